@@ -1,0 +1,1 @@
+"""Both localizers together: one process for both nodes, evaluation of bags, the demonstration."""

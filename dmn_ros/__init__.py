@@ -1,0 +1,1 @@
+"""Differentiable Mapping Network: a learned map of a few views and the particle filter that reads it."""

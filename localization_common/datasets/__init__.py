@@ -1,0 +1,1 @@
+"""Data sets: one `Sequence` type and a reader for each format."""

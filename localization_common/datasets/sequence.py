@@ -1,0 +1,142 @@
+"""The one type that every data set is read into: frames along a drive, with poses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera import Camera
+from localization_common.errors import DatasetError
+from localization_common.geometry import se3
+
+Poses = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+
+
+def _optical_in_body() -> Poses:
+    base_T_camera = np.eye(4)
+    base_T_camera[:3, :3] = se3.BODY_R_OPTICAL
+    return base_T_camera
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Frames of one camera in order of time. Images are read when asked for, never all at once.
+
+    Attributes:
+        name: short name for tables and messages.
+        camera: intrinsics of every image (and of depth and labels, which are registered to it).
+        frame_numbers: (N,) the data set's own numbers, increasing; they may have gaps.
+        stamps: (N,) nanoseconds, increasing.
+        map_T_camera: (N, 4, 4) ground truth, optical frame.
+        read_image: position 0..N-1 -> (H, W, 3) uint8 RGB.
+        read_depth: position -> (H, W) float32 metres along the optical axis, NaN where unknown; None without depth.
+        read_labels: position -> (H, W) uint8 class ids, 255 where unlabelled; None without labels.
+        class_names: names of the class ids 0..C-1.
+        base_T_camera: (4, 4) where the camera sits on the robot; by default in its origin, looking forward.
+        odom_T_base: (N, 4, 4) odometry at each frame, or None.
+    """
+
+    name: str
+    camera: Camera
+    frame_numbers: npt.NDArray[np.int64]
+    stamps: npt.NDArray[np.int64]
+    map_T_camera: Poses
+    read_image: Callable[[int], Image]
+    read_depth: Callable[[int], npt.NDArray[np.float32]] | None = None
+    read_labels: Callable[[int], Image] | None = None
+    class_names: tuple[str, ...] = ()
+    base_T_camera: Poses = field(default_factory=_optical_in_body)
+    odom_T_base: Poses | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.frame_numbers)
+        if n == 0:
+            raise DatasetError(f"{self.name}: no frames")
+        if self.stamps.shape != (n,) or self.map_T_camera.shape != (n, 4, 4):
+            raise DatasetError(
+                f"{self.name}: {n} frames, but stamps {self.stamps.shape} and poses {self.map_T_camera.shape}"
+            )
+        if (np.diff(self.stamps) <= 0).any() or (np.diff(self.frame_numbers) <= 0).any():
+            raise DatasetError(f"{self.name}: frame numbers and stamps must increase")
+        if not np.isfinite(self.map_T_camera).all():
+            raise DatasetError(f"{self.name}: poses hold NaN or infinity")
+
+    def __len__(self) -> int:
+        return len(self.frame_numbers)
+
+    @property
+    def map_T_base(self) -> Poses:
+        """(N, 4, 4) ground truth of the robot's base."""
+        return self.map_T_camera @ se3.inverse(self.base_T_camera)
+
+    def pairs(self, max_frame_gap: int = 1) -> npt.NDArray[np.int64]:
+        """Positions (P, 2) of consecutive frames (previous, current) at most this many frame numbers apart."""
+        current = np.nonzero(np.diff(self.frame_numbers) <= max_frame_gap)[0] + 1
+        return np.stack([current - 1, current], axis=1)
+
+    def select(self, positions: npt.ArrayLike) -> Sequence:
+        """The frames at these positions (indices or a boolean mask), in order."""
+        chosen = np.arange(len(self))[np.asarray(positions)]
+        if len(chosen) == 0:
+            raise DatasetError(f"{self.name}: the selection leaves no frames")
+
+        def through(
+            read: Callable[[int], npt.NDArray[np.generic]] | None,
+        ) -> Callable[[int], npt.NDArray[np.generic]] | None:
+            return None if read is None else lambda i: read(int(chosen[i]))
+
+        return replace(
+            self,
+            frame_numbers=self.frame_numbers[chosen],
+            stamps=self.stamps[chosen],
+            map_T_camera=self.map_T_camera[chosen],
+            read_image=through(self.read_image),
+            read_depth=through(self.read_depth),
+            read_labels=through(self.read_labels),
+            odom_T_base=None if self.odom_T_base is None else self.odom_T_base[chosen],
+        )
+
+    def with_numbers(self, ranges: FrameRanges) -> Sequence:
+        """Frames whose number lies in these ranges."""
+        return self.select(ranges.mask(self.frame_numbers))
+
+    def without_numbers(self, ranges: FrameRanges) -> Sequence:
+        """Frames whose number does not lie in these ranges."""
+        return self.select(~ranges.mask(self.frame_numbers))
+
+
+@dataclass(frozen=True)
+class FrameRanges:
+    """Ranges of frame numbers, both ends included.
+
+    Example:
+        >>> FrameRanges.parse("200-239,450-489").mask(np.array([199, 200, 489]))
+        array([False,  True,  True])
+    """
+
+    ranges: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> FrameRanges:
+        """Read ``"200-239,450"``; a single number is a range of one.
+
+        Raises:
+            DatasetError: the text is not of this form.
+        """
+        try:
+            parts = [tuple(int(n) for n in part.split("-")) for part in text.split(",")]
+            ranges = tuple((p[0], p[-1]) for p in parts if len(p) in (1, 2) and p[0] <= p[-1])
+        except ValueError as error:
+            raise DatasetError(f"frame ranges {text!r} are not of the form 200-239,450: {error}") from error
+        if len(ranges) != len(parts):
+            raise DatasetError(f"frame ranges {text!r} are not of the form 200-239,450")
+        return cls(ranges)
+
+    def mask(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of these frame numbers (N,) lie in one of the ranges."""
+        inside = [(numbers >= first) & (numbers <= last) for first, last in self.ranges]
+        return np.any(np.stack(inside), axis=0)

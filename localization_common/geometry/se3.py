@@ -1,0 +1,78 @@
+"""Rigid transforms in space as 4x4 homogeneous matrices (NumPy, float64)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from transforms3d import quaternions
+
+Array = npt.NDArray[np.float64]
+
+#: Rotation from an optical frame (x right, y down, z forward) to a body frame (x forward, y left, z up), REP-103.
+BODY_R_OPTICAL: Array = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+
+
+def from_parts(translation: npt.ArrayLike, quaternion: npt.ArrayLike) -> Array:
+    """Transform from a translation (3,) in metres and a quaternion (4,), w first, of any positive norm.
+
+    Raises:
+        ValueError: the quaternion's norm is zero or not finite.
+    """
+    q = np.asarray(quaternion, dtype=np.float64)
+    norm = float(np.linalg.norm(q))
+    if not np.isfinite(norm) or norm < 1e-9:
+        raise ValueError(f"quaternion {q.tolist()} has norm {norm}; it must be positive and finite")
+    a_T_b = np.eye(4)
+    a_T_b[:3, :3] = quaternions.quat2mat(q / norm)
+    a_T_b[:3, 3] = translation
+    return a_T_b
+
+
+def to_parts(a_T_b: Array) -> tuple[Array, Array]:
+    """Translation (3,) and unit quaternion (4,), w first and w >= 0, of a transform (4, 4)."""
+    q = np.asarray(quaternions.mat2quat(a_T_b[:3, :3]), dtype=np.float64)
+    return a_T_b[:3, 3].copy(), -q if q[0] < 0 else q
+
+
+def inverse(a_T_b: Array) -> Array:
+    """Inverse of rigid transforms (..., 4, 4), exact in the rotation (a transpose, not a matrix inversion)."""
+    rotation_t = np.swapaxes(a_T_b[..., :3, :3], -1, -2)
+    b_T_a = np.zeros_like(a_T_b)
+    b_T_a[..., :3, :3] = rotation_t
+    b_T_a[..., :3, 3] = -np.einsum("...ij,...j->...i", rotation_t, a_T_b[..., :3, 3])
+    b_T_a[..., 3, 3] = 1.0
+    return b_T_a
+
+
+def rotation_angle(rotation: Array) -> Array:
+    """Angle in radians, 0..pi, of rotation matrices (..., 3, 3); accurate for small angles too."""
+    skew = np.stack(
+        [
+            rotation[..., 2, 1] - rotation[..., 1, 2],
+            rotation[..., 0, 2] - rotation[..., 2, 0],
+            rotation[..., 1, 0] - rotation[..., 0, 1],
+        ],
+        axis=-1,
+    )
+    trace = np.trace(rotation, axis1=-2, axis2=-1)
+    return np.asarray(np.arctan2(np.linalg.norm(skew, axis=-1), trace - 1.0))
+
+
+def interpolate(a_T_b: Array, a_T_c: Array, fraction: float) -> Array:
+    """Transform between two: linear in the translation, spherical linear in the rotation; fraction 0..1."""
+    axis, angle = quaternions.quat2axangle(quaternions.mat2quat(a_T_b[:3, :3].T @ a_T_c[:3, :3]))
+    angle = (angle + np.pi) % (2.0 * np.pi) - np.pi
+    result = np.eye(4)
+    result[:3, :3] = a_T_b[:3, :3] @ quaternions.quat2mat(quaternions.axangle2quat(axis, fraction * angle))
+    result[:3, 3] = (1.0 - fraction) * a_T_b[:3, 3] + fraction * a_T_c[:3, 3]
+    return result
+
+
+def adjoint(a_T_b: Array) -> Array:
+    """Matrix (6, 6) that takes a twist (x y z rX rY rZ) of frame b to frame a."""
+    rotation, (x, y, z) = a_T_b[:3, :3], a_T_b[:3, 3]
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    result = np.zeros((6, 6))
+    result[:3, :3] = result[3:, 3:] = rotation
+    result[:3, 3:] = cross @ rotation
+    return result

@@ -1,0 +1,27 @@
+"""Checks on camera images before anything is computed from them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.errors import InputError
+
+#: Below this standard deviation (of 255) an image tells nothing: lens cap, dead sensor, full saturation.
+MIN_CONTRAST = 2.0
+
+
+def require_usable(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """The image itself, (H, W, 3) uint8 RGB, if a network may see it.
+
+    Raises:
+        InputError: wrong shape or type, empty, or nearly constant.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise InputError(f"image has shape {image.shape} and type {image.dtype}; (H, W, 3) uint8 is needed")
+    if image.size == 0:
+        raise InputError(f"image is empty: {image.shape}")
+    contrast = float(image[::4, ::4].std())
+    if contrast < MIN_CONTRAST:
+        raise InputError(f"image is nearly constant (standard deviation {contrast:.1f} of 255): is the lens covered?")
+    return image  # type: ignore[return-value]

@@ -1,0 +1,1 @@
+"""Worlds to train and test in."""

@@ -1,0 +1,1 @@
+"""VLocNet++: global pose, odometry and segmentation from consecutive frames of one camera."""
