@@ -1,0 +1,115 @@
+"""Heat maps of particle beliefs, as in figures 5 and 6 of the DMN paper.
+
+Weights are added up over all yaw values; darker red is more probable. Context poses are green, the true pose is blue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+
+from localization_common.report.style import BELIEF_MAP, CONTEXT_POSE, PAPER, TRUE_POSE, house_style
+
+Array = npt.NDArray[np.float64]
+Bounds = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class BeliefPicture:
+    """A belief at one moment.
+
+    Attributes:
+        density: (ny, nx) per square metre, row 0 at the smallest y (as in nav_msgs/OccupancyGrid).
+        true_pose: (3,) x, y, yaw of the robot, or None.
+        caption: which moment.
+    """
+
+    density: Array
+    true_pose: Array | None
+    caption: str
+
+
+def density(particles: Array, weights: Array, bounds: Bounds, *, cell: float = 0.1, blur: float = 0.15) -> Array:
+    """Belief per square metre (ny, nx) of particles (K, 2 or more) with weights (K,) that sum to 1; yaw plays no part.
+
+    Args:
+        bounds: min_x, min_y, max_x, max_y in metres; particles outside count nowhere.
+        cell: size of the square cells, metres.
+        blur: standard deviation in metres of the kernel that stands for one particle; 0 for a bare histogram.
+    """
+    min_x, min_y, max_x, max_y = bounds
+    nx, ny = max(1, round((max_x - min_x) / cell)), max(1, round((max_y - min_y) / cell))
+    counts, _, _ = np.histogram2d(
+        particles[:, 1], particles[:, 0], bins=(ny, nx), range=((min_y, max_y), (min_x, max_x)), weights=weights
+    )
+    smooth = cv2.GaussianBlur(counts, (0, 0), blur / cell, borderType=cv2.BORDER_REFLECT) if blur > 0 else counts
+    return np.asarray(smooth) / cell**2
+
+
+def belief_maps(
+    pictures: Sequence[BeliefPicture], contexts: Array, bounds: Bounds, *, columns: int = 3, title: str = ""
+) -> Figure:
+    """Heat maps side by side, each with the context poses (N, 3) and the true pose."""
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    # One scale for all, or a uniform belief would look as dark as a certain one; the power keeps thin beliefs visible.
+    norm = PowerNorm(0.4, vmin=0.0, vmax=max(float(p.density.max()) for p in pictures) or 1.0)
+    aspect = (bounds[3] - bounds[1]) / (bounds[2] - bounds[0])
+    with house_style():
+        figure = Figure(figsize=(10.0, 10.0 / columns * aspect * rows + 0.55 * rows + 0.5), layout="constrained")
+        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for axes, picture in zip(grid.flat, pictures, strict=False):
+            drawn = _draw(axes, picture, contexts, bounds, norm)
+        for axes in grid.flat[len(pictures) :]:
+            axes.set_visible(False)
+        for axes in grid[-1]:
+            axes.set_xlabel("x [m]")
+        for axes in grid[:, 0]:
+            axes.set_ylabel("y [m]")
+        bar = figure.colorbar(drawn, ax=grid, shrink=0.9, aspect=35, pad=0.01)
+        bar.set_label("belief over all yaw [1/m²]")
+        figure.legend(handles=_handles(len(contexts) > 0), loc="outside lower center", ncols=2)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def _draw(axes: Axes, picture: BeliefPicture, contexts: Array, bounds: Bounds, norm: PowerNorm) -> AxesImage:
+    min_x, min_y, max_x, max_y = bounds
+    image = axes.imshow(
+        picture.density, origin="lower", extent=(min_x, max_x, min_y, max_y), cmap=BELIEF_MAP, norm=norm, zorder=1
+    )
+    _arrows(axes, contexts, CONTEXT_POSE, 0.05 * (max_x - min_x))
+    if picture.true_pose is not None:
+        _arrows(axes, picture.true_pose[None], TRUE_POSE, 0.1 * (max_x - min_x), width=0.02)
+    axes.set_title(picture.caption, fontweight="normal", fontsize=10)
+    axes.set(xlim=(min_x, max_x), ylim=(min_y, max_y), aspect="equal")
+    axes.grid(False)
+    return image
+
+
+def _arrows(axes: Axes, poses: Array, color: str, length: float, *, width: float = 0.008) -> None:
+    if len(poses) == 0:
+        return
+    dx, dy = length * np.cos(poses[:, 2]), length * np.sin(poses[:, 2])
+    axes.quiver(
+        *(poses[:, 0], poses[:, 1], dx, dy),
+        **{"angles": "xy", "scale_units": "xy", "scale": 1.0, "width": width, "color": color},
+        **{"edgecolor": PAPER, "linewidth": 0.5, "zorder": 3},
+    )
+
+
+def _handles(with_contexts: bool) -> list[Line2D]:
+    def arrow(color: str, label: str) -> Line2D:
+        return Line2D([], [], color=color, marker=r"$\rightarrow$", markersize=14, linestyle="none", label=label)
+
+    shown = [arrow(TRUE_POSE, "true pose")]
+    return [*shown, arrow(CONTEXT_POSE, "context views of the map")] if with_contexts else shown

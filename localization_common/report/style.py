@@ -1,0 +1,72 @@
+"""Colours and type common to every picture, so that a thing looks the same wherever it is drawn.
+
+The hues are Okabe and Ito's and Paul Tol's, which people with any colour vision tell apart; markers and line styles
+differ as well, so that nothing hangs on colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+
+INK = "#1f2933"
+MUTED = "#616e7c"
+GRID = "#d9dee4"
+PAPER = "#ffffff"
+
+TRUTH = "#1f2933"
+POSE = "#0072b2"
+ODOMETRY = "#d55e00"
+BELIEF = "#8e4585"
+ERROR_ANGLE = "#b36b00"
+
+#: As in the DMN paper's figure 5: views of the map in green, the pose that is looked for in blue, belief in reds.
+CONTEXT_POSE = "#009e73"
+TRUE_POSE = "#0057d9"
+BELIEF_MAP = "Reds"
+
+#: Class colours of label overlays (Paul Tol's "muted" and "light"), repeated when there are more classes.
+LABELS: tuple[str, ...] = (
+    *("#77aadd", "#cc6677", "#117733", "#ddcc77", "#332288", "#88ccee", "#882255", "#44aa99", "#ee8866"),
+    *("#aa4499", "#bbcc33", "#aaaa00", "#ffaabb", "#999933", "#dddddd", "#661100"),
+)
+
+_RC: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10.0,
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 11.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "figure.dpi": 120.0,
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Matplotlib settings of this package, for the figures made inside only."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def label_color(class_id: int) -> str:
+    """Hexadecimal colour of a class id."""
+    return LABELS[class_id % len(LABELS)]
