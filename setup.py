@@ -1,0 +1,54 @@
+"""ament_python package: what is installed where, and which commands there are."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+PACKAGE = "deep_localization"
+SHARE = f"share/{PACKAGE}"
+PACKAGES = ("deep_localization", "dmn_ros", "localization_common", "localization_sim", "vlocnet_ros")
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    description="Localization of a robot with one camera: VLocNet++ and Differentiable Mapping Networks as ROS 2 nodes",
+    maintainer="deep_localization maintainers",
+    maintainer_email="maintainers@deep-localization.invalid",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=[f"{name}*" for name in PACKAGES]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (SHARE, ["package.xml"]),
+        (f"{SHARE}/launch", glob("launch/*.launch.py")),
+        (f"{SHARE}/config", glob("config/*")),
+        (f"{SHARE}/rviz", glob("rviz/*.rviz")),
+        (f"{SHARE}/models", glob("models/*")),
+    ],
+    # OpenCV is not named: Debian's python3-opencv, which robots have, is invisible to pip and would be doubled.
+    install_requires=["setuptools", "numpy", "safetensors>=0.4", "torch>=2.1"],
+    extras_require={
+        "train": ["evo", "kornia", "lightning", "rosbags", "scipy", "tensorboard", "torchmetrics", "tyro"],
+        "sim": ["mujoco", "rosbags", "scipy", "tyro"],
+        "report": ["evo", "matplotlib", "plotly", "rosbags", "tyro"],
+        "test": ["hypothesis", "pytest<9", "pytest-timeout"],
+    },
+    zip_safe=False,
+    entry_points={
+        "console_scripts": [
+            "vlocnet = vlocnet_ros.node:main",
+            "dmn = dmn_ros.node:main",
+            "localization = deep_localization.node:main",
+            "apartment_camera = localization_sim.node:main",
+            "vlocnet_train = vlocnet_ros.train:main",
+            "vlocnet_evaluate = vlocnet_ros.evaluate:main",
+            "dmn_train = dmn_ros.train:main",
+            "dmn_evaluate = dmn_ros.evaluate:main",
+            "dmn_build_map = dmn_ros.build_map:main",
+            "evaluate_bag = deep_localization.evaluate_bag:main",
+            "localization_demo = deep_localization.demo:main",
+            "apartment_record = localization_sim.record:main",
+            "sequence_to_bag = localization_common.datasets.rosbag2_writer:main",
+        ],
+    },
+)
