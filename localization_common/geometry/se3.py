@@ -44,6 +44,27 @@ def inverse(a_T_b: Array) -> Array:
     return b_T_a
 
 
+def nearest_rigid(a_T_b: Array, *, tolerance: float = 0.01) -> Array:
+    """Rigid transforms (..., 4, 4) nearest to almost rigid ones: rotations are made orthonormal (by their SVD).
+
+    Raises:
+        ValueError: an entry is not finite, the last row is not 0 0 0 1, or a rotation's entries are off by more than
+            ``tolerance`` (scaled, sheared or mirrored).
+    """
+    if not np.isfinite(a_T_b).all():
+        raise ValueError("the transform holds NaN or infinity")
+    if not np.allclose(a_T_b[..., 3, :], [0.0, 0.0, 0.0, 1.0], atol=1e-6):
+        raise ValueError("the transform's last row is not 0 0 0 1")
+    left, _, right = np.linalg.svd(a_T_b[..., :3, :3])
+    rotation = left @ right
+    error = float(np.abs(rotation - a_T_b[..., :3, :3]).max(initial=0.0))
+    if error > tolerance or (np.linalg.det(rotation) < 0).any():
+        raise ValueError(f"the transform's 3x3 part is no rotation (off by {error:.3g})")
+    result = a_T_b.copy()
+    result[..., :3, :3] = rotation
+    return result
+
+
 def rotation_angle(rotation: Array) -> Array:
     """Angle in radians, 0..pi, of rotation matrices (..., 3, 3); accurate for small angles too."""
     skew = np.stack(

@@ -1,0 +1,48 @@
+"""What pose regression has to beat: answering with the pose of a training frame."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.datasets.sequence import Sequence
+
+Array = npt.NDArray[np.float64]
+
+
+def thumbnail_nearest_neighbour(train: list[Sequence], test: Sequence, *, width: int = 32, height: int = 24) -> Array:
+    """Poses (N, 4, 4) of the training frames whose thumbnails look most like the test frames.
+
+    A thumbnail is the area-averaged RGB image, with its mean taken away and scaled to unit length, so that the scalar
+    product of two is their correlation, whatever the exposure.
+
+    Args:
+        train: sequences with the poses that may be answered.
+        test: frames to answer for.
+        width, height: size of the thumbnails, pixels.
+    """
+    known = np.concatenate([_thumbnails(sequence, width, height) for sequence in train])
+    asked = _thumbnails(test, width, height)
+    poses = np.concatenate([sequence.map_T_camera for sequence in train])
+    return poses[np.argmax(asked @ known.T, axis=1)]
+
+
+def nearest_training_pose(train: Array, test: Array) -> Array:
+    """For each true test pose (N, 4, 4), the training pose (of (M, 4, 4)) with the nearest position: (N, 4, 4).
+
+    An oracle: it knows the answer, and shows how far the test is from what was seen. Among training poses equally near
+    in position, the one nearest in angle is not sought: the translation alone chooses.
+    """
+    distance = np.linalg.norm(test[:, None, :3, 3] - train[None, :, :3, 3], axis=-1)
+    return train[np.argmin(distance, axis=1)]
+
+
+def _thumbnails(sequence: Sequence, width: int, height: int) -> npt.NDArray[np.float32]:
+    """(N, height * width * 3), each row of mean 0 and length 1."""
+    rows = np.empty((len(sequence), height * width * 3), dtype=np.float32)
+    for position in range(len(sequence)):
+        small = cv2.resize(sequence.read_image(position), (width, height), interpolation=cv2.INTER_AREA)
+        rows[position] = small.reshape(-1)
+    rows -= rows.mean(axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6), dtype=np.float32)

@@ -1,0 +1,133 @@
+"""Reading the small files of data sets, with errors that name the file and what is wrong in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera import Camera
+from localization_common.errors import DatasetError
+from localization_common.geometry import se3
+
+
+def require_directory(path: str | Path) -> Path:
+    """The path itself, with ``~`` expanded.
+
+    Raises:
+        DatasetError: it is no directory.
+    """
+    directory = Path(path).expanduser()
+    if not directory.is_dir():
+        what = "is a file, not a directory" if directory.exists() else "no such directory"
+        raise DatasetError(f"{directory}: {what}; give the directory that holds the frames of one sequence")
+    return directory
+
+
+def read_rgb(path: Path, camera: Camera | None = None) -> npt.NDArray[np.uint8]:
+    """Picture (H, W, 3) uint8 RGB; a grey one becomes RGB with three equal channels.
+
+    Args:
+        path: PNG or JPEG.
+        camera: if given, the picture must have its size.
+
+    Raises:
+        DatasetError: missing, damaged, or of another size.
+    """
+    picture = _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    _require_size(path, picture, camera)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def read_depth(
+    path: Path, *, units_per_metre: float, invalid: tuple[int, ...] = (0,), camera: Camera | None = None
+) -> npt.NDArray[np.float32]:
+    """Depth (H, W) in metres, NaN where unknown, of a 16-bit picture.
+
+    Args:
+        path: single-channel 16-bit PNG.
+        units_per_metre: 1000 for millimetres.
+        invalid: values that mean "unknown".
+        camera: if given, the picture must have its size.
+
+    Raises:
+        DatasetError: missing, damaged, not 16-bit, or of another size.
+    """
+    picture = _decode(path, cv2.IMREAD_UNCHANGED)
+    if picture.dtype != np.uint16 or picture.ndim != 2:
+        raise DatasetError(f"{path}: {picture.dtype} of shape {picture.shape}; depth is one channel of 16 bits")
+    _require_size(path, picture, camera)
+    depth = picture.astype(np.float32) / np.float32(units_per_metre)
+    depth[np.isin(picture, invalid)] = np.nan
+    return depth
+
+
+def read_numbers(path: Path, columns: int) -> npt.NDArray[np.float64]:
+    """Table (N, columns) of a text file with blanks (or commas) between numbers; lines that start with # are skipped.
+
+    Raises:
+        DatasetError: missing, not numbers, or a line has another number of columns.
+    """
+    rows = []
+    for number, line in read_lines(path):
+        try:
+            row = [float(word) for word in line.replace(",", " ").split()]
+        except ValueError as error:
+            raise DatasetError(f"{path}:{number}: {error}") from error
+        if len(row) != columns:
+            raise DatasetError(f"{path}:{number}: {len(row)} numbers, not {columns}: {line[:60]!r}")
+        rows.append(row)
+    return np.array(rows, dtype=np.float64).reshape(-1, columns)
+
+
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """Line numbers (from 1) and stripped lines of a text file, without empty lines and comments.
+
+    Raises:
+        DatasetError: missing, not text, or without any line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: no such file; was the data set copied completely?") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: cannot be read as text ({error})") from error
+    kept = [(n, line.strip()) for n, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
+    if not kept:
+        raise DatasetError(f"{path}: is empty")
+    return kept
+
+
+def require_rigid(poses: npt.NDArray[np.float64], where: object, *, tolerance: float = 0.01) -> npt.NDArray[np.float64]:
+    """Poses (..., 4, 4) with rotations made exactly orthonormal: text files round, and inverses here are transposes.
+
+    Raises:
+        DatasetError: an entry is not finite, or a rotation is further than ``tolerance`` from a true one.
+    """
+    try:
+        return se3.nearest_rigid(poses, tolerance=tolerance)
+    except ValueError as error:
+        raise DatasetError(f"{where}: {error}") from error
+
+
+def _decode(path: Path, flags: int) -> npt.NDArray[np.generic]:
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: no such file; was the data set copied completely?") from error
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error})") from error
+    picture = cv2.imdecode(data, flags) if data.size else None
+    if picture is None:
+        raise DatasetError(f"{path}: not a picture that OpenCV can decode ({data.size} bytes); copy it again")
+    return picture
+
+
+def _require_size(path: Path, picture: npt.NDArray[np.generic], camera: Camera | None) -> None:
+    if camera is not None and picture.shape[:2] != (camera.height, camera.width):
+        raise DatasetError(
+            f"{path}: is {picture.shape[1]}x{picture.shape[0]}, but the sequence's camera has "
+            f"{camera.width}x{camera.height}"
+        )
