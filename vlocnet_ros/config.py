@@ -1,0 +1,136 @@
+"""Every architectural number of VLocNet++, once. Training numbers live with the training command (`train.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from localization_common.errors import ConfigError
+
+#: Where segmentation features of the previous frame may be fused, in the order of the encoder, with their output stride.
+SEGMENTATION_PLACES = {"res3d": 8, "res4f": 16, "res5c": 16}
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """Which streams exist. A data set without labels or depth is trained with those streams left out."""
+
+    pose: bool = True
+    odometry: bool = True
+    segmentation: bool = True
+    depth: bool = True
+
+    def __post_init__(self) -> None:
+        if not (self.pose or self.odometry or self.segmentation):
+            raise ConfigError("tasks: at least one of pose, odometry and segmentation is needed")
+        if self.depth and not self.segmentation:
+            raise ConfigError("tasks: depth is a decoder on the segmentation encoder; it needs segmentation")
+
+    @property
+    def warping(self) -> bool:
+        """Warping previous segmentation features needs a predicted motion and a predicted depth."""
+        return self.segmentation and self.depth and self.odometry
+
+
+@dataclass(frozen=True)
+class VLocNetConfig:
+    """Structure of the network. `paper` is the published one, `light` the same in a width for CPUs.
+
+    Attributes:
+        width, height: input in pixels; multiples of 16, the output stride of the segmentation encoder.
+        stem: channels of Res1.
+        mids: channels of the 3x3 convolutions of Res2..Res5; a unit's output has ``expansion`` times as many.
+        units: residual units of Res2..Res5.
+        fc: features of fc1 in the regressors of pose and odometry.
+        pool: grid (rows, columns) that the last features are averaged to before fc1; (1, 1) is global average pooling.
+            A narrow network keeps some layout instead, which makes up for its few channels.
+        dropout: before fc2 and fc3, and in the last unit of the segmentation encoder.
+        tasks: which streams exist.
+        classes: segmentation classes; needed with segmentation only.
+        segmentation_stem: channels of the extra 3x3 convolution in AdapNet's stem.
+        warp_places: where warped previous segmentation features are fused (keys of `SEGMENTATION_PLACES`). The long
+            paper names Res4f and Res5c in one place, the ends of Res3 and Res4 (``("res3d", "res4f")``) in another.
+        semantic_unit: unit of pose Res4 (0 = 4a) after which segmentation features are fused; the ablation chose 4c.
+        skips: blocks of AdapNet whose features refine the decoder, deepest first; AdapNet itself has (2,).
+        depth_channels: width of the depth decoder.
+        depth_range: metres, nearest and farthest depth that can be predicted.
+    """
+
+    width: int = 224
+    height: int = 224
+    stem: int = 64
+    mids: tuple[int, int, int, int] = (64, 128, 256, 512)
+    expansion: int = 4
+    units: tuple[int, int, int, int] = (3, 4, 6, 3)
+    fc: int = 1024
+    pool: tuple[int, int] = (1, 1)
+    dropout: float = 0.2
+    tasks: Tasks = field(default_factory=Tasks)
+    classes: int = 10
+    segmentation_stem: int = 64
+    warp_places: tuple[str, ...] = ("res4f", "res5c")
+    semantic_unit: int = 2
+    skips: tuple[int, ...] = (2,)
+    depth_channels: int = 64
+    depth_range: tuple[float, float] = (0.1, 80.0)
+
+    def __post_init__(self) -> None:
+        if self.width < 32 or self.height < 32 or self.width % 16 or self.height % 16:
+            raise ConfigError(f"input {self.width}x{self.height}: both sides must be multiples of 16, at least 32")
+        positive = {
+            "stem": self.stem,
+            "expansion": self.expansion,
+            "fc": self.fc,
+            "segmentation_stem": self.segmentation_stem,
+            "depth_channels": self.depth_channels,
+        }
+        for name, value in positive.items():
+            if value < 1:
+                raise ConfigError(f"{name}: {value} must be positive")
+        if any(m < 2 or m % 2 for m in self.mids):
+            raise ConfigError(f"mids: {self.mids} must be even (multi-scale units split them)")
+        if any(n < 1 for n in self.units) or min(self.pool) < 1:
+            raise ConfigError(f"units {self.units} and pool {self.pool} must be positive")
+        if not 0.0 <= self.dropout < 1.0:
+            raise ConfigError(f"dropout: {self.dropout} is not in [0, 1)")
+        if not 0 <= self.semantic_unit < self.units[2]:
+            raise ConfigError(f"semantic_unit: {self.semantic_unit}, but Res4 has {self.units[2]} units")
+        if self.tasks.segmentation and not 2 <= self.classes <= 255:
+            raise ConfigError(f"classes: {self.classes} is not in 2..255")
+        if set(self.warp_places) - set(SEGMENTATION_PLACES):
+            raise ConfigError(f"warp_places: {self.warp_places} are not all of {tuple(SEGMENTATION_PLACES)}")
+        if self.skips not in ((2,), (2, 1)):
+            raise ConfigError(f"skips: {self.skips} is neither (2,) nor (2, 1)")
+        if not 0.0 < self.depth_range[0] < self.depth_range[1]:
+            raise ConfigError(f"depth_range: {self.depth_range} must be positive and increasing")
+
+    @property
+    def outputs(self) -> tuple[int, int, int, int]:
+        """Channels at the ends of Res2..Res5."""
+        a, b, c, d = (m * self.expansion for m in self.mids)
+        return a, b, c, d
+
+    @classmethod
+    def paper(cls, *, tasks: Tasks | None = None, classes: int = 10) -> VLocNetConfig:
+        """The published network: ResNet-50 streams, 224x224."""
+        return cls(tasks=tasks or Tasks(), classes=classes)
+
+    @classmethod
+    def light(
+        cls, *, tasks: Tasks | None = None, classes: int = 10, width: int = 160, height: int = 112
+    ) -> VLocNetConfig:
+        """The same structure, narrow, on a small input: trains in minutes on CPU cores."""
+        return cls(
+            width=width,
+            height=height,
+            stem=16,
+            mids=(16, 32, 64, 128),
+            expansion=2,
+            fc=256,
+            pool=(2, 3),
+            tasks=tasks or Tasks(),
+            classes=classes,
+            segmentation_stem=8,
+            skips=(2, 1),
+            depth_channels=32,
+            depth_range=(0.1, 20.0),
+        )

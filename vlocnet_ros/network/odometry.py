@@ -1,0 +1,35 @@
+"""The odometry stream: Siamese, each side up to Res4, concatenation, Res5 and a regressor."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.network.pose import Regressor, Trunk
+from vlocnet_ros.network.residual import block
+
+
+class OdometryStream(nn.Module):
+    """Relative motion from Res3 of the current frame (the pose stream's) and Res4 of the previous one (its own side)."""
+
+    def __init__(self, config: VLocNetConfig) -> None:
+        super().__init__()
+        _, c3, c4, c5 = config.outputs
+        self.previous_trunk = Trunk(config)
+        self.previous_res4 = block(c3, config.mids[2], c4, config.units[2], stride=2)
+        self.current_res4 = block(c3, config.mids[2], c4, config.units[2], stride=2)
+        self.res5 = block(2 * c4, config.mids[3], c5, config.units[3], stride=2)
+        self.regressor = Regressor(c5, config)
+        # Motion between frames is small: start from none rather than from a random rotation.
+        self.regressor.quaternion_mean[0] = 1.0
+
+    def encode_previous(self, image: Tensor) -> Tensor:
+        """What the next frame needs of this one: Res4 of the previous side."""
+        return torch.as_tensor(self.previous_res4(self.previous_trunk(image)))
+
+    def decode(self, trunk: Tensor, previous_res4: Tensor) -> tuple[Tensor, Tensor]:
+        """Pose of the current camera in the previous optical frame: translation (B, 3), unit quaternion (B, 4)."""
+        both = torch.cat([self.current_res4(trunk), previous_res4], dim=1)
+        result: tuple[Tensor, Tensor] = self.regressor(self.res5(both))
+        return result

@@ -1,0 +1,87 @@
+"""Full pre-activation residual units (He et al. 2016) with ELU, and AdapNet's multi-scale kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+Norm = Callable[[int], nn.Module]
+
+
+def group_norm(channels: int) -> nn.Module:
+    """Normalisation without running statistics, for blocks that run on two kinds of input (fused and unfused).
+
+    With batch normalisation the two would share one running mean, which fits neither of them at test time.
+    """
+    return nn.GroupNorm(max(g for g in (8, 4, 2, 1) if channels % g == 0), channels)
+
+
+class ResidualUnit(nn.Module):
+    """Bottleneck unit: norm-ELU-1x1, norm-ELU-3x3, norm-ELU-1x1, plus the input.
+
+    With two dilations the 3x3 convolution is split into halves of its channels that look at different scales
+    (AdapNet's multi-scale unit): more context for the same number of parameters.
+
+    Args:
+        channels: of the input.
+        mid: channels of the 3x3 convolution.
+        out: channels of the output.
+        stride: of the 3x3 convolution.
+        dilations: one, or one for each half of the channels.
+        dropout: share of channels dropped before the last convolution.
+        norm: normalisation layer for a number of channels.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        mid: int,
+        out: int,
+        *,
+        stride: int = 1,
+        dilations: tuple[int, ...] = (1,),
+        dropout: float = 0.0,
+        norm: Norm = nn.BatchNorm2d,
+    ) -> None:
+        super().__init__()
+        self.activation = nn.ELU(inplace=True)
+        self.norm1, self.norm2, self.norm3 = norm(channels), norm(mid), norm(mid)
+        self.conv1 = nn.Conv2d(channels, mid, 1, bias=False)
+        self.conv2 = nn.ModuleList(
+            nn.Conv2d(mid, mid // len(dilations), 3, stride, padding=d, dilation=d, bias=False) for d in dilations
+        )
+        self.conv3 = nn.Conv2d(mid, out, 1, bias=False)
+        self.dropout = nn.Dropout2d(dropout)
+        projected = stride != 1 or channels != out
+        self.shortcut = nn.Conv2d(channels, out, 1, stride, bias=False) if projected else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) to (B, out, ceil(H / stride), ceil(W / stride))."""
+        activated = self.activation(self.norm1(x))
+        shortcut = x if self.shortcut is None else self.shortcut(activated)
+        y = self.activation(self.norm2(self.conv1(activated)))
+        y = self.conv2[0](y) if len(self.conv2) == 1 else torch.cat([conv(y) for conv in self.conv2], dim=1)
+        y = self.conv3(self.dropout(self.activation(self.norm3(y))))
+        return torch.as_tensor(y + shortcut)
+
+
+def block(channels: int, mid: int, out: int, units: int, *, stride: int, norm: Norm = nn.BatchNorm2d) -> nn.Sequential:
+    """Residual block: a unit that strides, then units that keep the size."""
+    first = ResidualUnit(channels, mid, out, stride=stride, norm=norm)
+    return nn.Sequential(first, *(ResidualUnit(out, mid, out, norm=norm) for _ in range(units - 1)))
+
+
+def stem(channels: int) -> nn.Sequential:
+    """Res1: 7x7 convolution and maximum pooling, output stride 4. The first unit's pre-activation normalises it."""
+    return nn.Sequential(nn.Conv2d(3, channels, 7, 2, 3, bias=False), nn.MaxPool2d(3, 2, 1))
+
+
+def initialize(module: nn.Module) -> None:
+    """Xavier weights and zero biases in every convolution and linear layer below a module."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -1,0 +1,125 @@
+"""VLocNet++: all streams, as a stream of frames.
+
+`encode` takes what is needed of one frame and never looks at an earlier one; `decode` puts two neighbours together.
+Therefore a pair (`forward`) and frame-by-frame operation give the same numbers, and a robot encodes each frame once.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.network.depth import DepthDecoder
+from vlocnet_ros.network.odometry import OdometryStream
+from vlocnet_ros.network.pose import PoseStream, Trunk
+from vlocnet_ros.network.residual import initialize
+from vlocnet_ros.network.segmentation import SegmentationFeatures, SegmentationStream
+from vlocnet_ros.network.warping import sampling_grid
+
+
+class FrameFeatures(NamedTuple):
+    """What is kept of one frame; None for streams that the configuration leaves out.
+
+    Attributes:
+        trunk: pose Res3, input of the odometry stream's current side.
+        pose_5a: pose Res5a before temporal fusion.
+        odometry_previous: Res4 of the odometry stream's previous side; None too if the frame was encoded as current only.
+        segmentation: ends of AdapNet's blocks, unfused.
+    """
+
+    trunk: Tensor | None
+    pose_5a: Tensor | None
+    odometry_previous: Tensor | None
+    segmentation: SegmentationFeatures | None
+
+    def select(self, index: Tensor) -> FrameFeatures:
+        """The features of these members of the batch, in this order."""
+        maps = None if self.segmentation is None else SegmentationFeatures(*(f[index] for f in self.segmentation))
+        parts = (None if f is None else f[index] for f in (self.trunk, self.pose_5a, self.odometry_previous))
+        return FrameFeatures(*parts, maps)
+
+
+class Prediction(NamedTuple):
+    """Output for a batch of frames; None for streams that the configuration leaves out.
+
+    Attributes:
+        translation: (B, 3) of the camera in the map, metres.
+        quaternion: (B, 4) unit, w first, rotation of the optical frame in the map.
+        relative_translation: (B, 3) of the camera in the previous optical frame, metres.
+        relative_quaternion: (B, 4) likewise.
+        logits: (B, C, H, W) class scores.
+        depth: (B, 1, H, W) metres.
+    """
+
+    translation: Tensor | None
+    quaternion: Tensor | None
+    relative_translation: Tensor | None
+    relative_quaternion: Tensor | None
+    logits: Tensor | None
+    depth: Tensor | None
+
+
+class VLocNet(nn.Module):
+    """The network. Images are (B, 3, height, width) float RGB in 0..1; it normalises them itself (ImageNet's numbers)."""
+
+    image_mean: Tensor
+    image_std: Tensor
+    intrinsics: Tensor
+
+    def __init__(self, config: VLocNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        tasks = config.tasks
+        self.trunk = Trunk(config) if tasks.pose or tasks.odometry else None
+        self.pose = PoseStream(config) if tasks.pose else None
+        self.odometry = OdometryStream(config) if tasks.odometry else None
+        self.segmentation = SegmentationStream(config) if tasks.segmentation else None
+        self.depth = DepthDecoder(config) if tasks.depth else None
+        initialize(self)
+        if self.segmentation is not None:
+            self.segmentation.decoder.initialize()
+        self.register_buffer("image_mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
+        self.register_buffer("image_std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
+        focal = config.width / 2.0
+        centre = ((config.width - 1) / 2.0, (config.height - 1) / 2.0)
+        self.register_buffer("intrinsics", torch.tensor([focal, focal, *centre]))
+
+    def encode(self, image: Tensor, *, keep: bool = True) -> FrameFeatures:
+        """Everything about one frame that no other frame has a part in.
+
+        Args:
+            image: (B, 3, height, width) in 0..1.
+            keep: whether a later frame will use these features as its previous ones; if not, that side is skipped.
+        """
+        x = (image - self.image_mean) / self.image_std
+        segmentation = None if self.segmentation is None else self.segmentation.encode(x)
+        trunk = None if self.trunk is None else self.trunk(x)
+        pose_5a = None
+        if self.pose is not None and trunk is not None:
+            pose_5a = self.pose.encode(trunk, None if segmentation is None else segmentation.res5c)
+        previous = self.odometry.encode_previous(x) if keep and self.odometry is not None else None
+        return FrameFeatures(trunk, pose_5a, previous, segmentation)
+
+    def decode(self, current: FrameFeatures, previous: FrameFeatures) -> Prediction:
+        """Prediction for the current frame. A first frame is decoded with itself as previous."""
+        pose: tuple[Tensor | None, Tensor | None] = (None, None)
+        motion: tuple[Tensor | None, Tensor | None] = (None, None)
+        if self.pose is not None and current.pose_5a is not None and previous.pose_5a is not None:
+            pose = self.pose.decode(current.pose_5a, previous.pose_5a)
+        if self.odometry is not None and current.trunk is not None and previous.odometry_previous is not None:
+            motion = self.odometry.decode(current.trunk, previous.odometry_previous)
+        if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
+            return Prediction(*pose, *motion, None, None)
+        depth = None if self.depth is None else self.depth(current.segmentation)
+        grid = None
+        if depth is not None and motion[0] is not None and motion[1] is not None:
+            grid = sampling_grid(depth, motion[0], motion[1], self.intrinsics)
+        logits = self.segmentation.decode(current.segmentation, previous.segmentation, grid)
+        return Prediction(*pose, *motion, logits, depth)
+
+    def forward(self, previous_image: Tensor, image: Tensor) -> Prediction:
+        """Prediction for the second image of pairs, both (B, 3, height, width) in 0..1."""
+        return self.decode(self.encode(image, keep=False), self.encode(previous_image))

@@ -1,0 +1,58 @@
+"""Seeing the previous frame's features from the current view: multi-view geometry on feature maps.
+
+The sampling grid is computed once, at input resolution, and averaged down to each scale.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from localization_common.geometry import quaternions
+
+#: Points nearer than this to the previous image plane (metres) do not project to anything useful.
+MIN_DEPTH = 0.01
+
+
+def sampling_grid(depth: Tensor, translation: Tensor, quaternion: Tensor, intrinsics: Tensor) -> Tensor:
+    """Where each pixel of the current frame was in the previous one.
+
+    Args:
+        depth: (B, 1, H, W) metres along the current optical axis.
+        translation: (B, 3) current camera in the previous optical frame, metres.
+        quaternion: (B, 4) its rotation, unit, w first.
+        intrinsics: (4,) fx, fy, cx, cy in pixels of this resolution, pixel centres at integers.
+
+    Returns:
+        (B, 2, H, W) normalised coordinates (x, y), -1..1 from border to border of the previous image. Points behind
+        the previous camera lie outside of it.
+    """
+    height, width = depth.shape[-2:]
+    fx, fy, cx, cy = intrinsics.to(depth).unbind()
+    v, u = torch.meshgrid(
+        torch.arange(height, dtype=depth.dtype, device=depth.device),
+        torch.arange(width, dtype=depth.dtype, device=depth.device),
+        indexing="ij",
+    )
+    rays = torch.stack([(u - cx) / fx, (v - cy) / fy, torch.ones_like(u)]).flatten(1)
+    points = quaternions.to_matrix(quaternion) @ (rays * depth.flatten(2)) + translation.unsqueeze(-1)
+    z = points[:, 2:]
+    pixels = points[:, :2] / z.clamp_min(MIN_DEPTH) * torch.stack([fx, fy])[:, None] + torch.stack([cx, cy])[:, None]
+    size = pixels.new_tensor([width, height])[:, None]
+    normalised = (2.0 * pixels + 1.0) / size - 1.0
+    # Bounded, so that far outliers do not spoil the average over a cell; 3 is well outside for every neighbour.
+    normalised = torch.where(z > MIN_DEPTH, normalised, torch.full_like(normalised, 3.0)).clamp(-3.0, 3.0)
+    return normalised.unflatten(-1, (height, width))
+
+
+def warp(features: Tensor, grid: Tensor) -> Tensor:
+    """Features of the previous frame as the current one sees them, bilinear; zero where it did not see.
+
+    Args:
+        features: (B, C, h, w) with h and w dividing the grid's size.
+        grid: (B, 2, H, W) from `sampling_grid`.
+    """
+    scale = (grid.shape[-2] // features.shape[-2], grid.shape[-1] // features.shape[-1])
+    pooled = functional.avg_pool2d(grid, scale).permute(0, 2, 3, 1).to(features.dtype)
+    return functional.grid_sample(features, pooled, mode="bilinear", padding_mode="zeros", align_corners=False)
