@@ -1,0 +1,89 @@
+"""``dmn_build_map``: picks views of drives by coverage and writes them as a map file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+
+from dmn_ros.checkpoint import load_network
+from dmn_ros.context_map import ContextMap
+from dmn_ros.coverage import cover
+from dmn_ros.network.dmn import DMN
+from dmn_ros.network.embedding import images_to_tensor
+from dmn_ros.sources import Frames, bounds_of, read_frames
+
+
+@dataclass(frozen=True)
+class MapOptions:
+    """Which views a map gets.
+
+    Attributes:
+        spacing_d, spacing_a: a pose this near to a view, metres and radians, is covered by it.
+        max_views: stop at this many views.
+        bounds: min_x min_y max_x max_y of where the robot can be, metres; by default the drives with a margin.
+        margin: metres round the drives.
+        frame_id: name of the map frame.
+    """
+
+    spacing_d: float = 0.8
+    spacing_a: float = 0.6
+    max_views: int = 80
+    bounds: tuple[float, float, float, float] | None = None
+    margin: float = 0.5
+    frame_id: str = "map"
+
+
+@torch.inference_mode()
+def build_map(network: DMN, drives: list[Frames], options: MapOptions) -> ContextMap:
+    """Map of views chosen from drives through one place, in one map frame."""
+    poses = np.concatenate([drive.poses for drive in drives])
+    chosen = cover(poses, spacing_d=options.spacing_d, spacing_a=options.spacing_a, max_views=options.max_views)
+    images = torch.cat([drive.images for drive in drives])[torch.from_numpy(chosen)]
+    features = network.context_embedding(images_to_tensor(images))
+    return ContextMap(
+        features=features,
+        poses=poses[chosen],
+        bounds=options.bounds or bounds_of(poses, options.margin),
+        scale=network.config.metres_per_unit,
+        frame_id=options.frame_id,
+        fingerprint=network.context_fingerprint(),
+    )
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Pick views by coverage of position and heading from drives through one place, and write a map.
+
+    Attributes:
+        drives: directories or bags, any format that open_sequence reads.
+        checkpoint: the network that will localise in the map.
+        output: map file to write.
+        options: which views.
+    """
+
+    drives: Annotated[list[Path], "positional"]
+    checkpoint: Path = Path("models/dmn_apartment.safetensors")
+    output: Path = Path("build/map.safetensors")
+    options: MapOptions = field(default_factory=MapOptions)
+
+
+def main() -> None:
+    """Command line."""
+    import tyro  # a training extra: robots build no maps
+
+    from localization_common.datasets import open_sequence
+
+    arguments = tyro.cli(Arguments)
+    network, camera, _ = load_network(arguments.checkpoint)
+    drives = [read_frames(open_sequence(path), camera) for path in arguments.drives]
+    context_map = build_map(network, drives, arguments.options)
+    context_map.save(arguments.output)
+    print(f"{arguments.output}: {len(context_map)} views of {sum(len(d.poses) for d in drives)} frames")
+
+
+if __name__ == "__main__":
+    main()

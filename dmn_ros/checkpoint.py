@@ -1,0 +1,42 @@
+"""DMN checkpoints: weights, configuration, the camera they were trained with, and a card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dmn_ros.config import NetworkConfig
+from dmn_ros.network.dmn import DMN
+from localization_common import checkpoints
+from localization_common.camera import Camera
+from localization_common.configuration import from_dict, to_dict
+from localization_common.errors import CheckpointError, LocalizationError
+
+KIND = "dmn"
+
+
+def save_network(path: str | Path, network: DMN, camera: Camera, card: dict[str, Any]) -> None:
+    """Write a checkpoint; the card says data, command, seed, commit, minutes and numbers."""
+    header = {"config": to_dict(network.config), "camera": to_dict(camera), "card": card}
+    checkpoints.save(path, kind=KIND, tensors=network.state_dict(), header=header)
+
+
+def load_network(path: str | Path) -> tuple[DMN, Camera, dict[str, Any]]:
+    """Network in evaluation mode, its camera, and the header.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, of another kind, or its weights do not fit its configuration.
+    """
+    tensors, header = checkpoints.load(path, kind=KIND)
+    try:
+        network = DMN(from_dict(NetworkConfig, header["config"]))
+        camera = from_dict(Camera, header["camera"])
+        network.load_state_dict(tensors)
+    except (KeyError, LocalizationError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: not a usable dmn checkpoint ({error}); copy or train it again") from error
+    return network.eval(), camera, header
+
+
+def network_camera(config: NetworkConfig, horizontal_deg: float) -> Camera:
+    """The undistorted camera of the network's input: square pixels, centred."""
+    return Camera.from_field_of_view(config.image_width, config.image_height, horizontal_deg)

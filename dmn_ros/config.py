@@ -1,0 +1,208 @@
+"""Every architectural, filter and training number of the DMN, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from localization_common.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the network.
+
+    Attributes:
+        image_width, image_height: network input in pixels.
+        block_widths: channels of each convolution block of the embedding.
+        block_strides: (vertical, horizontal) stride of each block. A robot on a floor turns and moves in the plane, so
+            the picture shifts sideways much more than up and down: the light form keeps columns and merges rows.
+        feature_channels: channels of a view embedding.
+        observation: ``attention`` is the paper's plain form (section 3, figures 3 and 4). ``matching`` adds what made it
+            train on a CPU: features of each (query, view) pair from a correlation volume, Fourier features of the
+            relative coordinates that gate them, and only the nearest views of each particle.
+        hidden_channels: of the convolutions behind the embedding.
+        key_size: length of the view and query keys.
+        value_size: length of what attention reads from one view (``matching``), and of the dense layer.
+        pair_size: length of the features of one (query, view) pair (``matching``).
+        gate_size: hidden units of the gate over relative coordinates (``matching``).
+        frequencies: of the Fourier features, radians per map unit (``matching``).
+        nearest_views: views that each particle attends to (``matching``); the plain form attends to all.
+        view_reach: metres ahead of a view where it is taken to look, for finding the nearest views.
+        metres_per_unit: scale of the map coordinates in which the network was trained.
+    """
+
+    image_width: int = 64
+    image_height: int = 48
+    block_widths: tuple[int, ...] = (32, 64, 64, 96, 96)
+    block_strides: tuple[tuple[int, int], ...] = ((2, 2), (2, 2), (1, 1), (2, 1), (2, 1))
+    feature_channels: int = 64
+    observation: Literal["attention", "matching"] = "matching"
+    hidden_channels: int = 64
+    key_size: int = 32
+    value_size: int = 64
+    pair_size: int = 128
+    gate_size: int = 96
+    frequencies: tuple[float, ...] = (2.0, 4.0, 8.0, 16.0)
+    nearest_views: int = 8
+    view_reach: float = 1.5
+    metres_per_unit: float = 5.0
+
+    def __post_init__(self) -> None:
+        if len(self.block_widths) != len(self.block_strides):
+            raise ConfigError(f"{len(self.block_widths)} block_widths but {len(self.block_strides)} block_strides")
+        if min(self.grid) < 2:
+            raise ConfigError(
+                f"block_strides leave a {self.grid} feature grid of a {self.image_height}x{self.image_width} image; "
+                "at least 2x2 is needed"
+            )
+        if self.observation not in ("attention", "matching"):
+            raise ConfigError(f"observation must be 'attention' or 'matching', not {self.observation!r}")
+        if self.metres_per_unit <= 0 or self.view_reach <= 0 or self.nearest_views < 1:
+            raise ConfigError("metres_per_unit, view_reach and nearest_views must be positive")
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(rows, columns) of a view embedding."""
+        rows, columns = self.image_height, self.image_width
+        for vertical, horizontal in self.block_strides:
+            rows, columns = -(-rows // vertical), -(-columns // horizontal)
+        return rows, columns
+
+    @classmethod
+    def paper(cls) -> NetworkConfig:
+        """The plain form on the paper's 32x32 images; layer sizes are not published, these are ours."""
+        return cls(
+            image_width=32,
+            image_height=32,
+            block_widths=(32, 64, 64),
+            block_strides=((2, 2), (2, 2), (1, 1)),
+            feature_channels=32,
+            observation="attention",
+            key_size=64,
+            value_size=128,
+        )
+
+    @classmethod
+    def light(cls) -> NetworkConfig:
+        """The shipped form: 64x48 keeps the 4:3 picture of a robot's camera whole, at 1.4 degrees a pixel for 90 degrees."""
+        return cls()
+
+
+@dataclass(frozen=True)
+class FilterConfig:
+    """Particle filter at run time; names are amcl's where they mean the same.
+
+    Attributes:
+        min_particles, max_particles: bounds on the number of particles; a belief starts with the maximum.
+        update_min_d, update_min_a: an image is weighed after this much motion, metres and radians.
+        resample_interval: resample at most at every n-th weighed image.
+        resample_threshold: resample when the effective sample size is below this share of the particles.
+        recovery_alpha_slow, recovery_alpha_fast: decay of the slow and fast averages of the likelihood; 0 switches
+            recovery off. Injection follows Thrun et al., Probabilistic Robotics, table 8.3.
+        recovery_max: at most this share of the particles is drawn anew at one update.
+        alpha1..alpha4: odometry noise: rotation from rotation, rotation from translation, translation from translation,
+            translation from rotation (variances per squared radian and metre, as in amcl's differential model).
+        min_noise_d, min_noise_a: least motion noise per update, metres and radians; keeps copies of one particle apart.
+        likelihood_exponent: power of each likelihood. Successive images resemble each other, so that their errors do
+            too; below 1 keeps the filter from counting the same evidence in full again and again.
+        reference_poses: poses over the whole map that each image is also weighed at; their mean likelihood is the
+            unit in which recovery measures how well the image fits the belief.
+        cell_d, cell_a, particles_per_cell: the number of particles is that of the cells of this size, metres and radians,
+            that hold particles of weight, times this, within the bounds.
+        cluster_d, cluster_a: size of the cluster that `most_likely` is taken from, metres and radians.
+        localized_share: share of the weight that this cluster must hold for ``localized``.
+        random_seed: same seed, same frames, same beliefs.
+    """
+
+    min_particles: int = 500
+    max_particles: int = 2000
+    update_min_d: float = 0.1
+    update_min_a: float = 0.1
+    resample_interval: int = 1
+    resample_threshold: float = 0.5
+    recovery_alpha_slow: float = 0.0
+    recovery_alpha_fast: float = 0.0
+    recovery_max: float = 0.25
+    alpha1: float = 0.1
+    alpha2: float = 0.05
+    alpha3: float = 0.05
+    alpha4: float = 0.02
+    min_noise_d: float = 0.03
+    min_noise_a: float = 0.02
+    likelihood_exponent: float = 0.5
+    reference_poses: int = 256
+    cell_d: float = 0.5
+    cell_a: float = 0.3
+    particles_per_cell: int = 40
+    cluster_d: float = 0.5
+    cluster_a: float = 0.5
+    localized_share: float = 0.7
+    random_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_particles <= self.max_particles:
+            raise ConfigError(f"min_particles {self.min_particles} must be 1..max_particles {self.max_particles}")
+        if self.resample_interval < 1 or not 0.0 < self.resample_threshold <= 1.0:
+            raise ConfigError("resample_interval must be at least 1 and resample_threshold in (0, 1]")
+        if not 0.0 <= self.recovery_alpha_slow <= self.recovery_alpha_fast <= 1.0:
+            raise ConfigError("recovery needs 0 <= recovery_alpha_slow <= recovery_alpha_fast <= 1")
+        for name in ("update_min_d", "update_min_a", "alpha1", "alpha2", "alpha3", "alpha4", "min_noise_d", "min_noise_a"):
+            if not getattr(self, name) >= 0.0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must not be negative")
+        for name in ("likelihood_exponent", "cell_d", "cell_a", "particles_per_cell", "cluster_d", "cluster_a", "localized_share"):
+            if not getattr(self, name) > 0.0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be positive")
+        if not 0.0 <= self.recovery_max <= 1.0 or self.reference_poses < 1:
+            raise ConfigError("recovery_max must be in 0..1 and reference_poses positive")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained.
+
+    Attributes:
+        objective: ``softmax`` is cross-entropy between the particles' weights and a Gaussian around the truth, over
+            particles that mostly cover the whole map; ``pose`` is the paper's squared error of the mean pose (its
+            equation 1) over local particles.
+        particles: per query.
+        local_share: share of the particles around the truth (``softmax``); the rest cover the map.
+        target_d, target_a: standard deviations of the soft target, metres and radians.
+        tracking_d, tracking_a: standard deviations of the initial belief of ``pose``: the paper's 0.3 units, 30 degrees.
+        contexts: views in the map of each example; a random number in this range.
+        worlds: places per step.
+        queries: images to localise per place and step; they share the map's embeddings.
+        learning_rate, weight_decay: of AdamW; the rate warms up and then decays as a cosine to the end of the budget.
+        gradient_clip: norm.
+        mirror, recolour: share of the worlds that are mirrored, and whose colour channels are permuted.
+        favour: weight of the first source among all sources when worlds are drawn (the place of deployment).
+        evaluate_every: steps between validations.
+        seed: of everything random.
+    """
+
+    objective: Literal["softmax", "pose"] = "softmax"
+    particles: int = 192
+    local_share: float = 0.35
+    target_d: float = 0.3
+    target_a: float = 0.2
+    tracking_d: float = 1.5
+    tracking_a: float = 0.5236
+    contexts: tuple[int, int] = (16, 40)
+    worlds: int = 4
+    queries: int = 8
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    gradient_clip: float = 5.0
+    mirror: float = 0.4
+    recolour: float = 0.3
+    favour: float = 0.5
+    evaluate_every: int = 500
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.objective not in ("softmax", "pose"):
+            raise ConfigError(f"objective must be 'softmax' or 'pose', not {self.objective!r}")
+        if not 2 <= self.contexts[0] <= self.contexts[1]:
+            raise ConfigError(f"contexts {self.contexts} must be an increasing pair of at least 2")
+        if min(self.particles, self.worlds, self.queries) < 1 or self.learning_rate <= 0:
+            raise ConfigError("particles, worlds, queries and learning_rate must be positive")

@@ -1,0 +1,244 @@
+"""Camera frames and odometry in, beliefs out; no ROS."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from dmn_ros.belief import Belief
+from dmn_ros.checkpoint import load_network
+from dmn_ros.clusters import densest_cluster, mean_and_covariance
+from dmn_ros.config import FilterConfig
+from dmn_ros.context_map import ContextMap
+from dmn_ros.network.dmn import DMN
+from dmn_ros.network.embedding import images_to_tensor
+from dmn_ros.particle_filter import ParticleFilter
+from localization_common.camera import Camera, CameraAdapter
+from localization_common.errors import CameraError, InputError
+from localization_common.geometry import planar
+from localization_common.images import require_usable
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+
+#: Particles evaluated at a time: their activations stay in a core's cache.
+_CHUNK = 512
+
+
+class Localizer:
+    """Particle filter over a context map, weighed by the DMN.
+
+    A step with a bad image or odometry raises InputError and leaves the belief as it was. Stamps that go back (a bag that
+    loops) keep the belief but drop the odometry's reference, so that the jump is not taken for motion.
+    """
+
+    def __init__(
+        self,
+        network: DMN,
+        camera: Camera,
+        context_map: ContextMap,
+        *,
+        filter_config: FilterConfig | None = None,
+        device: str = "cpu",
+        half: bool = False,
+        map_name: str | Path = "map",
+    ) -> None:
+        context_map.require_made_by(network, map_name)
+        self.camera, self.filter_config = camera, filter_config or FilterConfig()
+        self._device = torch.device(device)
+        self._dtype = torch.bfloat16 if half else torch.float32
+        self._network = network.eval().to(self._device)
+        self._adapter = CameraAdapter(camera, camera)
+        self._set_map(context_map)
+        self.reset_uniform()
+
+    @classmethod
+    def from_files(
+        cls,
+        checkpoint: str | Path,
+        map_path: str | Path,
+        *,
+        filter_config: FilterConfig | None = None,
+        device: str = "cpu",
+        half: bool = False,
+        threads: int | None = None,
+    ) -> Localizer:
+        """Localizer from a checkpoint and a map file; ``threads`` sets torch's thread count of the whole process.
+
+        Raises:
+            CheckpointError: the checkpoint is missing, damaged or foreign. MapError: the map is, or other weights made it.
+        """
+        if threads is not None:
+            torch.set_num_threads(threads)
+        network, camera, _ = load_network(checkpoint)
+        context_map = ContextMap.load(map_path)
+        return cls(
+            network, camera, context_map, filter_config=filter_config, device=device, half=half, map_name=map_path
+        )
+
+    def set_camera(self, camera: Camera) -> None:
+        """Say which camera delivers the images.
+
+        Raises:
+            CameraError: it does not see what the network was trained with.
+        """
+        self._adapter = CameraAdapter(camera, self.camera)
+
+    def reset_uniform(self) -> None:
+        """Know nothing: a belief over the whole map. Random numbers restart from the seed."""
+        self._filter.seed(self.filter_config.random_seed)
+        self._filter.reset_uniform()
+        self._forget_motion()
+
+    def reset_gaussian(self, mean: npt.ArrayLike, covariance: npt.ArrayLike) -> None:
+        """Believe in a pose (3,) x, y, yaw with a covariance (3, 3), metres and radians.
+
+        Raises:
+            InputError: not finite, or the covariance is not symmetric with non-negative variances.
+        """
+        pose, matrix = np.asarray(mean, dtype=np.float64), np.asarray(covariance, dtype=np.float64)
+        if pose.shape != (3,) or matrix.shape != (3, 3) or not (np.isfinite(pose).all() and np.isfinite(matrix).all()):
+            raise InputError(f"initial pose {pose.tolist()} and covariance {matrix.shape} must be finite, (3,) and (3, 3)")
+        if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() < -1e-9:
+            raise InputError("the covariance of the initial pose is not symmetric and positive")
+        self._filter.reset_gaussian(torch.from_numpy(pose), torch.from_numpy(matrix))
+        self._forget_motion()
+
+    def request_update(self) -> None:
+        """Weigh the next image even if the robot has not moved."""
+        self._requested = True
+
+    @torch.inference_mode()
+    def step(self, image: Image, stamp: int, odom_P_base: npt.ArrayLike) -> Belief:
+        """Belief at the image's stamp.
+
+        Args:
+            image: (H, W, 3) uint8 RGB of the camera set by `set_camera`.
+            stamp: nanoseconds.
+            odom_P_base: (3,) planar pose of the base in the odometry frame at that stamp, metres and radians.
+
+        Raises:
+            InputError: the image or the odometry cannot be used; the belief stays as it was.
+        """
+        start = time.perf_counter()
+        odom = np.asarray(odom_P_base, dtype=np.float64)
+        if odom.shape != (3,) or not np.isfinite(odom).all():
+            raise InputError(f"odometry pose {odom.tolist()} must be three finite numbers: x, y, yaw")
+        pixels = self._adapted(image)
+        if self._odom is None or (self._stamp is not None and stamp < self._stamp):
+            self._odom, self._requested = odom, True
+        self._stamp = stamp
+        motion = planar.relative(self._odom, odom)
+        config = self.filter_config
+        moved = np.hypot(motion[0], motion[1]) >= config.update_min_d or abs(motion[2]) >= config.update_min_a
+        timings = {"image": (time.perf_counter() - start) * 1e3}
+        observed = bool(moved or self._requested)
+        if observed:
+            self._filter.move(torch.from_numpy(motion).to(torch.float32))
+            self._weigh(pixels, timings)
+            self._odom, self._requested, motion = odom, False, np.zeros(3)
+        return self._belief(stamp, motion, observed, timings, start)
+
+    @torch.inference_mode()
+    def add_context(self, image: Image, map_P_base: npt.ArrayLike) -> None:
+        """Add a view to the map: an image with its pose (3,). Raises InputError on a bad image, MapError on a bad pose."""
+        pixels = self._tensor(self._adapted(image))
+        with self._precision():
+            features = self._network.context_embedding(pixels)[0].float()
+        self._use_map(self._map.add(features.cpu(), map_P_base))
+
+    @property
+    def context_map(self) -> ContextMap:
+        """The map as it is now, with what was added."""
+        return self._map
+
+    def save_map(self, path: str | Path) -> None:
+        """Write the map's file; raises MapError if that fails."""
+        self._map.save(path)
+
+    def load_map(self, path: str | Path) -> None:
+        """Change to another map, with a belief all over it. Raises MapError, and keeps the old map, if it is unusable."""
+        context_map = ContextMap.load(path)
+        context_map.require_made_by(self._network, path)
+        self._set_map(context_map)
+        self.reset_uniform()
+
+    def _set_map(self, context_map: ContextMap) -> None:
+        self._filter = ParticleFilter(self.filter_config, context_map.bounds, self._device)
+        self._use_map(context_map)
+
+    @torch.inference_mode()
+    def _use_map(self, context_map: ContextMap) -> None:
+        self._map, self._filter.bounds = context_map, context_map.bounds
+        poses = torch.from_numpy(context_map.poses).to(self._device, torch.float32) / self._unit
+        with self._precision():
+            self._prepared = self._network.prepare_map(context_map.features.to(self._device)[None], poses[None])
+
+    @property
+    def _unit(self) -> torch.Tensor:
+        return torch.tensor([self._map.scale, self._map.scale, 1.0], device=self._device)
+
+    def _forget_motion(self) -> None:
+        self._odom: Array | None = None
+        self._stamp: int | None = None
+        self._requested = True
+
+    def _adapted(self, image: Image) -> Image:
+        try:
+            return self._adapter(require_usable(image))
+        except CameraError as error:
+            raise InputError(str(error)) from error
+
+    def _tensor(self, pixels: Image) -> torch.Tensor:
+        return images_to_tensor(torch.from_numpy(pixels)[None].to(self._device))
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._dtype == torch.bfloat16)
+
+    def _weigh(self, pixels: Image, timings: dict[str, float]) -> None:
+        start = time.perf_counter()
+        reference = self._filter.draw_uniform(self.filter_config.reference_poses)
+        poses = torch.cat([self._filter.particles, reference]) / self._unit
+        with self._precision():
+            features = self._network.query_embedding(self._tensor(pixels))[None]
+            query = self._network.prepare_query(self._prepared, features)
+            encoded = time.perf_counter()
+            log_likelihood = self._network.log_likelihood(self._prepared, query, poses[None, None], _CHUNK)[0, 0].float()
+        weighed = time.perf_counter()
+        self._filter.weigh(*log_likelihood.split([len(self._filter.particles), len(reference)]))
+        self._filter.resample()
+        timings["network"] = (encoded - start) * 1e3
+        timings["particles"] = (weighed - encoded) * 1e3
+        timings["filter"] = (time.perf_counter() - weighed) * 1e3
+
+    def _belief(self, stamp: int, motion: Array, observed: bool, timings: dict[str, float], start: float) -> Belief:
+        """Summary of the particles, moved without noise by what odometry says since they were last weighed."""
+        config = self.filter_config
+        particles = planar.compose(self._filter.particles.cpu().numpy().astype(np.float64), motion)
+        weights = self._filter.log_weights.exp().cpu().numpy().astype(np.float64)
+        weights /= weights.sum()
+        mean, covariance = mean_and_covariance(particles, weights)
+        cluster = densest_cluster(particles, weights, radius_d=config.cluster_d, radius_a=config.cluster_a)
+        localized = cluster.share >= config.localized_share
+        reason = "" if localized else (
+            f"the densest cluster holds {cluster.share:.0%} of the weight, {config.localized_share:.0%} is needed"
+        )
+        timings["total"] = (time.perf_counter() - start) * 1e3
+        return Belief(
+            stamp=stamp,
+            mean=mean,
+            covariance=covariance,
+            most_likely=cluster.pose,
+            particles=particles,
+            weights=weights,
+            effective_sample_size=float(1.0 / np.square(weights).sum()),
+            spread=float(np.sqrt(covariance[0, 0] + covariance[1, 1])),
+            localized=localized,
+            reason=reason,
+            observed=observed,
+            timings=timings,
+        )

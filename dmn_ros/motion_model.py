@@ -1,0 +1,44 @@
+"""Particles moved by odometry, with the noise of amcl's differential model (Probabilistic Robotics, table 5.6)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dmn_ros.config import FilterConfig
+from dmn_ros.network import egocentric
+
+#: Below this many metres the direction of the motion is noise: amcl's threshold, too.
+_MIN_TRANSLATION = 0.01
+
+
+def rotation_translation_rotation(previous_P_base: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A motion (..., 3) as turn (radians), way (map unit), turn; standing turns are all in the second turn."""
+    dx, dy, yaw = previous_P_base.unbind(-1)
+    way = torch.hypot(dx, dy)
+    first = torch.where(way < _MIN_TRANSLATION, torch.zeros_like(way), torch.atan2(dy, dx))
+    return first, way, egocentric.wrap_angle(yaw - first)
+
+
+def sample_motion(
+    particles: Tensor, previous_P_base: Tensor, config: FilterConfig, generator: torch.Generator | None = None
+) -> Tensor:
+    """Particles (..., K, 3), metres and radians, after a noisy motion (..., 3) given by odometry.
+
+    Each particle draws its own three noises from the generator, which lives on the CPU so that a seed means the same
+    on every device.
+    """
+    first, way, second = (part.unsqueeze(-1) for part in rotation_translation_rotation(previous_P_base))
+    # driving backwards is no turn of half a circle, and its noise must not be either
+    turn_1 = torch.minimum(first.abs(), torch.pi - first.abs())
+    turn_2 = torch.minimum(second.abs(), torch.pi - second.abs())
+    variance_1 = config.alpha1 * turn_1**2 + config.alpha2 * way**2
+    variance_way = config.alpha3 * way**2 + config.alpha4 * (turn_1**2 + turn_2**2)
+    variance_2 = config.alpha1 * turn_2**2 + config.alpha2 * way**2
+    noise = torch.randn((*particles.shape[:-1], 6), generator=generator).to(particles)
+    first = first + noise[..., 0] * variance_1.sqrt()
+    way = way + noise[..., 1] * variance_way.sqrt()
+    second = second + noise[..., 2] * variance_2.sqrt()
+    motion = torch.stack([way * first.cos(), way * first.sin(), first + second], dim=-1)
+    least = noise.new_tensor([config.min_noise_d, config.min_noise_d, config.min_noise_a])
+    return egocentric.compose(particles, motion + noise[..., 3:] * least)

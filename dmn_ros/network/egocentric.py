@@ -1,0 +1,75 @@
+"""Planar poses in torch: composition, and views as seen from particles (section 3, "Egocentric spatial attention")."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def wrap_angle(angle: Tensor) -> Tensor:
+    """Angle brought into [-pi, pi)."""
+    return torch.remainder(angle + torch.pi, 2.0 * torch.pi) - torch.pi
+
+
+def compose(a_T_b: Tensor, b_T_c: Tensor) -> Tensor:
+    """Pose of c in a; both (..., 3) as (x, y, yaw), broadcast against each other."""
+    cos, sin = a_T_b[..., 2].cos(), a_T_b[..., 2].sin()
+    x = a_T_b[..., 0] + cos * b_T_c[..., 0] - sin * b_T_c[..., 1]
+    y = a_T_b[..., 1] + sin * b_T_c[..., 0] + cos * b_T_c[..., 1]
+    return torch.stack([x, y, wrap_angle(a_T_b[..., 2] + b_T_c[..., 2])], dim=-1)
+
+
+def relative(a_T_b: Tensor, a_T_c: Tensor) -> Tensor:
+    """Pose of c in b, from both in a; (..., 3), broadcast."""
+    dx, dy = a_T_c[..., 0] - a_T_b[..., 0], a_T_c[..., 1] - a_T_b[..., 1]
+    cos, sin = a_T_b[..., 2].cos(), a_T_b[..., 2].sin()
+    yaw = wrap_angle(a_T_c[..., 2] - a_T_b[..., 2])
+    return torch.stack([cos * dx + sin * dy, -sin * dx + cos * dy, yaw], dim=-1)
+
+
+def coordinates(particle_P_view: Tensor) -> Tensor:
+    """Channels (..., 4) x, y, cos yaw, sin yaw of views in their particles' frames (..., 3)."""
+    yaw = particle_P_view[..., 2:]
+    return torch.cat([particle_P_view[..., :2], yaw.cos(), yaw.sin()], dim=-1)
+
+
+def fourier_features(particle_P_view: Tensor, frequencies: tuple[float, ...]) -> Tensor:
+    """Relative coordinates, from both sides, with sines and cosines of them.
+
+    Args:
+        particle_P_view: (..., 3) views in their particles' frames, map units.
+        frequencies: radians per map unit.
+
+    Returns:
+        (..., 4 + 8 F + 6): the view in the particle's frame and the particle in the view's frame (x, y each), their
+        sines and cosines at F frequencies, and cosines and sines of 1, 2 and 4 times the yaw.
+    """
+    x, y, yaw = particle_P_view.unbind(-1)
+    cos, sin = yaw.cos(), yaw.sin()
+    both = torch.stack([x, y, -cos * x - sin * y, sin * x - cos * y], dim=-1)
+    waves = (both.unsqueeze(-1) * both.new_tensor(frequencies)).flatten(-2)
+    turns = yaw.unsqueeze(-1) * yaw.new_tensor([1.0, 2.0, 4.0])
+    return torch.cat([both, waves.sin(), waves.cos(), turns.cos(), turns.sin()], dim=-1)
+
+
+def nearest_views(view_poses: Tensor, particles: Tensor, count: int, reach: float) -> Tensor:
+    """Indices (..., K, n) of the views that see most nearly what each particle would see.
+
+    Distance is that of the positions and that of the points ``reach`` ahead, squared and added: two poses are near each
+    other when both where they are and where they look is near.
+
+    Args:
+        view_poses: (..., N, 3).
+        particles: (..., K, 3).
+        count: n; at most N are returned.
+        reach: in the poses' unit.
+    """
+
+    def signature(pose: Tensor) -> Tensor:
+        ahead = torch.stack([pose[..., 2].cos(), pose[..., 2].sin()], dim=-1) * reach
+        return torch.cat([pose[..., :2], pose[..., :2] + ahead], dim=-1)
+
+    views, points = signature(view_poses), signature(particles)
+    # |a - b|^2 without |a|^2, which is the same for every view of a particle
+    score = views.square().sum(-1).unsqueeze(-2) - 2.0 * points @ views.transpose(-1, -2)
+    return score.topk(min(count, view_poses.shape[-2]), dim=-1, largest=False, sorted=False).indices

@@ -1,0 +1,77 @@
+"""Discriminative observation model (section 3, figure 4): attended map features and query features to a log-likelihood."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dmn_ros.config import NetworkConfig
+from dmn_ros.network import egocentric
+from dmn_ros.network.attention import EgocentricAttention, ViewKeys
+
+
+class AttentionMap(NamedTuple):
+    """A map prepared for `AttentionObservation`: view keys, and the views' share (A, N, D) of the first convolution."""
+
+    keys: ViewKeys
+    values: Tensor
+    poses: Tensor
+
+
+class AttentionQuery(NamedTuple):
+    """Queries prepared likewise: keys (A, Q, d) and their share (A, Q, D) of the first convolution."""
+
+    keys: Tensor
+    values: Tensor
+
+
+class AttentionObservation(nn.Module):
+    """The paper's plain form: one log-likelihood for each particle.
+
+    `prepare_map` once per map, `prepare_query` once per image, `log_likelihood` for any number of particles. `direct`
+    is the same function written as in the paper, kept as the reference that the fast one is measured against.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        channels, hidden = config.feature_channels, config.hidden_channels
+        flat = hidden * (-(-config.grid[0] // 2)) * (-(-config.grid[1] // 2))
+        self.attention = EgocentricAttention(config)
+        self.conv = nn.Conv2d(2 * channels, hidden, 3, stride=2, padding=1)
+        self.dense = nn.Sequential(
+            nn.Linear(flat, config.value_size), nn.ReLU(inplace=True), nn.Linear(config.value_size, 1)
+        )
+
+    def direct(self, views: Tensor, view_poses: Tensor, queries: Tensor, particles: Tensor) -> Tensor:
+        """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3) from views (A, N, C, h, w) and queries (A, Q, C, h, w)."""
+        relative = egocentric.relative(particles.unsqueeze(3), view_poses[:, None, None])
+        weights = self.attention(views, queries, egocentric.coordinates(relative))
+        attended = torch.einsum("aqkn,anchw->aqkchw", weights, views)
+        images = torch.cat([attended, queries.unsqueeze(2).expand_as(attended)], dim=3)
+        hidden = functional.relu(self.conv(images.flatten(0, 2))).flatten(1)
+        result: Tensor = self.dense(hidden)
+        return result.view(particles.shape[:3])
+
+    def prepare_map(self, views: Tensor, view_poses: Tensor) -> AttentionMap:
+        """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
+        weight = self.conv.weight[:, : views.shape[2]]
+        values = functional.conv2d(views.flatten(0, 1), weight, None, stride=2, padding=1)
+        return AttentionMap(self.attention.prepare(views), values.flatten(1).unflatten(0, views.shape[:2]), view_poses)
+
+    def prepare_query(self, prepared: AttentionMap, queries: Tensor) -> AttentionQuery:
+        """All that depends on the images only; queries (A, Q, C, h, w)."""
+        del prepared  # the plain form compares query and views through keys alone
+        weight = self.conv.weight[:, queries.shape[2] :]
+        values = functional.conv2d(queries.flatten(0, 1), weight, self.conv.bias, stride=2, padding=1)
+        return AttentionQuery(self.attention.keys_of_queries(queries), values.flatten(1).unflatten(0, queries.shape[:2]))
+
+    def log_likelihood(self, prepared: AttentionMap, query: AttentionQuery, particles: Tensor) -> Tensor:
+        """Equal to `direct`: a convolution of an attention-weighted sum is the weighted sum of the convolved maps."""
+        relative = egocentric.relative(particles.unsqueeze(3), prepared.poses[:, None, None])
+        weights = self.attention.factorised(prepared.keys, query.keys, egocentric.coordinates(relative))
+        attended = torch.einsum("aqkn,and->aqkd", weights, prepared.values)
+        result: Tensor = self.dense(torch.relu(attended + query.values.unsqueeze(2)))
+        return result.squeeze(-1)
