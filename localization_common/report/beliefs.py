@@ -101,9 +101,18 @@ def _arrows(axes: Axes, poses: Array, color: str, length: float, *, width: float
         return
     dx, dy = length * np.cos(poses[:, 2]), length * np.sin(poses[:, 2])
     axes.quiver(
-        *(poses[:, 0], poses[:, 1], dx, dy),
-        **{"angles": "xy", "scale_units": "xy", "scale": 1.0, "width": width, "color": color},
-        **{"edgecolor": PAPER, "linewidth": 0.5, "zorder": 3},
+        poses[:, 0],
+        poses[:, 1],
+        dx,
+        dy,
+        angles="xy",
+        scale_units="xy",
+        scale=1.0,
+        width=width,
+        color=color,
+        edgecolor=PAPER,
+        linewidth=0.5,
+        zorder=3,
     )
 
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 # The policy makes the browser itself refuse any request, whatever the embedded plotting library might try.
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 _STYLE = """
 :root { color-scheme: light; --ink: #1f2933; --muted: #616e7c; --line: #d9dee4; --good: #00664d; --bad: #a03300; }
@@ -36,8 +36,8 @@ figure { margin: 1rem 0 1.5rem; }
 figure img { display: block; max-width: 100%; height: auto; }
 figcaption { font-size: .9rem; margin-top: .35rem; max-width: 44rem; }
 .plot { width: 100%; }
-footer { margin-top: 3rem; padding-top: .75rem; border-top: 1px solid var(--line); color: var(--muted); font-size: .85rem;
-  overflow-wrap: anywhere; }
+footer { margin-top: 3rem; padding-top: .75rem; border-top: 1px solid var(--line); color: var(--muted);
+  font-size: .85rem; overflow-wrap: anywhere; }
 @media (max-width: 34rem) { body { padding: 1.25rem .9rem 3rem; font-size: 15px; } h1 { font-size: 1.4rem; }
   td.value + td, th.value + th { padding-left: .75rem; } th, td { padding-right: .4rem; } }
 """

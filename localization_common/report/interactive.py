@@ -41,7 +41,11 @@ def trajectory(truth: Track | None, estimates: Sequence[Track]) -> go.Figure:
             customdata=whole.times.round(3),
             name=track.name,
             mode="lines",
-            line={"color": track.color, "width": 4 if track is truth else 2, "dash": "dash" if track.dashed else "solid"},
+            line={
+                "color": track.color,
+                "width": 4 if track is truth else 2,
+                "dash": "dash" if track.dashed else "solid",
+            },
             hovertemplate=f"%{{customdata:.2f}} s<br>{AXES[first]} %{{x:.2f}} m, {AXES[second]} %{{y:.2f}} m",
         )
     figure.update_xaxes(title=f"{AXES[first]} [m]")

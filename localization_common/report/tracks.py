@@ -52,7 +52,7 @@ class ErrorSeries:
 
 
 def break_at_pauses(times: Array, values: Array, *, factor: float = 5.0) -> tuple[Array, Array]:
-    """Times (N,) and values (N, ...) with a NaN row wherever the step in time is `factor` times the usual (median) one."""
+    """Times (N,) and values (N, ...) with a NaN row wherever a step in time is `factor` times the median one."""
     if len(times) < 3:
         return times, values
     steps = np.diff(times)
@@ -62,8 +62,10 @@ def break_at_pauses(times: Array, values: Array, *, factor: float = 5.0) -> tupl
 
 
 def plan_axes(positions: Array) -> tuple[int, int]:
-    """The two of x, y, z in which positions (N, 3) extend the most, in that order of letters: x-y for a robot, x-z for a
-    data set whose poses are those of a camera with y down."""
+    """The two of x, y, z in which positions (N, 3) extend the most, in the order of the letters.
+
+    x-y for a robot, x-z for a data set whose poses are those of a camera with y down.
+    """
     extent = np.ptp(positions[np.isfinite(positions).all(1)], axis=0)
     first, second = sorted(np.argsort(-extent, kind="stable")[:2].tolist())
     return first, second

@@ -1,0 +1,147 @@
+"""Results against ground truth as pictures, trajectory files and one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Many
+from pathlib import Path
+
+import numpy as np
+
+from deep_localization import scoring, summary
+from deep_localization.results import Array, Results, common_stamps, trajectory
+from deep_localization.scoring import Metrics
+from localization_common import trajectory_files
+from localization_common.datasets.sequence import Sequence
+from localization_common.geometry import planar, se3
+from localization_common.report import beliefs, frames, html, interactive, plots, style
+from localization_common.report.tracks import ErrorSeries, Track
+
+#: Beliefs are shown after these numbers of frames, and after the last one.
+BELIEF_STEPS = (0, 1, 2, 5, 10)
+
+
+def write_all(
+    folder: Path,
+    results: Results,
+    truth: Sequence,
+    values: Metrics,
+    *,
+    title: str,
+    lead: str,
+    aims: summary.Aims | None = None,
+    contexts: Array | None = None,
+    baselines: Many[html.Row] = (),
+    footer: str = "",
+) -> None:
+    """Write ``metrics.json``, ``report.html``, PNGs of its pictures and the trajectories as TUM files into a folder.
+
+    Args:
+        contexts: (N, 3) planar poses of the map's views, for the belief maps.
+        baselines: more rows for the summary, of what other methods reach on the same frames.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    scoring.write_metrics(folder / "metrics.json", values)
+    write_trajectories(folder, results, truth)
+    groups = summary.rows(values, aims or {})
+    if baselines:
+        groups.append(("For comparison, on the same frames", list(baselines)))
+    sections = [html.Section("Summary", parts=[html.Table(groups)])]
+    sections += _paths(folder, results, truth)
+    sections += _errors(folder, results, truth)
+    sections += _labels(folder, results, truth)
+    sections += _beliefs(folder, results, truth, np.zeros((0, 3)) if contexts is None else contexts)
+    html.write_report(folder / "report.html", title=title, lead=lead, sections=sections, footer=footer)
+
+
+def write_trajectories(folder: Path, results: Results, truth: Sequence) -> None:
+    """TUM files of the true and the estimated poses of the base, for evo and others."""
+    trajectory_files.write_tum(folder / "ground_truth.tum", truth.stamps, truth.map_T_base)
+    planar_poses = {stamp: planar.to_se3(belief.pose) for stamp, belief in results.beliefs.items()}
+    named = (("pose", results.map_T_base), ("odometry", results.odom_T_base), ("belief", planar_poses))
+    for name, poses in named:
+        if poses:
+            trajectory_files.write_tum(folder / f"{name}.tum", *trajectory(poses))
+
+
+def _paths(folder: Path, results: Results, truth: Sequence) -> list[html.Section]:
+    start = truth.stamps[0]
+
+    def track(name: str, poses: dict[int, Array], color: str, dashed: bool = False) -> Track:
+        stamps, stacked = trajectory(poses)
+        return Track(name, (stamps - start) * 1e-9, stacked[:, :3, 3], color, dashed)
+
+    true_track = Track("ground truth", (truth.stamps - start) * 1e-9, truth.map_T_base[:, :3, 3], style.TRUTH)
+    estimates = []
+    if results.odom_T_base:
+        estimates.append(track("odometry", _anchored(results.odom_T_base, truth), style.ODOMETRY, dashed=True))
+    if results.beliefs:
+        poses = {stamp: planar.to_se3(belief.pose) for stamp, belief in results.beliefs.items()}
+        estimates.append(track("belief", poses, style.BELIEF, dashed=True))
+    if results.map_T_base:
+        estimates.append(track("pose", results.map_T_base, style.POSE))
+    plots.save_png(plots.trajectory(true_track, estimates, title=truth.name), folder / "trajectory.png")
+    told = "Seen from above. Odometry starts at the first true pose and is never corrected; it is shown for its shape."
+    return [html.Section("Trajectories", told, [interactive.trajectory(true_track, estimates)])]
+
+
+def _anchored(odom_T_base: dict[int, Array], truth: Sequence) -> dict[int, Array]:
+    """Odometry moved as a whole so that its first pose is the true one there (the first true one if stamps differ)."""
+    first = min(odom_T_base)
+    position = min(int(np.searchsorted(truth.stamps, first)), len(truth) - 1)
+    map_T_odom = truth.map_T_base[position] @ se3.inverse(odom_T_base[first])
+    return {stamp: map_T_odom @ pose for stamp, pose in odom_T_base.items()}
+
+
+def _errors(folder: Path, results: Results, truth: Sequence) -> list[html.Section]:
+    series = []
+    if results.map_T_base:
+        stamps, errors = scoring.pose_errors(results.map_T_base, truth)
+        times = (stamps - truth.stamps[0]) * 1e-9
+        series.append(ErrorSeries("pose", times, errors.metres, "m", style.POSE))
+        series.append(ErrorSeries("pose", times, errors.degrees, "deg", style.ERROR_ANGLE))
+    if results.beliefs:
+        stamps, metres = scoring.belief_errors(results, truth)
+        times = (stamps - truth.stamps[0]) * 1e-9
+        series.append(ErrorSeries("belief", times, metres, "m", style.BELIEF))
+    series = [one for one in series if len(one.times)]
+    if not series:
+        return []
+    plots.save_png(plots.errors_over_time(series, title="Errors over time"), folder / "errors.png")
+    spread = plots.save_png(plots.error_distribution(series), folder / "error_distribution.png")
+    caption = "Distribution of the errors: share of frames whose error is at most so large."
+    return [html.Section("Errors", "Over the drive.", [interactive.errors(series), html.Picture(spread, caption)])]
+
+
+def _labels(folder: Path, results: Results, truth: Sequence, *, count: int = 4) -> list[html.Section]:
+    stamps, positions = common_stamps(results.labels, truth.stamps)
+    if len(stamps) == 0:
+        return []
+    # Away from the ends, where drives stand still.
+    chosen = np.unique(np.linspace(0, len(stamps) - 1, count + 2).round().astype(int)[1:-1])
+    shown = []
+    for stamp, position in zip(stamps[chosen].tolist(), positions[chosen].tolist(), strict=True):
+        true = None if truth.read_labels is None else truth.read_labels(position)
+        caption = f"{(stamp - truth.stamps[0]) * 1e-9:.1f} s"
+        shown.append(frames.LabelledFrame(truth.read_image(position), results.labels[stamp], true, caption))
+    figure = frames.sample_frames(shown, truth.class_names)
+    png = plots.save_png(figure, folder / "sample_frames.png")
+    return [html.Section("Sample frames", parts=[html.Picture(png, "What the camera saw and how it was labelled.")])]
+
+
+def _beliefs(folder: Path, results: Results, truth: Sequence, contexts: Array) -> list[html.Section]:
+    stamps, positions = common_stamps(results.beliefs, truth.stamps)
+    steps = [step for step in (*BELIEF_STEPS, len(stamps) - 1) if step < len(stamps)]
+    pictures, bounds = [], None
+    true_poses = planar.from_se3(truth.map_T_base)
+    for step in dict.fromkeys(steps):
+        belief = results.beliefs[int(stamps[step])]
+        if belief.density is not None:
+            bounds = bounds or belief.bounds
+            pictures.append(beliefs.BeliefPicture(belief.density, true_poses[positions[step]], f"frame {step}"))
+    if bounds is None:
+        return []
+    png = plots.save_png(beliefs.belief_maps(pictures, contexts, bounds), folder / "beliefs.png")
+    told = "Particle weights as a heat map over all yaw values, from a uniform belief on; darker is more probable."
+    return [
+        html.Section("Belief of the particle filter", told, [html.Picture(png, "Context poses green, truth blue.")])
+    ]
