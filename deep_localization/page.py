@@ -130,7 +130,7 @@ def _labels(folder: Path, results: Results, truth: Sequence, *, count: int = 4) 
 
 def _beliefs(folder: Path, results: Results, truth: Sequence, contexts: Array) -> list[html.Section]:
     stamps, positions = common_stamps(results.beliefs, truth.stamps)
-    steps = [step for step in (*BELIEF_STEPS, len(stamps) - 1) if step < len(stamps)]
+    steps = [step for step in (*BELIEF_STEPS, len(stamps) - 1) if 0 <= step < len(stamps)]
     pictures, bounds = [], None
     true_poses = planar.from_se3(truth.map_T_base)
     for step in dict.fromkeys(steps):

@@ -33,6 +33,12 @@ APARTMENT_AIMS: Aims = {
     "belief.success_rate": ("at least", 0.90),
 }
 
+AIMS: Mapping[str, Aims] = {
+    "none": {},
+    "apartment": APARTMENT_AIMS,
+    "redkitchen": {"pose.median_m": ("at most", 0.16), "pose.median_deg": ("at most", 5.0)},
+}
+
 _START = f"within {RADIUS_M} m after {HORIZON} frames from a uniform belief"
 
 GROUPS: tuple[tuple[str, str, tuple[Quantity, ...]], ...] = (

@@ -1,0 +1,144 @@
+"""Feeds a recorded drive through the localizers without DDS, as fast as they go: what the nodes do, minus the nodes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from deep_localization.results import Array, BeliefRecord, Results
+from deep_localization.scoring import HORIZON
+from dmn_ros.belief import Belief
+from dmn_ros.localizer import Localizer as DmnLocalizer
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import ConfigError, InputError
+from localization_common.geometry import planar, se3
+from localization_common.odometry_integration import OdometryIntegrator, PlanarOdometry
+from localization_common.report.beliefs import density
+from vlocnet_ros.estimate import Health
+from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Localizers:
+    """The networks that a drive is fed through; either may be missing."""
+
+    vlocnet: VlocnetLocalizer | None = None
+    dmn: DmnLocalizer | None = None
+
+
+def run_offline(
+    truth: Sequence, localizers: Localizers, *, recorded_odometry: bool = False, progress: Progress | None = None
+) -> Results:
+    """Estimates along a drive, each frame in turn; the particle filter starts from a uniform belief.
+
+    Args:
+        truth: the drive; of its poses nothing is used.
+        recorded_odometry: move particles by the drive's own odometry rather than by vlocnet's.
+        progress: called with (frames done, frames in all).
+
+    Raises:
+        ConfigError: particles are to be moved by an odometry that is not there.
+    """
+    results = Results("offline", frames_in=len(truth), frames_received=len(truth))
+    if localizers.vlocnet is not None:
+        _run_vlocnet(localizers.vlocnet, truth, results, progress)
+    if localizers.dmn is not None:
+        odometry = planar_odometry(truth, results, recorded=recorded_odometry)
+        _run_dmn(localizers.dmn, truth, odometry, results, progress)
+    return results
+
+
+def planar_odometry(truth: Sequence, results: Results, *, recorded: bool) -> Array:
+    """Planar odometry poses (N, 3) at every frame of a drive.
+
+    Raises:
+        ConfigError: the drive holds no odometry, or none was estimated at some frame.
+    """
+    if recorded and truth.odom_T_base is None:
+        raise ConfigError(f"{truth.name}: holds no odometry to move particles by; use vlocnet's")
+    if not recorded and len(results.odom_T_base) < len(truth):
+        raise ConfigError(
+            f"{truth.name}: vlocnet's odometry is there for {len(results.odom_T_base)} of {len(truth)} frames; particles"
+            " need it at each: give a vlocnet checkpoint, or use the recorded odometry"
+        )
+    flat = PlanarOdometry()
+    if recorded and truth.odom_T_base is not None:
+        return np.stack([flat.step(pose) for pose in truth.odom_T_base])
+    return np.stack([flat.step(results.odom_T_base[stamp]) for stamp in truth.stamps.tolist()])
+
+
+def _run_vlocnet(localizer: VlocnetLocalizer, truth: Sequence, results: Results, progress: Progress | None) -> None:
+    localizer.set_camera(truth.camera)
+    localizer.reset()
+    integrator = OdometryIntegrator()
+    camera_T_base = se3.inverse(truth.base_T_camera)
+    for position, stamp in enumerate(truth.stamps.tolist()):
+        image = truth.read_image(position)
+        began = time.perf_counter()
+        try:
+            estimate = localizer.step(image, stamp)
+        except InputError:
+            continue  # a node skips such a frame too, and says so on /diagnostics; here frames_processed tells
+        results.latency_ms[stamp] = (time.perf_counter() - began) * 1e3
+        results.frames_processed += 1
+        sample = integrator.step(stamp, estimate.previous_T_camera, estimate.motion_covariance, truth.base_T_camera)
+        results.odom_T_base[stamp] = sample.odom_T_base
+        if estimate.health is not Health.LOST:
+            results.map_T_base[stamp] = estimate.map_T_camera @ camera_T_base
+        if estimate.labels is not None:
+            results.labels[stamp] = localizer.labels_in_image(estimate.labels)
+        if progress is not None:
+            progress(position + 1, len(truth))
+
+
+def _run_dmn(
+    localizer: DmnLocalizer, truth: Sequence, odometry: Array, results: Results, progress: Progress | None
+) -> None:
+    localizer.set_camera(truth.camera)
+    localizer.reset_uniform()
+    bounds = localizer.context_map.bounds
+    for position, stamp in enumerate(truth.stamps.tolist()):
+        belief = localizer.step(truth.read_image(position), stamp, odometry[position])
+        results.beliefs[stamp] = BeliefRecord(
+            published_pose(belief), belief.spread, density(belief.particles, belief.weights, bounds), bounds
+        )
+        if progress is not None:
+            progress(position + 1, len(truth))
+
+
+def published_pose(belief: Belief) -> Array:
+    """Planar pose (3,) that the node publishes for a belief."""
+    return belief.most_likely
+
+
+def random_starts(
+    localizer: DmnLocalizer, truth: Sequence, odometry: Array, *, count: int = 50, seed: int = 0, max_gap_s: float = 1.0
+) -> Array:
+    """Position errors (count, HORIZON) in metres of beliefs that start uniform at random places of a drive.
+
+    Args:
+        odometry: (N, 3) planar odometry at each frame.
+        count: starts.
+        seed: chooses the frames at which they are; they are spread over the whole drive without repetition.
+        max_gap_s: no start is followed by a pause longer than this within its horizon.
+    """
+    localizer.set_camera(truth.camera)
+    generator = np.random.default_rng(seed)
+    gaps = np.diff(truth.stamps) > max_gap_s * 1e9
+    usable = np.array([i for i in range(len(truth) - HORIZON + 1) if not gaps[i : i + HORIZON - 1].any()])
+    if len(usable) == 0:
+        raise ConfigError(f"{truth.name}: no {HORIZON} frames in a row without a pause of {max_gap_s} s to start from")
+    chosen = generator.choice(usable, size=count, replace=len(usable) < count)
+    true = planar.from_se3(truth.map_T_base)
+    errors = np.empty((count, HORIZON))
+    for row, first in enumerate(chosen.tolist()):
+        localizer.reset_uniform()
+        for step, position in enumerate(range(first, first + HORIZON)):
+            belief = localizer.step(truth.read_image(position), int(truth.stamps[position]), odometry[position])
+            errors[row, step] = np.linalg.norm(published_pose(belief)[:2] - true[position, :2])
+    return errors

@@ -1,0 +1,80 @@
+"""``python -m deep_localization.results_table``: renders ``docs/results.md`` from ``docs/results/*.json``.
+
+No number in that page is typed by hand; a test compares the page with the files.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from deep_localization import summary
+from deep_localization.result_file import ResultFile
+from localization_common.errors import LocalizationError
+from localization_common.report.html import Row
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+_HEAD = """# Results
+
+Every table is rendered by `python -m deep_localization.results_table` from the file in `docs/results/` that is named
+beside it, which the command above the table wrote. Definitions of the quantities are in `deep_localization/scoring.py`.
+"""
+
+
+def render(results: Sequence[tuple[str, ResultFile]]) -> str:
+    """The page, as Markdown, of results with their file names."""
+    return "\n".join([_HEAD, *(_section(name, result) for name, result in results)])
+
+
+def read_all(folder: Path) -> list[tuple[str, ResultFile]]:
+    """All result files of a folder, by name."""
+    return [(path.name, ResultFile.read(path)) for path in sorted(folder.glob("*.json"))]
+
+
+def _section(name: str, result: ResultFile) -> str:
+    commit = f" at commit `{result.commit}`" if result.commit else ""
+    lines = [f"## {result.title}", "", f"`results/{name}`, written by{commit}", "", "```", result.command, "```", ""]
+    lines += ["| quantity | value | aim | |", "|---|---:|---|---|"]
+    for heading, group in summary.rows(result.metrics, result.aims):
+        lines.append(f"| **{heading}** | | | |")
+        lines += [_line(row) for row in group]
+    if result.baselines:
+        lines += ["", "| for comparison, on the same frames | median position | median rotation |", "|---|---:|---:|"]
+        lines += [f"| {b.name} | {b.median_m:.3f} m | {b.median_deg:.2f} deg |" for b in result.baselines]
+    if result.notes:
+        lines += ["", *(f"- {name}: {text}" for name, text in result.notes.items())]
+    return "\n".join([*lines, ""])
+
+
+def _line(row: Row) -> str:
+    remark, _, aim = row.remark.rpartition("aim: ") if row.met is not None else (row.remark, "", "")
+    verdict = {None: "", True: "met", False: "**missed**"}[row.met]
+    name = f"{row.name} ({remark.rstrip('; ')})" if remark else row.name
+    return f"| {name} | {row.value} | {aim} | {verdict} |"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the page, or with ``--check`` say whether it is up to date."""
+    parser = argparse.ArgumentParser(description="Render docs/results.md from docs/results/*.json.")
+    parser.add_argument("--docs", type=Path, default=DOCS, help="folder of results.md and results/")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is not up to date")
+    options = parser.parse_args(arguments)
+    page = options.docs / "results.md"
+    try:
+        text = render(read_all(options.docs / "results"))
+    except LocalizationError as error:
+        print(error)
+        return 1
+    if options.check:
+        current = page.is_file() and page.read_text(encoding="utf-8") == text
+        print(f"{page}: {'up to date' if current else 'differs from what results/*.json give'}")
+        return 0 if current else 1
+    page.write_text(text, encoding="utf-8")
+    print(f"{page}: written")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
