@@ -1,1 +1,1 @@
-"""The ROS border: messages, parameters, TF, diagnostics. Nothing else in the package but ``node.py`` files knows rclpy."""
+"""The ROS border: messages, parameters, TF, diagnostics. Only this package and ``node.py`` files know rclpy."""

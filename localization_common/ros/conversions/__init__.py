@@ -1,4 +1,4 @@
-"""ROS messages to NumPy and back. Inside the package stamps are nanoseconds and quaternions w first; here they change."""
+"""ROS messages to NumPy and back: inside, stamps are nanoseconds and quaternions w first; here they change."""
 
 from localization_common.ros.conversions.cameras import camera_from_info, camera_to_info
 from localization_common.ros.conversions.images import (

@@ -89,12 +89,13 @@ def array_from_image(msg: Image) -> Array:
     needed = msg.step * (msg.height - 1) + row
     if len(msg.data) < needed:
         raise InputError(
-            f"data holds {len(msg.data)} bytes, but {msg.height} rows of {msg.step} bytes take {msg.step * msg.height}: "
-            "the image was cut short"
+            f"data holds {len(msg.data)} bytes, but {msg.height} rows of {msg.step} bytes take "
+            f"{msg.step * msg.height}: the image was cut short"
         )
     if len(msg.data) > msg.step * msg.height:
         raise InputError(
-            f"data holds {len(msg.data)} bytes, more than {msg.height} rows of {msg.step} bytes: step or height is wrong"
+            f"data holds {len(msg.data)} bytes, more than {msg.height} rows of {msg.step} bytes: "
+            "step or height is wrong"
         )
     view = np.ndarray(
         (msg.height, msg.width, channels),
@@ -109,8 +110,8 @@ def array_from_image(msg: Image) -> Array:
 def rgb_from_image(msg: Image) -> Rgb:
     """RGB (H, W, 3) uint8 of a camera image; without a copy where it is rgb8 already.
 
-    Sixteen bits are scaled down. Floats are intensities 0..1. Bayer and YUV 4:2:2 are converted by OpenCV; anything else
-    by cv_bridge where that is installed.
+    Sixteen bits are scaled down. Floats are intensities 0..1. Bayer and YUV 4:2:2 are converted by OpenCV; anything
+    else by cv_bridge where that is installed.
 
     Raises:
         InputError: see `array_from_image`; or the encoding is depth, not colour; or floats are NaN or out of 0..1.
@@ -154,7 +155,7 @@ def image_from_array(image: Array, encoding: str, header: Header) -> Image:
     msg.step = msg.width * channels * dtype.itemsize
     # array.array goes through the setter unchanged; a list or an ndarray would be checked and copied number by number.
     data = array.array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(image)).cast("B"))
+    data.frombytes(np.ascontiguousarray(image).reshape(-1).view(np.uint8).data)
     msg.data = data
     return msg
 

@@ -77,7 +77,7 @@ def covariance_from_message(values: Any) -> Array:
 
 
 def covariance_from_planar(covariance: Array) -> Array:
-    """Covariance (6, 6) of x y z rX rY rZ of a planar one (3, 3) of x, y, yaw; what the plane fixes is zero, as in amcl."""
+    """Covariance (6, 6) of x y z rX rY rZ of one (3, 3) of x, y, yaw; what the plane fixes is zero, as in amcl."""
     full = np.zeros((6, 6))
     full[np.ix_((0, 1, 5), (0, 1, 5))] = covariance
     return full

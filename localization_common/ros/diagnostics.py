@@ -1,0 +1,84 @@
+"""/diagnostics: one status a second that says how the node is and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.node import Node
+
+from localization_common.ros.latest_frame import LatestFrame
+from localization_common.ros.monitor import Level, Monitor, Problem
+
+#: Without an image for so many seconds, an active node says that it is starved.
+STARVED_AFTER = 3.0
+
+
+class DiagnosticsPublisher:
+    """Publishes the status of a node every second, also while it is not active and while the ROS clock stands.
+
+    Args:
+        node: publishes; its full name is the status' name.
+        status: problems and values at this moment.
+    """
+
+    def __init__(self, node: Node, status: Callable[[], tuple[Mapping[str, Problem], Mapping[str, str]]]) -> None:
+        self._node, self._status = node, status
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._timer = node.create_timer(1.0, self.publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def publish(self) -> None:
+        """Publish now."""
+        problems, values = self._status()
+        message = DiagnosticArray(status=[diagnostic_status(self._node.get_fully_qualified_name(), problems, values)])
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(message)
+
+
+def diagnostic_status(name: str, problems: Mapping[str, Problem], values: Mapping[str, str]) -> DiagnosticStatus:
+    """Message: the worst level, every problem's text, all values."""
+    worst = max((p.level for p in problems.values()), default=Level.OK)
+    ordered = sorted(problems.values(), key=lambda p: -p.level)
+    return DiagnosticStatus(
+        level=bytes([worst]),
+        name=name,
+        hardware_id="camera",
+        message="; ".join(p.text for p in ordered) or "working",
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )
+
+
+def frame_values(monitor: Monitor, frames: LatestFrame[Any]) -> dict[str, str]:
+    """Rates, ages, durations and counts that every node reports."""
+    age = monitor.stamp_age
+    return {
+        "input rate [Hz]": f"{monitor.input_rate.hertz:.2f}",
+        "output rate [Hz]": f"{monitor.output_rate.hertz:.2f}",
+        "stamp age [s]": "none" if age is None else f"{age:.3f}",
+        "inference p50 [ms]": f"{monitor.inference.percentile(50):.1f}",
+        "inference p95 [ms]": f"{monitor.inference.percentile(95):.1f}",
+        "latency p50 [ms]": f"{monitor.latency.percentile(50):.1f}",
+        "latency p95 [ms]": f"{monitor.latency.percentile(95):.1f}",
+        "frames received": str(frames.received),
+        "frames processed": str(monitor.processed),
+        "frames dropped": str(frames.dropped),
+        "frames refused": str(monitor.refused),
+        "clock jumps": str(monitor.jumps),
+    }
+
+
+def starvation(monitor: Monitor, topic: str, publishers: int) -> str:
+    """Why no image comes, or an empty string while some do."""
+    silent = monitor.input_rate.seconds_since
+    if silent is not None and silent < STARVED_AFTER:
+        return ""
+    since = "yet" if silent is None else f"for {silent:.0f} s"
+    if publishers == 0:
+        return f"no image on {topic} {since}: nobody publishes there, remap image"
+    return (
+        f"no image on {topic} {since} from its {publishers} publishers: "
+        "are they alive, and reliable where process_all wants that?"
+    )

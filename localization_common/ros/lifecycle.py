@@ -1,0 +1,120 @@
+"""A managed node that survives its own mistakes: a transition that fails says why, and the process lives on."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from localization_common.errors import LocalizationError
+
+
+class ManagedNode(LifecycleNode):
+    """Base of our nodes. Subclasses override `configure`, `activate`, `deactivate` and `cleanup`, and raise on failure.
+
+    Configure loads weights, cleanup frees them. With ``autostart`` the node configures and activates itself as soon as
+    it spins; if that fails it stays unconfigured and can be configured again, after the reason is gone.
+    """
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__(name, **options)
+        # rclpy lets the error of a transition that is not possible now escape from the service, which ends the process.
+        service = self._service_change_state
+        service.callback = _refusing_impossible(service.callback, self.get_logger())
+        self.active = False
+        self.configured = False
+        self._autostart_timer: Any = None
+
+    def autostart(self) -> None:
+        """Configure and activate as soon as an executor spins this node."""
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._autostart_timer = self.create_timer(0.0, self._on_autostart, clock=clock)
+
+    def configure(self) -> None:
+        """Load what is needed. Raise a LocalizationError, naming file and reason, if that cannot be done."""
+
+    def activate(self) -> None:
+        """Begin to process."""
+
+    def deactivate(self) -> None:
+        """Stop processing, keep what is loaded."""
+
+    def cleanup(self) -> None:
+        """Free everything that `configure` made, also after it failed half-way."""
+
+    def report_failure(self, transition: str, reason: str) -> None:
+        """Say why a transition failed."""
+        self.get_logger().error(f"{transition} failed: {reason}")
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Transition; see `configure`."""
+        result = self._attempt("configure", self.configure)
+        if result != TransitionCallbackReturn.SUCCESS:
+            self.cleanup()
+            return result
+        self.configured = True
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Transition; see `activate`."""
+        super().on_activate(state)
+        result = self._attempt("activate", self.activate)
+        self.active = result == TransitionCallbackReturn.SUCCESS
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Transition; see `deactivate`."""
+        self.active = False
+        result = self._attempt("deactivate", self.deactivate)
+        super().on_deactivate(state)
+        return result
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Transition; see `cleanup`."""
+        self.configured = False
+        return self._attempt("cleanup", self.cleanup)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Transition; frees everything from any state."""
+        self.active = self.configured = False
+        return self._attempt("shutdown", self.cleanup)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """After an error the node is unconfigured, not finalized: it can be configured again."""
+        self.active = self.configured = False
+        return self._attempt("error processing", self.cleanup)
+
+    def _attempt(self, name: str, action: Any) -> TransitionCallbackReturn:
+        try:
+            action()
+        except LocalizationError as error:
+            self.report_failure(name, str(error))
+            return TransitionCallbackReturn.FAILURE
+        except Exception:
+            self.report_failure(name, f"unexpected:\n{traceback.format_exc()}")
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def _on_autostart(self) -> None:
+        self.destroy_timer(self._autostart_timer)
+        self._autostart_timer = None
+        # A manager may have been faster.
+        if self.configured or self.trigger_configure() != TransitionCallbackReturn.SUCCESS:
+            return
+        self.trigger_activate()
+
+
+def _refusing_impossible(change_state: Any, logger: Any) -> Any:
+    def guarded(request: Any, response: Any) -> Any:
+        try:
+            return change_state(request, response)
+        except Exception as error:  # RCLError has no public name
+            wanted = request.transition.label or request.transition.id
+            logger.error(f"transition {wanted} is not possible now: {error}")
+            response.success = False
+            return response
+
+    return guarded

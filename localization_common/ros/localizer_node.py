@@ -1,0 +1,328 @@
+"""What every localizer node does alike: take frames, guard the clock, run the worker, answer services."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import JumpThreshold, TimeJump
+from rclpy.duration import Duration
+from rclpy.task import Future
+from std_msgs.msg import Header
+from std_srvs.srv import SetBool, Trigger
+
+from localization_common.camera import Camera
+from localization_common.errors import CameraError, ConfigError, InputError, LocalizationError
+from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
+from localization_common.ros.diagnostics import DiagnosticsPublisher, frame_values, starvation
+from localization_common.ros.latest_frame import LatestFrame
+from localization_common.ros.lifecycle import ManagedNode
+from localization_common.ros.monitor import Level, Monitor, Problem
+from localization_common.ros.parameters import Parameters
+from localization_common.ros.pose_broadcaster import broadcast_pose
+from localization_common.ros.settings import NodeSettings
+from localization_common.ros.tf_buffer import TransformError
+from localization_common.ros.transforms import make_transforms
+from localization_common.ros.worker import Worker
+
+S = TypeVar("S", bound=NodeSettings)
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+
+
+class LocalizerNode(ManagedNode, Generic[S]):
+    """Base of the vlocnet and the dmn node.
+
+    A subclass implements `load` (make its localizer), `step` (one frame) and `restart` (after a clock jumped back). `load`
+    runs before the worker starts, the others in the worker: the localizer needs no lock.
+
+    Args:
+        name: of the node.
+        settings: dataclass of its parameters.
+        feed: the camera of another node in this process, so that images cross DDS once; None subscribes.
+        options: of rclpy's Node.
+    """
+
+    def __init__(self, name: str, settings: type[S], *, feed: CameraFeed | None = None, **options: Any) -> None:
+        super().__init__(name, **options)
+        self._parameters: Parameters[S] = Parameters(self, settings, configured=lambda: self.configured)
+        self.monitor = Monitor(self._log_problem)
+        self.transforms = make_transforms(self)
+        self.frames: LatestFrame[Frame] = LatestFrame()
+        self._worker: Worker[Frame] | None = None
+        self._enabled = True
+        self._last_stamp: int | None = None
+        self._camera: Camera | None = None
+        self.feed = feed or self._subscribe()
+        self.feed.add_listener(self._on_frame)
+        self._processed = self.create_lifecycle_publisher(Header, "~/processed", 100)
+        self._service_group = ReentrantCallbackGroup()
+        self.serve(SetBool, "~/enable", self._on_enable)
+        self.serve(Trigger, "~/reset", self._on_reset)
+        threshold = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=False)
+        self._jump_handle = self.get_clock().create_jump_callback(threshold, post_callback=self._on_clock_jump)
+        self.diagnostics = DiagnosticsPublisher(self, self._status)
+        if self.settings.autostart:
+            self.autostart()
+
+    # What a subclass implements.
+
+    def load(self) -> None:
+        """Make the localizer from the parameters; raise a LocalizationError that names file and reason."""
+        raise NotImplementedError
+
+    def unload(self) -> None:
+        """Drop the localizer."""
+        raise NotImplementedError
+
+    def set_camera(self, camera: Camera) -> None:
+        """Tell the localizer which camera delivers the images."""
+        raise NotImplementedError
+
+    def step(self, frame: Frame, image: Image) -> None:
+        """Localize with one image (H, W, 3) and publish; raise a LocalizationError if it cannot be used."""
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        """Forget what belongs to the time before now: the clock jumped back, or a user asked for a reset."""
+        raise NotImplementedError
+
+    def values(self) -> dict[str, str]:
+        """More lines for /diagnostics."""
+        return {}
+
+    # What a subclass uses.
+
+    @property
+    def settings(self) -> S:
+        """The parameters at this moment."""
+        return self._parameters.value
+
+    def serve(self, service_type: Any, name: str, callback: Any) -> None:
+        """Offer a service whose (async) callback may await the worker without keeping images waiting."""
+        self.create_service(service_type, name, callback, callback_group=self._service_group)
+
+    async def in_worker(self, job: Callable[[], Any]) -> Any:
+        """Run a job between two frames and await its result.
+
+        Raises:
+            LocalizationError: the node is not configured, or the job refuses.
+        """
+        if self._worker is None:
+            raise LocalizationError(f"{self.get_name()} is not configured")
+        done: Future = Future()
+
+        def hand_over(finished: Any) -> None:
+            error = LocalizationError("the node was cleaned up") if finished.cancelled() else finished.exception()
+            done.set_result((None if error else finished.result(), error))
+            # rclpy steps a waiting coroutine only when something else wakes its executor.
+            if self.executor is not None:
+                self.executor.wake()
+
+        self._worker.submit(job).add_done_callback(hand_over)
+        result, error = await done
+        if error is not None:
+            raise error
+        return result
+
+    async def answer(self, response: Trigger.Response, job: Callable[[], str]) -> Trigger.Response:
+        """Fill a Trigger's response from a job in the worker: its text, or why it was refused."""
+        try:
+            response.message, response.success = await self.in_worker(job), True
+        except LocalizationError as error:
+            response.message, response.success = str(error), False
+            self.get_logger().warning(f"service refused: {error}")
+        except Exception as error:
+            # An exception that leaves a callback ends the process.
+            self.get_logger().error(f"service failed unexpectedly:\n{traceback.format_exc()}")
+            response.message, response.success = f"unexpected: {error}", False
+        return response
+
+    def base_T_camera(self, frame: Frame) -> Array:
+        """Where the camera sits on the robot at the time of a frame, from TF.
+
+        Raises:
+            TransformError: unknown. InputError: the image does not say its frame.
+        """
+        camera = self.settings.camera_frame_id or frame.frame_id
+        if not camera:
+            raise InputError("the image's header has no frame_id: set it in the driver, or set camera_frame_id")
+        base, timeout = self.settings.base_frame_id, self.settings.transform_timeout
+        transform = self.transforms.lookup(base, camera, frame.stamp, timeout)
+        self.monitor.solved("transform")
+        return transform
+
+    def broadcast(self, map_T_base: Array, stamp: int) -> None:
+        """Send the transform that `tf_mode` asks for."""
+        broadcast_pose(map_T_base, stamp, transforms=self.transforms, settings=self.settings, monitor=self.monitor)
+
+    # Lifecycle.
+
+    def configure(self) -> None:
+        """Load the weights and start the worker."""
+        check_device(self.settings.device)
+        self.monitor.reset()
+        self.load()
+        self._last_stamp, self._camera = None, None
+        self.frames = LatestFrame(self.settings.queue_size if self.settings.process_all else 1)
+        self._worker = Worker(self.frames, self._process, self._on_unexpected)
+        self._worker.start()
+
+    def report_failure(self, transition: str, reason: str) -> None:
+        """Into the log and into /diagnostics."""
+        self.monitor.problem(transition, Level.ERROR, f"{transition} failed: {reason}")
+
+    def deactivate(self) -> None:
+        """Let waiting frames go."""
+        self.frames.clear()
+
+    def cleanup(self) -> None:
+        """Stop the worker and free the weights."""
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+        self.unload()
+        if torch.device(self.settings.device).type == "cuda":
+            torch.cuda.empty_cache()
+
+    def destroy_node(self) -> None:
+        """Stop the worker before rclpy destroys the publishers that it uses."""
+        self.active = self.configured = False
+        self.cleanup()
+        super().destroy_node()
+
+    # Frames.
+
+    def _subscribe(self) -> CameraFeed:
+        settings = self.settings
+        depth = settings.queue_size if settings.process_all else 5
+        compressed = settings.image_transport == "compressed"
+        return CameraFeed(self, compressed=compressed, reliable=settings.process_all, depth=depth)
+
+    def _on_frame(self, frame: Frame) -> None:
+        if self.active and self._enabled:
+            self.monitor.input_rate.tick()
+            self.frames.put(frame)
+
+    def _process(self, frame: Frame) -> None:
+        started = time.monotonic()
+        try:
+            self._guard_clock(frame.stamp)
+            image = frame.rgb()
+            self._use_camera(image)
+            self.step(frame, image)
+        except TransformError as error:
+            self._refuse("transform", Level.ERROR, error)
+        except CameraError as error:
+            self._refuse("camera", Level.ERROR, error)
+        except LocalizationError as error:
+            self._refuse("input", Level.WARN, error)
+        else:
+            self.monitor.solved("input")
+            self.monitor.processed += 1
+            self.monitor.output_rate.tick()
+            now = time.monotonic()
+            self.monitor.inference.add((now - started) * 1e3)
+            self.monitor.latency.add((now - frame.arrived) * 1e3)
+        finally:
+            self.monitor.stamp_age = (self.get_clock().now().nanoseconds - frame.stamp) * 1e-9
+            self._processed.publish(frame.header)
+
+    def _guard_clock(self, stamp: int) -> None:
+        if self._last_stamp is not None and stamp == self._last_stamp:
+            raise InputError(f"two images have the same stamp {stamp}: does the driver stamp its images?")
+        if self._last_stamp is not None and stamp < self._last_stamp:
+            self._jumped(f"image stamps went back by {(self._last_stamp - stamp) * 1e-9:.3f} s")
+        self._last_stamp = stamp
+
+    def _use_camera(self, image: Image) -> None:
+        camera = self.feed.camera(self.settings.camera_info_timeout)
+        check_size(image, camera)
+        if camera != self._camera:
+            self.set_camera(camera)
+            self._camera = camera
+        self.monitor.solved("camera")
+
+    def _refuse(self, key: str, level: Level, error: LocalizationError) -> None:
+        self.monitor.refused += 1
+        self.monitor.problem(key, level, str(error))
+
+    def _on_unexpected(self, error: Exception) -> None:
+        text = "".join(traceback.format_exception(error))
+        self.get_logger().error(f"a frame failed unexpectedly:\n{text}", throttle_duration_sec=5.0)
+        self.monitor.refused += 1
+        self.monitor.problem("unexpected", Level.ERROR, f"unexpected: {type(error).__name__}: {error}")
+
+    # Time.
+
+    def _on_clock_jump(self, jump: TimeJump) -> None:
+        if self._worker is not None:
+            self._worker.submit(lambda: self._ros_time_went_back(-jump.delta.nanoseconds * 1e-9))
+
+    def _ros_time_went_back(self, seconds: float) -> None:
+        # Images may have told of it before, and waiting ones will: one jump is one restart.
+        now = self.get_clock().now().nanoseconds
+        if self._last_stamp is not None and self._last_stamp > now and len(self.frames) == 0:
+            self._jumped(f"ROS time went back by {seconds:.3f} s")
+
+    def _jumped(self, what: str) -> None:
+        self.get_logger().warning(f"{what}: frame pair, odometry and TF of the time before are forgotten")
+        self.monitor.jumps += 1
+        self._last_stamp = None
+        self.transforms.clear()
+        self.restart()
+
+    # Services and health.
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._enabled = bool(request.data)
+        if not self._enabled:
+            self.frames.clear()
+        response.success, response.message = True, "enabled" if self._enabled else "disabled"
+        return response
+
+    async def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        def reset() -> str:
+            self.restart()
+            return "reset"
+
+        return await self.answer(response, reset)
+
+    def _status(self) -> tuple[dict[str, Problem], dict[str, str]]:
+        problems = self.monitor.problems
+        if not self.configured:
+            problems.setdefault("configure", Problem(Level.WARN, "not configured"))
+        elif not self.active or not self._enabled:
+            problems["state"] = Problem(Level.WARN, "inactive" if not self.active else "disabled by service")
+        elif starved := starvation(self.monitor, self.feed.topic, self.count_publishers(self.feed.topic)):
+            problems["images"] = Problem(Level.ERROR, starved)
+        values = {"device": self.settings.device, **frame_values(self.monitor, self.frames), **self.values()}
+        return problems, values
+
+    def _log_problem(self, key: str, problem: Problem | None) -> None:
+        if problem is None:
+            self.get_logger().info(f"{key}: right again")
+        elif problem.level == Level.ERROR:
+            self.get_logger().error(problem.text)
+        else:
+            self.get_logger().warning(problem.text)
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that torch does not know or that this machine does not have.
+
+    Raises:
+        ConfigError: says which.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"parameter device is {name!r}: {error}") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"parameter device is {name!r}, but torch finds no CUDA device: set device to cpu")

@@ -1,0 +1,72 @@
+"""Parameters that every localizer node has. Names are amcl's where they mean the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from localization_common.errors import ConfigError
+from localization_common.ros.parameters import ALWAYS, START, parameter
+
+MAP_ODOM, MAP_BASE, NONE = "map_odom", "map_base", "none"
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """Frames, files, input and timing of a localizer node."""
+
+    base_frame_id: str = parameter("base_footprint", "Frame of the robot's base; published poses are of this frame.")
+    odom_frame_id: str = parameter("odom", "Frame of the odometry.")
+    global_frame_id: str = parameter("map", "Frame of the map; published poses are in this frame.")
+    camera_frame_id: str = parameter("", "Optical frame of the camera; empty takes the frame of each image's header.")
+    tf_broadcast: bool = parameter(True, "Whether to broadcast TF at all.", when=ALWAYS)
+    tf_mode: str = parameter(
+        MAP_ODOM,
+        "What to broadcast: map_odom corrects the odometry's drift, map_base gives the pose itself, none is silent.",
+        choices=(MAP_ODOM, MAP_BASE, NONE),
+        when=ALWAYS,
+    )
+    transform_tolerance: float = parameter(
+        1.0, "Seconds by which a broadcast transform is dated ahead, so that it can be used until the next one.",
+        minimum=0.0, maximum=60.0, when=ALWAYS,
+    )  # fmt: skip
+    transform_timeout: float = parameter(
+        1.0, "Seconds to wait for a transform that is not there yet.", minimum=0.0, maximum=60.0, when=ALWAYS
+    )
+    camera_info_timeout: float = parameter(
+        1.0, "Seconds to wait for the first camera_info.", minimum=0.0, maximum=60.0, when=ALWAYS
+    )
+    checkpoint: str = parameter("", "File with the network's weights (.safetensors); read by configure.")
+    device: str = parameter("cpu", "Where the network runs, as torch names it: cpu, cuda, cuda:1.")
+    half: bool = parameter(False, "Whether the network computes in half precision.")
+    threads: int = parameter(
+        0, "CPU threads of torch for the whole process; 0 leaves torch's own choice.", minimum=0, maximum=256
+    )
+    autostart: bool = parameter(
+        True, "Whether the node configures and activates itself; false leaves that to a lifecycle manager.", when=START
+    )
+    process_all: bool = parameter(
+        False,
+        "Whether every image is processed, in order, over a reliable subscription (bags); else the newest wins.",
+        when=START,
+    )
+    queue_size: int = parameter(
+        1000, "Images that may wait when process_all is set; more are dropped, the oldest first.",
+        minimum=1, maximum=100_000, when=START,
+    )  # fmt: skip
+    image_transport: str = parameter(
+        "raw", "Whether to subscribe to image (raw) or image/compressed.", choices=("raw", "compressed"), when=START
+    )
+
+    def __post_init__(self) -> None:
+        frames = {"base_frame_id": self.base_frame_id, "odom_frame_id": self.odom_frame_id}
+        frames["global_frame_id"] = self.global_frame_id
+        for name, frame in frames.items():
+            if not frame:
+                raise ConfigError(f"{name} is empty")
+        if len(set(frames.values())) < len(frames):
+            raise ConfigError(f"frames must differ: {frames}")
+
+    @property
+    def broadcasts(self) -> str:
+        """Transform to broadcast: ``map_odom``, ``map_base`` or ``none``."""
+        return self.tf_mode if self.tf_broadcast else NONE
