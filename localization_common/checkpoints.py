@@ -22,13 +22,21 @@ FORMAT = "deep_localization/1"
 
 
 def save(path: str | Path, *, kind: str, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON header to a temporary file beside ``path``, then rename: readers never see half a file."""
+    """Write tensors and a JSON header to a temporary file beside ``path``, then rename it: no reader sees half a file.
+
+    Raises:
+        CheckpointError: the file cannot be written there.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Clones, since safetensors refuses tensors that share memory (tied weights).
+    contiguous = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {"format": FORMAT, "kind": kind, "header": json.dumps(header)}
     data = safetensors.torch.save(contiguous, metadata)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written ({error})") from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -36,6 +44,9 @@ def save(path: str | Path, *, kind: str, tensors: Mapping[str, torch.Tensor], he
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise CheckpointError(f"{path}: cannot be written ({error})") from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -49,19 +60,29 @@ def load(path: str | Path, *, kind: str) -> tuple[dict[str, torch.Tensor], dict[
     """
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such file")
+        what = "is not a file" if path.exists() else "no such file"
+        raise CheckpointError(f"{path}: {what}; give the .safetensors file of a {kind!r}")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            header = _read_header(path, file.metadata() or {}, kind)
+            # Clones, since these tensors are views of the file: whoever changes it would change them.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: not a complete safetensors file ({error}); copy or train it again") from error
+    return tensors, header
+
+
+def _read_header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
     if metadata.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: format {metadata.get('format')!r}, this version reads {FORMAT!r}")
+        raise CheckpointError(
+            f"{path}: format {metadata.get('format')!r}, this version reads {FORMAT!r}; was it written by this package?"
+        )
     if metadata.get("kind") != kind:
-        raise CheckpointError(f"{path}: holds {metadata.get('kind')!r}, not {kind!r}")
+        raise CheckpointError(f"{path}: holds a {metadata.get('kind')!r}, not a {kind!r}; give the other file")
     try:
         header = json.loads(metadata["header"])
     except (KeyError, ValueError) as error:
-        raise CheckpointError(f"{path}: header cannot be read ({error})") from error
-    return tensors, header
+        raise CheckpointError(f"{path}: header cannot be read ({error}); copy or train it again") from error
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{path}: header is a {type(header).__name__}, not an object; copy or train it again")
+    return header

@@ -77,7 +77,7 @@ class SegmentationScore:
         self._missed: npt.NDArray[np.int64] = np.zeros(classes, dtype=np.int64)
 
     def add(self, predicted: Labels, truth: Labels) -> None:
-        """Count an image's pixels; where the truth is 255 they do not count, where only the prediction is they are wrong.
+        """Count an image's pixels: not at all where the truth is 255, as wrong where only the prediction is.
 
         Raises:
             ValueError: the shapes differ, or a label is neither a class nor 255.

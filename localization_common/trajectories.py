@@ -164,8 +164,8 @@ def _relative_errors(estimated: Array, truth: Array, segment_m: float) -> Relati
 def _require_segments(errors: RelativeErrors, segment_m: float) -> RelativeErrors:
     if len(errors.percent) == 0:
         raise DatasetError(
-            f"no two poses are {segment_m} m (+-{SEGMENT_TOLERANCE:.0%}) of unbroken path apart: the drive is too short,"
-            " stands still, or its frames are further apart than that; choose another segment length"
+            f"no two poses are {segment_m} m (+-{SEGMENT_TOLERANCE:.0%}) of unbroken path apart: the drive is too "
+            "short, stands still, or its frames are further apart than that; choose another segment length"
         )
     return errors
 

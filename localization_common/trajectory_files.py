@@ -60,6 +60,6 @@ def parse_stamp(text: str) -> int:
         ValueError: the text is no finite number.
     """
     try:
-        return int(round(Decimal(text) * 1_000_000_000))
+        return round(Decimal(text) * 1_000_000_000)
     except (InvalidOperation, OverflowError, ValueError) as error:
         raise ValueError(f"{text!r} is not a number of seconds") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from localization_common.geometry import se3
 
 Poses = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
+Picture = TypeVar("Picture", npt.NDArray[np.uint8], npt.NDArray[np.float32])
 
 
 def _optical_in_body() -> Poses:
@@ -64,6 +66,8 @@ class Sequence:
             raise DatasetError(f"{self.name}: frame numbers and stamps must increase")
         if not np.isfinite(self.map_T_camera).all():
             raise DatasetError(f"{self.name}: poses hold NaN or infinity")
+        if self.odom_T_base is not None and self.odom_T_base.shape != (n, 4, 4):
+            raise DatasetError(f"{self.name}: {n} frames, but odometry {self.odom_T_base.shape}")
 
     def __len__(self) -> int:
         return len(self.frame_numbers)
@@ -79,24 +83,26 @@ class Sequence:
         return np.stack([current - 1, current], axis=1)
 
     def select(self, positions: npt.ArrayLike) -> Sequence:
-        """The frames at these positions (indices or a boolean mask), in order."""
-        chosen = np.arange(len(self))[np.asarray(positions)]
-        if len(chosen) == 0:
+        """The frames at these positions (increasing indices, or a boolean mask).
+
+        Raises:
+            DatasetError: no frames are left, or a position is out of range.
+        """
+        wanted = np.asarray(positions)
+        if wanted.size == 0 or (wanted.dtype == np.bool_ and not wanted.any()):
             raise DatasetError(f"{self.name}: the selection leaves no frames")
-
-        def through(
-            read: Callable[[int], npt.NDArray[np.generic]] | None,
-        ) -> Callable[[int], npt.NDArray[np.generic]] | None:
-            return None if read is None else lambda i: read(int(chosen[i]))
-
+        try:
+            chosen = np.arange(len(self))[wanted]
+        except IndexError as error:
+            raise DatasetError(f"{self.name}: cannot select from {len(self)} frames: {error}") from error
         return replace(
             self,
             frame_numbers=self.frame_numbers[chosen],
             stamps=self.stamps[chosen],
             map_T_camera=self.map_T_camera[chosen],
-            read_image=through(self.read_image),
-            read_depth=through(self.read_depth),
-            read_labels=through(self.read_labels),
+            read_image=_Chosen(self.read_image, chosen),
+            read_depth=None if self.read_depth is None else _Chosen(self.read_depth, chosen),
+            read_labels=None if self.read_labels is None else _Chosen(self.read_labels, chosen),
             odom_T_base=None if self.odom_T_base is None else self.odom_T_base[chosen],
         )
 
@@ -107,6 +113,17 @@ class Sequence:
     def without_numbers(self, ranges: FrameRanges) -> Sequence:
         """Frames whose number does not lie in these ranges."""
         return self.select(~ranges.mask(self.frame_numbers))
+
+
+@dataclass(frozen=True)
+class _Chosen(Generic[Picture]):
+    """Reads through a selection; a class and no closure, so that data loaders can send it to their workers."""
+
+    read: Callable[[int], Picture]
+    positions: npt.NDArray[np.int64]
+
+    def __call__(self, position: int) -> Picture:
+        return self.read(int(self.positions[position]))
 
 
 @dataclass(frozen=True)

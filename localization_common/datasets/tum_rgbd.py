@@ -23,12 +23,8 @@ DEPTH_UNITS_PER_METRE = 5000.0
 DEFAULT_CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
 #: Calibrations published with the benchmark, by the part of the directory's name that tells the sensor.
 CAMERAS = {
-    "freiburg1": Camera(
-        640, 480, 517.3, 516.5, 318.6, 255.3, "plumb_bob", (0.2624, -0.9531, -0.0054, 0.0026, 1.1633)
-    ),
-    "freiburg2": Camera(
-        640, 480, 520.9, 521.0, 325.1, 249.7, "plumb_bob", (0.2312, -0.7849, -0.0033, -0.0001, 0.9172)
-    ),
+    "freiburg1": Camera(640, 480, 517.3, 516.5, 318.6, 255.3, "plumb_bob", (0.2624, -0.9531, -0.0054, 0.0026, 1.1633)),
+    "freiburg2": Camera(640, 480, 520.9, 521.0, 325.1, 249.7, "plumb_bob", (0.2312, -0.7849, -0.0033, -0.0001, 0.9172)),
     "freiburg3": Camera(640, 480, 535.4, 539.2, 320.1, 247.6),
 }
 
@@ -56,8 +52,9 @@ def read_tum_rgbd(path: str | Path, *, max_difference_s: float = 0.02, camera: C
     kept = np.nonzero(difference <= limit)[0]
     if len(kept) == 0:
         raise DatasetError(
-            f"{directory}: none of {len(stamps)} colour frames has ground truth within {max_difference_s} s; the nearest"
-            f" is {difference.min() / 1e9:.3f} s away: raise max_difference_s or check that the files belong together"
+            f"{directory}: none of {len(stamps)} colour frames has ground truth within {max_difference_s} s; the "
+            f"nearest is {difference.min() / 1e9:.3f} s away: raise max_difference_s, or check that rgb.txt and "
+            "groundtruth.txt belong together"
         )
     name = directory.resolve().name
     if camera is None:
