@@ -1,0 +1,114 @@
+"""A drive through an apartment as a `Sequence`, rendered frame by frame when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from localization_common.datasets.rosbag2_writer import OdometrySample
+from localization_common.datasets.sequence import Sequence
+from localization_common.geometry import planar
+from localization_sim.rendering import Renderer, mounted_camera
+from localization_sim.trajectories import DriveSettings, Trajectory, plan_drive
+from localization_sim.wheel_odometry import WheelOdometry, measure
+
+#: Stamp in nanoseconds of a drive's first image: not zero, which in ROS means "no time".
+START_STAMP = 1_000 * 10**9
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A trajectory with its wheel odometry.
+
+    Attributes:
+        name: what it was planned from, such as ``train_00`` or ``test``.
+        trajectory: true poses of base_link in the map.
+        odometry: what the wheels measured.
+        rate: images per second.
+    """
+
+    name: str
+    trajectory: Trajectory
+    odometry: WheelOdometry
+    rate: float
+
+    @property
+    def image_times(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """(N,) seconds from the start at which images are taken."""
+        return np.arange(int(self.trajectory.duration * self.rate) + 1) / self.rate
+
+    def odometry_samples(self, rate: float = 20.0) -> Iterator[OdometrySample]:
+        """Wheel odometry messages so many times a second and at each image, in order of time."""
+        even = np.arange(int(self.trajectory.duration * rate) + 1) / rate
+        for time in np.union1d(even.round(9), self.image_times.round(9)).tolist():
+            yield self.odometry_sample(time)
+
+    def odometry_sample(self, time: float) -> OdometrySample:
+        """Wheel odometry message at a time in seconds."""
+        forward, turning = self.odometry.twist_at(time)
+        return OdometrySample(stamp_at(time), planar.to_se3(self.odometry.odom.at(time)), forward, turning)
+
+
+def stamp_at(time: float) -> int:
+    """Stamp (ns) of a time in seconds from the start of a drive."""
+    return START_STAMP + round(time * 1e9)
+
+
+def plan(
+    renderer: Renderer, name: str, *, rate: float = 5.0, random_seed: int = 0, settings: DriveSettings | None = None
+) -> Drive:
+    """The drive of this name through the renderer's apartment; ``random_seed`` draws the odometry's errors."""
+    trajectory = plan_drive(renderer.apartment, name, settings)
+    noise_seed = random_seed + sum(name.encode()) * 1000
+    return Drive(name, trajectory, measure(trajectory, noise_seed), rate)
+
+
+def as_sequence(renderer: Renderer, drive: Drive, *, depth: bool = True, labels: bool = True) -> Sequence:
+    """Frames of a drive; each read renders. The sequence needs the renderer as long as it is read."""
+    times = drive.image_times
+    base_T_camera = mounted_camera()
+    map_T_camera = planar.to_se3(drive.trajectory.at(times)) @ base_T_camera
+
+    def image(i: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        renderer.look_from(map_T_camera[i])
+        return renderer.colour()
+
+    def read_depth(i: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        renderer.look_from(map_T_camera[i])
+        return renderer.depth()
+
+    def read_labels(i: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        renderer.look_from(map_T_camera[i])
+        return renderer.labels()
+
+    return Sequence(
+        name=drive.name,
+        camera=renderer.camera,
+        frame_numbers=np.arange(len(times), dtype=np.int64),
+        stamps=np.array([stamp_at(t) for t in times.tolist()], dtype=np.int64),
+        map_T_camera=map_T_camera,
+        read_image=image,
+        read_depth=read_depth if depth else None,
+        read_labels=read_labels if labels else None,
+        class_names=renderer.apartment.class_names if labels else (),
+        base_T_camera=base_T_camera,
+        odom_T_base=planar.to_se3(drive.odometry.odom.at(times)),
+    )
+
+
+def in_memory(sequence: Sequence) -> Sequence:
+    """The same sequence with every frame read once, now, and kept."""
+    count = range(len(sequence))
+    images = [sequence.read_image(i) for i in count]
+    depths = [] if sequence.read_depth is None else [sequence.read_depth(i) for i in count]
+    labels = [] if sequence.read_labels is None else [sequence.read_labels(i) for i in count]
+    return replace(
+        sequence,
+        read_image=images.__getitem__,
+        read_depth=depths.__getitem__ if depths else None,
+        read_labels=labels.__getitem__ if labels else None,
+    )
+
+

@@ -1,0 +1,110 @@
+"""Which furniture goes into which room, and where, so that the robot can still reach every doorway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from localization_sim import furniture as f
+from localization_sim.floor_plan import DOOR_WIDTH, FloorPlan, Room, WallSide
+from localization_sim.free_space import FreeSpace
+from localization_sim.furniture import Furniture, Place
+from localization_sim.scene import Footprint, Scene
+from localization_sim.textures import Random
+
+#: Around a robot of this radius every room must stay in one piece with the rest.
+PASSAGE_RADIUS = 0.36
+
+
+@dataclass
+class Furnishing:
+    """What stands where, for those who hang pictures afterwards.
+
+    Attributes:
+        placed: pieces with their floor area, in the order of placing.
+    """
+
+    placed: list[tuple[Furniture, Footprint]] = field(default_factory=list)
+
+
+def wish_list(room: Room, random: Random) -> list[Furniture]:
+    """Pieces for the walls of a room of this kind, most important first."""
+    small = [f.plant(), f.lamp()]
+    drawers = f.cabinet(0.9, 0.42, 0.85, 2, 4)
+    lists = {
+        "living room": [f.sofa(2.0), f.television(), f.bookcase(1.0), f.sofa(0.95), f.plant(), f.lamp()],
+        "kitchen": [f.kitchen_unit(2.2), f.fridge(), f.cabinet(1.2, 0.42, 0.85, 3, 1), f.plant()],
+        "bedroom": [f.bed(1.5), f.cabinet(1.3, 0.58, 2.05, 3, 1), drawers, f.lamp(), f.plant()],
+        "study": [f.desk(), f.bookcase(1.2), f.bookcase(0.8), f.sofa(0.95), drawers, f.plant()],
+        "hall": [f.cabinet(1.1, 0.4, 1.9, 2, 1), f.cabinet(1.3, 0.38, 0.8, 3, 1), f.sofa(1.4), f.plant(), *small],
+    }
+    return lists[room.kind]
+
+
+def centre_piece(room: Room) -> Furniture | None:
+    """Piece for the middle of a room of this kind, if there is space."""
+    if room.kind == "kitchen":
+        return f.table(1.2, 0.75, 0.75, chairs=True)
+    return f.table(0.9, 0.5, 0.42, chairs=False) if room.kind == "living room" else None
+
+
+def furnish(scene: Scene, plan: FloorPlan, random: Random) -> Furnishing:
+    """Build furniture into the scene, room by room; pieces that fit nowhere are left out."""
+    furnishing = Furnishing()
+    for room in plan.rooms:
+        walls = [wall for wall in plan.walls if wall.room == room.index]
+        for piece in wish_list(room, random):
+            place = _place_at_wall(furnishing, plan, walls, piece, random)
+            if place is not None:
+                _build(scene, furnishing, piece, place, random)
+        piece = centre_piece(room)
+        if piece is not None:
+            place = _place_free(furnishing, plan, room, piece, random)
+            if place is not None:
+                _build(scene, furnishing, piece, place, random)
+    return furnishing
+
+
+def _build(scene: Scene, furnishing: Furnishing, piece: Furniture, place: Place, random: Random) -> None:
+    furnishing.placed.append((piece, place.footprint(piece.width, piece.depth)))
+    piece.build(scene, place, random)
+
+
+def _place_at_wall(
+    furnishing: Furnishing, plan: FloorPlan, walls: list[WallSide], piece: Furniture, random: Random
+) -> Place | None:
+    for _ in range(60):
+        wall = walls[random.integers(len(walls))]
+        slack = piece.width / 2 + 0.03
+        if wall.end - wall.start < 2 * slack:
+            continue
+        position = float(random.uniform(wall.start + slack, wall.end - slack))
+        if random.random() < 0.5:  # into a corner: it leaves more of the room free
+            position = wall.start + slack if random.random() < 0.5 else wall.end - slack
+        place = Place(*wall.point(position, 0.01), wall.facing)
+        if _fits(furnishing, plan, place.footprint(piece.width, piece.depth)):
+            return place
+    return None
+
+
+def _place_free(furnishing: Furnishing, plan: FloorPlan, room: Room, piece: Furniture, random: Random) -> Place | None:
+    for _ in range(60):
+        facing = ("+x", "+y")[random.integers(2)]
+        x, y = np.array(room.centre) + random.uniform(-0.5, 0.5, 2)
+        back = Place(x, y, facing).point(0.0, -piece.depth / 2)
+        place = Place(*back, facing)
+        if _fits(furnishing, plan, place.footprint(piece.width, piece.depth)):
+            return place
+    return None
+
+
+def _fits(furnishing: Furnishing, plan: FloorPlan, area: Footprint) -> bool:
+    if any(area.grown(0.02).overlaps(other) for _, other in furnishing.placed):
+        return False
+    reach = DOOR_WIDTH / 2 + 0.15
+    for door in plan.doorways:
+        across, along = (0.95, reach) if door.along == "y" else (reach, 0.95)
+        if area.overlaps(Footprint(door.x - across, door.y - along, door.x + across, door.y + along)):
+            return False
+    return FreeSpace(plan, [*(other for _, other in furnishing.placed), area]).connected(PASSAGE_RADIUS)

@@ -1,0 +1,97 @@
+"""Pictures of an apartment from a camera: colour, depth and labels."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+if sys.platform == "linux":
+    os.environ.setdefault("MUJOCO_GL", "egl")  # has to be chosen before mujoco is imported; a robot's PC has no screen
+
+import mujoco
+
+from localization_common.camera import Camera
+from localization_common.errors import CameraError
+from localization_common.geometry import se3
+from localization_sim.apartment import Apartment
+
+#: Rotation from MuJoCo's camera frame (x right, y up, z backward) to the optical frame's axes and back.
+_GL_FLIP = np.diag([1.0, -1.0, -1.0])
+
+
+class Renderer:
+    """Renders one apartment. Make one and keep it: creating it costs more than its pictures.
+
+    Args:
+        apartment: what to look at.
+        camera: intrinsics; square pixels, centred, free of distortion.
+
+    Raises:
+        CameraError: OpenGL cannot show this camera.
+    """
+
+    def __init__(self, apartment: Apartment, camera: Camera) -> None:
+        centred = np.allclose([camera.cx, camera.cy], [(camera.width - 1) / 2, (camera.height - 1) / 2])
+        if camera.distorted or not centred or not np.isclose(camera.fx, camera.fy):
+            raise CameraError("the simulator renders centred cameras with square pixels and without distortion only")
+        self.apartment, self.camera = apartment, camera
+        self._data = mujoco.MjData(apartment.model)
+        apartment.model.cam_fovy[0] = np.degrees(2 * np.arctan(camera.height / 2 / camera.fy))
+        mujoco.mj_forward(apartment.model, self._data)
+        self._renderer = mujoco.Renderer(apartment.model, camera.height, camera.width)
+        # Background (id -1) indexes the last entry.
+        self._labels = np.append(apartment.geom_labels, np.uint8(255))
+
+    def look_from(self, map_T_camera: npt.NDArray[np.float64]) -> None:
+        """Put the camera (optical frame) at this pose (4, 4)."""
+        self._data.cam_xpos[0] = map_T_camera[:3, 3]
+        self._data.cam_xmat[0] = (map_T_camera[:3, :3] @ _GL_FLIP).reshape(-1)
+        self._renderer.update_scene(self._data, camera=0)
+
+    def colour(self) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB."""
+        return np.asarray(self._renderer.render(), dtype=np.uint8)
+
+    def depth(self) -> npt.NDArray[np.float32]:
+        """(H, W) float32 metres along the optical axis."""
+        self._renderer.enable_depth_rendering()
+        try:
+            return np.asarray(self._renderer.render(), dtype=np.float32)
+        finally:
+            self._renderer.disable_depth_rendering()
+
+    def labels(self) -> npt.NDArray[np.uint8]:
+        """(H, W) uint8 label ids."""
+        self._renderer.enable_segmentation_rendering()
+        try:
+            ids = self._renderer.render()[..., 0]
+        finally:
+            self._renderer.disable_segmentation_rendering()
+        return np.asarray(self._labels[ids])
+
+    def close(self) -> None:
+        """Free the OpenGL context."""
+        self._renderer.close()
+
+    def __enter__(self) -> Renderer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def camera_pose(map_T_base: npt.NDArray[np.float64], base_T_camera: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Pose of the optical frame (..., 4, 4) of a robot at these poses."""
+    return np.asarray(map_T_base @ base_T_camera)
+
+
+def mounted_camera(height: float = 0.6, forward: float = 0.1) -> npt.NDArray[np.float64]:
+    """base_T_camera of a camera that looks straight ahead, so many metres above the floor and ahead of the axle."""
+    base_T_camera = np.eye(4)
+    base_T_camera[:3, :3] = se3.BODY_R_OPTICAL
+    base_T_camera[:3, 3] = (forward, 0.0, height)
+    return base_T_camera

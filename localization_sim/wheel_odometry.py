@@ -1,0 +1,97 @@
+"""What wheel encoders would report of a drive: scale errors, noise and occasional slip of one wheel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.geometry import planar
+from localization_sim.trajectories import TIME_STEP, Trajectory
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class WheelNoise:
+    """Errors of the wheels.
+
+    Attributes:
+        track: distance between the wheels, metres.
+        scale: standard deviation of each wheel's constant scale error (tyre pressure, wear).
+        speed: standard deviation of the noise on each wheel's way, metres per square root of metre driven.
+        slip_interval: mean seconds between slips.
+        slip_seconds: how long one lasts, at most.
+        slip_share: the slipping wheel reports up to this share too much.
+    """
+
+    track: float = 0.35
+    scale: float = 0.006
+    speed: float = 0.004
+    slip_interval: float = 40.0
+    slip_seconds: float = 0.8
+    slip_share: float = 0.3
+
+
+@dataclass(frozen=True)
+class WheelOdometry:
+    """Odometry of a drive at the trajectory's times.
+
+    Attributes:
+        odom: poses of base_link in the odom frame, which starts where the robot starts.
+        twists: (N, 2) reported forward (m/s) and turning (rad/s) speed.
+    """
+
+    odom: Trajectory
+    twists: Array
+
+    def twist_at(self, time: float) -> tuple[float, float]:
+        """Forward and turning speed at a time (seconds)."""
+        forward, turning = (float(np.interp(time, self.odom.times, self.twists[:, k])) for k in range(2))
+        return forward, turning
+
+
+def measure(trajectory: Trajectory, random_seed: int, noise: WheelNoise | None = None) -> WheelOdometry:
+    """Odometry that the robot would measure on this drive; the same seed gives the same errors."""
+    noise = noise or WheelNoise()
+    random = np.random.default_rng([random_seed, 4])
+    forward, turning = _body_motion(trajectory.poses)
+    left, right = forward - turning * noise.track / 2, forward + turning * noise.track / 2
+    measured = []
+    for way in (left, right):
+        factor = 1.0 + noise.scale * random.standard_normal() + _slip(random, len(way), noise)
+        measured.append(way * factor + noise.speed * np.sqrt(np.abs(way)) * random.standard_normal(len(way)))
+    forward, turning = (measured[0] + measured[1]) / 2, (measured[1] - measured[0]) / noise.track
+    heading = np.r_[0.0, np.cumsum(turning)]
+    half = heading[:-1] + turning / 2
+    x, y = np.r_[0.0, np.cumsum(forward * np.cos(half))], np.r_[0.0, np.cumsum(forward * np.sin(half))]
+    twists = np.column_stack([forward, turning]) / TIME_STEP
+    return WheelOdometry(
+        Trajectory(trajectory.times, np.column_stack([x, y, heading])), np.concatenate([twists, twists[-1:]])
+    )
+
+
+def _body_motion(poses: Array) -> tuple[Array, Array]:
+    """Signed way forward (N-1,) in metres and turn (N-1,) in radians between samples."""
+    turning = np.diff(poses[:, 2])
+    step = np.diff(poses[:, :2], axis=0)
+    half = poses[:-1, 2] + turning / 2
+    return step[:, 0] * np.cos(half) + step[:, 1] * np.sin(half), np.asarray(turning)
+
+
+def _slip(random: np.random.Generator, samples: int, noise: WheelNoise) -> Array:
+    """(N,) extra share of the way that a slipping wheel reports."""
+    extra = np.zeros(samples)
+    time = float(random.exponential(2 * noise.slip_interval))  # each of the two wheels slips half as often
+    while time < samples * TIME_STEP:
+        first = int(time / TIME_STEP)
+        last = first + max(1, int(random.uniform(0.3, 1.0) * noise.slip_seconds / TIME_STEP))
+        extra[first:last] = random.uniform(0.3, 1.0) * noise.slip_share
+        time += float(random.exponential(2 * noise.slip_interval))
+    return extra
+
+
+def relative_to_start(poses: Array) -> Array:
+    """Poses (N, 3) seen from the first of them."""
+    return planar.relative(poses[:1], poses)
