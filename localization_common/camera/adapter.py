@@ -1,0 +1,142 @@
+"""Making one camera's images look like another's, and label masks the other way."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera.intrinsics import Array, Camera, Mask
+from localization_common.errors import CameraError
+
+Pixel = TypeVar("Pixel", bound=np.generic)
+
+
+class CameraAdapter:
+    """Undistorts, rescales and crops images of one camera to those of another, so that a network sees what it knows.
+
+    The mapping is a lookup table, computed once; area-averaging precedes it where the image shrinks, against aliasing.
+
+    Args:
+        source: the camera that delivers images.
+        target: the (undistorted) camera that the network was trained with.
+        min_coverage: share of the target's pixels that the source must see.
+
+    Attributes:
+        coverage: share of the target's pixels that the source sees.
+
+    Raises:
+        CameraError: the target is distorted, or the source's field of view is too small.
+    """
+
+    def __init__(self, source: Camera, target: Camera, *, min_coverage: float = 0.95) -> None:
+        if target.distorted:
+            raise CameraError("the target camera of an adapter must be free of distortion")
+        self.source, self.target = source, target
+        scale = min(1.0, max(target.fx / source.fx, target.fy / source.fy))
+        self._size = (max(1, round(source.width * scale)), max(1, round(source.height * scale)))
+        self._rays = target.rays(_pixel_grid(target))
+        self._seen = source.sees(self._rays).reshape(target.height, target.width)
+        self.coverage = float(self._seen.mean())
+        if self.coverage < min_coverage:
+            raise CameraError(
+                f"the camera ({source.width}x{source.height}, fx {source.fx:.1f}) sees only {self.coverage:.0%} of the "
+                f"view that the network was trained with ({target.width}x{target.height}, fx {target.fx:.1f}); "
+                f"at least {min_coverage:.0%} is needed: use a wider lens or retrain with this camera"
+            )
+        pixels = source.resized(*self._size).project(self._rays)
+        self._map = cv2.convertMaps(_as_map(pixels, target), None, cv2.CV_16SC2)
+
+    def __call__(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Image (H, W, 3) or (H, W) of the source as the target sees it; border pixels are repeated.
+
+        Raises:
+            CameraError: the image is not of the source's size.
+        """
+        _require_size(image, self.source)
+        if self.source == self.target:
+            return image
+        if self._size != (image.shape[1], image.shape[0]):
+            image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.remap(image, *self._map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+    def nearest(self, image: npt.NDArray[Pixel]) -> npt.NDArray[Pixel]:
+        """Depth or labels (H, W) of the source as the target sees them, never interpolated.
+
+        Where the source does not see, floats are NaN and integers are 255.
+
+        Raises:
+            CameraError: the image is not of the source's size.
+        """
+        _require_size(image, self.source)
+        return _look_up(image, self._nearest_map, np.nan if image.dtype.kind == "f" else 255)
+
+    def back(self, labels: npt.NDArray[Pixel], fill: int = 255) -> npt.NDArray[Pixel]:
+        """Labels (H, W) of the target as the source sees them: the size of the source's images, its distortion too.
+
+        Each pixel takes the nearest label along its ray; where the target does not see, ``fill``.
+
+        Raises:
+            CameraError: the labels are not of the target's size.
+        """
+        _require_size(labels, self.target)
+        return _look_up(labels, self._back_map, fill)
+
+    @cached_property
+    def _nearest_map(self) -> npt.NDArray[np.int16]:
+        return _integer_map(self.source.project(self._rays), self._seen.ravel(), self.source, self.target)
+
+    @cached_property
+    def _back_map(self) -> npt.NDArray[np.int16]:
+        pixels = _pixel_grid(self.source)
+        rays = _ray_grid(self.source)
+        # Where no ray leads to a pixel, the inversion of the distortion ends anywhere: projecting again tells.
+        reached = np.linalg.norm(self.source.project(rays) - pixels, axis=-1) < 0.5
+        seen = reached & self.source.sees(rays) & self.target.sees(rays)
+        return _integer_map(self.target.project(rays), seen, self.target, self.source)
+
+
+def _pixel_grid(camera: Camera) -> Array:
+    """All pixels (H * W, 2) as (u, v), row by row."""
+    u, v = np.meshgrid(np.arange(camera.width, dtype=np.float64), np.arange(camera.height, dtype=np.float64))
+    return np.stack([u.ravel(), v.ravel()], axis=1)
+
+
+def _ray_grid(camera: Camera, step: int = 4) -> Array:
+    """Rays (H * W, 2) of all pixels; the iterative inversion of a distortion is done for one in step x step only and
+    interpolated between them, which is 16 times as fast and off by hundredths of a pixel."""
+    if not camera.distorted:
+        return camera.rays(_pixel_grid(camera))
+    columns, rows = camera.width // step + 3, camera.height // step + 3
+    # Centres of step x step blocks, one block beyond each border, as cv2.resize places them.
+    u, v = np.meshgrid((np.arange(columns) - 0.5) * step - 0.5, (np.arange(rows) - 0.5) * step - 0.5)
+    coarse = camera.rays(np.stack([u.ravel(), v.ravel()], axis=1)).reshape(rows, columns, 2)
+    fine = cv2.resize(coarse, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(fine[step:, step:][: camera.height, : camera.width], dtype=np.float64).reshape(-1, 2)
+
+
+def _as_map(pixels: Array, camera: Camera) -> npt.NDArray[np.float32]:
+    """Lookup table (H, W, 2) for images of a camera's size."""
+    return pixels.astype(np.float32).reshape(camera.height, camera.width, 2)
+
+
+def _integer_map(pixels: Array, valid: Mask, looked_up: Camera, result: Camera) -> npt.NDArray[np.int16]:
+    """Lookup table (H, W, 2) of nearest pixels; those not valid point outside."""
+    nearest = np.full(pixels.shape, -1, dtype=np.int16)
+    # Half a pixel beyond the border still belongs to the border's pixels.
+    inside = np.clip(np.rint(pixels[valid]), 0, (looked_up.width - 1, looked_up.height - 1))
+    nearest[valid] = inside.astype(np.int16)
+    return nearest.reshape(result.height, result.width, 2)
+
+
+def _look_up(image: npt.NDArray[Pixel], table: npt.NDArray[np.int16], fill: float) -> npt.NDArray[Pixel]:
+    found = cv2.remap(image, table, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(fill,) * 4)
+    return np.asarray(found, dtype=image.dtype)
+
+
+def _require_size(image: npt.NDArray[np.generic], camera: Camera) -> None:
+    if image.shape[:2] != (camera.height, camera.width):
+        raise CameraError(f"image is {image.shape[1]}x{image.shape[0]}, its camera says {camera.width}x{camera.height}")
