@@ -54,22 +54,23 @@ def run_offline(
 
 
 def planar_odometry(truth: Sequence, results: Results, *, recorded: bool) -> Array:
-    """Planar odometry poses (N, 3) at every frame of a drive.
+    """Planar odometry poses (N, 3) at every frame of a drive; NaN where none was estimated, which localizers refuse.
 
     Raises:
-        ConfigError: the drive holds no odometry, or none was estimated at some frame.
+        ConfigError: the drive holds no odometry, or none was estimated.
     """
     if recorded and truth.odom_T_base is None:
         raise ConfigError(f"{truth.name}: holds no odometry to move particles by; use vlocnet's")
-    if not recorded and len(results.odom_T_base) < len(truth):
+    if not recorded and not results.odom_T_base:
         raise ConfigError(
-            f"{truth.name}: vlocnet's odometry is there for {len(results.odom_T_base)} of {len(truth)} frames; particles"
-            " need it at each: give a vlocnet checkpoint, or use the recorded odometry"
+            f"{truth.name}: no odometry was estimated, which particles need: give a vlocnet checkpoint, or use the"
+            " recorded odometry"
         )
     flat = PlanarOdometry()
     if recorded and truth.odom_T_base is not None:
         return np.stack([flat.step(pose) for pose in truth.odom_T_base])
-    return np.stack([flat.step(results.odom_T_base[stamp]) for stamp in truth.stamps.tolist()])
+    poses = [results.odom_T_base.get(stamp) for stamp in truth.stamps.tolist()]
+    return np.stack([np.full(3, np.nan) if pose is None else flat.step(pose) for pose in poses])
 
 
 def _run_vlocnet(localizer: VlocnetLocalizer, truth: Sequence, results: Results, progress: Progress | None) -> None:
@@ -103,7 +104,10 @@ def _run_dmn(
     localizer.reset_uniform()
     bounds = localizer.context_map.bounds
     for position, stamp in enumerate(truth.stamps.tolist()):
-        belief = localizer.step(truth.read_image(position), stamp, odometry[position])
+        try:
+            belief = localizer.step(truth.read_image(position), stamp, odometry[position])
+        except InputError:
+            continue
         results.beliefs[stamp] = BeliefRecord(
             published_pose(belief), belief.spread, density(belief.particles, belief.weights, bounds), bounds
         )

@@ -66,7 +66,7 @@ class ResultFile:
 
 
 def commit_of(folder: Path) -> str:
-    """Short hash of the commit that is checked out there, with ``+`` if tracked files were changed; empty without git."""
+    """Short hash of the commit checked out there, with ``+`` if tracked files were changed; empty without git."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]

@@ -1,32 +1,54 @@
-"""A small drive with everything that can be scored, made of arithmetic."""
+"""A small drive with everything that can be scored, made of arithmetic, and tiny random models that can see it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
+from dmn_ros.checkpoint import network_camera, save_network
+from dmn_ros.config import NetworkConfig
+from dmn_ros.context_map import ContextMap
+from dmn_ros.network.dmn import DMN
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar, se3
+from vlocnet_ros.checkpoint import Residuals, save_vlocnet
+from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.network.vlocnetpp import VLocNet
+
+BOUNDS = (-1.0, -3.0, 7.0, 3.0)
 
 
-def make_drive(count: int = 60, *, step_m: float = 0.1) -> Sequence:
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: these tests share their cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def make_drive(count: int = 60, *, step_m: float = 0.1, width: int = 64, height: int = 48) -> Sequence:
     """Along x, 0.1 m and 0.2 s a frame; the camera 0.2 m before and 0.6 m above the base; labels 0 left, 1 right."""
     base_T_camera = np.eye(4)
     base_T_camera[:3, :3] = se3.BODY_R_OPTICAL
     base_T_camera[:3, 3] = (0.2, 0.0, 0.6)
     poses = np.stack([np.arange(count) * step_m, np.zeros(count), np.zeros(count)], axis=1)
     map_T_base = planar.to_se3(poses)
-    labels = np.zeros((12, 16), dtype=np.uint8)
-    labels[:, 8:] = 1
+    labels = np.zeros((height, width), dtype=np.uint8)
+    labels[:, width // 2 :] = 1
 
     def read_image(position: int) -> np.ndarray:
-        rows = np.arange(12, dtype=np.uint8)[:, None, None] * 20
-        return np.broadcast_to(rows, (12, 16, 3)) + np.uint8(position % 16)
+        return np.random.default_rng(position).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
     return Sequence(
         name="straight",
-        camera=Camera.from_field_of_view(16, 12, 90.0),
+        camera=Camera.from_field_of_view(width, height, 90.0),
         frame_numbers=np.arange(count),
         stamps=1_700_000_000_000_000_000 + np.arange(count) * 200_000_000,
         map_T_camera=map_T_base @ base_T_camera,
@@ -42,3 +64,39 @@ def make_drive(count: int = 60, *, step_m: float = 0.1) -> Sequence:
 def drive() -> Sequence:
     """60 frames, straight on."""
     return make_drive()
+
+
+@dataclass(frozen=True)
+class TinyModels:
+    """Files of random models."""
+
+    vlocnet: Path
+    dmn: Path
+    map: Path
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> TinyModels:
+    """All parts of both networks, a few channels each, random weights."""
+    folder = tmp_path_factory.mktemp("models")
+    models = TinyModels(*(folder / f"{name}.safetensors" for name in ("vlocnet", "dmn", "map")))
+    torch.manual_seed(0)
+    config = VLocNetConfig(
+        width=64, height=48, stem=4, mids=(2, 4, 4, 4), expansion=2, units=(1, 2, 3, 2), fc=8, classes=2,
+        segmentation_stem=4, depth_channels=4, semantic_unit=1,
+    )  # fmt: skip
+    # Random poses contradict random odometry; they are to be published all the same.
+    forgiving = Residuals(consistency=(1e3, 1e3))
+    save_vlocnet(models.vlocnet, VLocNet(config).eval(), class_names=("wall", "floor"), residuals=forgiving)
+    config = NetworkConfig(
+        image_width=32, image_height=24, block_widths=(8, 8), block_strides=((2, 2), (2, 2)), feature_channels=8,
+        hidden_channels=8, key_size=8, value_size=8, pair_size=16, gate_size=16, nearest_views=4,
+    )  # fmt: skip
+    network = DMN(config).eval()
+    save_network(models.dmn, network, network_camera(config, 90.0), {})
+    generator = np.random.default_rng(0)
+    with torch.inference_mode():
+        features = network.context_embedding(torch.from_numpy(generator.random((6, 3, 24, 32), dtype=np.float32)))
+    poses = generator.uniform([-0.5, -2.5, -3.0], [6.5, 2.5, 3.0], (6, 3))
+    ContextMap(features, poses, BOUNDS, 5.0, "map", network.context_fingerprint()).save(models.map)
+    return models

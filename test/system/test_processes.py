@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deep_localization.processes import Processes, ProcessError, ros_environment
+from deep_localization.processes import ProcessError, Processes, ros_environment
 
 SLEEP = "import signal, time; print('up', flush=True); time.sleep(60)"
 STUBBORN = (
@@ -57,7 +57,7 @@ def test_a_child_that_fails_is_reported_with_its_log_and_the_others_end(tmp_path
             assert wait_until(lambda: ended(processes.pids["broken"]))
             processes.check()
 
-    with pytest.raises(ProcessError, match="broken ended with exit status 1(.|\n)*no such checkpoint"):
+    with pytest.raises(ProcessError, match=r"broken ended with exit status 1(.|\n)*no such checkpoint"):
         fail()
     assert ended(processes.pids["sleeper"])
 

@@ -116,12 +116,12 @@ def test_a_drive_that_is_too_short_has_no_odometry_score(drive: Sequence) -> Non
 
 
 def test_mean_iou_by_hand_and_outside_of_the_view(drive: Sequence) -> None:
-    labels = np.zeros((12, 16), dtype=np.uint8)
-    labels[:, 4:] = 1  # class 0: 4 of 8 columns, class 1: 8 of 12
+    labels = np.zeros((48, 64), dtype=np.uint8)
+    labels[:, 16:] = 1  # of 64 columns; class 0: 16 of 32 right, class 1: 32 of 48
     results = Results("offline", labels={int(drive.stamps[0]): labels})
-    assert scoring.score(results, drive)["segmentation"]["miou"] == pytest.approx((4 / 8 + 8 / 12) / 2)
+    assert scoring.score(results, drive)["segmentation"]["miou"] == pytest.approx((16 / 32 + 32 / 48) / 2)
     unseen = labels.copy()
-    unseen[:, 4:8] = 255  # what was wrong is now outside of the network's view
+    unseen[:, 16:32] = 255  # what was wrong is now outside of the network's view
     results.labels[int(drive.stamps[0])] = unseen
     assert scoring.score(results, drive)["segmentation"]["miou"] == 1.0
 
