@@ -1,0 +1,134 @@
+"""VLocNet++ checkpoints: weights, configuration, camera, class names, validation residuals and the card, in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from localization_common import checkpoints
+from localization_common.camera import Camera
+from localization_common.configuration import from_dict, to_dict
+from localization_common.errors import CheckpointError, LocalizationError
+from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.network.vlocnetpp import VLocNet
+
+KIND = "vlocnet"
+
+Array = npt.NDArray[np.float64]
+
+
+def _default_covariance() -> tuple[tuple[float, ...], ...]:
+    return tuple(map(tuple, np.diag([0.25**2] * 3 + [0.1**2] * 3).tolist()))
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """What the network was wrong by on validation frames.
+
+    Attributes:
+        pose: (6, 6) second moments of the pose error, x y z rX rY rZ about the map's axes, metres and radians.
+        motion: (6, 6) likewise of the odometry, about the previous optical frame's axes.
+        consistency: 95th percentile of the geometric inconsistency (metres, radians): more than that is unusual.
+    """
+
+    pose: tuple[tuple[float, ...], ...] = field(default_factory=_default_covariance)
+    motion: tuple[tuple[float, ...], ...] = field(default_factory=_default_covariance)
+    consistency: tuple[float, float] = (0.5, 0.2)
+
+    def __post_init__(self) -> None:
+        for name, rows in (("pose", self.pose), ("motion", self.motion)):
+            matrix = np.asarray(rows, dtype=np.float64)
+            if matrix.shape != (6, 6) or not np.isfinite(matrix).all():
+                raise CheckpointError(f"residuals: {name} is not a finite 6x6 matrix")
+        if len(self.consistency) != 2 or min(self.consistency) <= 0.0:
+            raise CheckpointError(f"residuals: consistency {self.consistency} must be two positive numbers")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with all that is needed to use it."""
+
+    network: VLocNet
+    camera: Camera
+    class_names: tuple[str, ...]
+    residuals: Residuals
+    card: dict[str, Any]
+
+
+def save_vlocnet(
+    path: str | Path,
+    network: VLocNet,
+    *,
+    camera: Camera | None = None,
+    class_names: tuple[str, ...] = (),
+    residuals: Residuals | None = None,
+    card: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a checkpoint. Parameters are stored in half precision; statistics and scales in full.
+
+    Args:
+        camera: that of the network's input; by default a camera of 90 degrees, as a new network assumes. The network's
+            intrinsics (for warping) are set to it.
+        class_names: one for each class; numbered by default.
+    """
+    config = network.config
+    camera = camera or Camera.from_field_of_view(config.width, config.height, 90.0)
+    set_camera(network, camera)
+    if config.tasks.segmentation and not class_names:
+        class_names = tuple(f"class_{i}" for i in range(config.classes))
+    parameters = {name for name, _ in network.named_parameters()}
+    tensors = {n: t.half() if n in parameters else t for n, t in network.state_dict().items()}
+    header = {
+        "config": to_dict(config),
+        "camera": asdict(camera),
+        "class_names": list(class_names),
+        "residuals": to_dict(residuals or Residuals()),
+        "card": dict(card or {}),
+    }
+    checkpoints.save(path, kind=KIND, tensors=tensors, header=header)
+
+
+def load_vlocnet(path: str | Path) -> Checkpoint:
+    """Read a checkpoint; the network is float32, on the CPU, in evaluation mode.
+
+    Raises:
+        CheckpointError: missing, damaged, foreign, or its weights do not fit its own configuration.
+    """
+    tensors, header = checkpoints.load(path, kind=KIND)
+    try:
+        config = from_dict(VLocNetConfig, header["config"])
+        camera = from_dict(Camera, header["camera"])
+        residuals = from_dict(Residuals, header["residuals"])
+        class_names = tuple(str(name) for name in header["class_names"])
+    except (KeyError, TypeError, LocalizationError) as error:
+        raise CheckpointError(f"{path}: its header does not describe a VLocNet++ network ({error})") from error
+    if (camera.width, camera.height) != (config.width, config.height):
+        raise CheckpointError(
+            f"{path}: camera {camera.width}x{camera.height}, but network input {config.width}x{config.height}"
+        )
+    network = VLocNet(config)
+    try:
+        network.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in tensors.items()})
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"{path}: weights do not fit their configuration ({first}); train it again") from error
+    broken = [name for name, tensor in network.state_dict().items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise CheckpointError(f"{path}: {broken[0]} holds NaN or infinity; train it again")
+    return Checkpoint(network.eval(), camera, class_names, residuals, dict(header.get("card", {})))
+
+
+def set_camera(network: VLocNet, camera: Camera) -> None:
+    """Tell the network the intrinsics of its input, which warping projects with."""
+    if (camera.width, camera.height) != (network.config.width, network.config.height) or camera.distorted:
+        raise CheckpointError(
+            f"camera {camera.width}x{camera.height} (distorted: {camera.distorted}) is not that of the network's input, "
+            f"{network.config.width}x{network.config.height} without distortion"
+        )
+    network.intrinsics.copy_(torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy]))

@@ -1,0 +1,157 @@
+"""Losses of VLocNet++ (equations 2 to 8), with weights learned on three levels.
+
+Every pair of terms is ``L_x exp(-s_x) + s_x + L_q exp(-s_q) + s_q``; the sums for localisation, odometry and segmentation
+are weighed the same way once more. Distances are norms, not squared. A quaternion and its negative are the same rotation,
+so each difference is taken to the nearer sign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from localization_common.geometry import quaternions
+from vlocnet_ros.network.vlocnetpp import Prediction
+
+#: Label of pixels that no loss is taken from.
+IGNORE = 255
+
+#: Initial learned weights: translations 0, rotations -3 (as PoseNet's successors), tasks 0.
+INITIAL = {
+    "x": 0.0,
+    "q": -3.0,
+    "x_rel": 0.0,
+    "q_rel": -3.0,
+    "x_vo": 0.0,
+    "q_vo": -3.0,
+    "loc": 0.0,
+    "vo": 0.0,
+    "seg": 0.0,
+    "depth": 0.0,
+}
+
+#: Bounds of the learned weights. A task's loss may be negative (its own s are part of it); unbounded, the task's s would
+#: then sink for ever and its weight explode, until the network gives one constant pose.
+COMPONENT_BOUNDS = (-8.0, 3.0)
+TASK_BOUNDS = (-2.0, 3.0)
+TASKS = ("loc", "vo", "seg", "depth")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Ground truth of a batch of frames; masks say which frames have it.
+
+    Attributes:
+        translation: (B, 3) of the camera in the map.
+        quaternion: (B, 4) likewise, unit.
+        previous: (B,) position in the batch of each frame's previous one; its own position for a first frame.
+        pair: (B,) bool, whether the motion since the previous frame is known (not for a first frame).
+        labels: (B, H, W) class ids, 255 where unlabelled; None without segmentation.
+        depth: (B, H, W) metres, NaN where unknown; None without depth.
+    """
+
+    translation: Tensor
+    quaternion: Tensor
+    previous: Tensor
+    pair: Tensor
+    labels: Tensor | None = None
+    depth: Tensor | None = None
+
+
+def euclidean(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean length of the difference over (B, n); zero for an empty batch."""
+    if len(predicted) == 0:
+        return predicted.sum()
+    return torch.linalg.vector_norm(predicted - target, dim=-1).mean()
+
+
+def rotation(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean distance of unit quaternions (B, 4), to the nearer sign of the target."""
+    return euclidean(predicted, quaternions.nearer_sign(target, predicted.detach()))
+
+
+def relative_targets(targets: Targets) -> tuple[Tensor, Tensor, Tensor]:
+    """What the motion since the previous frame is: (world difference, translation in the previous frame, quaternion).
+
+    The consistency loss compares differences of global positions, so its target is the difference in the map's axes;
+    odometry is told the same motion in the previous camera's axes.
+    """
+    previous_q = targets.quaternion[targets.previous]
+    world = targets.translation - targets.translation[targets.previous]
+    inverse = quaternions.conjugate(previous_q)
+    return world, quaternions.rotate(inverse, world), quaternions.multiply(inverse, targets.quaternion)
+
+
+def segmentation(logits: Tensor, labels: Tensor) -> Tensor:
+    """Equation 2, averaged over labelled pixels: (B, C, H, W) logits, (B, H, W) labels; zero if none is labelled."""
+    losses = functional.cross_entropy(logits.float(), labels.long(), ignore_index=IGNORE, reduction="sum")
+    return losses / (labels != IGNORE).sum().clamp_min(1)
+
+
+def log_depth(predicted: Tensor, depth: Tensor) -> Tensor:
+    """Mean absolute difference of log depths: (B, 1, H, W) and (B, H, W) metres; NaN pixels do not count."""
+    known = torch.isfinite(depth) & (depth > 0)
+    target = torch.where(known, depth, torch.ones_like(depth))
+    difference = (torch.log(predicted[:, 0]) - torch.log(target)).abs()
+    return (difference * known).sum() / known.sum().clamp_min(1)
+
+
+class MultitaskLoss(nn.Module):
+    """Equation 8, for whichever streams and ground truth there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.s = nn.ParameterDict({name: nn.Parameter(torch.tensor(value)) for name, value in INITIAL.items()})
+
+    def forward(self, prediction: Prediction, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+        """The sum to minimise, and every unweighted term by name."""
+        terms = self._terms(prediction, targets)
+        total = next(t for t in prediction if t is not None).new_zeros(())
+        if "x" in terms:
+            components = [name for name in ("x", "q", "x_rel", "q_rel") if name in terms]
+            total = total + self._weigh("loc", self._combine(terms, components))
+        if "x_vo" in terms:
+            total = total + self._weigh("vo", self._combine(terms, ["x_vo", "q_vo"]))
+        for name in ("seg", "depth"):
+            if name in terms:
+                total = total + self._weigh(name, terms[name])
+        return total, {name: value.detach() for name, value in terms.items()}
+
+    @torch.no_grad()
+    def clamp_(self) -> None:
+        """Bring the learned weights back within their bounds; to be called after each optimiser step."""
+        for name, value in self.s.items():
+            value.clamp_(*(TASK_BOUNDS if name in TASKS else COMPONENT_BOUNDS))
+
+    def _combine(self, terms: dict[str, Tensor], names: list[str]) -> Tensor:
+        return torch.stack([self._weigh(name, terms[name]) for name in names]).sum()
+
+    def _weigh(self, name: str, loss: Tensor) -> Tensor:
+        return torch.as_tensor(loss * torch.exp(-self.s[name]) + self.s[name])
+
+    @staticmethod
+    def _terms(prediction: Prediction, targets: Targets) -> dict[str, Tensor]:
+        terms: dict[str, Tensor] = {}
+        world, motion_x, motion_q = relative_targets(targets)
+        pair = targets.pair
+        if prediction.translation is not None and prediction.quaternion is not None:
+            x, q = prediction.translation, prediction.quaternion
+            terms["x"], terms["q"] = euclidean(x, targets.translation), rotation(q, targets.quaternion)
+            if pair.any():
+                # The previous pose is the network's own, never the ground truth's.
+                previous_x, previous_q = x[targets.previous], q[targets.previous]
+                terms["x_rel"] = euclidean((x - previous_x)[pair], world[pair])
+                relative_q = quaternions.multiply(quaternions.conjugate(previous_q), q)
+                terms["q_rel"] = rotation(relative_q[pair], motion_q[pair])
+        if prediction.relative_translation is not None and prediction.relative_quaternion is not None:
+            # A frame paired with itself has not moved: that is known too, and a standing robot sees it.
+            terms["x_vo"] = euclidean(prediction.relative_translation, motion_x)
+            terms["q_vo"] = rotation(prediction.relative_quaternion, motion_q)
+        if prediction.logits is not None and targets.labels is not None:
+            terms["seg"] = segmentation(prediction.logits, targets.labels)
+        if prediction.depth is not None and targets.depth is not None:
+            terms["depth"] = log_depth(prediction.depth, targets.depth)
+        return terms
