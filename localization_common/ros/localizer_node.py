@@ -39,8 +39,8 @@ Image = npt.NDArray[np.uint8]
 class LocalizerNode(ManagedNode, Generic[S]):
     """Base of the vlocnet and the dmn node.
 
-    A subclass implements `load` (make its localizer), `step` (one frame) and `restart` (after a clock jumped back). `load`
-    runs before the worker starts, the others in the worker: the localizer needs no lock.
+    A subclass implements `load` (make its localizer), `step` (one frame) and `restart` (after a clock jumped back).
+    `load` runs before the worker starts, the others in the worker: the localizer needs no lock.
 
     Args:
         name: of the node.
@@ -188,8 +188,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
             self._worker.stop()
             self._worker = None
         self.unload()
-        if torch.device(self.settings.device).type == "cuda":
-            torch.cuda.empty_cache()
+        torch.cuda.empty_cache()  # does nothing where CUDA was never used
 
     def destroy_node(self) -> None:
         """Stop the worker before rclpy destroys the publishers that it uses."""

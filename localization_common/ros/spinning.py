@@ -1,0 +1,40 @@
+"""Spin nodes in a thread while something else happens in this one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+
+@contextmanager
+def spinning(*nodes: Node) -> Iterator[SingleThreadedExecutor]:
+    """Executor of these nodes, spun by a thread until the block ends. The nodes are not destroyed.
+
+    An exception that leaves a callback ends the thread; it is raised when the block ends.
+    """
+    executor = SingleThreadedExecutor(context=nodes[0].context)
+    for node in nodes:
+        executor.add_node(node)
+    raised: list[BaseException] = []
+
+    def spin() -> None:
+        try:
+            executor.spin()
+        except ExternalShutdownException:
+            pass  # the context was shut down first: nothing is left to spin
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=spin, name="executor", daemon=True)
+    thread.start()
+    try:
+        yield executor
+    finally:
+        executor.shutdown()
+        thread.join()
+    if raised:
+        raise raised[0]
