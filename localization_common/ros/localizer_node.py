@@ -301,8 +301,9 @@ class LocalizerNode(ManagedNode, Generic[S]):
             problems["state"] = Problem(Level.WARN, "inactive" if not self.active else "disabled by service")
         elif starved := starvation(self.monitor, self.feed.topic, self.count_publishers(self.feed.topic)):
             problems["images"] = Problem(Level.ERROR, starved)
-        values = {"device": self.settings.device, **frame_values(self.monitor, self.frames), **self.values()}
-        return problems, values
+        state = "unconfigured" if not self.configured else "active" if self.active else "inactive"
+        values = {"state": state, "device": self.settings.device}
+        return problems, {**values, **frame_values(self.monitor, self.frames), **self.values()}
 
     def _log_problem(self, key: str, problem: Problem | None) -> None:
         if problem is None:

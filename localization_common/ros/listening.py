@@ -1,0 +1,96 @@
+"""A node that listens to localizers, and plays bags to them, for programs that know no ROS."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseArray, PoseStamped, PoseWithCovarianceStamped
+from nav_msgs.msg import OccupancyGrid, Odometry
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from localization_common.errors import LocalizationError
+from localization_common.ros.player import BagPlayer
+from localization_common.ros.recorder import Recorder, StatusRecord
+from localization_common.ros.spinning import spinning
+
+#: Kinds of topics that can be listened to.
+KINDS: Mapping[str, type[Any]] = {
+    "pose": PoseWithCovarianceStamped,
+    "pose_stamped": PoseStamped,
+    "poses": PoseArray,
+    "odometry": Odometry,
+    "image": Image,
+    "grid": OccupancyGrid,
+    "header": Header,
+}
+
+DIAGNOSTICS = "/diagnostics"
+
+
+class NotReadyError(LocalizationError):
+    """Nodes did not become ready, or did not finish, in time."""
+
+
+class Listener:
+    """Records topics and the diagnostics of nodes; see `listening`."""
+
+    def __init__(self, node: Node, topics: Mapping[str, str]) -> None:
+        self._node, self._topics = node, tuple(topics)
+        types = {topic: KINDS[kind] for topic, kind in topics.items()}
+        self.recorder = Recorder(node, {**types, DIAGNOSTICS: DiagnosticArray})
+        self._never = threading.Event()
+
+    def player(self, bag: str | Path, topics: Collection[str], image_topic: str = "/image") -> BagPlayer:
+        """Player of these topics of a bag, advertised at once."""
+        return BagPlayer(self._node, bag, topics=topics, image_topic=image_topic)
+
+    def status(self, node: str) -> StatusRecord | None:
+        """Newest diagnostics of a node, by its full name such as ``/vlocnet``."""
+        records = [one for one in self.recorder.of(DIAGNOSTICS) if one.name == node]
+        return records[-1] if records else None
+
+    def missing_publishers(self) -> list[str]:
+        """Topics listened to that nobody publishes yet."""
+        return [topic for topic in self._topics if self._node.count_publishers(topic) == 0]
+
+    def wait_for_status(self, nodes: Collection[str], *, timeout: float) -> None:
+        """Wait for a diagnostics message of each of these nodes that comes after this call.
+
+        Raises:
+            NotReadyError: one did not come in time.
+        """
+        seen = {node: self._count(node) for node in nodes}
+        if not self.recorder.wait_for(lambda: all(self._count(node) > seen[node] for node in nodes), timeout):
+            silent = [node for node in nodes if self._count(node) == seen[node]]
+            raise NotReadyError(f"no diagnostics from {', '.join(silent)} within {timeout:.0f} s")
+
+    def _count(self, node: str) -> int:
+        return sum(one.name == node for one in self.recorder.of(DIAGNOSTICS))
+
+
+@contextmanager
+def listening(topics: Mapping[str, str], *, domain: int, name: str = "evaluation") -> Iterator[Listener]:
+    """A listener of topics (name -> one of `KINDS`) in a ROS domain, spun by a thread of its own until the block ends.
+
+    Discovery range and Fast DDS profile come from the environment.
+    """
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=domain)
+    try:
+        node = Node(name, context=context)
+        try:
+            listener = Listener(node, topics)
+            with spinning(node):
+                yield listener
+        finally:
+            node.destroy_node()
+    finally:
+        rclpy.try_shutdown(context=context)
