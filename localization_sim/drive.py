@@ -110,5 +110,3 @@ def in_memory(sequence: Sequence) -> Sequence:
         read_depth=depths.__getitem__ if depths else None,
         read_labels=labels.__getitem__ if labels else None,
     )
-
-

@@ -34,14 +34,22 @@ class Place:
         return self.x - fy * u + fx * d, self.y + fx * u + fy * d
 
     def box(
-        self, scene: Scene, label: str, material: str, u: tuple[float, float], d: tuple[float, float], z: tuple[float, float]
+        self,
+        scene: Scene,
+        label: str,
+        material: str,
+        u: tuple[float, float],
+        d: tuple[float, float],
+        z: tuple[float, float],
     ) -> None:
         """Box between two values each of u, d and z."""
         x, y = self.point((u[0] + u[1]) / 2, (d[0] + d[1]) / 2)
         sx, sy = self._lengths(u[1] - u[0], d[1] - d[0])
         scene.box(label, (x, y, (z[0] + z[1]) / 2), (sx, sy, z[1] - z[0]), material)
 
-    def front(self, scene: Scene, label: str, material: str, u: tuple[float, float], d: float, z: tuple[float, float]) -> None:
+    def front(
+        self, scene: Scene, label: str, material: str, u: tuple[float, float], d: float, z: tuple[float, float]
+    ) -> None:
         """Panel that faces the room, between two values each of u and z."""
         x, y = self.point((u[0] + u[1]) / 2, d)
         scene.panel(label, self.facing, (x, y, (z[0] + z[1]) / 2), u[1] - u[0], z[1] - z[0], material)
@@ -70,7 +78,9 @@ def _wood(scene: Scene, random: Random) -> tuple[str, textures.Image]:
 
 
 def _cloth(scene: Scene, random: Random) -> str:
-    image = textures.fabric(random, random.random(), random.uniform(0.2, 0.6), random.uniform(0.45, 0.85), int(random.integers(4)))
+    image = textures.fabric(
+        random, random.random(), random.uniform(0.2, 0.6), random.uniform(0.45, 0.85), int(random.integers(4))
+    )
     return scene.material(image, wrap="cube")
 
 
@@ -89,7 +99,9 @@ def sofa(width: float) -> Furniture:
         place.box(scene, "seat", cloth, (-half, half), (0.0, 0.85), (0.06, 0.42))
         place.box(scene, "seat", cloth, (-half, half), (0.0, 0.25), (0.42, 0.85))
         for side in (-1, 1):
-            place.box(scene, "seat", cloth, tuple(sorted((side * half, side * (half - 0.16)))), (0.25, 0.83), (0.42, 0.62))  # type: ignore[arg-type]
+            place.box(
+                scene, "seat", cloth, tuple(sorted((side * half, side * (half - 0.16)))), (0.25, 0.83), (0.42, 0.62)
+            )  # type: ignore[arg-type]
         for u in np.linspace(-half + 0.4, half - 0.4, 2 if width > 1.2 else 1):
             place.box(scene, "seat", pillow, (u - 0.2, u + 0.2), (0.25, 0.38), (0.43, 0.74))
 
@@ -237,7 +249,9 @@ def table(width: float, depth: float, height: float, *, chairs: bool) -> Furnitu
                 chair_at(scene, Place(*place.point(u, 0.0), place.facing), random, cloth)
                 chair_at(scene, Place(*place.point(u, 2 * margin + depth), _opposite(place.facing)), random, cloth)
         else:
-            place.box(scene, "table", top, (-half * 0.8, half * 0.8), (depth * 0.15, depth * 0.85), (0.0, height - 0.06))
+            place.box(
+                scene, "table", top, (-half * 0.8, half * 0.8), (depth * 0.15, depth * 0.85), (0.0, height - 0.06)
+            )
 
     return Furniture("table", width, depth + 2 * margin, height, build)
 

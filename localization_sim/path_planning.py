@@ -30,7 +30,9 @@ class PathPlanner:
     def __init__(self, space: FreeSpace, random: np.random.Generator, *, radius: float, comfort: float) -> None:
         self._space = space
         distance = space.distance[COARSE // 2 :: COARSE, COARSE // 2 :: COARSE]
-        taste = scipy.ndimage.zoom(random.uniform(0.0, 2.5, (8, 10)), 20, order=1)[: distance.shape[0], : distance.shape[1]]
+        taste = scipy.ndimage.zoom(random.uniform(0.0, 2.5, (8, 10)), 20, order=1)[
+            : distance.shape[0], : distance.shape[1]
+        ]
         rows, columns = distance.shape
         taste = np.pad(taste, ((0, max(0, rows - taste.shape[0])), (0, max(0, columns - taste.shape[1]))), mode="edge")
         cost = 1.0 + taste + 12.0 * np.clip((comfort - distance) / comfort, 0.0, 1.0)

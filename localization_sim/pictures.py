@@ -138,7 +138,13 @@ def doors_and_drawers(random: Random, front: Image, columns: int, rows: int) -> 
             y0, y1 = j * SIZE // rows + 4, (j + 1) * SIZE // rows - 5
             cv2.rectangle(image, (x0, y0), (x1, y1), (40, 32, 28), 3)
             if rows > columns:
-                cv2.line(image, ((x0 + x1) // 2 - 16, (y0 + y1) // 2), ((x0 + x1) // 2 + 16, (y0 + y1) // 2), (210, 210, 205), 6)
+                cv2.line(
+                    image,
+                    ((x0 + x1) // 2 - 16, (y0 + y1) // 2),
+                    ((x0 + x1) // 2 + 16, (y0 + y1) // 2),
+                    (210, 210, 205),
+                    6,
+                )
             else:
                 x = x1 - 12 if i % 2 == 0 else x0 + 12
                 cv2.line(image, (x, (y0 + y1) // 2 - 14), (x, (y0 + y1) // 2 + 14), (210, 210, 205), 6)

@@ -68,7 +68,9 @@ def open_apartment(seed: int, camera: Camera) -> Renderer:
     return Renderer(Apartment.from_seed(seed, width=camera.width, height=camera.height), camera)
 
 
-def render_drives(seed: int, names: list[str], camera: Camera, *, rate: float = 5.0, labels: bool = True) -> list[Sequence]:
+def render_drives(
+    seed: int, names: list[str], camera: Camera, *, rate: float = 5.0, labels: bool = True
+) -> list[Sequence]:
     """Drives of an apartment as sequences in memory, without the way over bags."""
     with open_apartment(seed, camera) as renderer:
         return [
@@ -90,9 +92,7 @@ def record(recording: Recording) -> None:
             started = time.monotonic()
             planned = drive.plan(renderer, name, rate=recording.rate, random_seed=recording.random_seed)
             sequence = drive.as_sequence(renderer, planned, depth=recording.depth, labels=recording.labels)
-            write_sequence(
-                sequence, unfinished, odometry=planned.odometry_samples(), storage=recording.storage
-            )
+            write_sequence(sequence, unfinished, odometry=planned.odometry_samples(), storage=recording.storage)
             shutil.rmtree(target, ignore_errors=True)
             unfinished.rename(target)
             unfinished.parent.rmdir()

@@ -24,7 +24,10 @@ def build_shell(scene: Scene, plan: FloorPlan, random: Random) -> None:
     """Floors, ceilings, papered walls with skirting boards, and a lamp for each room."""
     hues = (float(random.random()) + random.permutation(len(plan.rooms)) / len(plan.rooms)) % 1.0
     kinds = random.permutation(6)
-    white = scene.material(textures.finish(random, textures.blend((0.9, 0.9, 0.88), (0.97, 0.97, 0.95), textures.noise(random, (8, 8)))), tile_m=1.5)
+    white = scene.material(
+        textures.finish(random, textures.blend((0.9, 0.9, 0.88), (0.97, 0.97, 0.95), textures.noise(random, (8, 8)))),
+        tile_m=1.5,
+    )
     board = scene.material(rgb=(0.93, 0.92, 0.9))
     for room in plan.rooms:
         area = room.floor
@@ -103,7 +106,11 @@ def _hang_leaf(scene: Scene, wall: WallSide, door: Doorway, leaf: str, furnishin
         place = Place(*wall.point(middle, 0.03), wall.facing)
         area = place.footprint(width, 0.05)
         free = wall.start < middle - width / 2 and middle + width / 2 < wall.end
-        if free and not any(area.overlaps(other) for _, other in furnishing.placed) and not _near_door(wall, middle, width):
+        if (
+            free
+            and not any(area.overlaps(other) for _, other in furnishing.placed)
+            and not _near_door(wall, middle, width)
+        ):
             place.box(scene, "door", leaf, (-width / 2, width / 2), (0.0, 0.045), (0.01, DOOR_HEIGHT - 0.05))
             return True
     return False
@@ -155,7 +162,9 @@ def hang_windows(scene: Scene, plan: FloorPlan, random: Random) -> None:
             width = min(1.5, high - low - 0.35)
             place = Place(*wall.point((low + high) / 2, 0.0), wall.facing)
             view = scene.material(pictures.view_outside(random), emission=0.5)
-            cloth = scene.material(textures.fabric(random, float(random.random()), 0.6, 0.75, int(random.integers(4))), wrap="cube")
+            cloth = scene.material(
+                textures.fabric(random, float(random.random()), 0.6, 0.75, int(random.integers(4))), wrap="cube"
+            )
             half = width / 2
             place.box(scene, "window", frame, (-half, half), (0.0, 0.03), (0.95, 2.15))
             for left, right in ((-half + 0.05, -0.025), (0.025, half - 0.05)):

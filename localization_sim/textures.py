@@ -25,7 +25,9 @@ def noise(random: Random, cells: tuple[int, int], size: int = SIZE) -> Field:
     """Smooth periodic noise (size, size) in 0..1 with about so many cells (down, across)."""
     grid = random.random(cells)
     grid = np.pad(grid, 2, mode="wrap")
-    fine = cv2.resize(grid, (size * (cells[1] + 4) // cells[1], size * (cells[0] + 4) // cells[0]), interpolation=cv2.INTER_CUBIC)
+    fine = cv2.resize(
+        grid, (size * (cells[1] + 4) // cells[1], size * (cells[0] + 4) // cells[0]), interpolation=cv2.INTER_CUBIC
+    )
     top, left = 2 * size // cells[0], 2 * size // cells[1]
     return np.asarray(np.clip(fine[top : top + size, left : left + size], 0.0, 1.0), dtype=np.float64)
 
