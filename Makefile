@@ -1,0 +1,50 @@
+# make demo | make test | make lint | make setup     Each does all its own set-up. `make setup PYTHON=python3.12` picks a Python.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := $(CURDIR)/.venv
+READY := .venv/.ready
+BIN := $(VENV)/bin
+TEST_LIMIT_S := 1500
+
+# Nodes and command lines find the package where ros2 finds it; images of several processes go through a large enough
+# shared memory. What is set outside stays.
+export AMENT_PREFIX_PATH := $(VENV)$(addprefix :,$(AMENT_PREFIX_PATH))
+export FASTRTPS_DEFAULT_PROFILES_FILE ?= $(CURDIR)/config/fastdds.xml
+export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
+export MUJOCO_GL ?= egl
+
+.PHONY: help setup demo test lint format clean
+
+help:
+	@echo 'make demo   drive the simulated apartment with both nodes; results in build/demo'
+	@echo 'make test   all checks: lint, then the tests'
+	@echo 'make lint   ruff, mypy, import-linter'
+	@echo 'make setup  only what the others do first: .venv with everything in it'
+
+setup: $(READY)
+
+$(READY): requirements/setup.sh requirements/python.txt requirements/ros_wheels.txt requirements/ros_sourced.txt \
+          requirements/tf2_msgs/pyproject.toml requirements/tf2_msgs/CMakeLists.txt setup.py setup.cfg
+	@requirements/setup.sh
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/localization_demo
+
+test: lint
+	timeout --kill-after=30 $(TEST_LIMIT_S) $(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build .venv

