@@ -110,7 +110,8 @@ class PlanarOdometry:
 def shift_covariance(covariance: Array, lever: Array) -> Array:
     """Covariance (6, 6) of a point that is fixed to the body at ``lever`` (3,) from the one that it is known for.
 
-    Both are about the same axes, in which the lever is given: an error of the rotation moves the point by rotation x lever.
+    Both are about the same axes, in which the lever is given; an error of the rotation moves the point by rotation x
+    lever.
     """
     x, y, z = lever
     jacobian = np.eye(6)

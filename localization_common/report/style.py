@@ -12,6 +12,8 @@ from typing import Any
 
 import matplotlib as mpl
 
+from localization_common.palette import label_color as label_color
+
 INK = "#1f2933"
 MUTED = "#616e7c"
 GRID = "#d9dee4"
@@ -27,12 +29,6 @@ ERROR_ANGLE = "#b36b00"
 CONTEXT_POSE = "#009e73"
 TRUE_POSE = "#0057d9"
 BELIEF_MAP = "Reds"
-
-#: Class colours of label overlays (Paul Tol's "muted" and "light"), repeated when there are more classes.
-LABELS: tuple[str, ...] = (
-    *("#77aadd", "#cc6677", "#117733", "#ddcc77", "#332288", "#88ccee", "#882255", "#44aa99", "#ee8866"),
-    *("#aa4499", "#bbcc33", "#aaaa00", "#ffaabb", "#999933", "#dddddd", "#661100"),
-)
 
 _RC: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -65,8 +61,3 @@ def house_style() -> Iterator[None]:
     """Matplotlib settings of this package, for the figures made inside only."""
     with mpl.rc_context(_RC):
         yield
-
-
-def label_color(class_id: int) -> str:
-    """Hexadecimal colour of a class id."""
-    return LABELS[class_id % len(LABELS)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,6 @@ class Listener:
         self._node, self._topics = node, tuple(topics)
         types = {topic: KINDS[kind] for topic, kind in topics.items()}
         self.recorder = Recorder(node, {**types, DIAGNOSTICS: DiagnosticArray})
-        self._never = threading.Event()
 
     def player(self, bag: str | Path, topics: Collection[str], image_topic: str = "/image") -> BagPlayer:
         """Player of these topics of a bag, advertised at once."""
@@ -56,6 +55,17 @@ class Listener:
         """Newest diagnostics of a node, by its full name such as ``/vlocnet``."""
         records = [one for one in self.recorder.of(DIAGNOSTICS) if one.name == node]
         return records[-1] if records else None
+
+    def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Wait until a condition holds; False after timeout.
+
+        It is looked at whenever something is recorded, and twice a second, so that it may also watch processes.
+        """
+        give_up = time.monotonic() + timeout
+        while not self.recorder.wait_for(condition, min(0.5, max(0.0, give_up - time.monotonic()))):
+            if time.monotonic() >= give_up:
+                return False
+        return True
 
     def missing_publishers(self) -> list[str]:
         """Topics listened to that nobody publishes yet."""

@@ -24,6 +24,7 @@ from localization_common.ros.diagnostics import DiagnosticsPublisher, frame_valu
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.lifecycle import ManagedNode
 from localization_common.ros.monitor import Level, Monitor, Problem
+from localization_common.ros.odometry_buffer import OdometryError
 from localization_common.ros.parameters import Parameters
 from localization_common.ros.pose_broadcaster import broadcast_pose
 from localization_common.ros.settings import NodeSettings
@@ -34,6 +35,15 @@ from localization_common.ros.worker import Worker
 S = TypeVar("S", bound=NodeSettings)
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
+
+
+#: Why a frame was refused: kind of error, name of the problem, its level; the first that fits.
+_REFUSALS: tuple[tuple[type[LocalizationError], str, Level], ...] = (
+    (TransformError, "transform", Level.ERROR),
+    (CameraError, "camera", Level.ERROR),
+    (OdometryError, "odometry", Level.ERROR),
+    (LocalizationError, "input", Level.WARN),
+)
 
 
 class LocalizerNode(ManagedNode, Generic[S]):
@@ -89,8 +99,8 @@ class LocalizerNode(ManagedNode, Generic[S]):
         """Localize with one image (H, W, 3) and publish; raise a LocalizationError if it cannot be used."""
         raise NotImplementedError
 
-    def restart(self) -> None:
-        """Forget what belongs to the time before now: the clock jumped back, or a user asked for a reset."""
+    def restart(self, now: int | None) -> None:
+        """Begin anew: the clock jumped back to ``now`` (nanoseconds), or a user asked for a reset (None)."""
         raise NotImplementedError
 
     def values(self) -> dict[str, str]:
@@ -154,9 +164,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         if not camera:
             raise InputError("the image's header has no frame_id: set it in the driver, or set camera_frame_id")
         base, timeout = self.settings.base_frame_id, self.settings.transform_timeout
-        transform = self.transforms.lookup(base, camera, frame.stamp, timeout)
-        self.monitor.solved("transform")
-        return transform
+        return self.transforms.lookup(base, camera, frame.stamp, timeout)
 
     def broadcast(self, map_T_base: Array, stamp: int) -> None:
         """Send the transform that `tf_mode` asks for."""
@@ -216,14 +224,11 @@ class LocalizerNode(ManagedNode, Generic[S]):
             image = frame.rgb()
             self._use_camera(image)
             self.step(frame, image)
-        except TransformError as error:
-            self._refuse("transform", Level.ERROR, error)
-        except CameraError as error:
-            self._refuse("camera", Level.ERROR, error)
         except LocalizationError as error:
-            self._refuse("input", Level.WARN, error)
+            self._refuse(error)
         else:
-            self.monitor.solved("input")
+            for key in ("unexpected", *(key for _, key, _ in _REFUSALS)):
+                self.monitor.solved(key)
             self.monitor.processed += 1
             self.monitor.output_rate.tick()
             now = time.monotonic()
@@ -237,7 +242,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         if self._last_stamp is not None and stamp == self._last_stamp:
             raise InputError(f"two images have the same stamp {stamp}: does the driver stamp its images?")
         if self._last_stamp is not None and stamp < self._last_stamp:
-            self._jumped(f"image stamps went back by {(self._last_stamp - stamp) * 1e-9:.3f} s")
+            self._jumped(f"image stamps went back by {(self._last_stamp - stamp) * 1e-9:.3f} s", stamp)
         self._last_stamp = stamp
 
     def _use_camera(self, image: Image) -> None:
@@ -246,14 +251,16 @@ class LocalizerNode(ManagedNode, Generic[S]):
         if camera != self._camera:
             self.set_camera(camera)
             self._camera = camera
-        self.monitor.solved("camera")
 
-    def _refuse(self, key: str, level: Level, error: LocalizationError) -> None:
+    def _refuse(self, error: LocalizationError) -> None:
         self.monitor.refused += 1
+        key, level = next((key, level) for kind, key, level in _REFUSALS if isinstance(error, kind))
         self.monitor.problem(key, level, str(error))
 
     def _on_unexpected(self, error: Exception) -> None:
         text = "".join(traceback.format_exception(error))
+        if not self.context.ok():
+            return  # the process is ending: nothing can be published any more
         self.get_logger().error(f"a frame failed unexpectedly:\n{text}", throttle_duration_sec=5.0)
         self.monitor.refused += 1
         self.monitor.problem("unexpected", Level.ERROR, f"unexpected: {type(error).__name__}: {error}")
@@ -268,14 +275,14 @@ class LocalizerNode(ManagedNode, Generic[S]):
         # Images may have told of it before, and waiting ones will: one jump is one restart.
         now = self.get_clock().now().nanoseconds
         if self._last_stamp is not None and self._last_stamp > now and len(self.frames) == 0:
-            self._jumped(f"ROS time went back by {seconds:.3f} s")
+            self._jumped(f"ROS time went back by {seconds:.3f} s", now)
 
-    def _jumped(self, what: str) -> None:
+    def _jumped(self, what: str, now: int) -> None:
         self.get_logger().warning(f"{what}: frame pair, odometry and TF of the time before are forgotten")
         self.monitor.jumps += 1
         self._last_stamp = None
         self.transforms.clear()
-        self.restart()
+        self.restart(now)
 
     # Services and health.
 
@@ -288,7 +295,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
 
     async def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         def reset() -> str:
-            self.restart()
+            self.restart(None)
             return "reset"
 
         return await self.answer(response, reset)

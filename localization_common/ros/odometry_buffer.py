@@ -13,6 +13,11 @@ from localization_common.geometry import se3
 
 Array = npt.NDArray[np.float64]
 
+
+class OdometryError(InputError):
+    """An image cannot be used because there is no odometry at its stamp."""
+
+
 #: A stamp that goes back further than this is a clock that jumped; less is a message that came late.
 JUMP = 1_000_000_000
 
@@ -69,17 +74,17 @@ class OdometryBuffer:
         """odom_T_base (4, 4) at a stamp, interpolated; waits `timeout` seconds for odometry that is as new.
 
         Raises:
-            InputError: the odometry does not reach the stamp in time, or begins after it.
+            OdometryError: the odometry does not reach the stamp in time, or begins after it.
         """
         with self._changed:
             self._changed.wait_for(lambda: bool(self._stamps) and self._stamps[-1] >= stamp, timeout)
             if not self._stamps:
-                raise InputError(f"no odometry within {timeout:.2f} s: is its publisher running, is the topic right?")
+                raise OdometryError(f"no odometry within {timeout:.2f} s: is its topic right?")
             if self._stamps[-1] < stamp:
                 late = (stamp - self._stamps[-1]) * 1e-9
-                raise InputError(f"odometry ends {late:.3f} s before the image and did not come within {timeout:.2f} s")
+                raise OdometryError(f"odometry ends {late:.3f} s before the image, also after {timeout:.2f} s")
             if self._stamps[0] > stamp:
-                raise InputError(f"odometry begins {(self._stamps[0] - stamp) * 1e-9:.3f} s after the image")
+                raise OdometryError(f"odometry begins {(self._stamps[0] - stamp) * 1e-9:.3f} s after the image")
             after = bisect.bisect_left(self._stamps, stamp)
             if self._stamps[after] == stamp:
                 return self._poses[after]

@@ -10,7 +10,7 @@ import dataclasses
 import re
 import sys
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -49,6 +49,17 @@ def parameter(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def parameters_of(cls: type[Any], *, flat: bool, ranges: Mapping[str, tuple[float, ...]] | None = None) -> Any:
+    """Field of a dataclass that holds another one, whose fields become parameters too.
+
+    Args:
+        cls: the other dataclass; all of its fields have defaults.
+        flat: whether its parameters carry just their names, or ``field.name`` with a dot.
+        ranges: (minimum,) or (minimum, maximum) of fields that were not made by `parameter`.
+    """
+    return dataclasses.field(default_factory=cls, metadata={"flat": flat, "ranges": ranges or {}})
+
+
 @dataclasses.dataclass(frozen=True)
 class Declaration:
     """One parameter: its ROS name, where it sits in the dataclass, and its field's metadata."""
@@ -81,8 +92,12 @@ def declarations(cls: type[Any], prefix: str = "") -> Iterator[Declaration]:
     for field in dataclasses.fields(cls):
         if dataclasses.is_dataclass(hints[field.name]):
             nested = typing.cast("type[Any]", hints[field.name])
-            for inner in declarations(nested, f"{prefix}{field.name}."):
-                yield dataclasses.replace(inner, path=(field.name, *inner.path))
+            inner_prefix = prefix if field.metadata.get("flat") else f"{prefix}{field.name}."
+            ranges = field.metadata.get("ranges", {})
+            for inner in declarations(nested, inner_prefix):
+                limits = dict(zip(("minimum", "maximum"), ranges.get(inner.path[-1], ()), strict=False))
+                metadata = {**inner.metadata, **limits}
+                yield dataclasses.replace(inner, path=(field.name, *inner.path), metadata=metadata)
             continue
         metadata = {"sentence": sentences.get(field.name, ""), **field.metadata}
         yield Declaration(f"{prefix}{field.name}", (field.name,), field.default, metadata)

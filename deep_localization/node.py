@@ -1,0 +1,26 @@
+"""Both localizers in one process: each image crosses DDS once and is decoded once."""
+
+from __future__ import annotations
+
+import sys
+
+from rclpy.node import Node
+
+from dmn_ros.node import DmnNode
+from localization_common.ros.main import run
+from vlocnet_ros.node import VlocnetNode
+
+
+def make_nodes() -> list[Node]:
+    """The vlocnet node, which subscribes to the camera, and the dmn node, which gets its images from there."""
+    vlocnet = VlocnetNode()
+    return [vlocnet, DmnNode(feed=vlocnet.feed)]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Console script."""
+    return run(make_nodes, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

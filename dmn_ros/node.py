@@ -1,0 +1,347 @@
+"""ROS node of the DMN: images and odometry in; pose, particles, belief and map->odom out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
+from nav_msgs.msg import OccupancyGrid, Odometry
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.qos import QoSProfile
+from std_srvs.srv import Empty, Trigger
+from visualization_msgs.msg import MarkerArray
+
+from dmn_ros.belief import Belief
+from dmn_ros.config import FilterConfig
+from dmn_ros.localizer import Localizer
+from localization_common.camera import Camera
+from localization_common.errors import InputError, LocalizationError, MapError
+from localization_common.geometry import planar
+from localization_common.odometry_integration import PlanarOdometry
+from localization_common.ros.camera_feed import CameraFeed, Frame, image_qos
+from localization_common.ros.conversions import covariance_from_planar, matrix_from_pose, stamp_from_time
+from localization_common.ros.initial_pose import InitialPose, read_initial_pose
+from localization_common.ros.localizer_node import LocalizerNode
+from localization_common.ros.main import run
+from localization_common.ros.monitor import Level
+from localization_common.ros.odometry_buffer import OdometryBuffer
+from localization_common.ros.outputs import (
+    LATCHED,
+    belief_grid,
+    particle_cloud,
+    particle_cloud_type,
+    particle_markers,
+    pose_array,
+    pose_message,
+    view_markers,
+    wanted,
+)
+from localization_common.ros.parameters import ALWAYS, parameter, parameters_of
+from localization_common.ros.settings import NodeSettings, existing_file
+
+Array = npt.NDArray[np.float64]
+Picture = npt.NDArray[np.uint8]
+
+_FILTER_RANGES: dict[str, tuple[float, ...]] = {
+    "min_particles": (1, 1_000_000),
+    "max_particles": (1, 1_000_000),
+    "update_min_d": (0.0,),
+    "update_min_a": (0.0, 6.3),
+    "resample_interval": (1, 1000),
+    "resample_threshold": (0.0, 1.0),
+    "recovery_alpha_slow": (0.0, 1.0),
+    "recovery_alpha_fast": (0.0, 1.0),
+    "alpha1": (0.0,),
+    "alpha2": (0.0,),
+    "alpha3": (0.0,),
+    "alpha4": (0.0,),
+    "localized_share": (0.0, 1.0),
+    "random_seed": (0,),
+}
+
+
+@dataclass(frozen=True)
+class InitialPoseSettings:
+    """Where the robot is when the node starts, if `set_initial_pose` says so."""
+
+    x: float = parameter(0.0, "Position in the map, metres.")
+    y: float = parameter(0.0, "Position in the map, metres.")
+    yaw: float = parameter(0.0, "Heading in the map, radians.")
+    std_d: float = parameter(0.5, "Standard deviation of the position, metres.", minimum=0.0, maximum=1000.0)
+    std_a: float = parameter(0.26, "Standard deviation of the heading, radians.", minimum=0.0, maximum=6.3)
+
+    @property
+    def mean(self) -> Array:
+        """Planar pose (3,)."""
+        return np.array([self.x, self.y, self.yaw])
+
+    @property
+    def covariance(self) -> Array:
+        """(3, 3) of x, y, yaw."""
+        return np.diag([self.std_d**2, self.std_d**2, self.std_a**2])
+
+
+@dataclass(frozen=True)
+class DmnSettings(NodeSettings):
+    """Parameters of the dmn node; those of the particle filter carry amcl's names where they mean the same."""
+
+    map_path: str = parameter(
+        "", "File with the context map, made by dmn_build_map; read by configure and load_map.", when=ALWAYS
+    )
+    saved_map_path: str = parameter(
+        "", "File that the service save_map writes; empty overwrites map_path.", when=ALWAYS
+    )
+    odometry_timeout: float = parameter(
+        1.0, "Seconds that an image waits for odometry as new as itself.", minimum=0.0, maximum=600.0, when=ALWAYS
+    )
+    published_particles: int = parameter(
+        500, "At most so many particles are published for viewers.", minimum=1, maximum=100_000, when=ALWAYS
+    )
+    belief_resolution: float = parameter(
+        0.1, "Side of a cell of the published belief, metres.", minimum=0.01, maximum=10.0, when=ALWAYS
+    )
+    set_initial_pose: bool = parameter(False, "Whether to start at initial_pose rather than anywhere in the map.")
+    initial_pose: InitialPoseSettings = parameters_of(InitialPoseSettings, flat=False)  # noqa: RUF009 - makes a field
+    filter: FilterConfig = parameters_of(  # noqa: RUF009 - makes a field
+        FilterConfig, flat=True, ranges=_FILTER_RANGES
+    )
+
+
+class DmnNode(LocalizerNode[DmnSettings]):
+    """Publishes what the dmn localizer believes after each frame.
+
+    Args:
+        feed: the camera of another node in this process; None subscribes.
+        options: of rclpy's Node.
+    """
+
+    def __init__(self, *, feed: CameraFeed | None = None, **options: object) -> None:
+        super().__init__("dmn", DmnSettings, feed=feed, **options)
+        self._localizer: Localizer | None = None
+        self._odometry, self._planar = OdometryBuffer(), PlanarOdometry()
+        self._initial: InitialPose | None = None
+        self._last: tuple[Picture, Belief] | None = None
+        publisher = self.create_lifecycle_publisher
+        self._pose = publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
+        self._particles = publisher(PoseArray, "~/particles", 2)
+        self._markers = publisher(MarkerArray, "~/particle_markers", 2)
+        self._belief = publisher(OccupancyGrid, "~/belief", 2)
+        self._views = publisher(MarkerArray, "~/context_views", LATCHED)
+        cloud_type = particle_cloud_type()
+        self._cloud = None if cloud_type is None else publisher(cloud_type, "particle_cloud", 2)
+        self._subscribe_poses()
+        self.serve(Empty, "reinitialize_global_localization", self._on_global_localization)
+        self.serve(Empty, "request_nomotion_update", self._on_nomotion_update)
+        self.serve(Trigger, "~/save_map", self._on_save_map)
+        self.serve(Trigger, "~/load_map", self._on_load_map)
+        self.serve(Trigger, "~/add_context", self._on_add_context)
+
+    def _subscribe_poses(self) -> None:
+        everything = self.settings.process_all
+        qos = image_qos(reliable=everything, depth=self.settings.queue_size if everything else 100)
+        group = MutuallyExclusiveCallbackGroup()
+        self.create_subscription(Odometry, "odom", self._on_odometry, qos, callback_group=group)
+        initial = PoseWithCovarianceStamped
+        self.create_subscription(initial, "initialpose", self._on_initial_pose, QoSProfile(depth=1))
+
+    @property
+    def localizer(self) -> Localizer:
+        """What `load` made; there is one while the node is configured."""
+        assert self._localizer is not None
+        return self._localizer
+
+    # Lifecycle.
+
+    def load(self) -> None:
+        """Read checkpoint and map."""
+        settings = self.settings
+        checkpoint = existing_file(settings.checkpoint, "checkpoint")
+        map_path = existing_file(settings.map_path, "map_path")
+        self._localizer = Localizer.from_files(
+            checkpoint,
+            map_path,
+            filter_config=settings.filter,
+            device=settings.device,
+            half=settings.half,
+            threads=settings.threads or None,
+        )
+        self._restart_belief()
+        self.get_logger().info(f"{map_path}: {len(self.localizer.context_map)} views, on {settings.device}")
+        frame = self.localizer.context_map.frame_id
+        if frame != settings.global_frame_id:
+            self.get_logger().warning(f"{map_path} was made in frame {frame!r}, poses go out in global_frame_id")
+
+    def unload(self) -> None:
+        """Drop network and map."""
+        self._localizer, self._last = None, None
+
+    def activate(self) -> None:
+        """Show the map."""
+        self._publish_views()
+
+    def set_camera(self, camera: Camera) -> None:
+        """Tell the localizer."""
+        self.localizer.set_camera(camera)
+
+    def restart(self, now: int | None) -> None:
+        """Begin anew where the parameters say: after a bag looped the robot is somewhere else."""
+        if now is not None:
+            self._odometry.forget_after(now)
+        self._restart_belief()
+
+    def _restart_belief(self) -> None:
+        settings = self.settings
+        self._planar.reset()
+        if settings.set_initial_pose:
+            self.localizer.reset_gaussian(settings.initial_pose.mean, settings.initial_pose.covariance)
+        else:
+            self.localizer.reset_uniform()
+
+    # Frames.
+
+    def step(self, frame: Frame, image: Picture) -> None:
+        """Move the particles to the image's stamp, weigh them, publish."""
+        odom_T_base = self._odometry.at(frame.stamp, self.settings.odometry_timeout)
+        initial = self._use_initial_pose(frame.stamp, odom_T_base)
+        belief = self.localizer.step(image, frame.stamp, self._planar.step(odom_T_base))
+        if self._initial is initial:  # else a newer one came meanwhile
+            self._initial = None
+        self._last = (image, belief)
+        self._publish_pose(belief)
+        self._publish_particles(belief)
+
+    def values(self) -> dict[str, str]:
+        """Lines for /diagnostics."""
+        if self._last is None:
+            return {}
+        belief = self._last[1]
+        return {
+            "localized": str(belief.localized),
+            "particles": str(len(belief.particles)),
+            "N_eff": f"{belief.effective_sample_size:.0f}",
+            "particle spread [m]": f"{belief.spread:.2f}",
+        }
+
+    def _on_odometry(self, msg: Odometry) -> None:
+        base = self.settings.base_frame_id
+        try:
+            odom_T_base = matrix_from_pose(msg.pose.pose)
+        except InputError as error:
+            self.monitor.problem("odometry", Level.ERROR, f"odometry is ignored: {error}")
+            return
+        if msg.child_frame_id and msg.child_frame_id.lstrip("/") != base:
+            text = f"odometry is of {msg.child_frame_id}, but base_frame_id is {base}: one of the two is wrong"
+            self.monitor.problem("odometry_frame", Level.WARN, text)
+        else:
+            self.monitor.solved("odometry_frame")
+        self._odometry.add(stamp_from_time(msg.header.stamp), odom_T_base)
+
+    # Initial pose.
+
+    def _on_initial_pose(self, msg: PoseWithCovarianceStamped) -> None:
+        """Accepted in every state; whether its frame is known shows when the next image needs it."""
+        try:
+            self._initial = read_initial_pose(msg)
+        except InputError as error:
+            self.monitor.problem("initialpose", Level.WARN, f"initialpose is ignored: {error}")
+
+    def _use_initial_pose(self, stamp: int, odom_T_base: Array) -> InitialPose | None:
+        """Begin at the pose that a user set; it stays pending until an image was weighed with it."""
+        initial = self._initial
+        if initial is None:
+            return None
+        try:
+            settings = self.settings
+            pose = initial.in_frame(settings.global_frame_id, self.transforms, settings.transform_timeout)
+            self.localizer.reset_gaussian(*pose.moved_to(stamp, odom_T_base, self._odometry))
+        except LocalizationError as error:
+            self.monitor.problem("initialpose", Level.WARN, f"initialpose is ignored: {error}")
+        else:
+            self.monitor.solved("initialpose")
+        return initial
+
+    # Output.
+
+    def _publish_pose(self, belief: Belief) -> None:
+        if not belief.localized:
+            self.monitor.problem("lost", Level.ERROR, f"not localized: {belief.reason}")
+            return
+        self.monitor.solved("lost")
+        map_T_base = planar.to_se3(belief.most_likely)
+        # The covariance is about the mean; about the pose that is published it is larger by their distance.
+        offset = belief.mean - belief.most_likely
+        offset[2] = planar.wrap_angle(offset[2])
+        covariance = covariance_from_planar(belief.covariance + np.outer(offset, offset))
+        self._pose.publish(pose_message(belief.stamp, self.settings.global_frame_id, map_T_base, covariance))
+        self.broadcast(map_T_base, belief.stamp)
+
+    def _publish_particles(self, belief: Belief) -> None:
+        settings, frame = self.settings, self.settings.global_frame_id
+        every = -(-len(belief.particles) // settings.published_particles)
+        poses, weights = belief.particles[::every], belief.weights[::every]
+        if wanted(self._particles):
+            self._particles.publish(pose_array(belief.stamp, frame, poses))
+        if wanted(self._markers):
+            self._markers.publish(particle_markers(belief.stamp, frame, poses, weights))
+        if self._cloud is not None and wanted(self._cloud):
+            self._cloud.publish(particle_cloud(belief.stamp, frame, poses, weights))
+        if wanted(self._belief):
+            bounds, cell = self.localizer.context_map.bounds, settings.belief_resolution
+            grid = belief_grid(belief.stamp, frame, belief.particles, belief.weights, bounds, cell)
+            self._belief.publish(grid)
+
+    def _publish_views(self) -> None:
+        now = self.get_clock().now().nanoseconds
+        poses = self.localizer.context_map.poses
+        self._views.publish(view_markers(now, self.settings.global_frame_id, poses))
+
+    # Services.
+
+    async def _on_global_localization(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
+        await self.answer(Trigger.Response(), lambda: self.localizer.reset_uniform() or "anywhere")
+        return response
+
+    async def _on_nomotion_update(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
+        await self.answer(Trigger.Response(), lambda: self.localizer.request_update() or "requested")
+        return response
+
+    async def _on_save_map(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        def save() -> str:
+            path = self.settings.saved_map_path or self.settings.map_path
+            self.localizer.save_map(path)
+            return f"{path}: {len(self.localizer.context_map)} views"
+
+        return await self.answer(response, save)
+
+    async def _on_load_map(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        def load() -> str:
+            path = self.settings.map_path
+            self.localizer.load_map(path)
+            self._restart_belief()
+            self._publish_views()
+            return f"{path}: {len(self.localizer.context_map)} views"
+
+        return await self.answer(response, load)
+
+    async def _on_add_context(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        def add() -> str:
+            if self._last is None or not self._last[1].localized:
+                raise MapError("a view needs a pose, and the node is not localized: set initialpose or drive on")
+            image, belief = self._last
+            self.localizer.add_context(image, belief.most_likely)
+            self._publish_views()
+            return f"{len(self.localizer.context_map)} views"
+
+        return await self.answer(response, add)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Console script."""
+    return run(lambda: [DmnNode()], arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""A pose that a user or RViz sets: checked, brought into the map's frame, moved on to now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from geometry_msgs.msg import PoseWithCovarianceStamped
+
+from localization_common.errors import InputError
+from localization_common.geometry import planar, se3
+from localization_common.odometry_integration import rotate_covariance
+from localization_common.ros.conversions import covariance_from_message, matrix_from_pose, stamp_from_time
+from localization_common.ros.odometry_buffer import OdometryBuffer, OdometryError
+from localization_common.ros.transforms import Transforms
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class InitialPose:
+    """Pose of the base in some frame.
+
+    Attributes:
+        stamp: when it was so, nanoseconds; 0 means now.
+        frame_id: the frame.
+        frame_T_base: (4, 4).
+        covariance: (6, 6) of x y z rX rY rZ about that frame's axes.
+    """
+
+    stamp: int
+    frame_id: str
+    frame_T_base: Array
+    covariance: Array
+
+    def in_frame(self, frame_id: str, transforms: Transforms, timeout: float) -> InitialPose:
+        """The same pose in another frame, which TF joins to this one.
+
+        Raises:
+            TransformError: it does not.
+        """
+        if self.frame_id == frame_id:
+            return self
+        other_T_frame = transforms.lookup(frame_id, self.frame_id, self.stamp or None, timeout)
+        covariance = rotate_covariance(self.covariance, other_T_frame[:3, :3])
+        return replace(self, frame_id=frame_id, frame_T_base=other_T_frame @ self.frame_T_base, covariance=covariance)
+
+    def moved_to(self, stamp: int, odom_T_base: Array, odometry: OdometryBuffer) -> tuple[Array, Array]:
+        """Planar mean (3,) and covariance (3, 3) at a later stamp, at which the odometry is odom_T_base (4, 4).
+
+        A robot that drives while somebody clicks into a map would otherwise be set back. Without odometry from then, or
+        without a stamp, the pose counts as it is.
+        """
+        pose = self.frame_T_base
+        if self.stamp:
+            try:
+                pose = pose @ se3.inverse(odometry.at(self.stamp, 0.0)) @ odom_T_base
+            except OdometryError:
+                pose = self.frame_T_base
+        return planar.from_se3(pose), self.covariance[np.ix_((0, 1, 5), (0, 1, 5))]
+
+
+def read_initial_pose(msg: PoseWithCovarianceStamped) -> InitialPose:
+    """Check a message.
+
+    Raises:
+        InputError: it has no frame, its numbers are not finite, its quaternion is not near norm 1, or its covariance is
+            not symmetric and positive.
+    """
+    frame_id = str(msg.header.frame_id).lstrip("/")
+    if not frame_id:
+        raise InputError("its header has no frame_id")
+    covariance = covariance_from_message(msg.pose.covariance)
+    if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance).min() < -1e-9:
+        raise InputError("its covariance is not symmetric and positive")
+    return InitialPose(stamp_from_time(msg.header.stamp), frame_id, matrix_from_pose(msg.pose.pose), covariance)

@@ -1,0 +1,132 @@
+"""Messages that the nodes publish, made from plain data."""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from geometry_msgs.msg import Point, Pose, PoseArray, PoseWithCovarianceStamped, Quaternion
+from nav_msgs.msg import OccupancyGrid, Odometry
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from localization_common.odometry_integration import OdometrySample
+from localization_common.ros.conversions import pose_from_matrix, time_from_stamp
+
+try:
+    from nav2_msgs.msg import Particle, ParticleCloud
+except ImportError:
+    ParticleCloud = None
+
+Array = npt.NDArray[np.float64]
+
+#: Reliable, and the last message waits for those who subscribe later: poses, maps.
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def header(stamp: int, frame_id: str) -> Header:
+    """Header of a stamp in nanoseconds."""
+    return Header(stamp=time_from_stamp(stamp), frame_id=frame_id)
+
+
+def pose_message(stamp: int, frame_id: str, map_T_base: Array, covariance: Array) -> PoseWithCovarianceStamped:
+    """Pose (4, 4) with its covariance (6, 6) of x y z rX rY rZ."""
+    message = PoseWithCovarianceStamped(header=header(stamp, frame_id))
+    message.pose.pose = pose_from_matrix(map_T_base)
+    message.pose.covariance = covariance.ravel()
+    return message
+
+
+def odometry_message(sample: OdometrySample, frame_id: str, child_frame_id: str) -> Odometry:
+    """Odometry; as REP-105 and nav_msgs want it, the pose is in the parent frame and the twist in the child's."""
+    message = Odometry(header=header(sample.stamp, frame_id), child_frame_id=child_frame_id)
+    message.pose.pose = pose_from_matrix(sample.odom_T_base)
+    message.pose.covariance = sample.covariance.ravel()
+    linear, angular = message.twist.twist.linear, message.twist.twist.angular
+    linear.x, linear.y, linear.z, angular.x, angular.y, angular.z = (float(v) for v in sample.twist)
+    message.twist.covariance = sample.twist_covariance.ravel()
+    return message
+
+
+def planar_pose(pose: Array) -> Pose:
+    """Message of a planar pose (3,) x, y, yaw."""
+    x, y, yaw = (float(v) for v in pose)
+    turn = Quaternion(x=0.0, y=0.0, z=float(np.sin(yaw / 2.0)), w=float(np.cos(yaw / 2.0)))
+    return Pose(position=Point(x=x, y=y, z=0.0), orientation=turn)
+
+
+def pose_array(stamp: int, frame_id: str, poses: Array) -> PoseArray:
+    """Planar poses (K, 3), for viewers."""
+    return PoseArray(header=header(stamp, frame_id), poses=[planar_pose(pose) for pose in poses])
+
+
+def particle_markers(stamp: int, frame_id: str, poses: Array, weights: Array, length: float = 0.15) -> MarkerArray:
+    """Particles (K, 3) as short strokes in the direction of their heading; the heavier (K,), the redder."""
+    marker = Marker(header=header(stamp, frame_id), ns="particles", id=0, type=Marker.LINE_LIST, action=Marker.ADD)
+    marker.pose.orientation.w = 1.0
+    marker.scale.x = length / 6.0
+    heaviest = float(weights.max())
+    for (x, y, yaw), weight in zip(poses.tolist(), (weights / heaviest).tolist(), strict=True):
+        tip = Point(x=x + length * float(np.cos(yaw)), y=y + length * float(np.sin(yaw)), z=0.02)
+        color = ColorRGBA(r=0.3 + 0.7 * weight, g=0.2, b=0.8 * (1.0 - weight), a=0.25 + 0.75 * weight)
+        marker.points += [Point(x=x, y=y, z=0.02), tip]
+        marker.colors += [color, color]
+    return MarkerArray(markers=[marker])
+
+
+def view_markers(stamp: int, frame_id: str, poses: Array, length: float = 0.35) -> MarkerArray:
+    """Views of a context map (N, 3) as green arrows; those of a larger map before are deleted."""
+    markers = [Marker(header=header(stamp, frame_id), ns="context_views", action=Marker.DELETEALL)]
+    for number, pose in enumerate(poses):
+        marker = Marker(header=header(stamp, frame_id), ns="context_views", id=number, type=Marker.ARROW)
+        marker.action, marker.pose = Marker.ADD, planar_pose(pose)
+        marker.scale.x, marker.scale.y, marker.scale.z = length, length / 6.0, length / 6.0
+        marker.color = ColorRGBA(r=0.0, g=0.62, b=0.45, a=0.9)
+        markers.append(marker)
+    return MarkerArray(markers=markers)
+
+
+def belief_grid(
+    stamp: int, frame_id: str, particles: Array, weights: Array, bounds: Sequence[float], resolution: float
+) -> OccupancyGrid:
+    """Weight of the particles (K, 3) in each cell, all headings together; 100 is the heaviest cell.
+
+    Args:
+        bounds: min_x, min_y, max_x, max_y in metres.
+        resolution: side of a cell in metres.
+    """
+    min_x, min_y, max_x, max_y = (float(v) for v in bounds)
+    columns = max(1, int(np.ceil((max_x - min_x) / resolution)))
+    rows = max(1, int(np.ceil((max_y - min_y) / resolution)))
+    span = ((min_y, min_y + rows * resolution), (min_x, min_x + columns * resolution))
+    cells, _, _ = np.histogram2d(particles[:, 1], particles[:, 0], bins=(rows, columns), range=span, weights=weights)
+    scaled = np.round(100.0 * cells / max(float(cells.max()), 1e-12)).astype(np.int8)
+    message = OccupancyGrid(header=header(stamp, frame_id))
+    message.info.map_load_time = time_from_stamp(stamp)
+    message.info.resolution = float(resolution)
+    message.info.width, message.info.height = columns, rows
+    message.info.origin = planar_pose(np.array([min_x, min_y, 0.0]))
+    message.data = array.array("b", scaled.tobytes())
+    return message
+
+
+def wanted(*publishers: Any) -> bool:
+    """Whether anybody listens: pictures and particles cost more to send than to compute."""
+    return any(publisher.get_subscription_count() > 0 for publisher in publishers)
+
+
+def particle_cloud_type() -> Any:
+    """nav2_msgs/ParticleCloud where it is installed, else None."""
+    return ParticleCloud
+
+
+def particle_cloud(stamp: int, frame_id: str, poses: Array, weights: Array) -> Any:
+    """Particles (K, 3) with weights (K,), as amcl publishes them; needs nav2_msgs."""
+    particles = [
+        Particle(pose=planar_pose(pose), weight=float(weight)) for pose, weight in zip(poses, weights, strict=True)
+    ]
+    return ParticleCloud(header=header(stamp, frame_id), particles=particles)

@@ -1,0 +1,160 @@
+"""ROS node of VLocNet++: images in; pose, odometry, segmentation and map->odom out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from nav_msgs.msg import Odometry
+from sensor_msgs.msg import Image
+
+from localization_common.camera import Camera
+from localization_common.geometry import se3
+from localization_common.odometry_integration import OdometryIntegrator, OdometrySample, base_covariance
+from localization_common.palette import label_palette
+from localization_common.ros.camera_feed import CameraFeed, Frame
+from localization_common.ros.conversions import image_from_array
+from localization_common.ros.localizer_node import LocalizerNode
+from localization_common.ros.main import run
+from localization_common.ros.monitor import Level
+from localization_common.ros.outputs import LATCHED, odometry_message, pose_message, wanted
+from localization_common.ros.parameters import ALWAYS, parameter
+from localization_common.ros.settings import NodeSettings, existing_file
+from vlocnet_ros.estimate import Estimate, Health
+from vlocnet_ros.localizer import Localizer
+
+try:
+    from vision_msgs.msg import LabelInfo, VisionClass
+except ImportError:
+    LabelInfo = None
+
+Array = npt.NDArray[np.float64]
+Picture = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class VlocnetSettings(NodeSettings):
+    """Parameters of the vlocnet node."""
+
+    publish_odom_tf: bool = parameter(
+        False,
+        "Whether to broadcast odom -> base from the visual odometry; only where no other odometry does.",
+        when=ALWAYS,
+    )
+    overlay_opacity: float = parameter(
+        0.5, "How strongly classes tint the overlay image.", minimum=0.0, maximum=1.0, when=ALWAYS
+    )
+
+
+class VlocnetNode(LocalizerNode[VlocnetSettings]):
+    """Publishes what the vlocnet localizer estimates for each frame.
+
+    Args:
+        feed: the camera of another node in this process; None subscribes.
+        options: of rclpy's Node.
+    """
+
+    def __init__(self, *, feed: CameraFeed | None = None, **options: object) -> None:
+        super().__init__("vlocnet", VlocnetSettings, feed=feed, **options)
+        self._localizer: Localizer | None = None
+        self._odometry = OdometryIntegrator()
+        publisher = self.create_lifecycle_publisher
+        self._pose = publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
+        self._odom = publisher(Odometry, "~/odometry", 50)
+        self._mask = publisher(Image, "segmentation/mask", 5)
+        self._confidence = publisher(Image, "segmentation/confidence", 5)
+        self._overlay = publisher(Image, "segmentation/overlay", 5)
+        self._label_info = None if LabelInfo is None else publisher(LabelInfo, "segmentation/label_info", LATCHED)
+        self._palette = label_palette()
+
+    def load(self) -> None:
+        """Read the checkpoint."""
+        settings = self.settings
+        path = existing_file(settings.checkpoint, "checkpoint")
+        threads = settings.threads or None
+        self._localizer = Localizer.from_checkpoint(path, device=settings.device, half=settings.half, threads=threads)
+        self._odometry.reset()
+        self.get_logger().info(f"{path}: {len(self._localizer.class_names)} classes, on {settings.device}")
+
+    def unload(self) -> None:
+        """Drop the network."""
+        self._localizer = None
+
+    def activate(self) -> None:
+        """Say once what the class ids mean."""
+        if self._label_info is not None and self._localizer is not None:
+            names = self._localizer.class_names
+            classes = [VisionClass(class_id=number, class_name=name) for number, name in enumerate(names)]
+            self._label_info.publish(LabelInfo(class_map=classes))
+
+    def set_camera(self, camera: Camera) -> None:
+        """Tell the localizer."""
+        assert self._localizer is not None
+        self._localizer.set_camera(camera)
+
+    def restart(self, now: int | None) -> None:
+        """Drop the frame pair; the odometry goes on from where it is."""
+        assert self._localizer is not None
+        self._localizer.reset()
+
+    def step(self, frame: Frame, image: Picture) -> None:
+        """Estimate and publish."""
+        assert self._localizer is not None
+        base_T_camera = self.base_T_camera(frame)
+        estimate = self._localizer.step(image, frame.stamp)
+        sample = self._odometry.step(frame.stamp, estimate.previous_T_camera, estimate.motion_covariance, base_T_camera)
+        self._publish_odometry(sample)
+        self._publish_pose(estimate, base_T_camera)
+        if estimate.labels is not None:
+            self._publish_segmentation(frame, image, estimate)
+
+    def _publish_odometry(self, sample: OdometrySample) -> None:
+        settings = self.settings
+        self._odom.publish(odometry_message(sample, settings.odom_frame_id, settings.base_frame_id))
+        if settings.publish_odom_tf:
+            odom, base = settings.odom_frame_id, settings.base_frame_id
+            self.transforms.send(odom, base, sample.odom_T_base, sample.stamp)
+
+    def _publish_pose(self, estimate: Estimate, base_T_camera: Array) -> None:
+        if estimate.health is Health.LOST:
+            self.monitor.problem("lost", Level.ERROR, f"lost: {estimate.reason}")
+            return
+        if estimate.health is Health.UNCERTAIN:
+            self.monitor.problem("lost", Level.WARN, f"uncertain: {estimate.reason}")
+        else:
+            self.monitor.solved("lost")
+        map_T_base = estimate.map_T_camera @ se3.inverse(base_T_camera)
+        covariance = base_covariance(estimate.covariance, estimate.map_T_camera, base_T_camera)
+        self._pose.publish(pose_message(estimate.stamp, self.settings.global_frame_id, map_T_base, covariance))
+        self.broadcast(map_T_base, estimate.stamp)
+
+    def _publish_segmentation(self, frame: Frame, image: Picture, estimate: Estimate) -> None:
+        if not wanted(self._mask, self._confidence, self._overlay):
+            return
+        assert self._localizer is not None
+        assert estimate.labels is not None
+        assert estimate.label_confidence is not None
+        labels = self._localizer.labels_in_image(estimate.labels)
+        unseen = labels == 255
+        self._mask.publish(image_from_array(labels, "mono8", frame.header))
+        if wanted(self._confidence):
+            confidence = self._localizer.labels_in_image(estimate.label_confidence)
+            confidence[unseen] = 0
+            self._confidence.publish(image_from_array(confidence, "mono8", frame.header))
+        if wanted(self._overlay):
+            tint = self.settings.overlay_opacity
+            mixed = ((1.0 - tint) * image + tint * self._palette[labels]).astype(np.uint8)
+            mixed[unseen] = image[unseen]
+            self._overlay.publish(image_from_array(mixed, "rgb8", frame.header))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Console script."""
+    return run(lambda: [VlocnetNode()], arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
