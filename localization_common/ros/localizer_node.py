@@ -61,7 +61,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
 
     def __init__(self, name: str, settings: type[S], *, feed: CameraFeed | None = None, **options: Any) -> None:
         super().__init__(name, **options)
-        self._parameters: Parameters[S] = Parameters(self, settings, configured=lambda: self.configured)
+        self._declared: Parameters[S] = Parameters(self, settings, configured=lambda: self.configured)
         self.monitor = Monitor(self._log_problem)
         self.transforms = make_transforms(self)
         self.frames: LatestFrame[Frame] = LatestFrame()
@@ -112,7 +112,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
     @property
     def settings(self) -> S:
         """The parameters at this moment."""
-        return self._parameters.value
+        return self._declared.value
 
     def serve(self, service_type: Any, name: str, callback: Any) -> None:
         """Offer a service whose (async) callback may await the worker without keeping images waiting."""
