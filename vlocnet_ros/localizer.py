@@ -15,6 +15,7 @@ from localization_common.errors import CameraError, ConfigError
 from localization_common.geometry import se3
 from localization_common.images import require_usable
 from vlocnet_ros.checkpoint import Checkpoint, load_vlocnet
+from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate, Health
 from vlocnet_ros.network.vlocnetpp import FrameFeatures, Prediction
 
@@ -61,6 +62,7 @@ class Localizer:
         self._residuals = checkpoint.residuals
         self.camera: Camera = checkpoint.camera
         self.class_names: tuple[str, ...] = checkpoint.class_names
+        self.tasks: Tasks = checkpoint.network.config.tasks
         self._adapter: CameraAdapter | None = None
         self._labels_map: npt.NDArray[np.float32] | None = None
         self._previous: tuple[int, FrameFeatures, Array, Array] | None = None

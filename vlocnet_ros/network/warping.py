@@ -36,7 +36,9 @@ def sampling_grid(depth: Tensor, translation: Tensor, quaternion: Tensor, intrin
         indexing="ij",
     )
     rays = torch.stack([(u - cx) / fx, (v - cy) / fy, torch.ones_like(u)]).flatten(1)
-    points = quaternions.to_matrix(quaternion) @ (rays * depth.flatten(2)) + translation.unsqueeze(-1)
+    # Not a matrix product: under automatic mixed precision that would be rounded to half a pixel.
+    points = quaternions.rotate(quaternion[:, None], (rays * depth.flatten(2)).transpose(1, 2)).transpose(1, 2)
+    points = points + translation.unsqueeze(-1)
     z = points[:, 2:]
     pixels = points[:, :2] / z.clamp_min(MIN_DEPTH) * torch.stack([fx, fy])[:, None] + torch.stack([cx, cy])[:, None]
     size = pixels.new_tensor([width, height])[:, None]

@@ -1,0 +1,262 @@
+"""`vlocnet_train`: train VLocNet++ on any recorded sequences and write a checkpoint with its card."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning
+import numpy as np
+import torch
+import tyro
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader
+
+from localization_common.datasets.open import open_sequences
+from localization_common.datasets.sequence import FrameRanges, Sequence
+from localization_common.errors import ConfigError, LocalizationError
+from localization_common.geometry import se3
+from vlocnet_ros.checkpoint import Checkpoint, Residuals, load_vlocnet, save_vlocnet, set_camera
+from vlocnet_ros.config import Tasks, VLocNetConfig
+from vlocnet_ros.evaluate import evaluate, residuals_of, table
+from vlocnet_ros.network.vlocnetpp import VLocNet
+from vlocnet_ros.training.augmentation import AugmentationConfig, Batch
+from vlocnet_ros.training.batches import RandomBatches, gather
+from vlocnet_ros.training.card import write_card
+from vlocnet_ros.training.frames import Frames, network_camera
+from vlocnet_ros.training.imagenet import load_imagenet
+from vlocnet_ros.training.module import OptimizerConfig, TrainingModule
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train VLocNet++.
+
+    Attributes:
+        train: sequences (or directories of them): 7-Scenes, TUM RGB-D, KITTI odometry, rosbag2.
+        output: checkpoint to write; its card goes beside it as .md.
+        validate: sequences to validate on; residuals for covariances come from here. By default the frames of
+            ``exclude`` in the training sequences.
+        frames: only these frame numbers of the training sequences, such as 0-119.
+        exclude: not these frame numbers.
+        validate_frames: only these frame numbers of the validation sequences; by default those of ``exclude``.
+        max_frame_gap: frames whose numbers differ by more are no pair.
+        model: structure; light or paper.
+        width, height: of the input in pixels, multiples of 16; the structure's own by default.
+        tasks: streams to train; those that the data has no ground truth for are left out by themselves.
+        batch: frames in a batch, two for each pair.
+        validate_every: steps between validations during training.
+        initial: checkpoint to start from (fine-tuning); its structure must be the same.
+        imagenet: start `paper` from ImageNet weights (timm); goes on with Xavier if they cannot be had.
+        resume: go on from where an interrupted run with the same output stopped.
+        runs: directory for TensorBoard logs and the state of unfinished runs.
+    """
+
+    train: tuple[Path, ...]
+    output: Path
+    validate: tuple[Path, ...] = ()
+    frames: str = ""
+    exclude: str = ""
+    validate_frames: str = ""
+    max_frame_gap: int = 1
+    model: Literal["light", "paper"] = "light"
+    width: int | None = None
+    height: int | None = None
+    tasks: Tasks = field(default_factory=Tasks)
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(minutes=25.0))
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    batch: int = 32
+    validate_every: int = 250
+    initial: Path | None = None
+    imagenet: bool = True
+    resume: bool = False
+    seed: int = 0
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    threads: int = 0
+    progress_bar: bool = True
+    runs: Path = Path("build/runs")
+
+    def __post_init__(self) -> None:
+        if not self.train:
+            raise ConfigError("train: name at least one sequence")
+        if self.batch < 2 or self.batch % 2:
+            raise ConfigError(f"batch: {self.batch} must be even: frames come in pairs")
+
+
+def main() -> None:
+    """Entry point of `vlocnet_train`."""
+    config = tyro.cli(TrainConfig, description=__doc__)
+    try:
+        train(config)
+    except LocalizationError as error:
+        sys.exit(f"vlocnet_train: {error}")
+
+
+def train(config: TrainConfig) -> Checkpoint:
+    """Train, validate, write checkpoint and card; returns what was written, read back."""
+    lightning.seed_everything(config.seed)
+    torch.set_float32_matmul_precision("high")
+    if config.threads > 0:
+        torch.set_num_threads(config.threads)
+    sequences, held_out = _sequences(config)
+    network, frames, validation = _prepare(config, sequences, held_out)
+    module = TrainingModule(network, config.optimizer, config.augmentation, seed=config.seed)
+    trainer = _fit(config, module, frames, validation)
+    if not trainer.is_global_zero:
+        return load_vlocnet(config.output)
+    # Measured with the file as it is stored, so that the card's numbers are the file's.
+    card = _card(config, module, frames)
+    save_vlocnet(config.output, network, camera=frames.camera, class_names=frames.class_names, card=card)
+    results, residuals = _measure(config, held_out)
+    card["numbers"] = results
+    names = frames.class_names
+    save_vlocnet(config.output, network, camera=frames.camera, class_names=names, residuals=residuals, card=card)
+    write_card(config.output, card)
+    return load_vlocnet(config.output)
+
+
+def _sequences(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
+    every = [s for path in config.train for s in open_sequences(path)]
+    chosen = every if not config.frames else [s.with_numbers(FrameRanges.parse(config.frames)) for s in every]
+    if config.exclude:
+        chosen = [s.without_numbers(FrameRanges.parse(config.exclude)) for s in chosen]
+    held_out = [s for path in config.validate for s in open_sequences(path, split="test")]
+    ranges = config.validate_frames or (config.exclude if not config.validate else "")
+    if not held_out and ranges:
+        held_out = every
+    if ranges:
+        held_out = [s.with_numbers(FrameRanges.parse(ranges)) for s in held_out]
+    return chosen, held_out
+
+
+def _prepare(config: TrainConfig, sequences: list[Sequence], held_out: list[Sequence]) -> tuple[VLocNet, Frames, Frames | None]:
+    labels = any(s.read_labels is not None for s in sequences)
+    depth = any(s.read_depth is not None for s in sequences)
+    wanted = config.tasks
+    segmentation = wanted.segmentation and labels
+    tasks = replace(wanted, segmentation=segmentation, depth=wanted.depth and segmentation and depth)
+    structure = VLocNetConfig.paper if config.model == "paper" else VLocNetConfig.light
+    model = structure(tasks=tasks, classes=max((len(s.class_names) for s in sequences), default=0) or 10)
+    model = replace(model, width=config.width or model.width, height=config.height or model.height)
+    camera = network_camera(sequences[0].camera, model.width, model.height)
+    frames = Frames.read(sequences, camera, max_frame_gap=config.max_frame_gap)
+    validation = Frames.read(held_out, camera, max_frame_gap=config.max_frame_gap) if held_out else None
+    print(f"{len(frames)} frames in {len(frames.pairs)} pairs to train on, {len(validation or ())} to validate; {tasks}")
+    network = VLocNet(model)
+    set_camera(network, camera)
+    _set_scales(network, frames)
+    if config.initial is not None:
+        network.load_state_dict(load_vlocnet(config.initial).network.state_dict())
+    elif config.model == "paper" and config.imagenet:
+        load_imagenet(network)
+    return network, frames, validation
+
+
+def _set_scales(network: VLocNet, frames: Frames) -> None:
+    """Regressors put out numbers of the order of one; these take them to the range of the data."""
+    if network.pose is not None:
+        network.pose.regressor.translation_mean.copy_(frames.translation.mean(0))
+        network.pose.regressor.translation_scale.copy_(frames.translation.std(0).clamp_min(0.05))
+    if network.odometry is not None:
+        t, q = frames.translation.double().numpy(), frames.quaternion.double().numpy()
+        poses = np.stack([se3.from_parts(a, b) for a, b in zip(t, q, strict=True)])
+        motions = se3.inverse(poses[frames.pairs[:, 0]]) @ poses[frames.pairs[:, 1]]
+        parts = [se3.to_parts(motion) for motion in motions]
+        both = np.stack([p[0] for p in parts])
+        regressor = network.odometry.regressor
+        # Pairs are used in both directions of time, so the mean motion is none.
+        scale = torch.tensor(np.sqrt((both**2).mean(0)), dtype=torch.float32).clamp_min(0.005)
+        regressor.translation_scale.copy_(scale)
+        turning = torch.tensor(np.sqrt((np.stack([p[1] for p in parts])[:, 1:] ** 2).mean(0)), dtype=torch.float32)
+        regressor.quaternion_scale.copy_(torch.cat([torch.tensor([1e-3]), turning.clamp_min(0.002)]))
+
+
+def _fit(config: TrainConfig, module: TrainingModule, frames: Frames, validation: Frames | None) -> lightning.Trainer:
+    directory = config.runs / config.output.stem
+    state = directory / "last.ckpt"
+    callbacks: list[Any] = [
+        ModelCheckpoint(directory, save_last=True, save_top_k=0, every_n_train_steps=config.validate_every),
+        _StepOfEpoch(),
+    ]
+    if config.progress_bar:
+        callbacks.append(TQDMProgressBar(refresh_rate=10))
+    trainer = lightning.Trainer(
+        accelerator=config.accelerator,
+        devices=config.devices,
+        precision=config.precision,
+        max_epochs=-1,
+        max_steps=config.optimizer.steps or -1,
+        callbacks=callbacks,
+        logger=TensorBoardLogger(config.runs, name=config.output.stem, version=""),
+        num_sanity_val_steps=0,
+        enable_progress_bar=config.progress_bar,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        log_every_n_steps=20,
+    )
+    batches = RandomBatches(
+        frames, size=config.batch, seed=config.seed, steps=config.validate_every, rank=trainer.global_rank
+    )
+    loaders = [DataLoader(batches, batch_size=None)]
+    checks = None if validation is None else DataLoader(_validation_batches(validation, config.batch), batch_size=None)
+    if config.resume and not state.is_file():
+        raise ConfigError(f"resume: {state} does not exist; there is no interrupted run of this output")
+    # The state of a run is read without unpickling code.
+    ckpt = str(state) if config.resume else None
+    trainer.fit(module, loaders[0], checks, ckpt_path=ckpt, weights_only=True)
+    return trainer
+
+
+class _StepOfEpoch(lightning.Callback):
+    """Tells the batches which step an epoch begins with, so that a resumed run draws what the whole one would."""
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        loader: Any = trainer.train_dataloader
+        loader.dataset.first_step = trainer.global_step
+
+
+def _validation_batches(frames: Frames, size: int) -> list[Batch]:
+    pairs = frames.pairs[:: max(1, len(frames.pairs) // 300)]
+    return [gather(frames, pairs[i : i + size // 2].flatten()) for i in range(0, len(pairs), size // 2)]
+
+
+def _measure(config: TrainConfig, held_out: list[Sequence]) -> tuple[dict[str, Any], Residuals]:
+    """Numbers and residuals of the stored file on the validation sequences, frame by frame as on a robot."""
+    if not held_out:
+        print("no validation sequences: the checkpoint's covariances are placeholders")
+        return {}, Residuals()
+    evaluation = evaluate(config.output, held_out, max_frame_gap=config.max_frame_gap)
+    print(table(evaluation.numbers))
+    return evaluation.numbers, residuals_of(evaluation)
+
+
+def _card(config: TrainConfig, module: TrainingModule, frames: Frames) -> dict[str, Any]:
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    return {
+        "data": [path.name for path in config.train],
+        "frames": len(frames),
+        "validation": [path.name for path in config.validate] or config.exclude,
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "seed": config.seed,
+        "commit": commit,
+        "minutes": round(module.trained_seconds / 60.0, 1),
+        "steps": module.global_step,
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "augmentation": asdict(config.augmentation),
+        "torch": str(torch.__version__),
+        "written": time.time(),
+    }
+
+
+if __name__ == "__main__":
+    main()

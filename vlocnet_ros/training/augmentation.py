@@ -1,0 +1,173 @@
+"""Augmentation of a batch of frame pairs: viewpoint, small shifts, light and erased patches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from localization_common.geometry import quaternions
+from vlocnet_ros.losses import IGNORE, Targets
+from vlocnet_ros.training.viewpoint import reproject
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """How much frames are varied.
+
+    Attributes:
+        viewpoint: share of pairs that are re-projected to nearby poses, where depth exists.
+        metres, degrees: standard deviation of such a pose, common to both frames of a pair.
+        relative: each frame's own deviation, as a share of the common one: varies the motion between them.
+        planar: for robots on a floor with a level camera: hardly any height, roll and pitch.
+        light: strength of brightness, contrast and colour changes.
+        erase: share of images that lose a random patch.
+        shift: pixels that images without re-projection are moved by at most (both of a pair alike).
+        alone: share of pairs whose frames are each taken as a first frame.
+    """
+
+    viewpoint: float = 0.6
+    metres: float = 0.12
+    degrees: float = 8.0
+    relative: float = 0.25
+    planar: bool = False
+    light: float = 0.3
+    erase: float = 0.3
+    shift: int = 3
+    alone: float = 0.05
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images (B, 3, H, W) in 0..1; frames 2k and 2k+1 are neighbours, each the other's previous one."""
+
+    images: Tensor
+    targets: Targets
+
+
+def augment(batch: Batch, intrinsics: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Batch:
+    """A random variation of a batch; the same for the same generator state."""
+    random = _Random(generator, batch.images.device)
+    images, targets = batch.images, batch.targets
+    if targets.depth is not None and config.viewpoint > 0.0:
+        images, targets = _viewpoint(images, targets, intrinsics, config, random)
+    if config.shift > 0:
+        images, targets = _shift(images, targets, config, random)
+    images = _erase(_light(images, config, random), config, random)
+    first = random.uniform(len(images) // 2).lt(config.alone).repeat_interleave(2)
+    own = torch.arange(len(images), device=images.device)
+    targets = Targets(
+        targets.translation,
+        targets.quaternion,
+        torch.where(first, own, targets.previous),
+        targets.pair & ~first,
+        targets.labels,
+        targets.depth,
+    )
+    return Batch(images, targets)
+
+
+class _Random:
+    def __init__(self, generator: torch.Generator, device: torch.device) -> None:
+        self._generator, self._device = generator, device
+
+    def uniform(self, *size: int) -> Tensor:
+        return torch.rand(size, generator=self._generator).to(self._device)
+
+    def normal(self, *size: int) -> Tensor:
+        return torch.randn(size, generator=self._generator).to(self._device)
+
+
+def _viewpoint(
+    images: Tensor, targets: Targets, intrinsics: Tensor, config: AugmentationConfig, random: _Random
+) -> tuple[Tensor, Targets]:
+    """Some pairs as seen from nearby; both frames get a common deviation and a small one each."""
+    assert targets.depth is not None
+    n = len(images)
+    chosen = random.uniform(n // 2).lt(config.viewpoint).repeat_interleave(2).nonzero()[:, 0]
+    # optical axes: x right, y down, z forward; a level camera on a floor turns about y and moves along x and z
+    level = torch.tensor([1.0, 0.05, 1.0] if config.planar else [1.0, 1.0, 1.0], device=images.device)
+    turning = torch.tensor([0.05, 1.0, 0.05] if config.planar else [0.8, 1.1, 0.7], device=images.device)
+
+    def deviation() -> tuple[Tensor, Tensor]:
+        common_x, common_w = (random.normal(n // 2, 3).repeat_interleave(2, dim=0) for _ in range(2))
+        x = (common_x + config.relative * random.normal(n, 3)) * config.metres * level
+        w = (common_w + config.relative * random.normal(n, 3)) * torch.deg2rad(turning * config.degrees)
+        return x, _rotation(w)
+
+    translation, quaternion = (t[chosen] for t in deviation())
+    depth = targets.depth[chosen].float()
+    labels = None if targets.labels is None else targets.labels[chosen]
+    view = reproject(images[chosen], depth, labels, intrinsics, translation, quaternion)
+    flat = random.uniform(len(chosen), 3, 1, 1).expand_as(view.image)
+    images = images.index_copy(0, chosen, torch.where(view.seen[:, None], view.image, flat))
+    old_q = targets.quaternion[chosen]
+    moved = targets.translation[chosen] + quaternions.rotate(old_q, translation)
+    new_labels = targets.labels
+    if new_labels is not None and view.labels is not None:
+        new_labels = new_labels.index_copy(0, chosen, view.labels)
+    return images, Targets(
+        targets.translation.index_copy(0, chosen, moved),
+        targets.quaternion.index_copy(0, chosen, quaternions.multiply(old_q, quaternion)),
+        targets.previous,
+        targets.pair,
+        new_labels,
+        targets.depth.index_copy(0, chosen, view.depth.to(targets.depth.dtype)),
+    )
+
+
+def _rotation(vector: Tensor) -> Tensor:
+    """Unit quaternions (N, 4) of rotation vectors (N, 3)."""
+    angle = vector.norm(dim=-1, keepdim=True).clamp_min(1e-9)
+    return torch.cat([torch.cos(angle / 2.0), torch.sin(angle / 2.0) * vector / angle], dim=-1)
+
+
+def _shift(
+    images: Tensor, targets: Targets, config: AugmentationConfig, random: _Random
+) -> tuple[Tensor, Targets]:
+    """The whole batch moved by a few pixels, borders repeated; labels and depth move along, without values there."""
+    s = config.shift
+    dx, dy = (int(v) for v in (random.uniform(2) * (2 * s + 1)).long().clamp_max(2 * s))
+    height, width = images.shape[-2:]
+
+    def move(x: Tensor, value: float | None) -> Tensor:
+        mode, fill = ("replicate", None) if value is None else ("constant", value)
+        padded = functional.pad(x[:, None] if x.ndim == 3 else x, (s, s, s, s), mode, fill)
+        padded = padded[:, 0] if x.ndim == 3 else padded
+        return padded[..., dy : dy + height, dx : dx + width]
+
+    return move(images, None), Targets(
+        targets.translation,
+        targets.quaternion,
+        targets.previous,
+        targets.pair,
+        None if targets.labels is None else move(targets.labels, IGNORE),
+        None if targets.depth is None else move(targets.depth, float("nan")),
+    )
+
+
+def _light(images: Tensor, config: AugmentationConfig, random: _Random) -> Tensor:
+    """Gain for each colour, contrast and brightness: mostly the same for both frames of a pair, a little of their own."""
+    n, a = len(images), config.light
+
+    def vary(channels: int) -> Tensor:
+        pair = (random.uniform(n // 2, channels, 1, 1) - 0.5).repeat_interleave(2, dim=0)
+        return 2.0 * (0.8 * pair + 0.2 * (random.uniform(n, channels, 1, 1) - 0.5))
+
+    gain = 1.0 + 0.5 * a * vary(3) + 0.5 * a * vary(1)
+    return ((images - 0.45) * gain + 0.45 + 0.35 * a * vary(1)).clamp(0.0, 1.0)
+
+
+def _erase(images: Tensor, config: AugmentationConfig, random: _Random) -> Tensor:
+    n, _, height, width = images.shape
+    numbers = random.uniform(n, 8)
+    rows = torch.arange(height, device=images.device)[None, :, None]
+    columns = torch.arange(width, device=images.device)[None, None, :]
+    h, w = ((0.15 + 0.35 * numbers[:, i]) * size for i, size in ((0, height), (1, width)))
+    top, left = numbers[:, 2] * (height - h), numbers[:, 3] * (width - w)
+    inside = (rows >= top[:, None, None]) & (rows < (top + h)[:, None, None])
+    inside = inside & (columns >= left[:, None, None]) & (columns < (left + w)[:, None, None])
+    inside = inside & (numbers[:, 4] < config.erase)[:, None, None]
+    return torch.where(inside[:, None], numbers[:, 5:8, None, None].expand_as(images), images)

@@ -1,0 +1,78 @@
+"""ImageNet weights for the streams of the `paper` structure: timm's pre-activation ResNet-50."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from vlocnet_ros.network.residual import ResidualUnit
+from vlocnet_ros.network.vlocnetpp import VLocNet
+
+
+def load_imagenet(network: VLocNet) -> bool:
+    """Copy ImageNet weights into every stream; what does not fit (regressors, fusion, widened inputs) keeps Xavier.
+
+    Returns:
+        Whether the weights could be had; without a network or timm a warning is given instead.
+    """
+    try:
+        import timm
+
+        source = timm.create_model("resnetv2_50", pretrained=True).state_dict()
+    except Exception as error:  # timm raises whatever its download raises: any of it means the same here
+        warnings.warn(f"no ImageNet weights ({type(error).__name__}: {error}); starting from Xavier", stacklevel=2)
+        return False
+    copy_weights(network, source)
+    return True
+
+
+def copy_weights(network: VLocNet, source: dict[str, Tensor]) -> int:
+    """Copy a timm `resnetv2_50` state into the network's streams; returns how many units took it."""
+    stages: list[tuple[int, Iterable[nn.Module]]] = []
+    stems: list[nn.Conv2d] = []
+    trunks = [network.trunk, None if network.odometry is None else network.odometry.previous_trunk]
+    for trunk in trunks:
+        if trunk is not None:
+            stages += [(0, trunk.res2), (1, trunk.res3)]
+            stems.append(trunk.res1[0])
+    if network.pose is not None:
+        stages += [(2, network.pose.res4), (3, network.pose.res5)]
+    if network.odometry is not None:
+        stages += [(2, network.odometry.previous_res4), (2, network.odometry.current_res4), (3, network.odometry.res5)]
+    if network.segmentation is not None:
+        s = network.segmentation
+        stages += [(0, s.block1), (1, s.block2), (2, s.block3), (3, s.block4)]
+    with torch.no_grad():
+        for stem in stems:
+            stem.weight.copy_(source["stem.conv.weight"])
+        return sum(
+            _copy_unit(unit, {k.removeprefix(p): v for k, v in source.items() if k.startswith(p)})
+            for stage, units in stages
+            for index, unit in enumerate(units)
+            if isinstance(unit, ResidualUnit) and (p := f"stages.{stage}.blocks.{index}.")
+        )
+
+
+def _copy_unit(unit: ResidualUnit, source: dict[str, Tensor]) -> bool:
+    """Copy one bottleneck; the halves of a multi-scale unit take the halves of the 3x3 convolution's filters."""
+    conv2 = torch.cat([conv.weight for conv in unit.conv2])
+    fits = unit.conv1.weight.shape == source["conv1.weight"].shape and conv2.shape == source["conv2.weight"].shape
+    if not fits:
+        return False
+    unit.conv1.weight.copy_(source["conv1.weight"])
+    unit.conv3.weight.copy_(source["conv3.weight"])
+    start = 0
+    for conv in unit.conv2:
+        conv.weight.copy_(source["conv2.weight"][start : start + len(conv.weight)])
+        start += len(conv.weight)
+    if unit.shortcut is not None:
+        unit.shortcut.weight.copy_(source["downsample.conv.weight"])
+    for name in ("norm1", "norm2", "norm3"):
+        norm = getattr(unit, name)
+        for key, value in norm.state_dict().items():
+            if f"{name}.{key}" in source:
+                value.copy_(source[f"{name}.{key}"])
+    return True
