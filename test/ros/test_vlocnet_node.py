@@ -1,0 +1,126 @@
+"""The vlocnet node against a publishing robot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured
+from sensor_msgs.msg import Image
+
+from localization_common.geometry import se3
+from localization_common.odometry_integration import OdometryIntegrator, base_covariance
+from vlocnet_ros.localizer import Localizer
+from vlocnet_ros.node import VlocnetNode
+
+
+def offline(models: Path, indices: range) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """Poses of the base, their covariances and the odometry from the localizer itself."""
+    localizer = Localizer.from_checkpoint(models / "vlocnet.safetensors")
+    localizer.set_camera(CAMERA)
+    integrator = OdometryIntegrator()
+    poses, covariances, odometry = [], [], []
+    for index in indices:
+        stamp = FIRST + index * PERIOD
+        estimate = localizer.step(textured(index), stamp)
+        poses.append(estimate.map_T_camera @ se3.inverse(BASE_T_CAMERA))
+        covariances.append(base_covariance(estimate.covariance, estimate.map_T_camera, BASE_T_CAMERA))
+        sample = integrator.step(stamp, estimate.previous_T_camera, estimate.motion_covariance, BASE_T_CAMERA)
+        odometry.append(sample.odom_T_base)
+    return poses, covariances, odometry
+
+
+def test_publishes_what_the_localizer_estimates_for_the_base(stage: Stage, models: Path) -> None:
+    stage.start(VlocnetNode, process_all=True)
+    stage.robot.mount_camera()
+    stamps = [stage.robot.send(i) for i in range(6)]
+    stage.robot.await_processed("vlocnet", stamps[-1])
+    poses, covariances, odometry = offline(models, range(6))
+    published = stage.robot.recorder.by_stamp("vlocnet/pose")
+    moved = stage.robot.recorder.by_stamp("vlocnet/odometry")
+    assert sorted(published) == sorted(moved) == stamps
+    for i, stamp in enumerate(stamps):
+        assert published[stamp].frame_id == "map"
+        assert moved[stamp].frame_id == "odom"
+        np.testing.assert_allclose(published[stamp].matrix, poses[i], atol=1e-6)
+        np.testing.assert_allclose(published[stamp].covariance, covariances[i], atol=1e-9)
+        np.testing.assert_allclose(moved[stamp].matrix, odometry[i], atol=1e-6)
+    assert np.trace(moved[stamps[-1]].covariance) > np.trace(moved[stamps[1]].covariance) > 0.0
+
+
+def test_lost_publishes_no_pose_but_odometry_and_an_error(stage: Stage, models: Path) -> None:
+    stage.start(VlocnetNode, process_all=True, checkpoint=str(models / "lost.safetensors"))
+    stage.robot.mount_camera()
+    stamps = [stage.robot.send(i) for i in range(4)]
+    stage.robot.await_processed("vlocnet", stamps[-1])
+    assert sorted(stage.robot.recorder.by_stamp("vlocnet/pose")) == stamps[:1]
+    assert sorted(stage.robot.recorder.by_stamp("vlocnet/odometry")) == stamps
+    status = stage.robot.await_status("vlocnet", lambda s: "lost" in s.message)
+    assert status.level == 2
+
+
+def test_segmentation_has_the_images_stamp_frame_and_size(stage: Stage) -> None:
+    stage.start(VlocnetNode, process_all=True)
+    stage.robot.mount_camera()
+    topics = [f"segmentation/{name}" for name in ("mask", "confidence", "overlay")]
+    pictures = stage.also_record(dict.fromkeys(topics, Image))
+    stamp = stage.robot.send(0)
+    assert pictures.wait_for(lambda: all(pictures.count(topic) for topic in topics), 20.0)
+    mask, confidence, overlay = (pictures.of(topic)[0] for topic in topics)
+    for picture in (mask, confidence, overlay):
+        assert (picture.stamp, picture.frame_id) == (stamp, "camera_optical_frame")
+        assert picture.image.shape[:2] == (CAMERA.height, CAMERA.width)
+    assert (mask.encoding, confidence.encoding, overlay.encoding) == ("mono8", "mono8", "rgb8")
+    assert set(np.unique(mask.image)) <= {0, 1, 2, 3, 255}
+    assert (confidence.image[mask.image == 255] == 0).all()
+    seen = mask.image != 255
+    assert (overlay.image[seen] != textured(0)[seen]).any()
+
+
+def test_map_to_odom_corrects_the_odometrys_drift(stage: Stage) -> None:
+    stage.start(VlocnetNode, process_all=True, transform_tolerance=0.5)
+    robot = stage.robot
+    robot.mount_camera()
+    odom_T_base = se3.from_parts([1.0, 2.0, 0.0], [0.8, 0.0, 0.0, 0.6])
+    robot.send_transform("odom", "base_link", odom_T_base, FIRST - PERIOD)
+    robot.send_transform("odom", "base_link", odom_T_base, FIRST + PERIOD)
+    stamp = robot.send(0)
+    sent = robot.await_transform("map", "odom")
+    map_T_base = robot.recorder.by_stamp("vlocnet/pose")[stamp].matrix
+    np.testing.assert_allclose(sent.matrix @ odom_T_base, map_T_base, atol=1e-9)
+    assert sent.stamp == stamp + 500_000_000
+
+
+@pytest.mark.parametrize(("mode", "child"), [("map_base", "base_link"), ("none", None)])
+def test_tf_mode(stage: Stage, mode: str, child: str | None) -> None:
+    stage.start(VlocnetNode, process_all=True, tf_mode=mode)
+    stage.robot.mount_camera()
+    stamp = stage.robot.send(0)
+    stage.robot.await_processed("vlocnet", stamp)
+    if child is None:
+        assert stage.robot.recorder.count("vlocnet/pose") == 1
+        assert stage.robot.transforms_of("map") == []
+    else:
+        sent = stage.robot.await_transform("map", child)
+        np.testing.assert_allclose(sent.matrix, stage.robot.recorder.by_stamp("vlocnet/pose")[stamp].matrix, atol=1e-9)
+
+
+def test_without_odometry_in_tf_map_to_odom_is_missing_and_said_so(stage: Stage) -> None:
+    stage.start(VlocnetNode, process_all=True)
+    stage.robot.mount_camera()
+    stage.robot.send(0)
+    status = stage.robot.await_status("vlocnet", lambda s: "map_odom needs the odometry's TF" in s.message)
+    assert status.level == 1
+    assert stage.robot.transforms_of("map") == []
+
+
+def test_visual_odometry_can_be_the_odometry_of_the_robot(stage: Stage) -> None:
+    stage.start(VlocnetNode, process_all=True, publish_odom_tf=True)
+    stage.robot.mount_camera()
+    stamps = [stage.robot.send(i) for i in range(3)]
+    stage.robot.await_processed("vlocnet", stamps[-1])
+    sent = stage.robot.await_transform("odom", "base_link")
+    moved = stage.robot.recorder.by_stamp("vlocnet/odometry")[sent.stamp]
+    np.testing.assert_allclose(sent.matrix, moved.matrix, atol=1e-9)
+    stage.robot.await_transform("map", "odom")
