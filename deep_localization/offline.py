@@ -10,7 +10,6 @@ import numpy as np
 
 from deep_localization.results import Array, BeliefRecord, Results
 from deep_localization.scoring import HORIZON
-from dmn_ros.belief import Belief
 from dmn_ros.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import ConfigError, InputError
@@ -108,20 +107,21 @@ def _run_dmn(
             belief = localizer.step(truth.read_image(position), stamp, odometry[position])
         except InputError:
             continue
-        results.beliefs[stamp] = BeliefRecord(
-            published_pose(belief), belief.spread, density(belief.particles, belief.weights, bounds), bounds
-        )
+        heat = density(belief.particles, belief.weights, bounds)
+        results.beliefs[stamp] = BeliefRecord(belief.most_likely if belief.localized else None, heat, bounds)
         if progress is not None:
             progress(position + 1, len(truth))
 
 
-def published_pose(belief: Belief) -> Array:
-    """Planar pose (3,) that the node publishes for a belief."""
-    return belief.most_likely
-
-
 def random_starts(
-    localizer: DmnLocalizer, truth: Sequence, odometry: Array, *, count: int = 50, seed: int = 0, max_gap_s: float = 1.0
+    localizer: DmnLocalizer,
+    truth: Sequence,
+    odometry: Array,
+    *,
+    count: int = 50,
+    seed: int = 0,
+    max_gap_s: float = 1.0,
+    progress: Progress | None = None,
 ) -> Array:
     """Position errors (count, HORIZON) in metres of beliefs that start uniform at random places of a drive.
 
@@ -130,6 +130,7 @@ def random_starts(
         count: starts.
         seed: chooses the frames at which they are; they are spread over the whole drive without repetition.
         max_gap_s: no start is followed by a pause longer than this within its horizon.
+        progress: called with (starts done, `count`).
     """
     localizer.set_camera(truth.camera)
     generator = np.random.default_rng(seed)
@@ -144,5 +145,7 @@ def random_starts(
         localizer.reset_uniform()
         for step, position in enumerate(range(first, first + HORIZON)):
             belief = localizer.step(truth.read_image(position), int(truth.stamps[position]), odometry[position])
-            errors[row, step] = np.linalg.norm(published_pose(belief)[:2] - true[position, :2])
+            errors[row, step] = np.linalg.norm(belief.most_likely[:2] - true[position, :2])
+        if progress is not None:
+            progress(row + 1, count)
     return errors

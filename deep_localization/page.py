@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Many
 from pathlib import Path
 
 import numpy as np
 
 from deep_localization import scoring, summary
+from deep_localization.result_file import ResultFile
 from deep_localization.results import Array, Results, common_stamps, trajectory
-from deep_localization.scoring import Metrics
 from localization_common import trajectory_files
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar, se3
 from localization_common.report import beliefs, frames, html, interactive, plots, style
 from localization_common.report.tracks import ErrorSeries, Track
+
+_HEARD = {
+    "live": "Scored is what the nodes published, each a process of its own.",
+    "offline": "The localizers were fed frame by frame, without nodes.",
+}
 
 #: Beliefs are shown after these numbers of frames, and after the last one.
 BELIEF_STEPS = (0, 1, 2, 5, 10)
@@ -24,40 +28,48 @@ def write_all(
     folder: Path,
     results: Results,
     truth: Sequence,
-    values: Metrics,
+    result: ResultFile,
     *,
-    title: str,
-    lead: str,
-    aims: summary.Aims | None = None,
-    contexts: Array | None = None,
-    baselines: Many[html.Row] = (),
-    footer: str = "",
+    contexts: Array,
 ) -> None:
-    """Write ``metrics.json``, ``report.html``, PNGs of its pictures and the trajectories as TUM files into a folder.
+    """Write everything about an evaluation into a folder.
+
+    ``metrics.json``, ``result.json``, ``report.html``, PNGs of its pictures and the trajectories as TUM files.
 
     Args:
-        contexts: (N, 3) planar poses of the map's views, for the belief maps.
-        baselines: more rows for the summary, of what other methods reach on the same frames.
+        contexts: (N, 3) planar poses of the map's views, for the belief maps; N may be 0.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    scoring.write_metrics(folder / "metrics.json", values)
+    scoring.write_metrics(folder / "metrics.json", result.metrics)
+    result.write(folder / "result.json")
     write_trajectories(folder, results, truth)
-    groups = summary.rows(values, aims or {})
-    if baselines:
-        groups.append(("For comparison, on the same frames", list(baselines)))
-    sections = [html.Section("Summary", parts=[html.Table(groups)])]
+    sections = [html.Section("Summary", parts=[html.Table(_summary(result))])]
     sections += _paths(folder, results, truth)
     sections += _errors(folder, results, truth)
     sections += _labels(folder, results, truth)
-    sections += _beliefs(folder, results, truth, np.zeros((0, 3)) if contexts is None else contexts)
-    html.write_report(folder / "report.html", title=title, lead=lead, sections=sections, footer=footer)
+    sections += _beliefs(folder, results, truth, contexts)
+    lead = (
+        f"{truth.name}: {len(truth)} frames, {(truth.stamps[-1] - truth.stamps[0]) * 1e-9:.0f} s. "
+        + _HEARD[results.source]
+    )
+    footer = f"{result.command}  {f'(commit {result.commit})' if result.commit else ''}"
+    html.write_report(folder / "report.html", title=result.title, lead=lead, sections=sections, footer=footer)
+
+
+def _summary(result: ResultFile) -> list[tuple[str, list[html.Row]]]:
+    groups = summary.rows(result.metrics, result.aims)
+    if result.baselines:
+        rows = [html.Row(b.name, f"{b.median_m:.3f} m, {b.median_deg:.2f} deg", "medians") for b in result.baselines]
+        groups.append(("For comparison, on the same frames", rows))
+    if result.notes:
+        groups.append(("Checks", [html.Row(name, text) for name, text in result.notes.items()]))
+    return groups
 
 
 def write_trajectories(folder: Path, results: Results, truth: Sequence) -> None:
     """TUM files of the true and the estimated poses of the base, for evo and others."""
     trajectory_files.write_tum(folder / "ground_truth.tum", truth.stamps, truth.map_T_base)
-    planar_poses = {stamp: planar.to_se3(belief.pose) for stamp, belief in results.beliefs.items()}
-    named = (("pose", results.map_T_base), ("odometry", results.odom_T_base), ("belief", planar_poses))
+    named = (("pose", results.map_T_base), ("odometry", results.odom_T_base), ("belief", results.planar_T_base))
     for name, poses in named:
         if poses:
             trajectory_files.write_tum(folder / f"{name}.tum", *trajectory(poses))
@@ -74,9 +86,8 @@ def _paths(folder: Path, results: Results, truth: Sequence) -> list[html.Section
     estimates = []
     if results.odom_T_base:
         estimates.append(track("odometry", _anchored(results.odom_T_base, truth), style.ODOMETRY, dashed=True))
-    if results.beliefs:
-        poses = {stamp: planar.to_se3(belief.pose) for stamp, belief in results.beliefs.items()}
-        estimates.append(track("belief", poses, style.BELIEF, dashed=True))
+    if results.planar_T_base:
+        estimates.append(track("belief", results.planar_T_base, style.BELIEF, dashed=True))
     if results.map_T_base:
         estimates.append(track("pose", results.map_T_base, style.POSE))
     plots.save_png(plots.trajectory(true_track, estimates, title=truth.name), folder / "trajectory.png")
@@ -99,8 +110,8 @@ def _errors(folder: Path, results: Results, truth: Sequence) -> list[html.Sectio
         times = (stamps - truth.stamps[0]) * 1e-9
         series.append(ErrorSeries("pose", times, errors.metres, "m", style.POSE))
         series.append(ErrorSeries("pose", times, errors.degrees, "deg", style.ERROR_ANGLE))
-    if results.beliefs:
-        stamps, metres = scoring.belief_errors(results, truth)
+    stamps, metres = scoring.belief_errors(results, truth)
+    if len(stamps):
         times = (stamps - truth.stamps[0]) * 1e-9
         series.append(ErrorSeries("belief", times, metres, "m", style.BELIEF))
     series = [one for one in series if len(one.times)]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from deep_localization import summary
 from deep_localization.scoring import Metrics
 from deep_localization.summary import Aims
 from localization_common.errors import DatasetError
@@ -44,6 +45,14 @@ class ResultFile:
     baselines: Sequence[Baseline] = ()
     aims: Aims = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """The numbers as lines for a terminal."""
+        lines = [self.title, summary.text(self.metrics, self.aims)]
+        if self.baselines:
+            lines.append("For comparison, on the same frames")
+            lines += [f"  {b.name:<34}{b.median_m:>6.3f} m {b.median_deg:>6.2f} deg" for b in self.baselines]
+        return "\n".join([*lines, *(f"{name}: {text}" for name, text in self.notes.items())])
 
     def write(self, path: str | Path) -> None:
         """Write the file."""

@@ -9,6 +9,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from localization_common.geometry import planar
+
 Array = npt.NDArray[np.float64]
 Stamps = npt.NDArray[np.int64]
 Image = npt.NDArray[np.uint8]
@@ -22,14 +24,13 @@ class BeliefRecord:
     """The particle filter's belief after one frame.
 
     Attributes:
-        pose: (3,) x, y, yaw of the base in the map, as the node publishes it.
-        spread: standard deviation of the position, metres.
+        pose: (3,) x, y, yaw of the base in the map; None while the filter does not call itself localized and thus
+            publishes none.
         density: (ny, nx) belief per square metre summed over yaw, row 0 at the smallest y; None where none was kept.
         bounds: min_x, min_y, max_x, max_y in metres that the density covers.
     """
 
-    pose: Array
-    spread: float
+    pose: Array | None
     density: Array | None = None
     bounds: Bounds = (0.0, 0.0, 1.0, 1.0)
 
@@ -61,6 +62,12 @@ class Results:
     frames_received: int = 0
     frames_processed: int = 0
     frames_dropped: int = 0
+
+    @property
+    def planar_T_base(self) -> dict[int, Array]:
+        """Poses (4, 4) of the particle filter, at height zero."""
+        poses = {stamp: belief.pose for stamp, belief in self.beliefs.items()}
+        return {stamp: planar.to_se3(pose) for stamp, pose in poses.items() if pose is not None}
 
     @property
     def lost_in_transport(self) -> int:

@@ -4,9 +4,10 @@ Definitions
     pose: published poses of the base against the true ones of the same stamps, without any alignment; `frames` of them.
     odometry: relative errors over segments of the true path, see `localization_common.trajectories`.
     segmentation: mean intersection over union over the classes that occur, all frames together.
-    belief: `median_m` is over all beliefs of the drive, the first included. `success_rate` is the share of starts
-        from a uniform belief that are within `RADIUS_M` after `HORIZON` frames; `steps_to_converge` the median, over
-        the starts that succeed, of the frames until the belief is within the radius and stays there to the horizon.
+    belief: `median_m` is over all poses that were published; before it is localized, the filter has none.
+        `success_rate` is the share of starts from a uniform belief whose most likely pose is within `RADIUS_M` after
+        `HORIZON` frames; `steps_to_converge` the median, over the starts that succeed, of the frames until it is
+        within the radius and stays there to the horizon.
     runtime: `frames_dropped` are those that arrived but were replaced by a newer one before their turn.
 What was not estimated, or has no ground truth, is None.
 """
@@ -104,9 +105,10 @@ def odometry_errors(
 
 
 def belief_errors(results: Results, truth: Sequence) -> tuple[npt.NDArray[np.int64], Array]:
-    """Stamps and position errors in metres (N,) of the beliefs."""
-    stamps, positions = common_stamps(results.beliefs, truth.stamps)
-    estimated = np.array([results.beliefs[int(stamp)].pose[:2] for stamp in stamps]).reshape(-1, 2)
+    """Stamps and position errors in metres (N,) of the particle filter's poses."""
+    poses = results.planar_T_base
+    stamps, positions = common_stamps(poses, truth.stamps)
+    estimated = np.array([poses[int(stamp)][:2, 3] for stamp in stamps]).reshape(-1, 2)
     return stamps, np.linalg.norm(estimated - truth.map_T_base[positions, :2, 3], axis=1)
 
 

@@ -65,7 +65,7 @@ GROUPS: tuple[tuple[str, str, tuple[Quantity, ...]], ...] = (
         "belief",
         "Belief (dmn)",
         (
-            Quantity("median_m", "position error, median", "{:.3f} m", remark="all frames of the drive"),
+            Quantity("median_m", "position error, median", "{:.3f} m", remark="all poses that it published"),
             Quantity("success_rate", "starts that converge", "{:.0f} %", 100.0, _START),
             Quantity("steps_to_converge", "frames to converge, median", "{:.0f}", remark="of those starts"),
         ),

@@ -14,7 +14,6 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
 from localization_common.report.style import BELIEF_MAP, CONTEXT_POSE, PAPER, TRUE_POSE, house_style
@@ -38,21 +37,25 @@ class BeliefPicture:
     caption: str
 
 
-def density(particles: Array, weights: Array, bounds: Bounds, *, cell: float = 0.1, blur: float = 0.15) -> Array:
+def density(particles: Array, weights: Array, bounds: Bounds, *, cell: float = 0.1) -> Array:
     """Belief per square metre (ny, nx) of particles (K, 2 or more) with weights (K,) that sum to 1; yaw plays no part.
 
     Args:
         bounds: min_x, min_y, max_x, max_y in metres; particles outside count nowhere.
         cell: size of the square cells, metres.
-        blur: standard deviation in metres of the kernel that stands for one particle; 0 for a bare histogram.
     """
     min_x, min_y, max_x, max_y = bounds
     nx, ny = max(1, round((max_x - min_x) / cell)), max(1, round((max_y - min_y) / cell))
     counts, _, _ = np.histogram2d(
         particles[:, 1], particles[:, 0], bins=(ny, nx), range=((min_y, max_y), (min_x, max_x)), weights=weights
     )
-    smooth = cv2.GaussianBlur(counts, (0, 0), blur / cell, borderType=cv2.BORDER_REFLECT) if blur > 0 else counts
-    return np.asarray(smooth) / cell**2
+    return np.asarray(counts) / cell**2
+
+
+def smoothed(heat: Array, bounds: Bounds, blur: float = 0.15) -> Array:
+    """Density (ny, nx) with a kernel of this standard deviation, metres, in place of each particle; keeps its sum."""
+    cell = (bounds[2] - bounds[0]) / heat.shape[1]
+    return np.asarray(cv2.GaussianBlur(heat, (0, 0), blur / cell, borderType=cv2.BORDER_REFLECT))
 
 
 def belief_maps(
@@ -62,13 +65,16 @@ def belief_maps(
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     # One scale for all, or a uniform belief would look as dark as a certain one; the power keeps thin beliefs visible.
-    norm = PowerNorm(0.4, vmin=0.0, vmax=max(float(p.density.max()) for p in pictures) or 1.0)
+    heats = [smoothed(picture.density, bounds) for picture in pictures]
+    norm = PowerNorm(0.4, vmin=0.0, vmax=max(float(heat.max()) for heat in heats) or 1.0)
     aspect = (bounds[3] - bounds[1]) / (bounds[2] - bounds[0])
     with house_style():
         figure = Figure(figsize=(10.0, 10.0 / columns * aspect * rows + 0.55 * rows + 0.5), layout="constrained")
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for axes, picture in zip(grid.flat, pictures, strict=False):
-            drawn = _draw(axes, picture, contexts, bounds, norm)
+        for axes, picture, heat in zip(grid.flat, pictures, heats, strict=False):
+            extent = (bounds[0], bounds[2], bounds[1], bounds[3])
+            drawn = axes.imshow(heat, origin="lower", extent=extent, cmap=BELIEF_MAP, norm=norm, zorder=1)
+            _draw_poses(axes, picture, contexts, bounds)
         for axes in grid.flat[len(pictures) :]:
             axes.set_visible(False)
         for axes in grid[-1]:
@@ -82,18 +88,14 @@ def belief_maps(
     return figure
 
 
-def _draw(axes: Axes, picture: BeliefPicture, contexts: Array, bounds: Bounds, norm: PowerNorm) -> AxesImage:
+def _draw_poses(axes: Axes, picture: BeliefPicture, contexts: Array, bounds: Bounds) -> None:
     min_x, min_y, max_x, max_y = bounds
-    image = axes.imshow(
-        picture.density, origin="lower", extent=(min_x, max_x, min_y, max_y), cmap=BELIEF_MAP, norm=norm, zorder=1
-    )
     _arrows(axes, contexts, CONTEXT_POSE, 0.05 * (max_x - min_x))
     if picture.true_pose is not None:
         _arrows(axes, picture.true_pose[None], TRUE_POSE, 0.1 * (max_x - min_x), width=0.02)
     axes.set_title(picture.caption, fontweight="normal", fontsize=10)
     axes.set(xlim=(min_x, max_x), ylim=(min_y, max_y), aspect="equal")
     axes.grid(False)
-    return image
 
 
 def _arrows(axes: Axes, poses: Array, color: str, length: float, *, width: float = 0.008) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from localization_common.report.style import house_style, label_color
+from localization_common.palette import label_color, label_palette
+from localization_common.report.style import house_style
 
 Image = npt.NDArray[np.uint8]
 
@@ -30,8 +30,7 @@ class LabelledFrame:
 
 def overlay(image: Image, labels: Image, *, opacity: float = 0.55) -> Image:
     """Image (H, W, 3) with each labelled pixel tinted in its class colour; 255 stays as it is."""
-    palette = np.array([to_rgb(label_color(i)) for i in range(256)]) * 255.0
-    tinted = (1.0 - opacity) * image + opacity * palette[labels]
+    tinted = (1.0 - opacity) * image + opacity * label_palette()[labels]
     mixed: Image = np.where((labels == IGNORE)[..., None], image, tinted.round().astype(np.uint8))
     return mixed
 

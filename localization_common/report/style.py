@@ -1,7 +1,7 @@
 """Colours and type common to every picture, so that a thing looks the same wherever it is drawn.
 
-The hues are Okabe and Ito's and Paul Tol's, which people with any colour vision tell apart; markers and line styles
-differ as well, so that nothing hangs on colour alone.
+The hues are Okabe and Ito's, which people with any colour vision tell apart; markers and line styles differ as well, so
+that nothing hangs on colour alone. Label classes have theirs in `localization_common.palette`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
-
-from localization_common.palette import label_color as label_color
 
 INK = "#1f2933"
 MUTED = "#616e7c"

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from deep_localization import page, scoring, summary
+from deep_localization.result_file import Baseline, ResultFile
 from deep_localization.results import BeliefRecord, Results
 from localization_common import trajectory_files
 from localization_common.datasets.sequence import Sequence
-from localization_common.report.beliefs import density
-from localization_common.report.html import Row
+from localization_common.report.beliefs import density, smoothed
 
 BOUNDS = (-1.0, -2.0, 8.0, 2.0)
 
@@ -44,25 +44,22 @@ def results(drive: Sequence) -> Results:
         made.latency_ms[stamp] = 21.0
         particles = generator.normal((i * 0.1, 0.0, 0.0), 0.3, (200, 3))
         heat = density(particles, np.full(200, 1 / 200), BOUNDS)
-        made.beliefs[stamp] = BeliefRecord(particles.mean(0), 0.3, heat, BOUNDS)
+        made.beliefs[stamp] = BeliefRecord(particles.mean(0) if i > 2 else None, heat, BOUNDS)
     return made
 
 
 @pytest.fixture
 def folder(tmp_path: Path, drive: Sequence, results: Results) -> Path:
-    values = scoring.score(results, drive, start_errors=np.full((50, scoring.HORIZON), 0.2))
-    page.write_all(
-        tmp_path,
-        results,
-        drive,
-        values,
+    result = ResultFile(
         title="A <drive> & more",
-        lead="60 frames",
+        command="evaluate_bag drive --live",
+        commit="0123456789",
+        metrics=scoring.score(results, drive, start_errors=np.full((50, scoring.HORIZON), 0.2)),
+        baselines=(Baseline("thumbnail nearest neighbour", 0.321, 12.0),),
         aims=summary.APARTMENT_AIMS,
-        contexts=np.array([[1.0, 0.5, 0.3], [3.0, -0.5, 2.0]]),
-        baselines=[Row("thumbnail nearest neighbour", "0.321 m")],
-        footer="made by a test",
+        notes={"frames lost in transport": "0"},
     )
+    page.write_all(tmp_path, results, drive, result, contexts=np.array([[1.0, 0.5, 0.3], [3.0, -0.5, 2.0]]))
     return tmp_path
 
 
@@ -81,7 +78,7 @@ def test_report_loads_nothing_from_anywhere(folder: Path) -> None:
 
 def test_report_contains_its_numbers_and_escapes_text(folder: Path) -> None:
     text = (folder / "report.html").read_text(encoding="utf-8")
-    for number in ("0.050 m", "0.00 %", "100 %", "1.000", "21 ms", "0.321 m"):
+    for number in ("0.050 m", "0.00 %", "100 %", "1.000", "21 ms", "0.321 m", "0123456789"):
         assert number in text, number
     assert "aim: at most 0.200 m" in text
     assert "A &lt;drive&gt; &amp; more" in text
@@ -106,22 +103,23 @@ def test_pictures_and_trajectories_are_files_too(folder: Path, drive: Sequence, 
 
 def test_a_report_without_any_estimate_is_still_a_report(tmp_path: Path, drive: Sequence) -> None:
     nothing = Results("live", frames_in=60)
-    page.write_all(tmp_path, nothing, drive, scoring.score(nothing, drive), title="Nothing", lead="")
+    result = ResultFile("Nothing", "evaluate_bag drive", "", scoring.score(nothing, drive))
+    page.write_all(tmp_path, nothing, drive, result, contexts=np.zeros((0, 3)))
     assert "frames delivered" in (tmp_path / "report.html").read_text()
 
 
 def test_terminal_summary_says_what_was_missed(drive: Sequence, results: Results) -> None:
     values = scoring.score(results, drive, start_errors=np.full((50, scoring.HORIZON), 2.0))
-    lines = summary.text(values, summary.APARTMENT_AIMS).splitlines()
+    lines = ResultFile("Drive", "", "", values, aims=summary.APARTMENT_AIMS).text().splitlines()
     assert any("position error, median" in line and "ok" in line for line in lines)
     assert any("starts that converge" in line and "MISSED" in line for line in lines)
 
 
 def test_density_is_a_density() -> None:
     particles = np.array([[1.04, 0.52, 0.0], [1.04, 0.52, 3.0], [5.0, -1.0, 0.0]])
-    heat = density(particles, np.array([0.25, 0.25, 0.5]), BOUNDS, cell=0.1, blur=0.0)
+    heat = density(particles, np.array([0.25, 0.25, 0.5]), BOUNDS, cell=0.1)
     assert heat.shape == (40, 90)
     assert heat.sum() * 0.1**2 == pytest.approx(1.0)
     assert heat[25, 20] == pytest.approx(0.5 / 0.01)  # both yaw values together; y 0.5..0.6, x 1.0..1.1
-    smooth = density(particles, np.array([0.25, 0.25, 0.5]), BOUNDS)
+    smooth = smoothed(heat, BOUNDS)
     assert smooth.sum() * 0.1**2 == pytest.approx(1.0, abs=1e-6)

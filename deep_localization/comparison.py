@@ -1,0 +1,70 @@
+"""What other methods reach on the same frames, and how far live and offline results are apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deep_localization.result_file import Baseline
+from deep_localization.results import Array, Results
+from localization_common import metrics
+from localization_common.baselines import nearest_training_pose, thumbnail_nearest_neighbour
+from localization_common.datasets.open import open_sequences
+from localization_common.datasets.sequence import FrameRanges, Sequence
+from localization_common.geometry import se3
+
+
+def training_sequences(path: Path, exclude: str) -> list[Sequence]:
+    """Sequences that a network was trained with: all under a path, without these frame numbers (``200-239,450``)."""
+    sequences = open_sequences(path)
+    return [one.without_numbers(FrameRanges.parse(exclude)) for one in sequences] if exclude else sequences
+
+
+def baselines(train: list[Sequence], test: Sequence) -> list[Baseline]:
+    """Medians of answering with a training frame's pose; camera poses, which are all that thumbnails know."""
+    known = np.concatenate([one.map_T_camera for one in train])
+    named = (
+        ("thumbnail nearest neighbour", thumbnail_nearest_neighbour(train, test)),
+        ("nearest training pose (an oracle)", nearest_training_pose(known, test.map_T_camera)),
+    )
+    scored = ((name, metrics.pose_errors(poses, test.map_T_camera)) for name, poses in named)
+    return [Baseline(name, errors.median_m, errors.median_deg) for name, errors in scored]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Largest differences between two results of the same frames: in metres, radians; `frames` were in both."""
+
+    metres: float
+    radians: float
+    frames: int
+
+    def __str__(self) -> str:
+        return f"{self.metres:.1e} m and {self.radians:.1e} rad over {self.frames} frames"
+
+
+def largest_difference(first: dict[int, Array], second: dict[int, Array]) -> Difference:
+    """Largest differences between poses (4, 4) of the stamps that both have."""
+    shared = sorted(first.keys() & second.keys())
+    if not shared:
+        return Difference(float("nan"), float("nan"), 0)
+    a, b = (np.stack([poses[stamp] for stamp in shared]) for poses in (first, second))
+    apart = se3.inverse(a) @ b
+    angles = se3.rotation_angle(apart[:, :3, :3])
+    return Difference(float(np.linalg.norm(apart[:, :3, 3], axis=1).max()), float(angles.max()), len(shared))
+
+
+def differences(live: Results, offline: Results) -> dict[str, str]:
+    """Live against offline results, in words, for each kind of pose that both hold."""
+    kinds = {
+        "pose": (live.map_T_base, offline.map_T_base),
+        "odometry": (live.odom_T_base, offline.odom_T_base),
+        "belief": (live.planar_T_base, offline.planar_T_base),
+    }
+    return {
+        f"largest difference of the live from the offline {name}": str(largest_difference(a, b))
+        for name, (a, b) in kinds.items()
+        if a and b
+    }

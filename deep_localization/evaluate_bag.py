@@ -1,0 +1,170 @@
+"""Command ``evaluate_bag``: how well a bag, or another recorded sequence, is localized, in numbers and pictures."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+
+from deep_localization import page, scoring, summary
+from deep_localization.comparison import baselines, differences, training_sequences
+from deep_localization.live import run_live
+from deep_localization.nodes import Models
+from deep_localization.offline import Localizers, planar_odometry, random_starts, run_offline
+from deep_localization.result_file import ResultFile, commit_of
+from deep_localization.results import Array, Results
+from dmn_ros.config import FilterConfig
+from dmn_ros.localizer import Localizer as DmnLocalizer
+from localization_common.datasets.open import open_sequence
+from localization_common.datasets.rosbag2_writer import BagTopics
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import ConfigError, LocalizationError
+from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Localize every frame of a bag and compare with its ground truth.
+
+    Attributes:
+        bag: rosbag2 (directory, .mcap or .db3); without --live also any other sequence that can be opened.
+        vlocnet: vlocnet checkpoint.
+        dmn: dmn checkpoint; needs --map.
+        map: context map made with that checkpoint.
+        output: folder for metrics.json, report.html, result.json, pictures and trajectories.
+        live: replay the bag through the live nodes, each a process of its own, and score what they publish; how far
+            that is from the offline poses is reported too.
+        recorded_odometry: move particles by the bag's odometry instead of vlocnet's.
+        starts: random places at which the particle filter starts from a uniform belief; 0 for none.
+        segment_m: length in metres of the path segments over which odometry is scored.
+        train_data: what the networks were trained with: compares with answering by its frames.
+        exclude: frame numbers of the training data that were held out, such as 200-239,450-489.
+        aims: bounds to compare with.
+        title: of the report; by default the name of the data.
+        threads: of torch, for each network.
+        filter: the particle filter's parameters.
+        topics: topic names in the bag.
+    """
+
+    bag: Annotated[Path, tyro.conf.Positional]
+    vlocnet: Path | None = None
+    dmn: Path | None = None
+    map: Path | None = None
+    output: Path = Path("build/evaluation")
+    live: bool = False
+    recorded_odometry: bool = False
+    starts: int = 50
+    segment_m: float = 1.0
+    train_data: Path | None = None
+    exclude: str = ""
+    aims: Literal["none", "apartment", "redkitchen"] = "none"
+    title: str = ""
+    threads: int = 1
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    topics: BagTopics = field(default_factory=BagTopics)
+
+    @property
+    def models(self) -> Models:
+        """Files of the networks."""
+        return Models(self.vlocnet, self.dmn, self.map)
+
+
+def evaluate(options: Evaluation, *, command: str) -> ResultFile:
+    """Run the evaluation and write everything into the output folder.
+
+    Args:
+        command: what to type to get the same again, for the report.
+    """
+    truth = _open(options)
+    localizers = load(options.models, options.threads, options.filter)
+    offline = run_offline(
+        truth, localizers, recorded_odometry=options.recorded_odometry, progress=progress_line("offline")
+    )
+    results, notes = offline, {}
+    if options.live:
+        results = run_live(
+            options.bag,
+            options.models,
+            log_dir=options.output / "log",
+            recorded_odometry=options.recorded_odometry,
+            threads=options.threads,
+            filter_config=options.filter,
+            topics=options.topics,
+            progress=progress_line("live"),
+            frames=len(truth),
+        )
+        notes = differences(results, offline)
+        notes["frames lost in transport"] = str(results.lost_in_transport)
+    starts = _starts(options, localizers, truth, offline)
+    values = scoring.score(results, truth, start_errors=starts, segment_m=options.segment_m)
+    compared = baselines(training_sequences(options.train_data, options.exclude), truth) if options.train_data else []
+    aims = summary.AIMS[options.aims]
+    title = options.title or f"Localization of {truth.name}"
+    commit = commit_of(Path(__file__).parent)
+    result = ResultFile(title, command, commit, values, compared, aims, notes)
+    page.write_all(options.output, results, truth, result, contexts=contexts_of(localizers))
+    return result
+
+
+def load(models: Models, threads: int, filter_config: FilterConfig) -> Localizers:
+    """Localizers of these files, as the nodes make them."""
+    vlocnet = None if models.vlocnet is None else VlocnetLocalizer.from_checkpoint(models.vlocnet, threads=threads)
+    if models.dmn is None or models.map is None:
+        return Localizers(vlocnet)
+    return Localizers(
+        vlocnet, DmnLocalizer.from_files(models.dmn, models.map, filter_config=filter_config, threads=threads)
+    )
+
+
+def contexts_of(localizers: Localizers) -> Array:
+    """Planar poses (N, 3) of the map's views; none without a map."""
+    return np.zeros((0, 3)) if localizers.dmn is None else np.asarray(localizers.dmn.context_map.poses)
+
+
+def progress_line(name: str) -> Callable[[int, int], None]:
+    """Shows how far a run is, on one line of a terminal; now and then where the output is a file."""
+
+    def show(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{name}: {done} of {total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+        elif done == total or done % 100 == 0:
+            print(f"{name}: {done} of {total}", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _open(options: Evaluation) -> Sequence:
+    is_bag = options.bag.suffix in (".mcap", ".db3") or (options.bag / "metadata.yaml").is_file()
+    if options.live and not is_bag:
+        raise ConfigError(
+            f"{options.bag}: only a bag can be replayed through live nodes; write one with sequence_to_bag"
+        )
+    return open_sequence(options.bag, topics=options.topics) if is_bag else open_sequence(options.bag)
+
+
+def _starts(options: Evaluation, localizers: Localizers, truth: Sequence, offline: Results) -> Array | None:
+    if localizers.dmn is None or options.starts < 1:
+        return None
+    odometry = planar_odometry(truth, offline, recorded=options.recorded_odometry)
+    return random_starts(localizers.dmn, truth, odometry, count=options.starts, progress=progress_line("random starts"))
+
+
+def main() -> None:
+    """Entry point of ``evaluate_bag``."""
+    options = tyro.cli(Evaluation)
+    try:
+        result = evaluate(options, command=shlex.join(["evaluate_bag", *sys.argv[1:]]))
+    except LocalizationError as error:
+        sys.exit(f"evaluate_bag: {error}")
+    print(result.text())
+    print(f"report: {options.output / 'report.html'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Replays a bag to the nodes, each a process of its own, over real DDS, and collects what they publish."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deep_localization.nodes import Models, collect, commands
+from deep_localization.processes import Processes, ros_environment
+from deep_localization.results import Results
+from dmn_ros.config import FilterConfig
+from localization_common.datasets.rosbag2_writer import BagTopics
+
+if TYPE_CHECKING:
+    from localization_common.ros.listening import Listener
+    from localization_common.ros.player import BagPlayer
+
+Progress = Callable[[int, int], None]
+
+#: Seconds until nodes have loaded their weights on a machine that is busy with something else.
+READY_WITHIN = 90.0
+#: Seconds that one frame may take.
+FRAME_WITHIN = 30.0
+
+
+def fastdds_profile() -> Path | None:
+    """The profile shipped in config/, beside this package in a checkout or in share/ of an installation."""
+    places = [Path(__file__).resolve().parents[1] / "config" / "fastdds.xml"]
+    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    places += [Path(prefix) / "share" / "deep_localization" / "config" / "fastdds.xml" for prefix in prefixes if prefix]
+    return next((place for place in places if place.is_file()), None)
+
+
+def run_live(
+    bag: Path,
+    models: Models,
+    *,
+    log_dir: Path,
+    recorded_odometry: bool = False,
+    threads: int = 1,
+    filter_config: FilterConfig | None = None,
+    topics: BagTopics | None = None,
+    progress: Progress | None = None,
+    frames: int = 0,
+) -> Results:
+    """What the nodes publish for a bag. Each frame waits until all nodes are done with the one before.
+
+    Args:
+        log_dir: where each node's output goes.
+        recorded_odometry: particles move by the bag's odometry instead of vlocnet's.
+        threads: of torch, for each node.
+        filter_config: of the particle filter; by default its own.
+        topics: names in the bag.
+        progress: called with (frames sent, `frames`).
+
+    Raises:
+        ProcessError: a node ended. NotReadyError: a node did not start, or did not finish, in time.
+    """
+    names = topics or BagTopics()
+    environment = ros_environment(fastdds_profile())
+    # Read by the middleware of this process too, when its context is made.
+    os.environ.update({key: environment[key] for key in environment if key.startswith(("ROS_", "FASTRTPS_"))})
+    from localization_common.ros.listening import listening  # late: offline evaluation needs no ROS
+
+    played = [names.image, names.camera_info, names.tf_static, *([names.odom] if recorded_odometry else [])]
+    domain = int(environment["ROS_DOMAIN_ID"])
+    with Processes(log_dir, environment) as processes, listening(models.topics, domain=domain) as listener:
+        player = listener.player(bag, played, names.image)
+        for name, arguments in commands(
+            models,
+            process_all=True,
+            recorded_odometry=recorded_odometry,
+            threads=threads,
+            filter_config=filter_config,
+        ).items():
+            processes.start(name, [*arguments, *_source_remaps(names, recorded_odometry)])
+        wait_until_ready(listener, processes, models, player)
+        player.play(rate=None, before_image=_one_at_a_time(listener, processes, models, progress, frames))
+        wait_until_frame(listener, processes, models, max(player.published))
+        # Their counters come with the next sign of life, and whatever is still under way before it.
+        listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=10.0)
+        return collect(listener, models, player.published)
+
+
+def wait_until_ready(listener: Listener, processes: Processes, models: Models, player: BagPlayer | None = None) -> None:
+    """Wait until every node is active, all topics are connected, and the nodes have had time to notice.
+
+    Raises:
+        ProcessError: a node ended. NotReadyError: it is not ready in time, with the reason that it gives itself.
+    """
+    from localization_common.ros.listening import NotReadyError
+
+    for name in models.nodes:
+
+        def active(name: str = name) -> bool:
+            processes.check()
+            status = listener.status(f"/{name}")
+            return status is not None and (status.values["state"] == "active" or "failed" in status.message)
+
+        listener.wait(active, READY_WITHIN)
+        status = listener.status(f"/{name}")
+        if status is None or status.values["state"] != "active":
+            why = "it did not report on /diagnostics" if status is None else status.message
+            raise NotReadyError(f"node {name} is not ready: {why}")
+    listener.wait(lambda: not listener.missing_publishers(), READY_WITHIN)
+    if missing := listener.missing_publishers():
+        raise NotReadyError(f"nobody publishes {', '.join(missing)}")
+    if player is not None and not player.wait_for_subscribers(len(models.nodes)):
+        raise NotReadyError(f"{len(models.nodes)} nodes should listen to the images, not all do")
+    # What is connected on this side may not be on the other yet: give it until the nodes' next sign of life.
+    listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=10.0)
+
+
+def _one_at_a_time(
+    listener: Listener,
+    processes: Processes,
+    models: Models,
+    progress: Progress | None,
+    frames: int,
+) -> Callable[[int], None]:
+    """Hold an image back until all nodes are done with the one before; a node that died is an error at once."""
+    sent: list[int] = []
+
+    def before_image(stamp: int) -> None:
+        if sent:
+            wait_until_frame(listener, processes, models, sent[-1])
+        sent.append(stamp)
+        if progress is not None:
+            progress(len(sent), frames)
+
+    return before_image
+
+
+def wait_until_frame(listener: Listener, processes: Processes, models: Models, stamp: int) -> None:
+    """Wait until every node has reported this frame, or a later one, as processed.
+
+    Raises:
+        ProcessError: a node ended. NotReadyError: it takes longer than any frame should.
+    """
+    from localization_common.ros.listening import NotReadyError
+
+    def done() -> bool:
+        processes.check()
+        records = [listener.recorder.latest(f"{name}/processed") for name in models.nodes]
+        return all(record is not None and record.stamp >= stamp for record in records)
+
+    if not listener.wait(done, FRAME_WITHIN):
+        raise NotReadyError(f"frame {stamp} was not processed by {' and '.join(models.nodes)} in {FRAME_WITHIN:.0f} s")
+
+
+def _source_remaps(names: BagTopics, recorded_odometry: bool) -> list[str]:
+    usual = BagTopics()
+    pairs = [("image", usual.image, names.image), ("camera_info", usual.camera_info, names.camera_info)]
+    if recorded_odometry:
+        pairs.append(("odom", usual.odom, names.odom))
+    return [word for name, default, topic in pairs if topic != default for word in ("-r", f"{name}:={topic}")]
