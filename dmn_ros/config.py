@@ -176,19 +176,19 @@ class TrainingConfig:
         gradient_clip: norm.
         mirror, recolour: share of the worlds that are mirrored, and whose colour channels are permuted.
         favour: weight of the first source among all sources when worlds are drawn (the place of deployment).
-        evaluate_every: steps between validations.
+        evaluate_every: steps between validations (and checkpoints).
         seed: of everything random.
     """
 
     objective: Literal["softmax", "pose"] = "softmax"
-    particles: int = 192
+    particles: int = 128
     local_share: float = 0.35
     target_d: float = 0.3
     target_a: float = 0.2
     tracking_d: float = 1.5
     tracking_a: float = 0.5236
-    contexts: tuple[int, int] = (16, 40)
-    worlds: int = 4
+    contexts: tuple[int, int] = (12, 32)
+    worlds: int = 3
     queries: int = 8
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
@@ -196,7 +196,7 @@ class TrainingConfig:
     mirror: float = 0.4
     recolour: float = 0.3
     favour: float = 0.5
-    evaluate_every: int = 500
+    evaluate_every: int = 250
     seed: int = 0
 
     def __post_init__(self) -> None:

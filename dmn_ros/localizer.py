@@ -88,9 +88,9 @@ class Localizer:
         """
         self._adapter = CameraAdapter(camera, self.camera)
 
-    def reset_uniform(self) -> None:
-        """Know nothing: a belief over the whole map. Random numbers restart from the seed."""
-        self._filter.seed(self.filter_config.random_seed)
+    def reset_uniform(self, seed: int | None = None) -> None:
+        """Know nothing: a belief over the whole map. Random numbers restart from this seed, or the configuration's."""
+        self._filter.seed(self.filter_config.random_seed if seed is None else seed)
         self._filter.reset_uniform()
         self._forget_motion()
 

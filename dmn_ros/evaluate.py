@@ -1,0 +1,166 @@
+"""``dmn_evaluate``: success rates of global localisation and tracking errors on a held-out drive, as a table and JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import tyro
+
+from dmn_ros import scores
+from dmn_ros.config import FilterConfig
+from dmn_ros.localizer import Localizer
+from localization_common.configuration import to_dict
+from localization_common.datasets import open_sequence
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import LocalizationError
+from localization_common.geometry import planar
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Localise a drive in a map, from many starts, and compare with ground truth.
+
+    Attributes:
+        drive: sequence or bag with ground truth; uses its odometry where it has any.
+        checkpoint, map: what to localise with.
+        output: JSON file.
+        starts: random starts of each sequential setting.
+        frames: after so many frames the sequential settings are scored.
+        radius: success is a position error below this, metres.
+        one_step: images of the one-step setting.
+        seed: of starts and particles.
+        filter: the particle filter.
+        threads: torch's threads.
+    """
+
+    drive: Annotated[Path, tyro.conf.Positional]
+    checkpoint: Path = Path("models/dmn_apartment.safetensors")
+    map: Path = Path("models/apartment_map.safetensors")
+    output: Path = Path("build/dmn_evaluation.json")
+    starts: int = 50
+    frames: int = 10
+    radius: float = 0.5
+    one_step: int = 200
+    seed: int = 0
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    threads: int = 1
+
+
+def evaluate(arguments: Arguments) -> dict[str, Any]:
+    """All settings; keys are the settings' names, values numbers with their units in the name."""
+    sequence = open_sequence(arguments.drive)
+    localizer = Localizer.from_files(
+        arguments.checkpoint, arguments.map, filter_config=arguments.filter, threads=arguments.threads
+    )
+    localizer.set_camera(sequence.camera)
+    truth = planar.from_se3(sequence.map_T_base)
+    random = np.random.default_rng(arguments.seed)
+    starts = random.integers(0, len(sequence) - 4 * arguments.frames, arguments.starts)
+    drive = _Drive(sequence, truth, localizer, arguments)
+    return {
+        "drive": sequence.name,
+        "frames_in_drive": len(sequence),
+        "views_in_map": len(localizer.context_map),
+        "bounds_m": list(localizer.context_map.bounds),
+        "filter": to_dict(arguments.filter),
+        "one_step_global": drive.one_step(),
+        "sequential_global_camera_frames": drive.sequential(starts, observed_only=False),
+        "sequential_global_weighed_frames": drive.sequential(starts, observed_only=True),
+        "tracking": drive.tracking(starts),
+        "closest_context": scores.closest_context(truth, localizer.context_map.poses, arguments.radius),
+        "uninformed": scores.uninformed(truth, localizer.context_map.bounds, arguments.radius),
+    }
+
+
+class _Drive:
+    """One drive under evaluation: the settings are its methods."""
+
+    def __init__(self, sequence: Sequence, truth: Array, localizer: Localizer, arguments: Arguments) -> None:
+        self._sequence, self._truth, self._localizer, self._arguments = sequence, truth, localizer, arguments
+        odometry = sequence.odom_T_base
+        self._odometry = truth if odometry is None else planar.from_se3(odometry)
+
+    def one_step(self) -> dict[str, float]:
+        """Uniform belief, one image."""
+        frames = np.linspace(0, len(self._sequence) - 1, self._arguments.one_step).astype(int)
+        errors = []
+        for frame in frames:
+            self._restart(int(frame))
+            errors.append(self._errors(int(frame)))
+        return scores.success(np.array(errors), self._arguments.radius)
+
+    def sequential(self, starts: npt.NDArray[np.int64], *, observed_only: bool) -> dict[str, float]:
+        """Uniform belief, scored after `frames` images: successive ones of the camera, or weighed ones only."""
+        errors, used = [], []
+        for trial, start in enumerate(starts):
+            self._restart(trial)
+            seen, frame = 0, int(start)
+            while seen < self._arguments.frames and frame < len(self._sequence):
+                error = self._errors(frame)
+                seen += 1 if not observed_only or self._observed else 0
+                frame += 1
+            errors.append(error)
+            used.append(frame - int(start))
+        return {**scores.success(np.array(errors), self._arguments.radius), "camera_frames_mean": float(np.mean(used))}
+
+    def tracking(self, starts: npt.NDArray[np.int64], steps: int = 5) -> dict[str, float]:
+        """The paper's tracking: Gaussian belief of 0.3 units and 30 degrees, error after five weighed images."""
+        unit = self._localizer.context_map.scale
+        sigma = np.array([0.3 * unit, 0.3 * unit, np.radians(30.0)])
+        random = np.random.default_rng(self._arguments.seed)
+        squared = []
+        for trial, start in enumerate(starts):
+            self._restart(trial)
+            mean = self._truth[start] + random.normal(size=3) * sigma
+            self._localizer.reset_gaussian(mean, np.diag(sigma**2))
+            seen, frame = 0, int(start)
+            while seen < steps and frame < len(self._sequence):
+                error = self._errors(frame)
+                seen += int(self._observed)
+                frame += 1
+            squared.append(error[0] ** 2)
+        return {"mean_squared_m2": float(np.mean(squared)), "mean_squared_units2": float(np.mean(squared)) / unit**2}
+
+    def _restart(self, seed: int) -> None:
+        self._localizer.reset_uniform(seed=self._arguments.seed * 100_003 + seed)
+
+    def _errors(self, frame: int) -> tuple[float, float, float, float]:
+        """Position (metres) and heading (radians) error of the mean, then of the most likely pose, after a frame."""
+        sequence = self._sequence
+        belief = self._localizer.step(sequence.read_image(frame), int(sequence.stamps[frame]), self._odometry[frame])
+        self._observed = belief.observed
+        return (*scores.pose_error(belief.mean, self._truth[frame]), *scores.pose_error(belief.most_likely, self._truth[frame]))
+
+
+def print_table(results: dict[str, Any]) -> None:
+    """The numbers, a line each."""
+    print(f"{results['drive']}: {results['frames_in_drive']} frames, map of {results['views_in_map']} views")
+    for name, row in results.items():
+        if isinstance(row, dict) and name != "filter":
+            print(f"  {name:34s}" + "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
+
+
+def main() -> None:
+    """Command line."""
+    arguments = tyro.cli(Arguments)
+    try:
+        with torch.inference_mode():
+            results = evaluate(arguments)
+    except LocalizationError as error:
+        sys.exit(f"dmn_evaluate: {error}")
+    print_table(results)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The DMN under Lightning: objective, schedule over a budget of minutes, validation as one-step global localisation."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+
+from dmn_ros import resampling
+from dmn_ros.config import TrainingConfig
+from dmn_ros.losses import mean_pose, pose_error, softmax_objective
+from dmn_ros.network.dmn import DMN
+from dmn_ros.training_data import Batch
+
+#: Steps of linear warm-up.
+_WARM_UP = 200
+
+
+class TrainingModule(lightning.LightningModule):
+    """Trains for a number of minutes; the learning rate falls as a cosine of the time spent, also across a resume."""
+
+    def __init__(self, network: DMN, config: TrainingConfig, minutes: float) -> None:
+        super().__init__()
+        self.network, self.config = network, config
+        self._budget, self._spent, self._resumed = minutes * 60.0, 0.0, time.monotonic()
+
+    @property
+    def minutes(self) -> float:
+        """Spent so far, earlier runs included."""
+        return (self._spent + time.monotonic() - self._resumed) / 60.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is spent."""
+        return self.minutes * 60.0 >= self._budget
+
+    def on_fit_start(self) -> None:
+        """Start the clock."""
+        self._resumed = time.monotonic()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember the time spent."""
+        checkpoint["minutes"] = self.minutes
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the time spent before."""
+        self._spent = float(checkpoint["minutes"]) * 60.0
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW."""
+        return torch.optim.AdamW(
+            self.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
+        )
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
+        """Set the learning rate; -1 ends the run when the budget is spent."""
+        if self.finished:
+            self.trainer.should_stop = True
+            return -1
+        fraction = min(1.0, self.minutes * 60.0 / self._budget)
+        cosine = max(0.01, 0.5 * (1.0 + math.cos(math.pi * fraction)))
+        rate = self.config.learning_rate * min(1.0, (self.global_step + 1) / _WARM_UP) * cosine
+        for group in self.optimizers().param_groups:
+            group["lr"] = rate
+        return None
+
+    def log_likelihood(self, batch: Batch) -> Tensor:
+        """(A, Q, K)."""
+        views = self.network.context_embedding(batch.view_images.flatten(0, 1)).unflatten(0, batch.view_images.shape[:2])
+        queries = self.network.query_embedding(batch.query_images.flatten(0, 1))
+        queries = queries.unflatten(0, batch.query_images.shape[:2])
+        result: Tensor = self.network(views, batch.view_poses, queries, batch.particles).float()
+        return result
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean objective over a batch."""
+        config = self.config
+        log_likelihood = self.log_likelihood(batch)
+        if config.objective == "pose":
+            estimate = mean_pose(batch.particles, resampling.normalize(log_likelihood))
+            return pose_error(estimate, batch.query_poses).mean()
+        target_d = config.target_d / self.network.config.metres_per_unit
+        return softmax_objective(
+            batch.particles, log_likelihood, batch.query_poses, target_d=target_d, target_a=config.target_a
+        ).mean()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step."""
+        loss = self.loss(batch)
+        self.log("loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """One-step global localisation: share of the queries within 0.5 m by mean and by most likely particle."""
+        log_likelihood = self.log_likelihood(batch)
+        unit = self.network.config.metres_per_unit
+        mean = mean_pose(batch.particles, resampling.normalize(log_likelihood))
+        best = log_likelihood.argmax(-1)[..., None, None].expand(-1, -1, 1, 3)
+        top = batch.particles.gather(2, best).squeeze(2)
+        for name, estimate in (("mean", mean), ("top", top)):
+            distance = (estimate - batch.query_poses)[..., :2].norm(dim=-1) * unit
+            self.log(f"within_0.5m_{name}", (distance < 0.5).float().mean(), prog_bar=True, batch_size=1)
