@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from localization_common.datasets.rosbag2_writer import OdometrySample
+from localization_common.datasets.rosbag2_writer import OdometryReading
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
 from localization_sim.rendering import Renderer, mounted_camera
@@ -39,16 +40,20 @@ class Drive:
         """(N,) seconds from the start at which images are taken."""
         return np.arange(int(self.trajectory.duration * self.rate) + 1) / self.rate
 
-    def odometry_samples(self, rate: float = 20.0) -> Iterator[OdometrySample]:
-        """Wheel odometry messages so many times a second and at each image, in order of time."""
+    def odometry_times(self, rate: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """(M,) seconds at which odometry is published: so many times a second, and at each image."""
         even = np.arange(int(self.trajectory.duration * rate) + 1) / rate
-        for time in np.union1d(even.round(9), self.image_times.round(9)).tolist():
-            yield self.odometry_sample(time)
+        return np.union1d(even.round(9), self.image_times.round(9))
 
-    def odometry_sample(self, time: float) -> OdometrySample:
+    def odometry_readings(self, rate: float = 20.0) -> Iterator[OdometryReading]:
+        """Wheel odometry messages at `odometry_times`."""
+        for time in self.odometry_times(rate).tolist():
+            yield self.odometry_at(time)
+
+    def odometry_at(self, time: float) -> OdometryReading:
         """Wheel odometry message at a time in seconds."""
         forward, turning = self.odometry.twist_at(time)
-        return OdometrySample(stamp_at(time), planar.to_se3(self.odometry.odom.at(time)), forward, turning)
+        return OdometryReading(stamp_at(time), planar.to_se3(self.odometry.odom.at(time)), forward, turning)
 
 
 def stamp_at(time: float) -> int:
@@ -61,7 +66,7 @@ def plan(
 ) -> Drive:
     """The drive of this name through the renderer's apartment; ``random_seed`` draws the odometry's errors."""
     trajectory = plan_drive(renderer.apartment, name, settings)
-    noise_seed = random_seed + sum(name.encode()) * 1000
+    noise_seed = [random_seed, 4, zlib.crc32(name.encode())]  # drives differ in their errors too
     return Drive(name, trajectory, measure(trajectory, noise_seed), rate)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -122,12 +123,13 @@ def draw_floor_plan(seed: int) -> FloorPlan:
     random.shuffle(counts)
     kinds = list(ROOM_KINDS[: sum(counts)])
     random.shuffle(kinds)
-    rows, rooms = [], []
+    rows: list[list[Room]] = []
+    rooms: list[Room] = []
     for row, count in enumerate(counts):
         cuts = [0.0, *_cuts(random, width, count), width]
         bottom, top = (0.0, split) if row == 0 else (split, height)
         members = []
-        for left, right in zip(cuts[:-1], cuts[1:], strict=True):
+        for left, right in pairwise(cuts):
             floor = Footprint(left, bottom, right, top).grown(-WALL_THICKNESS / 2)
             members.append(Room(len(rooms), kinds[len(rooms)], floor))
             rooms.append(members[-1])
@@ -145,7 +147,7 @@ def _doorways(random: np.random.Generator, rows: list[list[Room]], split: float)
     margin = DOOR_WIDTH / 2 + 0.25
     doorways = []
     for row in rows:
-        for left, right in zip(row[:-1], row[1:], strict=True):
+        for left, right in pairwise(row):
             y = float(random.uniform(left.floor.min_y + margin, left.floor.max_y - margin))
             doorways.append(Doorway(left.floor.max_x + WALL_THICKNESS / 2, y, "y", (left.index, right.index)))
     for lower, upper in ((rows[0][0], rows[1][0]), (rows[0][-1], rows[1][-1])):

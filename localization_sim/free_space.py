@@ -62,7 +62,4 @@ class FreeSpace:
         if len(statistics) < 2:
             return False
         main = 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA]))
-        for door in self.plan.doorways:
-            if pieces[int(door.y / CELL), int(door.x / CELL)] != main:
-                return False
-        return True
+        return all(pieces[int(door.y / CELL), int(door.x / CELL)] == main for door in self.plan.doorways)

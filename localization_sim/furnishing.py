@@ -58,11 +58,11 @@ def furnish(scene: Scene, plan: FloorPlan, random: Random) -> Furnishing:
             place = _place_at_wall(furnishing, plan, walls, piece, random)
             if place is not None:
                 _build(scene, furnishing, piece, place, random)
-        piece = centre_piece(room)
-        if piece is not None:
-            place = _place_free(furnishing, plan, room, piece, random)
+        middle = centre_piece(room)
+        if middle is not None:
+            place = _place_free(furnishing, plan, room, middle, random)
             if place is not None:
-                _build(scene, furnishing, piece, place, random)
+                _build(scene, furnishing, middle, place, random)
     return furnishing
 
 

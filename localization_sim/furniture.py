@@ -98,10 +98,8 @@ def sofa(width: float) -> Furniture:
         half = width / 2
         place.box(scene, "seat", cloth, (-half, half), (0.0, 0.85), (0.06, 0.42))
         place.box(scene, "seat", cloth, (-half, half), (0.0, 0.25), (0.42, 0.85))
-        for side in (-1, 1):
-            place.box(
-                scene, "seat", cloth, tuple(sorted((side * half, side * (half - 0.16)))), (0.25, 0.83), (0.42, 0.62)
-            )  # type: ignore[arg-type]
+        for arm in ((-half, -half + 0.16), (half - 0.16, half)):
+            place.box(scene, "seat", cloth, arm, (0.25, 0.83), (0.42, 0.62))
         for u in np.linspace(-half + 0.4, half - 0.4, 2 if width > 1.2 else 1):
             place.box(scene, "seat", pillow, (u - 0.2, u + 0.2), (0.25, 0.38), (0.43, 0.74))
 

@@ -43,7 +43,7 @@ class PathPlanner:
     def free_cells(self) -> Points:
         """(N, 2) middles of the cells that the robot may stand on."""
         rows, columns = np.nonzero(self.passable)
-        return np.stack([columns, rows], axis=1) * (CELL * COARSE) + CELL * (COARSE // 2 + 0.5)
+        return _middles(rows, columns)
 
     def path(self, start: Points, goal: Points) -> Points:
         """(N, 2) cheapest polyline from one place to another.
@@ -60,7 +60,7 @@ class PathPlanner:
         while cells[-1] != first:
             cells.append(int(before[cells[-1]]))
         rows, cols = np.divmod(np.array(cells[::-1]), columns)
-        return np.stack([cols, rows], axis=1) * (CELL * COARSE) + CELL * (COARSE // 2 + 0.5)
+        return _middles(rows, cols)
 
     def _edges(self) -> scipy.sparse.csr_matrix:
         rows, columns = self._cost.shape
@@ -79,8 +79,13 @@ class PathPlanner:
         return scipy.sparse.csr_matrix((np.r_[w, w], (np.r_[s, t], np.r_[t, s])), shape=shape)
 
 
+def _middles(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Points:
+    """Map coordinates (N, 2) of the middles of coarse cells."""
+    return np.stack([columns, rows], axis=1).astype(np.float64) * (CELL * COARSE) + CELL * (COARSE // 2 + 0.5)
+
+
 def smooth_loop(space: FreeSpace, polyline: Points, *, spacing: float, keep: float, rounds: int = 10) -> Points:
-    """Closed polyline (M, 2), evenly spaced, rounded off and pushed away from obstacles nearer than ``keep`` (metres)."""
+    """Closed polyline (M, 2), evenly spaced, rounded off, pushed away from obstacles nearer than ``keep`` metres."""
     points = resample_loop(polyline, spacing)
     gradient = np.gradient(space.distance, CELL)
     for _ in range(rounds):

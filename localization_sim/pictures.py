@@ -41,7 +41,7 @@ def _discs(random: Random) -> Image:
 
 
 def _landscape(random: Random) -> Image:
-    v, u = np.mgrid[0:SIZE, 0:SIZE] / SIZE
+    v, _ = np.mgrid[0:SIZE, 0:SIZE] / SIZE
     hue = random.random()
     image = blend(colour(hue, 0.6, 0.9), colour(hue + 0.15, 0.3, 1.0), v)
     cv2.circle(image, (int(random.integers(40, 216)), int(random.integers(30, 90))), 26, colour(0.12, 0.6, 1.0), -1)

@@ -92,7 +92,7 @@ def record(recording: Recording) -> None:
             started = time.monotonic()
             planned = drive.plan(renderer, name, rate=recording.rate, random_seed=recording.random_seed)
             sequence = drive.as_sequence(renderer, planned, depth=recording.depth, labels=recording.labels)
-            write_sequence(sequence, unfinished, odometry=planned.odometry_samples(), storage=recording.storage)
+            write_sequence(sequence, unfinished, odometry=planned.odometry_readings(), storage=recording.storage)
             shutil.rmtree(target, ignore_errors=True)
             unfinished.rename(target)
             unfinished.parent.rmdir()

@@ -1,4 +1,4 @@
-"""A scene under construction: textured boxes, cylinders, ellipsoids and wall panels, each with a class, as MuJoCo XML."""
+"""A scene under construction: textured solids and panels, each with a class, as MuJoCo XML."""
 
 from __future__ import annotations
 

@@ -81,16 +81,15 @@ def build_doors(scene: Scene, plan: FloorPlan, furnishing: Furnishing, random: R
         frame = scene.material(image, wrap="cube")
         _door_frame(scene, door, frame)
         leaf = scene.material(pictures.door_leaf(random, image), wrap="cube")
-        for wall in plan.walls:
-            if wall.room in door.rooms and (door.y if door.along == "y" else door.x) in wall.doors:
-                if _hang_leaf(scene, wall, door, leaf, furnishing):
-                    break
+        position = door.y if door.along == "y" else door.x
+        sides = (wall for wall in plan.walls if wall.room in door.rooms and position in wall.doors)
+        any(_hang_leaf(scene, wall, door, leaf, furnishing) for wall in sides)  # on the first side that has space
 
 
 def _door_frame(scene: Scene, door: Doorway, material: str) -> None:
     depth, post = WALL_THICKNESS + 0.05, 0.09
     for side in (-1, 1):
-        shift = side * (DOOR_WIDTH / 2 - 0.0)
+        shift = side * DOOR_WIDTH / 2
         x, y = (door.x, door.y + shift) if door.along == "y" else (door.x + shift, door.y)
         size = (depth, post, DOOR_HEIGHT) if door.along == "y" else (post, depth, DOOR_HEIGHT)
         scene.box("door", (x, y, DOOR_HEIGHT / 2), size, material)

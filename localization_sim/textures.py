@@ -1,4 +1,4 @@
-"""Procedural surfaces: wallpapers, floors, fabrics, wood. All are (H, W, 3) uint8 and tile without a seam where they repeat."""
+"""Procedural surfaces: wallpapers, floors, fabrics, wood. All are (H, W, 3) uint8; what repeats has no seam."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drives of a differential-drive robot through an apartment: smooth loops, some with turns on the spot to look around."""
+"""Drives of a differential-drive robot through an apartment: smooth loops, some with turns on the spot."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Trajectory:
         """Seconds from start to end."""
         return float(self.times[-1])
 
-    def at(self, times: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def at(self, times: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Poses (..., 3), heading not wrapped, at times (...); before the start and after the end the robot stands."""
         return np.stack([np.interp(times, self.times, self.poses[:, k]) for k in range(3)], axis=-1)
 

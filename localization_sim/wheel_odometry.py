@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.geometry import planar
 from localization_sim.trajectories import TIME_STEP, Trajectory
 
 Array = npt.NDArray[np.float64]
@@ -52,10 +52,10 @@ class WheelOdometry:
         return forward, turning
 
 
-def measure(trajectory: Trajectory, random_seed: int, noise: WheelNoise | None = None) -> WheelOdometry:
+def measure(trajectory: Trajectory, random_seed: int | Sequence[int], noise: WheelNoise | None = None) -> WheelOdometry:
     """Odometry that the robot would measure on this drive; the same seed gives the same errors."""
     noise = noise or WheelNoise()
-    random = np.random.default_rng([random_seed, 4])
+    random = np.random.default_rng(random_seed)
     forward, turning = _body_motion(trajectory.poses)
     left, right = forward - turning * noise.track / 2, forward + turning * noise.track / 2
     measured = []
@@ -90,8 +90,3 @@ def _slip(random: np.random.Generator, samples: int, noise: WheelNoise) -> Array
         extra[first:last] = random.uniform(0.3, 1.0) * noise.slip_share
         time += float(random.exponential(2 * noise.slip_interval))
     return extra
-
-
-def relative_to_start(poses: Array) -> Array:
-    """Poses (N, 3) seen from the first of them."""
-    return planar.relative(poses[:1], poses)

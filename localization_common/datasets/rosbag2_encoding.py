@@ -65,11 +65,13 @@ def image_fields(image: npt.NDArray[np.generic], encoding: str) -> dict[str, Any
 def camera_fields(camera: Camera) -> dict[str, Any]:
     """Fields, but the header, of a sensor_msgs/CameraInfo."""
     region = "sensor_msgs/msg/RegionOfInterest"
+    # Consumers of plumb_bob expect five coefficients even where there is no distortion.
+    zeros = {"plumb_bob": 5, "rational_polynomial": 8, "equidistant": 4}[camera.distortion_model]
     return {
         "height": camera.height,
         "width": camera.width,
         "distortion_model": camera.distortion_model,
-        "d": np.array(camera.distortion or (0.0,) * 5, dtype=np.float64),
+        "d": np.array(camera.distortion or (0.0,) * zeros, dtype=np.float64),
         "k": camera.matrix.reshape(-1),
         "r": np.eye(3).reshape(-1),
         "p": np.concatenate([camera.matrix, np.zeros((3, 1))], axis=1).reshape(-1),

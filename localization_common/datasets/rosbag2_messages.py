@@ -32,8 +32,8 @@ def stamp_of(header: Any) -> int:
 
 def stamp_in(raw: bytes | memoryview) -> int:
     """Nanoseconds of the header that a serialised message starts with, without reading the rest."""
-    order = "<" if raw[1] & 1 else ">"
-    seconds, nanoseconds = np.frombuffer(raw, np.dtype("u4").newbyteorder(order), count=2, offset=4)
+    little_endian = bool(raw[1] & 1)
+    seconds, nanoseconds = np.frombuffer(raw, "<u4" if little_endian else ">u4", count=2, offset=4)
     return int(seconds.astype(np.int32)) * 10**9 + int(nanoseconds)
 
 

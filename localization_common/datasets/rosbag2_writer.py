@@ -39,8 +39,8 @@ _TYPES = {
 
 
 @dataclass(frozen=True)
-class OdometrySample:
-    """One wheel odometry message: pose of the base (4, 4) in the odom frame, forward (m/s) and turning (rad/s) speed."""
+class OdometryReading:
+    """One odometry message: base (4, 4) in the odom frame, forward (m/s) and turning (rad/s) speed."""
 
     stamp: int
     odom_T_base: Poses
@@ -103,7 +103,7 @@ class BagWriter:
         depth: npt.NDArray[np.float32] | None = None,
         labels: npt.NDArray[np.uint8] | None = None,
     ) -> None:
-        """Write one camera image (H, W, 3) RGB with its camera_info and whatever belongs to it, all with one stamp (ns)."""
+        """Write one camera image (H, W, 3) RGB, its camera_info and what belongs to it, all with one stamp (ns)."""
         if map_T_camera is not None:
             truth = encoding.pose(map_T_camera @ se3.inverse(self._base_T_camera))
             self._write("ground_truth", stamp, header=encoding.header(stamp, self._frames.map), pose=truth)
@@ -115,7 +115,7 @@ class BagWriter:
             self._write_image("labels", stamp, "mono8", labels)
         self._write_image("image", stamp, "rgb8", image)
 
-    def write_odometry(self, sample: OdometrySample) -> None:
+    def write_odometry(self, sample: OdometryReading) -> None:
         """Write one wheel odometry message."""
         unknown = np.zeros(36)
         pose, twist = encoding.pose(sample.odom_T_base), encoding.planar_twist(sample.forward, sample.turning)
@@ -162,7 +162,7 @@ def write_sequence(
     sequence: Sequence,
     path: str | Path,
     *,
-    odometry: Iterable[OdometrySample] | None = None,
+    odometry: Iterable[OdometryReading] | None = None,
     storage: Storage = "mcap",
     topics: BagTopics | None = None,
 ) -> None:
@@ -179,8 +179,10 @@ def write_sequence(
         DatasetError: the bag exists already, or a frame does not fit the camera.
     """
     if odometry is None:
-        poses = [] if sequence.odom_T_base is None else sequence.odom_T_base
-        odometry = [OdometrySample(int(s), p) for s, p in zip(sequence.stamps, poses, strict=False)]
+        own = sequence.odom_T_base
+        odometry = (
+            [] if own is None else [OdometryReading(int(s), p) for s, p in zip(sequence.stamps, own, strict=True)]
+        )
     waiting = sorted(odometry, key=lambda sample: sample.stamp)
     start = min(int(sequence.stamps[0]), waiting[0].stamp) if waiting else int(sequence.stamps[0])
     names = sequence.class_names

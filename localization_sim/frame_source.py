@@ -1,0 +1,100 @@
+"""Renders the frames of a drive ahead of time in a thread of its own, which owns the OpenGL context."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera import Camera
+from localization_common.datasets.sequence import Sequence
+from localization_sim import drive as drives
+from localization_sim.apartment import Apartment
+from localization_sim.drive import Drive
+from localization_sim.rendering import Renderer
+
+#: So many frames are rendered before they are due.
+AHEAD = 8
+
+
+@dataclass(frozen=True)
+class RenderedFrame:
+    """One frame of a drive; what was not asked for is None."""
+
+    image: npt.NDArray[np.uint8]
+    depth: npt.NDArray[np.float32] | None
+    labels: npt.NDArray[np.uint8] | None
+
+
+class FrameSource:
+    """A drive's frames, in order. Use it in a ``with`` statement.
+
+    Args:
+        seed: which apartment.
+        drive_name: which drive.
+        camera: intrinsics.
+        rate: images per second.
+        random_seed: draws the errors of the wheel odometry.
+        depth: render depth too.
+        labels: render labels too.
+    """
+
+    def __init__(
+        self, seed: int, drive_name: str, camera: Camera, *, rate: float, random_seed: int, depth: bool, labels: bool
+    ) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="renderer")
+        self._renderer: Renderer | None = None
+
+        def open_drive() -> tuple[Drive, Sequence]:
+            apartment = Apartment.from_seed(seed, width=camera.width, height=camera.height)
+            self._renderer = Renderer(apartment, camera)
+            drive = drives.plan(self._renderer, drive_name, rate=rate, random_seed=random_seed)
+            return drive, drives.as_sequence(self._renderer, drive, depth=depth, labels=labels)
+
+        try:
+            self.drive, self.sequence = self._thread.submit(open_drive).result()
+        except BaseException:
+            self.close()
+            raise
+
+    def frames(self) -> Iterator[RenderedFrame]:
+        """All frames, the next few of them always in the making: a busy moment of the machine delays none."""
+        ahead: deque[Future[RenderedFrame]] = deque()
+        try:
+            for i in range(len(self.sequence)):
+                ahead.append(self._thread.submit(self._render, i))
+                if len(ahead) > AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:  # nobody will take them
+                future.cancel()
+
+    def close(self) -> None:
+        """Free the OpenGL context and end the thread."""
+        if self._renderer is not None:
+            self._thread.submit(self._renderer.close)
+            self._renderer = None
+        self._thread.shutdown()
+
+    def __enter__(self) -> FrameSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _render(self, i: int) -> RenderedFrame:
+        sequence = self.sequence
+        return RenderedFrame(
+            sequence.read_image(i),
+            None if sequence.read_depth is None else sequence.read_depth(i),
+            None if sequence.read_labels is None else sequence.read_labels(i),
+        )
