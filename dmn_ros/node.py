@@ -153,6 +153,11 @@ class DmnNode(LocalizerNode[DmnSettings]):
         assert self._localizer is not None
         return self._localizer
 
+    @property
+    def belief(self) -> Belief | None:
+        """After the last frame."""
+        return None if self._last is None else self._last[1]
+
     # Lifecycle.
 
     def load(self) -> None:
@@ -215,9 +220,9 @@ class DmnNode(LocalizerNode[DmnSettings]):
 
     def values(self) -> dict[str, str]:
         """Lines for /diagnostics."""
-        if self._last is None:
+        belief = self.belief
+        if belief is None:
             return {}
-        belief = self._last[1]
         return {
             "localized": str(belief.localized),
             "particles": str(len(belief.particles)),

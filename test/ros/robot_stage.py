@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -36,7 +37,7 @@ from localization_common.ros.conversions import (
     pose_from_matrix,
     stamp_from_time,
 )
-from localization_common.ros.lifecycle_client import LifecycleClient
+from localization_common.ros.lifecycle_client import LifecycleClient, call
 from localization_common.ros.outputs import header
 from localization_common.ros.recorder import Recorder
 from localization_common.ros.spinning import spinning
@@ -223,6 +224,20 @@ def overrides(**values: Any) -> list[Parameter]:
     return [Parameter(name.replace("__", "."), value=value) for name, value in values.items()]
 
 
+class Ear:
+    """Messages of one topic, unconverted."""
+
+    def __init__(self, node: Node, message_type: Any, topic: str, *, latched: bool = False) -> None:
+        self.messages: queue.Queue[Any] = queue.Queue()
+        durability = DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE
+        qos = QoSProfile(depth=10, durability=durability)
+        node.create_subscription(message_type, topic, self.messages.put, qos)
+
+    def first(self, timeout: float = 10.0) -> Any:
+        """The next message that was not yet asked for."""
+        return self.messages.get(timeout=timeout)
+
+
 class Stage:
     """Spins a robot and the nodes under test together."""
 
@@ -251,6 +266,11 @@ class Stage:
             values |= {"map_path": str(self._models / "map.safetensors"), "max_particles": 500}
         return values
 
+    def call(self, service_type: Any, name: str) -> Any:
+        """Call a service that takes no arguments."""
+        client = self.robot.node.create_client(service_type, name)
+        return call(client, service_type.Request(), 10.0)
+
     def client(self, name: str) -> LifecycleClient:
         """Lifecycle services of a node."""
         return LifecycleClient(self.robot.node, name)
@@ -258,9 +278,15 @@ class Stage:
     def also_record(self, topics: dict[str, type[Any]]) -> Recorder:
         """Record topics that are only published when somebody listens; returns when somebody publishes them."""
         recorder = Recorder(self.robot.node, topics)
-        node = self.robot.node
-        assert wait_until(lambda: all(node.count_publishers(topic) for topic in topics))
+        assert wait_until(lambda: all(n.count_subscribers(topic) for n in self._nodes for topic in topics))
+        assert wait_until(lambda: all(self.robot.node.count_publishers(topic) for topic in topics))
         return recorder
+
+    def hear(self, message_type: Any, topic: str, *, latched: bool = False) -> Ear:
+        """Keep the messages of a topic as they are; returns when the publisher has found the subscriber."""
+        ear = Ear(self.robot.node, message_type, topic, latched=latched)
+        assert wait_until(lambda: all(n.count_subscribers(topic) for n in self._nodes))
+        return ear
 
     def close(self) -> None:
         """Stop spinning, then destroy the nodes."""

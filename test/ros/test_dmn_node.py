@@ -1,0 +1,160 @@
+"""The dmn node against a publishing robot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from geometry_msgs.msg import PoseArray
+from nav_msgs.msg import OccupancyGrid
+from robot_stage import CAMERA, FIRST, PERIOD, Stage, textured
+from std_srvs.srv import Empty, Trigger
+from visualization_msgs.msg import MarkerArray
+
+from dmn_ros.belief import Belief
+from dmn_ros.config import FilterConfig
+from dmn_ros.context_map import ContextMap
+from dmn_ros.localizer import Localizer
+from dmn_ros.node import DmnNode
+from localization_common.geometry import planar
+
+ALWAYS_LOCALIZED = 1e-9
+
+
+def offline(models: Path, indices: range) -> list[Belief]:
+    """Beliefs of the localizer itself, with the odometry that the robot publishes."""
+    config = FilterConfig(max_particles=500, localized_share=ALWAYS_LOCALIZED)
+    localizer = Localizer.from_files(models / "dmn.safetensors", models / "map.safetensors", filter_config=config)
+    localizer.set_camera(CAMERA)
+    return [localizer.step(textured(i), FIRST + i * PERIOD, np.array([0.1 * i, 0.0, 0.0])) for i in indices]
+
+
+def test_publishes_what_the_localizer_believes(stage: Stage, models: Path) -> None:
+    stage.start(DmnNode, process_all=True, localized_share=ALWAYS_LOCALIZED)
+    stamps = [stage.robot.send(i) for i in range(8)]
+    stage.robot.await_processed("dmn", stamps[-1])
+    published = stage.robot.recorder.by_stamp("dmn/pose")
+    assert sorted(published) == stamps
+    for stamp, belief in zip(stamps, offline(models, range(8)), strict=True):
+        np.testing.assert_allclose(planar.from_se3(published[stamp].matrix), belief.most_likely, atol=1e-6)
+        offset = belief.mean - belief.most_likely
+        offset[2] = planar.wrap_angle(offset[2])
+        expected = belief.covariance + np.outer(offset, offset)
+        np.testing.assert_allclose(published[stamp].covariance[np.ix_((0, 1, 5), (0, 1, 5))], expected, atol=1e-6)
+
+
+def test_publishes_no_pose_until_localized_and_says_so(stage: Stage) -> None:
+    stage.start(DmnNode, process_all=True, localized_share=1.0)
+    stamps = [stage.robot.send(i) for i in range(3)]
+    stage.robot.await_processed("dmn", stamps[-1])
+    assert stage.robot.recorder.count("dmn/pose") == 0
+    status = stage.robot.await_status("dmn", lambda s: "not localized" in s.message)
+    assert status.level == 2
+    assert float(status.values["N_eff"]) > 0.0
+    assert float(status.values["particle spread [m]"]) > 0.0
+
+
+def test_images_wait_for_their_odometry_and_it_is_interpolated(stage: Stage, models: Path) -> None:
+    stage.start(DmnNode, process_all=True, localized_share=ALWAYS_LOCALIZED, odometry_timeout=20.0)
+    stage.robot.send_odometry(FIRST - PERIOD, -0.1)
+    stamps = [stage.robot.send(i, odometry=False) for i in range(8)]
+    for i in range(0, 9, 2):  # at every second image, and beyond the last
+        stage.robot.send_odometry(FIRST + i * PERIOD, 0.1 * i)
+    stage.robot.await_processed("dmn", stamps[-1])
+    published = stage.robot.recorder.by_stamp("dmn/pose")
+    for stamp, belief in zip(stamps, offline(models, range(8)), strict=True):
+        np.testing.assert_allclose(planar.from_se3(published[stamp].matrix), belief.most_likely, atol=1e-5)
+
+
+def test_odometry_that_never_comes_is_a_diagnostic(stage: Stage) -> None:
+    stage.start(DmnNode, process_all=True, odometry_timeout=0.1)
+    stamp = stage.robot.send(0, odometry=False)
+    stage.robot.await_processed("dmn", stamp)
+    status = stage.robot.await_status("dmn", lambda s: "no odometry within 0.10 s" in s.message)
+    assert status.level == 2
+    stamp = stage.robot.send(1)
+    stage.robot.await_processed("dmn", stamp)
+    stage.robot.await_status("dmn", lambda s: "odometry" not in s.message)
+
+
+def test_particles_belief_and_views_are_there_for_those_who_listen(stage: Stage, models: Path) -> None:
+    node = stage.start(DmnNode, process_all=True, published_particles=100, belief_resolution=0.5)
+    recorder = stage.also_record({"dmn/particles": PoseArray, "dmn/belief": OccupancyGrid})
+    markers = stage.hear(MarkerArray, "dmn/particle_markers")
+    views = stage.hear(MarkerArray, "dmn/context_views", latched=True)
+    stage.robot.send(0)
+    assert recorder.wait_for(lambda: bool(recorder.count("dmn/particles") and recorder.count("dmn/belief")), 20.0)
+    particles, grid = recorder.of("dmn/particles")[0], recorder.of("dmn/belief")[0]
+    assert particles.frame_id == grid.frame_id == "map"
+    assert 50 < len(particles.matrices) <= 100
+    assert grid.bounds == (-4.0, -3.0, 4.0, 3.0)
+    assert grid.occupancy.shape == (12, 16)
+    assert np.nanmax(grid.occupancy) == 1.0
+    stroke = markers.first().markers[0]
+    assert len(stroke.points) == len(stroke.colors) == 2 * len(particles.matrices)
+    arrows = [m for m in views.first().markers if m.action == m.ADD]
+    poses = np.array([[m.pose.position.x, m.pose.position.y] for m in arrows])
+    np.testing.assert_allclose(poses, ContextMap.load(models / "map.safetensors").poses[:, :2])
+    assert node.active
+
+
+def test_reinitialize_global_localization_spreads_the_particles(stage: Stage) -> None:
+    stage.start(DmnNode, process_all=True, set_initial_pose=True, initial_pose__std_d=0.1, initial_pose__std_a=0.1)
+    stage.robot.await_processed("dmn", stage.robot.send(0))
+    narrow = stage.robot.await_status("dmn", lambda s: "particle spread [m]" in s.values)
+    assert float(narrow.values["particle spread [m]"]) < 0.5
+    stage.call(Empty, "reinitialize_global_localization")
+    stage.robot.await_processed("dmn", stage.robot.send(1))
+    stage.robot.await_status("dmn", lambda s: float(s.values.get("particle spread [m]", "0")) > 1.0)
+
+
+def test_request_nomotion_update_weighs_an_image_of_a_robot_that_stands(stage: Stage) -> None:
+    node = stage.start(DmnNode, process_all=True)
+    standing = 0.0
+    for i in range(2):
+        stage.robot.send_odometry(FIRST + i * PERIOD, standing)
+        stage.robot.await_processed("dmn", stage.robot.send(i, odometry=False))
+    assert not node.belief.observed
+    stage.call(Empty, "request_nomotion_update")
+    stage.robot.send_odometry(FIRST + 2 * PERIOD, standing)
+    stage.robot.await_processed("dmn", stage.robot.send(2, odometry=False))
+    assert node.belief.observed
+
+
+def test_add_context_save_map_and_load_map(stage: Stage, models: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "larger.safetensors"
+    stage.start(DmnNode, process_all=True, localized_share=ALWAYS_LOCALIZED, saved_map_path=str(saved))
+    refused = stage.call(Trigger, "dmn/add_context")
+    assert not refused.success
+    assert "not localized" in refused.message
+    stage.robot.await_processed("dmn", stage.robot.send(0))
+    views = len(ContextMap.load(models / "map.safetensors"))
+    assert stage.call(Trigger, "dmn/add_context").message == f"{views + 1} views"
+    assert stage.call(Trigger, "dmn/save_map").success
+    assert len(ContextMap.load(saved)) == views + 1
+    assert len(ContextMap.load(models / "map.safetensors")) == views
+    reloaded = stage.call(Trigger, "dmn/load_map")
+    assert reloaded.success
+    assert reloaded.message.endswith(f"{views} views")
+
+
+def test_a_damaged_map_is_refused_and_the_old_one_stays(stage: Stage, models: Path, tmp_path: Path) -> None:
+    path = tmp_path / "map.safetensors"
+    whole = (models / "map.safetensors").read_bytes()
+    path.write_bytes(whole)
+    stage.start(DmnNode, process_all=True, map_path=str(path), localized_share=ALWAYS_LOCALIZED)
+    path.write_bytes(whole[: len(whole) // 2])
+    refused = stage.call(Trigger, "dmn/load_map")
+    assert not refused.success
+    assert str(path) in refused.message
+    stamp = stage.robot.send(0)
+    stage.robot.await_processed("dmn", stamp)
+    assert list(stage.robot.recorder.by_stamp("dmn/pose")) == [stamp]
+
+
+def test_services_of_a_node_that_is_not_configured_answer(stage: Stage) -> None:
+    stage.start(DmnNode, active=False, autostart=False)
+    answer = stage.call(Trigger, "dmn/load_map")
+    assert not answer.success
+    assert "not configured" in answer.message
+    stage.call(Empty, "reinitialize_global_localization")
