@@ -1,0 +1,69 @@
+"""KITTI odometry directories, written here in their format and read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from localization_common.camera import Camera
+from localization_common.datasets.kitti_odometry import read_kitti_odometry
+from localization_common.errors import DatasetError
+
+from .conftest import pose
+
+
+def test_grey_images_become_rgb_with_their_poses_and_times(kitti: Path) -> None:
+    sequence = read_kitti_odometry(kitti)
+    assert sequence.name == "kitti/07"
+    assert sequence.frame_numbers.tolist() == [0, 1, 2, 4]
+    assert sequence.stamps.tolist() == [0, 103_700_000, 207_400_000, 414_800_000]
+    np.testing.assert_allclose(sequence.map_T_camera, [pose(n) for n in (0, 1, 2, 4)], atol=1e-6)
+    assert sequence.camera == Camera(200, 60, 718.856, 719.0, 607.1928, 185.2157)
+    image = sequence.read_image(3)
+    assert image.shape == (60, 200, 3)
+    assert (image == image[..., :1]).all()
+    np.testing.assert_array_equal(image, np.roll(sequence.read_image(0), 4, 1))
+
+
+def test_the_right_camera_is_a_baseline_to_the_right(kitti: Path) -> None:
+    left, right = read_kitti_odometry(kitti), read_kitti_odometry(kitti, camera=1)
+    offset = np.linalg.inv(left.map_T_camera) @ right.map_T_camera
+    expected = np.eye(4)
+    expected[0, 3] = 386.1448 / 718.856  # KITTI's stereo baseline, 0.54 m
+    np.testing.assert_allclose(offset, np.tile(expected, (4, 1, 1)), atol=1e-9)
+
+
+def test_poses_in_the_original_layout_are_found(kitti: Path) -> None:
+    poses = kitti.parent.parent / "poses"
+    poses.mkdir()
+    (kitti / "poses.txt").rename(poses / "07.txt")
+    np.testing.assert_allclose(read_kitti_odometry(kitti).map_T_camera[3], pose(4), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("poses.txt", None, "00 to 10 only"),
+        ("poses.txt", "1 0 0 0 0 1 0 0 0 0 1 0\n" * 3, r"poses\.txt: 3 lines, but image 000004 needs line 5"),
+        ("poses.txt", "1 0 0 0\n", "4 numbers, not 12"),
+        ("poses.txt", "5 0 0 0 0 1 0 0 0 0 1 0\n" * 5, r"poses\.txt.*no rotation"),
+        ("times.txt", None, r"times\.txt: no such file"),
+        ("times.txt", "0.0\n", r"times\.txt: 1 lines"),
+        ("calib.txt", None, r"calib\.txt: no such file"),
+        ("calib.txt", "P1: 1 0 0 0 0 1 0 0 0 0 1 0\n", "no line P0:"),
+        ("calib.txt", "P0: 1 0 0\n", r"calib\.txt:1: P0 is not a 3x4 matrix"),
+    ],
+)
+def test_missing_and_malformed_files_are_named(kitti: Path, file: str, text: str | None, message: str) -> None:
+    (kitti / file).unlink()
+    if text is not None:
+        (kitti / file).write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        read_kitti_odometry(kitti)
+
+
+def test_a_camera_that_was_not_copied_is_named(kitti: Path) -> None:
+    with pytest.raises(DatasetError, match="image_2: no NNNNNN"):
+        read_kitti_odometry(kitti, camera=2)
