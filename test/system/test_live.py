@@ -82,7 +82,7 @@ def children() -> list[int]:
 
 @pytest.mark.slow
 def test_a_node_that_dies_ends_the_run(
-    short_short_bag: Path, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short_bag: Path, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROS_DOMAIN_ID", "0")
     before = children()
