@@ -75,7 +75,7 @@ class VLocNetConfig:
 
     def __post_init__(self) -> None:
         if self.width < 32 or self.height < 32 or self.width % 16 or self.height % 16:
-            raise ConfigError(f"input {self.width}x{self.height}: both sides must be multiples of 16, at least 32")
+            raise ConfigError(f"width, height: {self.width}x{self.height}, but both must be multiples of 16, at least 32")
         positive = {
             "stem": self.stem,
             "expansion": self.expansion,

@@ -225,7 +225,7 @@ class _StepOfEpoch(lightning.Callback):
 
 
 def _validation_batches(frames: Frames, size: int) -> list[Batch]:
-    pairs = frames.pairs[:: max(1, len(frames.pairs) // 300)]
+    pairs = frames.pairs[:: max(1, len(frames.pairs) // 150)]
     return [gather(frames, pairs[i : i + size // 2].flatten()) for i in range(0, len(pairs), size // 2)]
 
 

@@ -37,7 +37,7 @@ class OptimizerConfig:
     weight_decay: float = 0.01
     loss_rate: float = 10.0
     warmup: int = 100
-    clip: float = 20.0
+    clip: float = 100.0
     minutes: float | None = None
     steps: int | None = None
 
