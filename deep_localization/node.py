@@ -11,10 +11,14 @@ from localization_common.ros.main import run
 from vlocnet_ros.node import VlocnetNode
 
 
-def make_nodes() -> list[Node]:
-    """The vlocnet node, which subscribes to the camera, and the dmn node, which gets its images from there."""
-    vlocnet = VlocnetNode()
-    return [vlocnet, DmnNode(feed=vlocnet.feed)]
+def make_nodes(**options: object) -> list[Node]:
+    """The vlocnet node, which subscribes to the camera, and the dmn node, which gets its images from there.
+
+    Args:
+        options: of rclpy's Node, for both.
+    """
+    vlocnet = VlocnetNode(**options)
+    return [vlocnet, DmnNode(feed=vlocnet.feed, **options)]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -158,6 +158,11 @@ class DmnNode(LocalizerNode[DmnSettings]):
         """After the last frame."""
         return None if self._last is None else self._last[1]
 
+    @property
+    def pending_initial_pose(self) -> InitialPose | None:
+        """Set by a user, not yet used: it waits for an image."""
+        return self._initial
+
     # Lifecycle.
 
     def load(self) -> None:

@@ -16,6 +16,7 @@ import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
+from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -123,11 +124,11 @@ class Robot:
         self.initial = node.create_publisher(PoseWithCovarianceStamped, "initialpose", QoSProfile(depth=1))
         self.static = node.create_publisher(TFMessage, "/tf_static", latched)
         self.tf = node.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
-        topics: dict[str, type[Any]] = {
+        self.topics: dict[str, type[Any]] = {
             "vlocnet/pose": PoseWithCovarianceStamped, "vlocnet/odometry": Odometry, "vlocnet/processed": Header,
             "dmn/pose": PoseWithCovarianceStamped, "dmn/processed": Header, "/diagnostics": DiagnosticArray,
         }  # fmt: skip
-        self.recorder = Recorder(node, topics)
+        self.recorder = Recorder(node, self.topics)
         self._transforms: list[SentTransform] = []
         self._changed = threading.Condition()
         node.create_subscription(TFMessage, "/tf", self._on_tf, QoSProfile(depth=100))
@@ -242,18 +243,19 @@ class Stage:
     """Spins a robot and the nodes under test together."""
 
     def __init__(self, context: Context, models: Path) -> None:
-        self._context, self._models = context, models
+        self.context, self._models = context, models
         self._nodes: list[Node] = []
         self._stack: list[Any] = []
         node = Node("robot", context=context)
-        self._add(node)
+        self.add(node)
         self.robot = Robot(node)
 
-    def start(self, make: Any, *, active: bool = True, **values: Any) -> Any:
+    def start(self, make: Any, *, active: bool = True, options: dict[str, Any] | None = None, **values: Any) -> Any:
         """Make a node with good parameters, but for those given, and spin it in a thread of its own."""
-        node = make(context=self._context, parameter_overrides=overrides(**{**self.parameters(make), **values}))
-        self._add(node)
-        assert wait_until(lambda: self.robot.images.get_subscription_count() > 0)
+        parameters = overrides(**{**self.parameters(make), **values})
+        node = make(context=self.context, parameter_overrides=parameters, **(options or {}))
+        self.add(node)
+        assert wait_until(lambda: self._matched(node)), "discovery did not end"
         if active:
             assert self.client(node.get_name()).wait_until_active()
         return node
@@ -282,6 +284,27 @@ class Stage:
         assert wait_until(lambda: all(self.robot.node.count_publishers(topic) for topic in topics))
         return recorder
 
+    def status_now(self, name: str) -> Any:
+        """Publish the diagnostics of a node now, and return them as they come over DDS."""
+        node = next(n for n in self._nodes if n.get_name() == name)
+        before = self.robot.recorder.count("/diagnostics")
+        node.diagnostics.publish()
+        found: list[Any] = []
+
+        def look() -> bool:
+            new = self.robot.recorder.of("/diagnostics")[before:]
+            found.extend(s for s in new if s.name == node.get_fully_qualified_name())
+            return bool(found)
+
+        assert self.robot.recorder.wait_for(look, 10.0)
+        return found[-1]
+
+    def parameters_set(self, name: str, **values: Any) -> str:
+        """Set parameters by service; returns why that was refused, or an empty string."""
+        client = self.robot.node.create_client(SetParameters, f"{name}/set_parameters")
+        request = SetParameters.Request(parameters=[p.to_parameter_msg() for p in overrides(**values)])
+        return "; ".join(r.reason for r in call(client, request, 10.0).results if not r.successful)
+
     def hear(self, message_type: Any, topic: str, *, latched: bool = False) -> Ear:
         """Keep the messages of a topic as they are; returns when the publisher has found the subscriber."""
         ear = Ear(self.robot.node, message_type, topic, latched=latched)
@@ -295,7 +318,20 @@ class Stage:
         for node in reversed(self._nodes):
             node.destroy_node()
 
-    def _add(self, node: Node) -> None:
+    def _matched(self, node: Any) -> bool:
+        """Whether every publisher knows its subscribers, so that nothing is sent into the void."""
+        robot = self.robot
+        heard = [robot.images, robot.infos, robot.static]
+        if node.get_name() == "dmn":
+            heard.append(robot.initial)
+            if node.resolve_topic_name("odom") == robot.odometry.topic_name:
+                heard.append(robot.odometry)
+        names = {robot.node.resolve_topic_name(topic) for topic in robot.topics}
+        answers = [p for p in node.publishers if p.topic_name in names]
+        return all(publisher.get_subscription_count() > 0 for publisher in heard + answers)
+
+    def add(self, node: Node) -> None:
+        """Spin a node in a thread of its own until the end of the test."""
         self._nodes.append(node)
         self._stack.append(spinning(node))
         self._stack[-1].__enter__()

@@ -1,0 +1,93 @@
+"""A clock that jumps back: a bag that loops, with and without simulated time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, SECOND, Stage, textured, wait_until
+from rosgraph_msgs.msg import Clock
+
+from dmn_ros.node import DmnNode
+from localization_common.geometry import se3
+from localization_common.ros.conversions import time_from_stamp
+from localization_common.ros.tf_buffer import TransformError
+from vlocnet_ros.localizer import Localizer
+from vlocnet_ros.node import VlocnetNode
+
+
+def test_images_that_go_back_clear_the_frame_pair(stage: Stage, models: Path) -> None:
+    node = stage.start(VlocnetNode, process_all=True)
+    stage.robot.mount_camera()
+    for i in (5, 6):
+        stage.robot.await_processed("vlocnet", stage.robot.send(i))
+    before = stage.robot.recorder.of("vlocnet/odometry")[-1].matrix
+    stage.robot.await_processed("vlocnet", stage.robot.send(0))
+    first_again = stage.robot.recorder.by_stamp("vlocnet/odometry")[FIRST].matrix
+    np.testing.assert_allclose(first_again, before, atol=1e-12)  # no pair across the jump: the odometry stays
+    last = stage.robot.send(1)
+    stage.robot.await_processed("vlocnet", last)
+    localizer = Localizer.from_checkpoint(models / "vlocnet.safetensors")
+    localizer.set_camera(CAMERA)
+    localizer.step(textured(0), FIRST)
+    motion = localizer.step(textured(1), FIRST + PERIOD).previous_T_camera
+    assert motion is not None
+    expected = before @ BASE_T_CAMERA @ motion @ se3.inverse(BASE_T_CAMERA)
+    np.testing.assert_allclose(stage.robot.recorder.by_stamp("vlocnet/odometry")[last].matrix, expected, atol=1e-6)
+    assert node.monitor.jumps == 1
+    assert stage.status_now("vlocnet").values["clock jumps"] == "1"
+
+
+def test_a_jump_clears_what_moves_in_tf_but_not_where_the_camera_sits(stage: Stage) -> None:
+    node = stage.start(VlocnetNode, process_all=True)
+    stage.robot.mount_camera()
+    stage.robot.send_transform("odom", "base_link", np.eye(4), FIRST + 6 * PERIOD)
+    stage.robot.await_processed("vlocnet", stage.robot.send(6))
+    assert wait_until(lambda: node.transforms.connected("odom", "base_link"))
+    stage.robot.await_processed("vlocnet", stage.robot.send(0))
+    assert not node.transforms.connected("odom", "base_link")
+    np.testing.assert_allclose(
+        node.transforms.lookup("base_link", "camera_optical_frame", FIRST, 0.0), BASE_T_CAMERA, atol=1e-12
+    )
+
+
+def test_a_bag_that_loops_starts_the_belief_anew_and_forgets_the_old_odometry(stage: Stage) -> None:
+    node = stage.start(DmnNode, process_all=True, set_initial_pose=True, initial_pose__x=1.0, initial_pose__std_d=0.01)
+    for i in range(20, 30):
+        stage.robot.await_processed("dmn", stage.robot.send(i))
+    driven = node.belief.mean[0]
+    stamp = stage.robot.send(0)
+    stage.robot.await_processed("dmn", stamp)
+    assert node.belief.stamp == stamp
+    assert abs(node.belief.mean[0] - 1.0) < 0.3 < abs(driven - 1.0)
+    stage.robot.await_processed("dmn", stage.robot.send(1))
+    assert node.monitor.refused == 0
+    assert node.monitor.jumps == 1
+
+
+def test_ros_time_that_goes_back_is_noticed_before_the_next_image(stage: Stage) -> None:
+    node = stage.start(VlocnetNode, process_all=True, use_sim_time=True)
+    stage.robot.mount_camera()
+    clock = stage.robot.node.create_publisher(Clock, "/clock", 10)
+    assert wait_until(lambda: clock.get_subscription_count() > 0)
+    clock.publish(Clock(clock=time_from_stamp(FIRST + 10 * SECOND)))
+    stage.robot.await_processed("vlocnet", stage.robot.send(50))
+    clock.publish(Clock(clock=time_from_stamp(FIRST)))
+    assert wait_until(lambda: node.monitor.jumps == 1)
+    stage.robot.await_processed("vlocnet", stage.robot.send(0))
+    assert node.monitor.jumps == 1  # the image tells of the same jump: it is not told twice
+    assert node.monitor.refused == 0
+
+
+def test_own_tf_takes_new_transforms_after_a_jump(stage: Stage) -> None:
+    node = stage.start(VlocnetNode, process_all=True)
+    transforms = node.transforms
+    stage.robot.send_transform("odom", "base_link", np.eye(4), FIRST + 100 * SECOND)
+    assert wait_until(lambda: transforms.connected("odom", "base_link"))
+    transforms.clear()
+    stage.robot.send_transform("odom", "base_link", np.eye(4), FIRST)
+    assert wait_until(lambda: transforms.connected("odom", "base_link"))
+    np.testing.assert_allclose(transforms.lookup("odom", "base_link", FIRST, 1.0), np.eye(4))
+    with pytest.raises(TransformError, match=r"ends 100\.000 s before"):
+        transforms.lookup("odom", "base_link", FIRST + 100 * SECOND, 0.0)
