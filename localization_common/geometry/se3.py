@@ -30,8 +30,7 @@ def from_parts(translation: npt.ArrayLike, quaternion: npt.ArrayLike) -> Array:
 
 def to_parts(a_T_b: Array) -> tuple[Array, Array]:
     """Translation (3,) and unit quaternion (4,), w first and w >= 0, of a transform (4, 4)."""
-    q = np.asarray(quaternions.mat2quat(a_T_b[:3, :3]), dtype=np.float64)
-    return a_T_b[:3, 3].copy(), -q if q[0] < 0 else q
+    return a_T_b[:3, 3].copy(), np.asarray(quaternions.mat2quat(a_T_b[:3, :3]), dtype=np.float64)
 
 
 def inverse(a_T_b: Array) -> Array:

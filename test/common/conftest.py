@@ -8,9 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import settings
 from scipy.spatial.transform import Rotation
 
 SevenScenes = Callable[..., Path]
+
+# No time limit for an example: on a busy machine it would fail now and then. The same examples each time.
+settings.register_profile("busy_machine", deadline=None, max_examples=60, derandomize=True, database=None)
+settings.load_profile("busy_machine")
 
 
 def picture(number: int, size: tuple[int, int] = (640, 480)) -> np.ndarray:
