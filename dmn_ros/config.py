@@ -190,12 +190,12 @@ class TrainingConfig:
     contexts: tuple[int, int] = (12, 32)
     worlds: int = 3
     queries: int = 8
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     weight_decay: float = 1e-4
-    gradient_clip: float = 5.0
-    mirror: float = 0.4
-    recolour: float = 0.3
-    favour: float = 0.5
+    gradient_clip: float = 1.0
+    mirror: float = 0.2
+    recolour: float = 0.1
+    favour: float = 0.7
     evaluate_every: int = 250
     seed: int = 0
 

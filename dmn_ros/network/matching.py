@@ -122,11 +122,12 @@ class MatchingObservation(nn.Module):
         map_index = torch.arange(a, device=chosen.device).view(a, 1, 1, 1)
         poses = prepared.poses[map_index, chosen]
         relative = egocentric.relative(particles.unsqueeze(3), poses)
+        # bounded: with a free scale, training diverges at learning rates that it otherwise bears
         scale, shift = self.gate(egocentric.fourier_features(relative, self.frequencies)).chunk(2, dim=-1)
         rows = map_index * q + torch.arange(q, device=chosen.device).view(1, q, 1, 1)
         flat = (rows * prepared.poses.shape[1] + chosen).flatten()
         pairs = query.pairs.flatten(0, 2).index_select(0, flat).view(a, q, k, n, -1)
-        read = self.read(torch.relu(pairs * scale + shift))
+        read = self.read(torch.relu(pairs * scale.tanh() + shift))
         values, keys = read.split([self.value_size, self.key_size], dim=-1)
         weights = torch.einsum("aqknd,aqd->aqkn", keys, query.keys).softmax(-1)
         attended = torch.einsum("aqkn,aqknv->aqkv", weights, values)

@@ -51,7 +51,7 @@ def test_equals_a_naive_loop(tiny_network: DMN, tiny_config: NetworkConfig) -> N
             relative = egocentric.relative(particles[a, q, k], poses[a, n])
             gate = model.gate(egocentric.fourier_features(relative, tiny_config.frequencies))
             pair = _naive_pair(model, views[a, n], queries[a, q])
-            read = model.read(functional.relu(pair * gate[:16] + gate[16:]))
+            read = model.read(functional.relu(pair * gate[:16].tanh() + gate[16:]))
             values.append(read[:8])
             scores.append(read[8:] @ query_key)
         weights = torch.stack(scores).softmax(0)

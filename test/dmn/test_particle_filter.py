@@ -1,0 +1,167 @@
+"""The run-time filter: against a Kalman filter, its numbers of particles, and recovery."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from dmn_ros.config import FilterConfig
+from dmn_ros.particle_filter import ParticleFilter
+
+BOUNDS = (-5.0, -4.0, 5.0, 4.0)
+REFERENCE = torch.zeros(16)
+LINEAR = FilterConfig(
+    min_particles=20_000,
+    max_particles=20_000,
+    alpha1=0.0,
+    alpha2=0.0,
+    alpha3=0.0,
+    alpha4=0.0,
+    min_noise_d=0.2,
+    min_noise_a=0.05,
+    likelihood_exponent=1.0,
+)
+
+
+def _filter(config: FilterConfig, seed: int = 0) -> ParticleFilter:
+    particle_filter = ParticleFilter(config, BOUNDS)
+    particle_filter.seed(seed)
+    particle_filter.reset_uniform()
+    return particle_filter
+
+
+def test_agrees_with_a_kalman_filter_on_a_linear_gaussian_system() -> None:
+    """Heading stays near zero with next to no noise, so that x and y are linear in the motion."""
+    config = dataclasses.replace(LINEAR, min_noise_a=1e-6)
+    particle_filter = _filter(config)
+    mean, covariance = np.array([0.5, -0.3]), np.array([[0.5, 0.1], [0.1, 0.3]])
+    full = np.zeros((3, 3))
+    full[:2, :2] = covariance
+    particle_filter.reset_gaussian(torch.tensor([*mean, 0.0], dtype=torch.float64), torch.from_numpy(full))
+    random, noise = np.random.default_rng(0), 0.4
+    truth = np.array([0.8, 0.1])
+    for _ in range(8):
+        motion = np.array([0.3, -0.1])
+        truth = truth + motion
+        measured = truth + random.normal(size=2) * noise
+        # the particle filter
+        particle_filter.move(torch.tensor([*motion, 0.0], dtype=torch.float32))
+        away = particle_filter.particles[:, :2] - torch.from_numpy(measured).float()
+        particle_filter.weigh(-0.5 * away.square().sum(-1) / noise**2, REFERENCE)
+        weights = particle_filter.log_weights.exp()
+        estimate = (weights[:, None] * particle_filter.particles[:, :2]).sum(0).numpy()
+        spread = np.cov(particle_filter.particles[:, :2].numpy().T, aweights=weights.numpy())
+        particle_filter.resample()
+        # the Kalman filter
+        mean, covariance = mean + motion, covariance + np.eye(2) * config.min_noise_d**2
+        gain = covariance @ np.linalg.inv(covariance + np.eye(2) * noise**2)
+        mean, covariance = mean + gain @ (measured - mean), (np.eye(2) - gain) @ covariance
+        np.testing.assert_allclose(estimate, mean, atol=0.02)
+        np.testing.assert_allclose(spread, covariance, atol=0.01)
+
+
+def test_a_uniform_belief_fills_the_map() -> None:
+    particles = _filter(FilterConfig(max_particles=5000)).particles.numpy()
+    assert particles.min(0) == pytest.approx([-5.0, -4.0, -math.pi], abs=0.02)
+    assert particles.max(0) == pytest.approx([5.0, 4.0, math.pi], abs=0.02)
+    np.testing.assert_allclose(particles.std(0), np.array([10.0, 8.0, 2 * math.pi]) / math.sqrt(12), rtol=0.03)
+
+
+def test_a_gaussian_belief_has_its_mean_and_covariance() -> None:
+    particle_filter = _filter(LINEAR)
+    covariance = np.array([[0.2, 0.05, 0.0], [0.05, 0.1, 0.02], [0.0, 0.02, 0.04]])
+    mean = torch.tensor([1.0, -1.0, 0.5], dtype=torch.float64)
+    particle_filter.reset_gaussian(mean, torch.from_numpy(covariance))
+    np.testing.assert_allclose(particle_filter.particles.mean(0).numpy(), mean.numpy(), atol=0.015)
+    np.testing.assert_allclose(np.cov(particle_filter.particles.numpy().T), covariance, atol=0.01)
+
+
+def test_resampling_waits_for_a_low_effective_number_and_its_interval() -> None:
+    config = FilterConfig(min_particles=100, max_particles=100, resample_interval=2)
+    particle_filter = _filter(config)
+    sharp = torch.zeros(100)
+    sharp[7] = 50.0
+    particle_filter.weigh(torch.zeros(100), REFERENCE)
+    particle_filter.weigh(torch.zeros(100), REFERENCE)
+    assert not particle_filter.resample()  # all weights equal
+    particle_filter.weigh(sharp, REFERENCE)
+    assert not particle_filter.resample()  # the third image: not its turn
+    seventh = particle_filter.particles[7].clone()
+    particle_filter.weigh(torch.zeros(100), REFERENCE)
+    assert particle_filter.resample()
+    torch.testing.assert_close(particle_filter.particles, seventh.expand(100, 3))
+    assert particle_filter.effective_sample_size == pytest.approx(100.0)
+
+
+def test_the_exponent_flattens_the_likelihood() -> None:
+    particle_filter = _filter(FilterConfig(min_particles=2, max_particles=2, likelihood_exponent=0.25))
+    particle_filter.weigh(torch.tensor([0.0, 4.0]), REFERENCE)
+    assert float(particle_filter.log_weights[1] - particle_filter.log_weights[0]) == pytest.approx(1.0)
+
+
+def test_a_belief_in_one_place_needs_fewer_particles() -> None:
+    particle_filter = _filter(FilterConfig(min_particles=50, max_particles=2000))
+    at = particle_filter.particles[0]
+    away = (particle_filter.particles - at).square().sum(-1)
+    particle_filter.weigh(-away / (2 * 0.15**2) / 0.5, REFERENCE)
+    assert particle_filter.resample()
+    assert 50 <= len(particle_filter.particles) < 600
+    particle_filter.reset_uniform()
+    assert len(particle_filter.particles) == 2000
+
+
+def _kidnapped_share(config: FilterConfig) -> float:
+    """Share of the particles near B, eight images after the likelihood's place changed from A to B."""
+    a, b = torch.tensor([-3.0, -2.0]), torch.tensor([3.0, 2.0])
+    particle_filter = _filter(config)
+
+    def observe(place: torch.Tensor) -> None:
+        poses = torch.cat([particle_filter.particles, particle_filter.draw_uniform(256)])
+        values = torch.maximum(-(poses[:, :2] - place).square().sum(-1) / (2 * 0.4**2), torch.tensor(-8.0))
+        particle_filter.move(torch.zeros(3))
+        particle_filter.weigh(*values.split([len(particle_filter.particles), 256]))
+        particle_filter.resample()
+
+    for _ in range(15):
+        observe(a)
+    assert float(((particle_filter.particles[:, :2] - a).norm(dim=1) < 1.0).float().mean()) > 0.8
+    for _ in range(12):
+        observe(b)
+    return float(((particle_filter.particles[:, :2] - b).norm(dim=1) < 1.0).float().mean())
+
+
+def test_a_kidnapped_robot_is_found_with_recovery_and_stays_lost_without() -> None:
+    base = FilterConfig(min_particles=500, max_particles=1000, likelihood_exponent=1.0)
+    with_recovery = dataclasses.replace(base, recovery_alpha_slow=0.05, recovery_alpha_fast=0.5)
+    assert _kidnapped_share(with_recovery) > 0.6
+    assert _kidnapped_share(base) == 0.0
+
+
+def test_recovery_does_not_depend_on_the_likelihood_s_unit() -> None:
+    """A discriminative likelihood has an unknown factor for each image: that must not look like being lost."""
+    config = FilterConfig(min_particles=200, max_particles=200, recovery_alpha_slow=0.1, recovery_alpha_fast=0.9)
+    averages = []
+    for offset in (0.0, 30.0):
+        particle_filter = _filter(config)
+        for i in range(5):
+            values = -particle_filter.particles[:, 0].abs() + offset * i
+            particle_filter.weigh(values, REFERENCE + offset * i)
+        averages.append((particle_filter.slow, particle_filter.fast))
+    assert averages[0] == pytest.approx(averages[1], rel=1e-3)
+
+
+def test_same_seed_same_particles() -> None:
+    runs = []
+    for _ in range(2):
+        particle_filter = _filter(FilterConfig(), seed=3)
+        for _ in range(3):
+            particle_filter.move(torch.tensor([0.2, 0.0, 0.1]))
+            particle_filter.weigh(-particle_filter.particles[:, 0].abs() * 5, REFERENCE)
+            particle_filter.resample()
+        runs.append(particle_filter.particles)
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(_filter(FilterConfig(), seed=4).particles, _filter(FilterConfig(), seed=3).particles)
