@@ -129,7 +129,7 @@ class VLocNetConfig:
             pool=(2, 3),
             tasks=tasks or Tasks(),
             classes=classes,
-            segmentation_stem=8,
+            segmentation_stem=4,
             skips=(2, 1),
             depth_channels=32,
             depth_range=(0.1, 20.0),

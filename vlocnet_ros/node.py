@@ -105,6 +105,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         assert self._localizer is not None
         base_T_camera = self.base_T_camera(frame)
         estimate = self._localizer.step(image, frame.stamp)
+        self.monitor.inference.add(estimate.timings["total"])
         sample = self._odometry.step(frame.stamp, estimate.previous_T_camera, estimate.motion_covariance, base_T_camera)
         self._publish_odometry(sample)
         self._publish_pose(estimate, base_T_camera)

@@ -28,7 +28,7 @@ from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.evaluate import evaluate, residuals_of, table
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.training.augmentation import AugmentationConfig, Batch
-from vlocnet_ros.training.batches import RandomBatches, gather
+from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
 from vlocnet_ros.training.card import write_card
 from vlocnet_ros.training.frames import Frames, network_camera
 from vlocnet_ros.training.imagenet import load_imagenet
@@ -52,6 +52,7 @@ class TrainConfig:
         width, height: of the input in pixels, multiples of 16; the structure's own by default.
         tasks: streams to train; those that the data has no ground truth for are left out by themselves.
         batch: frames in a batch, two for each pair.
+        mixture: how many steps train single poses, pairs, and everything.
         validate_every: steps between validations during training.
         initial: checkpoint to start from (fine-tuning); its structure must be the same.
         imagenet: start `paper` from ImageNet weights (timm); goes on with Xavier if they cannot be had.
@@ -72,7 +73,8 @@ class TrainConfig:
     tasks: Tasks = field(default_factory=Tasks)
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(minutes=25.0))
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
-    batch: int = 32
+    batch: int = 24
+    mixture: Mixture = field(default_factory=Mixture)
     validate_every: int = 250
     initial: Path | None = None
     imagenet: bool = True
@@ -204,7 +206,12 @@ def _fit(config: TrainConfig, module: TrainingModule, frames: Frames, validation
         log_every_n_steps=20,
     )
     batches = RandomBatches(
-        frames, size=config.batch, seed=config.seed, steps=config.validate_every, rank=trainer.global_rank
+        frames,
+        size=config.batch,
+        seed=config.seed,
+        steps=config.validate_every,
+        rank=trainer.global_rank,
+        mixture=_possible(config.mixture, module.network.config.tasks),
     )
     loaders = [DataLoader(batches, batch_size=None)]
     checks = None if validation is None else DataLoader(_validation_batches(validation, config.batch), batch_size=None)
@@ -214,6 +221,13 @@ def _fit(config: TrainConfig, module: TrainingModule, frames: Frames, validation
     ckpt = str(state) if config.resume else None
     trainer.fit(module, loaders[0], checks, ckpt_path=ckpt, weights_only=True)
     return trainer
+
+
+def _possible(mixture: Mixture, tasks: Tasks) -> Mixture:
+    """Steps that train something, for these streams."""
+    pose = mixture.pose if tasks.pose else 0
+    pairs = mixture.pairs if tasks.odometry else 0
+    return replace(mixture, pose=pose, pairs=pairs, all=mixture.all if tasks.segmentation or not pose + pairs else 0)
 
 
 class _StepOfEpoch(lightning.Callback):

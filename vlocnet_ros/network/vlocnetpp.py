@@ -94,8 +94,18 @@ class VLocNet(nn.Module):
             image: (B, 3, height, width) in 0..1.
             keep: whether a later frame will use these features as its previous ones; if not, that side is skipped.
         """
-        x = (image - self.image_mean) / self.image_std
-        segmentation = None if self.segmentation is None else self.segmentation.encode(x)
+        segmentation = self.encode_segmentation(image)
+        return self.encode_localization(image, segmentation, keep=keep)
+
+    def encode_segmentation(self, image: Tensor) -> SegmentationFeatures | None:
+        """The segmentation stream's part of `encode`."""
+        return None if self.segmentation is None else self.segmentation.encode(self._normalize(image))
+
+    def encode_localization(
+        self, image: Tensor, segmentation: SegmentationFeatures | None, *, keep: bool = True
+    ) -> FrameFeatures:
+        """The rest of `encode`, which looks at the segmentation stream's features of the same frame."""
+        x = self._normalize(image)
         trunk = None if self.trunk is None else self.trunk(x)
         pose_5a = None
         if self.pose is not None and trunk is not None:
@@ -123,3 +133,6 @@ class VLocNet(nn.Module):
     def forward(self, previous_image: Tensor, image: Tensor) -> Prediction:
         """Prediction for the second image of pairs, both (B, 3, height, width) in 0..1."""
         return self.decode(self.encode(image, keep=False), self.encode(previous_image))
+
+    def _normalize(self, image: Tensor) -> Tensor:
+        return (image - self.image_mean) / self.image_std

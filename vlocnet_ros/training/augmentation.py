@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 import torch
@@ -36,15 +37,24 @@ class AugmentationConfig:
     light: float = 0.3
     erase: float = 0.3
     shift: int = 3
-    alone: float = 0.05
+    alone: float = 0.1
+
+
+class Kind(enum.Enum):
+    """What a training step trains."""
+
+    POSE = "pose"  # single frames
+    PAIRS = "pairs"  # pose and odometry
+    ALL = "all"  # segmentation and depth too
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (B, 3, H, W) in 0..1; frames 2k and 2k+1 are neighbours, each the other's previous one."""
+    """Images (B, 3, H, W) in 0..1; but for POSE, frames 2k and 2k+1 are neighbours, each the other's previous one."""
 
     images: Tensor
     targets: Targets
+    kind: Kind = Kind.ALL
 
 
 def augment(batch: Batch, intrinsics: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Batch:
@@ -66,7 +76,7 @@ def augment(batch: Batch, intrinsics: Tensor, config: AugmentationConfig, genera
         targets.labels,
         targets.depth,
     )
-    return Batch(images, targets)
+    return Batch(images, targets, batch.kind)
 
 
 class _Random:

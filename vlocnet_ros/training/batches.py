@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from localization_common.errors import ConfigError
 from vlocnet_ros.losses import Targets
-from vlocnet_ros.training.augmentation import Batch
+from vlocnet_ros.training.augmentation import Batch, Kind
 from vlocnet_ros.training.frames import Frames
 
 
@@ -21,18 +23,46 @@ def generator_for(seed: int, step: int, rank: int = 0) -> torch.Generator:
     return generator
 
 
-def gather(frames: Frames, positions: Tensor) -> Batch:
-    """The frames at positions (B,), in which 2k and 2k + 1 are neighbours (or the same frame twice)."""
+def gather(frames: Frames, positions: Tensor, kind: Kind = Kind.ALL) -> Batch:
+    """The frames at positions (B,), in which 2k and 2k + 1 are neighbours (or the same frame twice), or all are alone."""
     own = torch.arange(len(positions))
+    previous = own if kind is Kind.POSE else own ^ 1
     targets = Targets(
         translation=frames.translation[positions],
         quaternion=frames.quaternion[positions],
-        previous=own ^ 1,
-        pair=positions != positions[own ^ 1],
-        labels=None if frames.labels is None else frames.labels[positions],
+        previous=previous,
+        pair=positions != positions[previous],
+        labels=None if frames.labels is None or kind is not Kind.ALL else frames.labels[positions],
         depth=None if frames.depth is None else frames.depth[positions].float(),
     )
-    return Batch(frames.images[positions].float() / 255.0, targets)
+    return Batch(frames.images[positions].float() / 255.0, targets, kind)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How many steps of each kind make a cycle.
+
+    Pose learns from many places, and the two frames of a pair show the same one; segmentation costs more than everything
+    else together. Steps that train a part only spend the time where it is needed.
+    """
+
+    pose: int = 2
+    pairs: int = 1
+    all: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.pose, self.pairs, self.all) < 0 or self.pose + self.pairs + self.all < 1:
+            raise ConfigError(f"mixture: {self} needs at least one step")
+
+    def kind(self, step: int) -> Kind:
+        """Kind of this step; pose steps are spread between the others."""
+        others = [Kind.ALL] * self.all + [Kind.PAIRS] * self.pairs
+        cycle = others + [Kind.POSE] * self.pose
+        if others:
+            share = -(-self.pose // len(others))
+            spread = [[other, *[Kind.POSE] * share] for other in others]
+            cycle = [k for part in spread for k in part][: len(cycle)]
+        return cycle[step % len(cycle)]
 
 
 class RandomBatches(IterableDataset[Batch]):
@@ -43,11 +73,15 @@ class RandomBatches(IterableDataset[Batch]):
         size: frames in a batch, even.
         seed, rank: of the random numbers.
         steps: batches in an epoch.
+        mixture: of kinds of steps.
     """
 
-    def __init__(self, frames: Frames, *, size: int, seed: int, steps: int, rank: int = 0) -> None:
+    def __init__(
+        self, frames: Frames, *, size: int, seed: int, steps: int, rank: int = 0, mixture: Mixture | None = None
+    ) -> None:
         super().__init__()
         self._frames, self._size, self._seed, self._steps, self._rank = frames, size, seed, steps, rank
+        self._mixture = mixture or Mixture(0, 0, 1)
         #: Global step that the next epoch begins at; the training loop sets it.
         self.first_step = 0
 
@@ -57,5 +91,10 @@ class RandomBatches(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         for step in range(self.first_step, self.first_step + self._steps):
             generator = generator_for(self._seed, step, self._rank)
-            chosen = torch.randint(len(self._frames.pairs), (self._size // 2,), generator=generator)
-            yield gather(self._frames, self._frames.pairs[chosen].flatten())
+            kind = self._mixture.kind(step)
+            if kind is Kind.POSE:
+                positions = torch.randint(len(self._frames), (self._size,), generator=generator)
+            else:
+                chosen = torch.randint(len(self._frames.pairs), (self._size // 2,), generator=generator)
+                positions = self._frames.pairs[chosen].flatten()
+            yield gather(self._frames, positions, kind)

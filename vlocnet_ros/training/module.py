@@ -14,8 +14,8 @@ from torch import Tensor
 from localization_common.errors import ConfigError
 from localization_common.geometry import quaternions
 from vlocnet_ros.losses import MultitaskLoss, Targets
-from vlocnet_ros.network.vlocnetpp import VLocNet
-from vlocnet_ros.training.augmentation import AugmentationConfig, Batch, augment
+from vlocnet_ros.network.vlocnetpp import Prediction, VLocNet
+from vlocnet_ros.training.augmentation import AugmentationConfig, Batch, Kind, augment
 from vlocnet_ros.training.batches import generator_for
 
 
@@ -72,9 +72,16 @@ class TrainingModule(lightning.LightningModule):
             shares.append(self.global_step / config.steps)
         return min(1.0, max(shares))
 
-    def forward(self, images: Tensor, previous: Tensor) -> Any:
-        features = self.network.encode(images.contiguous(memory_format=torch.channels_last))
-        return self.network.decode(features, features.select(previous))
+    def forward(self, batch: Batch) -> Prediction:
+        images = batch.images.contiguous(memory_format=torch.channels_last)
+        if batch.kind is Kind.ALL:
+            features = self.network.encode(images)
+        else:
+            with torch.no_grad():
+                semantics = self.network.encode_segmentation(images)
+            features = self.network.encode_localization(images, semantics, keep=batch.kind is Kind.PAIRS)
+            features = features._replace(segmentation=None)
+        return self.network.decode(features, features.select(batch.targets.previous))
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         now = time.monotonic()
@@ -83,7 +90,7 @@ class TrainingModule(lightning.LightningModule):
         self._set_learning_rate()
         # Everything random in a step follows from its number: dropout too.
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=self._generator(1)).item()))
-        prediction = self(batch.images, batch.targets.previous)
+        prediction = self(batch)
         total, terms = self.loss(prediction, batch.targets)
         if not torch.isfinite(total):
             raise ConfigError(f"loss is {total.item()} at step {self.global_step}: lower the learning rate")
@@ -100,7 +107,7 @@ class TrainingModule(lightning.LightningModule):
         self._clock = None
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        p, t = self(batch.images, batch.targets.previous), batch.targets
+        p, t = self(batch), batch.targets
         errors: dict[str, Tensor] = {}
         if p.translation is not None and p.quaternion is not None:
             errors["pose_m"] = (p.translation - t.translation).norm(dim=-1)
@@ -148,7 +155,7 @@ class TrainingModule(lightning.LightningModule):
             return None if t is None else t.to(device, non_blocking=True)
 
         moved = {f.name: move(getattr(batch.targets, f.name)) for f in fields(Targets)}
-        return Batch(batch.images.to(device, non_blocking=True), replace(batch.targets, **moved))
+        return Batch(batch.images.to(device, non_blocking=True), replace(batch.targets, **moved), batch.kind)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         # Here rather than in the step: geometry must not run in the step's mixed precision.
