@@ -217,6 +217,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
         odom_T_base = self._odometry.at(frame.stamp, self.settings.odometry_timeout)
         initial = self._use_initial_pose(frame.stamp, odom_T_base)
         belief = self.localizer.step(image, frame.stamp, self._planar.step(odom_T_base))
+        self.monitor.inference.add(belief.timings["total"])
         if self._initial is initial:  # else a newer one came meanwhile
             self._initial = None
         self._last = (image, belief)

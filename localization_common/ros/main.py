@@ -31,6 +31,10 @@ def run(make_nodes: Callable[[], Sequence[Node]], arguments: list[str] | None = 
     except LocalizationError as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
+    except Exception:
+        # A signal between two waits invalidates the context under rclpy's feet; with a valid one it is a real error.
+        if rclpy.ok():
+            raise
     finally:
         for node in nodes:
             node.destroy_node()
