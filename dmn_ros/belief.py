@@ -12,7 +12,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Belief:
-    """Result of `Localizer.step` for one frame. Poses are planar (x, y, yaw) of the base in the map, metres and radians.
+    """Result of `Localizer.step` for one frame. Poses are planar (x, y, yaw) of the base in the map: metres, radians.
 
     Attributes:
         stamp: of the image, nanoseconds.

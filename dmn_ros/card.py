@@ -18,8 +18,8 @@ def write_card(path: Path, network: DMN, camera: Camera, card: dict[str, Any]) -
     lines = [
         f"# {path.stem}",
         "",
-        "Differentiable Mapping Network (Karkus et al., 2020): embeddings of context views, egocentric spatial attention and "
-        "a discriminative observation model for a particle filter.",
+        "Differentiable Mapping Network (Karkus et al., 2020): embeddings of context views, egocentric spatial "
+        "attention and a discriminative observation model for a particle filter.",
         "",
         f"- Form: `{config.observation}`, {parameters:,} parameters; views are {config.feature_channels} channels on "
         f"{rows}x{columns} cells",

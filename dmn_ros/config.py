@@ -18,8 +18,8 @@ class NetworkConfig:
         block_strides: (vertical, horizontal) stride of each block. A robot on a floor turns and moves in the plane, so
             the picture shifts sideways much more than up and down: the light form keeps columns and merges rows.
         feature_channels: channels of a view embedding.
-        observation: ``attention`` is the paper's plain form (section 3, figures 3 and 4). ``matching`` adds what made it
-            train on a CPU: features of each (query, view) pair from a correlation volume, Fourier features of the
+        observation: ``attention`` is the paper's plain form (section 3, figures 3 and 4). ``matching`` adds what made
+            it train on a CPU: features of each (query, view) pair from a correlation volume, Fourier features of the
             relative coordinates that gate them, and only the nearest views of each particle.
         hidden_channels: of the convolutions behind the embedding.
         key_size: length of the view and query keys.
@@ -85,7 +85,7 @@ class NetworkConfig:
 
     @classmethod
     def light(cls) -> NetworkConfig:
-        """The shipped form: 64x48 keeps the 4:3 picture of a robot's camera whole, at 1.4 degrees a pixel for 90 degrees."""
+        """The shipped form: 64x48 keeps a robot camera's 4:3 picture whole, at 1.4 degrees a pixel for 90 degrees."""
         return cls()
 
 
@@ -108,8 +108,8 @@ class FilterConfig:
             too; below 1 keeps the filter from counting the same evidence in full again and again.
         reference_poses: poses over the whole map that each image is also weighed at; their mean likelihood is the
             unit in which recovery measures how well the image fits the belief.
-        cell_d, cell_a, particles_per_cell: the number of particles is that of the cells of this size, metres and radians,
-            that hold particles of weight, times this, within the bounds.
+        cell_d, cell_a, particles_per_cell: the number of particles is this many for each cell of this size, metres and
+            radians, that holds particles of weight; within the bounds.
         cluster_d, cluster_a: size of the cluster that `most_likely` is taken from, metres and radians.
         localized_share: share of the weight that this cluster must hold for ``localized``.
         random_seed: same seed, same frames, same beliefs.
@@ -147,10 +147,27 @@ class FilterConfig:
             raise ConfigError("resample_interval must be at least 1 and resample_threshold in (0, 1]")
         if not 0.0 <= self.recovery_alpha_slow <= self.recovery_alpha_fast <= 1.0:
             raise ConfigError("recovery needs 0 <= recovery_alpha_slow <= recovery_alpha_fast <= 1")
-        for name in ("update_min_d", "update_min_a", "alpha1", "alpha2", "alpha3", "alpha4", "min_noise_d", "min_noise_a"):
+        for name in (
+            "update_min_d",
+            "update_min_a",
+            "alpha1",
+            "alpha2",
+            "alpha3",
+            "alpha4",
+            "min_noise_d",
+            "min_noise_a",
+        ):
             if not getattr(self, name) >= 0.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must not be negative")
-        for name in ("likelihood_exponent", "cell_d", "cell_a", "particles_per_cell", "cluster_d", "cluster_a", "localized_share"):
+        for name in (
+            "likelihood_exponent",
+            "cell_d",
+            "cell_a",
+            "particles_per_cell",
+            "cluster_d",
+            "cluster_a",
+            "localized_share",
+        ):
             if not getattr(self, name) > 0.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be positive")
         if not 0.0 <= self.recovery_max <= 1.0 or self.reference_poses < 1:
@@ -168,7 +185,7 @@ class TrainingConfig:
         particles: per query.
         local_share: share of the particles around the truth (``softmax``); the rest cover the map.
         target_d, target_a: standard deviations of the soft target, metres and radians.
-        tracking_d, tracking_a: standard deviations of the initial belief of ``pose``: the paper's 0.3 units, 30 degrees.
+        tracking_d, tracking_a: initial belief of ``pose``: standard deviations, the paper's 0.3 units and 30 degrees.
         contexts: views in the map of each example; a random number in this range.
         worlds: places per step.
         queries: images to localise per place and step; they share the map's embeddings.

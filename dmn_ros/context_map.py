@@ -55,7 +55,9 @@ class ContextMap:
         """With one more view: features (C, h, w) and pose (3,); the bounds grow to hold it."""
         view = np.asarray(pose, dtype=np.float64)
         if features.shape != self.features.shape[1:] or view.shape != (3,) or not np.isfinite(view).all():
-            raise MapError(f"a view of {tuple(features.shape)} at {view.tolist()} does not fit {self.features.shape[1:]}")
+            raise MapError(
+                f"a view of {tuple(features.shape)} at {view.tolist()} does not fit {self.features.shape[1:]}"
+            )
         min_x, min_y, max_x, max_y = self.bounds
         x, y = float(view[0]), float(view[1])
         return replace(
@@ -95,8 +97,8 @@ class ContextMap:
         tensors = {"features": self.features, "poses": torch.from_numpy(self.poses)}
         try:
             checkpoints.save(path, kind=KIND, tensors=tensors, header=header)
-        except OSError as error:
-            raise MapError(f"{path}: the map cannot be written ({error})") from error
+        except CheckpointError as error:
+            raise MapError(str(error)) from error
 
     @classmethod
     def load(cls, path: str | Path) -> ContextMap:

@@ -16,10 +16,8 @@ def view_distance(a: Array, b: Array, *, spacing_d: float, spacing_a: float) -> 
     return np.asarray(np.hypot(position, planar.wrap_angle(a[..., 2] - b[..., 2]) / spacing_a))
 
 
-def cover(
-    poses: Array, *, spacing_d: float, spacing_a: float, max_views: int, first: int = 0
-) -> npt.NDArray[np.int64]:
-    """Positions of views, in order of choice, so that every pose is within distance 1 of a view, or max_views is reached.
+def cover(poses: Array, *, spacing_d: float, spacing_a: float, max_views: int, first: int = 0) -> npt.NDArray[np.int64]:
+    """Positions of views, in order of choice, so that every pose is within distance 1 of one, or max_views is reached.
 
     Args:
         poses: (N, 3). spacing_d, spacing_a: metres and radians. first: the position to start from.

@@ -1,4 +1,4 @@
-"""``dmn_evaluate``: success rates of global localisation and tracking errors on a held-out drive, as a table and JSON."""
+"""``dmn_evaluate``: success of global localisation and tracking errors on a held-out drive, as a table and JSON."""
 
 from __future__ import annotations
 
@@ -138,7 +138,10 @@ class _Drive:
         sequence = self._sequence
         belief = self._localizer.step(sequence.read_image(frame), int(sequence.stamps[frame]), self._odometry[frame])
         self._observed = belief.observed
-        return (*scores.pose_error(belief.mean, self._truth[frame]), *scores.pose_error(belief.most_likely, self._truth[frame]))
+        return (
+            *scores.pose_error(belief.mean, self._truth[frame]),
+            *scores.pose_error(belief.most_likely, self._truth[frame]),
+        )
 
 
 def print_table(results: dict[str, Any]) -> None:

@@ -32,8 +32,8 @@ _CHUNK = 512
 class Localizer:
     """Particle filter over a context map, weighed by the DMN.
 
-    A step with a bad image or odometry raises InputError and leaves the belief as it was. Stamps that go back (a bag that
-    loops) keep the belief but drop the odometry's reference, so that the jump is not taken for motion.
+    A step with a bad image or odometry raises InputError and leaves the belief as it was. Stamps that go back (a bag
+    that loops) keep the belief but drop the odometry's reference, so that the jump is not taken for motion.
     """
 
     def __init__(
@@ -70,7 +70,8 @@ class Localizer:
         """Localizer from a checkpoint and a map file; ``threads`` sets torch's thread count of the whole process.
 
         Raises:
-            CheckpointError: the checkpoint is missing, damaged or foreign. MapError: the map is, or other weights made it.
+            CheckpointError: the checkpoint is missing, damaged or foreign.
+            MapError: the map is, or other weights made it.
         """
         if threads is not None:
             torch.set_num_threads(threads)
@@ -102,7 +103,9 @@ class Localizer:
         """
         pose, matrix = np.asarray(mean, dtype=np.float64), np.asarray(covariance, dtype=np.float64)
         if pose.shape != (3,) or matrix.shape != (3, 3) or not (np.isfinite(pose).all() and np.isfinite(matrix).all()):
-            raise InputError(f"initial pose {pose.tolist()} and covariance {matrix.shape} must be finite, (3,) and (3, 3)")
+            raise InputError(
+                f"initial pose {pose.tolist()} and covariance {matrix.shape} must be finite, (3,) and (3, 3)"
+            )
         if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() < -1e-9:
             raise InputError("the covariance of the initial pose is not symmetric and positive")
         self._filter.reset_gaussian(torch.from_numpy(pose), torch.from_numpy(matrix))
@@ -145,7 +148,11 @@ class Localizer:
 
     @torch.inference_mode()
     def add_context(self, image: Image, map_P_base: npt.ArrayLike) -> None:
-        """Add a view to the map: an image with its pose (3,). Raises InputError on a bad image, MapError on a bad pose."""
+        """Add a view to the map: an image and its pose (3,).
+
+        Raises:
+            InputError: the image cannot be used. MapError: the pose cannot.
+        """
         pixels = self._tensor(self._adapted(image))
         with self._precision():
             features = self._network.context_embedding(pixels)[0].float()
@@ -161,7 +168,11 @@ class Localizer:
         self._map.save(path)
 
     def load_map(self, path: str | Path) -> None:
-        """Change to another map, with a belief all over it. Raises MapError, and keeps the old map, if it is unusable."""
+        """Change to another map, with a belief all over it.
+
+        Raises:
+            MapError: the file is unusable; the old map stays.
+        """
         context_map = ContextMap.load(path)
         context_map.require_made_by(self._network, path)
         self._set_map(context_map)
@@ -207,7 +218,9 @@ class Localizer:
             features = self._network.query_embedding(self._tensor(pixels))[None]
             query = self._network.prepare_query(self._prepared, features)
             encoded = time.perf_counter()
-            log_likelihood = self._network.log_likelihood(self._prepared, query, poses[None, None], _CHUNK)[0, 0].float()
+            log_likelihood = self._network.log_likelihood(self._prepared, query, poses[None, None], _CHUNK)[
+                0, 0
+            ].float()
         weighed = time.perf_counter()
         self._filter.weigh(*log_likelihood.split([len(self._filter.particles), len(reference)]))
         self._filter.resample()
@@ -224,8 +237,12 @@ class Localizer:
         mean, covariance = mean_and_covariance(particles, weights)
         cluster = densest_cluster(particles, weights, radius_d=config.cluster_d, radius_a=config.cluster_a)
         localized = cluster.share >= config.localized_share
-        reason = "" if localized else (
-            f"the densest cluster holds {cluster.share:.0%} of the weight, {config.localized_share:.0%} is needed"
+        reason = (
+            ""
+            if localized
+            else (
+                f"the densest cluster holds {cluster.share:.0%} of the weight, {config.localized_share:.0%} is needed"
+            )
         )
         timings["total"] = (time.perf_counter() - start) * 1e3
         return Belief(

@@ -81,7 +81,7 @@ class ParticleFilter:
         return float(resampling.effective_sample_size(self.log_weights))
 
     def resample(self) -> bool:
-        """Draw particles anew if their effective number is low, or if recovery wants some over the map; whether it did."""
+        """Draw particles anew if few are effective, or if recovery wants some all over the map; says whether it did."""
         share = self._recovery_share()
         due = self._weighed % self.config.resample_interval == 0
         few = self.effective_sample_size < self.config.resample_threshold * len(self.particles)

@@ -121,7 +121,9 @@ def train(arguments: Arguments) -> TrainingModule:
         logger=TensorBoardLogger(arguments.logs, name=None),
         callbacks=[
             _WriteCheckpoint(arguments, places),
-            ModelCheckpoint(arguments.logs, save_last=True, save_top_k=0, every_n_train_steps=arguments.training.evaluate_every),
+            ModelCheckpoint(
+                arguments.logs, save_last=True, save_top_k=0, every_n_train_steps=arguments.training.evaluate_every
+            ),
             *([TQDMProgressBar(refresh_rate=20)] if arguments.progress else []),
         ],
     )

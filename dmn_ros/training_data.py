@@ -32,7 +32,7 @@ _NEAR_TRUTH = 0.6
 
 @dataclass(frozen=True)
 class Place:
-    """Drives through one place, in one map frame, and where a robot can be in it (min_x, min_y, max_x, max_y; metres)."""
+    """Drives through one place, in one map frame, and its bounds (min_x, min_y, max_x, max_y; metres)."""
 
     name: str
     drives: tuple[Frames, ...]
@@ -122,7 +122,7 @@ def uniform_poses(bounds: tuple[float, float, float, float], count: int, random:
 
 
 def _split(place: Place, random: np.random.Generator) -> tuple[tuple[Tensor, Array], tuple[Tensor, Array]]:
-    """Images and poses for the map, and for queries: of another drive where there is one, so that no query is in the map."""
+    """Images and poses for the map, and for queries: of another drive where there is one, so none is in the map."""
     held = int(random.integers(len(place.drives)))
     rest = [d for i, d in enumerate(place.drives) if i != held or len(place.drives) == 1]
     index = int(random.integers(len(rest))) if len(rest) > 2 and random.random() < 0.3 else None
@@ -132,7 +132,7 @@ def _split(place: Place, random: np.random.Generator) -> tuple[tuple[Tensor, Arr
 
 
 def _choose_views(poses: Array, views: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Views spread over the poses (N, 3) from a random start: as `dmn_build_map` spreads them, but never twice the same."""
+    """Views spread over the poses (N, 3), as `dmn_build_map` spreads them, but from a random start."""
     candidates = random.choice(len(poses), min(_CANDIDATES, len(poses)), replace=False)
     spread = cover(poses[candidates], spacing_d=0.08, spacing_a=0.06, max_views=views)
     short = views - len(spread)

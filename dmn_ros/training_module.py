@@ -52,9 +52,7 @@ class TrainingModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW."""
-        return torch.optim.AdamW(
-            self.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
-        )
+        return torch.optim.AdamW(self.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
         """Set the learning rate; -1 ends the run when the budget is spent."""
@@ -70,7 +68,9 @@ class TrainingModule(lightning.LightningModule):
 
     def log_likelihood(self, batch: Batch) -> Tensor:
         """(A, Q, K)."""
-        views = self.network.context_embedding(batch.view_images.flatten(0, 1)).unflatten(0, batch.view_images.shape[:2])
+        views = self.network.context_embedding(batch.view_images.flatten(0, 1)).unflatten(
+            0, batch.view_images.shape[:2]
+        )
         queries = self.network.query_embedding(batch.query_images.flatten(0, 1))
         queries = queries.unflatten(0, batch.query_images.shape[:2])
         result: Tensor = self.network(views, batch.view_poses, queries, batch.particles).float()

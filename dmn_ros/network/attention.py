@@ -56,11 +56,11 @@ class EgocentricAttention(nn.Module):
     def keys_of_queries(self, queries: Tensor) -> Tensor:
         """Query keys (A, Q, d), scaled by 1/sqrt(d) so that products have about unit variance."""
         hidden = functional.relu(self.query_conv(queries.flatten(0, 1))).flatten(1)
-        keys: Tensor = self.query_key(hidden).unflatten(0, queries.shape[:2])
+        keys: Tensor = self.query_key(hidden).view(*queries.shape[:2], -1)
         return keys * keys.shape[-1] ** -0.5
 
     def prepare(self, views: Tensor) -> ViewKeys:
-        """Part of the view keys that is computed once per map: the first convolution is linear in [features ; coordinates]."""
+        """What is computed once per map: the first convolution is linear in [features ; coordinates]."""
         channels = views.shape[2]
         weight, bias = self.view_conv.weight, self.view_conv.bias
         part = functional.conv2d(views.flatten(0, 1), weight[:, :channels], bias, stride=2, padding=1)
@@ -68,7 +68,7 @@ class EgocentricAttention(nn.Module):
         coordinates = functional.conv2d(
             constant.expand(-1, -1, *self.grid).contiguous(), weight[:, channels:], None, stride=2, padding=1
         )
-        return ViewKeys(part.flatten(1).unflatten(0, views.shape[:2]), coordinates.flatten(1))
+        return ViewKeys(part.reshape(*views.shape[:2], -1), coordinates.flatten(1))
 
     def factorised(self, keys: ViewKeys, query_keys: Tensor, coordinates: Tensor) -> Tensor:
         """The same weights (A, Q, K, N) from prepared parts; one view after another, so that it stays in the cache.

@@ -59,11 +59,11 @@ class DMN(nn.Module):
         self, prepared: PreparedMap, query: PreparedQuery, particles: Tensor, chunk: int | None = None
     ) -> Tensor:
         """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3), in chunks of particles that stay in the cache."""
-        parts = particles.split(chunk or particles.shape[2], dim=2)
+        parts = torch.split(particles, chunk or particles.shape[2], dim=2)
         return torch.cat([self.observation.log_likelihood(prepared, query, part) for part in parts], dim=2)  # type: ignore[arg-type]
 
     def context_fingerprint(self) -> str:
-        """Hash of the context embedding's shape and weights: a map made with other weights is meaningless to this network."""
+        """Hash of the context embedding's shape and weights: a map made with other weights means nothing to it."""
         digest = hashlib.sha256(repr(self.config).encode())
         for name, tensor in sorted(self.context_embedding.state_dict().items()):
             digest.update(name.encode())

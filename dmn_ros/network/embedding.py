@@ -28,7 +28,9 @@ class ImageEmbedding(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Features of images; raises ValueError on another image size."""
         if images.shape[-3:] != (3, *self.size):
-            raise ValueError(f"images are {tuple(images.shape)}, the embedding needs (B, 3, {self.size[0]}, {self.size[1]})")
+            raise ValueError(
+                f"images are {tuple(images.shape)}, the embedding needs (B, 3, {self.size[0]}, {self.size[1]})"
+            )
         features: Tensor = self.blocks(images - 0.5)
         return features
 

@@ -1,8 +1,8 @@
 """The observation model that trains on a CPU: attention over features of (query, view) pairs, gated by coordinates.
 
 It keeps the paper's parts (egocentric coordinates, view keys against a query key, softmax over views, attended features
-joined with the query's, one log-likelihood) and adds three helpers, because the plain form stays at the uninformed level
-after minutes of CPU training:
+joined with the query's, one log-likelihood) and adds three helpers, because the plain form stays at the uninformed
+level after minutes of CPU training:
 
 * a correlation volume: how well each place of the query's picture agrees with each place of the view's;
 * Fourier features of the relative coordinates, which *gate* the pair's features, so that what is attended says which
@@ -59,7 +59,7 @@ class PairFeatures(nn.Module):
             nn.BatchNorm2d(wide),
             nn.ReLU(inplace=True),
             nn.Flatten(),
-            nn.Linear(wide * rows * (-(-(-(-columns // 2)) // 2)), config.pair_size),
+            nn.Linear(wide * rows * ((columns + 3) // 4), config.pair_size),
         )
 
     def forward(self, prepared: MatchingMap, queries: Tensor) -> Tensor:
@@ -105,13 +105,13 @@ class MatchingObservation(nn.Module):
 
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> MatchingMap:
         """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3) in map units."""
-        shares = self.pair_features.from_view(views.flatten(0, 1)).unflatten(0, views.shape[:2])
+        shares = self.pair_features.from_view(views.flatten(0, 1)).view(*views.shape[:2], -1, *views.shape[3:])
         return MatchingMap(shares, functional.normalize(views.flatten(3), dim=2), view_poses)
 
     def prepare_query(self, prepared: MatchingMap, queries: Tensor) -> MatchingQuery:
         """All that depends on images and map but on no particle; queries (A, Q, C, h, w)."""
-        both: Tensor = self.query(queries.flatten(0, 1)).unflatten(0, queries.shape[:2])
-        summary, keys = both.split([self.value_size, self.key_size], dim=-1)
+        both: Tensor = self.query(queries.flatten(0, 1)).view(*queries.shape[:2], -1)
+        summary, keys = torch.split(both, [self.value_size, self.key_size], dim=-1)
         return MatchingQuery(self.pair_features(prepared, queries), keys * self.key_size**-0.5, summary)
 
     def log_likelihood(self, prepared: MatchingMap, query: MatchingQuery, particles: Tensor) -> Tensor:
@@ -128,7 +128,7 @@ class MatchingObservation(nn.Module):
         flat = (rows * prepared.poses.shape[1] + chosen).flatten()
         pairs = query.pairs.flatten(0, 2).index_select(0, flat).view(a, q, k, n, -1)
         read = self.read(torch.relu(pairs * scale.tanh() + shift))
-        values, keys = read.split([self.value_size, self.key_size], dim=-1)
+        values, keys = torch.split(read, [self.value_size, self.key_size], dim=-1)
         weights = torch.einsum("aqknd,aqd->aqkn", keys, query.keys).softmax(-1)
         attended = torch.einsum("aqkn,aqknv->aqkv", weights, values)
         summary = query.summary.unsqueeze(2).expand(-1, -1, k, -1)

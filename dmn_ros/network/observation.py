@@ -1,4 +1,4 @@
-"""Discriminative observation model (section 3, figure 4): attended map features and query features to a log-likelihood."""
+"""Discriminative observation model (section 3, figure 4): attended map and query features to a log-likelihood."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class AttentionObservation(nn.Module):
         )
 
     def direct(self, views: Tensor, view_poses: Tensor, queries: Tensor, particles: Tensor) -> Tensor:
-        """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3) from views (A, N, C, h, w) and queries (A, Q, C, h, w)."""
+        """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3); views (A, N, C, h, w), queries (A, Q, C, h, w)."""
         relative = egocentric.relative(particles.unsqueeze(3), view_poses[:, None, None])
         weights = self.attention(views, queries, egocentric.coordinates(relative))
         attended = torch.einsum("aqkn,anchw->aqkchw", weights, views)
@@ -59,14 +59,14 @@ class AttentionObservation(nn.Module):
         """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
         weight = self.conv.weight[:, : views.shape[2]]
         values = functional.conv2d(views.flatten(0, 1), weight, None, stride=2, padding=1)
-        return AttentionMap(self.attention.prepare(views), values.flatten(1).unflatten(0, views.shape[:2]), view_poses)
+        return AttentionMap(self.attention.prepare(views), values.reshape(*views.shape[:2], -1), view_poses)
 
     def prepare_query(self, prepared: AttentionMap, queries: Tensor) -> AttentionQuery:
         """All that depends on the images only; queries (A, Q, C, h, w)."""
         del prepared  # the plain form compares query and views through keys alone
         weight = self.conv.weight[:, queries.shape[2] :]
         values = functional.conv2d(queries.flatten(0, 1), weight, self.conv.bias, stride=2, padding=1)
-        return AttentionQuery(self.attention.keys_of_queries(queries), values.flatten(1).unflatten(0, queries.shape[:2]))
+        return AttentionQuery(self.attention.keys_of_queries(queries), values.reshape(*queries.shape[:2], -1))
 
     def log_likelihood(self, prepared: AttentionMap, query: AttentionQuery, particles: Tensor) -> Tensor:
         """Equal to `direct`: a convolution of an attention-weighted sum is the weighted sum of the convolved maps."""

@@ -22,7 +22,9 @@ def _model() -> tuple[AttentionObservation, tuple[torch.Tensor, ...]]:
 
 
 @torch.no_grad()
-def _naive(model: AttentionObservation, views: torch.Tensor, poses: torch.Tensor, query: torch.Tensor, particle: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _naive(
+    model: AttentionObservation, views: torch.Tensor, poses: torch.Tensor, query: torch.Tensor, particle: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Weights over the views and log-likelihood for one map, one query, one particle; view by view."""
     attention = model.attention
     key = attention.query_key(functional.relu(attention.query_conv(query[None])).flatten(1))[0]
