@@ -1,0 +1,42 @@
+"""The simulated apartment, driven by itself, with both nodes in it; takes localization.launch.py's arguments, too."""
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription, SetEnvironmentVariable
+from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node, PushRosNamespace
+from launch_ros.substitutions import FindPackageShare
+
+PACKAGE = "deep_localization"
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Simulator and localization in one namespace."""
+    namespace = LaunchConfiguration("namespace")
+    robot = Node(package=PACKAGE, executable="apartment_camera", output="screen", emulate_tty=True)
+    localization = IncludeLaunchDescription(
+        shared("launch", "localization.launch.py"),
+        launch_arguments={"params_file": LaunchConfiguration("params_file")}.items(),
+    )
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("namespace", default_value="", description="Namespace of everything but /tf."),
+            DeclareLaunchArgument(
+                "params_file", default_value=shared("config", "demo.yaml"), description="Parameters of the nodes."
+            ),
+            # Images need a larger shared memory than Fast DDS has by itself.
+            default_environment("FASTRTPS_DEFAULT_PROFILES_FILE", shared("config", "fastdds.xml")),
+            default_environment("MUJOCO_GL", "egl"),
+            GroupAction([PushRosNamespace(namespace), robot]),
+            localization,
+        ]
+    )
+
+
+def default_environment(name: str, value: PathJoinSubstitution | str) -> SetEnvironmentVariable:
+    """Sets the variable unless it is set."""
+    return SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=value))
+
+
+def shared(*parts: str) -> PathJoinSubstitution:
+    """Path of a file of this package."""
+    return PathJoinSubstitution([FindPackageShare(PACKAGE), *parts])
