@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from localization_sim import structure
+from localization_sim import decoration, structure
 from localization_sim.floor_plan import FloorPlan, draw_floor_plan
 from localization_sim.free_space import FreeSpace
 from localization_sim.furnishing import furnish
@@ -45,11 +45,11 @@ class Apartment:
         scene = Scene()
         random = np.random.default_rng([seed, 2])
         structure.build_shell(scene, plan, random)
-        structure.lay_rugs(scene, plan, random)
+        decoration.lay_rugs(scene, plan, random)
         furnishing = furnish(scene, plan, random)
         structure.build_doors(scene, plan, furnishing, random)
-        structure.hang_windows(scene, plan, random)
-        structure.hang_pictures(scene, plan, random)
+        decoration.hang_windows(scene, plan, random)
+        decoration.hang_pictures(scene, plan, random)
         low, high = ROBOT_HEIGHTS
         skirting = 0.1
         obstacles = [f for f in scene.footprints if f.bottom < high and f.top > max(low, skirting)]

@@ -9,7 +9,8 @@ import numpy as np
 from localization_sim import furniture as f
 from localization_sim.floor_plan import DOOR_WIDTH, FloorPlan, Room, WallSide
 from localization_sim.free_space import FreeSpace
-from localization_sim.furniture import Furniture, Place
+from localization_sim.furniture import Furniture
+from localization_sim.place import Place
 from localization_sim.scene import Footprint, Scene
 from localization_sim.textures import Random
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from types import TracebackType
 
+import mujoco
 import numpy as np
 import numpy.typing as npt
-
-if sys.platform == "linux":
-    os.environ.setdefault("MUJOCO_GL", "egl")  # has to be chosen before mujoco is imported; a robot's PC has no screen
-
-import mujoco
 
 from localization_common.camera import Camera
 from localization_common.errors import CameraError
@@ -31,7 +25,7 @@ class Renderer:
         camera: intrinsics; square pixels, centred, free of distortion.
 
     Raises:
-        CameraError: OpenGL cannot show this camera.
+        CameraError: OpenGL cannot show this camera, or does not start.
     """
 
     def __init__(self, apartment: Apartment, camera: Camera) -> None:
@@ -42,7 +36,13 @@ class Renderer:
         self._data = mujoco.MjData(apartment.model)
         apartment.model.cam_fovy[0] = np.degrees(2 * np.arctan(camera.height / 2 / camera.fy))
         mujoco.mj_forward(apartment.model, self._data)
-        self._renderer = mujoco.Renderer(apartment.model, camera.height, camera.width)
+        try:
+            self._renderer = mujoco.Renderer(apartment.model, camera.height, camera.width)
+        except (RuntimeError, ImportError, AttributeError, mujoco.FatalError) as error:
+            raise CameraError(
+                f"OpenGL does not start ({error}): install libegl1 and libgl1-mesa-dri, or install libosmesa6 and set "
+                "MUJOCO_GL=osmesa"
+            ) from error
         # Background (id -1) indexes the last entry.
         self._labels = np.append(apartment.geom_labels, np.uint8(255))
 

@@ -1,0 +1,26 @@
+"""The apartment of seed 0, built once for all tests of the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from localization_common.camera import Camera
+from localization_sim.apartment import Apartment
+from localization_sim.rendering import Renderer
+
+SMALL = Camera.from_field_of_view(160, 120, 90.0)
+
+
+@pytest.fixture(scope="session")
+def apartment() -> Apartment:
+    """The apartment of the demo."""
+    return Apartment.from_seed(0)
+
+
+@pytest.fixture(scope="session")
+def renderer(apartment: Apartment) -> Iterator[Renderer]:
+    """A small camera in it."""
+    with Renderer(apartment, SMALL) as opened:
+        yield opened

@@ -1,0 +1,209 @@
+"""The camera node against real rclpy: what it says belongs together, comes in time and is complete."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+import rclpy
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import String, UInt64
+from tf2_msgs.msg import TFMessage
+
+from localization_common.camera import Camera
+from localization_common.errors import ConfigError
+from localization_common.geometry import planar
+from localization_common.ros.conversions import (
+    array_from_image,
+    camera_from_info,
+    matrix_from_pose,
+    matrix_from_transform,
+    stamp_from_time,
+)
+from localization_common.ros.spinning import spinning
+from localization_sim.apartment import Apartment
+from localization_sim.drive import START_STAMP
+from localization_sim.node import ApartmentCamera, MissingSubscribersError
+from localization_sim.record import render_drives
+from localization_sim.rendering import mounted_camera
+from localization_sim.trajectories import plan_drive
+
+RATE = 10.0
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+TOPICS: dict[str, tuple[Any, Any]] = {
+    "image": (Image, 50),
+    "camera_info": (CameraInfo, 50),
+    "depth": (Image, 50),
+    "labels": (Image, 50),
+    "odom": (Odometry, 200),
+    "ground_truth/pose": (PoseStamped, 50),
+    "label_names": (String, LATCHED),
+    "frames_published": (UInt64, LATCHED),
+    "/tf": (TFMessage, 200),
+    "/tf_static": (TFMessage, LATCHED),
+    "/clock": (Clock, 200),
+}
+
+
+@pytest.fixture
+def context(ros_domain: int) -> Iterator[Context]:
+    opened = Context()
+    rclpy.init(context=opened, domain_id=ros_domain)
+    yield opened
+    opened.try_shutdown()
+
+
+@contextmanager
+def camera_node(context: Context, **parameters: Any) -> Iterator[ApartmentCamera]:
+    small = {"width": 64, "height": 48, "rate": RATE, "odom_rate": 20.0, "max_duration": 1.45}
+    overrides = [Parameter(name, value=value) for name, value in {**small, **parameters}.items()]
+    node = ApartmentCamera(context=context, parameter_overrides=overrides)
+    try:
+        yield node
+    finally:
+        node.destroy_node()
+
+
+def drive_and_listen(context: Context, **parameters: Any) -> dict[str, list[Any]]:
+    """Everything that the node says during one run, by topic."""
+    heard: dict[str, list[Any]] = {topic: [] for topic in TOPICS}
+    last = threading.Event()
+    listener = Node("listener", context=context)
+
+    def collect(topic: str) -> Callable[[Any], None]:
+        def on_message(message: Any) -> None:
+            heard[topic].append(message)
+            if topic == "frames_published" and message.data == expected:
+                last.set()
+
+        return on_message
+
+    with camera_node(context, wait_for_subscribers=1, publish_depth=True, publish_labels=True, **parameters) as node:
+        expected = int(node.settings.max_duration * node.settings.rate) + 1
+        for topic, (kind, qos) in TOPICS.items():
+            listener.create_subscription(kind, topic, collect(topic), qos)
+        with spinning(listener), spinning(node):
+            node.run()
+            assert last.wait(10.0), f"frames_published never said {expected}"
+        assert node.frames_published == expected
+    listener.destroy_node()
+    return heard
+
+
+def stamps(messages: list[Any]) -> list[int]:
+    return [stamp_from_time(message.header.stamp) for message in messages]
+
+
+def test_everything_of_an_image_carries_its_stamp_and_the_truth(context: Context) -> None:
+    heard = drive_and_listen(context)
+    times = np.array(stamps(heard["image"]))
+    assert len(times) == 15
+    np.testing.assert_allclose(np.diff(times), 1e9 / RATE, atol=2)
+    for topic in ("camera_info", "depth", "labels", "ground_truth/pose"):
+        assert stamps(heard[topic]) == times.tolist(), topic
+    assert set(times.tolist()) <= set(stamps(heard["odom"]))
+    assert [message.data for message in heard["frames_published"]][-1] == 15
+    camera = Camera.from_field_of_view(64, 48, 90.0)
+    assert camera_from_info(heard["camera_info"][0]) == camera
+    (drive,) = render_drives(0, ["test"], camera, rate=RATE)
+    truth = [matrix_from_pose(message.pose) for message in heard["ground_truth/pose"]]
+    np.testing.assert_allclose(truth, drive.map_T_base[:15], atol=1e-9)
+    for i in (0, 6, 14):
+        np.testing.assert_array_equal(array_from_image(heard["image"][i]), drive.read_image(i))
+        assert drive.read_depth is not None
+        assert drive.read_labels is not None
+        np.testing.assert_array_equal(array_from_image(heard["depth"][i]), drive.read_depth(i))
+        np.testing.assert_array_equal(array_from_image(heard["labels"][i]), drive.read_labels(i))
+    assert tuple(json.loads(heard["label_names"][0].data)) == drive.class_names
+
+
+def test_odometry_and_tf_say_the_same_and_frames_follow_rep_103(context: Context) -> None:
+    heard = drive_and_listen(context)
+    (mounting,) = heard["/tf_static"][0].transforms
+    assert (mounting.header.frame_id, mounting.child_frame_id) == ("base_link", "camera_optical_frame")
+    np.testing.assert_allclose(matrix_from_transform(mounting.transform), mounted_camera(), atol=1e-12)
+    assert {message.header.frame_id for message in heard["image"]} == {"camera_optical_frame"}
+    assert {message.header.frame_id for message in heard["ground_truth/pose"]} == {"map"}
+    assert {(m.header.frame_id, m.child_frame_id) for m in heard["odom"]} == {("odom", "base_link")}
+    moved = {stamp_from_time(t.header.stamp): t.transform for m in heard["/tf"] for t in m.transforms}
+    for message in heard["odom"]:
+        transform = moved[stamp_from_time(message.header.stamp)]
+        np.testing.assert_array_equal(
+            matrix_from_pose(message.pose.pose), matrix_from_transform(transform), strict=True
+        )
+    np.testing.assert_allclose(matrix_from_pose(heard["odom"][0].pose.pose), np.eye(4), atol=1e-12)
+    # Odometry follows the truth at first: the drift of one second is small.
+    trajectory = plan_drive(Apartment.from_seed(0), "test")
+    true_motion = planar.relative(trajectory.at(0.0), trajectory.at(1.4))
+    odom = planar.from_se3(matrix_from_pose(heard["odom"][-1].pose.pose))
+    np.testing.assert_allclose(odom, true_motion, atol=0.05)
+
+
+def test_clock_runs_with_the_drive(context: Context) -> None:
+    heard = drive_and_listen(context, publish_clock=True)
+    clock = [stamp_from_time(message.clock) for message in heard["/clock"]]
+    assert clock == sorted(clock)
+    assert stamps(heard["image"])[0] == START_STAMP
+    assert set(stamps(heard["image"])) <= set(clock)
+
+
+def test_loops_repeat_the_drive_while_odometry_and_time_go_on(context: Context) -> None:
+    """Two loops of a drive cut to a second by a trick of the trade: few images a second, few odometry messages."""
+    duration = plan_drive(Apartment.from_seed(0), "test").duration
+    with camera_node(context, loops=2, max_duration=0.0, rate=0.1, odom_rate=1.0) as node:
+        waits: list[float] = []
+        sent: list[tuple[str, int]] = []
+        stop = node._stop
+
+        class Impatient(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                waits.append(timeout or 0.0)
+                return stop.is_set()
+
+        node._stop = Impatient()
+        node._truth.publish = lambda message: sent.append(("truth", stamp_from_time(message.header.stamp)))
+        odom: list[Any] = []
+        node._odom.publish = odom.append
+        node.run()
+    images = int(duration * 0.1) + 1
+    assert node.frames_published == 2 * images
+    times = [stamp for _, stamp in sent]
+    assert (np.diff(times) > 0).all()
+    poses = planar.from_se3(np.array([matrix_from_pose(message.pose.pose) for message in odom]))
+    jumps = np.linalg.norm(np.diff(poses[:, :2], axis=0), axis=1)
+    assert jumps.max() < 0.45  # 0.4 m/s, one message a second, also where the second loop begins
+
+
+def test_nobody_listens(context: Context) -> None:
+    with camera_node(context, wait_for_subscribers=1, wait_timeout=0.2) as node:
+        with pytest.raises(MissingSubscribersError, match="0 of 1 subscribers"):
+            node.run()
+        assert node.frames_published == 0
+
+
+def test_shutdown_ends_the_drive(context: Context) -> None:
+    with camera_node(context, max_duration=0.0) as node:
+        driver = threading.Thread(target=node.run)
+        driver.start()
+        while node.frames_published == 0 and driver.is_alive():
+            driver.join(0.05)
+        context.shutdown()
+        driver.join(20.0)
+        assert not driver.is_alive()
+
+
+def test_a_wrong_parameter_is_refused(context: Context) -> None:
+    with pytest.raises(ConfigError, match="rate"), camera_node(context, rate=0.0):
+        pass

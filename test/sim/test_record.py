@@ -1,0 +1,62 @@
+"""Recorded drives: what is in the bags is what the simulator shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from localization_common.camera import Camera
+from localization_common.datasets import open_sequence
+from localization_common.datasets.rosbag2_writer import Storage
+from localization_common.geometry import planar
+from localization_sim.drive import START_STAMP
+from localization_sim.record import Recording, record, render_drives
+
+
+def recording(output: Path, *, storage: Storage = "mcap", train: int = 0, overwrite: bool = False) -> Recording:
+    return Recording(
+        output=output, train=train, val=False, width=64, height=48, rate=0.5, storage=storage, overwrite=overwrite
+    )
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_bag_holds_the_drive(tmp_path: Path, storage: Storage) -> None:
+    record(recording(tmp_path, storage=storage))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["test"]  # nothing unfinished stays behind
+    bag = open_sequence(tmp_path / "test")
+    (drive,) = render_drives(0, ["test"], Camera.from_field_of_view(64, 48, 90.0), rate=0.5)
+    assert len(bag) == len(drive) > 30
+    assert bag.camera == drive.camera
+    assert bag.class_names == drive.class_names
+    np.testing.assert_array_equal(bag.stamps, START_STAMP + np.arange(len(bag)) * 2_000_000_000)
+    np.testing.assert_allclose(bag.map_T_camera, drive.map_T_camera, atol=1e-12)
+    np.testing.assert_allclose(bag.base_T_camera, drive.base_T_camera, atol=1e-12)
+    assert bag.odom_T_base is not None
+    assert drive.odom_T_base is not None
+    np.testing.assert_allclose(bag.odom_T_base, drive.odom_T_base, atol=1e-12)
+    for i in (0, 7, len(bag) - 1):
+        np.testing.assert_array_equal(bag.read_image(i), drive.read_image(i))
+        for read, expected in ((bag.read_depth, drive.read_depth), (bag.read_labels, drive.read_labels)):
+            assert read is not None
+            assert expected is not None
+            np.testing.assert_array_equal(read(i), expected(i))
+    # Planar drives: the base stays upright on the floor.
+    np.testing.assert_allclose(bag.map_T_base, planar.to_se3(planar.from_se3(bag.map_T_base)), atol=1e-9)
+
+
+def test_bags_that_exist_are_left_alone_unless_told_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "test").mkdir()
+    record(recording(tmp_path))
+    assert "left as it is" in capsys.readouterr().out
+    assert list((tmp_path / "test").iterdir()) == []
+    record(recording(tmp_path, overwrite=True))
+    assert len(open_sequence(tmp_path / "test")) > 30
+
+
+def test_names_of_drives() -> None:
+    assert Recording(train=2).drives == ["test", "val", "train_00", "train_01"]
+    assert Recording(train=1, val=False, test=False).drives == ["train_00"]
