@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from localization_common.errors import ConfigError
 
@@ -43,6 +44,9 @@ class VLocNetConfig:
         fc: features of fc1 in the regressors of pose and odometry.
         pool: grid (rows, columns) that the last features are averaged to before fc1; (1, 1) is global average pooling.
             A narrow network keeps some layout instead, which makes up for its few channels.
+        rotation: what fc3 puts out: ``quaternion`` (4 numbers, the paper), or ``axes`` (6 numbers, two axes of the rotation
+            matrix, Zhou et al. 2019). No continuous function gives quaternions for a full turn, so a camera that looks
+            everywhere learns axes much faster. Either way the result and the losses are of unit quaternions.
         dropout: before fc2 and fc3, and in the last unit of the segmentation encoder.
         tasks: which streams exist.
         classes: segmentation classes; needed with segmentation only.
@@ -63,6 +67,7 @@ class VLocNetConfig:
     units: tuple[int, int, int, int] = (3, 4, 6, 3)
     fc: int = 1024
     pool: tuple[int, int] = (1, 1)
+    rotation: Literal["quaternion", "axes"] = "quaternion"
     dropout: float = 0.2
     tasks: Tasks = field(default_factory=Tasks)
     classes: int = 10
@@ -90,6 +95,8 @@ class VLocNetConfig:
             raise ConfigError(f"mids: {self.mids} must be even (multi-scale units split them)")
         if any(n < 1 for n in self.units) or min(self.pool) < 1:
             raise ConfigError(f"units {self.units} and pool {self.pool} must be positive")
+        if self.rotation not in ("quaternion", "axes"):
+            raise ConfigError(f"rotation: {self.rotation!r} is neither quaternion nor axes")
         if not 0.0 <= self.dropout < 1.0:
             raise ConfigError(f"dropout: {self.dropout} is not in [0, 1)")
         if not 0 <= self.semantic_unit < self.units[2]:
@@ -127,6 +134,8 @@ class VLocNetConfig:
             expansion=2,
             fc=256,
             pool=(2, 3),
+            rotation="axes",
+            dropout=0.05,
             tasks=tasks or Tasks(),
             classes=classes,
             segmentation_stem=4,

@@ -179,7 +179,7 @@ def _set_scales(network: VLocNet, frames: Frames) -> None:
         scale = torch.tensor(np.sqrt((both**2).mean(0)), dtype=torch.float32).clamp_min(0.005)
         regressor.translation_scale.copy_(scale)
         turning = torch.tensor(np.sqrt((np.stack([p[1] for p in parts])[:, 1:] ** 2).mean(0)), dtype=torch.float32)
-        regressor.quaternion_scale.copy_(torch.cat([torch.tensor([1e-3]), turning.clamp_min(0.002)]))
+        regressor.rotation_scale.copy_(torch.cat([torch.tensor([1e-3]), turning.clamp_min(0.002)]))
 
 
 def _fit(config: TrainConfig, module: TrainingModule, frames: Frames, validation: Frames | None) -> lightning.Trainer:

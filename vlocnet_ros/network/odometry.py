@@ -20,9 +20,9 @@ class OdometryStream(nn.Module):
         self.previous_res4 = block(c3, config.mids[2], c4, config.units[2], stride=2)
         self.current_res4 = block(c3, config.mids[2], c4, config.units[2], stride=2)
         self.res5 = block(2 * c4, config.mids[3], c5, config.units[3], stride=2)
-        self.regressor = Regressor(c5, config)
+        self.regressor = Regressor(c5, config, "quaternion")
         # Motion between frames is small: start from none rather than from a random rotation.
-        self.regressor.quaternion_mean[0] = 1.0
+        self.regressor.rotation_mean[0] = 1.0
 
     def encode_previous(self, image: Tensor) -> Tensor:
         """What the next frame needs of this one: Res4 of the previous side."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -19,25 +21,28 @@ class Regressor(nn.Module):
     Args:
         channels: of the last residual block.
         config: for the pooling grid, fc1's features and dropout.
+        rotation: what fc3 puts out, see `VLocNetConfig`.
     """
 
     translation_mean: Tensor
     translation_scale: Tensor
-    quaternion_mean: Tensor
-    quaternion_scale: Tensor
+    rotation_mean: Tensor
+    rotation_scale: Tensor
 
-    def __init__(self, channels: int, config: VLocNetConfig) -> None:
+    def __init__(self, channels: int, config: VLocNetConfig, rotation: Literal["quaternion", "axes"]) -> None:
         super().__init__()
+        self.rotation = rotation
+        numbers = 4 if rotation == "quaternion" else 6
         self.norm = nn.Sequential(nn.BatchNorm2d(channels), nn.ELU(inplace=True))
         self.pool = nn.AdaptiveAvgPool2d(config.pool)
         self.fc1 = nn.Linear(channels * config.pool[0] * config.pool[1], config.fc)
         self.activation = nn.Sequential(nn.ELU(), nn.Dropout(config.dropout))
         self.fc2 = nn.Linear(config.fc, 3)
-        self.fc3 = nn.Linear(config.fc, 4)
+        self.fc3 = nn.Linear(config.fc, numbers)
         self.register_buffer("translation_mean", torch.zeros(3))
         self.register_buffer("translation_scale", torch.ones(3))
-        self.register_buffer("quaternion_mean", torch.zeros(4))
-        self.register_buffer("quaternion_scale", torch.ones(4))
+        self.register_buffer("rotation_mean", torch.zeros(numbers))
+        self.register_buffer("rotation_scale", torch.ones(numbers))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, channels, H, W) to translation (B, 3) in metres and unit quaternion (B, 4), always float32."""
@@ -46,8 +51,10 @@ class Regressor(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             features = features.to(self.fc2.weight.dtype)
             translation = self.fc2(features).float() * self.translation_scale + self.translation_mean
-            quaternion = self.fc3(features).float() * self.quaternion_scale + self.quaternion_mean
-        return translation, quaternions.normalize(quaternion)
+            rotation = self.fc3(features).float() * self.rotation_scale + self.rotation_mean
+            if self.rotation == "axes":
+                return translation, quaternions.from_axes(rotation)
+        return translation, quaternions.normalize(rotation)
 
 
 class Trunk(nn.Module):
@@ -76,7 +83,7 @@ class PoseStream(nn.Module):
         self.semantic_fusion = AdaptiveFusion(c4, c5) if config.tasks.segmentation else None
         self.res5 = block(c4, config.mids[3], c5, config.units[3], stride=2)
         self.temporal_fusion = AdaptiveFusion(c5, c5)
-        self.regressor = Regressor(c5, config)
+        self.regressor = Regressor(c5, config, config.rotation)
 
     def encode(self, trunk: Tensor, semantics: Tensor | None) -> Tensor:
         """Up to the output of Res5a, before temporal fusion: depends on this frame alone.

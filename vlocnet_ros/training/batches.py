@@ -46,7 +46,7 @@ class Mixture:
     else together. Steps that train a part only spend the time where it is needed.
     """
 
-    pose: int = 2
+    pose: int = 3
     pairs: int = 1
     all: int = 1
 

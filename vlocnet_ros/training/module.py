@@ -37,7 +37,7 @@ class OptimizerConfig:
     weight_decay: float = 0.01
     loss_rate: float = 10.0
     warmup: int = 100
-    clip: float = 100.0
+    clip: float = 1000.0
     minutes: float | None = None
     steps: int | None = None
 
@@ -148,7 +148,8 @@ class TrainingModule(lightning.LightningModule):
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
         # Lightning refuses to clip for fused optimisers, for the sake of a gradient scaler that bfloat16 does without.
-        torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimizer_config.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimizer_config.clip)
+        self.log("train/gradient", norm)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         def move(t: Tensor | None) -> Tensor | None:
