@@ -54,3 +54,35 @@ def angle_between(a: Tensor, b: Tensor) -> Tensor:
     """Angle in radians, 0..pi, between the rotations of two unit quaternions; accurate for small angles too."""
     d = multiply(conjugate(a), b)
     return 2.0 * torch.atan2(d[..., 1:].norm(dim=-1), d[..., 0].abs())
+
+
+def from_matrix(rotation: Tensor) -> Tensor:
+    """Unit quaternions (..., 4) of rotation matrices (..., 3, 3), differentiable everywhere (sign arbitrary)."""
+    m = rotation
+    xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
+    wx, wy, wz = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
+    xy, xz, yz = m[..., 0, 1] + m[..., 1, 0], m[..., 0, 2] + m[..., 2, 0], m[..., 1, 2] + m[..., 2, 1]
+    # Rows of 4 q q^T: each is the quaternion times four times one of its elements; the longest is well conditioned.
+    rows = torch.stack(
+        [
+            torch.stack([1.0 + xx + yy + zz, wx, wy, wz], dim=-1),
+            torch.stack([wx, 1.0 + xx - yy - zz, xy, xz], dim=-1),
+            torch.stack([wy, xy, 1.0 - xx + yy - zz, yz], dim=-1),
+            torch.stack([wz, xz, yz, 1.0 - xx - yy + zz], dim=-1),
+        ],
+        dim=-2,
+    )
+    longest = rows.diagonal(dim1=-2, dim2=-1).argmax(dim=-1)
+    chosen = rows.gather(-2, longest[..., None, None].expand(*longest.shape, 1, 4)).squeeze(-2)
+    return normalize(chosen)
+
+
+def from_axes(axes: Tensor) -> Tensor:
+    """Unit quaternions (..., 4) of two axes (..., 6), made orthonormal: the first two columns of the rotation matrix.
+
+    Continuous over all rotations (Zhou et al., On the Continuity of Rotation Representations, CVPR 2019).
+    """
+    x = torch.nn.functional.normalize(axes[..., :3], dim=-1)
+    y = axes[..., 3:]
+    y = torch.nn.functional.normalize(y - (x * y).sum(-1, keepdim=True) * x, dim=-1)
+    return from_matrix(torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1))
