@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseWithCovarianceStamped
+from geometry_msgs.msg import PoseWithCovarianceStamped, Quaternion, TransformStamped
 from nav_msgs.msg import Odometry
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
@@ -199,11 +199,17 @@ class Robot:
 
     def send_transform(self, parent: str, child: str, matrix: Array, stamp: int) -> None:
         """Publish on /tf."""
-        self.tf.publish(TFMessage(transforms=[transform_stamped(parent, child, matrix, stamp)]))
+        self.send_tf(transform_stamped(parent, child, matrix, stamp))
+
+    def send_tf(self, transform: TransformStamped) -> None:
+        """Publish a message on /tf."""
+        self.tf.publish(TFMessage(transforms=[transform]))
 
     def _on_tf(self, msg: TFMessage) -> None:
         with self._changed:
             for t in msg.transforms:
+                if t.transform.rotation == Quaternion(w=0.0):
+                    continue  # one of the robot's own lies
                 stamp, matrix = stamp_from_time(t.header.stamp), matrix_from_transform(t.transform)
                 self._transforms.append(SentTransform(t.header.frame_id, t.child_frame_id, stamp, matrix))
             self._changed.notify_all()
@@ -251,14 +257,25 @@ class Stage:
         self.robot = Robot(node)
 
     def start(self, make: Any, *, active: bool = True, options: dict[str, Any] | None = None, **values: Any) -> Any:
-        """Make a node with good parameters, but for those given, and spin it in a thread of its own."""
-        parameters = overrides(**{**self.parameters(make), **values})
-        node = make(context=self.context, parameter_overrides=parameters, **(options or {}))
-        self.add(node)
+        """As `start_unmatched`; returns when robot and node are connected, and the node is active."""
+        node = self.start_unmatched(make, options, **values)
         assert wait_until(lambda: self._matched(node)), "discovery did not end"
         if active:
             assert self.client(node.get_name()).wait_until_active()
         return node
+
+    def start_unmatched(self, make: Any, options: dict[str, Any] | None = None, **values: Any) -> Any:
+        """Make a node with good parameters, but for those given, and spin it."""
+        parameters = overrides(**{**self.parameters(make), **values})
+        node = make(context=self.context, parameter_overrides=parameters, **(options or {}))
+        self.add(node)
+        return node
+
+    def use_robot(self, robot: Robot) -> None:
+        """Replace the robot by one with other publishers."""
+        for publisher in (self.robot.images, self.robot.infos, self.robot.odometry):
+            self.robot.node.destroy_publisher(publisher)
+        self.robot = robot
 
     def parameters(self, make: Any) -> dict[str, Any]:
         """Parameters that the tiny models need."""
@@ -321,7 +338,7 @@ class Stage:
     def _matched(self, node: Any) -> bool:
         """Whether every publisher knows its subscribers, so that nothing is sent into the void."""
         robot = self.robot
-        heard = [robot.images, robot.infos, robot.static]
+        heard = [robot.images, robot.infos, robot.static, robot.tf]
         if node.get_name() == "dmn":
             heard.append(robot.initial)
             if node.resolve_topic_name("odom") == robot.odometry.topic_name:

@@ -185,10 +185,10 @@ def test_writing_refuses_what_is_not_in_the_encoding(pixels: np.ndarray, encodin
 def test_both_directions_are_fast_enough_for_video() -> None:
     """Number by number, as rclpy does it for a list or an array, a VGA image takes more than 40 ms."""
     picture = np.zeros((480, 640, 3), np.uint8)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(10):
         rgb_from_image(image_from_array(picture, "rgb8", Header()))
-    assert (time.perf_counter() - began) / 10 < 0.02
+    assert (time.process_time() - began) / 10 < 0.02
 
 
 @pytest.mark.parametrize("kind", [".png", ".jpg"])

@@ -1,0 +1,76 @@
+"""Image subscriptions: quality of service, transports, sharing."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from robot_stage import CAMERA, FIRST, Robot, Stage, textured, wait_until
+from sensor_msgs.msg import CompressedImage
+
+from localization_common.errors import InputError
+from localization_common.ros.camera_feed import Frame
+from localization_common.ros.conversions import camera_to_info, image_from_array
+from localization_common.ros.outputs import header
+from vlocnet_ros.node import VlocnetNode
+
+RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
+
+
+@pytest.mark.parametrize("reliability", [RELIABLE, BEST_EFFORT], ids=["reliable", "best effort"])
+def test_live_cameras_of_either_reliability_are_heard(stage: Stage, reliability: ReliabilityPolicy) -> None:
+    stage.use_robot(Robot(stage.robot.node, reliability=reliability))
+    stage.start(VlocnetNode)
+    stage.robot.mount_camera()
+    stage.robot.await_processed("vlocnet", stage.robot.send(0))
+
+
+def test_a_bag_player_that_is_reliable_loses_nothing_to_a_node_that_processes_all(stage: Stage) -> None:
+    node = stage.start(VlocnetNode, process_all=True, camera_info_timeout=0.0)
+    for i in range(50):
+        stage.robot.send(i)
+    assert wait_until(lambda: node.frames.received == 50)
+
+
+def test_a_mismatch_of_reliability_is_not_silent(stage: Stage) -> None:
+    """process_all wants a reliable publisher; another one cannot be heard, and the node says why it hears nothing."""
+    qos = QoSProfile(depth=1, reliability=BEST_EFFORT)
+    stage.robot.node.destroy_publisher(stage.robot.images)
+    unheard = stage.robot.node.create_publisher(CompressedImage, "image/compressed", qos)
+    stage.start_unmatched(VlocnetNode, process_all=True, image_transport="compressed")
+    status = stage.robot.await_status("vlocnet", lambda s: "from its 1 publishers" in s.message)
+    assert "reliable where process_all wants that" in status.message
+    assert unheard.get_subscription_count() == 0
+
+
+def test_compressed_images(stage: Stage) -> None:
+    stage.robot.node.destroy_publisher(stage.robot.images)
+    images = stage.robot.node.create_publisher(CompressedImage, "image/compressed", 10)
+    stage.start_unmatched(VlocnetNode, process_all=True, image_transport="compressed")
+    assert wait_until(lambda: images.get_subscription_count() == 1)
+    stage.robot.mount_camera()
+    png = cv2.imencode(".png", textured(0)[..., ::-1])[1].tobytes()
+    head = header(FIRST, "camera_optical_frame")
+    stage.robot.infos.publish(camera_to_info(CAMERA, head))
+    images.publish(CompressedImage(header=head, format="png", data=png))
+    stage.robot.await_processed("vlocnet", FIRST)
+    assert stage.robot.recorder.count("vlocnet/pose") == 1
+
+
+def test_a_frame_is_decoded_once() -> None:
+    message = image_from_array(textured(0)[..., ::-1].copy(), "bgr8", header(FIRST, "/camera"))
+    frame = Frame(message)
+    assert (frame.stamp, frame.frame_id) == (FIRST, "camera")
+    first = frame.rgb()
+    np.testing.assert_array_equal(first, textured(0))
+    assert frame.rgb() is first
+
+
+def test_a_frame_that_cannot_be_decoded_says_so_to_everybody() -> None:
+    message = image_from_array(textured(0), "rgb8", header(FIRST, "camera"))
+    message.encoding = "nonsense"
+    frame = Frame(message)
+    for _ in range(2):
+        with pytest.raises(InputError, match="nonsense"):
+            frame.rgb()

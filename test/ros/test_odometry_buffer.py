@@ -1,0 +1,87 @@
+"""Odometry interpolated to the stamps of images."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from localization_common.geometry import planar
+from localization_common.ros.odometry_buffer import OdometryBuffer, OdometryError
+
+SECOND = 1_000_000_000
+
+
+def at_x(x: float, yaw: float = 0.0) -> np.ndarray:
+    return planar.to_se3(np.array([x, 0.0, yaw]))
+
+
+@pytest.fixture
+def buffer() -> OdometryBuffer:
+    buffer = OdometryBuffer()
+    for second in range(1, 4):
+        buffer.add(second * SECOND, at_x(float(second), 0.2 * second))
+    return buffer
+
+
+def test_at_a_stamp_it_is_exact(buffer: OdometryBuffer) -> None:
+    np.testing.assert_array_equal(buffer.at(2 * SECOND, 0.0), at_x(2.0, 0.4))
+
+
+def test_between_stamps_it_is_interpolated(buffer: OdometryBuffer) -> None:
+    found = planar.from_se3(buffer.at(int(2.25 * SECOND), 0.0))
+    np.testing.assert_allclose(found, [2.25, 0.0, 0.45], atol=1e-12)
+
+
+def test_waits_for_odometry_as_new_as_the_image(buffer: OdometryBuffer) -> None:
+    found: list[np.ndarray] = []
+    waiter = threading.Thread(target=lambda: found.append(buffer.at(int(3.5 * SECOND), 30.0)))
+    waiter.start()
+    buffer.add(int(3.2 * SECOND), at_x(3.2))
+    buffer.add(4 * SECOND, at_x(4.0))
+    waiter.join(5.0)
+    assert found[0][0, 3] == pytest.approx(3.5)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "reason"),
+    [(4 * SECOND, "ends 1.000 s before the image"), (0, "begins 1.000 s after the image")],
+)
+def test_never_extrapolates(buffer: OdometryBuffer, stamp: int, reason: str) -> None:
+    with pytest.raises(OdometryError, match=reason):
+        buffer.at(stamp, 0.0)
+
+
+def test_says_when_there_is_none() -> None:
+    with pytest.raises(OdometryError, match="no odometry"):
+        OdometryBuffer().at(SECOND, 0.0)
+
+
+def test_late_messages_find_their_place(buffer: OdometryBuffer) -> None:
+    assert buffer.add(int(2.5 * SECOND), at_x(9.0))
+    assert buffer.at(int(2.5 * SECOND), 0.0)[0, 3] == 9.0
+    assert buffer.latest() is not None
+    assert buffer.latest()[0] == 3 * SECOND  # type: ignore[index]
+
+
+def test_a_clock_that_jumps_back_forgets_what_was(buffer: OdometryBuffer) -> None:
+    assert not buffer.add(SECOND // 2, at_x(7.0))
+    assert len(buffer) == 1
+    assert buffer.at(SECOND // 2, 0.0)[0, 3] == 7.0
+
+
+def test_images_that_jump_back_forget_the_old_loop_but_not_the_new_one(buffer: OdometryBuffer) -> None:
+    buffer.forget_after(3 * SECOND)
+    assert len(buffer) == 3  # what is as new as the image belongs to the new loop
+    buffer.forget_after(SECOND)
+    assert len(buffer) == 0
+
+
+def test_the_oldest_leave_a_full_buffer() -> None:
+    buffer = OdometryBuffer(capacity=2)
+    for second in range(5):
+        buffer.add(second * SECOND, at_x(float(second)))
+    assert len(buffer) == 2
+    with pytest.raises(OdometryError, match="begins"):
+        buffer.at(2 * SECOND, 0.0)
