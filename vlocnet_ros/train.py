@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-import time
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 import tyro
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
 from localization_common.datasets.open import open_sequences
@@ -111,12 +111,16 @@ def train(config: TrainConfig) -> Checkpoint:
         torch.set_num_threads(config.threads)
     sequences, held_out = _sequences(config)
     network, frames, validation = _prepare(config, sequences, held_out)
-    module = TrainingModule(network, config.optimizer, config.augmentation, seed=config.seed)
-    trainer = _fit(config, module, frames, validation)
+    card = _card(config, frames)
+    mixture = _possible(config.mixture, network.config.tasks)
+    # Lightning starts one process for each GPU, and tells it which one it is.
+    batches = RandomBatches(frames, size=config.batch, seed=config.seed, rank=rank_zero_only.rank, mixture=mixture)
+    module = TrainingModule(network, batches, config.optimizer, config.augmentation, seed=config.seed)
+    trainer = _fit(config, module, validation)
     if not trainer.is_global_zero:
         return load_vlocnet(config.output)
+    card |= {"minutes": round(module.trained_seconds / 60.0, 1), "steps": module.global_step}
     # Measured with the file as it is stored, so that the card's numbers are the file's.
-    card = _card(config, module, frames)
     save_vlocnet(config.output, network, camera=frames.camera, class_names=frames.class_names, card=card)
     results, residuals = _measure(config, held_out)
     card["numbers"] = results
@@ -182,12 +186,11 @@ def _set_scales(network: VLocNet, frames: Frames) -> None:
         regressor.rotation_scale.copy_(torch.cat([torch.tensor([1e-3]), turning.clamp_min(0.002)]))
 
 
-def _fit(config: TrainConfig, module: TrainingModule, frames: Frames, validation: Frames | None) -> lightning.Trainer:
+def _fit(config: TrainConfig, module: TrainingModule, validation: Frames | None) -> lightning.Trainer:
     directory = config.runs / config.output.stem
     state = directory / "last.ckpt"
     callbacks: list[Any] = [
         ModelCheckpoint(directory, save_last=True, save_top_k=0, every_n_train_steps=config.validate_every),
-        _StepOfEpoch(),
     ]
     if config.progress_bar:
         callbacks.append(TQDMProgressBar(refresh_rate=10))
@@ -205,21 +208,14 @@ def _fit(config: TrainConfig, module: TrainingModule, frames: Frames, validation
         use_distributed_sampler=False,
         log_every_n_steps=20,
     )
-    batches = RandomBatches(
-        frames,
-        size=config.batch,
-        seed=config.seed,
-        steps=config.validate_every,
-        rank=trainer.global_rank,
-        mixture=_possible(config.mixture, module.network.config.tasks),
-    )
-    loaders = [DataLoader(batches, batch_size=None)]
+    # The loader only counts steps: see TrainingModule.on_before_batch_transfer.
+    counter = DataLoader(range(config.validate_every), batch_size=None)
     checks = None if validation is None else DataLoader(_validation_batches(validation, config.batch), batch_size=None)
     if config.resume and not state.is_file():
         raise ConfigError(f"resume: {state} does not exist; there is no interrupted run of this output")
     # The state of a run is read without unpickling code.
     ckpt = str(state) if config.resume else None
-    trainer.fit(module, loaders[0], checks, ckpt_path=ckpt, weights_only=True)
+    trainer.fit(module, counter, checks, ckpt_path=ckpt, weights_only=True)
     return trainer
 
 
@@ -228,14 +224,6 @@ def _possible(mixture: Mixture, tasks: Tasks) -> Mixture:
     pose = mixture.pose if tasks.pose else 0
     pairs = mixture.pairs if tasks.odometry else 0
     return replace(mixture, pose=pose, pairs=pairs, all=mixture.all if tasks.segmentation or not pose + pairs else 0)
-
-
-class _StepOfEpoch(lightning.Callback):
-    """Tells the batches which step an epoch begins with, so that a resumed run draws what the whole one would."""
-
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        loader: Any = trainer.train_dataloader
-        loader.dataset.first_step = trainer.global_step
 
 
 def _validation_batches(frames: Frames, size: int) -> list[Batch]:
@@ -253,7 +241,7 @@ def _measure(config: TrainConfig, held_out: list[Sequence]) -> tuple[dict[str, A
     return evaluation.numbers, residuals_of(evaluation)
 
 
-def _card(config: TrainConfig, module: TrainingModule, frames: Frames) -> dict[str, Any]:
+def _card(config: TrainConfig, frames: Frames) -> dict[str, Any]:
     git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
     return {
@@ -263,12 +251,9 @@ def _card(config: TrainConfig, module: TrainingModule, frames: Frames) -> dict[s
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "seed": config.seed,
         "commit": commit,
-        "minutes": round(module.trained_seconds / 60.0, 1),
-        "steps": module.global_step,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "augmentation": asdict(config.augmentation),
         "torch": str(torch.__version__),
-        "written": time.time(),
     }
 
 

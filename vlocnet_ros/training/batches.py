@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from localization_common.errors import ConfigError
 from vlocnet_ros.losses import Targets
@@ -65,36 +63,27 @@ class Mixture:
         return cycle[step % len(cycle)]
 
 
-class RandomBatches(IterableDataset[Batch]):
-    """An epoch of random batches.
+class RandomBatches:
+    """Random batches by the number of their step.
 
     Args:
         frames: to draw from; each pair is used in both directions of time, its frames being each other's previous one.
         size: frames in a batch, even.
         seed, rank: of the random numbers.
-        steps: batches in an epoch.
         mixture: of kinds of steps.
     """
 
-    def __init__(
-        self, frames: Frames, *, size: int, seed: int, steps: int, rank: int = 0, mixture: Mixture | None = None
-    ) -> None:
-        super().__init__()
-        self._frames, self._size, self._seed, self._steps, self._rank = frames, size, seed, steps, rank
+    def __init__(self, frames: Frames, *, size: int, seed: int, rank: int = 0, mixture: Mixture | None = None) -> None:
+        self._frames, self._size, self._seed, self._rank = frames, size, seed, rank
         self._mixture = mixture or Mixture(0, 0, 1)
-        #: Global step that the next epoch begins at; the training loop sets it.
-        self.first_step = 0
 
-    def __len__(self) -> int:
-        return self._steps
-
-    def __iter__(self) -> Iterator[Batch]:
-        for step in range(self.first_step, self.first_step + self._steps):
-            generator = generator_for(self._seed, step, self._rank)
-            kind = self._mixture.kind(step)
-            if kind is Kind.POSE:
-                positions = torch.randint(len(self._frames), (self._size,), generator=generator)
-            else:
-                chosen = torch.randint(len(self._frames.pairs), (self._size // 2,), generator=generator)
-                positions = self._frames.pairs[chosen].flatten()
-            yield gather(self._frames, positions, kind)
+    def __call__(self, step: int) -> Batch:
+        """The batch of this step, always the same."""
+        generator = generator_for(self._seed, step, self._rank)
+        kind = self._mixture.kind(step)
+        if kind is Kind.POSE:
+            positions = torch.randint(len(self._frames), (self._size,), generator=generator)
+        else:
+            chosen = torch.randint(len(self._frames.pairs), (self._size // 2,), generator=generator)
+            positions = self._frames.pairs[chosen].flatten()
+        return gather(self._frames, positions, kind)

@@ -16,7 +16,7 @@ from localization_common.geometry import quaternions
 from vlocnet_ros.losses import MultitaskLoss, Targets
 from vlocnet_ros.network.vlocnetpp import Prediction, VLocNet
 from vlocnet_ros.training.augmentation import AugmentationConfig, Batch, Kind, augment
-from vlocnet_ros.training.batches import generator_for
+from vlocnet_ros.training.batches import RandomBatches, generator_for
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,18 @@ class TrainingModule(lightning.LightningModule):
     """Network and loss, trained together."""
 
     def __init__(
-        self, network: VLocNet, optimizer: OptimizerConfig, augmentation: AugmentationConfig, *, seed: int = 0
+        self,
+        network: VLocNet,
+        batches: RandomBatches,
+        optimizer: OptimizerConfig,
+        augmentation: AugmentationConfig,
+        *,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = MultitaskLoss()
-        self.optimizer_config, self.augmentation, self.seed = optimizer, augmentation, seed
+        self.batches, self.optimizer_config, self.augmentation, self.seed = batches, optimizer, augmentation, seed
         self.trained_seconds = 0.0
         self._clock: float | None = None
         self._errors: list[dict[str, Tensor]] = []
@@ -150,6 +156,11 @@ class TrainingModule(lightning.LightningModule):
         # Lightning refuses to clip for fused optimisers, for the sake of a gradient scaler that bfloat16 does without.
         norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimizer_config.clip)
         self.log("train/gradient", norm)
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
+        # The training loader only counts: a batch follows from the global step, so that a resumed run goes on exactly
+        # as it would have.
+        return self.batches(self.global_step) if self.trainer.training else batch
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         def move(t: Tensor | None) -> Tensor | None:

@@ -1,0 +1,326 @@
+"""From sequences to a checkpoint: frames in memory, batches, learning, resuming, evaluating, the card."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import lightning
+import numpy as np
+import pytest
+import torch
+
+from localization_common.camera import Camera
+from localization_common.datasets import sequence as sequences
+from localization_common.errors import ConfigError, DatasetError
+from localization_common.geometry import se3
+from vlocnet_ros import evaluate as evaluation
+from vlocnet_ros import train as training
+from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet, set_camera
+from vlocnet_ros.network.vlocnetpp import VLocNet
+from vlocnet_ros.train import TrainConfig, train
+from vlocnet_ros.training.augmentation import AugmentationConfig, Kind
+from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
+from vlocnet_ros.training.frames import Frames, network_camera
+from vlocnet_ros.training.imagenet import copy_weights, load_imagenet
+from vlocnet_ros.training.module import OptimizerConfig, TrainingModule
+
+from .conftest import HEIGHT, POSE_AND_ODOMETRY, WIDTH, make_config
+
+
+@pytest.fixture
+def frames(wall_sequence) -> Frames:
+    return Frames.read([wall_sequence], network_camera(wall_sequence.camera, WIDTH, HEIGHT))
+
+
+def test_network_camera_covers_the_input_and_keeps_pixels_square():
+    source = Camera(640, 480, 525.0, 525.0, 320.0, 240.0)
+    camera = network_camera(source, 160, 112)
+    assert (camera.fx, camera.fy) == (525.0 / 4, 525.0 / 4)
+    # the middle row of the source is the middle row of the crop
+    assert camera.cy == pytest.approx((240.0 + 0.5) / 4 - 0.5 - 4.0)
+    wide = network_camera(Camera(1241, 376, 718.0, 718.0, 607.0, 185.0), 256, 80)
+    assert wide.fx == pytest.approx(718.0 * 80 / 376)
+
+
+def test_frames_hold_what_the_sequence_has(frames, wall_sequence):
+    assert frames.images.shape == (8, 3, HEIGHT, WIDTH)
+    assert frames.images.dtype == torch.uint8
+    np.testing.assert_allclose(frames.translation, wall_sequence.map_T_camera[:, :3, 3], atol=1e-6)
+    assert frames.pairs.tolist() == [[i, i + 1] for i in range(7)]
+    assert (frames.depth == 2.0).all()
+    assert set(frames.labels.unique().tolist()) <= {0, 1, 2}
+    assert frames.class_names == ("left", "middle", "right")
+
+
+def test_frames_over_a_gap_are_no_pair_and_stay_as_single_ones(wall_sequence):
+    cut = wall_sequence.select([0, 1, 3])
+    frames = Frames.read([cut, wall_sequence.select([6, 7])], network_camera(cut.camera, WIDTH, HEIGHT))
+    assert frames.pairs.tolist() == [[0, 1], [2, 2], [3, 4]]
+
+
+def test_masks_where_one_sequence_lacks_depth_or_labels(wall_sequence):
+    bare = replace(wall_sequence, read_depth=None, read_labels=None, class_names=())
+    frames = Frames.read([wall_sequence, bare], network_camera(bare.camera, WIDTH, HEIGHT))
+    assert torch.isfinite(frames.depth[:8]).all()
+    assert torch.isnan(frames.depth[8:]).all()
+    assert (frames.labels[8:] == 255).all()
+    alone = Frames.read([bare], network_camera(bare.camera, WIDTH, HEIGHT))
+    assert alone.depth is None
+    assert alone.labels is None
+
+
+def test_sequences_with_different_classes_are_refused(wall_sequence):
+    other = replace(wall_sequence, class_names=("a", "b", "c"))
+    with pytest.raises(DatasetError, match="classes"):
+        Frames.read([wall_sequence, other], network_camera(other.camera, WIDTH, HEIGHT))
+
+
+def test_pairs_go_in_both_directions_of_time(frames):
+    batch = gather(frames, frames.pairs[[2, 5]].flatten())
+    assert batch.targets.previous.tolist() == [1, 0, 3, 2]
+    assert batch.targets.pair.all()
+    single = gather(frames, torch.tensor([3, 5]), Kind.POSE)
+    assert single.targets.previous.tolist() == [0, 1]
+    assert not single.targets.pair.any()
+    assert single.targets.labels is None
+
+
+def test_batches_depend_on_seed_and_step_alone(frames):
+    a, b, c, d = (RandomBatches(frames, size=4, seed=s, rank=r) for s, r in ((1, 0), (1, 0), (2, 0), (1, 1)))
+    assert all(torch.equal(a(i).targets.translation, b(i).targets.translation) for i in (5, 3))
+    for other in (c, d):
+        assert not all(torch.equal(a(i).targets.translation, other(i).targets.translation) for i in range(6))
+    assert not all(torch.equal(a(i).targets.translation, a(0).targets.translation) for i in range(6))
+
+
+def test_mixture_holds_what_it_says():
+    kinds = [Mixture(2, 1, 1).kind(step) for step in range(8)]
+    assert kinds[:4] == kinds[4:]
+    assert sorted(k.value for k in kinds[:4]) == ["all", "pairs", "pose", "pose"]
+    assert {Mixture(0, 0, 1).kind(step) for step in range(3)} == {Kind.ALL}
+    with pytest.raises(ConfigError, match="mixture"):
+        Mixture(0, 0, 0)
+
+
+def make_module(frames: Frames, **changes: object) -> TrainingModule:
+    torch.manual_seed(0)
+    network = VLocNet(make_config(**changes))
+    set_camera(network, frames.camera)
+    optimizer = OptimizerConfig(steps=40, learning_rate=3e-3, warmup=5)
+    batches = RandomBatches(frames, size=8, seed=3, mixture=Mixture(1, 1, 1))
+    return TrainingModule(network, batches, optimizer, AugmentationConfig(viewpoint=0.5, metres=0.05, degrees=2.0), seed=3)
+
+
+def fit(module: TrainingModule, steps: int, directory: Path, resume: Path | None = None) -> Path:
+    state = lightning.pytorch.callbacks.ModelCheckpoint(directory, save_last=True, save_top_k=0, every_n_train_steps=3)
+    trainer = lightning.Trainer(
+        max_steps=steps,
+        max_epochs=-1,
+        accelerator="cpu",
+        logger=False,
+        callbacks=[state],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    loader = torch.utils.data.DataLoader(range(4), batch_size=None)
+    trainer.fit(module, loader, ckpt_path=None if resume is None else str(resume), weights_only=True)
+    return directory / "last.ckpt"
+
+
+def measured_loss(module: TrainingModule, frames: Frames) -> float:
+    batch = gather(frames, frames.pairs.flatten())
+    with torch.no_grad():
+        _, terms = module.loss(module.eval()(batch), batch.targets)
+    return sum(value.item() for name, value in terms.items() if name in ("x", "x_vo", "seg", "depth"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_few_steps_learn_the_wall(frames, tmp_path):
+    module = make_module(frames, dropout=0.0)
+    before = measured_loss(module, frames)
+    fit(module, 40, tmp_path)
+    assert measured_loss(module, frames) < 0.8 * before
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_resumed_run_ends_like_an_undisturbed_one(frames, tmp_path):
+    whole = make_module(frames)
+    fit(whole, 6, tmp_path / "whole")
+    first = make_module(frames)
+    state = fit(first, 3, tmp_path / "parts")
+    resumed = make_module(frames)
+    fit(resumed, 6, tmp_path / "rest", resume=state)
+    for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    for (name, a), b in zip(whole.state_dict().items(), first.state_dict().values(), strict=True):
+        if name == "network.pose.regressor.fc2.weight":
+            assert not torch.equal(a, b)
+
+
+def test_learning_rate_warms_up_and_decays_over_the_steps(frames):
+    module = make_module(frames)
+    module.trainer = type("T", (), {"optimizers": [module.configure_optimizers()], "global_step": 0})()
+    groups = module.trainer.optimizers[0].param_groups
+    rates = []
+    for step in (0, 4, 20, 39):
+        module.trainer.global_step = step
+        type(module).global_step.fget  # noqa: B018 - global_step is the trainer's
+        module._set_learning_rate()
+        rates.append(groups[0]["lr"])
+    assert rates[0] == pytest.approx(3e-3 / 5, rel=1e-6)
+    assert rates[2] == pytest.approx(1.5e-3, rel=1e-6)
+    assert rates[3] < 1e-4
+    assert groups[2]["lr"] == pytest.approx(10 * rates[3])
+
+
+@pytest.fixture
+def on_disk(monkeypatch, wall_sequence) -> None:
+    """The wall, wherever a command line opens a sequence."""
+    for module in (training, evaluation):
+        monkeypatch.setattr(module, "open_sequences", lambda path, **_: [wall_sequence])
+
+
+def config_for(tmp_path: Path, **changes: object) -> TrainConfig:
+    values: dict[str, object] = {
+        "train": (Path("wall"),),
+        "output": tmp_path / "wall.safetensors",
+        "exclude": "6-7",
+        "optimizer": OptimizerConfig(steps=4),
+        "batch": 4,
+        "validate_every": 2,
+        "progress_bar": False,
+        "precision": "32-true",
+        "accelerator": "cpu",
+        "runs": tmp_path / "runs",
+        "width": 64,
+        "height": 48,
+    }
+    return TrainConfig(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_command_writes_a_checkpoint_with_card_and_residuals(on_disk, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["vlocnet_train", "--train", "wall"])
+    written = train(config_for(tmp_path))
+    assert written.class_names == ("left", "middle", "right")
+    assert written.card["numbers"]["frames"] == 2
+    assert written.card["command"] == "vlocnet_train --train wall"
+    assert np.linalg.eigvalsh(np.array(written.residuals.pose)).min() > 0
+    card = (tmp_path / "wall.md").read_text()
+    for fact in ("wall (6 frames)", "| seed | 0 |", "median_m", "minutes", written.card["commit"]):
+        assert fact in card
+    assert re.search(r"\| size \| \d+\.\d\d MB \|", card)
+    # the same again gives the same weights
+    again = train(config_for(tmp_path, output=tmp_path / "again.safetensors"))
+    for (name, a), b in zip(
+        written.network.state_dict().items(), again.network.state_dict().values(), strict=True
+    ):
+        assert torch.equal(a, b), name
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_streams_without_ground_truth_are_left_out(monkeypatch, wall_sequence, tmp_path):
+    bare = replace(wall_sequence, read_labels=None, class_names=())
+    monkeypatch.setattr(training, "open_sequences", lambda path, **_: [bare])
+    written = train(config_for(tmp_path))
+    assert written.network.config.tasks == POSE_AND_ODOMETRY
+    assert "segmentation" not in written.card["numbers"]
+
+
+def test_resuming_nothing_is_refused(on_disk, tmp_path):
+    with pytest.raises(ConfigError, match="resume"):
+        train(config_for(tmp_path, resume=True))
+
+
+def test_odd_batches_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="even"):
+        config_for(tmp_path, batch=3)
+
+
+class Oracle(torch.nn.Module):
+    """Stands for a network that is right, or wrong by a known amount."""
+
+
+def test_evaluation_measures_what_the_localizer_says(tiny_network, tmp_path, wall_sequence, monkeypatch):
+    path = tmp_path / "tiny.safetensors"
+    save_vlocnet(path, tiny_network, camera=network_camera(wall_sequence.camera, WIDTH, HEIGHT), class_names=wall_sequence.class_names)
+    n = len(wall_sequence)
+    longer = replace(wall_sequence, map_T_camera=wall_sequence.map_T_camera.copy())
+    true = longer.map_T_camera
+    offset = np.array([0.03, 0.0, 0.04])
+
+    def estimate(self, stamp, prediction):
+        made = original(self, stamp, prediction)
+        i = stamp // 100_000_000 - 1
+        pose = true[i].copy()
+        pose[:3, 3] += offset
+        motion = None if self._previous is None else se3.inverse(true[i - 1]) @ true[i]
+        if motion is not None:
+            motion[:3, 3] *= 1.1
+        labels = longer.read_labels(i)[::2, ::2]
+        return replace(made, map_T_camera=pose, previous_T_camera=motion, labels=labels)
+
+    original = evaluation.Localizer._estimate
+    monkeypatch.setattr(evaluation.Localizer, "_estimate", estimate)
+    result = evaluation.evaluate(path, [longer], train=[wall_sequence.select([0, 1, 2])], segment_m=0.25)
+    numbers = result.numbers
+    assert numbers["pose"]["median_m"] == pytest.approx(0.05)
+    assert numbers["pose"]["frames"] == n
+    assert numbers["odometry"]["rpe_percent"] == pytest.approx(10.0)
+    assert numbers["segmentation"]["miou"] > 0.9
+    assert numbers["baselines"]["nearest_training_pose"]["median_m"] == pytest.approx(np.median([0, 0, 0, *0.05 * np.arange(1, 6)]))
+    assert numbers["baselines"]["constant_motion"]["rpe_percent"] == pytest.approx(0.0, abs=1e-6)
+    residuals = evaluation.residuals_of(result)
+    np.testing.assert_allclose(np.diag(residuals.pose)[:3], offset**2, atol=1e-7)
+    assert residuals.motion[0][0] == pytest.approx(0.005**2, rel=1e-2)
+    assert "RPE 10.00 %" in evaluation.table(numbers)
+    json.dumps(numbers)
+
+
+def test_evaluation_starts_a_new_pair_after_a_gap(tiny_checkpoint, wall_sequence):
+    cut = wall_sequence.select([0, 1, 2, 5, 6, 7])
+    result = evaluation.evaluate(tiny_checkpoint, [cut], segment_m=0.1)
+    assert len(result.motion_errors) == 4
+    assert len(result.consistency) == 4
+
+
+def test_imagenet_weights_go_where_they_fit():
+    network = VLocNet(make_config(stem=64, mids=(64, 4, 8, 8), expansion=4, units=(1, 2, 4, 2)))
+    source = {}
+    for key, shape in {"conv1.weight": (64, 64, 1, 1), "conv2.weight": (64, 64, 3, 3), "conv3.weight": (256, 64, 1, 1)}.items():
+        source[f"stages.0.blocks.0.{key}"] = torch.randn(shape)
+    source["stages.0.blocks.0.downsample.conv.weight"] = torch.randn(256, 64, 1, 1)
+    for norm in ("norm1", "norm2", "norm3"):
+        source[f"stages.0.blocks.0.{norm}.weight"] = torch.randn(64)
+    source["stem.conv.weight"] = torch.randn(64, 3, 7, 7)
+    for stage, (a, mid) in ((1, (256, 128)), (2, (512, 256)), (3, (1024, 512))):
+        for unit in range(4):
+            source[f"stages.{stage}.blocks.{unit}.conv1.weight"] = torch.randn(mid, a, 1, 1)
+            source[f"stages.{stage}.blocks.{unit}.conv2.weight"] = torch.randn(mid, mid, 3, 3)
+    assert copy_weights(network, source) == 3  # the first blocks of three streams; the others are narrower here
+    assert torch.equal(network.trunk.res2[0].conv2[0].weight, source["stages.0.blocks.0.conv2.weight"])
+    assert torch.equal(network.segmentation.block1[0].norm2.weight, source["stages.0.blocks.0.norm2.weight"])
+    assert torch.equal(network.odometry.previous_trunk.res1[0].weight, source["stem.conv.weight"])
+
+
+def test_without_a_network_imagenet_is_a_warning(tiny_network, monkeypatch):
+    timm = pytest.importorskip("timm")
+
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    before = {name: value.clone() for name, value in tiny_network.state_dict().items()}
+    with pytest.warns(UserWarning, match="no route"):
+        assert not load_imagenet(tiny_network)
+    assert all(torch.equal(value, before[name]) for name, value in tiny_network.state_dict().items())
+
+
+def test_frame_ranges_of_the_command_line_split_train_from_validation(on_disk, tmp_path):
+    chosen, held_out = training._sequences(config_for(tmp_path, frames="0-5", exclude="4-5"))
+    assert [s.frame_numbers.tolist() for s in chosen] == [[0, 1, 2, 3]]
+    assert [s.frame_numbers.tolist() for s in held_out] == [[4, 5]]
+    assert sequences.FrameRanges.parse("4-5").mask(np.arange(6)).sum() == 2
