@@ -17,6 +17,10 @@ Points = npt.NDArray[np.float64]
 COARSE = 2
 
 
+class NoWayError(ConfigError):
+    """Two places are not connected for a robot of this radius."""
+
+
 class PathPlanner:
     """Paths between places on the floor over a grid whose cost falls with the distance to obstacles.
 
@@ -49,13 +53,13 @@ class PathPlanner:
         """(N, 2) cheapest polyline from one place to another.
 
         Raises:
-            ConfigError: there is no way.
+            NoWayError: there is none.
         """
         columns = self._cost.shape[1]
         first, last = (int(p[1] / (CELL * COARSE)) * columns + int(p[0] / (CELL * COARSE)) for p in (start, goal))
         costs, before = dijkstra(self._graph, indices=first, return_predecessors=True)
         if not np.isfinite(costs[last]):
-            raise ConfigError(f"no way from {start.tolist()} to {goal.tolist()} in this apartment")
+            raise NoWayError(f"no way from {start.tolist()} to {goal.tolist()} in this apartment")
         cells = [last]
         while cells[-1] != first:
             cells.append(int(before[cells[-1]]))

@@ -11,7 +11,7 @@ from scipy.interpolate import CubicSpline
 
 from localization_common.errors import ConfigError
 from localization_sim.apartment import Apartment
-from localization_sim.path_planning import PathPlanner, Points, smooth_loop
+from localization_sim.path_planning import NoWayError, PathPlanner, Points, smooth_loop
 
 #: Seconds between the samples of a trajectory; between them it is interpolated.
 TIME_STEP = 0.02
@@ -72,7 +72,10 @@ def plan_drive(apartment: Apartment, name: str, settings: DriveSettings | None =
     settings = settings or DriveSettings(look_around=1 if name.startswith("train") else 0)
     random = np.random.default_rng([apartment.seed, 3, zlib.crc32(name.encode())])
     for _ in range(20):
-        path = _draw_loop(apartment, random, settings)
+        try:
+            path = _draw_loop(apartment, random, settings)
+        except NoWayError:
+            continue  # the places that were drawn are not connected
         fine = CubicSpline(np.arange(len(path) + 1), np.concatenate([path, path[:1]]), bc_type="periodic")
         dense = fine(np.linspace(0, len(path), 20 * len(path), endpoint=False))
         if apartment.space.clearance(dense).min() >= settings.clearance:
@@ -85,6 +88,8 @@ def _draw_loop(apartment: Apartment, random: np.random.Generator, settings: Driv
     comfort = float(random.uniform(0.3, 0.5))
     planner = PathPlanner(apartment.space, random, radius=settings.clearance + 0.04, comfort=comfort)
     rooms = _places_by_room(apartment, planner.free_cells())
+    if len(rooms) < 2:
+        raise NoWayError(f"only {len(rooms)} rooms have space for a clearance of {settings.clearance} m")
     visits = dict.fromkeys(rooms, 0)
     room, pieces, length = int(random.choice(list(rooms))), [], 0.0
     first = goal = rooms[room][random.integers(len(rooms[room]))]

@@ -27,11 +27,11 @@ class WheelNoise:
     """
 
     track: float = 0.35
-    scale: float = 0.006
-    speed: float = 0.004
+    scale: float = 0.003
+    speed: float = 0.002
     slip_interval: float = 40.0
     slip_seconds: float = 0.8
-    slip_share: float = 0.3
+    slip_share: float = 0.15
 
 
 @dataclass(frozen=True)

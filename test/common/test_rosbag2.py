@@ -229,7 +229,7 @@ def test_compressed_images(tmp_path: Path) -> None:
 
 def test_depth_in_millimetres_and_its_holes(tmp_path: Path) -> None:
     fields = {"height": 4, "width": 5, "encoding": "rgb8", "step": 15, "data": PIXELS.reshape(-1)}
-    millimetres = np.arange(20, dtype=">u2") * 250
+    millimetres = (np.arange(20) * 250).astype(">u2")
     header = rosbag2_encoding.header(7, "camera")
     depth = rosbag2_encoding.new(
         "sensor_msgs/msg/Image",

@@ -36,8 +36,7 @@ from localization_common.ros.spinning import spinning
 from localization_sim.apartment import Apartment
 from localization_sim.drive import START_STAMP
 from localization_sim.node import ApartmentCamera, MissingSubscribersError
-from localization_sim.record import render_drives
-from localization_sim.rendering import mounted_camera
+from localization_sim.rendering import Renderer, mounted_camera
 from localization_sim.trajectories import plan_drive
 
 RATE = 10.0
@@ -106,7 +105,7 @@ def stamps(messages: list[Any]) -> list[int]:
     return [stamp_from_time(message.header.stamp) for message in messages]
 
 
-def test_everything_of_an_image_carries_its_stamp_and_the_truth(context: Context) -> None:
+def test_everything_of_an_image_carries_its_stamp_and_the_truth(context: Context, apartment: Apartment) -> None:
     heard = drive_and_listen(context)
     times = np.array(stamps(heard["image"]))
     assert len(times) == 15
@@ -116,20 +115,22 @@ def test_everything_of_an_image_carries_its_stamp_and_the_truth(context: Context
     assert set(times.tolist()) <= set(stamps(heard["odom"]))
     assert [message.data for message in heard["frames_published"]][-1] == 15
     camera = Camera.from_field_of_view(64, 48, 90.0)
-    assert camera_from_info(heard["camera_info"][0]) == camera
-    (drive,) = render_drives(0, ["test"], camera, rate=RATE)
+    told = camera_from_info(heard["camera_info"][0])
+    assert (told.width, told.height, told.distorted) == (64, 48, False)
+    np.testing.assert_allclose(told.matrix, camera.matrix)
     truth = [matrix_from_pose(message.pose) for message in heard["ground_truth/pose"]]
-    np.testing.assert_allclose(truth, drive.map_T_base[:15], atol=1e-9)
-    for i in (0, 6, 14):
-        np.testing.assert_array_equal(array_from_image(heard["image"][i]), drive.read_image(i))
-        assert drive.read_depth is not None
-        assert drive.read_labels is not None
-        np.testing.assert_array_equal(array_from_image(heard["depth"][i]), drive.read_depth(i))
-        np.testing.assert_array_equal(array_from_image(heard["labels"][i]), drive.read_labels(i))
-    assert tuple(json.loads(heard["label_names"][0].data)) == drive.class_names
+    trajectory = plan_drive(apartment, "test")
+    np.testing.assert_allclose(truth, planar.to_se3(trajectory.at(np.arange(15) / RATE)), atol=1e-9)
+    with Renderer(apartment, camera) as renderer:
+        for i in (0, 6, 14):
+            renderer.look_from(truth[i] @ mounted_camera())
+            np.testing.assert_array_equal(array_from_image(heard["image"][i]), renderer.colour())
+            np.testing.assert_array_equal(array_from_image(heard["depth"][i]), renderer.depth())
+            np.testing.assert_array_equal(array_from_image(heard["labels"][i]), renderer.labels())
+    assert tuple(json.loads(heard["label_names"][0].data)) == apartment.class_names
 
 
-def test_odometry_and_tf_say_the_same_and_frames_follow_rep_103(context: Context) -> None:
+def test_odometry_and_tf_say_the_same_and_frames_follow_rep_103(context: Context, apartment: Apartment) -> None:
     heard = drive_and_listen(context)
     (mounting,) = heard["/tf_static"][0].transforms
     assert (mounting.header.frame_id, mounting.child_frame_id) == ("base_link", "camera_optical_frame")
@@ -145,7 +146,7 @@ def test_odometry_and_tf_say_the_same_and_frames_follow_rep_103(context: Context
         )
     np.testing.assert_allclose(matrix_from_pose(heard["odom"][0].pose.pose), np.eye(4), atol=1e-12)
     # Odometry follows the truth at first: the drift of one second is small.
-    trajectory = plan_drive(Apartment.from_seed(0), "test")
+    trajectory = plan_drive(apartment, "test")
     true_motion = planar.relative(trajectory.at(0.0), trajectory.at(1.4))
     odom = planar.from_se3(matrix_from_pose(heard["odom"][-1].pose.pose))
     np.testing.assert_allclose(odom, true_motion, atol=0.05)
@@ -159,9 +160,9 @@ def test_clock_runs_with_the_drive(context: Context) -> None:
     assert set(stamps(heard["image"])) <= set(clock)
 
 
-def test_loops_repeat_the_drive_while_odometry_and_time_go_on(context: Context) -> None:
-    """Two loops of a drive cut to a second by a trick of the trade: few images a second, few odometry messages."""
-    duration = plan_drive(Apartment.from_seed(0), "test").duration
+def test_loops_repeat_the_drive_while_odometry_and_time_go_on(context: Context, apartment: Apartment) -> None:
+    """Two loops without the waiting, with few images and odometry messages."""
+    duration = plan_drive(apartment, "test").duration
     with camera_node(context, loops=2, max_duration=0.0, rate=0.1, odom_rate=1.0) as node:
         waits: list[float] = []
         sent: list[tuple[str, int]] = []
