@@ -1,7 +1,13 @@
 """The simulated apartment, driven by itself, with both nodes in it; takes localization.launch.py's arguments, too."""
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    GroupAction,
+    IncludeLaunchDescription,
+    SetEnvironmentVariable,
+    Shutdown,
+)
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node, PushRosNamespace
 from launch_ros.substitutions import FindPackageShare
@@ -10,18 +16,27 @@ PACKAGE = "deep_localization"
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Simulator and localization in one namespace."""
-    namespace = LaunchConfiguration("namespace")
-    robot = Node(package=PACKAGE, executable="apartment_camera", output="screen", emulate_tty=True)
+    """Simulator and localization in one namespace; they end when the simulator does."""
+    namespace, params_file = LaunchConfiguration("namespace"), LaunchConfiguration("params_file")
+    robot = Node(
+        package=PACKAGE,
+        executable="apartment_camera",
+        parameters=[params_file],
+        output="screen",
+        emulate_tty=True,
+        on_exit=Shutdown(reason="the drive is over"),
+    )
     localization = IncludeLaunchDescription(
         shared("launch", "localization.launch.py"),
-        launch_arguments={"params_file": LaunchConfiguration("params_file")}.items(),
+        launch_arguments={"namespace": namespace, "params_file": params_file}.items(),
     )
     return LaunchDescription(
         [
             DeclareLaunchArgument("namespace", default_value="", description="Namespace of everything but /tf."),
             DeclareLaunchArgument(
-                "params_file", default_value=shared("config", "demo.yaml"), description="Parameters of the nodes."
+                "params_file",
+                default_value=shared("config", "demo.yaml"),
+                description="Parameters of simulator and nodes, after the manner of config/demo.yaml.",
             ),
             # Images need a larger shared memory than Fast DDS has by itself.
             default_environment("FASTRTPS_DEFAULT_PROFILES_FILE", shared("config", "fastdds.xml")),

@@ -44,6 +44,7 @@ class Launched:
     def __init__(self, **arguments: object) -> None:
         self.exit_codes: list[int] = []
         words = {name: str(value) for name, value in arguments.items()}
+        words["sigterm_timeout"] = "60"  # launch's own 5 seconds are too few for torch to end on a busy machine
         self.description = LaunchDescription(
             [
                 RegisterEventHandler(OnProcessExit(on_exit=self._on_exit)),

@@ -1,0 +1,92 @@
+"""What config/ and rviz/ say about the nodes is true of the nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import rclpy
+import yaml
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from dmn_ros.node import DmnNode
+from localization_sim.node import ApartmentCamera
+from vlocnet_ros.node import VlocnetNode
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NAMESPACE = "/robot_1"
+
+
+@pytest.fixture
+def nodes(ros_domain: int) -> Iterator[dict[str, Node]]:
+    """All nodes of the package, none of them doing anything."""
+    context = Context()
+    rclpy.init(context=context, domain_id=ros_domain)
+    idle = [Parameter("autostart", value=False)]
+    nodes = {
+        "vlocnet": VlocnetNode(context=context, namespace=NAMESPACE, parameter_overrides=idle),
+        "dmn": DmnNode(context=context, namespace=NAMESPACE, parameter_overrides=idle),
+        "apartment_camera": ApartmentCamera(context=context, namespace=NAMESPACE),
+    }
+    yield nodes
+    for node in nodes.values():
+        node.destroy_node()
+    rclpy.try_shutdown(context=context)
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted names of nested parameters."""
+    named: dict[str, Any] = {}
+    for name, value in values.items():
+        named |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return named
+
+
+def parameters_in(file: str) -> dict[str, dict[str, Any]]:
+    """Node -> parameters of a file in config/."""
+    content = yaml.safe_load((REPOSITORY / "config" / file).read_text())
+    return {key.removeprefix("/**/"): flat(value["ros__parameters"]) for key, value in content.items()}
+
+
+@pytest.mark.parametrize("name", ["vlocnet", "dmn"])
+def test_parameter_file_shows_the_defaults(nodes: dict[str, Node], name: str) -> None:
+    written = parameters_in(f"{name}.yaml")
+    assert list(written) == [name]
+    declared = {key: nodes[name].get_parameter(key).value for key in written[name]}
+    assert written[name] == declared, f"config/{name}.yaml and the node's defaults differ"
+
+
+@pytest.mark.parametrize("file", ["demo.yaml", "localization.yaml"])
+def test_parameters_are_accepted(nodes: dict[str, Node], file: str) -> None:
+    for name, values in parameters_in(file).items():
+        for parameter, value in values.items():
+            default = nodes[name].get_parameter(parameter)  # raises for a name that is not declared
+            assert Parameter(parameter, value=value).type_ == default.type_, parameter
+
+
+def test_rviz_shows_topics_that_exist(nodes: dict[str, Node]) -> None:
+    displays = yaml.safe_load((REPOSITORY / "rviz" / "localization.rviz").read_text())["Visualization Manager"]
+    shown = {f"{NAMESPACE}/{d['Topic']['Value']}": d["Class"] for d in displays["Displays"] if "Topic" in d}
+    published: dict[str, str] = {}
+    for node in nodes.values():
+        published |= {p.topic_name: p.msg_type.__name__ for p in node.publishers}
+    kinds = {"PoseWithCovariance": "PoseWithCovarianceStamped", "Pose": "PoseStamped", "Map": "OccupancyGrid"}
+    for topic, display in shown.items():
+        kind = display.removeprefix("rviz_default_plugins/")
+        assert published.get(topic) == kinds.get(kind, kind), topic
+    assert len(shown) >= 9
+
+
+def test_fastdds_profile_carries_images() -> None:
+    space = {"d": "http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles"}
+    profile = ElementTree.parse(REPOSITORY / "config" / "fastdds.xml").getroot()
+    transports = {t.findtext("d:type", None, space): t for t in profile.iterfind(".//d:transport_descriptor", space)}
+    assert int(transports["SHM"].findtext("d:segment_size", "0", space)) >= 16 * 2**20
+    assert transports["UDPv4"].findtext(".//d:address", None, space) == "127.0.0.1"
+    used = {t.text for t in profile.iterfind(".//d:userTransports/d:transport_id", space)}
+    assert used == {t.findtext("d:transport_id", None, space) for t in transports.values()}
