@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deep_localization.nodes import Models, collect, commands
-from deep_localization.processes import Processes, ros_environment
+from deep_localization.processes import Processes, adopt, ros_environment
 from deep_localization.results import Results
+from deep_localization.shipped import shipped
 from dmn_ros.config import FilterConfig
 from localization_common.datasets.rosbag2_writer import BagTopics
 
@@ -20,17 +20,9 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 #: Seconds until nodes have loaded their weights on a machine that is busy with something else.
-READY_WITHIN = 90.0
+READY_WITHIN = 180.0
 #: Seconds that one frame may take.
 FRAME_WITHIN = 30.0
-
-
-def fastdds_profile() -> Path | None:
-    """The profile shipped in config/, beside this package in a checkout or in share/ of an installation."""
-    places = [Path(__file__).resolve().parents[1] / "config" / "fastdds.xml"]
-    prefixes = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
-    places += [Path(prefix) / "share" / "deep_localization" / "config" / "fastdds.xml" for prefix in prefixes if prefix]
-    return next((place for place in places if place.is_file()), None)
 
 
 def run_live(
@@ -59,9 +51,8 @@ def run_live(
         ProcessError: a node ended. NotReadyError: a node did not start, or did not finish, in time.
     """
     names = topics or BagTopics()
-    environment = ros_environment(fastdds_profile())
-    # Read by the middleware of this process too, when its context is made.
-    os.environ.update({key: environment[key] for key in environment if key.startswith(("ROS_", "FASTRTPS_"))})
+    environment = ros_environment(shipped("config/fastdds.xml"))
+    adopt(environment)
     from localization_common.ros.listening import listening  # late: offline evaluation needs no ROS
 
     played = [names.image, names.camera_info, names.tf_static, *([names.odom] if recorded_odometry else [])]
@@ -80,7 +71,7 @@ def run_live(
         player.play(rate=None, before_image=_one_at_a_time(listener, processes, models, progress, frames))
         wait_until_frame(listener, processes, models, max(player.published))
         # Their counters come with the next sign of life, and whatever is still under way before it.
-        listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=10.0)
+        listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=FRAME_WITHIN)
         return collect(listener, models, player.published)
 
 
@@ -107,10 +98,10 @@ def wait_until_ready(listener: Listener, processes: Processes, models: Models, p
     listener.wait(lambda: not listener.missing_publishers(), READY_WITHIN)
     if missing := listener.missing_publishers():
         raise NotReadyError(f"nobody publishes {', '.join(missing)}")
-    if player is not None and not player.wait_for_subscribers(len(models.nodes)):
+    if player is not None and not player.wait_for_subscribers(len(models.nodes), timeout=FRAME_WITHIN):
         raise NotReadyError(f"{len(models.nodes)} nodes should listen to the images, not all do")
     # What is connected on this side may not be on the other yet: give it until the nodes' next sign of life.
-    listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=10.0)
+    listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=FRAME_WITHIN)
 
 
 def _one_at_a_time(

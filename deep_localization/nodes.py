@@ -65,6 +65,7 @@ def commands(
     process_all: bool,
     recorded_odometry: bool,
     base_frame: str = "base_link",
+    broadcast: bool = False,
     threads: int = 1,
     filter_config: FilterConfig | None = None,
 ) -> dict[str, list[str]]:
@@ -74,18 +75,20 @@ def commands(
         process_all: no frame is skipped, however slow the node is.
         recorded_odometry: particles move by the topic ``odom`` rather than by vlocnet's odometry.
         base_frame: frame that poses are of.
+        broadcast: whether vlocnet broadcasts map->odom; the particle filter never does beside it.
         threads: of torch, for each node.
         filter_config: of the particle filter; by default its own.
     """
-    common = {"process_all": process_all, "base_frame_id": base_frame, "threads": threads, "tf_mode": "none"}
+    common = {"process_all": process_all, "base_frame_id": base_frame, "threads": threads}
     started = {}
     if models.vlocnet is not None:
-        started["vlocnet"] = _command("vlocnet_ros.node", {**common, "checkpoint": models.vlocnet.resolve()}, {})
+        own = {"checkpoint": models.vlocnet.resolve(), "tf_mode": "map_odom" if broadcast else "none"}
+        started["vlocnet"] = _command("vlocnet_ros.node", {**common, **own}, {})
     if models.dmn is not None and models.map is not None:
         files = {"checkpoint": models.dmn.resolve(), "map_path": models.map.resolve()}
         values = asdict(filter_config or FilterConfig())
         remaps = {} if recorded_odometry else {"odom": "vlocnet/odometry"}
-        started["dmn"] = _command("dmn_ros.node", {**common, **values, **files}, remaps)
+        started["dmn"] = _command("dmn_ros.node", {**common, **values, **files, "tf_mode": "none"}, remaps)
     return started
 
 
@@ -113,11 +116,14 @@ def collect(listener: Listener, models: Models, sent: Mapping[int, float]) -> Re
         results.latency_ms = {s: 1e3 * (t - sent[s]) for s, t in arrived.items() if s in sent}
     if models.dmn is not None:
         results.beliefs = _beliefs(recorder)
-    status = listener.status(f"/{models.nodes[0]}")
-    if status is not None:
-        results.frames_received = int(status.values["frames received"])
-        results.frames_processed = int(status.values["frames processed"])
-        results.frames_dropped = int(status.values["frames dropped"])
+    statuses = [status for name in models.nodes if (status := listener.status(f"/{name}")) is not None]
+    if len(statuses) == len(models.nodes):
+        received, processed, dropped = (
+            [int(status.values[f"frames {what}"]) for status in statuses]
+            for what in ("received", "processed", "dropped")
+        )
+        results.frames_received, results.frames_processed = min(received), processed[0]
+        results.frames_dropped = max(dropped)
     return results
 
 

@@ -23,7 +23,7 @@ class ProcessError(LocalizationError):
     """A child process ended that should still run."""
 
 
-def ros_environment(profile: Path | None, *, domain: int | None = None) -> dict[str, str]:
+def ros_environment(profile: Path, *, domain: int | None = None) -> dict[str, str]:
     """Environment for nodes that shall meet each other on this machine and nobody else.
 
     Args:
@@ -31,15 +31,22 @@ def ros_environment(profile: Path | None, *, domain: int | None = None) -> dict[
         domain: ROS_DOMAIN_ID; a random one by default (below 102: higher ones collide with Linux's ephemeral ports).
     """
     chosen = random.SystemRandom().randrange(2, 102) if domain is None else domain
-    environment = {
+    # Children import the very packages that run here, whatever else is installed or the current directory holds.
+    path = os.pathsep.join(filter(None, (str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH"))))
+    return {
         **os.environ,
+        "PYTHONPATH": path,
+        "PYTHONUNBUFFERED": "1",
         "ROS_DOMAIN_ID": str(chosen),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "PYTHONUNBUFFERED": "1",
+        "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile),
     }
-    if profile is not None:
-        environment["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(profile)
-    return environment
+
+
+def adopt(environment: Mapping[str, str]) -> None:
+    """Let this process's own middleware, which reads the environment when a context is made, meet the children's."""
+    names = ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+    os.environ.update({name: environment[name] for name in names})
 
 
 def _end_with_parent() -> None:
@@ -58,10 +65,17 @@ class Processes:
     def __init__(self, log_dir: Path, environment: Mapping[str, str], *, grace: float = 5.0) -> None:
         self._log_dir, self._environment, self._grace = log_dir, dict(environment), grace
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._may_finish: set[str] = set()
         log_dir.mkdir(parents=True, exist_ok=True)
 
-    def start(self, name: str, arguments: Sequence[str]) -> None:
-        """Start ``python ARGUMENTS`` with its output in ``<log_dir>/<name>.log``."""
+    def start(self, name: str, arguments: Sequence[str], *, may_finish: bool = False) -> None:
+        """Start ``python ARGUMENTS`` with its output in ``<log_dir>/<name>.log``.
+
+        Args:
+            may_finish: whether its end with exit status 0 is expected.
+        """
+        if may_finish:
+            self._may_finish.add(name)
         with (self._log_dir / f"{name}.log").open("wb") as log:
             self._children[name] = subprocess.Popen(
                 [sys.executable, *arguments],
@@ -78,15 +92,19 @@ class Processes:
         """Process ids of the children by name."""
         return {name: child.pid for name, child in self._children.items()}
 
+    def finished(self, name: str) -> bool:
+        """Whether a child has ended."""
+        return self._children[name].poll() is not None
+
     def check(self) -> None:
-        """Make sure that all children run.
+        """Make sure that all children run, or have finished as they may.
 
         Raises:
             ProcessError: one ended; the message shows the end of its log.
         """
         for name, child in self._children.items():
             code = child.poll()
-            if code is not None:
+            if code is not None and not (code == 0 and name in self._may_finish):
                 log = self._log_dir / f"{name}.log"
                 tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
                 raise ProcessError(f"{name} ended with exit status {code}; the end of {log}:\n{tail}")

@@ -47,9 +47,9 @@ class Results:
         beliefs: of the particle filter.
         latency_ms: from a frame's arrival to its pose (live) or of the computation alone (offline).
         frames_in: frames that the source delivered.
-        frames_received: frames that arrived at the node.
-        frames_processed: frames that went through the network.
-        frames_dropped: frames that a newer one replaced before their turn.
+        frames_received: frames that arrived at the node; at the one that got fewest, if there are two.
+        frames_processed: frames that went through the network, vlocnet's if there are two.
+        frames_dropped: frames that a newer one replaced before their turn; at the slower node, if there are two.
     """
 
     source: str

@@ -14,7 +14,7 @@ from geometry_msgs.msg import PoseArray, PoseStamped, PoseWithCovarianceStamped
 from nav_msgs.msg import OccupancyGrid, Odometry
 from rclpy.node import Node
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
+from std_msgs.msg import Header, UInt64
 
 from localization_common.errors import LocalizationError
 from localization_common.ros.player import BagPlayer
@@ -30,6 +30,7 @@ KINDS: Mapping[str, type[Any]] = {
     "image": Image,
     "grid": OccupancyGrid,
     "header": Header,
+    "count": UInt64,
 }
 
 DIAGNOSTICS = "/diagnostics"
@@ -44,8 +45,11 @@ class Listener:
 
     def __init__(self, node: Node, topics: Mapping[str, str]) -> None:
         self._node, self._topics = node, tuple(topics)
-        types = {topic: KINDS[kind] for topic, kind in topics.items()}
-        self.recorder = Recorder(node, {**types, DIAGNOSTICS: DiagnosticArray})
+        self.recorder = Recorder(node, {**_types(topics), DIAGNOSTICS: DiagnosticArray})
+
+    def another(self, topics: Mapping[str, str]) -> Recorder:
+        """A further recorder, for topics that shall be subscribed to only from now on."""
+        return Recorder(self._node, _types(topics))
 
     def player(self, bag: str | Path, topics: Collection[str], image_topic: str = "/image") -> BagPlayer:
         """Player of these topics of a bag, advertised at once."""
@@ -84,6 +88,10 @@ class Listener:
 
     def _count(self, node: str) -> int:
         return sum(one.name == node for one in self.recorder.of(DIAGNOSTICS))
+
+
+def _types(topics: Mapping[str, str]) -> dict[str, type[Any]]:
+    return {topic: KINDS[kind] for topic, kind in topics.items()}
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
+from std_msgs.msg import Header, UInt64
 
 from localization_common.ros.conversions import array_from_image, matrix_from_pose, stamp_from_time
 
@@ -71,6 +71,13 @@ class GridRecord(Record):
 
 
 @dataclass(frozen=True)
+class CountRecord(Record):
+    """A number; its message has no header, so stamp and frame are empty."""
+
+    value: int
+
+
+@dataclass(frozen=True)
 class StatusRecord(Record):
     """One status of /diagnostics."""
 
@@ -86,7 +93,7 @@ class Recorder:
     Args:
         node: subscribes; somebody spins it (`spinning`).
         topics: name -> message type, of PoseWithCovarianceStamped, PoseStamped, Odometry, PoseArray, Image,
-            OccupancyGrid, Header and DiagnosticArray.
+            OccupancyGrid, Header, UInt64 and DiagnosticArray.
         reliable: whether to ask for reliable publishers.
     """
 
@@ -170,6 +177,10 @@ def _grid(msg: OccupancyGrid, received: float) -> list[GridRecord]:
     return [GridRecord(*_head(msg.header, received), np.where(cells < 0, np.nan, cells / 100.0), bounds)]
 
 
+def _count(msg: UInt64, received: float) -> list[CountRecord]:
+    return [CountRecord(0, received, "", int(msg.data))]
+
+
 def _header(msg: Header, received: float) -> list[Record]:
     return [Record(*_head(msg, received))]
 
@@ -190,5 +201,6 @@ _CONVERSIONS: dict[type[Any], Callable[[Any, float], list[Any]]] = {
     Image: _image,
     OccupancyGrid: _grid,
     Header: _header,
+    UInt64: _count,
     DiagnosticArray: _diagnostics,
 }

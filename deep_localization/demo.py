@@ -1,0 +1,247 @@
+"""Command ``localization_demo``: a simulated robot drives the held-out loop of the apartment, both nodes localize it.
+
+Simulator and nodes are processes of their own that talk over real DDS; what they publish is recorded and scored.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tyro
+
+from deep_localization import page, scoring, summary
+from deep_localization.evaluate_bag import contexts_of, load, progress_line
+from deep_localization.live import FRAME_WITHIN, wait_until_frame, wait_until_ready
+from deep_localization.nodes import Models, collect, commands
+from deep_localization.offline import planar_odometry, random_starts
+from deep_localization.processes import ProcessError, Processes, adopt, ros_environment
+from deep_localization.result_file import ResultFile, commit_of
+from deep_localization.results import Array, Results
+from deep_localization.shipped import shipped
+from dmn_ros.config import FilterConfig
+from localization_common.camera import Camera
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import DatasetError, LocalizationError
+from localization_sim.rendering import mounted_camera
+from localization_sim.scene import CLASS_NAMES
+
+if TYPE_CHECKING:
+    from localization_common.ros.listening import Listener
+    from localization_common.ros.recorder import Recorder
+
+_SIMULATOR_TOPICS = {
+    "image": "image",
+    "labels": "image",
+    "ground_truth/pose": "pose_stamped",
+    "frames_published": "count",
+}
+_SIMULATOR = "simulator"
+#: Seconds after which a drive cannot still be going on.
+DRIVE_WITHIN = 600.0
+#: Everybody who listens to the images: both nodes and the recorder.
+_LISTENERS = 3
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Drive through the simulated apartment with both localizers, and score what they publish.
+
+    Attributes:
+        output: folder for metrics.json, report.html, pictures and the logs of the processes.
+        vlocnet: checkpoint; by default the shipped one.
+        dmn: checkpoint; by default the shipped one.
+        map: context map of that checkpoint; by default the shipped one.
+        drive: which drive; ``test`` is the held-out loop, which no network was trained on.
+        seed: which apartment; the shipped checkpoints know apartment 0.
+        duration: end after so many seconds of driving; 0 drives the whole loop.
+        starts: random places of the loop from which the particle filter starts knowing nothing; 0 for none.
+        width: of the images, pixels.
+        height: of the images, pixels.
+        rate: images per second.
+    """
+
+    output: Path = Path("build/demo")
+    vlocnet: Path = field(default_factory=lambda: Path("models/vlocnet_apartment_light.safetensors"))
+    dmn: Path = field(default_factory=lambda: Path("models/dmn_apartment.safetensors"))
+    map: Path = field(default_factory=lambda: Path("models/apartment_map.safetensors"))
+    drive: str = "test"
+    seed: int = 0
+    duration: float = 0.0
+    starts: int = 50
+    width: int = 320
+    height: int = 240
+    rate: float = 5.0
+
+    @property
+    def models(self) -> Models:
+        """Files of the networks; relative ones that are not there are looked for among the shipped files."""
+        found = (path if path.is_file() else shipped(str(path)) for path in (self.vlocnet, self.dmn, self.map))
+        return Models(*found)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a drive left: estimates, and the drive itself as it was published."""
+
+    results: Results
+    truth: Sequence
+
+
+def drive(options: Demo) -> Recording:
+    """Start everything, drive, and end everything, also when something fails.
+
+    Raises:
+        ProcessError: a process ended. NotReadyError: one did not start, or did not finish, in time.
+    """
+    models = options.models
+    environment = ros_environment(shipped("config/fastdds.xml"))
+    adopt(environment)
+    from localization_common.ros.listening import listening  # late: the middleware reads the environment adopted above
+
+    domain = int(environment["ROS_DOMAIN_ID"])
+    with (
+        Processes(options.output / "log", environment) as processes,
+        listening(models.topics, domain=domain, name="demo") as listener,
+    ):
+        for name, arguments in commands(models, process_all=False, recorded_odometry=False, broadcast=True).items():
+            processes.start(name, arguments)
+        say(f"starting nodes {' and '.join(models.nodes)} (ROS domain {domain}), logs in {options.output / 'log'}")
+        wait_until_ready(listener, processes, models)
+        source = listener.another(_SIMULATOR_TOPICS)
+        processes.start(_SIMULATOR, simulator_command(options), may_finish=True)
+        say("starting the simulator")
+        _watch_drive(listener, source, processes)
+        last = max(source.by_stamp("ground_truth/pose"))
+        wait_until_frame(listener, processes, models, last)
+        listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=FRAME_WITHIN)
+        results = collect(listener, models, {s: r.received for s, r in source.by_stamp("image").items()})
+        results.frames_in = source.latest("frames_published").value
+        return Recording(results, published_drive(options, source))
+
+
+def simulator_command(options: Demo) -> list[str]:
+    """Arguments for ``python`` that start the simulator, which drives as soon as all listen to its images."""
+    parameters = {
+        "drive": options.drive,
+        "seed": options.seed,
+        "max_duration": float(options.duration),
+        "width": options.width,
+        "height": options.height,
+        "rate": float(options.rate),
+        "publish_labels": "true",
+        "wait_for_subscribers": _LISTENERS,
+        # Connected on the simulator's side is not yet connected on all others'.
+        "start_delay": 1.0,
+        "linger": 5.0,
+    }
+    given = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
+    return ["-m", "localization_sim.node", "--ros-args", *given]
+
+
+def published_drive(options: Demo, source: Recorder) -> Sequence:
+    """The drive as a sequence, made of what the simulator published.
+
+    Raises:
+        DatasetError: nothing came.
+    """
+    images, labels = source.by_stamp("image"), source.by_stamp("labels")
+    truth = {stamp: r.matrix for stamp, r in source.by_stamp("ground_truth/pose").items() if stamp in images}
+    if not truth:
+        raise DatasetError(f"the simulator published nothing: see {options.output / 'log' / f'{_SIMULATOR}.log'}")
+    stamps = np.array(sorted(truth), dtype=np.int64)
+    base_T_camera = mounted_camera()
+    complete = all(stamp in labels for stamp in truth)
+    return Sequence(
+        name=f"apartment {options.seed}, drive {options.drive}",
+        camera=Camera.from_field_of_view(options.width, options.height, 90.0),
+        frame_numbers=np.arange(len(stamps)),
+        stamps=stamps,
+        map_T_camera=np.stack([truth[stamp] for stamp in stamps.tolist()]) @ base_T_camera,
+        read_image=lambda i: images[int(stamps[i])].image,
+        read_labels=(lambda i: labels[int(stamps[i])].image) if complete else None,
+        class_names=CLASS_NAMES,
+        base_T_camera=base_T_camera,
+    )
+
+
+def start_errors(options: Demo, recording: Recording) -> Array | None:
+    """Errors of particle filters that start knowing nothing at random places of the drive; see `random_starts`."""
+    localizers = load(options.models, 1, FilterConfig())
+    if options.starts < 1 or localizers.dmn is None:
+        return None
+    # Frames that a busy machine dropped have no odometry.
+    known = np.isin(recording.truth.stamps, list(recording.results.odom_T_base))
+    truth = recording.truth.select(known)
+    odometry = planar_odometry(truth, recording.results, recorded=False)
+    return random_starts(localizers.dmn, truth, odometry, count=options.starts, progress=progress_line("random starts"))
+
+
+def evaluate(options: Demo, recording: Recording) -> ResultFile:
+    """Score a recorded drive and write metrics, report and pictures."""
+    results, truth = recording.results, recording.truth
+    say("scoring")
+    values = scoring.score(results, truth, start_errors=start_errors(options, recording))
+    notes = {
+        "frames lost in transport": f"{results.lost_in_transport} of {results.frames_in} published by the simulator",
+        "frames lost on the way to the recorder": str(results.frames_in - len(truth)),
+    }
+    result = ResultFile(
+        title="Demonstration: held-out loop of the simulated apartment",
+        command="make demo",
+        commit=commit_of(Path(__file__).parent),
+        metrics=values,
+        aims=summary.AIMS["apartment"],
+        notes=notes,
+    )
+    contexts = contexts_of(load(options.models, 1, FilterConfig()))
+    page.write_all(options.output, results, truth, result, contexts=contexts)
+    return result
+
+
+def _watch_drive(listener: Listener, source: Recorder, processes: Processes) -> None:
+    """Wait until the simulator has finished its drive; say how far it is every ten seconds."""
+    began, spoken = time.monotonic(), 0.0
+
+    def finished() -> bool:
+        nonlocal spoken
+        processes.check()
+        if time.monotonic() - began > spoken + 10.0:
+            spoken = time.monotonic() - began
+            say(f"{source.count('ground_truth/pose')} frames driven")
+        return processes.finished(_SIMULATOR)
+
+    if not listener.wait(finished, DRIVE_WITHIN):
+        raise ProcessError(f"the simulator has not finished its drive after {DRIVE_WITHIN:.0f} s")
+
+
+def say(text: str) -> None:
+    """A line of progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Entry point of ``localization_demo``; exit status 1 if something failed or a frame was lost in transport."""
+    options = tyro.cli(Demo)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that the children are ended
+    began = time.monotonic()
+    try:
+        recording = drive(options)
+        result = evaluate(options, recording)
+    except LocalizationError as error:
+        sys.exit(f"localization_demo: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    print(result.text())
+    print(f"{time.monotonic() - began:.0f} s; report: {options.output / 'report.html'}")
+    if recording.results.lost_in_transport:
+        sys.exit("localization_demo: frames were lost between simulator and nodes; is shared memory (/dev/shm) full?")
+
+
+if __name__ == "__main__":
+    main()
