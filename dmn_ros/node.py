@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +14,8 @@ from std_srvs.srv import Empty, Trigger
 from visualization_msgs.msg import MarkerArray
 
 from dmn_ros.belief import Belief
-from dmn_ros.config import FilterConfig
 from dmn_ros.localizer import Localizer
+from dmn_ros.settings import DmnSettings
 from localization_common.camera import Camera
 from localization_common.errors import InputError, LocalizationError, MapError
 from localization_common.geometry import planar
@@ -39,75 +38,10 @@ from localization_common.ros.outputs import (
     view_markers,
     wanted,
 )
-from localization_common.ros.parameters import ALWAYS, parameter, parameters_of
-from localization_common.ros.settings import NodeSettings, existing_file
+from localization_common.ros.settings import existing_file
 
 Array = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
-
-_FILTER_RANGES: dict[str, tuple[float, ...]] = {
-    "min_particles": (1, 1_000_000),
-    "max_particles": (1, 1_000_000),
-    "update_min_d": (0.0,),
-    "update_min_a": (0.0, 6.3),
-    "resample_interval": (1, 1000),
-    "resample_threshold": (0.0, 1.0),
-    "recovery_alpha_slow": (0.0, 1.0),
-    "recovery_alpha_fast": (0.0, 1.0),
-    "alpha1": (0.0,),
-    "alpha2": (0.0,),
-    "alpha3": (0.0,),
-    "alpha4": (0.0,),
-    "localized_share": (0.0, 1.0),
-    "random_seed": (0,),
-}
-
-
-@dataclass(frozen=True)
-class InitialPoseSettings:
-    """Where the robot is when the node starts, if `set_initial_pose` says so."""
-
-    x: float = parameter(0.0, "Position in the map, metres.")
-    y: float = parameter(0.0, "Position in the map, metres.")
-    yaw: float = parameter(0.0, "Heading in the map, radians.")
-    std_d: float = parameter(0.5, "Standard deviation of the position, metres.", minimum=0.0, maximum=1000.0)
-    std_a: float = parameter(0.26, "Standard deviation of the heading, radians.", minimum=0.0, maximum=6.3)
-
-    @property
-    def mean(self) -> Array:
-        """Planar pose (3,)."""
-        return np.array([self.x, self.y, self.yaw])
-
-    @property
-    def covariance(self) -> Array:
-        """(3, 3) of x, y, yaw."""
-        return np.diag([self.std_d**2, self.std_d**2, self.std_a**2])
-
-
-@dataclass(frozen=True)
-class DmnSettings(NodeSettings):
-    """Parameters of the dmn node; those of the particle filter carry amcl's names where they mean the same."""
-
-    map_path: str = parameter(
-        "", "File with the context map, made by dmn_build_map; read by configure and load_map.", when=ALWAYS
-    )
-    saved_map_path: str = parameter(
-        "", "File that the service save_map writes; empty overwrites map_path.", when=ALWAYS
-    )
-    odometry_timeout: float = parameter(
-        1.0, "Seconds that an image waits for odometry as new as itself.", minimum=0.0, maximum=600.0, when=ALWAYS
-    )
-    published_particles: int = parameter(
-        500, "At most so many particles are published for viewers.", minimum=1, maximum=100_000, when=ALWAYS
-    )
-    belief_resolution: float = parameter(
-        0.1, "Side of a cell of the published belief, metres.", minimum=0.01, maximum=10.0, when=ALWAYS
-    )
-    set_initial_pose: bool = parameter(False, "Whether to start at initial_pose rather than anywhere in the map.")
-    initial_pose: InitialPoseSettings = parameters_of(InitialPoseSettings, flat=False)  # noqa: RUF009 - makes a field
-    filter: FilterConfig = parameters_of(  # noqa: RUF009 - makes a field
-        FilterConfig, flat=True, ranges=_FILTER_RANGES
-    )
 
 
 class DmnNode(LocalizerNode[DmnSettings]):
@@ -133,11 +67,11 @@ class DmnNode(LocalizerNode[DmnSettings]):
         cloud_type = particle_cloud_type()
         self._cloud = None if cloud_type is None else publisher(cloud_type, "particle_cloud", 2)
         self._subscribe_poses()
-        self.serve(Empty, "reinitialize_global_localization", self._on_global_localization)
-        self.serve(Empty, "request_nomotion_update", self._on_nomotion_update)
-        self.serve(Trigger, "~/save_map", self._on_save_map)
-        self.serve(Trigger, "~/load_map", self._on_load_map)
-        self.serve(Trigger, "~/add_context", self._on_add_context)
+        self.work.serve(Empty, "reinitialize_global_localization", self._on_global_localization)
+        self.work.serve(Empty, "request_nomotion_update", self._on_nomotion_update)
+        self.work.serve(Trigger, "~/save_map", self._on_save_map)
+        self.work.serve(Trigger, "~/load_map", self._on_load_map)
+        self.work.serve(Trigger, "~/add_context", self._on_add_context)
 
     def _subscribe_poses(self) -> None:
         everything = self.settings.process_all
@@ -312,11 +246,11 @@ class DmnNode(LocalizerNode[DmnSettings]):
     # Services.
 
     async def _on_global_localization(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
-        await self.answer(Trigger.Response(), lambda: self.localizer.reset_uniform() or "anywhere")
+        await self.work.answer(Trigger.Response(), lambda: self.localizer.reset_uniform() or "anywhere")
         return response
 
     async def _on_nomotion_update(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
-        await self.answer(Trigger.Response(), lambda: self.localizer.request_update() or "requested")
+        await self.work.answer(Trigger.Response(), lambda: self.localizer.request_update() or "requested")
         return response
 
     async def _on_save_map(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -325,7 +259,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
             self.localizer.save_map(path)
             return f"{path}: {len(self.localizer.context_map)} views"
 
-        return await self.answer(response, save)
+        return await self.work.answer(response, save)
 
     async def _on_load_map(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         def load() -> str:
@@ -335,7 +269,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
             self._publish_views()
             return f"{path}: {len(self.localizer.context_map)} views"
 
-        return await self.answer(response, load)
+        return await self.work.answer(response, load)
 
     async def _on_add_context(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         def add() -> str:
@@ -346,7 +280,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
             self._publish_views()
             return f"{len(self.localizer.context_map)} views"
 
-        return await self.answer(response, add)
+        return await self.work.answer(response, add)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -29,7 +29,7 @@ class LifecycleClient:
         self._get = node.create_client(GetState, f"{name}/get_state")
         self._change = node.create_client(ChangeState, f"{name}/change_state")
 
-    def state(self, timeout: float = 5.0) -> str:
+    def state(self, timeout: float = 20.0) -> str:
         """Label of the present state: unconfigured, inactive, active or finalized."""
         return str(call(self._get, GetState.Request(), timeout).current_state.label)
 
@@ -52,7 +52,7 @@ class LifecycleClient:
         return False
 
 
-def call(client: Any, request: Any, timeout: float = 5.0) -> Any:
+def call(client: Any, request: Any, timeout: float = 20.0) -> Any:
     """Call a service from a thread that does not spin.
 
     Raises:
@@ -67,4 +67,3 @@ def call(client: Any, request: Any, timeout: float = 5.0) -> Any:
     if not done.wait(max(0.0, timeout - (time.monotonic() - began))):
         raise TimeoutError(f"service {client.srv_name} does not answer within {timeout:.1f} s")
     return answered.result()
-

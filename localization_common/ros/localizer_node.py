@@ -1,19 +1,16 @@
-"""What every localizer node does alike: take frames, guard the clock, run the worker, answer services."""
+"""What every localizer node does alike: take frames, guard the clock, run the worker, say how it is."""
 
 from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
-from rclpy.task import Future
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool, Trigger
 
@@ -31,6 +28,7 @@ from localization_common.ros.settings import NodeSettings
 from localization_common.ros.tf_buffer import TransformError
 from localization_common.ros.transforms import make_transforms
 from localization_common.ros.worker import Worker
+from localization_common.ros.worker_services import WorkerServices
 
 S = TypeVar("S", bound=NodeSettings)
 Array = npt.NDArray[np.float64]
@@ -72,9 +70,9 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.feed = feed or self._subscribe()
         self.feed.add_listener(self._on_frame)
         self._processed = self.create_lifecycle_publisher(Header, "~/processed", 100)
-        self._service_group = ReentrantCallbackGroup()
-        self.serve(SetBool, "~/enable", self._on_enable)
-        self.serve(Trigger, "~/reset", self._on_reset)
+        self.work = WorkerServices(self, lambda: self._worker)
+        self.work.serve(SetBool, "~/enable", self._on_enable)
+        self.work.serve(Trigger, "~/reset", self._on_reset)
         threshold = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=False)
         self._jump_handle = self.get_clock().create_jump_callback(threshold, post_callback=self._on_clock_jump)
         self.diagnostics = DiagnosticsPublisher(self, self._status)
@@ -117,46 +115,6 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def settings(self) -> S:
         """The parameters at this moment."""
         return self._declared.value
-
-    def serve(self, service_type: Any, name: str, callback: Any) -> None:
-        """Offer a service whose (async) callback may await the worker without keeping images waiting."""
-        self.create_service(service_type, name, callback, callback_group=self._service_group)
-
-    async def in_worker(self, job: Callable[[], Any]) -> Any:
-        """Run a job between two frames and await its result.
-
-        Raises:
-            LocalizationError: the node is not configured, or the job refuses.
-        """
-        if self._worker is None:
-            raise LocalizationError(f"{self.get_name()} is not configured")
-        done: Future = Future()
-
-        def hand_over(finished: Any) -> None:
-            error = LocalizationError("the node was cleaned up") if finished.cancelled() else finished.exception()
-            done.set_result((None if error else finished.result(), error))
-            # rclpy steps a waiting coroutine only when something else wakes its executor.
-            if self.executor is not None:
-                self.executor.wake()
-
-        self._worker.submit(job).add_done_callback(hand_over)
-        result, error = await done
-        if error is not None:
-            raise error
-        return result
-
-    async def answer(self, response: Trigger.Response, job: Callable[[], str]) -> Trigger.Response:
-        """Fill a Trigger's response from a job in the worker: its text, or why it was refused."""
-        try:
-            response.message, response.success = await self.in_worker(job), True
-        except LocalizationError as error:
-            response.message, response.success = str(error), False
-            self.get_logger().warning(f"service refused: {error}")
-        except Exception as error:
-            # An exception that leaves a callback ends the process.
-            self.get_logger().error(f"service failed unexpectedly:\n{traceback.format_exc()}")
-            response.message, response.success = f"unexpected: {error}", False
-        return response
 
     def base_T_camera(self, frame: Frame) -> Array:
         """Where the camera sits on the robot at the time of a frame, from TF.
@@ -299,7 +257,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
             self.restart(None)
             return "reset"
 
-        return await self.answer(response, reset)
+        return await self.work.answer(response, reset)
 
     def _status(self) -> tuple[dict[str, Problem], dict[str, str]]:
         problems = self.monitor.problems

@@ -49,15 +49,20 @@ def parameter(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def parameters_of(cls: type[Any], *, flat: bool, ranges: Mapping[str, tuple[float, ...]] | None = None) -> Any:
+def detail(sentence: str, minimum: float | None = None, maximum: float | None = None) -> dict[str, Any]:
+    """What `parameter` says, for a field of a dataclass that knows nothing of ROS; see `parameters_of`."""
+    return {"sentence": sentence, "minimum": minimum, "maximum": maximum}
+
+
+def parameters_of(cls: type[Any], *, flat: bool, details: Mapping[str, dict[str, Any]] | None = None) -> Any:
     """Field of a dataclass that holds another one, whose fields become parameters too.
 
     Args:
         cls: the other dataclass; all of its fields have defaults.
         flat: whether its parameters carry just their names, or ``field.name`` with a dot.
-        ranges: (minimum,) or (minimum, maximum) of fields that were not made by `parameter`.
+        details: `detail` of fields that were not made by `parameter`.
     """
-    return dataclasses.field(default_factory=cls, metadata={"flat": flat, "ranges": ranges or {}})
+    return dataclasses.field(default_factory=cls, metadata={"flat": flat, "details": details or {}})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,10 +98,9 @@ def declarations(cls: type[Any], prefix: str = "") -> Iterator[Declaration]:
         if dataclasses.is_dataclass(hints[field.name]):
             nested = typing.cast("type[Any]", hints[field.name])
             inner_prefix = prefix if field.metadata.get("flat") else f"{prefix}{field.name}."
-            ranges = field.metadata.get("ranges", {})
+            details = field.metadata.get("details", {})
             for inner in declarations(nested, inner_prefix):
-                limits = dict(zip(("minimum", "maximum"), ranges.get(inner.path[-1], ()), strict=False))
-                metadata = {**inner.metadata, **limits}
+                metadata = {**inner.metadata, **details.get(inner.path[-1], {})}
                 yield dataclasses.replace(inner, path=(field.name, *inner.path), metadata=metadata)
             continue
         metadata = {"sentence": sentences.get(field.name, ""), **field.metadata}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,18 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from robot_stage import Stage, overrides
 
-from dmn_ros.node import DmnNode, DmnSettings
+from dmn_ros.node import DmnNode
+from dmn_ros.settings import DmnSettings
 from localization_common.errors import ConfigError
-from localization_common.ros.parameters import ALWAYS, START, Parameters, declarations, parameter, parameters_of
+from localization_common.ros.parameters import (
+    ALWAYS,
+    START,
+    Parameters,
+    declarations,
+    detail,
+    parameter,
+    parameters_of,
+)
 from vlocnet_ros.node import VlocnetNode, VlocnetSettings
 
 
@@ -48,7 +58,7 @@ class Outer:
     file: str = parameter("", "Read by configure.")
     port: int = parameter(7, "Read at start.", minimum=1, when=START)
     dotted: Inner = parameters_of(Inner, flat=False)  # noqa: RUF009 - makes a field
-    flat: Inner = parameters_of(Inner, flat=True, ranges={"k1": (0.0, 1.0)})  # noqa: RUF009
+    flat: Inner = parameters_of(Inner, flat=True, details={"k1": detail("The first.", 0.0, 1.0)})  # noqa: RUF009
 
 
 @pytest.fixture
@@ -83,7 +93,8 @@ def test_descriptions_ranges_and_choices_are_declared(nodes: Any) -> None:
     assert node.describe_parameter("mode").additional_constraints == "walk | run"
     assert node.describe_parameter("port").read_only
     assert node.describe_parameter("dotted.high").description == "two bounds, of something."
-    assert [node.describe_parameter(k).description for k in ("k1", "k2", "k3")] == ["three factors."] * 3
+    sentences = [node.describe_parameter(k).description for k in ("k1", "k2", "k3")]
+    assert sentences == ["The first.", "three factors.", "three factors."]
     assert node.describe_parameter("k1").floating_point_range[0].to_value == 1.0
 
 
@@ -122,11 +133,30 @@ def test_changes_while_running(nodes: Any) -> None:
 
 
 @pytest.mark.parametrize("settings", [VlocnetSettings, DmnSettings])
-def test_every_parameter_of_the_nodes_has_a_sentence_and_every_number_of_them_a_range(settings: type[Any]) -> None:
+def test_every_parameter_of_the_nodes_has_a_sentence_and_every_count_a_range(settings: type[Any]) -> None:
     names = [d.name for d in declarations(settings)]
     assert len(names) == len(set(names))
     for declaration in declarations(settings):
-        assert declaration.metadata["sentence"].endswith((".", "amcl's differential model).")), declaration.name
+        assert declaration.metadata["sentence"].endswith("."), declaration.name
+        if type(declaration.default) is int:
+            assert declaration.metadata["minimum"] is not None, declaration.name
+
+
+@pytest.mark.parametrize("settings", [VlocnetSettings, DmnSettings])
+def test_the_reference_lists_every_parameter_with_its_default_and_meaning(settings: type[Any]) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "reference.md").read_text()
+    for declaration in declarations(settings):
+        default = declaration.default
+        shown = (
+            str(default).lower()
+            if isinstance(default, bool)
+            else f'"{default}"'
+            if isinstance(default, str)
+            else default
+        )
+        row = f"| `{declaration.name}` | {type(default).__name__} | `{shown}` |"
+        line = next((line for line in text.splitlines() if line.startswith(row)), "")
+        assert declaration.metadata["sentence"] in line, row
 
 
 def test_nodes_refuse_by_service_with_a_reason(stage: Stage) -> None:

@@ -1,0 +1,85 @@
+"""Parameters of the dmn node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dmn_ros.config import FilterConfig
+from localization_common.ros.parameters import ALWAYS, detail, parameter, parameters_of
+from localization_common.ros.settings import NodeSettings
+
+Array = npt.NDArray[np.float64]
+
+_MOTION = "Odometry noise: variance of the {} per {}."
+_FILTER = {
+    "min_particles": detail("Fewest particles.", 1, 1_000_000),
+    "max_particles": detail("Most particles; a belief about the whole map starts with them.", 1, 1_000_000),
+    "update_min_d": detail("Metres of motion after which an image is weighed.", 0.0, 100.0),
+    "update_min_a": detail("Radians of turning after which an image is weighed.", 0.0, 6.3),
+    "resample_interval": detail("Resample at most at every n-th weighed image.", 1, 1000),
+    "resample_threshold": detail("Resample below this ratio of effective sample size to particles.", 0.0, 1.0),
+    "recovery_alpha_slow": detail("Decay of the slow average likelihood; 0 switches recovery off.", 0.0, 1.0),
+    "recovery_alpha_fast": detail("Decay of the fast average likelihood; 0 switches recovery off.", 0.0, 1.0),
+    "recovery_max": detail("Largest share of the particles that one update draws anew.", 0.0, 1.0),
+    "alpha1": detail(_MOTION.format("rotation", "squared radian of rotation"), 0.0, 100.0),
+    "alpha2": detail(_MOTION.format("rotation", "squared metre of translation"), 0.0, 100.0),
+    "alpha3": detail(_MOTION.format("translation", "squared metre of translation"), 0.0, 100.0),
+    "alpha4": detail(_MOTION.format("translation", "squared radian of rotation"), 0.0, 100.0),
+    "min_noise_d": detail("Least motion noise per update, metres; keeps copies of a particle apart.", 0.0, 10.0),
+    "min_noise_a": detail("Least motion noise per update, radians; keeps copies of a particle apart.", 0.0, 6.3),
+    "likelihood_exponent": detail("Power of each likelihood; below 1 because successive images resemble.", 0.0, 10.0),
+    "reference_poses": detail("Poses all over the map that tell recovery what likelihood is usual.", 1, 100_000),
+    "cell_d": detail("Metres; with cell_a the cells that the number of particles is counted by.", 0.0, 100.0),
+    "cell_a": detail("Radians; with cell_d the cells that the number of particles is counted by.", 0.0, 6.3),
+    "particles_per_cell": detail("Particles for each cell in which the belief has weight.", 1, 100_000),
+    "cluster_d": detail("Metres around the densest place that count as one cluster.", 0.0, 100.0),
+    "cluster_a": detail("Radians around the densest heading that count as one cluster.", 0.0, 6.3),
+    "localized_share": detail("Share of the weight in one cluster from which a pose is published.", 0.0, 1.0),
+    "random_seed": detail("Same seed, same frames, same beliefs.", 0, 2**31),
+}
+
+
+@dataclass(frozen=True)
+class InitialPoseSettings:
+    """Where the robot is when the node starts, if `set_initial_pose` says so."""
+
+    x: float = parameter(0.0, "Position in the map, metres.")
+    y: float = parameter(0.0, "Position in the map, metres.")
+    yaw: float = parameter(0.0, "Heading in the map, radians.")
+    std_d: float = parameter(0.5, "Standard deviation of the position, metres.", minimum=0.0, maximum=1000.0)
+    std_a: float = parameter(0.26, "Standard deviation of the heading, radians.", minimum=0.0, maximum=6.3)
+
+    @property
+    def mean(self) -> Array:
+        """Planar pose (3,)."""
+        return np.array([self.x, self.y, self.yaw])
+
+    @property
+    def covariance(self) -> Array:
+        """(3, 3) of x, y, yaw."""
+        return np.diag([self.std_d**2, self.std_d**2, self.std_a**2])
+
+
+@dataclass(frozen=True)
+class DmnSettings(NodeSettings):
+    """Parameters of the dmn node; those of the particle filter carry amcl's names where they mean the same."""
+
+    map_path: str = parameter(
+        "", "File with the context map, made by dmn_build_map; read by configure and load_map.", when=ALWAYS
+    )
+    saved_map_path: str = parameter("", "File that save_map writes; empty overwrites map_path.", when=ALWAYS)
+    odometry_timeout: float = parameter(
+        1.0, "Seconds that an image waits for odometry as new as itself.", minimum=0.0, maximum=600.0, when=ALWAYS
+    )
+    published_particles: int = parameter(
+        500, "At most so many particles are published for viewers.", minimum=1, maximum=100_000, when=ALWAYS
+    )
+    belief_resolution: float = parameter(
+        0.1, "Side of a cell of the published belief, metres.", minimum=0.01, maximum=10.0, when=ALWAYS
+    )
+    set_initial_pose: bool = parameter(False, "Whether to start at initial_pose rather than anywhere in the map.")
+    initial_pose: InitialPoseSettings = parameters_of(InitialPoseSettings, flat=False)  # noqa: RUF009 - makes a field
+    filter: FilterConfig = parameters_of(FilterConfig, flat=True, details=_FILTER)  # noqa: RUF009 - makes a field

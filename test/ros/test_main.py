@@ -1,0 +1,71 @@
+"""The console scripts, as processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from robot_stage import Stage
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[str]]]:
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def start(processes: list[subprocess.Popen[str]], module: str, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", module, "--ros-args", *arguments]
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, env=dict(os.environ), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    processes.append(process)
+    return process
+
+
+def test_a_refused_parameter_ends_the_start_with_one_clear_line(
+    ros_domain: int, processes: list[subprocess.Popen[str]]
+) -> None:
+    process = start(processes, "vlocnet_ros.node", "-p", "tf_mode:=sideways")
+    output, _ = process.communicate(timeout=120.0)
+    assert process.returncode == 2
+    assert "cannot start: parameter tf_mode is 'sideways'; it must be one of map_odom, map_base, none" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("module", "names", "ending"),
+    [
+        ("deep_localization.node", ("vlocnet", "dmn"), signal.SIGINT),
+        ("vlocnet_ros.node", ("vlocnet",), signal.SIGTERM),
+    ],
+)
+def test_a_node_works_as_a_process_and_ends_cleanly_when_told(
+    stage: Stage,
+    models: Path,
+    processes: list[subprocess.Popen[str]],
+    module: str,
+    names: tuple[str, ...],
+    ending: signal.Signals,
+) -> None:
+    arguments = ["-p", "base_frame_id:=base_link", "-p", f"dmn:map_path:={models / 'map.safetensors'}"]
+    for name in names:
+        arguments += ["-p", f"{name}:checkpoint:={models / name}.safetensors"]
+    process = start(processes, module, *arguments)
+    for name in names:
+        assert stage.client(name).wait_until_active(120.0)
+    process.send_signal(ending)
+    output, _ = process.communicate(timeout=60.0)
+    assert process.returncode == 0, output
+    assert "Traceback" not in output
