@@ -32,6 +32,7 @@ from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
 from vlocnet_ros.training.card import write_card
 from vlocnet_ros.training.frames import Frames, network_camera
 from vlocnet_ros.training.imagenet import load_imagenet
+from vlocnet_ros.training.initial import take_over
 from vlocnet_ros.training.module import OptimizerConfig, TrainingModule
 
 
@@ -54,7 +55,7 @@ class TrainConfig:
         batch: frames in a batch, two for each pair.
         mixture: how many steps train single poses, pairs, and everything.
         validate_every: steps between validations during training.
-        initial: checkpoint to start from (fine-tuning); its structure must be the same.
+        initial: checkpoints to start from: streams of single tasks, or all; whatever fits is taken over.
         imagenet: start `paper` from ImageNet weights (timm); goes on with Xavier if they cannot be had.
         resume: go on from where an interrupted run with the same output stopped.
         runs: directory for TensorBoard logs and the state of unfinished runs.
@@ -76,7 +77,7 @@ class TrainConfig:
     batch: int = 24
     mixture: Mixture = field(default_factory=Mixture)
     validate_every: int = 250
-    initial: Path | None = None
+    initial: tuple[Path, ...] = ()
     imagenet: bool = True
     resume: bool = False
     seed: int = 0
@@ -114,7 +115,14 @@ def train(config: TrainConfig) -> Checkpoint:
     card = _card(config, frames)
     mixture = _possible(config.mixture, network.config.tasks)
     # Lightning starts one process for each GPU, and tells it which one it is.
-    batches = RandomBatches(frames, size=config.batch, seed=config.seed, rank=rank_zero_only.rank, mixture=mixture)
+    batches = RandomBatches(
+        frames,
+        size=config.batch,
+        seed=config.seed,
+        rank=rank_zero_only.rank,
+        mixture=mixture,
+        paired=network.config.tasks.odometry,
+    )
     module = TrainingModule(network, batches, config.optimizer, config.augmentation, seed=config.seed)
     trainer = _fit(config, module, validation)
     if not trainer.is_global_zero:
@@ -160,8 +168,8 @@ def _prepare(config: TrainConfig, sequences: list[Sequence], held_out: list[Sequ
     network = VLocNet(model)
     set_camera(network, camera)
     _set_scales(network, frames)
-    if config.initial is not None:
-        network.load_state_dict(load_vlocnet(config.initial).network.state_dict())
+    if config.initial:
+        print(take_over(network, config.initial, frames.images[:: max(1, len(frames) // 32)].float() / 255.0))
     elif config.model == "paper" and config.imagenet:
         load_imagenet(network)
     return network, frames, validation

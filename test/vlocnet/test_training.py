@@ -14,17 +14,19 @@ import torch
 
 from localization_common.camera import Camera
 from localization_common.datasets import sequence as sequences
-from localization_common.errors import ConfigError, DatasetError
+from localization_common.errors import CheckpointError, ConfigError, DatasetError
 from localization_common.geometry import se3
 from vlocnet_ros import evaluate as evaluation
 from vlocnet_ros import train as training
 from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet, set_camera
+from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.train import TrainConfig, train
 from vlocnet_ros.training.augmentation import AugmentationConfig, Kind
 from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
 from vlocnet_ros.training.frames import Frames, network_camera
 from vlocnet_ros.training.imagenet import copy_weights, load_imagenet
+from vlocnet_ros.training.initial import take_over
 from vlocnet_ros.training.module import OptimizerConfig, TrainingModule
 
 from .conftest import HEIGHT, POSE_AND_ODOMETRY, WIDTH, make_config
@@ -82,7 +84,7 @@ def test_pairs_go_in_both_directions_of_time(frames):
     batch = gather(frames, frames.pairs[[2, 5]].flatten())
     assert batch.targets.previous.tolist() == [1, 0, 3, 2]
     assert batch.targets.pair.all()
-    single = gather(frames, torch.tensor([3, 5]), Kind.POSE)
+    single = gather(frames, torch.tensor([3, 5]), Kind.POSE, paired=False)
     assert single.targets.previous.tolist() == [0, 1]
     assert not single.targets.pair.any()
     assert single.targets.labels is None
@@ -324,3 +326,34 @@ def test_frame_ranges_of_the_command_line_split_train_from_validation(on_disk, t
     assert [s.frame_numbers.tolist() for s in chosen] == [[0, 1, 2, 3]]
     assert [s.frame_numbers.tolist() for s in held_out] == [[4, 5]]
     assert sequences.FrameRanges.parse("4-5").mask(np.arange(6)).sum() == 2
+
+
+def test_joint_training_begins_at_the_accuracy_of_the_single_tasks(tmp_path, images):
+    """Streams come from single-task checkpoints; new fusions pass them on, once normalisation has seen the shift."""
+    single = {
+        "pose": Tasks(odometry=False, segmentation=False, depth=False),
+        "segmentation": Tasks(pose=False, odometry=False),
+    }
+    networks, paths = {}, []
+    for name, tasks in single.items():
+        networks[name] = VLocNet(make_config(tasks=tasks, dropout=0.0))
+        paths.append(tmp_path / f"{name}.safetensors")
+        save_vlocnet(paths[-1], networks[name])
+        networks[name] = load_vlocnet(paths[-1]).network.train()  # training mode: normalised by the batch
+    joint = VLocNet(make_config(dropout=0.0))
+    told = take_over(joint, paths, images)
+    assert "trunk" in told
+    assert "semantic_fusion: begins" in told
+    with torch.inference_mode():
+        both = joint.train()(images, images)
+        torch.testing.assert_close(both.translation, networks["pose"](images, images).translation, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(both.logits, networks["segmentation"](images, images).logits, atol=1e-2, rtol=1e-2)
+    assert torch.equal(joint.odometry.current_res4[0].conv1.weight, networks["pose"].pose.res4[0].conv1.weight)
+
+
+def test_checkpoints_that_fit_nowhere_are_refused(tmp_path, images):
+    path = tmp_path / "o.safetensors"
+    save_vlocnet(path, VLocNet(make_config(tasks=Tasks(pose=False, segmentation=False, depth=False), stem=6, mids=(6, 6, 6, 6), fc=9)))
+    joint = VLocNet(make_config(tasks=Tasks(pose=False, odometry=False)))
+    with pytest.raises(CheckpointError, match=r"o\.safetensors"):
+        take_over(joint, [path], images)

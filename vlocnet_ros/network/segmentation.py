@@ -41,7 +41,7 @@ class SegmentationStream(nn.Module):
         self.block1 = block(config.stem, m2, c2, config.units[0], stride=1)
         self.block2 = block(c2, m3, c3, config.units[1] - 1, stride=2)
         self.block2.append(ResidualUnit(c3, m3, c3, dilations=(1, 2)))
-        norm3, norm4 = self._norms()
+        norm3, norm4 = _norms(config.warp_places)
         self.block3 = block(c3, m4, c4, min(2, config.units[2]), stride=2, norm=norm3)
         for _ in range(config.units[2] - 2):
             self.block3.append(ResidualUnit(c4, m4, c4, dilations=(1, 2), norm=norm3))
@@ -60,12 +60,6 @@ class SegmentationStream(nn.Module):
         channels = {"res3d": c3, "res4f": c4, "res5c": c5}
         self.fusions = nn.ModuleDict({place: AdaptiveFusion(channels[place], channels[place]) for place in self.places})
         self.decoder = Decoder(config)
-
-    def _norms(self) -> tuple[Norm, Norm]:
-        """Blocks behind a fusion run on fused and on unfused features: those need `group_norm`."""
-        fused3 = "res3d" in self.places
-        fused4 = fused3 or "res4f" in self.places
-        return (group_norm if fused3 else nn.BatchNorm2d), (group_norm if fused4 else nn.BatchNorm2d)
 
     def encode(self, image: Tensor) -> SegmentationFeatures:
         """Normalised image (B, 3, H, W) to the ends of the four blocks, unfused."""
@@ -88,6 +82,16 @@ class SegmentationStream(nn.Module):
             elif x is getattr(current, place):
                 x = None
         return torch.as_tensor(self.decoder(current.res5c if x is None else x, current))
+
+
+def _norms(places: tuple[str, ...]) -> tuple[Norm, Norm]:
+    """Of blocks 3 and 4. Behind a fusion a block runs on fused and on unfused features: that needs `group_norm`.
+
+    Also without the streams that warping needs, so that a single task's weights fit into the whole network.
+    """
+    fused3 = "res3d" in places
+    fused4 = fused3 or "res4f" in places
+    return (group_norm if fused3 else nn.BatchNorm2d), (group_norm if fused4 else nn.BatchNorm2d)
 
 
 class Decoder(nn.Module):

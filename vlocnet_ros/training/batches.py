@@ -21,10 +21,10 @@ def generator_for(seed: int, step: int, rank: int = 0) -> torch.Generator:
     return generator
 
 
-def gather(frames: Frames, positions: Tensor, kind: Kind = Kind.ALL) -> Batch:
-    """The frames at positions (B,), in which 2k and 2k + 1 are neighbours (or the same frame twice), or all are alone."""
+def gather(frames: Frames, positions: Tensor, kind: Kind = Kind.ALL, *, paired: bool = True) -> Batch:
+    """The frames at positions (B,): 2k and 2k + 1 are neighbours (or the same frame twice), or all are alone."""
     own = torch.arange(len(positions))
-    previous = own if kind is Kind.POSE else own ^ 1
+    previous = own ^ 1 if paired else own
     targets = Targets(
         translation=frames.translation[positions],
         quaternion=frames.quaternion[positions],
@@ -71,19 +71,30 @@ class RandomBatches:
         size: frames in a batch, even.
         seed, rank: of the random numbers.
         mixture: of kinds of steps.
+        paired: whether any stream looks at two frames; if not, all frames of a batch are drawn by themselves.
     """
 
-    def __init__(self, frames: Frames, *, size: int, seed: int, rank: int = 0, mixture: Mixture | None = None) -> None:
+    def __init__(
+        self,
+        frames: Frames,
+        *,
+        size: int,
+        seed: int,
+        rank: int = 0,
+        mixture: Mixture | None = None,
+        paired: bool = True,
+    ) -> None:
         self._frames, self._size, self._seed, self._rank = frames, size, seed, rank
-        self._mixture = mixture or Mixture(0, 0, 1)
+        self._mixture, self._paired = mixture or Mixture(0, 0, 1), paired
 
     def __call__(self, step: int) -> Batch:
         """The batch of this step, always the same."""
         generator = generator_for(self._seed, step, self._rank)
         kind = self._mixture.kind(step)
-        if kind is Kind.POSE:
+        paired = self._paired and kind is not Kind.POSE
+        if not paired:
             positions = torch.randint(len(self._frames), (self._size,), generator=generator)
         else:
             chosen = torch.randint(len(self._frames.pairs), (self._size // 2,), generator=generator)
             positions = self._frames.pairs[chosen].flatten()
-        return gather(self._frames, positions, kind)
+        return gather(self._frames, positions, kind, paired=paired)
