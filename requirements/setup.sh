@@ -7,7 +7,12 @@ venv=.venv
 requirements=requirements
 
 say()  { printf '== %s\n' "$*"; }
-fail() { printf '\nset-up stopped: %s\n' "$1" >&2; shift; printf '  type: %s\n' "$@" >&2; exit 1; }
+fail() {  # what is missing, what to type, what to type otherwise...
+  printf '\nset-up stopped: %s\n  type: %s\n' "$1" "$2" >&2
+  shift 2
+  [ $# = 0 ] || printf '    or: %s\n' "$@" >&2
+  exit 1
+}
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
@@ -32,7 +37,7 @@ find_python() {
     if command -v "$candidate" >/dev/null && supported "$candidate"; then command -v "$candidate"; return; fi
   done
   fail "no Python 3.10, 3.11 or 3.12 (tried: ${PYTHON:-python3 python3.12 python3.11 python3.10})" \
-       "sudo apt install python3 python3-venv" "or: make setup PYTHON=/path/to/python3.12"
+       "sudo apt install python3 python3-venv" "make setup PYTHON=/path/to/python3.12"
 }
 
 make_venv() {
@@ -77,7 +82,7 @@ install_gl() {
   apt_install libegl1 libopengl0 libgl1-mesa-dri libosmesa6 || true
   renders || fail "the simulator cannot draw without a screen: GL libraries are missing" \
     "sudo apt install libegl1 libopengl0 libgl1-mesa-dri libosmesa6" \
-    "then, to see the error itself: MUJOCO_GL=${MUJOCO_GL:-egl} $venv/bin/python $requirements/render_check.py"
+    "MUJOCO_GL=${MUJOCO_GL:-egl} $venv/bin/python $requirements/render_check.py   (to see the error itself)"
 }
 
 # What colcon does with --symlink-install: the share folder and the commands where ROS 2 looks for them.

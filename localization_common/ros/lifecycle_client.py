@@ -42,9 +42,10 @@ class LifecycleClient:
         give_up = time.monotonic() + timeout
         while (left := give_up - time.monotonic()) > 0:
             try:
-                response = call(self._get, GetState.Request(), left)
+                # An answer may get lost while the two find each other: ask again rather than wait for it to the end.
+                response = call(self._get, GetState.Request(), min(left, 5.0))
             except TimeoutError:
-                return False
+                continue
             if response.current_state.id == State.PRIMARY_STATE_ACTIVE:
                 return True
             # rclpy's lifecycle nodes do not announce their transitions: there is no event to wait for.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rcl_interfaces.srv import GetParameters
-from robot_stage import Robot
+from robot_stage import Robot, wait_until
 
 from localization_common.ros.lifecycle_client import LifecycleClient, call
 
@@ -94,9 +94,17 @@ def managed(ros_domain: int, arguments: dict[str, object]) -> tuple[LaunchDescri
 def parameters(robot: Robot, node: str, *names: str) -> list[Any]:
     """Values of parameters of a launched node, strings or numbers."""
     client = robot.node.create_client(GetParameters, f"{node}/get_parameters")
-    values = call(client, GetParameters.Request(names=names), 20.0).values
+    values = call(client, GetParameters.Request(names=names), 60.0).values
     kinds = {1: "bool_value", 2: "integer_value", 3: "double_value", 4: "string_value"}
     return [getattr(value, kinds[value.type]) for value in values]
+
+
+def await_answer(question: Callable[[], str]) -> str:
+    """The answer of a node that is about to start; empty as long as there is none."""
+    try:
+        return question()
+    except TimeoutError:
+        return ""
 
 
 def await_active(robot: Robot) -> None:
@@ -143,7 +151,7 @@ def test_one_process(one_process: tuple[Any, Launched], robot: Robot, models: Pa
 @pytest.mark.launch(fixture=managed)
 def test_managed(managed: tuple[Any, Launched], robot: Robot) -> Iterator[None]:
     dmn, vlocnet = LifecycleClient(robot.node, "dmn"), LifecycleClient(robot.node, "vlocnet")
-    assert dmn.state(120.0) == vlocnet.state(120.0) == "unconfigured"
+    assert wait_until(lambda: {await_answer(dmn.state), await_answer(vlocnet.state)} == {"unconfigured"}, 120.0)
     assert not dmn.change(1), "a missing map must not load"
     assert dmn.state() == "unconfigured"
     assert managed[1].exit_codes == [], "the process must outlive the failed transition"
