@@ -100,7 +100,11 @@ def test_another_kind_is_refused(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"header": "{"}, "header"), ({"header": "[1]"}, "header is a list"), ({"format": "deep_localization/99"}, "99")],
+    [
+        ({"header": "{"}, "header cannot be read"),
+        ({"header": "[1]"}, "header is a list"),
+        ({"format": "deep_localization/99"}, "99"),
+    ],
 )
 def test_a_damaged_header_is_refused(path: Path, change: dict[str, str], message: str) -> None:
     metadata = {"format": checkpoints.FORMAT, "kind": "vlocnet", "header": json.dumps(HEADER)} | change

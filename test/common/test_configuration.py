@@ -97,5 +97,5 @@ def test_what_does_not_fit_is_named(values: dict[str, Any], message: str) -> Non
 
 
 def test_a_header_that_is_no_object_is_refused() -> None:
-    with pytest.raises(ConfigError, match="Outer"):
+    with pytest.raises(ConfigError, match="Outer: expected an object"):
         from_dict(Outer, [1, 2])  # type: ignore[arg-type]

@@ -45,9 +45,9 @@ def test_integration_undoes_differences() -> None:
     assert trajectories.integrate(np.zeros((0, 4, 4))).shape == (1, 4, 4)
 
 
-def test_a_square_of_four_turns_closes() -> None:
-    poses = trajectories.integrate(np.stack([motion(2.0, 90.0)] * 4))
-    np.testing.assert_allclose(poses[:, :2, 3], [[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]], atol=1e-12)
+def test_a_rectangle_of_four_turns_closes() -> None:
+    poses = trajectories.integrate(np.stack([motion(length, 90.0) for length in (2.0, 1.0, 2.0, 1.0)]))
+    np.testing.assert_allclose(poses[:, :2, 3], [[0, 0], [2, 0], [2, 1], [0, 1], [0, 0]], atol=1e-12)
 
 
 def test_absolute_errors_are_evos_with_and_without_alignment() -> None:
