@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import Connection
-from rosbags.rosbag2 import ReaderError
-from rosbags.typesys import Stores, get_typestore
+from rosbags.rosbag2 import Reader, ReaderError
+from rosbags.serde import SerdeError
 
 from localization_common.camera import Camera
 from localization_common.datasets import rosbag2_messages as messages
+from localization_common.datasets.rosbag2_encoding import STORE
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.datasets.sequence import Poses, Sequence
 from localization_common.errors import CameraError, DatasetError
@@ -26,6 +28,21 @@ from localization_common.geometry import se3
 T = TypeVar("T")
 
 _IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+#: What reading damaged bytes raises, in rosbags and below it.
+_DAMAGE = (
+    ReaderError,
+    SerdeError,
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AssertionError,
+    MemoryError,
+    OverflowError,
+    struct.error,
+    sqlite3.Error,
+)
 _KEPT = (
     "sensor_msgs/msg/CameraInfo",
     "std_msgs/msg/String",
@@ -107,7 +124,7 @@ class Bag:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._open: tuple[int, AnyReader] | None = None
+        self._open: tuple[int, Reader] | None = None
         #: topic -> header stamp -> time of recording, both ns
         self._times: dict[str, dict[int, int]] = {}
         self._messages: dict[str, list[Any]] = {}
@@ -115,7 +132,7 @@ class Bag:
             if connection.msgtype in _IMAGES:
                 self._times.setdefault(connection.topic, {})[messages.stamp_in(raw)] = time
             elif connection.msgtype in _KEPT:
-                message = self._reader().deserialize(raw, connection.msgtype)
+                message = self._deserialize(raw, connection)
                 self._messages.setdefault(connection.topic, []).append(message)
 
     @property
@@ -138,34 +155,50 @@ class Bag:
             stamp = int(stamps[i])
             where = f"{self._path}: {topic} at {stamp} ns"
             with self._lock:
-                reader = self._reader()
-                connections = [connection for connection in reader.connections if connection.topic == topic]
+                connections = [connection for connection in self._reader().connections if connection.topic == topic]
                 for connection, _, raw in self._raw(connections, self._times[topic][stamp]):
                     if messages.stamp_in(raw) == stamp:
-                        return decode(reader.deserialize(raw, connection.msgtype), where)
+                        return decode(self._deserialize(raw, connection), where)
             raise DatasetError(f"{where}: message is gone; was the bag changed while it was read?")
 
         return read
 
-    def _raw(self, connections: list[Connection], at: int | None = None) -> Iterator[tuple[Connection, int, bytes]]:
+    def _raw(
+        self, connections: Collection[Connection], at: int | None = None
+    ) -> Iterator[tuple[Connection, int, bytes]]:
         """Serialised messages: all, or those recorded at one time."""
         if not connections:
             return
         try:
             yield from self._reader().messages(connections, start=at, stop=None if at is None else at + 1)
-        except (ReaderError, AnyReaderError, ValueError, OSError) as error:
+        except _DAMAGE as error:
             raise DatasetError(f"{self._path}: cannot be read, the bag is damaged ({error})") from error
 
-    def _reader(self) -> AnyReader:
+    def _deserialize(self, raw: bytes, connection: Connection) -> Any:
+        try:
+            return STORE.deserialize_cdr(raw, connection.msgtype)
+        except _DAMAGE as error:
+            raise DatasetError(f"{self._path}: a message on {connection.topic} is damaged ({error})") from error
+
+    def _reader(self) -> Reader:
         # A forked process would share the file's position with its parent: each process opens its own.
         if self._open is None or self._open[0] != os.getpid():
             try:
-                reader = AnyReader([self._path], default_typestore=get_typestore(Stores.ROS2_JAZZY))
+                reader = Reader(_bag_file(self._path))
                 reader.open()
-            except (ReaderError, AnyReaderError, OSError, ValueError, IndexError) as error:
+            except _DAMAGE as error:
                 raise DatasetError(f"{self._path}: not a complete rosbag2 ({error})") from error
             self._open = (os.getpid(), reader)
         return self._open[1]
+
+
+def _bag_file(path: Path) -> Path:
+    """What to open: a directory whose metadata.yaml was never written (recording was killed) has one file to read."""
+    if path.is_dir() and not (path / "metadata.yaml").is_file():
+        files = sorted(entry for entry in path.iterdir() if entry.suffix in (".mcap", ".db3"))
+        if len(files) == 1:
+            return files[0]
+    return path
 
 
 def _poses(bag: Bag, topic: str, field: str) -> tuple[npt.NDArray[np.int64], Poses]:

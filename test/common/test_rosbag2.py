@@ -21,7 +21,7 @@ from localization_common.datasets.rosbag2 import read_rosbag2
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.datasets.rosbag2_writer import Conversion, OdometryReading, convert, write_sequence
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import DatasetError
+from localization_common.errors import DatasetError, LocalizationError
 from localization_common.geometry import se3
 
 CAMERA = Camera(32, 24, 30.0, 31.0, 15.2, 11.7, distortion=(0.01, -0.02, 0.001, 0.0, 0.0))
@@ -312,6 +312,36 @@ _shared: Callable[[int], Any] = len  # type: ignore[assignment]
 
 def _checksum(i: int) -> int:
     return int(_shared(i).sum())
+
+
+def test_a_recording_without_metadata_is_read_from_its_file(tmp_path: Path, sequence: Sequence) -> None:
+    write_sequence(sequence, tmp_path / "bag")
+    (tmp_path / "bag" / "metadata.yaml").unlink()
+    assert_same(open_sequence(tmp_path / "bag"), sequence)
+
+
+def test_damage_anywhere_is_refused_or_harmless(tmp_path: Path, sequence: Sequence) -> None:
+    """Bytes changed at random: whatever is raised is ours."""
+    random = np.random.default_rng(0)
+    refused = 0
+    for storage, suffix in (("mcap", ".mcap"), ("sqlite3", ".db3")):
+        write_sequence(sequence.select([0, 1]), tmp_path / storage, storage=storage)
+        (file,) = (tmp_path / storage).glob(f"*{suffix}")
+        data = file.read_bytes()
+        for _ in range(25):
+            damaged = bytearray(data)
+            # The beginning and the end hold the structure; in between are mostly pixels.
+            for place in (*random.integers(0, 4000, 4), *random.integers(len(data) - 4000, len(data), 4)):
+                damaged[place] = random.integers(0, 256)
+            broken = tmp_path / f"broken{suffix}"
+            broken.write_bytes(damaged)
+            try:
+                read = open_sequence(broken)
+                for i in range(len(read)):
+                    read.read_image(i)
+            except LocalizationError:
+                refused += 1
+    assert refused > 10
 
 
 def test_damaged_and_foreign_files_are_refused(tmp_path: Path, sequence: Sequence) -> None:
