@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import torch
+import tyro
 
 from dmn_ros.checkpoint import load_network
 from dmn_ros.context_map import ContextMap
@@ -15,6 +17,8 @@ from dmn_ros.coverage import cover
 from dmn_ros.network.dmn import DMN
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.sources import Frames, bounds_of, read_frames
+from localization_common.datasets import open_sequence
+from localization_common.errors import LocalizationError
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Arguments:
         options: which views.
     """
 
-    drives: Annotated[list[Path], "positional"]
+    drives: Annotated[list[Path], tyro.conf.Positional]
     checkpoint: Path = Path("models/dmn_apartment.safetensors")
     output: Path = Path("build/map.safetensors")
     options: MapOptions = field(default_factory=MapOptions)
@@ -73,15 +77,14 @@ class Arguments:
 
 def main() -> None:
     """Command line."""
-    import tyro  # a training extra: robots build no maps
-
-    from localization_common.datasets import open_sequence
-
     arguments = tyro.cli(Arguments)
-    network, camera, _ = load_network(arguments.checkpoint)
-    drives = [read_frames(open_sequence(path), camera) for path in arguments.drives]
-    context_map = build_map(network, drives, arguments.options)
-    context_map.save(arguments.output)
+    try:
+        network, camera, _ = load_network(arguments.checkpoint)
+        drives = [read_frames(open_sequence(path), camera) for path in arguments.drives]
+        context_map = build_map(network, drives, arguments.options)
+        context_map.save(arguments.output)
+    except LocalizationError as error:
+        sys.exit(f"dmn_build_map: {error}")
     print(f"{arguments.output}: {len(context_map)} views of {sum(len(d.poses) for d in drives)} frames")
 
 

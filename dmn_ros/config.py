@@ -94,7 +94,9 @@ class FilterConfig:
     """Particle filter at run time; names are amcl's where they mean the same.
 
     Attributes:
-        min_particles, max_particles: bounds on the number of particles; a belief starts with the maximum.
+        min_particles, max_particles: bounds on the number of particles.
+        global_particles: a belief over the whole map starts with so many, for its first image: a few thousand
+            particles leave holes in a map of many rooms and all headings.
         update_min_d, update_min_a: an image is weighed after this much motion, metres and radians.
         resample_interval: resample at most at every n-th weighed image.
         resample_threshold: resample when the effective sample size is below this share of the particles.
@@ -117,6 +119,7 @@ class FilterConfig:
 
     min_particles: int = 500
     max_particles: int = 2000
+    global_particles: int = 8000
     update_min_d: float = 0.1
     update_min_a: float = 0.1
     resample_interval: int = 1
@@ -143,6 +146,8 @@ class FilterConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.min_particles <= self.max_particles:
             raise ConfigError(f"min_particles {self.min_particles} must be 1..max_particles {self.max_particles}")
+        if self.global_particles < self.min_particles:
+            raise ConfigError(f"global_particles {self.global_particles} must be at least min_particles")
         if self.resample_interval < 1 or not 0.0 < self.resample_threshold <= 1.0:
             raise ConfigError("resample_interval must be at least 1 and resample_threshold in (0, 1]")
         if not 0.0 <= self.recovery_alpha_slow <= self.recovery_alpha_fast <= 1.0:

@@ -73,8 +73,7 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
         "bounds_m": list(localizer.context_map.bounds),
         "filter": to_dict(arguments.filter),
         "one_step_global": drive.one_step(),
-        "sequential_global_camera_frames": drive.sequential(starts, observed_only=False),
-        "sequential_global_weighed_frames": drive.sequential(starts, observed_only=True),
+        **drive.sequential(starts),
         "tracking": drive.tracking(starts),
         "closest_context": scores.closest_context(truth, localizer.context_map.poses, arguments.radius),
         "uninformed": scores.uninformed(truth, localizer.context_map.bounds, arguments.radius),
@@ -98,19 +97,31 @@ class _Drive:
             errors.append(self._errors(int(frame)))
         return scores.success(np.array(errors), self._arguments.radius)
 
-    def sequential(self, starts: npt.NDArray[np.int64], *, observed_only: bool) -> dict[str, float]:
-        """Uniform belief, scored after `frames` images: successive ones of the camera, or weighed ones only."""
-        errors, used = [], []
+    def sequential(self, starts: npt.NDArray[np.int64]) -> dict[str, dict[str, float]]:
+        """Uniform belief, scored twice: after so many successive camera frames, and after as many weighed ones.
+
+        A frame is weighed when the robot has moved by `update_min_d` or `update_min_a` since the last one that was, so
+        the first count is the harder one.
+        """
+        arguments = self._arguments
+        camera, weighed, used = [], [], []
         for trial, start in enumerate(starts):
             self._restart(trial)
             seen, frame = 0, int(start)
-            while seen < self._arguments.frames and frame < len(self._sequence):
-                error = self._errors(frame)
-                seen += 1 if not observed_only or self._observed else 0
-                frame += 1
-            errors.append(error)
+            while seen < arguments.frames and frame < len(self._sequence):
+                errors = self._errors(frame)
+                frame, seen = frame + 1, seen + int(self._observed)
+                if frame - int(start) == arguments.frames:
+                    camera.append(errors)
+            weighed.append(errors)
             used.append(frame - int(start))
-        return {**scores.success(np.array(errors), self._arguments.radius), "camera_frames_mean": float(np.mean(used))}
+        return {
+            "sequential_global_camera_frames": scores.success(np.array(camera), arguments.radius),
+            "sequential_global_weighed_frames": {
+                **scores.success(np.array(weighed), arguments.radius),
+                "camera_frames_mean": float(np.mean(used)),
+            },
+        }
 
     def tracking(self, starts: npt.NDArray[np.int64], steps: int = 5) -> dict[str, float]:
         """The paper's tracking: Gaussian belief of 0.3 units and 30 degrees, error after five weighed images."""

@@ -27,7 +27,7 @@ class ParticleFilter:
 
     def reset_uniform(self) -> None:
         """Belief over the whole map, all headings."""
-        self._start(self.draw_uniform(self.config.max_particles))
+        self._start(self.draw_uniform(self.config.global_particles))
 
     def reset_gaussian(self, mean: Tensor, covariance: Tensor) -> None:
         """Belief around a pose (3,) with a covariance (3, 3) of x, y, yaw."""
@@ -85,7 +85,8 @@ class ParticleFilter:
         share = self._recovery_share()
         due = self._weighed % self.config.resample_interval == 0
         few = self.effective_sample_size < self.config.resample_threshold * len(self.particles)
-        if not due or not (few or share > 0.0):
+        many = len(self.particles) > self.config.max_particles  # after the first image of a belief over the whole map
+        if not many and (not due or not (few or share > 0.0)):
             return False
         count = self._wanted_count()
         injected = int(share * count)

@@ -36,6 +36,7 @@ class Arguments:
         output: checkpoint to write, at every validation and at the end; the card goes beside it as .md.
         validation: drive through the first place, localised in a map of that place's training drives.
         minutes: budget; the learning rate falls to nearly zero at its end.
+        max_steps: stop after so many steps even if minutes are left; -1 for no such bound.
         network: `light` is the shipped form, `paper` the plain form of the paper.
         training: objective and numbers.
         horizontal_fov: of the network's camera, degrees; what drives see beyond is cut off.
@@ -51,6 +52,7 @@ class Arguments:
     output: Path = Path("build/dmn.safetensors")
     validation: Path | None = None
     minutes: float = 30.0
+    max_steps: int = -1
     network: Literal["light", "paper"] = "light"
     training: TrainingConfig = field(default_factory=TrainingConfig)
     horizontal_fov: float = 90.0
@@ -83,7 +85,7 @@ class _WriteCheckpoint(lightning.Callback):
         arguments = self._arguments
         card: dict[str, Any] = {
             "data": {p.name: [len(d.poses) for d in p.drives] for p in self._places},
-            "command": " ".join(["dmn_train", *sys.argv[1:]]),
+            "command": "; then ".join(module.commands),
             "seed": arguments.training.seed,
             "commit": _commit(),
             "minutes": round(module.minutes, 1),
@@ -105,12 +107,14 @@ def train(arguments: Arguments) -> TrainingModule:
         network = load_network(arguments.start)[0]
     camera = network_camera(network.config, arguments.horizontal_fov)
     places = [read_place(path, camera) for path in arguments.places]
-    module = TrainingModule(network.train(), arguments.training, arguments.minutes)
+    command = " ".join(["dmn_train", *sys.argv[1:]])
+    module = TrainingModule(network.train(), arguments.training, arguments.minutes, command)
     trainer = lightning.Trainer(
         accelerator=arguments.accelerator,
         devices=arguments.devices,
         precision=arguments.precision,
         max_epochs=-1,
+        max_steps=arguments.max_steps,
         gradient_clip_val=arguments.training.gradient_clip,
         val_check_interval=arguments.training.evaluate_every,
         check_val_every_n_epoch=None,

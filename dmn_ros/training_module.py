@@ -23,9 +23,10 @@ _WARM_UP = 200
 class TrainingModule(lightning.LightningModule):
     """Trains for a number of minutes; the learning rate falls as a cosine of the time spent, also across a resume."""
 
-    def __init__(self, network: DMN, config: TrainingConfig, minutes: float) -> None:
+    def __init__(self, network: DMN, config: TrainingConfig, minutes: float, command: str = "") -> None:
         super().__init__()
         self.network, self.config = network, config
+        self.commands = [command]
         self._budget, self._spent, self._resumed = minutes * 60.0, 0.0, time.monotonic()
 
     @property
@@ -43,11 +44,12 @@ class TrainingModule(lightning.LightningModule):
         self._resumed = time.monotonic()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember the time spent."""
-        checkpoint["minutes"] = self.minutes
+        """Remember the time spent, and on what."""
+        checkpoint["minutes"], checkpoint["commands"] = self.minutes, self.commands
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the time spent before."""
+        self.commands = [*checkpoint["commands"], *self.commands]
         self._spent = float(checkpoint["minutes"]) * 60.0
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

@@ -19,7 +19,7 @@ from localization_common.camera import Camera
 from localization_common.errors import CameraError, CheckpointError, InputError, MapError
 
 CAMERA = Camera.from_field_of_view(64, 48, 90.0)
-CONFIG = FilterConfig(min_particles=50, max_particles=300, reference_poses=16)
+CONFIG = FilterConfig(min_particles=50, max_particles=300, global_particles=300, reference_poses=16)
 
 
 def _image(seed: int = 0) -> np.ndarray:

@@ -17,6 +17,7 @@ REFERENCE = torch.zeros(16)
 LINEAR = FilterConfig(
     min_particles=20_000,
     max_particles=20_000,
+    global_particles=20_000,
     alpha1=0.0,
     alpha2=0.0,
     alpha3=0.0,
@@ -65,7 +66,7 @@ def test_agrees_with_a_kalman_filter_on_a_linear_gaussian_system() -> None:
 
 
 def test_a_uniform_belief_fills_the_map() -> None:
-    particles = _filter(FilterConfig(max_particles=5000)).particles.numpy()
+    particles = _filter(FilterConfig(global_particles=5000)).particles.numpy()
     assert particles.min(0) == pytest.approx([-5.0, -4.0, -math.pi], abs=0.02)
     assert particles.max(0) == pytest.approx([5.0, 4.0, math.pi], abs=0.02)
     np.testing.assert_allclose(particles.std(0), np.array([10.0, 8.0, 2 * math.pi]) / math.sqrt(12), rtol=0.03)
@@ -81,7 +82,7 @@ def test_a_gaussian_belief_has_its_mean_and_covariance() -> None:
 
 
 def test_resampling_waits_for_a_low_effective_number_and_its_interval() -> None:
-    config = FilterConfig(min_particles=100, max_particles=100, resample_interval=2)
+    config = FilterConfig(min_particles=100, max_particles=100, global_particles=100, resample_interval=2)
     particle_filter = _filter(config)
     sharp = torch.zeros(100)
     sharp[7] = 50.0
@@ -98,7 +99,9 @@ def test_resampling_waits_for_a_low_effective_number_and_its_interval() -> None:
 
 
 def test_the_exponent_flattens_the_likelihood() -> None:
-    particle_filter = _filter(FilterConfig(min_particles=2, max_particles=2, likelihood_exponent=0.25))
+    particle_filter = _filter(
+        FilterConfig(min_particles=2, max_particles=2, global_particles=2, likelihood_exponent=0.25)
+    )
     particle_filter.weigh(torch.tensor([0.0, 4.0]), REFERENCE)
     assert float(particle_filter.log_weights[1] - particle_filter.log_weights[0]) == pytest.approx(1.0)
 
@@ -110,8 +113,14 @@ def test_a_belief_in_one_place_needs_fewer_particles() -> None:
     particle_filter.weigh(-away / (2 * 0.15**2) / 0.5, REFERENCE)
     assert particle_filter.resample()
     assert 50 <= len(particle_filter.particles) < 600
-    particle_filter.reset_uniform()
-    assert len(particle_filter.particles) == 2000
+
+
+def test_a_belief_over_the_whole_map_has_more_particles_for_one_image() -> None:
+    particle_filter = _filter(FilterConfig(min_particles=50, max_particles=300, global_particles=4000))
+    assert len(particle_filter.particles) == 4000
+    particle_filter.weigh(torch.zeros(4000), REFERENCE)
+    assert particle_filter.resample()  # although all weights are equal
+    assert len(particle_filter.particles) == 300
 
 
 def _kidnapped_share(config: FilterConfig) -> float:
@@ -135,7 +144,7 @@ def _kidnapped_share(config: FilterConfig) -> float:
 
 
 def test_a_kidnapped_robot_is_found_with_recovery_and_stays_lost_without() -> None:
-    base = FilterConfig(min_particles=500, max_particles=1000, likelihood_exponent=1.0)
+    base = FilterConfig(min_particles=500, max_particles=1000, global_particles=1000, likelihood_exponent=1.0)
     with_recovery = dataclasses.replace(base, recovery_alpha_slow=0.05, recovery_alpha_fast=0.5)
     assert _kidnapped_share(with_recovery) > 0.6
     assert _kidnapped_share(base) == 0.0
@@ -143,7 +152,9 @@ def test_a_kidnapped_robot_is_found_with_recovery_and_stays_lost_without() -> No
 
 def test_recovery_does_not_depend_on_the_likelihood_s_unit() -> None:
     """A discriminative likelihood has an unknown factor for each image: that must not look like being lost."""
-    config = FilterConfig(min_particles=200, max_particles=200, recovery_alpha_slow=0.1, recovery_alpha_fast=0.9)
+    config = FilterConfig(
+        min_particles=200, max_particles=200, global_particles=200, recovery_alpha_slow=0.1, recovery_alpha_fast=0.9
+    )
     averages = []
     for offset in (0.0, 30.0):
         particle_filter = _filter(config)

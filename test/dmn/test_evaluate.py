@@ -1,0 +1,85 @@
+"""Scores against numbers worked out by hand, and the evaluation over a drive with a localizer that knows the answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dmn_ros import evaluate, scores
+from dmn_ros.config import FilterConfig
+from localization_common.camera import Camera
+from localization_common.datasets.sequence import Sequence
+from localization_common.geometry import planar, se3
+
+
+def test_pose_error_wraps() -> None:
+    distance, turn = scores.pose_error(np.array([3.0, 0.0, 3.1]), np.array([0.0, 4.0, -3.1]))
+    assert distance == pytest.approx(5.0)
+    assert turn == pytest.approx(2 * np.pi - 6.2)
+
+
+def test_success_counts_both_answers() -> None:
+    errors = np.array([[0.4, 0.1, 0.1, 0.2], [0.6, 0.1, 0.2, 0.2], [2.0, 0.1, 3.0, 0.2], [0.1, 0.0, 0.1, 0.1]])
+    row = scores.success(errors, 0.5)
+    assert row["success_mean"] == 0.5
+    assert row["success_most_likely"] == 0.75
+    assert row["median_m"] == pytest.approx(0.15)
+    assert row["median_deg"] == pytest.approx(np.degrees(0.2))
+
+
+def test_rows_that_calibrate() -> None:
+    truth = np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [4.0, 3.0, 0.0]])
+    views = np.array([[0.3, 0.4, 1.0], [4.0, 2.0, 1.0]])
+    assert scores.closest_context(truth, views, 0.6) == {
+        "success": pytest.approx(1 / 3),
+        "median_m": pytest.approx(1.0),
+    }
+    row = scores.uninformed(truth, (0.0, -1.0, 4.0, 1.0), 0.5)
+    assert row == {"success": pytest.approx(1 / 3), "median_m": pytest.approx(2.0)}
+
+
+def _sequence(frames: int = 80) -> Sequence:
+    turn = np.linspace(0, 2 * np.pi, frames)
+    poses = np.stack([2 * np.cos(turn), 2 * np.sin(turn), turn + np.pi / 2], axis=1)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 255, (frames, 24, 32, 3), dtype=np.uint8)
+    base_T_camera = np.eye(4)
+    base_T_camera[:3, :3] = se3.BODY_R_OPTICAL
+    return Sequence(
+        name="circle",
+        camera=Camera.from_field_of_view(32, 24, 90.0),
+        frame_numbers=np.arange(frames),
+        stamps=np.arange(frames) * 200_000_000,
+        map_T_camera=planar.to_se3(poses) @ base_T_camera,
+        read_image=lambda i: images[i],
+        odom_T_base=planar.to_se3(planar.relative(poses[:1], poses)),
+    )
+
+
+def test_the_evaluation_fills_every_row(
+    tiny_files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(evaluate, "open_sequence", lambda path: _sequence())
+    checkpoint, map_path = tiny_files
+    output = tmp_path / "out.json"
+    small = FilterConfig(min_particles=50, max_particles=100, global_particles=200, reference_poses=8)
+    arguments = evaluate.Arguments(
+        tmp_path, checkpoint, map_path, output, starts=4, frames=5, one_step=6, filter=small, threads=1
+    )
+    results = evaluate.evaluate(arguments)
+    evaluate.print_table(results)
+    assert json.loads(json.dumps(results)) == results
+    assert results["one_step_global"]["trials"] == 6
+    for setting in ("sequential_global_camera_frames", "sequential_global_weighed_frames"):
+        assert results[setting]["trials"] == 4
+        assert results[setting]["median_m"] > 0.2  # random weights cannot know
+    assert 5 <= results["sequential_global_weighed_frames"]["camera_frames_mean"] <= 20
+    # random weights: the belief stays about the Gaussian of 1.5 m that it starts from, whose mean is off likewise
+    assert 0.5 < results["tracking"]["mean_squared_m2"] < 12.0
+    assert results["tracking"]["mean_squared_units2"] == pytest.approx(results["tracking"]["mean_squared_m2"] / 25.0)
+    assert results["uninformed"]["median_m"] == pytest.approx(2.0)
+    assert "sequential_global_weighed_frames" in capsys.readouterr().out
+    assert evaluate.evaluate(arguments) == results
