@@ -1,4 +1,4 @@
-"""VLocNet++ checkpoints: weights, configuration, camera, class names, validation residuals and the card, in one file."""
+"""VLocNet++ checkpoints: weights, configuration, camera, classes, validation residuals and the card, in one file."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def set_camera(network: VLocNet, camera: Camera) -> None:
     """Tell the network the intrinsics of its input, which warping projects with."""
     if (camera.width, camera.height) != (network.config.width, network.config.height) or camera.distorted:
         raise CheckpointError(
-            f"camera {camera.width}x{camera.height} (distorted: {camera.distorted}) is not that of the network's input, "
+            f"camera {camera.width}x{camera.height} (distorted: {camera.distorted}) is not the network input's: "
             f"{network.config.width}x{network.config.height} without distortion"
         )
     network.intrinsics.copy_(torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy]))

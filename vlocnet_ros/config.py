@@ -7,7 +7,7 @@ from typing import Literal
 
 from localization_common.errors import ConfigError
 
-#: Where segmentation features of the previous frame may be fused, in the order of the encoder, with their output stride.
+#: Where segmentation features of the previous frame may be fused, in the encoder's order, with their output stride.
 SEGMENTATION_PLACES = {"res3d": 8, "res4f": 16, "res5c": 16}
 
 
@@ -44,8 +44,8 @@ class VLocNetConfig:
         fc: features of fc1 in the regressors of pose and odometry.
         pool: grid (rows, columns) that the last features are averaged to before fc1; (1, 1) is global average pooling.
             A narrow network keeps some layout instead, which makes up for its few channels.
-        rotation: what fc3 puts out: ``quaternion`` (4 numbers, the paper), or ``axes`` (6 numbers, two axes of the rotation
-            matrix, Zhou et al. 2019). No continuous function gives quaternions for a full turn, so a camera that looks
+        rotation: what fc3 puts out: ``quaternion`` (4 numbers, the paper) or ``axes`` (6 numbers, two axes of the
+            rotation matrix, Zhou et al. 2019). No continuous function gives quaternions for a full turn, so a camera that looks
             everywhere learns axes much faster. Either way the result and the losses are of unit quaternions.
         dropout: before fc2 and fc3, and in the last unit of the segmentation encoder.
         tasks: which streams exist.
@@ -80,7 +80,9 @@ class VLocNetConfig:
 
     def __post_init__(self) -> None:
         if self.width < 32 or self.height < 32 or self.width % 16 or self.height % 16:
-            raise ConfigError(f"width, height: {self.width}x{self.height}, but both must be multiples of 16, at least 32")
+            raise ConfigError(
+                f"width, height: {self.width}x{self.height}, but both must be multiples of 16, at least 32"
+            )
         positive = {
             "stem": self.stem,
             "expansion": self.expansion,

@@ -31,8 +31,8 @@ class Estimate:
         motion_covariance: (6, 6) of that motion, about the previous optical frame's axes; None on a first frame.
         labels: (H, W) uint8 class ids at the network's resolution; None if the network has no segmentation.
         label_confidence: (H, W) uint8, 255 for certain; None likewise.
-        consistency: geometric consistency of the loss, read at run time: how far the difference of the last two poses is
-            from the odometry between them, in metres and radians; None on a first frame.
+        consistency: geometric consistency of the loss, read at run time: how far the difference of the last two poses
+            is from the odometry between them, in metres and radians; None on a first frame.
         health: whether the pose may be trusted, and `reason` says why not.
         timings: milliseconds of each stage.
     """

@@ -246,9 +246,7 @@ def _odometry_numbers(
 
 def _mean_motion(train: Collection[Sequence]) -> Array | None:
     """Mean motion between neighbouring training frames (4, 4): odometry's baseline."""
-    motions = [
-        se3.inverse(s.map_T_camera[p[:, 0]]) @ s.map_T_camera[p[:, 1]] for s in train if len(p := s.pairs()) > 0
-    ]
+    motions = [se3.inverse(s.map_T_camera[p[:, 0]]) @ s.map_T_camera[p[:, 1]] for s in train if len(p := s.pairs()) > 0]
     if not motions:
         return None
     every = np.concatenate(motions)

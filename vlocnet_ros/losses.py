@@ -1,8 +1,8 @@
 """Losses of VLocNet++ (equations 2 to 8), with weights learned on three levels.
 
-Every pair of terms is ``L_x exp(-s_x) + s_x + L_q exp(-s_q) + s_q``; the sums for localisation, odometry and segmentation
-are weighed the same way once more. Distances are norms, not squared. A quaternion and its negative are the same rotation,
-so each difference is taken to the nearer sign.
+Every pair of terms is ``L_x exp(-s_x) + s_x + L_q exp(-s_q) + s_q``; the sums for localisation, odometry and
+segmentation are weighed the same way once more. Distances are norms, not squared. A quaternion and its negative are the
+same rotation, so each difference is taken to the nearer sign.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ INITIAL = {
     "depth": 0.0,
 }
 
-#: Bounds of the learned weights. A task's loss may be negative (its own s are part of it); unbounded, the task's s would
-#: then sink for ever and its weight explode, until the network gives one constant pose.
+#: Bounds of the learned weights. A task's loss may be negative (its own s are part of it); unbounded, the task's s
+#: would then sink for ever and its weight explode, until the network gives one constant pose.
 COMPONENT_BOUNDS = (-8.0, 3.0)
 TASK_BOUNDS = (-2.0, 3.0)
 TASKS = ("loc", "vo", "seg", "depth")

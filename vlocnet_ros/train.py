@@ -111,7 +111,7 @@ def train(config: TrainConfig) -> Checkpoint:
     if config.threads > 0:
         torch.set_num_threads(config.threads)
     sequences, held_out = _sequences(config)
-    network, frames, validation = _prepare(config, sequences, held_out)
+    network, taken, frames, validation = _prepare(config, sequences, held_out)
     card = _card(config, frames)
     mixture = _possible(config.mixture, network.config.tasks)
     # Lightning starts one process for each GPU, and tells it which one it is.
@@ -123,7 +123,7 @@ def train(config: TrainConfig) -> Checkpoint:
         mixture=mixture,
         paired=network.config.tasks.odometry,
     )
-    module = TrainingModule(network, batches, config.optimizer, config.augmentation, seed=config.seed)
+    module = TrainingModule(network, batches, config.optimizer, config.augmentation, seed=config.seed, taken=taken)
     trainer = _fit(config, module, validation)
     if not trainer.is_global_zero:
         return load_vlocnet(config.output)
@@ -152,7 +152,9 @@ def _sequences(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
     return chosen, held_out
 
 
-def _prepare(config: TrainConfig, sequences: list[Sequence], held_out: list[Sequence]) -> tuple[VLocNet, Frames, Frames | None]:
+def _prepare(
+    config: TrainConfig, sequences: list[Sequence], held_out: list[Sequence]
+) -> tuple[VLocNet, set[str], Frames, Frames | None]:
     labels = any(s.read_labels is not None for s in sequences)
     depth = any(s.read_depth is not None for s in sequences)
     wanted = config.tasks
@@ -164,15 +166,19 @@ def _prepare(config: TrainConfig, sequences: list[Sequence], held_out: list[Sequ
     camera = network_camera(sequences[0].camera, model.width, model.height)
     frames = Frames.read(sequences, camera, max_frame_gap=config.max_frame_gap)
     validation = Frames.read(held_out, camera, max_frame_gap=config.max_frame_gap) if held_out else None
-    print(f"{len(frames)} frames in {len(frames.pairs)} pairs to train on, {len(validation or ())} to validate; {tasks}")
+    print(
+        f"{len(frames)} frames in {len(frames.pairs)} pairs to train on, {len(validation or ())} to validate; {tasks}"
+    )
     network = VLocNet(model)
     set_camera(network, camera)
     _set_scales(network, frames)
+    taken: set[str] = set()
     if config.initial:
-        print(take_over(network, config.initial, frames.images[:: max(1, len(frames) // 32)].float() / 255.0))
+        taken, told = take_over(network, config.initial, frames.images[:: max(1, len(frames) // 32)].float() / 255.0)
+        print(told)
     elif config.model == "paper" and config.imagenet:
         load_imagenet(network)
-    return network, frames, validation
+    return network, taken, frames, validation
 
 
 def _set_scales(network: VLocNet, frames: Frames) -> None:
@@ -255,14 +261,19 @@ def _card(config: TrainConfig, frames: Frames) -> dict[str, Any]:
     return {
         "data": [path.name for path in config.train],
         "frames": len(frames),
-        "validation": [path.name for path in config.validate] or config.exclude,
+        "validation": [path.name for path in config.validate] or [f"frames {config.exclude}"],
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "seed": config.seed,
         "commit": commit,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "augmentation": asdict(config.augmentation),
+        "initial": [{"file": path.name} | _origin(load_vlocnet(path).card) for path in config.initial],
         "torch": str(torch.__version__),
     }
+
+
+def _origin(card: dict[str, Any]) -> dict[str, Any]:
+    return {key: card[key] for key in ("command", "seed", "commit", "minutes", "steps", "initial") if key in card}
 
 
 if __name__ == "__main__":

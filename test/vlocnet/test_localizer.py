@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -41,9 +43,7 @@ def same(a, b) -> bool:
 def test_stream_equals_the_network_on_pairs(localizer, tiny_checkpoint, frames):
     estimates = [localizer.step(frame, i * SECOND // 10) for i, frame in enumerate(frames)]
     network = load_vlocnet(tiny_checkpoint).network
-    adapted = torch.stack(
-        [torch.from_numpy(localizer._adapter(f)).permute(2, 0, 1).float() / 255.0 for f in frames]
-    )
+    adapted = torch.stack([torch.from_numpy(localizer._adapter(f)).permute(2, 0, 1).float() / 255.0 for f in frames])
     with torch.inference_mode():
         pairs = network(adapted[:-1], adapted[1:])
         first = network(adapted[:1], adapted[:1])
@@ -201,7 +201,7 @@ def test_odometry_alone_is_dead_reckoning(tmp_path, frames):
         pose = pose @ estimate.previous_T_camera
     np.testing.assert_allclose(estimates[-1].map_T_camera, pose, atol=1e-9)
     traces = [np.trace(e.covariance) for e in estimates]
-    assert all(a < b for a, b in zip(traces, traces[1:], strict=False))
+    assert all(a < b for a, b in itertools.pairwise(traces))
     assert estimates[0].labels is None
 
 

@@ -106,7 +106,10 @@ def test_gradients_are_finite_differences():
     rx, rq = torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 4, dtype=torch.float64)
     truth = quaternions.normalize(torch.randn(4, 4, dtype=torch.float64))
     targets = Targets(
-        torch.randn(4, 3, dtype=torch.float64), truth, torch.tensor([1, 0, 3, 2]), torch.tensor([True, True, True, False])
+        torch.randn(4, 3, dtype=torch.float64),
+        truth,
+        torch.tensor([1, 0, 3, 2]),
+        torch.tensor([True, True, True, False]),
     )
     loss = MultitaskLoss().double()
 

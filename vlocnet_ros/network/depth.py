@@ -13,7 +13,7 @@ from vlocnet_ros.network.segmentation import SegmentationFeatures
 
 
 class DepthDecoder(nn.Module):
-    """Logarithm of depth at output stride 8, enlarged to the input; from unfused features, so it needs no other frame."""
+    """Logarithm of depth at output stride 8, enlarged to the input; from unfused features: it needs no other frame."""
 
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from vlocnet_ros.network.residual import block
 
 
 class OdometryStream(nn.Module):
-    """Relative motion from Res3 of the current frame (the pose stream's) and Res4 of the previous one (its own side)."""
+    """Relative motion from Res3 of the current frame (the pose stream's) and Res4 of the previous one (its own)."""
 
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()

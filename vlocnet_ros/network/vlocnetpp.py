@@ -26,7 +26,7 @@ class FrameFeatures(NamedTuple):
     Attributes:
         trunk: pose Res3, input of the odometry stream's current side.
         pose_5a: pose Res5a before temporal fusion.
-        odometry_previous: Res4 of the odometry stream's previous side; None too if the frame was encoded as current only.
+        odometry_previous: Res4 of the odometry stream's previous side; None too if encoded as current only.
         segmentation: ends of AdapNet's blocks, unfused.
     """
 
@@ -63,7 +63,7 @@ class Prediction(NamedTuple):
 
 
 class VLocNet(nn.Module):
-    """The network. Images are (B, 3, height, width) float RGB in 0..1; it normalises them itself (ImageNet's numbers)."""
+    """The network. Images are (B, 3, height, width) float RGB in 0..1; it normalises them (ImageNet's numbers)."""
 
     image_mean: Tensor
     image_std: Tensor

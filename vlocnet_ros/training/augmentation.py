@@ -134,9 +134,7 @@ def _rotation(vector: Tensor) -> Tensor:
     return torch.cat([torch.cos(angle / 2.0), torch.sin(angle / 2.0) * vector / angle], dim=-1)
 
 
-def _shift(
-    images: Tensor, targets: Targets, config: AugmentationConfig, random: _Random
-) -> tuple[Tensor, Targets]:
+def _shift(images: Tensor, targets: Targets, config: AugmentationConfig, random: _Random) -> tuple[Tensor, Targets]:
     """The whole batch moved by a few pixels, borders repeated; labels and depth move along, without values there."""
     s = config.shift
     dx, dy = (int(v) for v in (random.uniform(2) * (2 * s + 1)).long().clamp_max(2 * s))
@@ -159,7 +157,7 @@ def _shift(
 
 
 def _light(images: Tensor, config: AugmentationConfig, random: _Random) -> Tensor:
-    """Gain for each colour, contrast and brightness: mostly the same for both frames of a pair, a little of their own."""
+    """Gain for each colour, contrast and brightness: mostly the same for both of a pair, a little of their own."""
     n, a = len(images), config.light
 
     def vary(channels: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Random batches of frame pairs. A batch depends on the seed and the step alone, so a resumed run goes on as it would have."""
+"""Random batches. One depends on the seed and the step alone, so a resumed run goes on as it would have."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def gather(frames: Frames, positions: Tensor, kind: Kind = Kind.ALL, *, paired: 
 class Mixture:
     """How many steps of each kind make a cycle.
 
-    Pose learns from many places, and the two frames of a pair show the same one; segmentation costs more than everything
-    else together. Steps that train a part only spend the time where it is needed.
+    Pose learns from many places, and the two frames of a pair show the same one; segmentation costs more than
+    everything else together. Steps that train a part only spend the time where it is needed.
     """
 
     pose: int = 3
@@ -53,14 +53,12 @@ class Mixture:
             raise ConfigError(f"mixture: {self} needs at least one step")
 
     def kind(self, step: int) -> Kind:
-        """Kind of this step; pose steps are spread between the others."""
-        others = [Kind.ALL] * self.all + [Kind.PAIRS] * self.pairs
-        cycle = others + [Kind.POSE] * self.pose
-        if others:
-            share = -(-self.pose // len(others))
-            spread = [[other, *[Kind.POSE] * share] for other in others]
-            cycle = [k for part in spread for k in part][: len(cycle)]
-        return cycle[step % len(cycle)]
+        """Kind of this step; the steps of each kind are spread evenly over the cycle."""
+        numbers = {Kind.ALL: self.all, Kind.PAIRS: self.pairs, Kind.POSE: self.pose}
+        places = sorted(
+            (((i + 0.5) / n, order, kind) for order, (kind, n) in enumerate(numbers.items()) for i in range(n))
+        )
+        return places[step % len(places)][2]
 
 
 class RandomBatches:

@@ -19,7 +19,7 @@ IGNORE = 255
 
 
 def network_camera(source: Camera, width: int, height: int) -> Camera:
-    """The camera of a network input: the source without distortion, scaled to cover the input, cropped to its middle."""
+    """The camera of a network input: the source, free of distortion, scaled to cover it, cropped to the middle."""
     scale = max(width / source.width, height / source.height)
     cx = (source.cx + 0.5) * scale - 0.5 - (source.width * scale - width) / 2.0
     cy = (source.cy + 0.5) * scale - 0.5 - (source.height * scale - height) / 2.0

@@ -21,11 +21,11 @@ FROM_POSE = {
 }
 
 
-def take_over(network: VLocNet, paths: Sequence[Path], images: Tensor) -> str:
+def take_over(network: VLocNet, paths: Sequence[Path], images: Tensor) -> tuple[set[str], str]:
     """Copy every tensor of these checkpoints whose name and shape agree; later files win.
 
-    Odometry without weights of its own begins as a copy of the pose stream. Fusions that no checkpoint had begin by letting
-    the stream that they refine pass, so that joint training begins at the single tasks' accuracy.
+    Odometry without weights of its own begins as a copy of the pose stream. Fusions that no checkpoint had begin by
+    letting the stream that they refine pass, so that joint training begins at the single tasks' accuracy.
 
     Args:
         network: what is to be initialised.
@@ -33,7 +33,7 @@ def take_over(network: VLocNet, paths: Sequence[Path], images: Tensor) -> str:
         images: (B, 3, height, width) in 0..1, to find the range of what passes through the fusions.
 
     Returns:
-        What was taken, for people.
+        Names of the tensors that came from a checkpoint, and what was taken, for people.
 
     Raises:
         CheckpointError: a file has nothing that fits.
@@ -49,6 +49,7 @@ def take_over(network: VLocNet, paths: Sequence[Path], images: Tensor) -> str:
             raise CheckpointError(f"{path}: no tensor fits this structure; was it trained with another model or input?")
         taken |= fits
         lines.append(f"{path}: {len(learned)} tensors of {', '.join(sorted({n.split('.')[0] for n in learned}))}")
+    trained = set(taken)
     for target, source in FROM_POSE.items():
         if not any(name.startswith(target) for name in taken):
             copies = {target + n.removeprefix(source): t for n, t in taken.items() if n.startswith(source)}
@@ -56,12 +57,12 @@ def take_over(network: VLocNet, paths: Sequence[Path], images: Tensor) -> str:
     network.load_state_dict(taken, strict=False)
     new = [n for n, m in network.named_modules() if isinstance(m, AdaptiveFusion) and f"{n}.weight_a" not in taken]
     _let_pass(network, {name: network.get_submodule(name) for name in new}, images)
-    return "\n".join([*lines, *(f"{name}: begins by passing its stream on" for name in new)])
+    return trained, "\n".join([*lines, *(f"{name}: begins by passing its stream on" for name in new)])
 
 
 @torch.no_grad()
 def _let_pass(network: VLocNet, fusions: dict[str, nn.Module], images: Tensor) -> None:
-    """Identity on z_a, nothing of z_b, and a bias that keeps everything positive: the normalisation behind takes it out."""
+    """Identity on z_a, nothing of z_b, and a bias that keeps all positive, which the normalisation behind takes out."""
     lowest: dict[str, Tensor] = {}
 
     def note(name: str) -> None:

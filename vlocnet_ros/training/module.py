@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -25,6 +27,7 @@ class OptimizerConfig:
 
     Attributes:
         learning_rate: of the network's weights, at its height.
+        taken_rate: how many times as fast weights move that were taken over from other checkpoints.
         weight_decay: of convolutions and linear layers.
         loss_rate: how many times faster the learned loss weights move.
         warmup: steps to reach the learning rate.
@@ -34,6 +37,7 @@ class OptimizerConfig:
     """
 
     learning_rate: float = 1e-3
+    taken_rate: float = 0.3
     weight_decay: float = 0.01
     loss_rate: float = 10.0
     warmup: int = 100
@@ -59,12 +63,13 @@ class TrainingModule(lightning.LightningModule):
         augmentation: AugmentationConfig,
         *,
         seed: int = 0,
+        taken: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = MultitaskLoss()
         self.batches, self.optimizer_config, self.augmentation, self.seed = batches, optimizer, augmentation, seed
-        self.trained_seconds = 0.0
+        self.taken, self.trained_seconds = frozenset(taken), 0.0
         self._clock: float | None = None
         self._errors: list[dict[str, Tensor]] = []
 
@@ -143,13 +148,18 @@ class TrainingModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         config = self.optimizer_config
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups = [
-            {"params": decayed, "weight_decay": config.weight_decay, "share": 1.0},
-            {"params": others, "weight_decay": 0.0, "share": 1.0},
-            {"params": list(self.loss.parameters()), "weight_decay": 0.0, "share": config.loss_rate},
+        groups: list[dict[str, Any]] = [
+            {"params": list(self.loss.parameters()), "weight_decay": 0.0, "share": config.loss_rate}
         ]
+        for taken, decayed in itertools.product((False, True), repeat=2):
+            parameters = [
+                p for n, p in self.network.named_parameters() if (n in self.taken) == taken and (p.ndim > 1) == decayed
+            ]
+            share = config.taken_rate if taken else 1.0
+            groups.append(
+                {"params": parameters, "weight_decay": config.weight_decay if decayed else 0.0, "share": share}
+            )
+        groups = [group for group in groups if group["params"]]
         return torch.optim.AdamW(groups, lr=config.learning_rate, eps=1e-10, fused=True)
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:

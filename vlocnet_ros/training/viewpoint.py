@@ -1,7 +1,7 @@
 """Viewpoint augmentation: what a camera nearby would have seen, from an image and its depth.
 
-Depth is splatted into the new view (z-buffer), small gaps are closed, and the image is then sampled backwards through the
-new view's depth: bilinear, so that odometry can still be learned to fractions of a pixel.
+Depth is splatted into the new view (z-buffer), small gaps are closed, and the image is then sampled backwards through
+the new view's depth: bilinear, so that odometry can still be learned to fractions of a pixel.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def _project(
 def _splat(depth: Tensor, intrinsics: Tensor, translation: Tensor, quaternion: Tensor) -> Tensor:
     """Depth buffer (B, H, W) of the new view, FAR where nothing falls."""
     known = torch.isfinite(depth) & (depth > 0)
-    u, v, z = _project(torch.where(known, depth, torch.ones_like(depth)), intrinsics, translation, quaternion, inverse=True)
+    u, v, z = _project(
+        torch.where(known, depth, torch.ones_like(depth)), intrinsics, translation, quaternion, inverse=True
+    )
     height, width = depth.shape[-2:]
     u, v = u.round().clamp(-1, width).long(), v.round().clamp(-1, height).long()
     drawn = known & (z > NEAR) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
