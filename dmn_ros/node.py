@@ -148,7 +148,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
 
     def step(self, frame: Frame, image: Picture) -> None:
         """Move the particles to the image's stamp, weigh them, publish."""
-        odom_T_base = self._odometry.at(frame.stamp, self.settings.odometry_timeout)
+        odom_T_base = self._odometry.at(frame.stamp, self.settings.odometry_timeout, lambda: self.stopping)
         initial = self._use_initial_pose(frame.stamp, odom_T_base)
         belief = self.localizer.step(image, frame.stamp, self._planar.step(odom_T_base))
         self.monitor.inference.add(belief.timings["total"])

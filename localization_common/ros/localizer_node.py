@@ -116,6 +116,11 @@ class LocalizerNode(ManagedNode, Generic[S]):
         """The parameters at this moment."""
         return self._declared.value
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker was told to end: then nothing is worth waiting for."""
+        return self._worker is None or self._worker.stopping
+
     def base_T_camera(self, frame: Frame) -> Array:
         """Where the camera sits on the robot at the time of a frame, from TF.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bisect
 import threading
+import time
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -65,19 +67,17 @@ class OdometryBuffer:
         with self._changed:
             return (self._stamps[-1], self._poses[-1]) if self._stamps else None
 
-    def wake(self) -> None:
-        """Let a waiting `at` look again, for a worker that is about to stop."""
-        with self._changed:
-            self._changed.notify_all()
-
-    def at(self, stamp: int, timeout: float) -> Array:
+    def at(self, stamp: int, timeout: float, give_up: Callable[[], bool] = lambda: False) -> Array:
         """odom_T_base (4, 4) at a stamp, interpolated; waits `timeout` seconds for odometry that is as new.
+
+        Args:
+            give_up: whether waiting has lost its point, because the node is about to stop.
 
         Raises:
             OdometryError: the odometry does not reach the stamp in time, or begins after it.
         """
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._stamps) and self._stamps[-1] >= stamp, timeout)
+            self._wait_for(stamp, timeout, give_up)
             if not self._stamps:
                 raise OdometryError(f"no odometry within {timeout:.2f} s: is its topic right?")
             if self._stamps[-1] < stamp:
@@ -90,3 +90,11 @@ class OdometryBuffer:
                 return self._poses[after]
             first, second = self._stamps[after - 1], self._stamps[after]
             return se3.interpolate(self._poses[after - 1], self._poses[after], (stamp - first) / (second - first))
+
+    def _wait_for(self, stamp: int, timeout: float, give_up: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + timeout
+        while not self._stamps or self._stamps[-1] < stamp:
+            left = deadline - time.monotonic()
+            if left <= 0.0 or give_up():
+                return
+            self._changed.wait(min(left, 0.2))

@@ -44,6 +44,23 @@ def test_waits_for_odometry_as_new_as_the_image(buffer: OdometryBuffer) -> None:
     assert found[0][0, 3] == pytest.approx(3.5)
 
 
+def test_gives_up_waiting_when_told(buffer: OdometryBuffer) -> None:
+    told = threading.Event()
+    refused: list[str] = []
+
+    def wait() -> None:
+        try:
+            buffer.at(9 * SECOND, 60.0, told.is_set)
+        except OdometryError as error:
+            refused.append(str(error))
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    told.set()
+    waiter.join(5.0)
+    assert len(refused) == 1
+
+
 @pytest.mark.parametrize(
     ("stamp", "reason"),
     [(4 * SECOND, "ends 1.000 s before the image"), (0, "begins 1.000 s after the image")],

@@ -64,6 +64,14 @@ def test_uncalibrated_cameras_are_refused() -> None:
         camera_from_info(CameraInfo())
 
 
+@pytest.mark.parametrize("coefficients", [[0.1, 0.2, 0.3], [0.1, 0.2, 0.3, float("nan")]])
+def test_distortion_that_lacks_coefficients_is_refused(coefficients: list[float]) -> None:
+    info = camera_to_info(Camera.from_field_of_view(320, 240, 90.0), Header())
+    info.d = coefficients
+    with pytest.raises(CameraError, match="plumb_bob"):
+        camera_from_info(info)
+
+
 def test_unknown_distortion_models_are_refused() -> None:
     info = camera_to_info(Camera.from_field_of_view(320, 240, 90.0), Header())
     info.distortion_model = "fun_fair"
