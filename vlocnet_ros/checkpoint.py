@@ -116,7 +116,7 @@ def load_vlocnet(path: str | Path) -> Checkpoint:
     try:
         network.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in tensors.items()})
     except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip()
+        first = str(error).splitlines()[-1].strip().split(", ")[0]
         raise CheckpointError(f"{path}: weights do not fit their configuration ({first}); train it again") from error
     broken = [name for name, tensor in network.state_dict().items() if not torch.isfinite(tensor).all()]
     if broken:

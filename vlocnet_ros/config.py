@@ -45,8 +45,8 @@ class VLocNetConfig:
         pool: grid (rows, columns) that the last features are averaged to before fc1; (1, 1) is global average pooling.
             A narrow network keeps some layout instead, which makes up for its few channels.
         rotation: what fc3 puts out: ``quaternion`` (4 numbers, the paper) or ``axes`` (6 numbers, two axes of the
-            rotation matrix, Zhou et al. 2019). No continuous function gives quaternions for a full turn, so a camera that looks
-            everywhere learns axes much faster. Either way the result and the losses are of unit quaternions.
+            rotation matrix, Zhou et al. 2019). No continuous function gives quaternions for a full turn: a camera that
+            looks everywhere learns axes much faster. Either way the result and the losses are of unit quaternions.
         dropout: before fc2 and fc3, and in the last unit of the segmentation encoder.
         tasks: which streams exist.
         classes: segmentation classes; needed with segmentation only.

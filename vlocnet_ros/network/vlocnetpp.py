@@ -38,8 +38,12 @@ class FrameFeatures(NamedTuple):
     def select(self, index: Tensor) -> FrameFeatures:
         """The features of these members of the batch, in this order."""
         maps = None if self.segmentation is None else SegmentationFeatures(*(f[index] for f in self.segmentation))
-        parts = (None if f is None else f[index] for f in (self.trunk, self.pose_5a, self.odometry_previous))
-        return FrameFeatures(*parts, maps)
+        return FrameFeatures(
+            trunk=None if self.trunk is None else self.trunk[index],
+            pose_5a=None if self.pose_5a is None else self.pose_5a[index],
+            odometry_previous=None if self.odometry_previous is None else self.odometry_previous[index],
+            segmentation=maps,
+        )
 
 
 class Prediction(NamedTuple):

@@ -45,7 +45,7 @@ def sampling_grid(depth: Tensor, translation: Tensor, quaternion: Tensor, intrin
     normalised = (2.0 * pixels + 1.0) / size - 1.0
     # Bounded, so that far outliers do not spoil the average over a cell; 3 is well outside for every neighbour.
     normalised = torch.where(z > MIN_DEPTH, normalised, torch.full_like(normalised, 3.0)).clamp(-3.0, 3.0)
-    return normalised.unflatten(-1, (height, width))
+    return normalised.reshape(-1, 2, height, width)
 
 
 def warp(features: Tensor, grid: Tensor) -> Tensor:
