@@ -169,6 +169,8 @@ def _prepare(
     print(
         f"{len(frames)} frames in {len(frames.pairs)} pairs to train on, {len(validation or ())} to validate; {tasks}"
     )
+    if config.augmentation.mirror > 0.0 and tasks.pose:
+        raise ConfigError("augmentation.mirror: a mirrored image has no pose in the map; leave the pose stream out")
     network = VLocNet(model)
     set_camera(network, camera)
     _set_scales(network, frames)

@@ -185,3 +185,17 @@ def test_erased_patches_take_part_of_some_images():
     changed = ((after.images - before.images).abs() > 1e-5).any(1).float().mean((1, 2))
     assert 0.3 < (changed > 0).float().mean() < 0.7
     assert changed.max() < 0.5
+
+
+def test_a_mirrored_pair_moves_as_its_mirror_image():
+    before = batch(4)
+    config = AugmentationConfig(viewpoint=0.0, light=0.0, erase=0.0, shift=0, alone=0.0, mirror=1.0)
+    after = augment(before, INTRINSICS, config, torch.Generator())
+    torch.testing.assert_close(after.images, before.images.flip(-1))
+    assert torch.equal(after.targets.labels, before.targets.labels.flip(-1))
+    _, x, q = relative_targets(before.targets)
+    _, mirrored_x, mirrored_q = relative_targets(after.targets)
+    mirror = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
+    torch.testing.assert_close(mirrored_x, x @ mirror)
+    turned = mirror @ quaternions.to_matrix(q) @ mirror
+    torch.testing.assert_close(quaternions.to_matrix(mirrored_q), turned, atol=1e-5, rtol=0)

@@ -26,6 +26,7 @@ class AugmentationConfig:
         light: strength of brightness, contrast and colour changes.
         erase: share of images that lose a random patch.
         shift: pixels that images without re-projection are moved by at most (both of a pair alike).
+        mirror: share of pairs seen in a mirror, map and all: for odometry without the pose stream only.
         alone: share of pairs whose frames are each taken as a first frame.
     """
 
@@ -37,6 +38,7 @@ class AugmentationConfig:
     light: float = 0.3
     erase: float = 0.3
     shift: int = 3
+    mirror: float = 0.0
     alone: float = 0.1
 
 
@@ -63,6 +65,8 @@ def augment(batch: Batch, intrinsics: Tensor, config: AugmentationConfig, genera
     images, targets = batch.images, batch.targets
     if targets.depth is not None and config.viewpoint > 0.0:
         images, targets = _viewpoint(images, targets, intrinsics, config, random)
+    if config.mirror > 0.0:
+        images, targets = _mirror(images, targets, config, random)
     if config.shift > 0:
         images, targets = _shift(images, targets, config, random)
     images = _erase(_light(images, config, random), config, random)
@@ -153,6 +157,26 @@ def _shift(images: Tensor, targets: Targets, config: AugmentationConfig, random:
         targets.pair,
         None if targets.labels is None else move(targets.labels, IGNORE),
         None if targets.depth is None else move(targets.depth, float("nan")),
+    )
+
+
+def _mirror(images: Tensor, targets: Targets, config: AugmentationConfig, random: _Random) -> tuple[Tensor, Targets]:
+    """Left and right exchanged in some pairs: image, labels, depth, and the x axis of the map and of the camera."""
+    n = len(images)
+    chosen = random.uniform(n // 2).lt(config.mirror).repeat_interleave(2)
+    x_flip = images.new_tensor([-1.0, 1.0, 1.0])
+    q_flip = images.new_tensor([1.0, 1.0, -1.0, -1.0])  # diag(-1, 1, 1) R diag(-1, 1, 1)
+
+    def some(x: Tensor, mirrored: Tensor) -> Tensor:
+        return torch.where(chosen.view(n, *[1] * (x.ndim - 1)), mirrored, x)
+
+    return some(images, images.flip(-1)), Targets(
+        some(targets.translation, targets.translation * x_flip),
+        some(targets.quaternion, targets.quaternion * q_flip),
+        targets.previous,
+        targets.pair,
+        None if targets.labels is None else some(targets.labels, targets.labels.flip(-1)),
+        None if targets.depth is None else some(targets.depth, targets.depth.flip(-1)),
     )
 
 
