@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from deep_localization.result_file import Baseline
 from deep_localization.results import Array, Results
-from localization_common import metrics
+from localization_common import metrics, trajectories
 from localization_common.baselines import nearest_training_pose, thumbnail_nearest_neighbour
 from localization_common.datasets.open import open_sequences
 from localization_common.datasets.sequence import FrameRanges, Sequence
+from localization_common.errors import DatasetError
 from localization_common.geometry import se3
 
 
@@ -31,6 +33,31 @@ def baselines(train: list[Sequence], test: Sequence) -> list[Baseline]:
     )
     scored = ((name, metrics.pose_errors(poses, test.map_T_camera)) for name, poses in named)
     return [Baseline(name, errors.median_m, errors.median_deg) for name, errors in scored]
+
+
+def constant_motion(train: list[Sequence], test: Sequence, segment_m: float) -> dict[str, str]:
+    """Odometry errors of always answering with the training frames' mean motion, in words; empty without segments."""
+    steps = np.concatenate([_steps(one) for one in train])
+    motion = np.eye(4)
+    motion[:3, :3] = Rotation.from_matrix(steps[:, :3, :3]).mean().as_matrix()
+    motion[:3, 3] = steps[:, :3, 3].mean(axis=0)
+    pairs = test.pairs()
+    always = np.tile(motion, (len(pairs), 1, 1))
+    try:
+        errors = trajectories.odometry_errors(always, pairs, test.map_T_base, segment_m=segment_m)
+    except DatasetError:
+        return {}
+    return {
+        "odometry of always moving as the training frames do on average": (
+            f"{errors.mean_percent:.2f} %, {errors.mean_deg_per_m:.2f} deg/m"
+        )
+    }
+
+
+def _steps(sequence: Sequence) -> Array:
+    """Motions (P, 4, 4) of the base between consecutive frames."""
+    poses, pairs = sequence.map_T_base, sequence.pairs()
+    return np.asarray(se3.inverse(poses[pairs[:, 0]]) @ poses[pairs[:, 1]])
 
 
 @dataclass(frozen=True)

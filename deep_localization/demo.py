@@ -12,24 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import tyro
 
-from deep_localization import page, scoring, summary
-from deep_localization.evaluate_bag import contexts_of, load, progress_line
 from deep_localization.live import FRAME_WITHIN, wait_until_frame, wait_until_ready
 from deep_localization.nodes import Models, collect, commands
-from deep_localization.offline import planar_odometry, random_starts
 from deep_localization.processes import ProcessError, Processes, adopt, ros_environment
-from deep_localization.result_file import ResultFile, commit_of
-from deep_localization.results import Array, Results
+from deep_localization.results import Results
 from deep_localization.shipped import shipped
-from dmn_ros.config import FilterConfig
-from localization_common.camera import Camera
-from localization_common.datasets.sequence import Sequence
-from localization_common.errors import DatasetError, LocalizationError
-from localization_sim.rendering import mounted_camera
-from localization_sim.scene import CLASS_NAMES
+from localization_common.errors import LocalizationError
 
 if TYPE_CHECKING:
     from localization_common.ros.listening import Listener
@@ -87,10 +77,10 @@ class Demo:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a drive left: estimates, and the drive itself as it was published."""
+    """What was published during a drive: estimates, and the drive itself as the simulator showed it."""
 
     results: Results
-    truth: Sequence
+    source: Recorder
 
 
 def drive(options: Demo) -> Recording:
@@ -122,7 +112,7 @@ def drive(options: Demo) -> Recording:
         listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=FRAME_WITHIN)
         results = collect(listener, models, {s: r.received for s, r in source.by_stamp("image").items()})
         results.frames_in = source.latest("frames_published").value
-        return Recording(results, published_drive(options, source))
+        return Recording(results, source)
 
 
 def simulator_command(options: Demo) -> list[str]:
@@ -142,66 +132,6 @@ def simulator_command(options: Demo) -> list[str]:
     }
     given = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
     return ["-m", "localization_sim.node", "--ros-args", *given]
-
-
-def published_drive(options: Demo, source: Recorder) -> Sequence:
-    """The drive as a sequence, made of what the simulator published.
-
-    Raises:
-        DatasetError: nothing came.
-    """
-    images, labels = source.by_stamp("image"), source.by_stamp("labels")
-    truth = {stamp: r.matrix for stamp, r in source.by_stamp("ground_truth/pose").items() if stamp in images}
-    if not truth:
-        raise DatasetError(f"the simulator published nothing: see {options.output / 'log' / f'{_SIMULATOR}.log'}")
-    stamps = np.array(sorted(truth), dtype=np.int64)
-    base_T_camera = mounted_camera()
-    complete = all(stamp in labels for stamp in truth)
-    return Sequence(
-        name=f"apartment {options.seed}, drive {options.drive}",
-        camera=Camera.from_field_of_view(options.width, options.height, 90.0),
-        frame_numbers=np.arange(len(stamps)),
-        stamps=stamps,
-        map_T_camera=np.stack([truth[stamp] for stamp in stamps.tolist()]) @ base_T_camera,
-        read_image=lambda i: images[int(stamps[i])].image,
-        read_labels=(lambda i: labels[int(stamps[i])].image) if complete else None,
-        class_names=CLASS_NAMES,
-        base_T_camera=base_T_camera,
-    )
-
-
-def start_errors(options: Demo, recording: Recording) -> Array | None:
-    """Errors of particle filters that start knowing nothing at random places of the drive; see `random_starts`."""
-    localizers = load(options.models, 1, FilterConfig())
-    if options.starts < 1 or localizers.dmn is None:
-        return None
-    # Frames that a busy machine dropped have no odometry.
-    known = np.isin(recording.truth.stamps, list(recording.results.odom_T_base))
-    truth = recording.truth.select(known)
-    odometry = planar_odometry(truth, recording.results, recorded=False)
-    return random_starts(localizers.dmn, truth, odometry, count=options.starts, progress=progress_line("random starts"))
-
-
-def evaluate(options: Demo, recording: Recording) -> ResultFile:
-    """Score a recorded drive and write metrics, report and pictures."""
-    results, truth = recording.results, recording.truth
-    say("scoring")
-    values = scoring.score(results, truth, start_errors=start_errors(options, recording))
-    notes = {
-        "frames lost in transport": f"{results.lost_in_transport} of {results.frames_in} published by the simulator",
-        "frames lost on the way to the recorder": str(results.frames_in - len(truth)),
-    }
-    result = ResultFile(
-        title="Demonstration: held-out loop of the simulated apartment",
-        command="make demo",
-        commit=commit_of(Path(__file__).parent),
-        metrics=values,
-        aims=summary.AIMS["apartment"],
-        notes=notes,
-    )
-    contexts = contexts_of(load(options.models, 1, FilterConfig()))
-    page.write_all(options.output, results, truth, result, contexts=contexts)
-    return result
 
 
 def _watch_drive(listener: Listener, source: Recorder, processes: Processes) -> None:
@@ -232,6 +162,11 @@ def main() -> None:
     began = time.monotonic()
     try:
         recording = drive(options)
+        say("scoring")
+        from deep_localization.demo_scoring import (
+            evaluate,
+        )  # late: torch and plots take seconds that nodes need to start
+
         result = evaluate(options, recording)
     except LocalizationError as error:
         sys.exit(f"localization_demo: {error}")

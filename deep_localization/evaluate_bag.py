@@ -13,7 +13,7 @@ import numpy as np
 import tyro
 
 from deep_localization import page, scoring, summary
-from deep_localization.comparison import baselines, differences, training_sequences
+from deep_localization.comparison import baselines, constant_motion, differences, training_sequences
 from deep_localization.live import run_live
 from deep_localization.nodes import Models
 from deep_localization.offline import Localizers, planar_odometry, random_starts, run_offline
@@ -41,6 +41,7 @@ class Evaluation:
         live: replay the bag through the live nodes, each a process of its own, and score what they publish; how far
             that is from the offline poses is reported too.
         recorded_odometry: move particles by the bag's odometry instead of vlocnet's.
+        poses: score poses in the map; --no-poses for a network that has odometry only.
         starts: random places at which the particle filter starts from a uniform belief; 0 for none.
         segment_m: length in metres of the path segments over which odometry is scored.
         train_data: what the networks were trained with: compares with answering by its frames.
@@ -59,6 +60,7 @@ class Evaluation:
     output: Path = Path("build/evaluation")
     live: bool = False
     recorded_odometry: bool = False
+    poses: bool = True
     starts: int = 50
     segment_m: float = 1.0
     train_data: Path | None = None
@@ -101,9 +103,15 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
         )
         notes = differences(results, offline)
         notes["frames lost in transport"] = str(results.lost_in_transport)
+    if not options.poses:
+        results.map_T_base.clear()
     starts = _starts(options, localizers, truth, offline)
     values = scoring.score(results, truth, start_errors=starts, segment_m=options.segment_m)
-    compared = baselines(training_sequences(options.train_data, options.exclude), truth) if options.train_data else []
+    compared = []
+    if options.train_data is not None:
+        train = training_sequences(options.train_data, options.exclude)
+        compared = baselines(train, truth) if options.poses else []
+        notes.update(constant_motion(train, truth, options.segment_m))
     aims = summary.AIMS[options.aims]
     title = options.title or f"Localization of {truth.name}"
     commit = commit_of(Path(__file__).parent)

@@ -76,11 +76,11 @@ def errors_over_time(series: Sequence[ErrorSeries], *, title: str = "") -> Figur
     return figure
 
 
-def error_distribution(series: Sequence[ErrorSeries], *, title: str = "") -> Figure:
+def error_distribution(series: Sequence[ErrorSeries]) -> Figure:
     """Share of frames whose error is at most so large, one panel a unit; half of the frames lie left of the median."""
     units = list(dict.fromkeys(one.unit for one in series))
     with house_style():
-        figure = Figure(figsize=(7.2, 3.3), layout="constrained")
+        figure = Figure(figsize=(7.2, 3.5), layout="constrained")
         grid = figure.subplots(1, len(units), sharey=True, squeeze=False)[0]
         for axes, unit in zip(grid, units, strict=True):
             chosen = [one for one in series if one.unit == unit]
@@ -90,9 +90,9 @@ def error_distribution(series: Sequence[ErrorSeries], *, title: str = "") -> Fig
             axes.set_xlabel(f"error [{unit}]")
             axes.set_xlim(0.0, max(float(np.percentile(one.values, 99.0)) for one in chosen) * 1.05 + 1e-9)
             axes.set_ylim(0.0, 100.0)
-            axes.legend(loc="lower right")
+            # Above the curves, which may be anywhere.
+            axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2, handlelength=1.2)
         grid[0].set_ylabel("share of frames [%]")
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +65,12 @@ def make_drive(count: int = 60, *, step_m: float = 0.1, width: int = 64, height:
 def drive() -> Sequence:
     """60 frames, straight on."""
     return make_drive()
+
+
+@pytest.fixture(name="make_drive", scope="session")
+def drive_maker() -> Callable[..., Sequence]:
+    """The function, for drives of other lengths and speeds."""
+    return make_drive
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,80 @@
+"""Scores what a demonstration drive left, and writes its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from deep_localization import page, scoring, summary
+from deep_localization.demo import Demo, Recording
+from deep_localization.evaluate_bag import contexts_of, load, progress_line
+from deep_localization.offline import Localizers, planar_odometry, random_starts
+from deep_localization.result_file import ResultFile, commit_of
+from deep_localization.results import Array, Results
+from dmn_ros.config import FilterConfig
+from localization_common.camera import Camera
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import DatasetError
+from localization_sim.rendering import mounted_camera
+from localization_sim.scene import CLASS_NAMES
+
+
+def evaluate(options: Demo, recording: Recording) -> ResultFile:
+    """Score a recorded drive and write metrics, report and pictures."""
+    results, truth = recording.results, published_drive(options, recording)
+    localizers = load(options.models, 1, FilterConfig())
+    values = scoring.score(results, truth, start_errors=start_errors(options, localizers, results, truth))
+    notes = {
+        "frames lost in transport": f"{results.lost_in_transport} of {results.frames_in} published by the simulator",
+        "frames lost on the way to the recorder": str(results.frames_in - len(truth)),
+    }
+    result = ResultFile(
+        title="Demonstration: held-out loop of the simulated apartment",
+        command="make demo",
+        commit=commit_of(Path(__file__).parent),
+        metrics=values,
+        aims=summary.AIMS["apartment"],
+        notes=notes,
+    )
+    page.write_all(options.output, results, truth, result, contexts=contexts_of(localizers))
+    return result
+
+
+def published_drive(options: Demo, recording: Recording) -> Sequence:
+    """The drive as a sequence, made of what the simulator published.
+
+    Raises:
+        DatasetError: nothing came.
+    """
+    source = recording.source
+    images, labels = source.by_stamp("image"), source.by_stamp("labels")
+    truth = {stamp: r.matrix for stamp, r in source.by_stamp("ground_truth/pose").items() if stamp in images}
+    if not truth:
+        raise DatasetError(f"the simulator published no images with poses: see {options.output / 'log'}")
+    stamps = np.array(sorted(truth), dtype=np.int64)
+    base_T_camera = mounted_camera()
+    complete = all(stamp in labels for stamp in truth)
+    return Sequence(
+        name=f"apartment {options.seed}, drive {options.drive}",
+        camera=Camera.from_field_of_view(options.width, options.height, 90.0),
+        frame_numbers=np.arange(len(stamps)),
+        stamps=stamps,
+        map_T_camera=np.stack([truth[stamp] for stamp in stamps.tolist()]) @ base_T_camera,
+        read_image=lambda i: images[int(stamps[i])].image,
+        read_labels=(lambda i: labels[int(stamps[i])].image) if complete else None,
+        class_names=CLASS_NAMES,
+        base_T_camera=base_T_camera,
+    )
+
+
+def start_errors(options: Demo, localizers: Localizers, results: Results, truth: Sequence) -> Array | None:
+    """Errors of particle filters that start knowing nothing at random places of the drive; see `random_starts`."""
+    if options.starts < 1 or localizers.dmn is None:
+        return None
+    # Frames that a busy machine dropped have no odometry.
+    driven = truth.select(np.isin(truth.stamps, list(results.odom_T_base)))
+    odometry = planar_odometry(driven, results, recorded=False)
+    return random_starts(
+        localizers.dmn, driven, odometry, count=options.starts, progress=progress_line("random starts")
+    )
