@@ -53,6 +53,8 @@ class TrainConfig:
         width, height: of the input in pixels, multiples of 16; the structure's own by default.
         tasks: streams to train; those that the data has no ground truth for are left out by themselves.
         batch: frames in a batch, two for each pair.
+        clip: draw stretches of this many frames in the true direction of time, for robots that only drive forward; by
+            default pairs, used in both directions.
         mixture: how many steps train single poses, pairs, and everything.
         validate_every: steps between validations during training.
         initial: checkpoints to start from: streams of single tasks, or all; whatever fits is taken over.
@@ -75,6 +77,7 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(minutes=25.0))
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     batch: int = 24
+    clip: int = 0
     mixture: Mixture = field(default_factory=Mixture)
     validate_every: int = 250
     initial: tuple[Path, ...] = ()
@@ -93,6 +96,8 @@ class TrainConfig:
             raise ConfigError("train: name at least one sequence")
         if self.batch < 2 or self.batch % 2:
             raise ConfigError(f"batch: {self.batch} must be even: frames come in pairs")
+        if self.clip != 0 and (self.clip < 2 or self.batch % self.clip):
+            raise ConfigError(f"clip: {self.clip} must be 0, or at least 2 and a divisor of batch ({self.batch})")
 
 
 def main() -> None:
@@ -122,6 +127,7 @@ def train(config: TrainConfig) -> Checkpoint:
         rank=rank_zero_only.rank,
         mixture=mixture,
         paired=network.config.tasks.odometry,
+        clip=config.clip,
     )
     module = TrainingModule(network, batches, config.optimizer, config.augmentation, seed=config.seed, taken=taken)
     trainer = _fit(config, module, validation)
@@ -173,7 +179,7 @@ def _prepare(
         raise ConfigError("augmentation.mirror: a mirrored image has no pose in the map; leave the pose stream out")
     network = VLocNet(model)
     set_camera(network, camera)
-    _set_scales(network, frames)
+    _set_scales(network, frames, forward=config.clip > 0)
     taken: set[str] = set()
     if config.initial:
         taken, told = take_over(network, config.initial, frames.images[:: max(1, len(frames) // 32)].float() / 255.0)
@@ -183,7 +189,7 @@ def _prepare(
     return network, taken, frames, validation
 
 
-def _set_scales(network: VLocNet, frames: Frames) -> None:
+def _set_scales(network: VLocNet, frames: Frames, *, forward: bool) -> None:
     """Regressors put out numbers of the order of one; these take them to the range of the data."""
     if network.pose is not None:
         network.pose.regressor.translation_mean.copy_(frames.translation.mean(0))
@@ -195,7 +201,8 @@ def _set_scales(network: VLocNet, frames: Frames) -> None:
         parts = [se3.to_parts(motion) for motion in motions]
         both = np.stack([p[0] for p in parts])
         regressor = network.odometry.regressor
-        # Pairs are used in both directions of time, so the mean motion is none.
+        if forward:  # otherwise pairs are used in both directions of time, and the mean motion is none
+            regressor.translation_mean.copy_(torch.tensor(both.mean(0), dtype=torch.float32))
         scale = torch.tensor(np.sqrt((both**2).mean(0)), dtype=torch.float32).clamp_min(0.005)
         regressor.translation_scale.copy_(scale)
         turning = torch.tensor(np.sqrt((np.stack([p[1] for p in parts])[:, 1:] ** 2).mean(0)), dtype=torch.float32)

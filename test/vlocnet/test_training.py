@@ -84,7 +84,7 @@ def test_pairs_go_in_both_directions_of_time(frames):
     batch = gather(frames, frames.pairs[[2, 5]].flatten())
     assert batch.targets.previous.tolist() == [1, 0, 3, 2]
     assert batch.targets.pair.all()
-    single = gather(frames, torch.tensor([3, 5]), Kind.POSE, paired=False)
+    single = gather(frames, torch.tensor([3, 5]), Kind.POSE, previous=torch.arange(2), group=1)
     assert single.targets.previous.tolist() == [0, 1]
     assert not single.targets.pair.any()
     assert single.targets.labels is None
@@ -96,6 +96,29 @@ def test_batches_depend_on_seed_and_step_alone(frames):
     for other in (c, d):
         assert not all(torch.equal(a(i).targets.translation, other(i).targets.translation) for i in range(6))
     assert not all(torch.equal(a(i).targets.translation, a(0).targets.translation) for i in range(6))
+
+
+def test_clips_follow_the_drive_and_stop_at_its_end(frames):
+    batch = RandomBatches(frames, size=16, seed=0, clip=4)(0)
+    t = batch.targets
+    assert t.previous.tolist() == [0, 0, 1, 2, 4, 4, 5, 6, 8, 8, 9, 10, 12, 12, 13, 14]
+    assert batch.group == 4
+    step = (t.translation - t.translation[t.previous])[:, 0]
+    torch.testing.assert_close(step, 0.05 * t.pair.float(), atol=1e-5, rtol=0)
+    assert not t.pair[::4].any()
+    ends = (t.translation[:, 0] > 0.34) & ~t.pair
+    assert ends.any()  # the last frame stands for what would follow
+
+
+def test_frozen_weights_stay(frames, tmp_path):
+    network = VLocNet(make_config(tasks=POSE_AND_ODOMETRY))
+    before = {name: p.clone() for name, p in network.named_parameters()}
+    taken = {name for name in before if name.startswith("trunk")}
+    batches = RandomBatches(frames, size=8, seed=3, clip=4)
+    optimizer = OptimizerConfig(steps=2, taken_rate=0.0, warmup=1)
+    fit(TrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken), 2, tmp_path)
+    for name, p in network.named_parameters():
+        assert torch.equal(p, before[name]) == (name in taken), name
 
 
 def test_mixture_holds_what_it_says():

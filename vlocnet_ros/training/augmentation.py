@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -52,25 +52,26 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (B, 3, H, W) in 0..1; but for POSE, frames 2k and 2k+1 are neighbours, each the other's previous one."""
+    """Images (B, 3, H, W) in 0..1, in groups of neighbours along a drive, which are varied alike."""
 
     images: Tensor
     targets: Targets
     kind: Kind = Kind.ALL
+    group: int = 2
 
 
 def augment(batch: Batch, intrinsics: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Batch:
     """A random variation of a batch; the same for the same generator state."""
     random = _Random(generator, batch.images.device)
-    images, targets = batch.images, batch.targets
+    images, targets, group = batch.images, batch.targets, batch.group
     if targets.depth is not None and config.viewpoint > 0.0:
-        images, targets = _viewpoint(images, targets, intrinsics, config, random)
+        images, targets = _viewpoint(images, targets, intrinsics, config, random, group)
     if config.mirror > 0.0:
-        images, targets = _mirror(images, targets, config, random)
+        images, targets = _mirror(images, targets, config, random, group)
     if config.shift > 0:
         images, targets = _shift(images, targets, config, random)
-    images = _erase(_light(images, config, random), config, random)
-    first = random.uniform(len(images) // 2).lt(config.alone).repeat_interleave(2)
+    images = _erase(_light(images, config, random, group), config, random)
+    first = random.uniform(len(images) // group).lt(config.alone).repeat_interleave(group)
     own = torch.arange(len(images), device=images.device)
     targets = Targets(
         targets.translation,
@@ -80,7 +81,7 @@ def augment(batch: Batch, intrinsics: Tensor, config: AugmentationConfig, genera
         targets.labels,
         targets.depth,
     )
-    return Batch(images, targets, batch.kind)
+    return replace(batch, images=images, targets=targets)
 
 
 class _Random:
@@ -95,18 +96,18 @@ class _Random:
 
 
 def _viewpoint(
-    images: Tensor, targets: Targets, intrinsics: Tensor, config: AugmentationConfig, random: _Random
+    images: Tensor, targets: Targets, intrinsics: Tensor, config: AugmentationConfig, random: _Random, group: int
 ) -> tuple[Tensor, Targets]:
     """Some pairs as seen from nearby; both frames get a common deviation and a small one each."""
     assert targets.depth is not None
     n = len(images)
-    chosen = random.uniform(n // 2).lt(config.viewpoint).repeat_interleave(2).nonzero()[:, 0]
+    chosen = random.uniform(n // group).lt(config.viewpoint).repeat_interleave(group).nonzero()[:, 0]
     # optical axes: x right, y down, z forward; a level camera on a floor turns about y and moves along x and z
     level = torch.tensor([1.0, 0.05, 1.0] if config.planar else [1.0, 1.0, 1.0], device=images.device)
     turning = torch.tensor([0.05, 1.0, 0.05] if config.planar else [0.8, 1.1, 0.7], device=images.device)
 
     def deviation() -> tuple[Tensor, Tensor]:
-        common_x, common_w = (random.normal(n // 2, 3).repeat_interleave(2, dim=0) for _ in range(2))
+        common_x, common_w = (random.normal(n // group, 3).repeat_interleave(group, dim=0) for _ in range(2))
         x = (common_x + config.relative * random.normal(n, 3)) * config.metres * level
         w = (common_w + config.relative * random.normal(n, 3)) * torch.deg2rad(turning * config.degrees)
         return x, _rotation(w)
@@ -160,10 +161,12 @@ def _shift(images: Tensor, targets: Targets, config: AugmentationConfig, random:
     )
 
 
-def _mirror(images: Tensor, targets: Targets, config: AugmentationConfig, random: _Random) -> tuple[Tensor, Targets]:
+def _mirror(
+    images: Tensor, targets: Targets, config: AugmentationConfig, random: _Random, group: int
+) -> tuple[Tensor, Targets]:
     """Left and right exchanged in some pairs: image, labels, depth, and the x axis of the map and of the camera."""
     n = len(images)
-    chosen = random.uniform(n // 2).lt(config.mirror).repeat_interleave(2)
+    chosen = random.uniform(n // group).lt(config.mirror).repeat_interleave(group)
     x_flip = images.new_tensor([-1.0, 1.0, 1.0])
     q_flip = images.new_tensor([1.0, 1.0, -1.0, -1.0])  # diag(-1, 1, 1) R diag(-1, 1, 1)
 
@@ -180,12 +183,12 @@ def _mirror(images: Tensor, targets: Targets, config: AugmentationConfig, random
     )
 
 
-def _light(images: Tensor, config: AugmentationConfig, random: _Random) -> Tensor:
+def _light(images: Tensor, config: AugmentationConfig, random: _Random, group: int) -> Tensor:
     """Gain for each colour, contrast and brightness: mostly the same for both of a pair, a little of their own."""
     n, a = len(images), config.light
 
     def vary(channels: int) -> Tensor:
-        pair = (random.uniform(n // 2, channels, 1, 1) - 0.5).repeat_interleave(2, dim=0)
+        pair = (random.uniform(n // group, channels, 1, 1) - 0.5).repeat_interleave(group, dim=0)
         return 2.0 * (0.8 * pair + 0.2 * (random.uniform(n, channels, 1, 1) - 0.5))
 
     gain = 1.0 + 0.5 * a * vary(3) + 0.5 * a * vary(1)

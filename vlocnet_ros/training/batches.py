@@ -21,10 +21,16 @@ def generator_for(seed: int, step: int, rank: int = 0) -> torch.Generator:
     return generator
 
 
-def gather(frames: Frames, positions: Tensor, kind: Kind = Kind.ALL, *, paired: bool = True) -> Batch:
-    """The frames at positions (B,): 2k and 2k + 1 are neighbours (or the same frame twice), or all are alone."""
-    own = torch.arange(len(positions))
-    previous = own ^ 1 if paired else own
+def gather(
+    frames: Frames, positions: Tensor, kind: Kind = Kind.ALL, *, previous: Tensor | None = None, group: int = 2
+) -> Batch:
+    """The frames at positions (B,).
+
+    Args:
+        previous: (B,) place in the batch of each frame's previous one; by default 2k and 2k + 1 are each other's.
+        group: how many frames in a row are neighbours.
+    """
+    previous = torch.arange(len(positions)) ^ 1 if previous is None else previous
     targets = Targets(
         translation=frames.translation[positions],
         quaternion=frames.quaternion[positions],
@@ -33,7 +39,7 @@ def gather(frames: Frames, positions: Tensor, kind: Kind = Kind.ALL, *, paired: 
         labels=None if frames.labels is None or kind is not Kind.ALL else frames.labels[positions],
         depth=None if frames.depth is None else frames.depth[positions].float(),
     )
-    return Batch(frames.images[positions].float() / 255.0, targets, kind)
+    return Batch(frames.images[positions].float() / 255.0, targets, kind, group)
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,12 @@ class RandomBatches:
     """Random batches by the number of their step.
 
     Args:
-        frames: to draw from; each pair is used in both directions of time, its frames being each other's previous one.
+        frames: to draw from.
         size: frames in a batch, even.
         seed, rank: of the random numbers.
         mixture: of kinds of steps.
+        clip: draw stretches of this many frames, each the previous one of the next, in the true direction of time; 0
+            draws pairs and uses them in both directions.
         paired: whether any stream looks at two frames; if not, all frames of a batch are drawn by themselves.
     """
 
@@ -81,18 +89,27 @@ class RandomBatches:
         rank: int = 0,
         mixture: Mixture | None = None,
         paired: bool = True,
+        clip: int = 0,
     ) -> None:
         self._frames, self._size, self._seed, self._rank = frames, size, seed, rank
-        self._mixture, self._paired = mixture or Mixture(0, 0, 1), paired
+        self._mixture, self._paired, self._clip = mixture or Mixture(0, 0, 1), paired, clip
+        self._following = torch.arange(len(frames))
+        self._following[frames.pairs[:, 0]] = frames.pairs[:, 1]
 
     def __call__(self, step: int) -> Batch:
         """The batch of this step, always the same."""
         generator = generator_for(self._seed, step, self._rank)
         kind = self._mixture.kind(step)
-        paired = self._paired and kind is not Kind.POSE
-        if not paired:
+        if not self._paired or kind is Kind.POSE:
             positions = torch.randint(len(self._frames), (self._size,), generator=generator)
-        else:
+            return gather(self._frames, positions, kind, previous=torch.arange(self._size), group=1)
+        if self._clip == 0:
             chosen = torch.randint(len(self._frames.pairs), (self._size // 2,), generator=generator)
-            positions = self._frames.pairs[chosen].flatten()
-        return gather(self._frames, positions, kind, paired=paired)
+            return gather(self._frames, self._frames.pairs[chosen].flatten(), kind)
+        first = torch.randint(len(self._frames), (self._size // self._clip,), generator=generator)
+        stretch = [first]
+        for _ in range(self._clip - 1):
+            stretch.append(self._following[stretch[-1]])
+        own = torch.arange(self._size)
+        previous = torch.where(own % self._clip == 0, own, own - 1)
+        return gather(self._frames, torch.stack(stretch, dim=1).flatten(), kind, previous=previous, group=self._clip)

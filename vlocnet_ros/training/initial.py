@@ -39,6 +39,7 @@ def take_over(network: VLocNet, paths: Sequence[Path], images: Tensor) -> tuple[
         CheckpointError: a file has nothing that fits.
     """
     own = network.state_dict()
+    seen: dict[str, Tensor] = {}
     taken: dict[str, Tensor] = {}
     lines = []
     for path in paths:
@@ -48,11 +49,12 @@ def take_over(network: VLocNet, paths: Sequence[Path], images: Tensor) -> tuple[
         if not learned:
             raise CheckpointError(f"{path}: no tensor fits this structure; was it trained with another model or input?")
         taken |= fits
+        seen |= theirs
         lines.append(f"{path}: {len(learned)} tensors of {', '.join(sorted({n.split('.')[0] for n in learned}))}")
     trained = set(taken)
     for target, source in FROM_POSE.items():
         if not any(name.startswith(target) for name in taken):
-            copies = {target + n.removeprefix(source): t for n, t in taken.items() if n.startswith(source)}
+            copies = {target + n.removeprefix(source): t for n, t in seen.items() if n.startswith(source)}
             taken |= {n: t for n, t in copies.items() if n in own and own[n].shape == t.shape}
     network.load_state_dict(taken, strict=False)
     new = [n for n, m in network.named_modules() if isinstance(m, AdaptiveFusion) and f"{n}.weight_a" not in taken]

@@ -27,7 +27,7 @@ class OptimizerConfig:
 
     Attributes:
         learning_rate: of the network's weights, at its height.
-        taken_rate: how many times as fast weights move that were taken over from other checkpoints.
+        taken_rate: how many times as fast weights move that were taken over from other checkpoints; 0 freezes them.
         weight_decay: of convolutions and linear layers.
         loss_rate: how many times faster the learned loss weights move.
         warmup: steps to reach the learning rate.
@@ -70,6 +70,9 @@ class TrainingModule(lightning.LightningModule):
         self.loss = MultitaskLoss()
         self.batches, self.optimizer_config, self.augmentation, self.seed = batches, optimizer, augmentation, seed
         self.taken, self.trained_seconds = frozenset(taken), 0.0
+        for name, parameter in network.named_parameters():
+            # Frozen ones need no gradient, which saves its computation.
+            parameter.requires_grad_(optimizer.taken_rate > 0.0 or name not in self.taken)
         self._clock: float | None = None
         self._errors: list[dict[str, Tensor]] = []
 
@@ -153,7 +156,9 @@ class TrainingModule(lightning.LightningModule):
         ]
         for taken, decayed in itertools.product((False, True), repeat=2):
             parameters = [
-                p for n, p in self.network.named_parameters() if (n in self.taken) == taken and (p.ndim > 1) == decayed
+                p
+                for n, p in self.network.named_parameters()
+                if p.requires_grad and (n in self.taken) == taken and (p.ndim > 1) == decayed
             ]
             share = config.taken_rate if taken else 1.0
             groups.append(
@@ -177,7 +182,9 @@ class TrainingModule(lightning.LightningModule):
             return None if t is None else t.to(device, non_blocking=True)
 
         moved = {f.name: move(getattr(batch.targets, f.name)) for f in fields(Targets)}
-        return Batch(batch.images.to(device, non_blocking=True), replace(batch.targets, **moved), batch.kind)
+        return Batch(
+            batch.images.to(device, non_blocking=True), replace(batch.targets, **moved), batch.kind, batch.group
+        )
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         # Here rather than in the step: geometry must not run in the step's mixed precision.
