@@ -33,8 +33,10 @@ $(READY): requirements/setup.sh requirements/python.txt requirements/ros_wheels.
 demo: $(READY)
 	$(BIN)/localization_demo
 
-test: lint
-	timeout --kill-after=30 $(TEST_LIMIT_S) $(BIN)/python -m pytest
+# The tests run also where lint fails, and speak last.
+test: $(READY)
+	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
+	timeout --kill-after=30 $(TEST_LIMIT_S) $(BIN)/python -m pytest || failed=1; exit $$failed
 
 lint: $(READY)
 	$(BIN)/ruff check .
