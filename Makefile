@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VENV := $(CURDIR)/.venv
-READY := .venv/.ready
+# Another .venv where ROS 2 is sourced: it uses that ROS instead of wheels.
+READY := .venv/.ready-$(if $(and $(ROS_DISTRO),$(AMENT_PREFIX_PATH)),sourced,wheels)
 BIN := $(VENV)/bin
 TEST_LIMIT_S := 1500
 

@@ -41,7 +41,9 @@ find_python() {
 }
 
 make_venv() {
-  if [ -x $venv/bin/python ] && $venv/bin/python -m pip --version >/dev/null 2>&1; then return; fi
+  local made_for
+  made_for=$(cat $venv/.ros 2>/dev/null || echo "$ros")
+  if [ "$made_for" = "$ros" ] && $venv/bin/python -m pip --version >/dev/null 2>&1; then return; fi
   if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     apt_install python3-venv "python$version-venv" || true
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
@@ -51,6 +53,7 @@ make_venv() {
   local options=()
   [ "$ros" = sourced ] && options=(--system-site-packages)
   "$python" -m venv --clear ${options[@]+"${options[@]}"} $venv
+  echo "$ros" >$venv/.ros
 }
 
 pip_install() {
