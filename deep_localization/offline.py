@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deep_localization.results import Array, BeliefRecord, Results
-from deep_localization.scoring import HORIZON
+from deep_localization.scoring import HORIZON, MAX_GAP_S
 from dmn_ros.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import ConfigError, InputError
@@ -120,7 +120,7 @@ def random_starts(
     *,
     count: int = 50,
     seed: int = 0,
-    max_gap_s: float = 1.0,
+    max_gap_s: float = MAX_GAP_S,
     progress: Progress | None = None,
 ) -> Array:
     """Position errors (count, HORIZON) in metres of beliefs that start uniform at random places of a drive.

@@ -91,16 +91,19 @@ def _paths(folder: Path, results: Results, truth: Sequence) -> list[html.Section
     if results.map_T_base:
         estimates.append(track("pose", results.map_T_base, style.POSE))
     plots.save_png(plots.trajectory(true_track, estimates, title=truth.name), folder / "trajectory.png")
-    told = "Seen from above. Odometry starts at the first true pose and is never corrected; it is shown for its shape."
+    told = "Seen from above. Odometry starts at the true pose, anew after a pause, and is never corrected."
     return [html.Section("Trajectories", told, [interactive.trajectory(true_track, estimates)])]
 
 
 def _anchored(odom_T_base: dict[int, Array], truth: Sequence) -> dict[int, Array]:
-    """Odometry moved as a whole so that its first pose is the true one there (the first true one if stamps differ)."""
-    first = min(odom_T_base)
-    position = min(int(np.searchsorted(truth.stamps, first)), len(truth) - 1)
-    map_T_odom = truth.map_T_base[position] @ se3.inverse(odom_T_base[first])
-    return {stamp: map_T_odom @ pose for stamp, pose in odom_T_base.items()}
+    """Odometry moved so that it begins at the true pose, and again after every pause, over which it knows nothing."""
+    anchored, previous, map_T_odom = {}, None, np.eye(4)
+    for stamp in sorted(odom_T_base):
+        if previous is None or stamp - previous > scoring.MAX_GAP_S * 1e9:
+            position = min(int(np.searchsorted(truth.stamps, stamp)), len(truth) - 1)
+            map_T_odom = truth.map_T_base[position] @ se3.inverse(odom_T_base[stamp])
+        anchored[stamp], previous = map_T_odom @ odom_T_base[stamp], stamp
+    return anchored
 
 
 def _errors(folder: Path, results: Results, truth: Sequence) -> list[html.Section]:

@@ -1,12 +1,14 @@
 """``python -m deep_localization.results_table``: renders ``docs/results.md`` from ``docs/results/*.json``.
 
-No number in that page is typed by hand; a test compares the page with the files.
+No number in that page is typed by hand; a test compares the page with the files. What is to be said about a result
+beforehand, such as how its data and checkpoint were made, is read from a ``.md`` file of the same name.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from deep_localization import summary
@@ -19,23 +21,42 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 _HEAD = """# Results
 
 Every table is rendered by `python -m deep_localization.results_table` from the file in `docs/results/` that is named
-beside it, which the command above the table wrote. Definitions of the quantities are in `deep_localization/scoring.py`.
+beside it, which the command above the table wrote; no number is typed by hand. The quantities are defined in
+`deep_localization/scoring.py`. A commit followed by `+` had uncommitted changes in its working tree.
 """
 
 
-def render(results: Sequence[tuple[str, ResultFile]]) -> str:
-    """The page, as Markdown, of results with their file names."""
-    return "\n".join([_HEAD, *(_section(name, result) for name, result in results)])
+@dataclass(frozen=True)
+class Entry:
+    """A result file's name, its content, and what is to be said beforehand (Markdown)."""
+
+    name: str
+    result: ResultFile
+    introduction: str = ""
 
 
-def read_all(folder: Path) -> list[tuple[str, ResultFile]]:
-    """All result files of a folder, by name."""
-    return [(path.name, ResultFile.read(path)) for path in sorted(folder.glob("*.json"))]
+def render(entries: Sequence[Entry]) -> str:
+    """The page, as Markdown."""
+    return "\n".join([_HEAD, *(_section(entry) for entry in entries)])
 
 
-def _section(name: str, result: ResultFile) -> str:
+def read_all(folder: Path) -> list[Entry]:
+    """All results of a folder, by name."""
+    entries = []
+    for path in sorted(folder.glob("*.json")):
+        said = path.with_suffix(".md")
+        introduction = said.read_text(encoding="utf-8") if said.is_file() else ""
+        entries.append(Entry(path.name, ResultFile.read(path), introduction.strip()))
+    return entries
+
+
+def _section(entry: Entry) -> str:
+    result = entry.result
+    lines = [f"## {result.title}", ""]
+    if entry.introduction:
+        lines += [entry.introduction, ""]
     commit = f" at commit `{result.commit}`" if result.commit else ""
-    lines = [f"## {result.title}", "", f"`results/{name}`, written by{commit}", "", "```", result.command, "```", ""]
+    lines += [f"`results/{entry.name}` was written{commit} by", "", "```", result.command, "```", ""]
     lines += ["| quantity | value | aim | |", "|---|---:|---|---|"]
     for heading, group in summary.rows(result.metrics, result.aims):
         lines.append(f"| **{heading}** | | | |")

@@ -33,6 +33,8 @@ from localization_common.geometry import se3
 RADIUS_M = 0.5
 #: ... after so many frames from a uniform one.
 HORIZON = 10
+#: Seconds between frames over which odometry is neither estimated nor scored.
+MAX_GAP_S = 1.0
 
 Metrics = dict[str, dict[str, float | int | None]]
 
@@ -43,7 +45,7 @@ def score(
     *,
     start_errors: Array | None = None,
     segment_m: float = 1.0,
-    max_gap_s: float = 1.0,
+    max_gap_s: float = MAX_GAP_S,
 ) -> Metrics:
     """Everything that can be scored, under the keys of ``metrics.json``.
 
@@ -88,7 +90,7 @@ def pose_errors(poses: Mapping[int, Array], truth: Sequence) -> tuple[npt.NDArra
 
 
 def odometry_errors(
-    results: Results, truth: Sequence, *, segment_m: float = 1.0, max_gap_s: float = 1.0
+    results: Results, truth: Sequence, *, segment_m: float = 1.0, max_gap_s: float = MAX_GAP_S
 ) -> trajectories.RelativeErrors | None:
     """Relative errors of the integrated odometry; None without odometry or without a segment of this length."""
     stamps, positions = common_stamps(results.odom_T_base, truth.stamps)

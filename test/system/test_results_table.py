@@ -37,6 +37,7 @@ def docs(tmp_path: Path) -> Path:
         notes={"largest difference": "0.00001 m"},
     )
     result.write(tmp_path / "results" / "kitchen.json")
+    (tmp_path / "results" / "kitchen.md").write_text("How the bag was made.\n")
     return tmp_path
 
 
@@ -53,7 +54,8 @@ def test_page_holds_the_numbers_their_origin_and_the_verdicts(docs: Path) -> Non
     assert "| position error, median | 0.123 m | at most 0.160 m | met |" in text
     assert "| rotation error, median | 5.25 deg | at most 5.00 deg | **missed** |" in text
     assert "| thumbnail nearest neighbour | 0.250 m | 11.50 deg |" in text
-    assert "at commit `0123456789`" in text
+    assert "was written at commit `0123456789` by" in text
+    assert "How the bag was made." in text
     assert "evaluate_bag build/kitchen --live" in text
     assert "Odometry" not in text  # what was not scored has no row
 
