@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -114,6 +115,8 @@ class FilterConfig:
             radians, that holds particles of weight; within the bounds.
         cluster_d, cluster_a: size of the cluster that `most_likely` is taken from, metres and radians.
         localized_share: share of the weight that this cluster must hold for ``localized``.
+        localized_fit: least logarithm of the likelihood of the last images against that of the map at large for
+            ``localized``; a kidnapped robot's particles stay together, but the images speak against them.
         random_seed: same seed, same frames, same beliefs.
     """
 
@@ -124,8 +127,8 @@ class FilterConfig:
     update_min_a: float = 0.1
     resample_interval: int = 1
     resample_threshold: float = 0.5
-    recovery_alpha_slow: float = 0.0
-    recovery_alpha_fast: float = 0.0
+    recovery_alpha_slow: float = 0.05
+    recovery_alpha_fast: float = 0.5
     recovery_max: float = 0.25
     alpha1: float = 0.1
     alpha2: float = 0.05
@@ -141,6 +144,7 @@ class FilterConfig:
     cluster_d: float = 0.5
     cluster_a: float = 0.5
     localized_share: float = 0.7
+    localized_fit: float = -0.5
     random_seed: int = 0
 
     def __post_init__(self) -> None:
@@ -175,6 +179,8 @@ class FilterConfig:
         ):
             if not getattr(self, name) > 0.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be positive")
+        if not math.isfinite(self.localized_fit):
+            raise ConfigError(f"localized_fit is {self.localized_fit}; it must be finite")
         if not 0.0 <= self.recovery_max <= 1.0 or self.reference_poses < 1:
             raise ConfigError("recovery_max must be in 0..1 and reference_poses positive")
 

@@ -236,14 +236,7 @@ class Localizer:
         weights /= weights.sum()
         mean, covariance = mean_and_covariance(particles, weights)
         cluster = densest_cluster(particles, weights, radius_d=config.cluster_d, radius_a=config.cluster_a)
-        localized = cluster.share >= config.localized_share
-        reason = (
-            ""
-            if localized
-            else (
-                f"the densest cluster holds {cluster.share:.0%} of the weight, {config.localized_share:.0%} is needed"
-            )
-        )
+        reason = self._doubt(cluster.share)
         timings["total"] = (time.perf_counter() - start) * 1e3
         return Belief(
             stamp=stamp,
@@ -254,8 +247,20 @@ class Localizer:
             weights=weights,
             effective_sample_size=float(1.0 / np.square(weights).sum()),
             spread=float(np.sqrt(covariance[0, 0] + covariance[1, 1])),
-            localized=localized,
+            localized=not reason,
             reason=reason,
             observed=observed,
             timings=timings,
         )
+
+    def _doubt(self, share: float) -> str:
+        """Why the pose should not be trusted; empty if it may be."""
+        config = self.filter_config
+        if share < config.localized_share:
+            return f"the densest cluster holds {share:.0%} of the weight, {config.localized_share:.0%} is needed"
+        if self._filter.fit < config.localized_fit:
+            return (
+                f"the last images fit the belief worse than the map at large: logarithm {self._filter.fit:.1f}, "
+                f"{config.localized_fit:.1f} is needed"
+            )
+        return ""

@@ -13,9 +13,17 @@ from dmn_ros.motion_model import sample_motion
 
 Bounds = tuple[float, float, float, float]
 
+#: One image says at most this much, as a logarithm, for or against the belief as a whole.
+_FIT_LIMIT = 4.0
+#: Below this share recovery is noise of the averages, and not worth a resampling.
+_LEAST_SHARE = 0.01
+
 
 class ParticleFilter:
     """Particles (K, 3) as x, y (metres), yaw (radians), with normalised log weights (K,).
+
+    `fit` says how well the last images fit the belief: the logarithm of their likelihood against that of the map at
+    large, smoothed. It is about 0 for a belief that knows nothing, more for a right one and less for a wrong one.
 
     All randomness comes from one generator on the CPU: the same seed and calls give the same particles.
     """
@@ -43,7 +51,7 @@ class ParticleFilter:
     def _start(self, particles: Tensor) -> None:
         self.particles = particles
         self.log_weights = torch.full((len(particles),), -math.log(len(particles)), device=self.device)
-        self.slow = self.fast = 0.0
+        self.slow = self.fast = self.fit = 0.0
         self._weighed = 0
 
     def draw_uniform(self, count: int) -> Tensor:
@@ -69,7 +77,10 @@ class ParticleFilter:
         power = self.config.likelihood_exponent
         unit = (power * log_reference).logsumexp(0) - math.log(len(log_reference))
         joint = self.log_weights + power * log_likelihood - unit
-        average = float(joint.logsumexp(0).exp())
+        log_average = float(joint.logsumexp(0))
+        average = math.exp(log_average)
+        fit = min(_FIT_LIMIT, max(-_FIT_LIMIT, log_average))
+        self.fit = 0.5 * (self.fit + fit) if self._weighed else fit
         self.slow += self.config.recovery_alpha_slow * (average - self.slow) if self._weighed else average
         self.fast += self.config.recovery_alpha_fast * (average - self.fast) if self._weighed else average
         self.log_weights = resampling.normalize(joint)
@@ -99,7 +110,8 @@ class ParticleFilter:
     def _recovery_share(self) -> float:
         if self.slow <= 0.0 or self.config.recovery_alpha_fast == 0.0:
             return 0.0
-        return min(self.config.recovery_max, max(0.0, 1.0 - self.fast / self.slow))
+        share = min(self.config.recovery_max, 1.0 - self.fast / self.slow)
+        return share if share > _LEAST_SHARE else 0.0
 
     def _wanted_count(self) -> int:
         """Particles in proportion to the cells that hold most of the weight: a belief in one place needs few."""

@@ -16,7 +16,8 @@ Array = npt.NDArray[np.float64]
 _MOTION = "Odometry noise: variance of the {} per {}."
 _FILTER = {
     "min_particles": detail("Fewest particles.", 1, 1_000_000),
-    "max_particles": detail("Most particles; a belief about the whole map starts with them.", 1, 1_000_000),
+    "max_particles": detail("Most particles.", 1, 1_000_000),
+    "global_particles": detail("Particles for the first image of a belief about the whole map.", 1, 1_000_000),
     "update_min_d": detail("Metres of motion after which an image is weighed.", 0.0, 100.0),
     "update_min_a": detail("Radians of turning after which an image is weighed.", 0.0, 6.3),
     "resample_interval": detail("Resample at most at every n-th weighed image.", 1, 1000),
@@ -38,6 +39,9 @@ _FILTER = {
     "cluster_d": detail("Metres around the densest place that count as one cluster.", 0.0, 100.0),
     "cluster_a": detail("Radians around the densest heading that count as one cluster.", 0.0, 6.3),
     "localized_share": detail("Share of the weight in one cluster from which a pose is published.", 0.0, 1.0),
+    "localized_fit": detail(
+        "Least log-likelihood of the last images against the whole map's for a pose.", -100.0, 100.0
+    ),
     "random_seed": detail("Same seed, same frames, same beliefs.", 0, 2**31),
 }
 

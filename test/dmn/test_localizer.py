@@ -133,6 +133,15 @@ def test_an_initial_pose_is_believed_and_moved_by_odometry(localizer: Localizer)
     np.testing.assert_allclose(belief.most_likely[:2], belief.mean[:2], atol=0.1)
 
 
+def test_a_pose_that_the_images_speak_against_is_not_trusted(localizer: Localizer) -> None:
+    localizer.reset_gaussian([1.0, -1.0, 0.0], np.diag([0.01, 0.01, 0.001]))
+    assert localizer.step(_image(0), 0, [0.0, 0.0, 0.0]).localized
+    localizer._filter.fit = -2.0  # random weights speak neither for nor against any pose
+    belief = localizer.step(_image(1), 1, [0.0, 0.0, 0.0])
+    assert not belief.localized
+    assert "worse than the map at large" in belief.reason
+
+
 @pytest.mark.parametrize(
     ("mean", "covariance"),
     [

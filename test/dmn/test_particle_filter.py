@@ -144,7 +144,14 @@ def _kidnapped_share(config: FilterConfig) -> float:
 
 
 def test_a_kidnapped_robot_is_found_with_recovery_and_stays_lost_without() -> None:
-    base = FilterConfig(min_particles=500, max_particles=1000, global_particles=1000, likelihood_exponent=1.0)
+    base = FilterConfig(
+        min_particles=500,
+        max_particles=1000,
+        global_particles=1000,
+        likelihood_exponent=1.0,
+        recovery_alpha_slow=0.0,
+        recovery_alpha_fast=0.0,
+    )
     with_recovery = dataclasses.replace(base, recovery_alpha_slow=0.05, recovery_alpha_fast=0.5)
     assert _kidnapped_share(with_recovery) > 0.6
     assert _kidnapped_share(base) == 0.0
@@ -163,6 +170,24 @@ def test_recovery_does_not_depend_on_the_likelihood_s_unit() -> None:
             particle_filter.weigh(values, REFERENCE + offset * i)
         averages.append((particle_filter.slow, particle_filter.fast))
     assert averages[0] == pytest.approx(averages[1], rel=1e-3)
+
+
+def test_fit_tells_a_right_belief_from_a_wrong_one() -> None:
+    """Likelihood 10 within a metre of the origin and 1 elsewhere; the unit is the mean over the reference poses."""
+
+    def fit(at: float, images: int = 4) -> float:
+        particle_filter = _filter(FilterConfig(global_particles=500, likelihood_exponent=1.0))
+        covariance = torch.eye(3, dtype=torch.float64) * 1e-4
+        particle_filter.reset_gaussian(torch.tensor([at, 0.0, 0.0], dtype=torch.float64), covariance)
+        for _ in range(images):
+            poses = torch.cat([particle_filter.particles, particle_filter.draw_uniform(4000)])
+            values = torch.where(poses[:, :2].norm(dim=1) < 1.0, math.log(10.0), 0.0)
+            particle_filter.weigh(*values.split([len(particle_filter.particles), 4000]))
+        return particle_filter.fit
+
+    unit = math.log(1 + 9 * math.pi / 80)
+    assert fit(0.0) == pytest.approx(math.log(10.0) - unit, abs=0.05)
+    assert fit(3.0) == pytest.approx(-unit, abs=0.05)
 
 
 def test_same_seed_same_particles() -> None:
