@@ -282,7 +282,7 @@ class Stage:
         name = {"VlocnetNode": "vlocnet", "DmnNode": "dmn"}[make.__name__]
         values: dict[str, Any] = {"checkpoint": str(self._models / f"{name}.safetensors"), "base_frame_id": "base_link"}
         if name == "dmn":
-            values |= {"map_path": str(self._models / "map.safetensors"), "max_particles": 500}
+            values |= {"map_path": str(self._models / "map.safetensors"), "max_particles": 500, "global_particles": 500}
         return values
 
     def call(self, service_type: Any, name: str) -> Any:

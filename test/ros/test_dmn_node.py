@@ -23,7 +23,7 @@ ALWAYS_LOCALIZED = 1e-9
 
 def offline(models: Path, indices: range) -> list[Belief]:
     """Beliefs of the localizer itself, with the odometry that the robot publishes."""
-    config = FilterConfig(max_particles=500, localized_share=ALWAYS_LOCALIZED)
+    config = FilterConfig(max_particles=500, global_particles=500, localized_share=ALWAYS_LOCALIZED)
     localizer = Localizer.from_files(models / "dmn.safetensors", models / "map.safetensors", filter_config=config)
     localizer.set_camera(CAMERA)
     return [localizer.step(textured(i), FIRST + i * PERIOD, np.array([0.1 * i, 0.0, 0.0])) for i in indices]

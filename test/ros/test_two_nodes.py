@@ -50,7 +50,7 @@ def test_live_chain_gives_the_poses_of_offline_feeding(stage: Stage, models: Pat
 def offline(models: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Poses and beliefs of the same localizers, fed without DDS."""
     vlocnet = VlocnetLocalizer.from_checkpoint(models / "vlocnet.safetensors")
-    config = FilterConfig(max_particles=500, localized_share=1e-9)
+    config = FilterConfig(max_particles=500, global_particles=500, localized_share=1e-9)
     dmn = DmnLocalizer.from_files(models / "dmn.safetensors", models / "map.safetensors", filter_config=config)
     integrator, flat = OdometryIntegrator(), PlanarOdometry()
     vlocnet.set_camera(CAMERA)

@@ -9,8 +9,11 @@ import pytest
 from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured
 from sensor_msgs.msg import Image
 
+from localization_common.camera import Camera
 from localization_common.geometry import se3
 from localization_common.odometry_integration import OdometryIntegrator, base_covariance
+from localization_common.ros.conversions import camera_to_info, image_from_array
+from localization_common.ros.outputs import header
 from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.node import VlocnetNode
 
@@ -76,6 +79,26 @@ def test_segmentation_has_the_images_stamp_frame_and_size(stage: Stage) -> None:
     assert (confidence.image[mask.image == 255] == 0).all()
     seen = mask.image != 255
     assert (overlay.image[seen] != textured(0)[seen]).any()
+
+
+def test_what_the_network_does_not_see_has_no_label_and_no_confidence(stage: Stage) -> None:
+    """A camera of 120 degrees before a network of 90: the margins of the mask are empty, its middle is not."""
+    stage.start(VlocnetNode, process_all=True)
+    stage.robot.mount_camera()
+    pictures = stage.also_record({"segmentation/mask": Image, "segmentation/confidence": Image})
+    wide = Camera.from_field_of_view(CAMERA.width, CAMERA.height, 120.0)
+    head = header(FIRST, "camera_optical_frame")
+    stage.robot.infos.publish(camera_to_info(wide, head))
+    stage.robot.images.publish(image_from_array(textured(0), "rgb8", head))
+    assert pictures.wait_for(lambda: bool(pictures.count("segmentation/confidence")), 20.0)
+    assert pictures.wait_for(lambda: bool(pictures.count("segmentation/mask")), 20.0)
+    mask, confidence = (pictures.of(f"segmentation/{name}")[0].image for name in ("mask", "confidence"))
+    margin = round(CAMERA.width / 2 * (1 - np.tan(np.pi / 4) / np.tan(np.pi / 3)))
+    assert (mask[:, : margin - 2] == 255).all()
+    assert (confidence[:, : margin - 2] == 0).all()
+    middle = np.s_[CAMERA.height // 2, CAMERA.width // 2]
+    assert mask[middle] < 4
+    assert confidence[middle] > 0
 
 
 def test_map_to_odom_corrects_the_odometrys_drift(stage: Stage) -> None:
