@@ -61,16 +61,24 @@ class Targets:
     depth: Tensor | None = None
 
 
-def euclidean(predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean length of the difference over (B, n); zero for an empty batch."""
+def euclidean(predicted: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Mean length of the difference over (B, n); zero for an empty batch.
+
+    Args:
+        smoothing: differences well below this count by their square (pseudo-Huber). A norm's best constant answer is
+            the median, and most motions between frames are alike: a trap early in training, which squares avoid.
+    """
     if len(predicted) == 0:
         return predicted.sum()
-    return torch.linalg.vector_norm(predicted - target, dim=-1).mean()
+    if smoothing == 0.0:
+        return torch.linalg.vector_norm(predicted - target, dim=-1).mean()
+    square = (predicted - target).square().sum(-1)
+    return (torch.sqrt(square + smoothing**2) - smoothing).mean()
 
 
-def rotation(predicted: Tensor, target: Tensor) -> Tensor:
+def rotation(predicted: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
     """Mean distance of unit quaternions (B, 4), to the nearer sign of the target."""
-    return euclidean(predicted, quaternions.nearer_sign(target, predicted.detach()))
+    return euclidean(predicted, quaternions.nearer_sign(target, predicted.detach()), smoothing)
 
 
 def relative_targets(targets: Targets) -> tuple[Tensor, Tensor, Tensor]:
@@ -106,9 +114,15 @@ class MultitaskLoss(nn.Module):
         super().__init__()
         self.s = nn.ParameterDict({name: nn.Parameter(torch.tensor(value)) for name, value in INITIAL.items()})
 
-    def forward(self, prediction: Prediction, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        """The sum to minimise, and every unweighted term by name."""
-        terms = self._terms(prediction, targets)
+    def forward(
+        self, prediction: Prediction, targets: Targets, smoothing: tuple[float, float] = (0.0, 0.0)
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The sum to minimise, and every unweighted term by name.
+
+        Args:
+            smoothing: of the odometry's translation and quaternion, see `euclidean`; (0, 0) is equation 4.
+        """
+        terms = self._terms(prediction, targets, smoothing)
         total = next(t for t in prediction if t is not None).new_zeros(())
         if "x" in terms:
             components = [name for name in ("x", "q", "x_rel", "q_rel") if name in terms]
@@ -133,7 +147,7 @@ class MultitaskLoss(nn.Module):
         return torch.as_tensor(loss * torch.exp(-self.s[name]) + self.s[name])
 
     @staticmethod
-    def _terms(prediction: Prediction, targets: Targets) -> dict[str, Tensor]:
+    def _terms(prediction: Prediction, targets: Targets, smoothing: tuple[float, float]) -> dict[str, Tensor]:
         terms: dict[str, Tensor] = {}
         world, motion_x, motion_q = relative_targets(targets)
         pair = targets.pair
@@ -148,8 +162,8 @@ class MultitaskLoss(nn.Module):
                 terms["q_rel"] = rotation(relative_q[pair], motion_q[pair])
         if prediction.relative_translation is not None and prediction.relative_quaternion is not None:
             # A frame paired with itself has not moved: that is known too, and a standing robot sees it.
-            terms["x_vo"] = euclidean(prediction.relative_translation, motion_x)
-            terms["q_vo"] = rotation(prediction.relative_quaternion, motion_q)
+            terms["x_vo"] = euclidean(prediction.relative_translation, motion_x, smoothing[0])
+            terms["q_vo"] = rotation(prediction.relative_quaternion, motion_q, smoothing[1])
         if prediction.logits is not None and targets.labels is not None:
             terms["seg"] = segmentation(prediction.logits, targets.labels)
         if prediction.depth is not None and targets.depth is not None:

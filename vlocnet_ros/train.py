@@ -58,6 +58,7 @@ class TrainConfig:
         mixture: how many steps train single poses, pairs, and everything.
         validate_every: steps between validations during training.
         initial: checkpoints to start from: streams of single tasks, or all; whatever fits is taken over.
+        freeze: modules taken over from them that stay as they are, such as trunk.
         imagenet: start `paper` from ImageNet weights (timm); goes on with Xavier if they cannot be had.
         resume: go on from where an interrupted run with the same output stopped.
         runs: directory for TensorBoard logs and the state of unfinished runs.
@@ -81,6 +82,7 @@ class TrainConfig:
     mixture: Mixture = field(default_factory=Mixture)
     validate_every: int = 250
     initial: tuple[Path, ...] = ()
+    freeze: tuple[str, ...] = ()
     imagenet: bool = True
     resume: bool = False
     seed: int = 0
@@ -129,7 +131,9 @@ def train(config: TrainConfig) -> Checkpoint:
         paired=network.config.tasks.odometry,
         clip=config.clip,
     )
-    module = TrainingModule(network, batches, config.optimizer, config.augmentation, seed=config.seed, taken=taken)
+    module = TrainingModule(
+        network, batches, config.optimizer, config.augmentation, seed=config.seed, taken=taken, freeze=config.freeze
+    )
     trainer = _fit(config, module, validation)
     if not trainer.is_global_zero:
         return load_vlocnet(config.output)

@@ -199,3 +199,16 @@ def test_learned_weights_cannot_sink_or_rise_without_end():
 def test_initial_weights_are_those_of_posenets_successors():
     s = MultitaskLoss().s
     assert (s["x"].item(), s["q"].item(), s["x_rel"].item(), s["q_vo"].item()) == (0.0, -3.0, 0.0, -3.0)
+
+
+def test_smoothing_is_a_square_for_small_differences_and_the_norm_for_large_ones():
+    zero = torch.zeros(1, 3)
+    small, large = torch.tensor([[3e-3, 4e-3, 0.0]]), torch.tensor([[300.0, 400.0, 0.0]])
+    assert losses.euclidean(small, zero, 1.0).item() == pytest.approx(5e-3**2 / 2, rel=2e-2)
+    assert losses.euclidean(large, zero, 1.0).item() == pytest.approx(500.0 - 1.0, rel=1e-3)
+    assert losses.euclidean(small, zero).item() == pytest.approx(5e-3)
+    prediction, targets = two_frames()
+    plain, smooth = (MultitaskLoss()(prediction, targets, s)[1] for s in ((0.0, 0.0), (0.1, 0.0)))
+    assert smooth["x_vo"] < plain["x_vo"]
+    assert smooth["x"] == plain["x"]
+    assert smooth["q_vo"] == plain["q_vo"]

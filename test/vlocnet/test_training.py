@@ -119,6 +119,10 @@ def test_frozen_weights_stay(frames, tmp_path):
     fit(TrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken), 2, tmp_path)
     for name, p in network.named_parameters():
         assert torch.equal(p, before[name]) == (name in taken), name
+    optimizer = OptimizerConfig(steps=2, warmup=1)
+    part = TrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken, freeze=["trunk.res1"])
+    frozen = {n for n, p in part.network.named_parameters() if not p.requires_grad}
+    assert frozen == {n for n in taken if n.startswith("trunk.res1")}
 
 
 def test_mixture_holds_what_it_says():

@@ -30,6 +30,7 @@ class OptimizerConfig:
         taken_rate: how many times as fast weights move that were taken over from other checkpoints; 0 freezes them.
         weight_decay: of convolutions and linear layers.
         loss_rate: how many times faster the learned loss weights move.
+        smoothing: of the odometry's loss at the start, as a share of the motions' size; falls to 0, the paper's norm.
         warmup: steps to reach the learning rate.
         clip: largest gradient norm.
         minutes: the learning rate decays to zero (cosine) over this time, and training ends; None for steps alone.
@@ -40,6 +41,7 @@ class OptimizerConfig:
     taken_rate: float = 0.3
     weight_decay: float = 0.01
     loss_rate: float = 10.0
+    smoothing: float = 1.0
     warmup: int = 100
     clip: float = 1000.0
     minutes: float | None = None
@@ -64,6 +66,7 @@ class TrainingModule(lightning.LightningModule):
         *,
         seed: int = 0,
         taken: Collection[str] = (),
+        freeze: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -71,8 +74,8 @@ class TrainingModule(lightning.LightningModule):
         self.batches, self.optimizer_config, self.augmentation, self.seed = batches, optimizer, augmentation, seed
         self.taken, self.trained_seconds = frozenset(taken), 0.0
         for name, parameter in network.named_parameters():
-            # Frozen ones need no gradient, which saves its computation.
-            parameter.requires_grad_(optimizer.taken_rate > 0.0 or name not in self.taken)
+            frozen = name in self.taken and (optimizer.taken_rate == 0.0 or name.startswith(tuple(freeze)))
+            parameter.requires_grad_(not frozen)  # which saves the computation of its gradient too
         self._clock: float | None = None
         self._errors: list[dict[str, Tensor]] = []
 
@@ -105,7 +108,7 @@ class TrainingModule(lightning.LightningModule):
         # Everything random in a step follows from its number: dropout too.
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=self._generator(1)).item()))
         prediction = self(batch)
-        total, terms = self.loss(prediction, batch.targets)
+        total, terms = self.loss(prediction, batch.targets, self._smoothing())
         if not torch.isfinite(total):
             raise ConfigError(f"loss is {total.item()} at step {self.global_step}: lower the learning rate")
         self.log("loss", total, prog_bar=True)
@@ -200,6 +203,14 @@ class TrainingModule(lightning.LightningModule):
 
     def _generator(self, purpose: int) -> torch.Generator:
         return generator_for(self.seed + 1000 * purpose, self.global_step, self.global_rank)
+
+    def _smoothing(self) -> tuple[float, float]:
+        """Of the odometry's loss: from the size of the motions down to none at the end of the training."""
+        if self.network.odometry is None:
+            return (0.0, 0.0)
+        share = self.optimizer_config.smoothing * (1.0 - self.progress)
+        regressor = self.network.odometry.regressor
+        return share * float(regressor.translation_scale.norm()), share * float(regressor.rotation_scale.norm())
 
     def _set_learning_rate(self) -> None:
         config = self.optimizer_config
