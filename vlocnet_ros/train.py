@@ -61,6 +61,11 @@ class TrainConfig:
         freeze: modules taken over from them that stay as they are, such as trunk.
         imagenet: start `paper` from ImageNet weights (timm); goes on with Xavier if they cannot be had.
         resume: go on from where an interrupted run with the same output stopped.
+        seed: of the weights, the batches and everything else random.
+        accelerator, devices: what to train on, as Lightning names it: auto, cpu, gpu; how many of them.
+        precision: bf16-mixed computes most in half precision.
+        threads: of torch; 0 leaves torch's own choice.
+        progress_bar: whether to draw one.
         runs: directory for TensorBoard logs and the state of unfinished runs.
     """
 

@@ -1,0 +1,92 @@
+"""``docs/commands.md``: every command line with its options, rendered from the dataclasses that define them.
+
+``python -m deep_localization.command_reference docs/commands.md`` writes it; a test compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import tyro
+
+import deep_localization.demo
+import deep_localization.evaluate_bag
+import dmn_ros.build_map
+import dmn_ros.evaluate
+import dmn_ros.train
+import localization_common.datasets.rosbag2_writer
+import localization_sim.record
+import vlocnet_ros.evaluate
+import vlocnet_ros.train
+
+#: Console script -> what it takes.
+COMMANDS: dict[str, type[Any]] = {
+    "vlocnet_train": vlocnet_ros.train.TrainConfig,
+    "vlocnet_evaluate": vlocnet_ros.evaluate.EvaluateConfig,
+    "dmn_train": dmn_ros.train.Arguments,
+    "dmn_evaluate": dmn_ros.evaluate.Arguments,
+    "dmn_build_map": dmn_ros.build_map.Arguments,
+    "evaluate_bag": deep_localization.evaluate_bag.Evaluation,
+    "localization_demo": deep_localization.demo.Demo,
+    "apartment_record": localization_sim.record.Recording,
+    "sequence_to_bag": localization_common.datasets.rosbag2_writer.Conversion,
+}
+
+_HEADING = """# Commands
+
+Each has `--help`. `make setup` puts them into `.venv/bin`; in a workspace, `ros2 run deep_localization COMMAND` runs them.
+The nodes are described in [reference.md](reference.md). This page is rendered from the code by
+`python -m deep_localization.command_reference docs/commands.md`.
+"""
+
+
+def render() -> str:
+    """The whole page, Markdown."""
+    return "\n".join([_HEADING, *(_section(name, config) for name, config in COMMANDS.items())])
+
+
+def _section(name: str, config: type[Any]) -> str:
+    parser = tyro.extras.get_parser(config)
+    purpose = (config.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip()
+    shared = _shared_sentences(config)
+    rows = [_row(action, shared) for action in parser._actions if "--help" not in action.option_strings]
+    return "\n".join([f"## {name}", "", purpose, "", "| option | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _shared_sentences(config: type[Any]) -> dict[str, str]:
+    """Sentences that docstrings give several attributes at once (``width, height: ...``), which tyro passes over."""
+    found: dict[str, str] = {}
+    for hint in get_type_hints(config).values():
+        if dataclasses.is_dataclass(hint):
+            found |= _shared_sentences(hint)  # type: ignore[arg-type]
+    for names, sentence in re.findall(
+        r"^ +(\w+(?:, \w+)+): ((?:.+\n?)(?: {8,}.+\n?)*)", inspect.getdoc(config) or "", re.M
+    ):
+        found |= dict.fromkeys(names.split(", "), " ".join(sentence.split()))
+    return found
+
+
+def _row(action: argparse.Action, shared: dict[str, str]) -> str:
+    text = re.sub(r"\x1b\[[0-9;]*m", "", action.help or "").replace("\n", " ")
+    stated = re.search(r"\((default: (?P<default>.*)|required)\)\s*$", text)
+    default = (stated["default"] or "") if stated else ""
+    name = action.option_strings[0].split(".")[-1].lstrip("-").replace("-", "_") if action.option_strings else ""
+    meaning = (text[: stated.start()] if stated else text).strip() or shared.get(name, "")
+    names = " ".join(f"`{option}`" for option in action.option_strings) or "*files*"
+    shown = f"`{default}`" if default and default != "''" else ""
+    return f"| {names} | {shown} | {meaning} |".replace("  ", " ")
+
+
+def main() -> None:
+    """Write the page."""
+    Path(sys.argv[1]).write_text(render())
+
+
+if __name__ == "__main__":
+    main()
