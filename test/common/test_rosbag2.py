@@ -300,7 +300,8 @@ def test_a_forked_loader_reads_with_a_file_position_of_its_own(tmp_path: Path, s
     write_sequence(sequence, tmp_path / "bag")
     read = open_sequence(tmp_path / "bag")
     read.read_image(0)
-    (shared,) = [int(link.name) for link in Path("/proc/self/fd").iterdir() if _target(link).endswith("bag.mcap")]
+    file = str(tmp_path / "bag" / "bag.mcap")
+    (shared,) = [int(link.name) for link in Path("/proc/self/fd").iterdir() if _target(link) == file]
     os.lseek(shared, 17, os.SEEK_SET)
     context = multiprocessing.get_context("fork")
     answer = context.SimpleQueue()
