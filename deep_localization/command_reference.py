@@ -40,8 +40,8 @@ COMMANDS: dict[str, type[Any]] = {
 
 _HEADING = """# Commands
 
-Each has `--help`. `make setup` puts them into `.venv/bin`; in a workspace, `ros2 run deep_localization COMMAND` runs them.
-The nodes are described in [reference.md](reference.md). This page is rendered from the code by
+Each has `--help`. `make setup` puts them into `.venv/bin`; in a workspace, `ros2 run deep_localization COMMAND` runs
+them. The nodes are described in [reference.md](reference.md). This page is rendered from the code by
 `python -m deep_localization.command_reference docs/commands.md`.
 """
 

@@ -104,8 +104,9 @@ class FilterConfig:
         recovery_alpha_slow, recovery_alpha_fast: decay of the slow and fast averages of the likelihood; 0 switches
             recovery off. Injection follows Thrun et al., Probabilistic Robotics, table 8.3.
         recovery_max: at most this share of the particles is drawn anew at one update.
-        alpha1, alpha2, alpha3, alpha4: odometry noise: rotation from rotation, rotation from translation, translation from translation,
-            translation from rotation (variances per squared radian and metre, as in amcl's differential model).
+        alpha1, alpha2, alpha3, alpha4: odometry noise: rotation from rotation, rotation from translation, translation
+            from translation, translation from rotation (variances per squared radian and metre, as in amcl's
+            differential model).
         min_noise_d, min_noise_a: least motion noise per update, metres and radians; keeps copies of one particle apart.
         likelihood_exponent: power of each likelihood. Successive images resemble each other, so that their errors do
             too; below 1 keeps the filter from counting the same evidence in full again and again.
