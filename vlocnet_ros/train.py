@@ -242,7 +242,7 @@ def _fit(config: TrainConfig, module: TrainingModule, validation: Frames | None)
     )
     # The loader only counts steps: see TrainingModule.on_before_batch_transfer.
     counter = DataLoader(range(config.validate_every), batch_size=None)
-    checks = None if validation is None else DataLoader(_validation_batches(validation, config.batch), batch_size=None)
+    checks = None if validation is None else DataLoader(_validation_batches(config, validation), batch_size=None)
     if config.resume and not state.is_file():
         raise ConfigError(f"resume: {state} does not exist; there is no interrupted run of this output")
     # The state of a run is read without unpickling code.
@@ -258,9 +258,15 @@ def _possible(mixture: Mixture, tasks: Tasks) -> Mixture:
     return replace(mixture, pose=pose, pairs=pairs, all=mixture.all if tasks.segmentation or not pose + pairs else 0)
 
 
-def _validation_batches(frames: Frames, size: int) -> list[Batch]:
-    pairs = frames.pairs[:: max(1, len(frames.pairs) // 150)]
-    return [gather(frames, pairs[i : i + size // 2].flatten()) for i in range(0, len(pairs), size // 2)]
+def _validation_batches(config: TrainConfig, frames: Frames) -> list[Batch]:
+    """Pairs, in the directions of time that training uses."""
+    pairs, half = frames.pairs[:: max(1, len(frames.pairs) // 150)], config.batch // 2
+    previous = torch.arange(2 * len(pairs))
+    previous = previous & ~1 if config.clip else previous ^ 1
+    return [
+        gather(frames, pairs[i : i + half].flatten(), previous=previous[: 2 * len(pairs[i : i + half])])
+        for i in range(0, len(pairs), half)
+    ]
 
 
 def _measure(config: TrainConfig, held_out: list[Sequence]) -> tuple[dict[str, Any], Residuals]:
