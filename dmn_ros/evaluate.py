@@ -19,7 +19,7 @@ from dmn_ros.localizer import Localizer
 from localization_common.configuration import to_dict
 from localization_common.datasets import open_sequence
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import LocalizationError
+from localization_common.errors import DatasetError, LocalizationError
 from localization_common.geometry import planar
 
 Array = npt.NDArray[np.float64]
@@ -63,6 +63,8 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
     )
     localizer.set_camera(sequence.camera)
     truth = planar.from_se3(sequence.map_T_base)
+    if len(sequence) <= 4 * arguments.frames:
+        raise DatasetError(f"{sequence.name}: {len(sequence)} frames, more than {4 * arguments.frames} are needed")
     random = np.random.default_rng(arguments.seed)
     starts = random.integers(0, len(sequence) - 4 * arguments.frames, arguments.starts)
     drive = _Drive(sequence, truth, localizer, arguments)

@@ -12,6 +12,7 @@ from dmn_ros import evaluate, scores
 from dmn_ros.config import FilterConfig
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
+from localization_common.errors import DatasetError
 from localization_common.geometry import planar, se3
 
 
@@ -41,7 +42,8 @@ def test_rows_that_calibrate() -> None:
     assert row == {"success": pytest.approx(1 / 3), "median_m": pytest.approx(2.0)}
 
 
-def _sequence(frames: int = 80) -> Sequence:
+def _sequence(frames: int = 161) -> Sequence:
+    """Round a circle at 7.9 cm a frame: every second frame is weighed."""
     turn = np.linspace(0, 2 * np.pi, frames)
     poses = np.stack([2 * np.cos(turn), 2 * np.sin(turn), turn + np.pi / 2], axis=1)
     random = np.random.default_rng(0)
@@ -76,10 +78,18 @@ def test_the_evaluation_fills_every_row(
     for setting in ("sequential_global_camera_frames", "sequential_global_weighed_frames"):
         assert results[setting]["trials"] == 4
         assert results[setting]["median_m"] > 0.2  # random weights cannot know
-    assert 5 <= results["sequential_global_weighed_frames"]["camera_frames_mean"] <= 20
+    assert results["sequential_global_weighed_frames"]["camera_frames_mean"] == 9.0  # 1st, 3rd, 5th, 7th, 9th
     # random weights: the belief stays about the Gaussian of 1.5 m that it starts from, whose mean is off likewise
     assert 0.5 < results["tracking"]["mean_squared_m2"] < 12.0
     assert results["tracking"]["mean_squared_units2"] == pytest.approx(results["tracking"]["mean_squared_m2"] / 25.0)
     assert results["uninformed"]["median_m"] == pytest.approx(2.0)
     assert "sequential_global_weighed_frames" in capsys.readouterr().out
     assert evaluate.evaluate(arguments) == results
+
+
+def test_a_drive_that_is_too_short_is_refused(
+    tiny_files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "open_sequence", lambda path: _sequence(20))
+    with pytest.raises(DatasetError, match="circle: 20 frames, more than 40 are needed"):
+        evaluate.evaluate(evaluate.Arguments(tmp_path, *tiny_files))
