@@ -55,6 +55,8 @@ class VLocNetConfig:
             paper names Res4f and Res5c in one place, the ends of Res3 and Res4 (``("res3d", "res4f")``) in another.
         semantic_unit: unit of pose Res4 (0 = 4a) after which segmentation features are fused; the ablation chose 4c.
         skips: blocks of AdapNet whose features refine the decoder, deepest first; AdapNet itself has (2,).
+        correlation: reach (horizontal, vertical), in cells of Res3, of a local correlation between the two frames that
+            joins the odometry stream at Res5; None, as in the paper, for concatenation alone.
         depth_channels: width of the depth decoder.
         depth_range: metres, nearest and farthest depth that can be predicted.
     """
@@ -75,6 +77,7 @@ class VLocNetConfig:
     warp_places: tuple[str, ...] = ("res4f", "res5c")
     semantic_unit: int = 2
     skips: tuple[int, ...] = (2,)
+    correlation: tuple[int, int] | None = None
     depth_channels: int = 64
     depth_range: tuple[float, float] = (0.1, 80.0)
 
@@ -107,6 +110,8 @@ class VLocNetConfig:
             raise ConfigError(f"classes: {self.classes} is not in 2..255")
         if set(self.warp_places) - set(SEGMENTATION_PLACES):
             raise ConfigError(f"warp_places: {self.warp_places} are not all of {tuple(SEGMENTATION_PLACES)}")
+        if self.correlation is not None and min(self.correlation) < 0:
+            raise ConfigError(f"correlation: {self.correlation} must not be negative")
         if self.skips not in ((2,), (2, 1)):
             raise ConfigError(f"skips: {self.skips} is neither (2,) nor (2, 1)")
         if not 0.0 < self.depth_range[0] < self.depth_range[1]:
@@ -142,6 +147,7 @@ class VLocNetConfig:
             classes=classes,
             segmentation_stem=4,
             skips=(2, 1),
+            correlation=(3, 1),
             depth_channels=32,
             depth_range=(0.1, 20.0),
         )

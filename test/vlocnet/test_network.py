@@ -8,6 +8,7 @@ import torch
 from localization_common.errors import ConfigError
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.losses import MultitaskLoss, Targets
+from vlocnet_ros.network.correlation import Correlation
 from vlocnet_ros.network.residual import ResidualUnit
 from vlocnet_ros.network.vlocnetpp import FrameFeatures, VLocNet
 
@@ -30,8 +31,9 @@ def test_outputs_have_the_documented_shapes(tiny_network, images):
 
 
 @pytest.mark.parametrize("places", [("res4f", "res5c"), ("res3d", "res4f"), ("res3d",)])
-def test_streaming_equals_pairs(images, places):
-    network = VLocNet(make_config(warp_places=places))
+@pytest.mark.parametrize("correlation", [None, (2, 1)])
+def test_streaming_equals_pairs(images, places, correlation):
+    network = VLocNet(make_config(warp_places=places, correlation=correlation))
     randomize_statistics(network)
     network.eval()
     with torch.inference_mode():
@@ -127,8 +129,23 @@ def test_semantic_features_reach_the_pose(tiny_network, images):
     assert tiny_network.pose.semantic_unit == 2
 
 
-def test_gradient_reaches_every_parameter(images):
-    network = VLocNet(make_config(dropout=0.0)).train()
+def test_correlation_peaks_where_the_features_went():
+    """What was seen two cells further right and one down in the previous frame."""
+    correlation = Correlation(make_config(correlation=(3, 1)), (3, 1))
+    previous = torch.randn(1, 8, 6, 12)
+    current = previous.roll((-1, -2), dims=(2, 3))
+    volume = correlation.volume(current, previous)
+    assert volume.shape == (1, 21, 6, 12)
+    inside = volume[0, :, 1:-1, 3:-3]
+    expected = (1 + 1) * 7 + (2 + 3)  # row of displacements, then column
+    torch.testing.assert_close(inside[expected], torch.ones_like(inside[expected]))
+    assert (inside.argmax(0) == expected).all()
+    assert correlation(current, previous).shape == (1, 16, 2, 3)
+
+
+@pytest.mark.parametrize("correlation", [None, (1, 1)])
+def test_gradient_reaches_every_parameter(images, correlation):
+    network = VLocNet(make_config(dropout=0.0, correlation=correlation)).train()
     previous = torch.tensor([1, 0, 3, 2])
     quaternion = torch.nn.functional.normalize(torch.randn(4, 4), dim=1)
     labels = torch.randint(0, 3, (4, HEIGHT, WIDTH), dtype=torch.uint8)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.network.correlation import Correlation
 from vlocnet_ros.network.pose import Regressor, Trunk
 from vlocnet_ros.network.residual import block
 
@@ -20,6 +21,7 @@ class OdometryStream(nn.Module):
         self.previous_res4 = block(c3, config.mids[2], c4, config.units[2], stride=2)
         self.current_res4 = block(c3, config.mids[2], c4, config.units[2], stride=2)
         self.res5 = block(2 * c4, config.mids[3], c5, config.units[3], stride=2)
+        self.correlation = None if config.correlation is None else Correlation(config, config.correlation)
         self.regressor = Regressor(c5, config, "quaternion")
         # Motion between frames is small: start from none rather than from a random rotation.
         self.regressor.rotation_mean[0] = 1.0
@@ -28,8 +30,16 @@ class OdometryStream(nn.Module):
         """What the next frame needs of this one: Res4 of the previous side."""
         return torch.as_tensor(self.previous_res4(self.previous_trunk(image)))
 
-    def decode(self, trunk: Tensor, previous_res4: Tensor) -> tuple[Tensor, Tensor]:
-        """Pose of the current camera in the previous optical frame: translation (B, 3), unit quaternion (B, 4)."""
+    def decode(self, trunk: Tensor, previous_res4: Tensor, previous_trunk: Tensor) -> tuple[Tensor, Tensor]:
+        """Pose of the current camera in the previous optical frame: translation (B, 3), unit quaternion (B, 4).
+
+        Args:
+            trunk, previous_trunk: Res3 of the trunk shared with pose, of both frames; the latter for correlation only.
+            previous_res4: from `encode_previous`.
+        """
         both = torch.cat([self.current_res4(trunk), previous_res4], dim=1)
-        result: tuple[Tensor, Tensor] = self.regressor(self.res5(both))
+        x = self.res5[0](both)
+        if self.correlation is not None:
+            x = x + self.correlation(trunk, previous_trunk)
+        result: tuple[Tensor, Tensor] = self.regressor(self.res5[1:](x))
         return result

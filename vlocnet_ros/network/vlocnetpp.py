@@ -124,7 +124,8 @@ class VLocNet(nn.Module):
         if self.pose is not None and current.pose_5a is not None and previous.pose_5a is not None:
             pose = self.pose.decode(current.pose_5a, previous.pose_5a)
         if self.odometry is not None and current.trunk is not None and previous.odometry_previous is not None:
-            motion = self.odometry.decode(current.trunk, previous.odometry_previous)
+            before = current.trunk if previous.trunk is None else previous.trunk
+            motion = self.odometry.decode(current.trunk, previous.odometry_previous, before)
         if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
             return Prediction(*pose, *motion, None, None)
         depth = None if self.depth is None else self.depth(current.segmentation)
