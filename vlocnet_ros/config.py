@@ -55,8 +55,9 @@ class VLocNetConfig:
             paper names Res4f and Res5c in one place, the ends of Res3 and Res4 (``("res3d", "res4f")``) in another.
         semantic_unit: unit of pose Res4 (0 = 4a) after which segmentation features are fused; the ablation chose 4c.
         skips: blocks of AdapNet whose features refine the decoder, deepest first; AdapNet itself has (2,).
-        correlation: reach (horizontal, vertical), in cells of Res3, of a local correlation between the two frames that
-            joins the odometry stream at Res5; None, as in the paper, for concatenation alone.
+        correlation: reach (horizontal, vertical), in cells of ``correlation_at``, of a local correlation between the two
+            frames that joins the odometry stream at Res5; None, as in the paper, for concatenation alone.
+        correlation_at: which end of the shared trunk is correlated: ``res2`` (finer) or ``res3``.
         depth_channels: width of the depth decoder.
         depth_range: metres, nearest and farthest depth that can be predicted.
     """
@@ -78,6 +79,7 @@ class VLocNetConfig:
     semantic_unit: int = 2
     skips: tuple[int, ...] = (2,)
     correlation: tuple[int, int] | None = None
+    correlation_at: Literal["res2", "res3"] = "res3"
     depth_channels: int = 64
     depth_range: tuple[float, float] = (0.1, 80.0)
 
@@ -110,6 +112,8 @@ class VLocNetConfig:
             raise ConfigError(f"classes: {self.classes} is not in 2..255")
         if set(self.warp_places) - set(SEGMENTATION_PLACES):
             raise ConfigError(f"warp_places: {self.warp_places} are not all of {tuple(SEGMENTATION_PLACES)}")
+        if self.correlation_at not in ("res2", "res3"):
+            raise ConfigError(f"correlation_at: {self.correlation_at!r} is neither res2 nor res3")
         if self.correlation is not None and min(self.correlation) < 0:
             raise ConfigError(f"correlation: {self.correlation} must not be negative")
         if self.skips not in ((2,), (2, 1)):
@@ -147,7 +151,8 @@ class VLocNetConfig:
             classes=classes,
             segmentation_stem=4,
             skips=(2, 1),
-            correlation=(3, 1),
+            correlation=(5, 1),
+            correlation_at="res2",
             depth_channels=32,
             depth_range=(0.1, 20.0),
         )

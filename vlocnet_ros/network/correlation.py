@@ -15,26 +15,27 @@ class Correlation(nn.Module):
     Both come from the trunk that pose and odometry share, so they speak the same language from the start (FlowNet-C).
 
     Args:
-        config: ``correlation`` gives the reach in cells of Res3, horizontally and vertically.
+        config: ``correlation_at`` says what is correlated.
+        reach: in its cells, horizontally and vertically.
     """
 
     def __init__(self, config: VLocNetConfig, reach: tuple[int, int]) -> None:
         super().__init__()
-        _, c3, _, c5 = config.outputs
+        c2, c3, _, c5 = config.outputs
         self.reach = reach
         cells = (2 * reach[0] + 1) * (2 * reach[1] + 1)
+        channels, halvings = (c2, 2) if config.correlation_at == "res2" else (c3, 1)
         middle = c3 // 2
-        self.project = nn.Conv2d(c3, middle, 1, bias=False)
-        self.reduce = nn.Sequential(
-            nn.BatchNorm2d(cells),
-            nn.Conv2d(cells, middle, 3, 2, 1, bias=False),
-            nn.BatchNorm2d(middle),
-            nn.ELU(inplace=True),
-            nn.Conv2d(middle, c5, 3, 2, 1),
-        )
+        self.project = nn.Conv2d(channels, channels // 2, 1, bias=False)
+        self.reduce = nn.Sequential(nn.BatchNorm2d(cells))
+        for index in range(halvings):
+            self.reduce.append(nn.Conv2d(middle if index else cells, middle, 3, 2, 1, bias=False))
+            self.reduce.append(nn.BatchNorm2d(middle))
+            self.reduce.append(nn.ELU(inplace=True))
+        self.reduce.append(nn.Conv2d(middle, c5, 3, 2, 1))
 
     def forward(self, current: Tensor, previous: Tensor) -> Tensor:
-        """Two maps of Res3 (B, c3, H, W) to (B, c5, H / 4, W / 4)."""
+        """Two maps (B, C, H, W) of the configured block to (B, c5, h, w), the size of Res5."""
         return torch.as_tensor(self.reduce(self.volume(current, previous)))
 
     def volume(self, current: Tensor, previous: Tensor) -> Tensor:

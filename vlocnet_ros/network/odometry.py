@@ -30,16 +30,19 @@ class OdometryStream(nn.Module):
         """What the next frame needs of this one: Res4 of the previous side."""
         return torch.as_tensor(self.previous_res4(self.previous_trunk(image)))
 
-    def decode(self, trunk: Tensor, previous_res4: Tensor, previous_trunk: Tensor) -> tuple[Tensor, Tensor]:
+    def decode(
+        self, trunk: Tensor, previous_res4: Tensor, matched: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, Tensor]:
         """Pose of the current camera in the previous optical frame: translation (B, 3), unit quaternion (B, 4).
 
         Args:
-            trunk, previous_trunk: Res3 of the trunk shared with pose, of both frames; the latter for correlation only.
+            trunk: Res3 of the trunk shared with pose, of the current frame.
             previous_res4: from `encode_previous`.
+            matched: features of the current and the previous frame to correlate, both of the shared trunk.
         """
         both = torch.cat([self.current_res4(trunk), previous_res4], dim=1)
         x = self.res5[0](both)
-        if self.correlation is not None:
-            x = x + self.correlation(trunk, previous_trunk)
+        if self.correlation is not None and matched is not None:
+            x = x + self.correlation(*matched)
         result: tuple[Tensor, Tensor] = self.regressor(self.res5[1:](x))
         return result

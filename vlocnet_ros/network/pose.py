@@ -69,7 +69,15 @@ class Trunk(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Normalised image (B, 3, H, W) to features at output stride 8."""
-        return torch.as_tensor(self.res3(self.res2(self.res1(image))))
+        return self.coarse(self.fine(image))
+
+    def fine(self, image: Tensor) -> Tensor:
+        """The first part, to the end of Res2: output stride 4."""
+        return torch.as_tensor(self.res2(self.res1(image)))
+
+    def coarse(self, fine: Tensor) -> Tensor:
+        """The rest, to the end of Res3."""
+        return torch.as_tensor(self.res3(fine))
 
 
 class PoseStream(nn.Module):

@@ -28,12 +28,14 @@ class FrameFeatures(NamedTuple):
         pose_5a: pose Res5a before temporal fusion.
         odometry_previous: Res4 of the odometry stream's previous side; None too if encoded as current only.
         segmentation: ends of AdapNet's blocks, unfused.
+        matched: features of the shared trunk that are correlated with another frame's.
     """
 
     trunk: Tensor | None
     pose_5a: Tensor | None
     odometry_previous: Tensor | None
     segmentation: SegmentationFeatures | None
+    matched: Tensor | None = None
 
     def select(self, index: Tensor) -> FrameFeatures:
         """The features of these members of the batch, in this order."""
@@ -43,6 +45,7 @@ class FrameFeatures(NamedTuple):
             pose_5a=None if self.pose_5a is None else self.pose_5a[index],
             odometry_previous=None if self.odometry_previous is None else self.odometry_previous[index],
             segmentation=maps,
+            matched=None if self.matched is None else self.matched[index],
         )
 
 
@@ -110,12 +113,17 @@ class VLocNet(nn.Module):
     ) -> FrameFeatures:
         """The rest of `encode`, which looks at the segmentation stream's features of the same frame."""
         x = self._normalize(image)
-        trunk = None if self.trunk is None else self.trunk(x)
+        trunk, matched = None, None
+        if self.trunk is not None:
+            fine = self.trunk.fine(x)
+            trunk = self.trunk.coarse(fine)
+            if self.config.correlation is not None and self.odometry is not None:
+                matched = fine if self.config.correlation_at == "res2" else trunk
         pose_5a = None
         if self.pose is not None and trunk is not None:
             pose_5a = self.pose.encode(trunk, None if segmentation is None else segmentation.res5c)
         previous = self.odometry.encode_previous(x) if keep and self.odometry is not None else None
-        return FrameFeatures(trunk, pose_5a, previous, segmentation)
+        return FrameFeatures(trunk, pose_5a, previous, segmentation, matched)
 
     def decode(self, current: FrameFeatures, previous: FrameFeatures) -> Prediction:
         """Prediction for the current frame. A first frame is decoded with itself as previous."""
@@ -124,8 +132,10 @@ class VLocNet(nn.Module):
         if self.pose is not None and current.pose_5a is not None and previous.pose_5a is not None:
             pose = self.pose.decode(current.pose_5a, previous.pose_5a)
         if self.odometry is not None and current.trunk is not None and previous.odometry_previous is not None:
-            before = current.trunk if previous.trunk is None else previous.trunk
-            motion = self.odometry.decode(current.trunk, previous.odometry_previous, before)
+            matched = None
+            if current.matched is not None and previous.matched is not None:
+                matched = (current.matched, previous.matched)
+            motion = self.odometry.decode(current.trunk, previous.odometry_previous, matched)
         if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
             return Prediction(*pose, *motion, None, None)
         depth = None if self.depth is None else self.depth(current.segmentation)
