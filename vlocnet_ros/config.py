@@ -55,7 +55,7 @@ class VLocNetConfig:
             paper names Res4f and Res5c in one place, the ends of Res3 and Res4 (``("res3d", "res4f")``) in another.
         semantic_unit: unit of pose Res4 (0 = 4a) after which segmentation features are fused; the ablation chose 4c.
         skips: blocks of AdapNet whose features refine the decoder, deepest first; AdapNet itself has (2,).
-        correlation: reach (horizontal, vertical), in cells of ``correlation_at``, of a local correlation between the two
+        correlation: reach (horizontal, vertical), in cells of ``correlation_at``, of a local correlation between both
             frames that joins the odometry stream at Res5; None, as in the paper, for concatenation alone.
         correlation_at: which end of the shared trunk is correlated: ``res2`` (finer) or ``res3``.
         depth_channels: width of the depth decoder.
