@@ -151,8 +151,7 @@ class VLocNetConfig:
             classes=classes,
             segmentation_stem=4,
             skips=(2, 1),
-            correlation=(5, 1),
-            correlation_at="res2",
+            correlation=(3, 1),
             depth_channels=32,
             depth_range=(0.1, 20.0),
         )

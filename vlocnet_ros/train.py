@@ -29,6 +29,7 @@ from vlocnet_ros.evaluate import evaluate, residuals_of, table
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.training.augmentation import AugmentationConfig, Batch
 from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
+from vlocnet_ros.training.calibration import calibrate_odometry
 from vlocnet_ros.training.card import write_card
 from vlocnet_ros.training.frames import Frames, network_camera
 from vlocnet_ros.training.imagenet import load_imagenet
@@ -142,6 +143,7 @@ def train(config: TrainConfig) -> Checkpoint:
     trainer = _fit(config, module, validation)
     if not trainer.is_global_zero:
         return load_vlocnet(config.output)
+    calibrate_odometry(network, frames, forward=config.clip > 0)
     card |= {"minutes": round(module.trained_seconds / 60.0, 1), "steps": module.global_step}
     # Measured with the file as it is stored, so that the card's numbers are the file's.
     save_vlocnet(config.output, network, camera=frames.camera, class_names=frames.class_names, card=card)
@@ -231,7 +233,7 @@ def _fit(config: TrainConfig, module: TrainingModule, validation: Frames | None)
         devices=config.devices,
         precision=config.precision,
         max_epochs=-1,
-        max_steps=config.optimizer.steps or -1,
+        max_steps=-1 if config.optimizer.steps is None else config.optimizer.steps,
         callbacks=callbacks,
         logger=TensorBoardLogger(config.runs, name=config.output.stem, version=""),
         num_sanity_val_steps=0,

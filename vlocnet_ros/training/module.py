@@ -34,7 +34,7 @@ class OptimizerConfig:
         warmup: steps to reach the learning rate.
         clip: largest gradient norm.
         minutes: the learning rate decays to zero (cosine) over this time, and training ends; None for steps alone.
-        steps: likewise in optimiser steps; whichever is over first.
+        steps: likewise in optimiser steps; whichever is over first. 0 trains nothing: streams are put together only.
     """
 
     learning_rate: float = 1e-3
@@ -86,7 +86,7 @@ class TrainingModule(lightning.LightningModule):
         if config.minutes is not None:
             shares.append(self.trained_seconds / (60.0 * config.minutes))
         if config.steps is not None:
-            shares.append(self.global_step / config.steps)
+            shares.append(self.global_step / max(1, config.steps))
         return min(1.0, max(shares))
 
     def forward(self, batch: Batch) -> Prediction:
