@@ -88,6 +88,8 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
     offline = run_offline(
         truth, localizers, recorded_odometry=options.recorded_odometry, progress=progress_line("offline")
     )
+    if not options.poses:
+        offline.map_T_base.clear()
     results, notes = offline, {}
     if options.live:
         results = run_live(
@@ -101,10 +103,10 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
             progress=progress_line("live"),
             frames=len(truth),
         )
+        if not options.poses:
+            results.map_T_base.clear()
         notes = differences(results, offline)
         notes["frames lost in transport"] = str(results.lost_in_transport)
-    if not options.poses:
-        results.map_T_base.clear()
     starts = _starts(options, localizers, truth, offline)
     values = scoring.score(results, truth, start_errors=starts, segment_m=options.segment_m)
     compared = []

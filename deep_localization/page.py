@@ -151,7 +151,9 @@ def _beliefs(folder: Path, results: Results, truth: Sequence, contexts: Array) -
         belief = results.beliefs[int(stamps[step])]
         if belief.density is not None:
             bounds = bounds or belief.bounds
-            pictures.append(beliefs.BeliefPicture(belief.density, true_poses[positions[step]], f"frame {step}"))
+            pictures.append(
+                beliefs.BeliefPicture(belief.density, true_poses[positions[step]], f"after frame {step + 1}")
+            )
     if bounds is None:
         return []
     png = plots.save_png(beliefs.belief_maps(pictures, contexts, bounds), folder / "beliefs.png")

@@ -96,7 +96,8 @@ def rows(values: Metrics, aims: Aims) -> list[tuple[str, list[Row]]]:
     for group, heading, quantities in GROUPS:
         shown = [_row(values[group][q.key], q, aims.get(f"{group}.{q.key}")) for q in quantities]
         known = [row for row in shown if row is not None]
-        if known:
+        # A count of nothing is no result.
+        if known and values[group].get("frames") != 0:
             groups.append((heading, known))
     return groups
 

@@ -69,7 +69,7 @@ def belief_maps(
     norm = PowerNorm(0.4, vmin=0.0, vmax=max(float(heat.max()) for heat in heats) or 1.0)
     aspect = (bounds[3] - bounds[1]) / (bounds[2] - bounds[0])
     with house_style():
-        figure = Figure(figsize=(10.0, 10.0 / columns * aspect * rows + 0.55 * rows + 0.5), layout="constrained")
+        figure = Figure(figsize=(10.0, 9.0 / columns * aspect * rows + 0.4 * rows + 0.7), layout="constrained")
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for axes, picture, heat in zip(grid.flat, pictures, heats, strict=False):
             extent = (bounds[0], bounds[2], bounds[1], bounds[3])
@@ -92,7 +92,7 @@ def _draw_poses(axes: Axes, picture: BeliefPicture, contexts: Array, bounds: Bou
     min_x, min_y, max_x, max_y = bounds
     _arrows(axes, contexts, CONTEXT_POSE, 0.05 * (max_x - min_x))
     if picture.true_pose is not None:
-        _arrows(axes, picture.true_pose[None], TRUE_POSE, 0.1 * (max_x - min_x), width=0.02)
+        _arrows(axes, picture.true_pose[None], TRUE_POSE, 0.08 * (max_x - min_x), width=0.016)
     axes.set_title(picture.caption, fontweight="normal", fontsize=10)
     axes.set(xlim=(min_x, max_x), ylim=(min_y, max_y), aspect="equal")
     axes.grid(False)
