@@ -288,7 +288,7 @@ def _card(config: TrainConfig, frames: Frames) -> dict[str, Any]:
         "data": [path.name for path in config.train],
         "frames": len(frames),
         "validation": [path.name for path in config.validate] or [f"frames {config.exclude}"],
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join(["vlocnet_train", *sys.argv[1:]]),
         "seed": config.seed,
         "commit": commit,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),

@@ -24,6 +24,7 @@ from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.train import TrainConfig, train
 from vlocnet_ros.training.augmentation import AugmentationConfig, Kind
 from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
+from vlocnet_ros.training.calibration import _lines, calibrate_odometry
 from vlocnet_ros.training.frames import Frames, network_camera
 from vlocnet_ros.training.imagenet import copy_weights, load_imagenet
 from vlocnet_ros.training.initial import take_over
@@ -402,3 +403,46 @@ def test_checkpoints_that_fit_nowhere_are_refused(tmp_path, images):
     joint = VLocNet(make_config(tasks=Tasks(pose=False, odometry=False)))
     with pytest.raises(CheckpointError, match=r"o\.safetensors"):
         take_over(joint, [path], images)
+
+
+def test_calibration_takes_the_bias_out_of_odometry(frames):
+    network = VLocNet(make_config(tasks=POSE_AND_ODOMETRY)).eval()
+    regressor = network.odometry.regressor
+    truth = torch.tensor([0.05, 0.0, 0.0])  # every frame of the wall moves alike, but for what is added here
+    moving = replace(frames, translation=frames.translation + 0.01 * torch.randn(8, 3).cumsum(0))
+
+    def errors() -> torch.Tensor:
+        images = moving.images.float() / 255.0
+        with torch.inference_mode():
+            predicted = network(images[:-1], images[1:]).relative_translation
+        return predicted - (moving.translation[1:] - moving.translation[:-1])
+
+    regressor.translation_scale.fill_(0.02)
+    regressor.translation_mean.copy_(truth + 0.1)
+    before = errors().square().sum()
+    calibrate_odometry(network, moving, forward=True)
+    assert errors().square().sum() < 0.5 * before
+    assert not network.training
+
+
+def test_lines_are_least_squares():
+    x = torch.randn(50, 6)
+    y = 1.3 * x + 0.2 + 0.05 * torch.randn(50, 6)
+    y[:, 5] = 0.0  # never moves: keeps its scale
+    slope, offset = _lines(x, y)
+    for i in range(5):
+        expected = np.polyfit(x[:, i].numpy(), y[:, i].numpy(), 1)
+        np.testing.assert_allclose([slope[i], offset[i]], expected, atol=1e-4)
+    assert slope[5].item() == 1.0
+    assert offset[5].item() == pytest.approx(-x[:, 5].mean().item(), abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_no_steps_put_streams_together(on_disk, tmp_path):
+    first = train(config_for(tmp_path))
+    path = tmp_path / "wall.safetensors"
+    changes = {"output": tmp_path / "merged.safetensors", "initial": (path,), "optimizer": OptimizerConfig(steps=0)}
+    merged = train(config_for(tmp_path, **changes))
+    assert merged.card["initial"][0]["file"] == "wall.safetensors"
+    for (name, a), (_, b) in zip(first.network.named_parameters(), merged.network.named_parameters(), strict=True):
+        assert torch.equal(a, b), name

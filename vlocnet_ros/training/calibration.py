@@ -64,7 +64,7 @@ def _components(translation: Tensor, quaternion: Tensor) -> Tensor:
 
 
 def _lines(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Least-squares slope and offset (6,) of each column; one and zero where there is nothing to fit."""
+    """Least-squares slope and offset (6,) of each column; slope one where none can be fitted."""
     x_mean, y_mean = x.mean(0), y.mean(0)
     variance = (x - x_mean).square().mean(0)
     covariance = ((x - x_mean) * (y - y_mean)).mean(0)
@@ -72,4 +72,4 @@ def _lines(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     # a component that does not move, or is not predicted at all, keeps its scale
     usable = (y.std(0) > 1e-4) & (slope > 0.5) & (slope < 2.0)
     slope = torch.where(usable, slope, torch.ones_like(slope))
-    return slope, torch.where(usable, y_mean - slope * x_mean, torch.zeros_like(slope))
+    return slope, y_mean - slope * x_mean
