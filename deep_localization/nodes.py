@@ -122,7 +122,7 @@ def collect(listener: Listener, models: Models, sent: Mapping[int, float]) -> Re
             [int(status.values[f"frames {what}"]) for status in statuses]
             for what in ("received", "processed", "dropped")
         )
-        results.frames_received, results.frames_processed = min(received), processed[0]
+        results.frames_received, results.frames_processed = min(received), min(processed)
         results.frames_dropped = max(dropped)
     return results
 

@@ -48,7 +48,7 @@ class Results:
         latency_ms: from a frame's arrival to its pose (live) or of the computation alone (offline).
         frames_in: frames that the source delivered.
         frames_received: frames that arrived at the node; at the one that got fewest, if there are two.
-        frames_processed: frames that went through the network, vlocnet's if there are two.
+        frames_processed: frames that went through the network; at the slower node, if there are two.
         frames_dropped: frames that a newer one replaced before their turn; at the slower node, if there are two.
     """
 
