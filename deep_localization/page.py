@@ -59,10 +59,10 @@ def write_all(
 def _summary(result: ResultFile) -> list[tuple[str, list[html.Row]]]:
     groups = summary.rows(result.metrics, result.aims)
     if result.baselines:
-        rows = [html.Row(b.name, f"{b.median_m:.3f} m, {b.median_deg:.2f} deg", "medians") for b in result.baselines]
+        rows = [html.Row(b.name, f"{b.median_m:.3f} m", f"{b.median_deg:.2f} deg; medians") for b in result.baselines]
         groups.append(("For comparison, on the same frames", rows))
     if result.notes:
-        groups.append(("Checks", [html.Row(name, text) for name, text in result.notes.items()]))
+        groups.append(("Checks", [html.Row(name, "", text) for name, text in result.notes.items()]))
     return groups
 
 
