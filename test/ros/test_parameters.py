@@ -25,6 +25,7 @@ from localization_common.ros.parameters import (
     parameter,
     parameters_of,
 )
+from localization_sim.node import ApartmentCameraSettings
 from vlocnet_ros.node import VlocnetNode, VlocnetSettings
 
 
@@ -142,7 +143,7 @@ def test_every_parameter_of_the_nodes_has_a_sentence_and_every_count_a_range(set
             assert declaration.metadata["minimum"] is not None, declaration.name
 
 
-@pytest.mark.parametrize("settings", [VlocnetSettings, DmnSettings])
+@pytest.mark.parametrize("settings", [VlocnetSettings, DmnSettings, ApartmentCameraSettings])
 def test_the_reference_lists_every_parameter_with_its_default_and_meaning(settings: type[Any]) -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "reference.md").read_text()
     for declaration in declarations(settings):
