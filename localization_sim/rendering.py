@@ -86,11 +86,6 @@ class Renderer:
         self.close()
 
 
-def camera_pose(map_T_base: npt.NDArray[np.float64], base_T_camera: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Pose of the optical frame (..., 4, 4) of a robot at these poses."""
-    return np.asarray(map_T_base @ base_T_camera)
-
-
 def mounted_camera(height: float = 0.6, forward: float = 0.1) -> npt.NDArray[np.float64]:
     """base_T_camera of a camera that looks straight ahead, so many metres above the floor and ahead of the axle."""
     base_T_camera = np.eye(4)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -64,7 +63,6 @@ class Localizer:
         self.class_names: tuple[str, ...] = checkpoint.class_names
         self.tasks: Tasks = checkpoint.network.config.tasks
         self._adapter: CameraAdapter | None = None
-        self._labels_map: npt.NDArray[np.float32] | None = None
         self._previous: tuple[int, FrameFeatures, Array, Array] | None = None
 
     @classmethod
@@ -86,7 +84,6 @@ class Localizer:
             CameraError: it cannot show what the network was trained with; the camera before stays.
         """
         self._adapter = CameraAdapter(camera, self.camera)
-        self._labels_map = None
         self.reset()
 
     def reset(self) -> None:
@@ -128,14 +125,7 @@ class Localizer:
         """Labels (h, w) of an `Estimate` at the size and in the geometry of the camera's images; 255 where unseen."""
         if self._adapter is None:
             raise CameraError("no camera is known yet: set_camera() comes first")
-        if self._labels_map is None:
-            source = self._adapter.source
-            u, v = np.meshgrid(np.arange(source.width), np.arange(source.height))
-            pixels = np.stack([u.ravel(), v.ravel()], axis=1).astype(np.float64)
-            seen = self.camera.project(source.rays(pixels))
-            self._labels_map = seen.reshape(source.height, source.width, 2).astype(np.float32)
-        borders = {"borderMode": cv2.BORDER_CONSTANT, "borderValue": 255}
-        return cv2.remap(labels, self._labels_map, None, cv2.INTER_NEAREST, **borders)  # type: ignore[call-overload,no-any-return]
+        return self._adapter.back(labels)
 
     @torch.inference_mode()
     def _infer(self, image: Image) -> tuple[FrameFeatures, Prediction]:
