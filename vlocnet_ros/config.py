@@ -58,6 +58,8 @@ class VLocNetConfig:
         correlation: reach (horizontal, vertical), in cells of ``correlation_at``, of a local correlation between both
             frames that joins the odometry stream at Res5; None, as in the paper, for concatenation alone.
         correlation_at: which end of the shared trunk is correlated: ``res2`` (finer) or ``res3``.
+        alignment: Gauss-Newton iterations at full, half, quarter ... resolution that refine odometry until both images
+            agree over the predicted depth; none, as in the paper, for the regressed motion alone. Needs depth.
         depth_channels: width of the depth decoder.
         depth_range: metres, nearest and farthest depth that can be predicted.
     """
@@ -80,6 +82,7 @@ class VLocNetConfig:
     skips: tuple[int, ...] = (2,)
     correlation: tuple[int, int] | None = None
     correlation_at: Literal["res2", "res3"] = "res3"
+    alignment: tuple[int, ...] = ()
     depth_channels: int = 64
     depth_range: tuple[float, float] = (0.1, 80.0)
 
@@ -116,6 +119,8 @@ class VLocNetConfig:
             raise ConfigError(f"correlation_at: {self.correlation_at!r} is neither res2 nor res3")
         if self.correlation is not None and min(self.correlation) < 0:
             raise ConfigError(f"correlation: {self.correlation} must not be negative")
+        if len(self.alignment) > 4 or min(self.alignment, default=0) < 0:
+            raise ConfigError(f"alignment: {self.alignment} must be up to four counts of iterations")
         if self.skips not in ((2,), (2, 1)):
             raise ConfigError(f"skips: {self.skips} is neither (2,) nor (2, 1)")
         if not 0.0 < self.depth_range[0] < self.depth_range[1]:
@@ -152,6 +157,7 @@ class VLocNetConfig:
             segmentation_stem=4,
             skips=(2, 1),
             correlation=(3, 1),
+            alignment=(2, 3, 3),
             depth_channels=32,
             depth_range=(0.1, 20.0),
         )

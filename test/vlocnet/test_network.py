@@ -31,9 +31,11 @@ def test_outputs_have_the_documented_shapes(tiny_network, images):
 
 
 @pytest.mark.parametrize("places", [("res4f", "res5c"), ("res3d", "res4f"), ("res3d",)])
-@pytest.mark.parametrize(("correlation", "at"), [(None, "res3"), ((2, 1), "res3"), ((2, 1), "res2")])
-def test_streaming_equals_pairs(images, places, correlation, at):
-    network = VLocNet(make_config(warp_places=places, correlation=correlation, correlation_at=at))
+@pytest.mark.parametrize(
+    ("correlation", "at", "alignment"), [(None, "res3", ()), ((2, 1), "res3", (1, 2)), ((2, 1), "res2", ())]
+)
+def test_streaming_equals_pairs(images, places, correlation, at, alignment):
+    network = VLocNet(make_config(warp_places=places, correlation=correlation, correlation_at=at, alignment=alignment))
     randomize_statistics(network)
     network.eval()
     with torch.inference_mode():

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.network.alignment import DirectAlignment, View
 from vlocnet_ros.network.depth import DepthDecoder
 from vlocnet_ros.network.odometry import OdometryStream
 from vlocnet_ros.network.pose import PoseStream, Trunk
@@ -29,6 +30,8 @@ class FrameFeatures(NamedTuple):
         odometry_previous: Res4 of the odometry stream's previous side; None too if encoded as current only.
         segmentation: ends of AdapNet's blocks, unfused.
         matched: features of the shared trunk that are correlated with another frame's.
+        depth: (B, 1, H, W) predicted, metres.
+        view: grey image and depth, to be aligned with another frame's.
     """
 
     trunk: Tensor | None
@@ -36,6 +39,8 @@ class FrameFeatures(NamedTuple):
     odometry_previous: Tensor | None
     segmentation: SegmentationFeatures | None
     matched: Tensor | None = None
+    depth: Tensor | None = None
+    view: View | None = None
 
     def select(self, index: Tensor) -> FrameFeatures:
         """The features of these members of the batch, in this order."""
@@ -46,6 +51,8 @@ class FrameFeatures(NamedTuple):
             odometry_previous=None if self.odometry_previous is None else self.odometry_previous[index],
             segmentation=maps,
             matched=None if self.matched is None else self.matched[index],
+            depth=None if self.depth is None else self.depth[index],
+            view=None if self.view is None else View(*(part[index] for part in self.view)),
         )
 
 
@@ -85,6 +92,7 @@ class VLocNet(nn.Module):
         self.odometry = OdometryStream(config) if tasks.odometry else None
         self.segmentation = SegmentationStream(config) if tasks.segmentation else None
         self.depth = DepthDecoder(config) if tasks.depth else None
+        self.alignment = DirectAlignment(config.alignment) if config.alignment and tasks.warping else None
         initialize(self)
         if self.segmentation is not None:
             self.segmentation.decoder.initialize()
@@ -102,7 +110,12 @@ class VLocNet(nn.Module):
             keep: whether a later frame will use these features as its previous ones; if not, that side is skipped.
         """
         segmentation = self.encode_segmentation(image)
-        return self.encode_localization(image, segmentation, keep=keep)
+        features = self.encode_localization(image, segmentation, keep=keep)
+        if self.depth is None or segmentation is None:
+            return features
+        depth = self.depth(segmentation)
+        view = None if self.alignment is None else View(image.mean(1, keepdim=True), depth)
+        return features._replace(depth=depth, view=view)
 
     def encode_segmentation(self, image: Tensor) -> SegmentationFeatures | None:
         """The segmentation stream's part of `encode`."""
@@ -128,22 +141,29 @@ class VLocNet(nn.Module):
     def decode(self, current: FrameFeatures, previous: FrameFeatures) -> Prediction:
         """Prediction for the current frame. A first frame is decoded with itself as previous."""
         pose: tuple[Tensor | None, Tensor | None] = (None, None)
-        motion: tuple[Tensor | None, Tensor | None] = (None, None)
         if self.pose is not None and current.pose_5a is not None and previous.pose_5a is not None:
             pose = self.pose.decode(current.pose_5a, previous.pose_5a)
-        if self.odometry is not None and current.trunk is not None and previous.odometry_previous is not None:
-            matched = None
-            if current.matched is not None and previous.matched is not None:
-                matched = (current.matched, previous.matched)
-            motion = self.odometry.decode(current.trunk, previous.odometry_previous, matched)
+        motion = self.motion(current, previous)
+        # Losses are of the regressed motion: the alignment has nothing to learn, and steps without it are faster.
+        if self.alignment is not None and not self.training and current.view is not None and previous.view is not None:
+            motion = self.alignment(current.view, previous.view, *motion, self.intrinsics)
         if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
             return Prediction(*pose, *motion, None, None)
-        depth = None if self.depth is None else self.depth(current.segmentation)
-        grid = None
+        depth, grid = current.depth, None
         if depth is not None and motion[0] is not None and motion[1] is not None:
             grid = sampling_grid(depth, motion[0], motion[1], self.intrinsics)
         logits = self.segmentation.decode(current.segmentation, previous.segmentation, grid)
         return Prediction(*pose, *motion, logits, depth)
+
+    def motion(self, current: FrameFeatures, previous: FrameFeatures) -> tuple[Tensor | None, Tensor | None]:
+        """Regressed motion, before any alignment: see `Prediction`."""
+        if self.odometry is None or current.trunk is None or previous.odometry_previous is None:
+            return None, None
+        matched = None
+        if current.matched is not None and previous.matched is not None:
+            matched = (current.matched, previous.matched)
+        result: tuple[Tensor, Tensor] = self.odometry.decode(current.trunk, previous.odometry_previous, matched)
+        return result
 
     def forward(self, previous_image: Tensor, image: Tensor) -> Prediction:
         """Prediction for the second image of pairs, both (B, 3, height, width) in 0..1."""

@@ -18,7 +18,9 @@ PAIRS = 1500
 
 @torch.inference_mode()
 def calibrate_odometry(network: VLocNet, frames: Frames, *, forward: bool) -> None:
-    """Fit each true motion component as a line of the predicted one, and fold it into the regressor's scales.
+    """Fit each true motion component as a line of the regressed one, and fold it into the regressor's scales.
+
+    What is left is the spread that the alignment is told of.
 
     Args:
         network: in evaluation mode for the time of the call; its odometry regressor's buffers change.
@@ -33,20 +35,25 @@ def calibrate_odometry(network: VLocNet, frames: Frames, *, forward: bool) -> No
     pairs = pairs[:: max(1, len(pairs) // PAIRS)]
     if not forward:
         pairs = torch.cat([pairs, pairs.flip(1)])
-    predicted, true = [], []
+    regressed, true = [], []
     device = network.intrinsics.device
     for chunk in pairs.split(16):
         images = frames.images[chunk.flatten()].to(device).float() / 255.0
         features = network.encode(images)
         own = torch.arange(len(images), device=device)
-        p = network.decode(features.select(own[1::2]), features.select(own[::2]))
-        if p.relative_translation is not None and p.relative_quaternion is not None:
-            predicted.append(_components(p.relative_translation, p.relative_quaternion).cpu())
+        translation, quaternion = network.motion(features.select(own[1::2]), features.select(own[::2]))
+        if translation is not None and quaternion is not None:
+            regressed.append(_components(translation, quaternion).cpu())
         inverse = quaternions.conjugate(frames.quaternion[chunk[:, 0]])
         world = frames.translation[chunk[:, 1]] - frames.translation[chunk[:, 0]]
         rotation = quaternions.multiply(inverse, frames.quaternion[chunk[:, 1]])
         true.append(_components(quaternions.rotate(inverse, world), rotation))
-    slope, offset = _lines(torch.cat(predicted), torch.cat(true))
+    x, y = torch.cat(regressed), torch.cat(true)
+    slope, offset = _lines(x, y)
+    if network.alignment is not None:
+        # the quaternion's vector over its scalar is half the rotation vector of a small rotation
+        spread = (y - slope * x - offset).std(0) * torch.tensor([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
+        network.alignment.prior_std.copy_(spread.clamp_min(1e-3))
     slope, offset = slope.to(device), offset.to(device)
     regressor = network.odometry.regressor
     for mean, scale, first in (
