@@ -59,6 +59,10 @@ class Models:
         return {**vlocnet, **(DMN_TOPICS if self.dmn is not None else {})}
 
 
+#: Seconds that nothing takes, on a machine however busy.
+SLOWEST_FRAME = 60.0
+
+
 def commands(
     models: Models,
     *,
@@ -87,6 +91,8 @@ def commands(
     if models.dmn is not None and models.map is not None:
         files = {"checkpoint": models.dmn.resolve(), "map_path": models.map.resolve()}
         values = asdict(filter_config or FilterConfig())
+        if process_all:  # vlocnet's odometry comes when vlocnet has had its time
+            values["odometry_timeout"] = SLOWEST_FRAME
         remaps = {} if recorded_odometry else {"odom": "vlocnet/odometry"}
         started["dmn"] = _command("dmn_ros.node", {**common, **values, **files, "tf_mode": "none"}, remaps)
     return started
