@@ -7,13 +7,15 @@ beforehand, such as how its data and checkpoint were made, is read from a ``.md`
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deep_localization import summary
+from deep_localization.benchmark_file import BenchmarkFile
 from deep_localization.result_file import ResultFile
-from localization_common.errors import LocalizationError
+from localization_common.errors import DatasetError, LocalizationError
 from localization_common.report.html import Row
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -22,7 +24,8 @@ _HEAD = """# Results
 
 Every table is rendered by `python -m deep_localization.results_table` from the file in `docs/results/` that is named
 beside it, which the command above the table wrote; no number is typed by hand. The quantities are defined in
-`deep_localization/scoring.py`. A commit followed by `+` had uncommitted changes in its working tree.
+`deep_localization/scoring.py`, segments of odometry in `localization_common/trajectories.py`. A commit followed by
+`+` had uncommitted changes in its working tree.
 """
 
 
@@ -31,7 +34,7 @@ class Entry:
     """A result file's name, its content, and what is to be said beforehand (Markdown)."""
 
     name: str
-    result: ResultFile
+    result: ResultFile | BenchmarkFile
     introduction: str = ""
 
 
@@ -46,8 +49,16 @@ def read_all(folder: Path) -> list[Entry]:
     for path in sorted(folder.glob("*.json")):
         said = path.with_suffix(".md")
         introduction = said.read_text(encoding="utf-8") if said.is_file() else ""
-        entries.append(Entry(path.name, ResultFile.read(path), introduction.strip()))
+        entries.append(Entry(path.name, _read(path), introduction.strip()))
     return entries
+
+
+def _read(path: Path) -> ResultFile | BenchmarkFile:
+    try:
+        benchmark = "tables" in json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DatasetError(f"{path}: no JSON ({error}); make it again") from error
+    return BenchmarkFile.read(path) if benchmark else ResultFile.read(path)
 
 
 def _section(entry: Entry) -> str:
@@ -57,6 +68,12 @@ def _section(entry: Entry) -> str:
         lines += [entry.introduction, ""]
     commit = f" at commit `{result.commit}`" if result.commit else ""
     lines += [f"`results/{entry.name}` was written{commit} by", "", "```", result.command, "```", ""]
+    if isinstance(result, BenchmarkFile):
+        for table in result.tables:
+            lines += [f"**{table.title}**", "", table.markdown(), ""]
+        lines += [f"- {name}: {text}" for name, text in result.notes.items()]
+        lines.append(f"- machine: {', '.join(f'{name} {value}' for name, value in result.machine.items())}")
+        return "\n".join([*lines, ""])
     lines += ["| quantity | value | aim | |", "|---|---:|---|---|"]
     for heading, group in summary.rows(result.metrics, result.aims):
         lines.append(f"| **{heading}** | | | |")

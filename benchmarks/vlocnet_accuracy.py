@@ -1,0 +1,276 @@
+"""Trains and scores every system of the paper on the same data: ``python benchmarks/vlocnet_accuracy.py --help``.
+
+Each run is ``vlocnet_train --system NAME`` and ``vlocnet_evaluate`` in processes of their own. What a run gave is kept
+in the work directory, so that an interrupted benchmark goes on where it stopped. All systems see the same number of
+batches; those that the paper trains jointly start from single tasks trained here (section III of the paper).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import tyro
+
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, machine
+from deep_localization.result_file import commit_of
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+#: In the paper's order, worst first.
+ORDER = ("posenet", "vlocnet", "vlocnetpp_single", "vlocnetpp")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train and score all systems.
+
+    Attributes:
+        data: recorded apartment: train_*, test (made by `apartment_record --output build/apartment`).
+        steps: batches that each system is trained with; joint training adds half as many to its single tasks'.
+        batch: frames in one.
+        seeds: of the main rows; others are trained with the first.
+        rows: names of the rows to train; all by default.
+        jobs: runs at a time, each on one core.
+        work: directory for checkpoints and what runs gave.
+        quick: two drives, a few steps, main rows only: whether everything runs, not how good it is.
+        json: file for the numbers.
+    """
+
+    data: Path = Path("build/apartment")
+    steps: int = 800
+    batch: int = 32
+    seeds: tuple[int, ...] = (0, 1, 2)
+    rows: tuple[str, ...] = ()
+    jobs: int = 2
+    work: Path = Path("build/vlocnet_accuracy")
+    quick: bool = False
+    json: Path | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a system, changed by ablations or options, from what other runs ended with."""
+
+    name: str
+    system: str
+    group: str
+    steps: float = 1.0  # share of Config.steps
+    ablations: tuple[str, ...] = ()
+    initial: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    main: bool = False
+
+
+#: Pose is trained on single frames mostly: two frames of a pair show the same place.
+PAIRS = ("--mixture.pose", "2", "--mixture.pairs", "1", "--mixture.all", "1")
+JOINT = ("vlocnetpp_single", "adapnet")
+
+
+def _ablation(name: str, *ablations: str, options: tuple[str, ...] = (), initial: tuple[str, ...] = JOINT) -> Run:
+    return Run(name, "vlocnetpp", "Ablations", 0.5, ablations, initial, (*PAIRS, *options))
+
+
+RUNS = (
+    Run("posenet", "posenet", "Systems", main=True),
+    Run("bayesian_posenet", "bayesian_posenet", "Systems"),
+    Run("lstm_pose", "lstm_pose", "Systems"),
+    Run("svs_pose", "svs_pose", "Systems"),
+    Run("vlocnet", "vlocnet", "Systems", options=PAIRS, main=True),
+    Run("vlocnetpp_single", "vlocnetpp_single", "Systems", options=PAIRS, main=True),
+    Run("vlocnetpp", "vlocnetpp", "Systems", 0.5, initial=JOINT, options=PAIRS, main=True),
+    Run("odometry", "odometry", "Systems"),
+    Run("adapnet", "adapnet", "Systems", 0.5, main=True),
+    Run("fcn", "fcn", "Systems", 0.5),
+    Run("deeplabv3", "deeplabv3", "Systems", 0.5),
+    # what joint training gives beyond the time that it takes
+    Run("single, as long", "vlocnetpp_single", "Ablations", 0.5, initial=("vlocnetpp_single",), options=PAIRS),
+    _ablation("no viewpoint augmentation", options=("--augmentation.viewpoint", "0")),
+    _ablation("no geometric consistency", "no_consistency"),
+    _ablation("no temporal fusion", "temporal_none"),
+    _ablation("temporal fusion by concatenation", "temporal_concatenation"),
+    _ablation("no warping", "no_warping"),
+    *(_ablation(f"semantic fusion at {place}", f"semantic_{place}") for place in ("4a", "4b", "4d", "4e", "4f")),
+    _ablation("no hard sharing", "own_trunk"),
+    _ablation("ReLU", "relu"),
+)
+
+
+class Benchmark:
+    """Runs in the order that they need each other, several at a time."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        config.work.mkdir(parents=True, exist_ok=True)
+        self._futures: dict[tuple[str, int], Future[dict[str, Any]]] = {}
+        self._pool = ThreadPoolExecutor(config.jobs)
+
+    def results(self, runs: tuple[Run, ...]) -> dict[str, list[dict[str, Any]]]:
+        """What `vlocnet_evaluate` wrote, for each run and seed."""
+        seeds = {run.name: self.config.seeds if run.main else self.config.seeds[:1] for run in runs}
+        for run in runs:
+            for seed in seeds[run.name]:
+                self._submit(run, seed)
+        found: dict[str, list[dict[str, Any]]] = {}
+        for run in runs:
+            found[run.name] = [self._futures[run.name, seed].result() for seed in seeds[run.name]]
+        self._pool.shutdown()
+        return found
+
+    def _submit(self, run: Run, seed: int) -> None:
+        if (run.name, seed) not in self._futures:
+            for name in run.initial:
+                self._submit(next(r for r in RUNS if r.name == name), seed)
+            # Those that a run needs were submitted before it, so a waiting run never holds up what it waits for.
+            needed = [self._futures[name, seed] for name in run.initial]
+            self._futures[run.name, seed] = self._pool.submit(self._perform, run, seed, needed)
+
+    def _perform(self, run: Run, seed: int, needed: list[Future[dict[str, Any]]]) -> dict[str, Any]:
+        for future in needed:
+            future.result()
+        file = self._checkpoint(run.name, seed)
+        result, command = file.with_suffix(".json"), self._training(run, seed)
+        if result.is_file():
+            kept: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+            if kept["command"] == shlex.join(command[1:]):
+                return kept
+        with file.with_suffix(".log").open("w", encoding="utf-8") as log:
+            for arguments in (command, self._evaluation(file)):
+                environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+                ended = subprocess.run(
+                    arguments, stdout=log, stderr=subprocess.STDOUT, check=False, env=environment, cwd=REPOSITORY
+                )
+                if ended.returncode:
+                    sys.exit(f"{shlex.join(arguments)} failed: see {log.name}")
+        part = file.with_suffix(".part")
+        values = json.loads(part.read_text(encoding="utf-8")) | {"command": shlex.join(command[1:])}
+        result.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        print(f"{run.name}, seed {seed}: {json.dumps(values.get('pose', values.get('segmentation', {})))[:110]}")
+        return values
+
+    def _checkpoint(self, name: str, seed: int) -> Path:
+        return self.config.work.resolve() / f"{name.replace(', ', '_').replace(' ', '_')}-{seed}.safetensors"
+
+    def _training(self, run: Run, seed: int) -> list[str]:
+        c, data = self.config, self.config.data.resolve()
+        drives = sorted(data.glob("train_*"))[: 2 if c.quick else None]
+        if not drives:
+            sys.exit(f"{data}: no train_*; run apartment_record --output {c.data}")
+        words = [sys.executable, "-m", "vlocnet_ros.train", "--system", run.system, "--train", *map(str, drives)]
+        words += [
+            "--output",
+            str(self._checkpoint(run.name, seed)),
+            "--seed",
+            str(seed),
+            "--runs",
+            str(c.work / "runs"),
+        ]
+        words += ["--optimizer.minutes", "None", "--optimizer.steps", str(max(1, round(c.steps * run.steps)))]
+        words += ["--batch", str(c.batch), "--threads", "1", "--no-progress-bar", "--accelerator", "cpu"]
+        words += ["--optimizer.learning-rate", "1.5e-3" if not run.initial else "1e-3", "--augmentation.planar"]
+        words += ["--augmentation.shift", "0", "--augmentation.light", "0.15", "--augmentation.erase", "0.05"]
+        if run.ablations:
+            words += ["--ablate", *run.ablations]
+        if run.initial:
+            words += ["--initial", *(str(self._checkpoint(name, seed)) for name in run.initial)]
+            words += ["--optimizer.taken-rate", "1"]
+        return [*words, *run.options]
+
+    def _evaluation(self, file: Path) -> list[str]:
+        words = [sys.executable, "-m", "vlocnet_ros.evaluate", "--checkpoint", str(file), "--threads", "1"]
+        words += ["--sequences", str(self.config.data.resolve() / "test"), "--output", str(file.with_suffix(".part"))]
+        return words + (["--frames", "0-59"] if self.config.quick else [])
+
+
+COLUMNS = (
+    Column("system"),
+    Column("position, median", "{:.3f} ± {:.3f} m"),
+    Column("rotation, median", "{:.2f} ± {:.2f} deg"),
+    Column("within 25 cm, 5 deg", "{:.1f} %"),
+    Column("odometry", "{:.1f} %"),
+    Column("odometry", "{:.2f} deg/m"),
+    Column("mIoU", "{:.3f}"),
+    Column("seeds", "{:d}"),
+)
+
+
+def tables(runs: tuple[Run, ...], results: dict[str, list[dict[str, Any]]]) -> list[Table]:
+    """A table for each group of runs; means over the seeds, with their deviation."""
+    groups = {run.group: [r for r in runs if r.group == run.group] for run in runs}
+    return [Table(group, COLUMNS, [_row(run, results[run.name]) for run in rows]) for group, rows in groups.items()]
+
+
+def _row(run: Run, results: list[dict[str, Any]]) -> list[Cell]:
+    def values(group: str, key: str, factor: float = 1.0) -> list[float]:
+        return [factor * r[group][key] for r in results if group in r]
+
+    def average(group: str, key: str, factor: float = 1.0) -> float | None:
+        found = values(group, key, factor)
+        return mean(found) if found else None
+
+    def spread(group: str, key: str) -> list[float] | None:
+        found = values(group, key)
+        return [mean(found), stdev(found) if len(found) > 1 else 0.0] if found else None
+
+    return [
+        run.name,
+        spread("pose", "median_m"),
+        spread("pose", "median_deg"),
+        average("pose", "within_25cm_5deg", 100.0),
+        average("odometry", "rpe_percent"),
+        average("odometry", "rpe_deg_per_m"),
+        average("segmentation", "miou"),
+        len(results),
+    ]
+
+
+def notes(results: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
+    """Whether the paper's order came out."""
+    errors = {name: mean(r["pose"]["median_m"] for r in results[name]) for name in ORDER if name in results}
+    if len(errors) < len(ORDER):
+        return {}
+    told = " > ".join(f"{name} {error:.3f} m" for name, error in sorted(errors.items(), key=lambda item: -item[1]))
+    right = list(errors) == sorted(errors, key=lambda name: -errors[name])
+    ratio = errors["posenet"] / errors["vlocnetpp"]
+    return {
+        "order": f"{told}; the paper's is {' > '.join(ORDER)}: {'the same' if right else 'not the same'}",
+        "PoseNet over VLocNet++": f"{ratio:.2f}; aim: at least 3: {'met' if ratio >= 3.0 else '**missed**'}",
+    }
+
+
+def main() -> None:
+    """Run, print, write."""
+    config = tyro.cli(Config, description=__doc__)
+    if config.quick:
+        config = replace(
+            config, steps=16, batch=8, seeds=config.seeds[:1], work=config.work.with_name("quick_accuracy")
+        )
+        config = replace(config, rows=config.rows or (*ORDER, "adapnet"))
+    unknown = set(config.rows) - {run.name for run in RUNS}
+    if unknown:
+        sys.exit(f"rows: {sorted(unknown)} are not among {[run.name for run in RUNS]}")
+    runs = tuple(run for run in RUNS if not config.rows or run.name in config.rows)
+    results = Benchmark(config).results(runs)
+    file = BenchmarkFile(
+        title="VLocNet++ and what it is compared with, on the simulated apartment",
+        command=shlex.join(["python", "benchmarks/vlocnet_accuracy.py", *sys.argv[1:]]),
+        commit=commit_of(REPOSITORY),
+        machine=machine(),
+        tables=tables(runs, results),
+        notes=notes(results),
+        runs=results,
+    )
+    print(file.text())
+    if config.json is not None:
+        file.write(config.json)
+
+
+if __name__ == "__main__":
+    main()

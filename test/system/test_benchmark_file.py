@@ -1,0 +1,92 @@
+"""Benchmarks' files and the tables made of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from deep_localization import results_table
+from deep_localization.benchmark_file import BenchmarkFile, Column, Table, machine
+from localization_common.errors import DatasetError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TABLE = Table(
+    "Systems",
+    [Column("system"), Column("position", "{:.3f} ± {:.3f} m"), Column("mIoU", "{:.3f}")],
+    [["posenet", [0.51234, 0.02], None], ["vlocnetpp", [0.1, 0.0], 0.8649]],
+)
+
+
+@pytest.fixture(scope="module")
+def accuracy() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("vlocnet_accuracy", REPOSITORY / "benchmarks/vlocnet_accuracy.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def benchmark() -> BenchmarkFile:
+    return BenchmarkFile(
+        "Accuracy", "python benchmarks/x.py --json y", "0123456789", machine(), [TABLE], {"order": "kept"}
+    )
+
+
+def test_file_comes_back_as_it_was_written_and_others_may_add_to_it(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    benchmark().write(file)
+    assert BenchmarkFile.read(file) == benchmark()
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"pair_ms": 3.0}))
+    assert BenchmarkFile.read(file) == benchmark()
+    file.write_text('{"tables": 3}')
+    with pytest.raises(DatasetError, match=r"x\.json"):
+        BenchmarkFile.read(file)
+
+
+def test_page_and_terminal_show_every_number(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    benchmark().write(tmp_path / "results" / "accuracy.json")
+    assert results_table.main(["--docs", str(tmp_path)]) == 0
+    page = (tmp_path / "results.md").read_text()
+    for shown in (
+        "**Systems**",
+        "| posenet | 0.512 ± 0.020 m |  |",
+        "| vlocnetpp | 0.100 ± 0.000 m | 0.865 |",
+        "- order: kept",
+    ):
+        assert shown in page
+    assert "python benchmarks/x.py --json y" in page
+    assert f"processor {machine()['processor']}" in page
+    assert "posenet    0.512 ± 0.020 m" in benchmark().text()
+
+
+def test_means_over_seeds_and_the_papers_order(accuracy: ModuleType) -> None:
+    run = next(r for r in accuracy.RUNS if r.name == "posenet")
+    results = [{"pose": {"median_m": m, "median_deg": 2.0, "within_25cm_5deg": 0.5}} for m in (0.4, 0.6)]
+    (table,) = accuracy.tables((run,), {"posenet": results})
+    assert table.rows[0][1] == pytest.approx([0.5, 0.02**0.5])
+    assert table.rows[0][3:] == [50.0, None, None, None, 2]
+    errors = {"posenet": 0.6, "vlocnet": 0.4, "vlocnetpp_single": 0.3, "vlocnetpp": 0.15}
+    every = {name: [{"pose": {"median_m": e}}] for name, e in errors.items()}
+    told = accuracy.notes(every)
+    assert told["order"].endswith(": the same")
+    assert told["PoseNet over VLocNet++"] == "4.00; aim: at least 3: met"
+    every["vlocnet"], every["vlocnetpp_single"] = every["vlocnetpp_single"], every["vlocnet"]
+    every["posenet"] = [{"pose": {"median_m": 0.44}}]
+    told = accuracy.notes(every)
+    assert told["order"].endswith("not the same")
+    assert "missed" in told["PoseNet over VLocNet++"]
+
+
+def test_every_run_starts_from_runs_that_exist(accuracy: ModuleType) -> None:
+    names = [run.name for run in accuracy.RUNS]
+    assert len(set(names)) == len(names)
+    for run in accuracy.RUNS:
+        assert set(run.initial) <= set(names)
