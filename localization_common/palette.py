@@ -1,9 +1,12 @@
-"""Colours of label classes: the same in pictures, reports and published overlays."""
+"""Colours laid over camera images, of label classes and of heat: the same in pictures, reports and topics."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
 
 #: Paul Tol's "muted" and "light", which people with any colour vision tell apart; repeated when there are more classes.
 LABELS: tuple[str, ...] = (
@@ -17,6 +20,25 @@ def label_color(class_id: int) -> str:
     return LABELS[class_id % len(LABELS)]
 
 
-def label_palette() -> npt.NDArray[np.uint8]:
+def label_palette() -> Image:
     """RGB (256, 3) of every class id."""
     return np.array([list(bytes.fromhex(label_color(i)[1:])) for i in range(256)], dtype=np.uint8)
+
+
+def heat_palette() -> Image:
+    """RGB (256, 3) from cold to hot: matplotlib's "inferno", whose brightness alone tells the order."""
+    ramp = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_INFERNO)
+    return np.ascontiguousarray(ramp[:, 0, ::-1])
+
+
+def tinted(image: Image, colors: Image, opacity: float | npt.NDArray[np.float32]) -> Image:
+    """Image (H, W, 3) mixed with colours (H, W, 3); opacity 0..1 is one number, or (H, W, 1)."""
+    mixed: Image = ((1.0 - opacity) * image + opacity * colors).round().astype(np.uint8)
+    return mixed
+
+
+def heat_overlay(image: Image, heat: npt.NDArray[np.float32], opacity: float) -> Image:
+    """Heat (H, W) in 0..1 over the image (H, W, 3) in grey, so that every colour is heat; clear where it is cold."""
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    colors = heat_palette()[(255.0 * heat).round().astype(np.uint8)]
+    return tinted(grey, colors, opacity * heat[..., None])

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from localization_common.camera import Camera, CameraAdapter
-from localization_common.errors import CameraError, ConfigError
+from localization_common.errors import CameraError, ConfigError, InputError
 from localization_common.geometry import se3
 from localization_common.images import require_usable
 from vlocnet_ros.checkpoint import Checkpoint, load_vlocnet
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate, Health
+from vlocnet_ros.explanation import Layer, explain
 from vlocnet_ros.network.vlocnetpp import FrameFeatures, Prediction
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 #: Frames further apart than this (nanoseconds) are no pair: the odometry stream has never seen such a motion.
 MAX_GAP = 1_000_000_000
@@ -64,6 +67,7 @@ class Localizer:
         self.tasks: Tasks = checkpoint.network.config.tasks
         self._adapter: CameraAdapter | None = None
         self._previous: tuple[int, FrameFeatures, Array, Array] | None = None
+        self._before: FrameFeatures | None = None  # what the last frame was decoded with
 
     @classmethod
     def from_checkpoint(
@@ -88,7 +92,7 @@ class Localizer:
 
     def reset(self) -> None:
         """Forget the previous frame."""
-        self._previous = None
+        self._previous, self._before = None, None
 
     def step(self, image: Image, stamp: int) -> Estimate:
         """Estimate for one frame.
@@ -111,6 +115,7 @@ class Localizer:
         features, prediction = self._infer(adapted)
         inferred = time.perf_counter()
         estimate = self._estimate(stamp, prediction)
+        self._before = features if self._previous is None else self._previous[1]
         self._previous = (stamp, features, estimate.map_T_camera, estimate.covariance)
         finished = time.perf_counter()
         estimate.timings.update(
@@ -121,11 +126,28 @@ class Localizer:
         )
         return estimate
 
-    def labels_in_image(self, labels: Image) -> Image:
-        """Labels (h, w) of an `Estimate` at the size and in the geometry of the camera's images; 255 where unseen."""
+    def explain(self, *, layer: Layer = "res5") -> npt.NDArray[np.float32]:
+        """What in the last frame its pose hangs on (see `explanation.explain`); estimates to come stay as they are.
+
+        Returns:
+            (h, w) in 0..1 at the network's resolution; `labels_in_image` with ``fill=0`` takes it to the image.
+
+        Raises:
+            ConfigError: the network has no pose stream, or no such block.
+            InputError: there is no last frame.
+        """
+        if self._previous is None or self._before is None:
+            raise InputError("no frame to explain yet: step() comes before explain()")
+        return explain(self._network, self._previous[1], self._before, layer=layer)[0].cpu().numpy()
+
+    def labels_in_image(self, labels: npt.NDArray[Pixel], fill: int = 255) -> npt.NDArray[Pixel]:
+        """What an `Estimate` says of pixels (h, w), at the size and in the geometry of the camera's images.
+
+        Where the network does not see, ``fill``.
+        """
         if self._adapter is None:
             raise CameraError("no camera is known yet: set_camera() comes first")
-        return self._adapter.back(labels)
+        return self._adapter.back(labels, fill)
 
     @torch.inference_mode()
     def _infer(self, image: Image) -> tuple[FrameFeatures, Prediction]:

@@ -14,7 +14,7 @@ from sensor_msgs.msg import Image
 from localization_common.camera import Camera
 from localization_common.geometry import se3
 from localization_common.odometry_integration import OdometryIntegrator, OdometrySample, base_covariance
-from localization_common.palette import label_palette
+from localization_common.palette import heat_overlay, label_palette, tinted
 from localization_common.ros.camera_feed import CameraFeed, Frame
 from localization_common.ros.conversions import image_from_array
 from localization_common.ros.localizer_node import LocalizerNode
@@ -45,7 +45,7 @@ class VlocnetSettings(NodeSettings):
         when=ALWAYS,
     )
     overlay_opacity: float = parameter(
-        0.5, "How strongly classes tint the overlay image.", minimum=0.0, maximum=1.0, when=ALWAYS
+        0.5, "How strongly classes, or heat, tint the overlay images.", minimum=0.0, maximum=1.0, when=ALWAYS
     )
 
 
@@ -67,6 +67,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         self._mask = publisher(Image, "segmentation/mask", 5)
         self._confidence = publisher(Image, "segmentation/confidence", 5)
         self._overlay = publisher(Image, "segmentation/overlay", 5)
+        self._explanation = publisher(Image, "~/explanation", 5)
         self._label_info = None if LabelInfo is None else publisher(LabelInfo, "segmentation/label_info", LATCHED)
         self._palette = label_palette()
 
@@ -111,6 +112,8 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         self._publish_pose(estimate, base_T_camera)
         if estimate.labels is not None:
             self._publish_segmentation(frame, image, estimate)
+        if self._localizer.tasks.pose and wanted(self._explanation):
+            self._publish_explanation(frame, image)
 
     def _publish_odometry(self, sample: OdometrySample) -> None:
         settings = self.settings
@@ -146,10 +149,16 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             confidence[unseen] = 0
             self._confidence.publish(image_from_array(confidence, "mono8", frame.header))
         if wanted(self._overlay):
-            tint = self.settings.overlay_opacity
-            mixed = ((1.0 - tint) * image + tint * self._palette[labels]).astype(np.uint8)
+            mixed = tinted(image, self._palette[labels], self.settings.overlay_opacity)
             mixed[unseen] = image[unseen]
             self._overlay.publish(image_from_array(mixed, "rgb8", frame.header))
+
+    def _publish_explanation(self, frame: Frame, image: Picture) -> None:
+        """Last of all: the pose does not wait for it."""
+        assert self._localizer is not None
+        heat = self._localizer.labels_in_image(self._localizer.explain(), fill=0)
+        overlay = heat_overlay(image, heat, self.settings.overlay_opacity)
+        self._explanation.publish(image_from_array(overlay, "rgb8", frame.header))
 
 
 def main(arguments: list[str] | None = None) -> int:

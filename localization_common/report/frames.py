@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from localization_common.palette import label_color, label_palette
+from localization_common.palette import label_color, label_palette, tinted
 from localization_common.report.style import house_style
 
 Image = npt.NDArray[np.uint8]
@@ -30,8 +30,7 @@ class LabelledFrame:
 
 def overlay(image: Image, labels: Image, *, opacity: float = 0.55) -> Image:
     """Image (H, W, 3) with each labelled pixel tinted in its class colour; 255 stays as it is."""
-    tinted = (1.0 - opacity) * image + opacity * label_palette()[labels]
-    mixed: Image = np.where((labels == IGNORE)[..., None], image, tinted.round().astype(np.uint8))
+    mixed: Image = np.where((labels == IGNORE)[..., None], image, tinted(image, label_palette()[labels], opacity))
     return mixed
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured
+from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured, tiny_vlocnet
 from sensor_msgs.msg import Image
 
 from localization_common.camera import Camera
 from localization_common.geometry import se3
 from localization_common.odometry_integration import OdometryIntegrator, base_covariance
+from localization_common.palette import heat_overlay
 from localization_common.ros.conversions import camera_to_info, image_from_array
 from localization_common.ros.outputs import header
+from vlocnet_ros.checkpoint import save_vlocnet
+from vlocnet_ros.config import Tasks
 from vlocnet_ros.localizer import Localizer
+from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.node import VlocnetNode
 
 
@@ -147,3 +152,38 @@ def test_visual_odometry_can_be_the_odometry_of_the_robot(stage: Stage) -> None:
     moved = stage.robot.recorder.by_stamp("vlocnet/odometry")[sent.stamp]
     np.testing.assert_allclose(sent.matrix, moved.matrix, atol=1e-9)
     stage.robot.await_transform("map", "odom")
+
+
+def test_explanation_is_the_localizers_and_costs_the_pose_nothing(stage: Stage, models: Path) -> None:
+    """Poses with a listener are those of a localizer that was never asked; before there is one, nothing is computed."""
+    node = stage.start(VlocnetNode, process_all=True, overlay_opacity=1.0)
+    stage.robot.mount_camera()
+    stamps = [stage.robot.send(0)]
+    stage.robot.await_processed("vlocnet", stamps[0])
+    pictures = stage.also_record({"vlocnet/explanation": Image})
+    stamps += [stage.robot.send(i) for i in (1, 2)]
+    assert pictures.wait_for(lambda: pictures.count("vlocnet/explanation") == 2, 20.0)
+    assert [picture.stamp for picture in pictures.of("vlocnet/explanation")] == stamps[1:]
+    assert stage.robot.recorder.wait_for(lambda: stage.robot.recorder.count("vlocnet/pose") == 3, 20.0)
+    published = stage.robot.recorder.by_stamp("vlocnet/pose")
+    for stamp, pose in zip(stamps, offline(models, range(3))[0], strict=True):
+        np.testing.assert_allclose(published[stamp].matrix, pose, rtol=0.0, atol=1e-12)
+    picture = pictures.of("vlocnet/explanation")[-1]
+    assert (picture.frame_id, picture.encoding) == ("camera_optical_frame", "rgb8")
+    localizer = node._localizer
+    heat = localizer.labels_in_image(localizer.explain(), fill=0)
+    assert 0.0 < heat.mean() < 1.0
+    np.testing.assert_array_equal(picture.image, heat_overlay(textured(2), heat, 1.0))
+
+
+def test_without_pose_stream_nothing_is_explained(stage: Stage, tmp_path: Path) -> None:
+    network = VLocNet(replace(tiny_vlocnet(), tasks=Tasks(pose=False))).eval()
+    save_vlocnet(tmp_path / "no_pose.safetensors", network)
+    stage.start(VlocnetNode, process_all=True, checkpoint=str(tmp_path / "no_pose.safetensors"))
+    stage.robot.mount_camera()
+    pictures = stage.also_record({"vlocnet/explanation": Image, "segmentation/mask": Image})
+    stamps = [stage.robot.send(i) for i in range(2)]
+    stage.robot.await_processed("vlocnet", stamps[-1])
+    assert pictures.wait_for(lambda: pictures.count("segmentation/mask") == 2, 20.0)
+    assert pictures.count("vlocnet/explanation") == 0
+    assert stage.status_now("vlocnet").level < 2  # the frames were not refused

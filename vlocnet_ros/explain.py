@@ -1,0 +1,148 @@
+"""`vlocnet_explain`: what in a frame its pose hangs on, to one checkpoint or to several side by side (Grad-CAM++).
+
+The first column is the camera's image; each further one is a checkpoint's heat map over it, with the error of its pose.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence as Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tyro
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from localization_common import metrics
+from localization_common.datasets.open import open_sequence
+from localization_common.datasets.sequence import FrameRanges, Sequence
+from localization_common.errors import DatasetError, LocalizationError
+from localization_common.palette import heat_overlay, heat_palette
+from localization_common.report.plots import save_png
+from localization_common.report.style import house_style
+from vlocnet_ros.explanation import Layer
+from vlocnet_ros.localizer import Localizer
+
+Image = npt.NDArray[np.uint8]
+
+OPACITY = 0.8
+
+
+@dataclass(frozen=True)
+class ExplainConfig:
+    """Draw what in a frame its pose hangs on, for several VLocNet++ checkpoints side by side.
+
+    Attributes:
+        checkpoints: safetensors files, a column each: for example single-task, then multitask.
+        sequence: 7-Scenes, TUM RGB-D, KITTI odometry, rosbag2.
+        frames: numbers of the frames, a row each, such as 10,50 or 100-103.
+        output: PNG file.
+        layer: block of the pose stream whose features are weighed: res5, as in the paper, res4 or res3 for finer maps.
+        max_frame_gap: frames whose numbers differ by more are no pair.
+    """
+
+    checkpoints: tuple[Path, ...]
+    sequence: Path
+    frames: str
+    output: Path
+    layer: Layer = "res5"
+    max_frame_gap: int = 1
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class ExplainedFrame:
+    """Heat (H, W), 0..1, in the geometry of the camera's image, and the error of the pose that it explains."""
+
+    heat: npt.NDArray[np.float32]
+    metres: float
+    degrees: float
+
+
+def main() -> None:
+    """Entry point of `vlocnet_explain`."""
+    config = tyro.cli(ExplainConfig, description=__doc__)
+    try:
+        sequence = open_sequence(config.sequence)
+        chosen = FrameRanges.parse(config.frames).mask(sequence.frame_numbers)
+        if not chosen.any():
+            raise DatasetError(f"{sequence.name}: none of its frames has a number in {config.frames}")
+        columns = {}
+        for checkpoint in config.checkpoints:
+            localizer = Localizer.from_checkpoint(checkpoint, device=config.device)
+            pairs = sequence.pairs(config.max_frame_gap)
+            frames = explain_frames(localizer, sequence, np.nonzero(chosen)[0], pairs, config.layer)
+            columns[_heading(checkpoint, localizer)] = frames
+    except LocalizationError as error:
+        sys.exit(f"vlocnet_explain: {error}")
+    images = sequence.select(chosen)
+    config.output.parent.mkdir(parents=True, exist_ok=True)
+    save_png(draw(images, columns), config.output)
+
+
+def explain_frames(
+    localizer: Localizer,
+    sequence: Sequence,
+    positions: npt.NDArray[np.int64],
+    pairs: npt.NDArray[np.int64],
+    layer: Layer = "res5",
+) -> list[ExplainedFrame]:
+    """Explanations of the frames at these positions, each after the frame before it, if that is its pair."""
+    localizer.set_camera(sequence.camera)
+    before = {int(current): int(previous) for previous, current in pairs}
+    explained = []
+    for position in positions.tolist():
+        localizer.reset()
+        for i in (*([before[position]] if position in before else []), position):
+            estimate = localizer.step(sequence.read_image(i), int(sequence.stamps[i]))
+        heat = localizer.labels_in_image(localizer.explain(layer=layer), fill=0)
+        errors = metrics.pose_errors(estimate.map_T_camera[None], sequence.map_T_camera[position][None])
+        explained.append(ExplainedFrame(heat, float(errors.metres[0]), float(errors.degrees[0])))
+    return explained
+
+
+def draw(sequence: Sequence, columns: dict[str, list[ExplainedFrame]]) -> Figure:
+    """One row a frame of the sequence: the image, then the heat of each column over it."""
+    rows = len(sequence)
+    width = 3.2 * (1 + len(columns))
+    height = 3.2 * sequence.camera.height / sequence.camera.width + 0.3
+    with house_style():
+        figure = Figure(figsize=(width, height * rows + 1.0), layout="constrained")
+        grid = figure.subplots(rows, 1 + len(columns), squeeze=False)
+        for row, number in enumerate(sequence.frame_numbers):
+            image = sequence.read_image(row)
+            _show(grid[row, 0], image, f"frame {number}")
+            for axes, frames in zip(grid[row, 1:], columns.values(), strict=True):
+                frame = frames[row]
+                caption = f"pose off by {frame.metres:.2f} m, {frame.degrees:.1f}°"
+                _show(axes, heat_overlay(image, frame.heat, OPACITY), caption)
+        for axes, heading in zip(grid[0], ("image", *columns), strict=True):
+            axes.set_title(heading, fontsize=9.5)
+        scale = ScalarMappable(cmap=ListedColormap(heat_palette() / 255.0))
+        bar = figure.colorbar(scale, ax=grid, location="bottom", shrink=0.4, aspect=40, ticks=[0.0, 0.5, 1.0])
+        bar.set_label("Grad-CAM++, share of each map's largest value", fontsize=9)
+    return figure
+
+
+def _show(axes: Axes, picture: Image, caption: str) -> None:
+    axes.imshow(picture, interpolation="nearest")
+    axes.set(xticks=[], yticks=[])
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel(caption, fontsize=9)
+
+
+def _heading(checkpoint: Path, localizer: Localizer) -> str:
+    """Name of the file, and the tasks of its network below it."""
+    tasks = localizer.tasks
+    present: Collection[str] = [name for name in ("pose", "odometry", "segmentation", "depth") if getattr(tasks, name)]
+    return f"{checkpoint.stem}\n{', '.join(present)}"
+
+
+if __name__ == "__main__":
+    main()
