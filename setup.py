@@ -43,6 +43,7 @@ setup(
             "vlocnet_train = vlocnet_ros.train:main",
             "vlocnet_evaluate = vlocnet_ros.evaluate:main",
             "vlocnet_explain = vlocnet_ros.explain:main",
+            "vlocnet_systems = vlocnet_ros.complexity:main",
             "dmn_train = dmn_ros.train:main",
             "dmn_evaluate = dmn_ros.evaluate:main",
             "dmn_build_map = dmn_ros.build_map:main",

@@ -22,6 +22,7 @@ import dmn_ros.evaluate
 import dmn_ros.train
 import localization_common.datasets.rosbag2_writer
 import localization_sim.record
+import vlocnet_ros.complexity
 import vlocnet_ros.evaluate
 import vlocnet_ros.explain
 import vlocnet_ros.train
@@ -31,6 +32,7 @@ COMMANDS: dict[str, type[Any]] = {
     "vlocnet_train": vlocnet_ros.train.TrainConfig,
     "vlocnet_evaluate": vlocnet_ros.evaluate.EvaluateConfig,
     "vlocnet_explain": vlocnet_ros.explain.ExplainConfig,
+    "vlocnet_systems": vlocnet_ros.complexity.SystemsConfig,
     "dmn_train": dmn_ros.train.Arguments,
     "dmn_evaluate": dmn_ros.evaluate.Arguments,
     "dmn_build_map": dmn_ros.build_map.Arguments,

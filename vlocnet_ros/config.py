@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Literal, get_args, get_origin, get_type_hints
 
 from localization_common.errors import ConfigError
 
@@ -26,6 +26,10 @@ class Tasks:
         if self.depth and not self.segmentation:
             raise ConfigError("tasks: depth is a decoder on the segmentation encoder; it needs segmentation")
 
+    def __and__(self, other: Tasks) -> Tasks:
+        """The streams that both name."""
+        return Tasks(**{f.name: getattr(self, f.name) and getattr(other, f.name) for f in fields(self)})
+
     @property
     def warping(self) -> bool:
         """Warping previous segmentation features needs a predicted motion and a predicted depth."""
@@ -41,18 +45,29 @@ class VLocNetConfig:
         stem: channels of Res1.
         mids: channels of the 3x3 convolutions of Res2..Res5; a unit's output has ``expansion`` times as many.
         units: residual units of Res2..Res5.
+        activation: of the residual units, decoders and regressors; ``elu`` in the paper.
         fc: features of fc1 in the regressors of pose and odometry.
         pool: grid (rows, columns) that the last features are averaged to before fc1; (1, 1) is global average pooling.
             A narrow network keeps some layout instead, which makes up for its few channels.
         rotation: what fc3 puts out: ``quaternion`` (4 numbers, the paper) or ``axes`` (6 numbers, two axes of the
             rotation matrix, Zhou et al. 2019). No continuous function gives quaternions for a full turn: a camera that
             looks everywhere learns axes much faster. Either way the result and the losses are of unit quaternions.
+        regressor: of the global pose, between fc1 and fc2/fc3: ``mlp`` as in the paper, nothing; or ``lstm``, fc1's
+            features as a grid that is read in four directions (Walch et al. 2017).
         dropout: before fc2 and fc3, and in the last unit of the segmentation encoder.
+        samples: passes with dropout that a pose and its covariance are estimated from (Monte Carlo dropout, Kendall and
+            Cipolla 2016); 0 for one pass without dropout.
         tasks: which streams exist.
         classes: segmentation classes; needed with segmentation only.
         segmentation_stem: channels of the extra 3x3 convolution in AdapNet's stem.
+        warping: whether warped features of the previous frame are fused, where motion and depth are predicted at all.
         warp_places: where warped previous segmentation features are fused (keys of `SEGMENTATION_PLACES`). The long
             paper names Res4f and Res5c in one place, the ends of Res3 and Res4 (``("res3d", "res4f")``) in another.
+        temporal_fusion: how Res5a of the previous frame enters the pose stream: ``adaptive`` (VLocNet++),
+            ``concatenation`` or ``none``.
+        hard_sharing: whether the odometry stream's current side has Res1 to Res3 in common with the pose stream (hybrid
+            hard sharing), rather than of its own.
+        consistency: whether training adds the geometric consistency terms (equation 5). Not seen in the network itself.
         semantic_unit: unit of pose Res4 (0 = 4a) after which segmentation features are fused; the ablation chose 4c.
         skips: blocks of AdapNet whose features refine the decoder, deepest first; AdapNet itself has (2,).
         correlation: reach (horizontal, vertical), in cells of ``correlation_at``, of a local correlation between both
@@ -70,14 +85,21 @@ class VLocNetConfig:
     mids: tuple[int, int, int, int] = (64, 128, 256, 512)
     expansion: int = 4
     units: tuple[int, int, int, int] = (3, 4, 6, 3)
+    activation: Literal["elu", "relu"] = "elu"
     fc: int = 1024
     pool: tuple[int, int] = (1, 1)
     rotation: Literal["quaternion", "axes"] = "quaternion"
+    regressor: Literal["mlp", "lstm"] = "mlp"
     dropout: float = 0.2
+    samples: int = 0
     tasks: Tasks = field(default_factory=Tasks)
     classes: int = 10
     segmentation_stem: int = 64
+    warping: bool = True
     warp_places: tuple[str, ...] = ("res4f", "res5c")
+    temporal_fusion: Literal["none", "concatenation", "adaptive"] = "adaptive"
+    hard_sharing: bool = True
+    consistency: bool = True
     semantic_unit: int = 2
     skips: tuple[int, ...] = (2,)
     correlation: tuple[int, int] | None = None
@@ -91,6 +113,9 @@ class VLocNetConfig:
             raise ConfigError(
                 f"width, height: {self.width}x{self.height}, but both must be multiples of 16, at least 32"
             )
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ConfigError(f"{name}: {getattr(self, name)!r} is not one of {', '.join(choices)}")
         positive = {
             "stem": self.stem,
             "expansion": self.expansion,
@@ -105,18 +130,18 @@ class VLocNetConfig:
             raise ConfigError(f"mids: {self.mids} must be even (multi-scale units split them)")
         if any(n < 1 for n in self.units) or min(self.pool) < 1:
             raise ConfigError(f"units {self.units} and pool {self.pool} must be positive")
-        if self.rotation not in ("quaternion", "axes"):
-            raise ConfigError(f"rotation: {self.rotation!r} is neither quaternion nor axes")
         if not 0.0 <= self.dropout < 1.0:
             raise ConfigError(f"dropout: {self.dropout} is not in [0, 1)")
+        if self.samples and (self.samples < 7 or not self.tasks.pose or self.dropout == 0.0):
+            raise ConfigError(
+                f"samples: {self.samples} must be 0; or, with a pose stream and dropout, 7 at least for a covariance"
+            )
         if not 0 <= self.semantic_unit < self.units[2]:
             raise ConfigError(f"semantic_unit: {self.semantic_unit}, but Res4 has {self.units[2]} units")
         if self.tasks.segmentation and not 2 <= self.classes <= 255:
             raise ConfigError(f"classes: {self.classes} is not in 2..255")
         if set(self.warp_places) - set(SEGMENTATION_PLACES):
             raise ConfigError(f"warp_places: {self.warp_places} are not all of {tuple(SEGMENTATION_PLACES)}")
-        if self.correlation_at not in ("res2", "res3"):
-            raise ConfigError(f"correlation_at: {self.correlation_at!r} is neither res2 nor res3")
         if self.correlation is not None and min(self.correlation) < 0:
             raise ConfigError(f"correlation: {self.correlation} must not be negative")
         if len(self.alignment) > 4 or min(self.alignment, default=0) < 0:
@@ -125,6 +150,11 @@ class VLocNetConfig:
             raise ConfigError(f"skips: {self.skips} is neither (2,) nor (2, 1)")
         if not 0.0 < self.depth_range[0] < self.depth_range[1]:
             raise ConfigError(f"depth_range: {self.depth_range} must be positive and increasing")
+
+    @property
+    def paired(self) -> bool:
+        """Whether the network, or its training, looks at two frames at a time."""
+        return self.tasks.odometry or (self.tasks.pose and (self.consistency or self.temporal_fusion != "none"))
 
     @property
     def outputs(self) -> tuple[int, int, int, int]:
@@ -161,3 +191,7 @@ class VLocNetConfig:
             depth_channels=32,
             depth_range=(0.1, 20.0),
         )
+
+
+#: What may stand in the fields that hold a word.
+_CHOICES = {name: get_args(hint) for name, hint in get_type_hints(VLocNetConfig).items() if get_origin(hint) is Literal}

@@ -108,10 +108,15 @@ def log_depth(predicted: Tensor, depth: Tensor) -> Tensor:
 
 
 class MultitaskLoss(nn.Module):
-    """Equation 8, for whichever streams and ground truth there are."""
+    """Equation 8, for whichever streams and ground truth there are.
 
-    def __init__(self) -> None:
+    Args:
+        consistency: whether the geometric consistency terms (equation 5) belong to it.
+    """
+
+    def __init__(self, *, consistency: bool = True) -> None:
         super().__init__()
+        self.consistency = consistency
         self.s = nn.ParameterDict({name: nn.Parameter(torch.tensor(value)) for name, value in INITIAL.items()})
 
     def forward(
@@ -146,15 +151,14 @@ class MultitaskLoss(nn.Module):
     def _weigh(self, name: str, loss: Tensor) -> Tensor:
         return torch.as_tensor(loss * torch.exp(-self.s[name]) + self.s[name])
 
-    @staticmethod
-    def _terms(prediction: Prediction, targets: Targets, smoothing: tuple[float, float]) -> dict[str, Tensor]:
+    def _terms(self, prediction: Prediction, targets: Targets, smoothing: tuple[float, float]) -> dict[str, Tensor]:
         terms: dict[str, Tensor] = {}
         world, motion_x, motion_q = relative_targets(targets)
         pair = targets.pair
         if prediction.translation is not None and prediction.quaternion is not None:
             x, q = prediction.translation, prediction.quaternion
             terms["x"], terms["q"] = euclidean(x, targets.translation), rotation(q, targets.quaternion)
-            if pair.any():
+            if self.consistency and pair.any():
                 # The previous pose is the network's own, never the ground truth's.
                 previous_x, previous_q = x[targets.previous], q[targets.previous]
                 terms["x_rel"] = euclidean((x - previous_x)[pair], world[pair])

@@ -1,4 +1,4 @@
-"""`vlocnet_train`: train VLocNet++ on any recorded sequences and write a checkpoint with its card."""
+"""`vlocnet_train`: train VLocNet++, or what it is compared with, on any recorded sequences; checkpoint and card."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from vlocnet_ros.checkpoint import Checkpoint, Residuals, load_vlocnet, save_vlo
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.evaluate import evaluate, residuals_of, table
 from vlocnet_ros.network.vlocnetpp import VLocNet
+from vlocnet_ros.systems import SYSTEMS, AblationName, SystemName
 from vlocnet_ros.training.augmentation import AugmentationConfig, Batch
 from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
 from vlocnet_ros.training.calibration import calibrate_odometry
@@ -51,8 +52,10 @@ class TrainConfig:
         validate_frames: only these frame numbers of the validation sequences; by default those of ``exclude``.
         max_frame_gap: frames whose numbers differ by more are no pair.
         model: structure; light or paper.
+        system: what to train, see `vlocnet_systems`: VLocNet++ or one of those that it is compared with.
+        ablations: changes to the system, one for each thing that may matter.
         width, height: of the input in pixels, multiples of 16; the structure's own by default.
-        tasks: streams to train; those that the data has no ground truth for are left out by themselves.
+        tasks: streams of the system to train; those that the data has no ground truth for are left out by themselves.
         batch: frames in a batch, two for each pair.
         clip: draw stretches of this many frames in the true direction of time, for robots that only drive forward; by
             default pairs, used in both directions.
@@ -78,6 +81,8 @@ class TrainConfig:
     validate_frames: str = ""
     max_frame_gap: int = 1
     model: Literal["light", "paper"] = "light"
+    system: SystemName = "vlocnetpp"
+    ablations: tuple[AblationName, ...] = ()
     width: int | None = None
     height: int | None = None
     tasks: Tasks = field(default_factory=Tasks)
@@ -120,13 +125,14 @@ def main() -> None:
 def train(config: TrainConfig) -> Checkpoint:
     """Train, validate, write checkpoint and card; returns what was written, read back."""
     lightning.seed_everything(config.seed)
+    config = _of_system(config)
     torch.set_float32_matmul_precision("high")
     if config.threads > 0:
         torch.set_num_threads(config.threads)
     sequences, held_out = _sequences(config)
     network, taken, frames, validation = _prepare(config, sequences, held_out)
     card = _card(config, frames)
-    mixture = _possible(config.mixture, network.config.tasks)
+    mixture = _possible(config.mixture, network.config)
     # Lightning starts one process for each GPU, and tells it which one it is.
     batches = RandomBatches(
         frames,
@@ -134,7 +140,7 @@ def train(config: TrainConfig) -> Checkpoint:
         seed=config.seed,
         rank=rank_zero_only.rank,
         mixture=mixture,
-        paired=network.config.tasks.odometry,
+        paired=network.config.paired,
         clip=config.clip,
     )
     module = TrainingModule(
@@ -153,6 +159,13 @@ def train(config: TrainConfig) -> Checkpoint:
     save_vlocnet(config.output, network, camera=frames.camera, class_names=names, residuals=residuals, card=card)
     write_card(config.output, card)
     return load_vlocnet(config.output)
+
+
+def _of_system(config: TrainConfig) -> TrainConfig:
+    """With what the system does without left out."""
+    system = SYSTEMS[config.system]
+    augmentation = config.augmentation if system.viewpoint else replace(config.augmentation, viewpoint=0.0)
+    return replace(config, tasks=config.tasks & system.tasks, augmentation=augmentation)
 
 
 def _sequences(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
@@ -177,8 +190,8 @@ def _prepare(
     wanted = config.tasks
     segmentation = wanted.segmentation and labels
     tasks = replace(wanted, segmentation=segmentation, depth=wanted.depth and segmentation and depth)
-    structure = VLocNetConfig.paper if config.model == "paper" else VLocNetConfig.light
-    model = structure(tasks=tasks, classes=max((len(s.class_names) for s in sequences), default=0) or 10)
+    classes = max((len(s.class_names) for s in sequences), default=0) or 10
+    model = SYSTEMS[config.system].structure(config.model, tasks=tasks, classes=classes, ablations=config.ablations)
     model = replace(model, width=config.width or model.width, height=config.height or model.height)
     camera = network_camera(sequences[0].camera, model.width, model.height)
     frames = Frames.read(sequences, camera, max_frame_gap=config.max_frame_gap)
@@ -253,10 +266,11 @@ def _fit(config: TrainConfig, module: TrainingModule, validation: Frames | None)
     return trainer
 
 
-def _possible(mixture: Mixture, tasks: Tasks) -> Mixture:
-    """Steps that train something, for these streams."""
+def _possible(mixture: Mixture, model: VLocNetConfig) -> Mixture:
+    """Steps that train something, for the streams of this structure."""
+    tasks = model.tasks
     pose = mixture.pose if tasks.pose else 0
-    pairs = mixture.pairs if tasks.odometry else 0
+    pairs = mixture.pairs if model.paired else 0
     return replace(mixture, pose=pose, pairs=pairs, all=mixture.all if tasks.segmentation or not pose + pairs else 0)
 
 
@@ -289,6 +303,8 @@ def _card(config: TrainConfig, frames: Frames) -> dict[str, Any]:
         "frames": len(frames),
         "validation": [path.name for path in config.validate] or [f"frames {config.exclude}"],
         "command": shlex.join(["vlocnet_train", *sys.argv[1:]]),
+        "system": config.system,
+        "ablations": list(config.ablations),
         "seed": config.seed,
         "commit": commit,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),

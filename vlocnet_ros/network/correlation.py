@@ -7,12 +7,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.network.residual import ACTIVATIONS
 
 
 class Correlation(nn.Module):
     """How alike the current features are to the previous ones a few cells around, taken to the size of Res5.
 
-    Both come from the trunk that pose and odometry share, so they speak the same language from the start (FlowNet-C).
+    Both come from the trunk of odometry's current side, so they speak the same language from the start (FlowNet-C).
 
     Args:
         config: ``correlation_at`` says what is correlated.
@@ -31,7 +32,7 @@ class Correlation(nn.Module):
         for index in range(halvings):
             self.reduce.append(nn.Conv2d(middle if index else cells, middle, 3, 2, 1, bias=False))
             self.reduce.append(nn.BatchNorm2d(middle))
-            self.reduce.append(nn.ELU(inplace=True))
+            self.reduce.append(ACTIVATIONS[config.activation](inplace=True))
         self.reduce.append(nn.Conv2d(middle, c5, 3, 2, 1))
 
     def forward(self, current: Tensor, previous: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.network.residual import ACTIVATIONS
 from vlocnet_ros.network.segmentation import SegmentationFeatures
 
 
@@ -18,13 +19,13 @@ class DepthDecoder(nn.Module):
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
         _, c3, _, c5 = config.outputs
-        width = config.depth_channels
-        self.deep = nn.Sequential(nn.BatchNorm2d(c5), nn.ELU(inplace=True), nn.Conv2d(c5, width, 1))
-        self.fine = nn.Sequential(nn.BatchNorm2d(c3), nn.ELU(inplace=True), nn.Conv2d(c3, width, 1))
+        width, activation = config.depth_channels, ACTIVATIONS[config.activation]
+        self.deep = nn.Sequential(nn.BatchNorm2d(c5), activation(inplace=True), nn.Conv2d(c5, width, 1))
+        self.fine = nn.Sequential(nn.BatchNorm2d(c3), activation(inplace=True), nn.Conv2d(c3, width, 1))
         self.head = nn.Sequential(
-            nn.ELU(),
+            activation(),
             nn.Conv2d(width, width, 3, padding=1),
-            nn.ELU(),
+            activation(),
             nn.Conv2d(width, 1, 3, padding=1),
         )
         self.log_range = (math.log(config.depth_range[0]), math.log(config.depth_range[1]))

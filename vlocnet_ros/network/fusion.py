@@ -1,4 +1,4 @@
-"""Adaptive fusion of two feature maps (VLocNet++, equation 1)."""
+"""Fusion of two feature maps: adaptive (VLocNet++, equation 1), or the plain kind that it is measured against."""
 
 from __future__ import annotations
 
@@ -26,3 +26,28 @@ class AdaptiveFusion(nn.Module):
     def forward(self, z_a: Tensor, z_b: Tensor) -> Tensor:
         """(B, a, H, W) and (B, b, H, W) to (B, a, H, W)."""
         return functional.relu(self.pool(torch.cat([self.weight_a * z_a, self.weight_b * z_b], dim=1)))
+
+
+class ConcatenationFusion(nn.Module):
+    """``W * (z_a + z_b) + b`` with + the concatenation over channels: no weights of its own, nothing cut off.
+
+    The 1x1 convolution keeps as many channels as z_a, so that what follows is the same for every kind of fusion.
+
+    Args:
+        a, b: channels of the two maps.
+    """
+
+    def __init__(self, a: int, b: int) -> None:
+        super().__init__()
+        self.pool = nn.Conv2d(a + b, a, 1)
+
+    def forward(self, z_a: Tensor, z_b: Tensor) -> Tensor:
+        """(B, a, H, W) and (B, b, H, W) to (B, a, H, W)."""
+        return torch.as_tensor(self.pool(torch.cat([z_a, z_b], dim=1)))
+
+
+#: By the name that the configuration gives them.
+FUSIONS: dict[str, type[AdaptiveFusion] | type[ConcatenationFusion]] = {
+    "adaptive": AdaptiveFusion,
+    "concatenation": ConcatenationFusion,
+}

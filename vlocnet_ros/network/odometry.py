@@ -8,19 +8,24 @@ from torch import Tensor, nn
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.network.correlation import Correlation
 from vlocnet_ros.network.pose import Regressor, Trunk
-from vlocnet_ros.network.residual import block
+from vlocnet_ros.network.residual import ACTIVATIONS, block
 
 
 class OdometryStream(nn.Module):
-    """Relative motion from Res3 of the current frame (the pose stream's) and Res4 of the previous one (its own)."""
+    """Relative motion from Res3 of the current frame (the pose stream's) and Res4 of the previous one (its own).
+
+    Without hard sharing, Res3 of the current frame is its own too.
+    """
 
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
         _, c3, c4, c5 = config.outputs
+        activation = ACTIVATIONS[config.activation]
+        self.current_trunk = None if config.hard_sharing else Trunk(config)
         self.previous_trunk = Trunk(config)
-        self.previous_res4 = block(c3, config.mids[2], c4, config.units[2], stride=2)
-        self.current_res4 = block(c3, config.mids[2], c4, config.units[2], stride=2)
-        self.res5 = block(2 * c4, config.mids[3], c5, config.units[3], stride=2)
+        self.previous_res4 = block(c3, config.mids[2], c4, config.units[2], stride=2, activation=activation)
+        self.current_res4 = block(c3, config.mids[2], c4, config.units[2], stride=2, activation=activation)
+        self.res5 = block(2 * c4, config.mids[3], c5, config.units[3], stride=2, activation=activation)
         self.correlation = None if config.correlation is None else Correlation(config, config.correlation)
         self.regressor = Regressor(c5, config, "quaternion")
         # Motion between frames is small: start from none rather than from a random rotation.
@@ -36,9 +41,9 @@ class OdometryStream(nn.Module):
         """Pose of the current camera in the previous optical frame: translation (B, 3), unit quaternion (B, 4).
 
         Args:
-            trunk: Res3 of the trunk shared with pose, of the current frame.
+            trunk: Res3 of the current frame, of the trunk shared with pose or of ``current_trunk``.
             previous_res4: from `encode_previous`.
-            matched: features of the current and the previous frame to correlate, both of the shared trunk.
+            matched: features of the current and the previous frame to correlate, both of that same trunk.
         """
         both = torch.cat([self.current_res4(trunk), previous_res4], dim=1)
         x = self.res5[0](both)

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from localization_common.geometry import quaternions
 from vlocnet_ros.config import VLocNetConfig
-from vlocnet_ros.network.fusion import AdaptiveFusion
-from vlocnet_ros.network.residual import block, stem
+from vlocnet_ros.network.fusion import FUSIONS, AdaptiveFusion
+from vlocnet_ros.network.lstm import FourDirections
+from vlocnet_ros.network.residual import ACTIVATIONS, block, stem
 
 
 class Regressor(nn.Module):
@@ -20,8 +21,9 @@ class Regressor(nn.Module):
 
     Args:
         channels: of the last residual block.
-        config: for the pooling grid, fc1's features and dropout.
+        config: for the pooling grid, fc1's features, activation and dropout.
         rotation: what fc3 puts out, see `VLocNetConfig`.
+        kind: what stands between fc1 and the others, see `VLocNetConfig`.
     """
 
     translation_mean: Tensor
@@ -29,16 +31,25 @@ class Regressor(nn.Module):
     rotation_mean: Tensor
     rotation_scale: Tensor
 
-    def __init__(self, channels: int, config: VLocNetConfig, rotation: Literal["quaternion", "axes"]) -> None:
+    def __init__(
+        self,
+        channels: int,
+        config: VLocNetConfig,
+        rotation: Literal["quaternion", "axes"],
+        kind: Literal["mlp", "lstm"] = "mlp",
+    ) -> None:
         super().__init__()
         self.rotation = rotation
         numbers = 4 if rotation == "quaternion" else 6
-        self.norm = nn.Sequential(nn.BatchNorm2d(channels), nn.ELU(inplace=True))
+        activation = ACTIVATIONS[config.activation]
+        self.norm = nn.Sequential(nn.BatchNorm2d(channels), activation(inplace=True))
         self.pool = nn.AdaptiveAvgPool2d(config.pool)
         self.fc1 = nn.Linear(channels * config.pool[0] * config.pool[1], config.fc)
-        self.activation = nn.Sequential(nn.ELU(), nn.Dropout(config.dropout))
-        self.fc2 = nn.Linear(config.fc, 3)
-        self.fc3 = nn.Linear(config.fc, numbers)
+        self.activation, self.dropout = activation(), nn.Dropout(config.dropout)
+        self.reader = FourDirections(config.fc) if kind == "lstm" else None
+        features = config.fc if self.reader is None else self.reader.features
+        self.fc2 = nn.Linear(features, 3)
+        self.fc3 = nn.Linear(features, numbers)
         self.register_buffer("translation_mean", torch.zeros(3))
         self.register_buffer("translation_scale", torch.ones(3))
         self.register_buffer("rotation_mean", torch.zeros(numbers))
@@ -46,10 +57,31 @@ class Regressor(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, channels, H, W) to translation (B, 3) in metres and unit quaternion (B, 4), always float32."""
-        features = self.activation(self.fc1(self.pool(self.norm(x)).flatten(1)))
+        return self._regress(self.dropout(self._features(x)))
+
+    def sample(self, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Monte Carlo dropout (Kendall and Cipolla 2016): `forward` with so many dropout masks.
+
+        The masks are always the same ones, so that the same frame gives the same answer.
+
+        Returns:
+            (count, B, 3) and (count, B, 4).
+        """
+        features, rate = self._features(x), self.dropout.p
+        drawn = torch.rand(count, 1, features.shape[-1], generator=torch.Generator().manual_seed(0))
+        masks = (drawn >= rate).to(features) / (1.0 - rate)
+        translation, quaternion = self._regress((features * masks).flatten(0, 1))
+        return translation.reshape(count, -1, 3), quaternion.reshape(count, -1, 4)
+
+    def _features(self, x: Tensor) -> Tensor:
+        return torch.as_tensor(self.activation(self.fc1(self.pool(self.norm(x)).flatten(1))))
+
+    def _regress(self, features: Tensor) -> tuple[Tensor, Tensor]:
         # Half precision resolves no millimetres at the far end of a map.
-        with torch.autocast(x.device.type, enabled=False):
+        with torch.autocast(features.device.type, enabled=False):
             features = features.to(self.fc2.weight.dtype)
+            if self.reader is not None:
+                features = self.reader(features)
             translation = self.fc2(features).float() * self.translation_scale + self.translation_mean
             rotation = self.fc3(features).float() * self.rotation_scale + self.rotation_mean
             if self.rotation == "axes":
@@ -63,35 +95,38 @@ class Trunk(nn.Module):
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
         c2, c3, *_ = config.outputs
+        activation = ACTIVATIONS[config.activation]
         self.res1 = stem(config.stem)
-        self.res2 = block(config.stem, config.mids[0], c2, config.units[0], stride=1)
-        self.res3 = block(c2, config.mids[1], c3, config.units[1], stride=2)
+        self.res2 = block(config.stem, config.mids[0], c2, config.units[0], stride=1, activation=activation)
+        self.res3 = block(c2, config.mids[1], c3, config.units[1], stride=2, activation=activation)
 
     def forward(self, image: Tensor) -> Tensor:
         """Normalised image (B, 3, H, W) to features at output stride 8."""
-        return self.coarse(self.fine(image))
+        return self.stages(image)[1]
 
-    def fine(self, image: Tensor) -> Tensor:
-        """The first part, to the end of Res2: output stride 4."""
-        return torch.as_tensor(self.res2(self.res1(image)))
-
-    def coarse(self, fine: Tensor) -> Tensor:
-        """The rest, to the end of Res3."""
-        return torch.as_tensor(self.res3(fine))
+    def stages(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The ends of Res2 (output stride 4) and of Res3."""
+        fine = self.res2(self.res1(image))
+        return fine, self.res3(fine)
 
 
 class PoseStream(nn.Module):
-    """Res4, Res5 and the regressor, with semantic fusion after Res4c and temporal fusion after Res5a."""
+    """Res4, Res5 and the regressor, with semantic fusion after Res4c and temporal fusion after Res5a.
+
+    Both as configured: the place of the one, the kind of the other.
+    """
 
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
         _, c3, c4, c5 = config.outputs
+        activation = ACTIVATIONS[config.activation]
         self.semantic_unit = config.semantic_unit
-        self.res4 = block(c3, config.mids[2], c4, config.units[2], stride=2)
+        self.res4 = block(c3, config.mids[2], c4, config.units[2], stride=2, activation=activation)
         self.semantic_fusion = AdaptiveFusion(c4, c5) if config.tasks.segmentation else None
-        self.res5 = block(c4, config.mids[3], c5, config.units[3], stride=2)
-        self.temporal_fusion = AdaptiveFusion(c5, c5)
-        self.regressor = Regressor(c5, config, config.rotation)
+        self.res5 = block(c4, config.mids[3], c5, config.units[3], stride=2, activation=activation)
+        fusion = config.temporal_fusion
+        self.temporal_fusion = None if fusion == "none" else FUSIONS[fusion](c5, c5)
+        self.regressor = Regressor(c5, config, config.rotation, config.regressor)
 
     def encode(self, trunk: Tensor, semantics: Tensor | None) -> Tensor:
         """Up to the output of Res5a, before temporal fusion: depends on this frame alone.
@@ -109,6 +144,14 @@ class PoseStream(nn.Module):
 
     def decode(self, current_5a: Tensor, previous_5a: Tensor) -> tuple[Tensor, Tensor]:
         """Translation (B, 3) and unit quaternion (B, 4) of the current frame in the map."""
-        x = self.temporal_fusion(current_5a, previous_5a)
-        result: tuple[Tensor, Tensor] = self.regressor(self.res5[1:](x))
+        result: tuple[Tensor, Tensor] = self.regressor(self._fuse(current_5a, previous_5a))
         return result
+
+    def sample(self, current_5a: Tensor, previous_5a: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Samples of `decode`, (count, B, 3) and (count, B, 4): see `Regressor.sample`."""
+        return self.regressor.sample(self._fuse(current_5a, previous_5a), count)
+
+    def _fuse(self, current_5a: Tensor, previous_5a: Tensor) -> Tensor:
+        """To the end of Res5, with what the previous frame adds."""
+        x = current_5a if self.temporal_fusion is None else self.temporal_fusion(current_5a, previous_5a)
+        return torch.as_tensor(self.res5[1:](x))

@@ -1,4 +1,4 @@
-"""Full pre-activation residual units (He et al. 2016) with ELU, and AdapNet's multi-scale kind."""
+"""Full pre-activation residual units (He et al. 2016) with ELU or ReLU, and AdapNet's multi-scale kind."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import torch
 from torch import Tensor, nn
 
 Norm = Callable[[int], nn.Module]
+Activation = type[nn.ELU] | type[nn.ReLU]
+
+#: By the name that the configuration gives them.
+ACTIVATIONS: dict[str, Activation] = {"elu": nn.ELU, "relu": nn.ReLU}
 
 
 def group_norm(channels: int) -> nn.Module:
@@ -19,7 +23,7 @@ def group_norm(channels: int) -> nn.Module:
 
 
 class ResidualUnit(nn.Module):
-    """Bottleneck unit: norm-ELU-1x1, norm-ELU-3x3, norm-ELU-1x1, plus the input.
+    """Bottleneck unit: 1x1, 3x3 and 1x1 convolution, each behind normalisation and activation, plus the input.
 
     With two dilations the 3x3 convolution is split into halves of its channels that look at different scales
     (AdapNet's multi-scale unit): more context for the same number of parameters.
@@ -32,6 +36,7 @@ class ResidualUnit(nn.Module):
         dilations: one, or one for each half of the channels.
         dropout: share of channels dropped before the last convolution.
         norm: normalisation layer for a number of channels.
+        activation: ELU, as in the paper, or ReLU.
     """
 
     def __init__(
@@ -44,9 +49,10 @@ class ResidualUnit(nn.Module):
         dilations: tuple[int, ...] = (1,),
         dropout: float = 0.0,
         norm: Norm = nn.BatchNorm2d,
+        activation: Activation = nn.ELU,
     ) -> None:
         super().__init__()
-        self.activation = nn.ELU(inplace=True)
+        self.activation = activation(inplace=True)
         self.norm1, self.norm2, self.norm3 = norm(channels), norm(mid), norm(mid)
         self.conv1 = nn.Conv2d(channels, mid, 1, bias=False)
         self.conv2 = nn.ModuleList(
@@ -67,10 +73,20 @@ class ResidualUnit(nn.Module):
         return torch.as_tensor(y + shortcut)
 
 
-def block(channels: int, mid: int, out: int, units: int, *, stride: int, norm: Norm = nn.BatchNorm2d) -> nn.Sequential:
+def block(
+    channels: int,
+    mid: int,
+    out: int,
+    units: int,
+    *,
+    stride: int,
+    norm: Norm = nn.BatchNorm2d,
+    activation: Activation = nn.ELU,
+) -> nn.Sequential:
     """Residual block: a unit that strides, then units that keep the size."""
-    first = ResidualUnit(channels, mid, out, stride=stride, norm=norm)
-    return nn.Sequential(first, *(ResidualUnit(out, mid, out, norm=norm) for _ in range(units - 1)))
+    first = ResidualUnit(channels, mid, out, stride=stride, norm=norm, activation=activation)
+    rest = (ResidualUnit(out, mid, out, norm=norm, activation=activation) for _ in range(units - 1))
+    return nn.Sequential(first, *rest)
 
 
 def stem(channels: int) -> nn.Sequential:

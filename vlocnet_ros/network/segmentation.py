@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vlocnet_ros.config import SEGMENTATION_PLACES, VLocNetConfig
 from vlocnet_ros.network.fusion import AdaptiveFusion
-from vlocnet_ros.network.residual import Norm, ResidualUnit, block, group_norm
+from vlocnet_ros.network.residual import ACTIVATIONS, Norm, ResidualUnit, block, group_norm
 from vlocnet_ros.network.warping import warp
 
 
@@ -29,22 +29,22 @@ class SegmentationStream(nn.Module):
         super().__init__()
         c2, c3, c4, c5 = config.outputs
         m2, m3, m4, m5 = config.mids
-        self.places = config.warp_places if config.tasks.warping else ()
-        early = config.segmentation_stem
+        self.places = config.warp_places if config.warping and config.tasks.warping else ()
+        early, activation = config.segmentation_stem, ACTIVATIONS[config.activation]
         self.res1 = nn.Sequential(
             nn.Conv2d(3, early, 3, padding=1, bias=False),
             nn.BatchNorm2d(early),
-            nn.ELU(inplace=True),
+            activation(inplace=True),
             nn.Conv2d(early, config.stem, 7, 2, 3, bias=False),
             nn.MaxPool2d(3, 2, 1),
         )
-        self.block1 = block(config.stem, m2, c2, config.units[0], stride=1)
-        self.block2 = block(c2, m3, c3, config.units[1] - 1, stride=2)
-        self.block2.append(ResidualUnit(c3, m3, c3, dilations=(1, 2)))
+        self.block1 = block(config.stem, m2, c2, config.units[0], stride=1, activation=activation)
+        self.block2 = block(c2, m3, c3, config.units[1] - 1, stride=2, activation=activation)
+        self.block2.append(ResidualUnit(c3, m3, c3, dilations=(1, 2), activation=activation))
         norm3, norm4 = _norms(config.warp_places)
-        self.block3 = block(c3, m4, c4, min(2, config.units[2]), stride=2, norm=norm3)
+        self.block3 = block(c3, m4, c4, min(2, config.units[2]), stride=2, norm=norm3, activation=activation)
         for _ in range(config.units[2] - 2):
-            self.block3.append(ResidualUnit(c4, m4, c4, dilations=(1, 2), norm=norm3))
+            self.block3.append(ResidualUnit(c4, m4, c4, dilations=(1, 2), norm=norm3, activation=activation))
         self.block4 = nn.Sequential()
         for index in range(config.units[3]):
             last = index == config.units[3] - 1
@@ -55,6 +55,7 @@ class SegmentationStream(nn.Module):
                 dilations=(2, 4),
                 dropout=config.dropout if last else 0.0,
                 norm=norm4,
+                activation=activation,
             )
             self.block4.append(unit)
         channels = {"res3d": c3, "res4f": c4, "res5c": c5}
@@ -100,12 +101,12 @@ class Decoder(nn.Module):
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
         c2, c3, _, c5 = config.outputs
-        classes, channels = config.classes, {2: c3, 1: c2}
+        classes, channels, activation = config.classes, {2: c3, 1: c2}, ACTIVATIONS[config.activation]
         self.skip_blocks = config.skips
-        self.classify = nn.Sequential(nn.BatchNorm2d(c5), nn.ELU(inplace=True), nn.Conv2d(c5, classes, 1))
+        self.classify = nn.Sequential(nn.BatchNorm2d(c5), activation(inplace=True), nn.Conv2d(c5, classes, 1))
         self.up = nn.ModuleList(nn.ConvTranspose2d(classes, classes, 4, 2, 1) for _ in config.skips)
         self.skip = nn.ModuleList(
-            nn.Sequential(nn.BatchNorm2d(channels[s]), nn.ELU(inplace=True), nn.Conv2d(channels[s], classes, 1))
+            nn.Sequential(nn.BatchNorm2d(channels[s]), activation(inplace=True), nn.Conv2d(channels[s], classes, 1))
             for s in config.skips
         )
         stride = 16 // 2 ** len(config.skips)

@@ -25,11 +25,11 @@ class FrameFeatures(NamedTuple):
     """What is kept of one frame; None for streams that the configuration leaves out.
 
     Attributes:
-        trunk: pose Res3, input of the odometry stream's current side.
+        trunk: Res3, input of the odometry stream's current side: the pose stream's with hard sharing.
         pose_5a: pose Res5a before temporal fusion.
         odometry_previous: Res4 of the odometry stream's previous side; None too if encoded as current only.
         segmentation: ends of AdapNet's blocks, unfused.
-        matched: features of the shared trunk that are correlated with another frame's.
+        matched: features of that trunk that are correlated with another frame's.
         depth: (B, 1, H, W) predicted, metres.
         view: grey image and depth, to be aligned with another frame's.
     """
@@ -87,7 +87,7 @@ class VLocNet(nn.Module):
         super().__init__()
         self.config = config
         tasks = config.tasks
-        self.trunk = Trunk(config) if tasks.pose or tasks.odometry else None
+        self.trunk = Trunk(config) if tasks.pose or (tasks.odometry and config.hard_sharing) else None
         self.pose = PoseStream(config) if tasks.pose else None
         self.odometry = OdometryStream(config) if tasks.odometry else None
         self.segmentation = SegmentationStream(config) if tasks.segmentation else None
@@ -126,16 +126,16 @@ class VLocNet(nn.Module):
     ) -> FrameFeatures:
         """The rest of `encode`, which looks at the segmentation stream's features of the same frame."""
         x = self._normalize(image)
-        trunk, matched = None, None
-        if self.trunk is not None:
-            fine = self.trunk.fine(x)
-            trunk = self.trunk.coarse(fine)
-            if self.config.correlation is not None and self.odometry is not None:
-                matched = fine if self.config.correlation_at == "res2" else trunk
-        pose_5a = None
+        fine, trunk = (None, None) if self.trunk is None else self.trunk.stages(x)
+        pose_5a, previous, matched = None, None, None
         if self.pose is not None and trunk is not None:
             pose_5a = self.pose.encode(trunk, None if segmentation is None else segmentation.res5c)
-        previous = self.odometry.encode_previous(x) if keep and self.odometry is not None else None
+        if self.odometry is not None:
+            if self.odometry.current_trunk is not None:
+                fine, trunk = self.odometry.current_trunk.stages(x)
+            if self.config.correlation is not None:
+                matched = fine if self.config.correlation_at == "res2" else trunk
+            previous = self.odometry.encode_previous(x) if keep else None
         return FrameFeatures(trunk, pose_5a, previous, segmentation, matched)
 
     def decode(self, current: FrameFeatures, previous: FrameFeatures) -> Prediction:
@@ -164,6 +164,13 @@ class VLocNet(nn.Module):
             matched = (current.matched, previous.matched)
         result: tuple[Tensor, Tensor] = self.odometry.decode(current.trunk, previous.odometry_previous, matched)
         return result
+
+    def sample_pose(self, current: FrameFeatures, previous: FrameFeatures, count: int) -> tuple[Tensor, Tensor]:
+        """Poses with dropout, (count, B, 3) and (count, B, 4); see `Regressor.sample`. There must be a pose stream."""
+        assert self.pose is not None
+        assert current.pose_5a is not None
+        assert previous.pose_5a is not None
+        return self.pose.sample(current.pose_5a, previous.pose_5a, count)
 
     def forward(self, previous_image: Tensor, image: Tensor) -> Prediction:
         """Prediction for the second image of pairs, both (B, 3, height, width) in 0..1."""

@@ -33,7 +33,9 @@ def copy_weights(network: VLocNet, source: dict[str, Tensor]) -> int:
     """Copy a timm `resnetv2_50` state into the network's streams; returns how many units took it."""
     stages: list[tuple[int, Iterable[nn.Module]]] = []
     stems: list[nn.Conv2d] = []
-    trunks = [network.trunk, None if network.odometry is None else network.odometry.previous_trunk]
+    trunks = [network.trunk]
+    if network.odometry is not None:
+        trunks += [network.odometry.current_trunk, network.odometry.previous_trunk]
     for trunk in trunks:
         if trunk is not None:
             stages += [(0, trunk.res2), (1, trunk.res3)]

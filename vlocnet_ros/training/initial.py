@@ -16,6 +16,7 @@ from vlocnet_ros.network.vlocnetpp import VLocNet
 #: Streams without weights of their own begin as copies of the pose stream's blocks of the same shape.
 FROM_POSE = {
     "odometry.previous_trunk.": "trunk.",
+    "odometry.current_trunk.": "trunk.",
     "odometry.previous_res4.": "pose.res4.",
     "odometry.current_res4.": "pose.res4.",
 }

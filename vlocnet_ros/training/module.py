@@ -70,7 +70,7 @@ class TrainingModule(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.loss = MultitaskLoss()
+        self.loss = MultitaskLoss(consistency=network.config.consistency)
         self.batches, self.optimizer_config, self.augmentation, self.seed = batches, optimizer, augmentation, seed
         self.taken, self.trained_seconds = frozenset(taken), 0.0
         for name, parameter in network.named_parameters():

@@ -1,0 +1,165 @@
+"""All systems that VLocNet++ is compared with, and its ablations: configurations of the same parts.
+
+Each is trained by ``vlocnet_train --system NAME`` and runs behind the same `Localizer`; `vlocnet_systems` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from vlocnet_ros.config import Tasks, VLocNetConfig
+
+SystemName = Literal[
+    "posenet",
+    "bayesian_posenet",
+    "lstm_pose",
+    "svs_pose",
+    "vlocnet",
+    "vlocnetpp_single",
+    "vlocnetpp",
+    "odometry",
+    "adapnet",
+]
+AblationName = Literal[
+    "semantic_4a",
+    "semantic_4b",
+    "semantic_4c",
+    "semantic_4d",
+    "semantic_4e",
+    "semantic_4f",
+    "no_consistency",
+    "temporal_none",
+    "temporal_concatenation",
+    "no_warping",
+    "warping_early",
+    "relu",
+    "own_trunk",
+]
+
+POSE = Tasks(odometry=False, segmentation=False, depth=False)
+POSE_AND_ODOMETRY = Tasks(segmentation=False, depth=False)
+ODOMETRY = Tasks(pose=False, segmentation=False, depth=False)
+SEGMENTATION = Tasks(pose=False, odometry=False, depth=False)
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of the comparison.
+
+    Attributes:
+        description: what sets it apart, in a line.
+        reference: where it was published.
+        tasks: which streams it has.
+        changes: of `VLocNetConfig`, at both widths.
+        light, paper: further changes at one width.
+        viewpoint: whether its training frames may be re-projected to nearby poses; how many are, says the training
+            command. Off for those that were published without: on for `svs_pose` is all that it adds to `posenet`.
+    """
+
+    description: str
+    reference: str
+    tasks: Tasks
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    light: Mapping[str, Any] = field(default_factory=dict)
+    paper: Mapping[str, Any] = field(default_factory=dict)
+    viewpoint: bool = True
+
+    def structure(
+        self,
+        width: Literal["light", "paper"],
+        *,
+        tasks: Tasks | None = None,
+        classes: int = 10,
+        ablations: tuple[AblationName, ...] = (),
+    ) -> VLocNetConfig:
+        """Its network.
+
+        Args:
+            width: the published one, or the narrow one for CPUs.
+            tasks: streams that the data can train; those that the system lacks stay out.
+            classes: of the segmentation.
+            ablations: applied in this order.
+
+        Raises:
+            ConfigError: no stream is left, or an ablation does not go with this system.
+        """
+        preset, own = (VLocNetConfig.paper, self.paper) if width == "paper" else (VLocNetConfig.light, self.light)
+        config = preset(tasks=self.tasks & (tasks or Tasks()), classes=classes)
+        changes = {**self.changes, **own}
+        for name in ablations:
+            changes |= ABLATIONS[name]
+        return replace(config, **changes)
+
+
+#: Single poses: nothing of the frame before, in the network or in the loss.
+_SINGLE = {"temporal_fusion": "none", "consistency": False}
+
+SYSTEMS: dict[SystemName, System] = {
+    "posenet": System(
+        "pose of single frames, learned loss weights",
+        "Kendall and Cipolla, CVPR 2017; [21] with its weights by hand",
+        POSE,
+        _SINGLE,
+        viewpoint=False,
+    ),
+    "bayesian_posenet": System(
+        "PoseNet with Monte Carlo dropout: mean and covariance of 40 passes",
+        "Kendall and Cipolla, ICRA 2016 [22]",
+        POSE,
+        _SINGLE | {"dropout": 0.5, "samples": 40},
+        viewpoint=False,
+    ),
+    "lstm_pose": System(
+        "PoseNet with fc1's features read by four LSTMs",
+        "Walch et al., ICCV 2017 [2]",
+        POSE,
+        _SINGLE | {"regressor": "lstm"},
+        paper={"fc": 2048},
+        viewpoint=False,
+    ),
+    "svs_pose": System(
+        "PoseNet trained on synthesised viewpoints",
+        "Naseer and Burgard, IROS 2017 [23]",
+        POSE,
+        _SINGLE,
+    ),
+    # Published, the previous pose itself is fed back, in training the true one. Here the previous frame's features are
+    # concatenated instead: at test time as in training they are the network's own, and no estimate feeds the next.
+    "vlocnet": System(
+        "pose and odometry with shared trunk, geometric consistency, previous frame by concatenation",
+        "Valada et al., ICRA 2018 [9]",
+        POSE_AND_ODOMETRY,
+        {"temporal_fusion": "concatenation"},
+    ),
+    "vlocnetpp_single": System(
+        "VLocNet with adaptive fusion of the previous frame; no semantics",
+        "VLocNet++, single-task",
+        POSE_AND_ODOMETRY,
+    ),
+    "vlocnetpp": System(
+        "pose, odometry, segmentation and depth, each helping the others",
+        "VLocNet++, multitask",
+        Tasks(),
+    ),
+    "odometry": System("the odometry streams alone", "VLocNet++, section II-A", ODOMETRY),
+    "adapnet": System("the segmentation stream alone, frame by frame", "Valada et al., ICRA 2017 [15]", SEGMENTATION),
+}
+
+#: Fields of `VLocNetConfig` that an ablation sets.
+ABLATIONS: dict[AblationName, Mapping[str, Any]] = {
+    "semantic_4a": {"semantic_unit": 0},
+    "semantic_4b": {"semantic_unit": 1},
+    "semantic_4c": {"semantic_unit": 2},
+    "semantic_4d": {"semantic_unit": 3},
+    "semantic_4e": {"semantic_unit": 4},
+    "semantic_4f": {"semantic_unit": 5},
+    "no_consistency": {"consistency": False},
+    "temporal_none": {"temporal_fusion": "none"},
+    "temporal_concatenation": {"temporal_fusion": "concatenation"},
+    "no_warping": {"warping": False},
+    "warping_early": {"warp_places": ("res3d", "res4f")},
+    "relu": {"activation": "relu"},
+    "own_trunk": {"hard_sharing": False},
+}
