@@ -53,7 +53,7 @@ class TrainConfig:
         max_frame_gap: frames whose numbers differ by more are no pair.
         model: structure; light or paper.
         system: what to train, see `vlocnet_systems`: VLocNet++ or one of those that it is compared with.
-        ablations: changes to the system, one for each thing that may matter.
+        ablate: changes to the system, each takes or changes one thing that may matter.
         width, height: of the input in pixels, multiples of 16; the structure's own by default.
         tasks: streams of the system to train; those that the data has no ground truth for are left out by themselves.
         batch: frames in a batch, two for each pair.
@@ -82,7 +82,7 @@ class TrainConfig:
     max_frame_gap: int = 1
     model: Literal["light", "paper"] = "light"
     system: SystemName = "vlocnetpp"
-    ablations: tuple[AblationName, ...] = ()
+    ablate: tuple[AblationName, ...] = ()
     width: int | None = None
     height: int | None = None
     tasks: Tasks = field(default_factory=Tasks)
@@ -191,7 +191,7 @@ def _prepare(
     segmentation = wanted.segmentation and labels
     tasks = replace(wanted, segmentation=segmentation, depth=wanted.depth and segmentation and depth)
     classes = max((len(s.class_names) for s in sequences), default=0) or 10
-    model = SYSTEMS[config.system].structure(config.model, tasks=tasks, classes=classes, ablations=config.ablations)
+    model = SYSTEMS[config.system].structure(config.model, tasks=tasks, classes=classes, ablations=config.ablate)
     model = replace(model, width=config.width or model.width, height=config.height or model.height)
     camera = network_camera(sequences[0].camera, model.width, model.height)
     frames = Frames.read(sequences, camera, max_frame_gap=config.max_frame_gap)
@@ -304,7 +304,7 @@ def _card(config: TrainConfig, frames: Frames) -> dict[str, Any]:
         "validation": [path.name for path in config.validate] or [f"frames {config.exclude}"],
         "command": shlex.join(["vlocnet_train", *sys.argv[1:]]),
         "system": config.system,
-        "ablations": list(config.ablations),
+        "ablations": list(config.ablate),
         "seed": config.seed,
         "commit": commit,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),

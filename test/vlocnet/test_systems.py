@@ -217,7 +217,7 @@ def test_training_follows_the_system(wall_sequence, tmp_path, monkeypatch):
         train=(Path("wall"),),
         output=tmp_path / "a.safetensors",
         system="posenet",
-        ablations=("relu",),
+        ablate=("relu",),
         width=WIDTH,
         height=HEIGHT,
         batch=4,
