@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence as Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,15 @@ class ExplainedFrame:
     degrees: float
 
 
+@dataclass(frozen=True)
+class Column:
+    """What one checkpoint says of every frame, under its name and the tasks of its network."""
+
+    name: str
+    tasks: str
+    frames: list[ExplainedFrame]
+
+
 def main() -> None:
     """Entry point of `vlocnet_explain`."""
     config = tyro.cli(ExplainConfig, description=__doc__)
@@ -72,12 +81,12 @@ def main() -> None:
         chosen = FrameRanges.parse(config.frames).mask(sequence.frame_numbers)
         if not chosen.any():
             raise DatasetError(f"{sequence.name}: none of its frames has a number in {config.frames}")
-        columns = {}
+        pairs, columns = sequence.pairs(config.max_frame_gap), []
         for checkpoint in config.checkpoints:
             localizer = Localizer.from_checkpoint(checkpoint, device=config.device)
-            pairs = sequence.pairs(config.max_frame_gap)
             frames = explain_frames(localizer, sequence, np.nonzero(chosen)[0], pairs, config.layer)
-            columns[_heading(checkpoint, localizer)] = frames
+            tasks = ", ".join(name for name, present in asdict(localizer.tasks).items() if present)
+            columns.append(Column(checkpoint.stem, tasks, frames))
     except LocalizationError as error:
         sys.exit(f"vlocnet_explain: {error}")
     images = sequence.select(chosen)
@@ -106,7 +115,7 @@ def explain_frames(
     return explained
 
 
-def draw(sequence: Sequence, columns: dict[str, list[ExplainedFrame]]) -> Figure:
+def draw(sequence: Sequence, columns: Collection[Column]) -> Figure:
     """One row a frame of the sequence: the image, then the heat of each column over it."""
     rows = len(sequence)
     width = 3.2 * (1 + len(columns))
@@ -117,12 +126,16 @@ def draw(sequence: Sequence, columns: dict[str, list[ExplainedFrame]]) -> Figure
         for row, number in enumerate(sequence.frame_numbers):
             image = sequence.read_image(row)
             _show(grid[row, 0], image, f"frame {number}")
-            for axes, frames in zip(grid[row, 1:], columns.values(), strict=True):
-                frame = frames[row]
+            for axes, column in zip(grid[row, 1:], columns, strict=True):
+                frame = column.frames[row]
                 caption = f"pose off by {frame.metres:.2f} m, {frame.degrees:.1f}°"
                 _show(axes, heat_overlay(image, frame.heat, OPACITY), caption)
-        for axes, heading in zip(grid[0], ("image", *columns), strict=True):
-            axes.set_title(heading, fontsize=9.5)
+        grid[0, 0].set_title("image", fontsize=10, pad=20)
+        for axes, column in zip(grid[0, 1:], columns, strict=True):
+            axes.set_title(column.name, fontsize=10, pad=20)
+            axes.annotate(
+                column.tasks, (0, 1), (0, 6), xycoords="axes fraction", textcoords="offset points", fontsize=9
+            )
         scale = ScalarMappable(cmap=ListedColormap(heat_palette() / 255.0))
         bar = figure.colorbar(scale, ax=grid, location="bottom", shrink=0.4, aspect=40, ticks=[0.0, 0.5, 1.0])
         bar.set_label("Grad-CAM++, share of each map's largest value", fontsize=9)
@@ -135,13 +148,6 @@ def _show(axes: Axes, picture: Image, caption: str) -> None:
     axes.grid(False)
     axes.spines[:].set_visible(False)
     axes.set_xlabel(caption, fontsize=9)
-
-
-def _heading(checkpoint: Path, localizer: Localizer) -> str:
-    """Name of the file, and the tasks of its network below it."""
-    tasks = localizer.tasks
-    present: Collection[str] = [name for name in ("pose", "odometry", "segmentation", "depth") if getattr(tasks, name)]
-    return f"{checkpoint.stem}\n{', '.join(present)}"
 
 
 if __name__ == "__main__":

@@ -68,6 +68,15 @@ def test_frames_are_explained_as_a_robot_that_drove_there_sees_them(
             np.testing.assert_array_equal(frame.heat, heats[position])
 
 
+def test_a_frame_after_a_gap_is_explained_alone(wall_sequence, single_task) -> None:
+    localizer = Localizer.from_checkpoint(single_task)
+    gap = wall_sequence.select([0, 1, 3])
+    _, after = explain.explain_frames(localizer, gap, np.array([1, 2]), gap.pairs())
+    localizer.reset()
+    localizer.step(gap.read_image(2), 1)
+    np.testing.assert_array_equal(after.heat, localizer.labels_in_image(localizer.explain(), fill=0))
+
+
 @pytest.mark.parametrize(("frames", "message"), [("80-90", "none of its frames"), ("ten", "not of the form")])
 def test_frames_that_are_not_there_are_refused(monkeypatch, tmp_path, bag, single_task, frames, message) -> None:
     arguments = ("--checkpoints", single_task, "--sequence", bag, "--frames", frames, "--output", tmp_path / "x.png")

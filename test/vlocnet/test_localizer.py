@@ -182,6 +182,8 @@ def test_labels_are_unknown_where_the_network_does_not_see(tiny_checkpoint):
     full = localizer.labels_in_image(np.ones((HEIGHT, WIDTH), np.uint8))
     assert (full[:, 0] == 255).all()
     assert full[160, 320] == 1
+    heat = localizer.labels_in_image(np.ones((HEIGHT, WIDTH), np.float32), fill=0)
+    assert (heat[:, 0].max(), heat[160, 320], heat.dtype) == (0.0, 1.0, np.float32)
 
 
 def test_confidence_is_the_probability_of_the_label(localizer, frames):

@@ -1,0 +1,41 @@
+"""Explanations of the shipped network, in the apartment that it knows."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from deep_localization.shipped import shipped
+from localization_common.camera import Camera
+from localization_sim.apartment import Apartment
+from localization_sim.drive import as_sequence, plan
+from localization_sim.rendering import Renderer
+from vlocnet_ros.localizer import Localizer
+
+CAMERA = Camera.from_field_of_view(160, 120, 90.0)
+
+
+def test_hiding_what_an_explanation_points_at_moves_the_pose_most() -> None:
+    """Blurring the hottest quarter of a frame against blurring its coldest: explanations are true to the network."""
+    localizer = Localizer.from_checkpoint(shipped("models/vlocnet_apartment_light.safetensors"))
+    localizer.set_camera(CAMERA)
+
+    def position(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+        localizer.reset()
+        return localizer.step(image, 1).map_T_camera[:3, 3]
+
+    moved = []
+    with Renderer(Apartment.from_seed(0), CAMERA) as renderer:
+        sequence = as_sequence(renderer, plan(renderer, "test", rate=0.05), depth=False, labels=False)
+        for i in range(len(sequence)):
+            image = sequence.read_image(i)
+            before = position(image)
+            heat = localizer.labels_in_image(localizer.explain(), fill=0)
+            blurred = cv2.GaussianBlur(image, (0, 0), 12.0)
+            hottest, coldest = heat >= np.quantile(heat, 0.75), heat <= np.quantile(heat, 0.25)
+            hidden = [np.where(part[..., None], blurred, image) for part in (hottest, coldest)]
+            moved.append([np.linalg.norm(position(picture) - before) for picture in hidden])
+    assert len(moved) >= 4
+    hot, cold = np.median(moved, axis=0)
+    assert hot > 3.0 * cold
