@@ -42,6 +42,7 @@ setup(
             "apartment_camera = localization_sim.node:main",
             "vlocnet_train = vlocnet_ros.train:main",
             "vlocnet_evaluate = vlocnet_ros.evaluate:main",
+            "vlocnet_tables = vlocnet_ros.tables:main",
             "dmn_train = dmn_ros.train:main",
             "dmn_evaluate = dmn_ros.evaluate:main",
             "dmn_build_map = dmn_ros.build_map:main",

@@ -23,12 +23,14 @@ import dmn_ros.train
 import localization_common.datasets.rosbag2_writer
 import localization_sim.record
 import vlocnet_ros.evaluate
+import vlocnet_ros.tables
 import vlocnet_ros.train
 
 #: Console script -> what it takes.
 COMMANDS: dict[str, type[Any]] = {
     "vlocnet_train": vlocnet_ros.train.TrainConfig,
     "vlocnet_evaluate": vlocnet_ros.evaluate.EvaluateConfig,
+    "vlocnet_tables": vlocnet_ros.tables.TablesConfig,
     "dmn_train": dmn_ros.train.Arguments,
     "dmn_evaluate": dmn_ros.evaluate.Arguments,
     "dmn_build_map": dmn_ros.build_map.Arguments,
