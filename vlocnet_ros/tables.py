@@ -122,7 +122,7 @@ def _scenes(data: Path) -> dict[str, Path]:
     """Scene directories by name, in the paper's order, others behind them."""
     found = {}
     if is_scene(data):
-        found = {data.resolve().name: data}
+        found = {data.absolute().name: data}
     elif data.is_dir():
         found = {entry.name: entry for entry in sorted(data.iterdir()) if is_scene(entry)}
     if not found:

@@ -9,6 +9,7 @@ files ``pgt/sfm/7scenes/<scene>_{train,test}.txt`` hold lines ``rgb_file qw qx q
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ def read_sfm_poses(directory: Path) -> SfmPoses:
         DatasetError: the files are missing, say nothing about the sequence, a line is malformed, or the sequence has
             two focal lengths.
     """
-    sequence = directory.resolve()
+    sequence = Path(os.path.abspath(directory))  # links stay: the folder pgt is beside them, not where they lead
     scene = sequence.parent
     candidates = [scene.parent / FOLDER / f"{scene.name}_{split}.txt" for split in ("train", "test")]
     found = [file for file in candidates if file.is_file()]

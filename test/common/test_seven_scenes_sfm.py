@@ -96,6 +96,16 @@ def test_each_sequence_is_found_in_its_splits_file(seven_scenes: SevenScenes, sf
         open_sequences(scene, pose="sfm")
 
 
+def test_the_files_are_looked_for_beside_a_linked_scene(seven_scenes: SevenScenes, tmp_path: Path) -> None:
+    sfm_scene = tmp_path / "links" / "scene"
+    sfm_scene.parent.mkdir()
+    sfm_scene.symlink_to(seven_scenes().parent)
+    file = sfm_scene.parent / "pgt" / "sfm" / "7scenes" / "scene_test.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text(line("seq-01", 2) + "\n")
+    assert read_seven_scenes(sfm_scene / "seq-01", poses="sfm").frame_numbers.tolist() == [2]
+
+
 def test_missing_files_are_named_with_their_origin(seven_scenes: SevenScenes) -> None:
     with pytest.raises(DatasetError, match=r"pgt/sfm/7scenes/scene_train\.txt: no such file.*visloc_pseudo_gt"):
         read_seven_scenes(seven_scenes(), poses="sfm")
