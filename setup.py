@@ -44,6 +44,7 @@ setup(
             "vlocnet_evaluate = vlocnet_ros.evaluate:main",
             "vlocnet_explain = vlocnet_ros.explain:main",
             "vlocnet_systems = vlocnet_ros.complexity:main",
+            "vlocnet_tables = vlocnet_ros.tables:main",
             "dmn_train = dmn_ros.train:main",
             "dmn_evaluate = dmn_ros.evaluate:main",
             "dmn_build_map = dmn_ros.build_map:main",

@@ -25,6 +25,7 @@ import localization_sim.record
 import vlocnet_ros.complexity
 import vlocnet_ros.evaluate
 import vlocnet_ros.explain
+import vlocnet_ros.tables
 import vlocnet_ros.train
 
 #: Console script -> what it takes.
@@ -33,6 +34,7 @@ COMMANDS: dict[str, type[Any]] = {
     "vlocnet_evaluate": vlocnet_ros.evaluate.EvaluateConfig,
     "vlocnet_explain": vlocnet_ros.explain.ExplainConfig,
     "vlocnet_systems": vlocnet_ros.complexity.SystemsConfig,
+    "vlocnet_tables": vlocnet_ros.tables.TablesConfig,
     "dmn_train": dmn_ros.train.Arguments,
     "dmn_evaluate": dmn_ros.evaluate.Arguments,
     "dmn_build_map": dmn_ros.build_map.Arguments,

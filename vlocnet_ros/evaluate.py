@@ -36,7 +36,7 @@ class EvaluateConfig:
 
     Attributes:
         checkpoint: safetensors file.
-        sequences: 7-Scenes, TUM RGB-D, KITTI odometry, rosbag2.
+        sequences: 7-Scenes, DeepLoc, TUM RGB-D, KITTI odometry, rosbag2.
         frames: only these frame numbers, such as 200-239,450-489.
         train: the sequences it was trained with, for the baselines (thumbnail nearest neighbour, nearest pose, constant
             motion).
@@ -118,9 +118,17 @@ def evaluate(
     half: bool = False,
     threads: int | None = None,
 ) -> Evaluation:
-    """Errors of a checkpoint file on sequences, with baselines if the training sequences are given."""
+    """Errors of a checkpoint file on sequences, with baselines if the training sequences are given.
+
+    Raises:
+        DatasetError: the labels are of other classes than the network's.
+    """
     localizer = Localizer.from_checkpoint(checkpoint, device=device, half=half, threads=threads)
-    score = metrics.SegmentationScore(len(localizer.class_names)) if localizer.class_names else None
+    classes = len(localizer.class_names)
+    for sequence in sequences:
+        if classes and sequence.class_names and len(sequence.class_names) != classes:
+            raise DatasetError(f"{sequence.name}: {len(sequence.class_names)} classes, but {checkpoint} has {classes}")
+    score = metrics.SegmentationScore(classes) if classes else None
     started, runs = time.perf_counter(), []
     for sequence in sequences:
         runs.append((sequence, _run(localizer, sequence, max_frame_gap, score)))

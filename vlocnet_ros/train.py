@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 
 from localization_common.datasets.open import open_sequences
 from localization_common.datasets.sequence import FrameRanges, Sequence
+from localization_common.datasets.seven_scenes import GroundTruth
 from localization_common.errors import ConfigError, LocalizationError
 from localization_common.geometry import se3
 from vlocnet_ros.checkpoint import Checkpoint, Residuals, load_vlocnet, save_vlocnet, set_camera
@@ -43,10 +44,11 @@ class TrainConfig:
     """Train VLocNet++.
 
     Attributes:
-        train: sequences (or directories of them): 7-Scenes, TUM RGB-D, KITTI odometry, rosbag2.
+        train: sequences (or directories of them): 7-Scenes, DeepLoc, TUM RGB-D, KITTI odometry, rosbag2.
         output: checkpoint to write; its card goes beside it as .md.
         validate: sequences to validate on; residuals for covariances come from here. By default the frames of
             ``exclude`` in the training sequences.
+        poses: ground truth of 7-Scenes: KinectFusion's, or structure from motion's, as `vlocnet_tables` describes.
         frames: only these frame numbers of the training sequences, such as 0-119.
         exclude: not these frame numbers.
         validate_frames: only these frame numbers of the validation sequences; by default those of ``exclude``.
@@ -76,6 +78,7 @@ class TrainConfig:
     train: tuple[Path, ...]
     output: Path
     validate: tuple[Path, ...] = ()
+    poses: GroundTruth = "original"
     frames: str = ""
     exclude: str = ""
     validate_frames: str = ""
@@ -169,11 +172,12 @@ def _of_system(config: TrainConfig) -> TrainConfig:
 
 
 def _sequences(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
-    every = [s for path in config.train for s in open_sequences(path)]
+    options = {} if config.poses == "original" else {"poses": config.poses}
+    every = [s for path in config.train for s in open_sequences(path, **options)]
     chosen = every if not config.frames else [s.with_numbers(FrameRanges.parse(config.frames)) for s in every]
     if config.exclude:
         chosen = [s.without_numbers(FrameRanges.parse(config.exclude)) for s in chosen]
-    held_out = [s for path in config.validate for s in open_sequences(path, split="test")]
+    held_out = [s for path in config.validate for s in open_sequences(path, split="test", **options)]
     ranges = config.validate_frames or (config.exclude if not config.validate else "")
     if not held_out and ranges:
         held_out = every

@@ -64,6 +64,28 @@ def read_depth(
     return depth
 
 
+def read_labels(path: Path, classes: int, camera: Camera | None = None) -> npt.NDArray[np.uint8]:
+    """Class ids (H, W) uint8 of a single-channel 8-bit picture; 255 is unlabelled.
+
+    Args:
+        path: PNG.
+        classes: number of classes; ids are 0..classes-1.
+        camera: if given, the picture must have its size.
+
+    Raises:
+        DatasetError: missing, damaged, of several channels, of another size, or with an id that is no class.
+    """
+    picture = _decode(path, cv2.IMREAD_UNCHANGED)
+    if picture.dtype != np.uint8 or picture.ndim != 2:
+        raise DatasetError(f"{path}: {picture.dtype} of shape {picture.shape}; labels are one channel of 8 bits")
+    _require_size(path, picture, camera)
+    labels = np.asarray(picture, dtype=np.uint8)
+    wrong = labels[(labels >= classes) & (labels != 255)]
+    if wrong.size:
+        raise DatasetError(f"{path}: holds the id {wrong.max()}, but there are {classes} classes")
+    return labels
+
+
 def read_numbers(path: Path, columns: int) -> npt.NDArray[np.float64]:
     """Table (N, columns) of a text file with blanks (or commas) between numbers; lines that start with # are skipped.
 

@@ -64,6 +64,41 @@ def seven_scenes(tmp_path: Path) -> SevenScenes:
 
 
 @pytest.fixture
+def deeploc(tmp_path: Path) -> Path:
+    """A DeepLoc directory: images 3, 4, 5, 12 (train) and 7, 8 (test) of 128x72; train's 5 has no labels."""
+    root = tmp_path / "DeepLoc"
+    for split, numbers in (("train", (3, 4, 5, 12)), ("test", (7, 8))):
+        for folder in ("LeftImages", "labels", "labels_colorized"):
+            (root / split / folder).mkdir(parents=True)
+        lines = ["DeepLoc poses", "img_name x y z qw qx qy qz"]
+        for number in reversed(numbers):
+            write_rgb(root / split / "LeftImages" / f"Image_{number}.png", picture(number, (128, 72)))
+            if number != 5:
+                cv2.imwrite(str(root / split / "labels" / f"Image_{number}.png"), class_ids(number))
+            x, y, z, w = Rotation.from_matrix(drive_pose(number)[:3, :3]).as_quat()
+            position = " ".join(f"{value:.8f}" for value in drive_pose(number)[:3, 3])
+            lines.append(f"Image_{number} {position} {w:.8f} {x:.8f} {y:.8f} {z:.8f}")
+        (root / split / "poses.txt").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def class_ids(number: int) -> np.ndarray:
+    """Class ids (72, 128) uint8 of DeepLoc's, in ten stripes."""
+    columns = (np.arange(128) // 13 + number) % 10
+    return np.broadcast_to(columns, (72, 128)).astype(np.uint8)
+
+
+def drive_pose(number: int) -> np.ndarray:
+    """Pose (4, 4) of a camera that drives half a metre a frame along its optical axis, in a curve; z is up."""
+    map_T_body = np.eye(4)
+    map_T_body[:3, :3] = Rotation.from_euler("z", 0.1 * number).as_matrix()
+    map_T_body[:3, 3] = [5.0 * np.sin(0.1 * number), 5.0 * (1.0 - np.cos(0.1 * number)), 0.5]
+    body_T_optical = np.eye(4)
+    body_T_optical[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
+    return map_T_body @ body_T_optical
+
+
+@pytest.fixture
 def tum(tmp_path: Path) -> Path:
     """A TUM RGB-D directory: colour at 30 Hz, depth 12 ms later, ground truth at 100 Hz that ends early."""
     directory = tmp_path / "rgbd_dataset_freiburg3_made"

@@ -1,0 +1,126 @@
+"""DeepLoc: ``{train,test}/LeftImages/Image_<id>.png``, ``labels/Image_<id>.png`` and ``poses.txt``.
+
+Radwan, Valada and Burgard, VLocNet++: Deep Multitask Learning for Semantic Visual Localization and Odometry, RA-L 2018.
+A robot's drives round a campus, 1280x720, with camera-to-world poses and class ids for every pixel.
+
+What the data set does not say, and what is done about it:
+
+- *Axes of the poses.* They are the camera's, either optical (z forward) or a body's (x forward, REP-103). The drive
+  itself tells: a robot moves along its camera's view. Errors of poses and odometry are the same in both; only warping,
+  which projects with the optical axes, would not be.
+- *Intrinsics.* Those of a ZED camera in this mode, nominally. Training and test share the camera, so a network does
+  not depend on them, again but for warping.
+- *Times.* Nominally 20 Hz times the id: only their order and gaps are used.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera import Camera
+from localization_common.datasets import files
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import DatasetError
+from localization_common.geometry import se3
+
+CLASS_NAMES = ("background", "sky", "road", "sidewalk", "grass", "vegetation", "building", "poles", "dynamic", "other")
+CAMERA = Camera(1280, 720, 700.0, 700.0, 639.5, 359.5)
+FRAMES_PER_SECOND = 20
+HEADER = ("img_name", "x", "y", "z", "qw", "qx", "qy", "qz")
+
+_NAME = re.compile(r"Image_(\d+)(?:\.png)?$")
+
+
+def read_deeploc(path: str | Path, *, camera: Camera = CAMERA) -> Sequence:
+    """One split: the directory ``train`` or ``test``. Frame numbers are the ids; they have gaps.
+
+    Images may have any size of the original's shape (intrinsics are scaled). A pose without image is left out, and so
+    is an image without pose. Labels are offered where there is a directory of them; an image without is unlabelled.
+
+    Args:
+        path: for example ``DeepLoc/test``.
+        camera: intrinsics at the original size.
+
+    Raises:
+        DatasetError: no frame with both image and pose, or ``poses.txt`` is missing or malformed.
+    """
+    directory = files.require_directory(path)
+    known = _read_poses(directory / "poses.txt")
+    pictures = {number: directory / "LeftImages" / f"Image_{number}.png" for number in sorted(known)}
+    numbers = np.array([number for number, file in pictures.items() if file.is_file()], dtype=np.int64)
+    if len(numbers) == 0:
+        raise DatasetError(f"{directory}/LeftImages: has none of the {len(known)} images that poses.txt names")
+    first = files.read_rgb(pictures[int(numbers[0])])
+    if first.shape[:2] != (camera.height, camera.width):
+        camera = camera.resized(first.shape[1], first.shape[0])
+    frames = _Frames(directory, numbers, camera)
+    return Sequence(
+        name=f"deeploc/{directory.resolve().name}",
+        camera=camera,
+        frame_numbers=numbers,
+        stamps=numbers * 1_000_000_000 // FRAMES_PER_SECOND,
+        map_T_camera=in_optical_axes(np.stack([known[number] for number in numbers.tolist()])),
+        read_image=frames.image,
+        read_labels=frames.labels if (directory / "labels").is_dir() else None,
+        class_names=CLASS_NAMES,
+    )
+
+
+def in_optical_axes(map_T_sensor: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Poses (N, 4, 4) of a robot's camera, in optical axes (z forward) if they were in a body's (x forward).
+
+    They were if more steps between neighbouring poses go along x than along z.
+    """
+    steps = (se3.inverse(map_T_sensor[:-1]) @ map_T_sensor[1:])[:, :3, 3]
+    along_x, _, along_z = np.bincount(np.abs(steps).argmax(axis=1), minlength=3)
+    if along_x <= along_z:
+        return map_T_sensor
+    body_T_optical = np.eye(4)
+    body_T_optical[:3, :3] = se3.BODY_R_OPTICAL
+    return map_T_sensor @ body_T_optical
+
+
+def _read_poses(path: Path) -> dict[int, npt.NDArray[np.float64]]:
+    """Pose (4, 4) of each image id: the lines below the header, which is not the first line."""
+    lines = files.read_lines(path)
+    header = next((i for i, (_, line) in enumerate(lines) if tuple(line.split()) == HEADER), None)
+    if header is None:
+        raise DatasetError(f"{path}: no line {' '.join(HEADER)!r}; is this DeepLoc's poses.txt?")
+    poses: dict[int, npt.NDArray[np.float64]] = {}
+    for number, line in lines[header + 1 :]:
+        name, *words = line.split()
+        match = _NAME.match(name)
+        try:
+            if match is None or int(match[1]) in poses:
+                raise ValueError(f"{name} is not of the form Image_<id>" if match is None else f"{name} is there twice")
+            x, y, z, qw, qx, qy, qz = (float(word) for word in words)
+            poses[int(match[1])] = se3.from_parts((x, y, z), (qw, qx, qy, qz))
+        except ValueError as error:
+            raise DatasetError(f"{path}:{number}: not {' '.join(HEADER)!r} ({error})") from error
+    return poses
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """Reads pictures when asked; a class and no closure, so that data loaders can send it to their workers."""
+
+    directory: Path
+    numbers: npt.NDArray[np.int64]
+    camera: Camera
+
+    def image(self, position: int) -> npt.NDArray[np.uint8]:
+        return files.read_rgb(self._file("LeftImages", position), self.camera)
+
+    def labels(self, position: int) -> npt.NDArray[np.uint8]:
+        file = self._file("labels", position)
+        if not file.is_file():
+            return np.full((self.camera.height, self.camera.width), 255, dtype=np.uint8)
+        return files.read_labels(file, len(CLASS_NAMES), self.camera)
+
+    def _file(self, folder: str, position: int) -> Path:
+        return self.directory / folder / f"Image_{self.numbers[position]}.png"
