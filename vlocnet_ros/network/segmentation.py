@@ -72,7 +72,9 @@ class SegmentationStream(nn.Module):
         res4f = self.block3(res3d)
         return SegmentationFeatures(block1, res3d, res4f, self.block4(res4f))
 
-    def decode(self, current: SegmentationFeatures, previous: SegmentationFeatures, grid: Tensor | None) -> Tensor | None:
+    def decode(
+        self, current: SegmentationFeatures, previous: SegmentationFeatures, grid: Tensor | None
+    ) -> Tensor | None:
         """Class logits (B, C, H, W); None without a decoder. Without a grid (no motion or depth) nothing is fused.
 
         From the first fused place on, features run through the rest of the encoder once more.
