@@ -41,6 +41,7 @@ setup(
             "localization = deep_localization.node:main",
             "apartment_camera = localization_sim.node:main",
             "vlocnet_train = vlocnet_ros.train:main",
+            "vlocnet_train_schedule = vlocnet_ros.train_schedule:main",
             "vlocnet_evaluate = vlocnet_ros.evaluate:main",
             "vlocnet_explain = vlocnet_ros.explain:main",
             "vlocnet_systems = vlocnet_ros.complexity:main",

@@ -27,10 +27,12 @@ import vlocnet_ros.evaluate
 import vlocnet_ros.explain
 import vlocnet_ros.tables
 import vlocnet_ros.train
+import vlocnet_ros.train_schedule
 
 #: Console script -> what it takes.
 COMMANDS: dict[str, type[Any]] = {
     "vlocnet_train": vlocnet_ros.train.TrainConfig,
+    "vlocnet_train_schedule": vlocnet_ros.train_schedule.ScheduleConfig,
     "vlocnet_evaluate": vlocnet_ros.evaluate.EvaluateConfig,
     "vlocnet_explain": vlocnet_ros.explain.ExplainConfig,
     "vlocnet_systems": vlocnet_ros.complexity.SystemsConfig,

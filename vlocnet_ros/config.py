@@ -13,7 +13,7 @@ SEGMENTATION_PLACES = {"res3d": 8, "res4f": 16, "res5c": 16}
 
 @dataclass(frozen=True)
 class Tasks:
-    """Which streams exist. A data set without labels or depth is trained with those streams left out."""
+    """Which streams exist. Data without labels is trained without segmentation, but for its encoder, for depth."""
 
     pose: bool = True
     odometry: bool = True
@@ -21,10 +21,13 @@ class Tasks:
     depth: bool = True
 
     def __post_init__(self) -> None:
-        if not (self.pose or self.odometry or self.segmentation):
-            raise ConfigError("tasks: at least one of pose, odometry and segmentation is needed")
-        if self.depth and not self.segmentation:
-            raise ConfigError("tasks: depth is a decoder on the segmentation encoder; it needs segmentation")
+        if not (self.pose or self.odometry or self.encoder):
+            raise ConfigError("tasks: at least one of pose, odometry, segmentation and depth is needed")
+
+    @property
+    def encoder(self) -> bool:
+        """Whether AdapNet's encoder exists: labels and depth are both decoded from it."""
+        return self.segmentation or self.depth
 
     def __and__(self, other: Tasks) -> Tasks:
         """The streams that both name."""

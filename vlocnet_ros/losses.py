@@ -31,13 +31,14 @@ INITIAL = {
     "vo": 0.0,
     "seg": 0.0,
     "depth": 0.0,
+    "photometric": 0.0,
 }
 
 #: Bounds of the learned weights. A task's loss may be negative (its own s are part of it); unbounded, the task's s
 #: would then sink for ever and its weight explode, until the network gives one constant pose.
 COMPONENT_BOUNDS = (-8.0, 3.0)
 TASK_BOUNDS = (-2.0, 3.0)
-TASKS = ("loc", "vo", "seg", "depth")
+TASKS = ("loc", "vo", "seg", "depth", "photometric")
 
 
 @dataclass(frozen=True)
@@ -120,21 +121,28 @@ class MultitaskLoss(nn.Module):
         self.s = nn.ParameterDict({name: nn.Parameter(torch.tensor(value)) for name, value in INITIAL.items()})
 
     def forward(
-        self, prediction: Prediction, targets: Targets, smoothing: tuple[float, float] = (0.0, 0.0)
+        self,
+        prediction: Prediction,
+        targets: Targets,
+        smoothing: tuple[float, float] = (0.0, 0.0),
+        photometric: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The sum to minimise, and every unweighted term by name.
 
         Args:
             smoothing: of the odometry's translation and quaternion, see `euclidean`; (0, 0) is equation 4.
+            photometric: what stands for the loss of depth on frames without any, see `training.photometric`.
         """
         terms = self._terms(prediction, targets, smoothing)
+        if photometric is not None:
+            terms["photometric"] = photometric
         total = next(t for t in prediction if t is not None).new_zeros(())
         if "x" in terms:
             components = [name for name in ("x", "q", "x_rel", "q_rel") if name in terms]
             total = total + self._weigh("loc", self._combine(terms, components))
         if "x_vo" in terms:
             total = total + self._weigh("vo", self._combine(terms, ["x_vo", "q_vo"]))
-        for name in ("seg", "depth"):
+        for name in ("seg", "depth", "photometric"):
             if name in terms:
                 total = total + self._weigh(name, terms[name])
         return total, {name: value.detach() for name, value in terms.items()}

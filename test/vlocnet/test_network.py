@@ -177,6 +177,27 @@ def test_streams_can_be_left_out(images):
     assert segmentation.trunk is None
 
 
+def test_depth_without_labels_keeps_the_encoder(images):
+    tasks = Tasks(segmentation=False)
+    network = VLocNet(make_config(tasks=tasks, alignment=(1,), dropout=0.0)).train()
+    assert network.segmentation.decoder is None
+    previous = torch.tensor([1, 0, 3, 2])
+    features = network.encode(images)
+    p = network.decode(features, features.select(previous))
+    assert p.logits is None
+    assert p.depth.shape == (4, 1, HEIGHT, WIDTH)
+    sum((t * torch.randn_like(t)).sum() for t in p if t is not None).backward()
+    assert not [n for n, q in network.named_parameters() if q.grad is None or not q.grad.abs().max() > 0]
+    regressed = network.eval().motion(network.encode(images[:2]), network.encode(images[2:]))[0]
+    aligned = network(images[2:], images[:2]).relative_translation
+    assert not torch.equal(aligned, regressed)
+    alone = VLocNet(make_config(tasks=Tasks(pose=False, odometry=False, segmentation=False)))
+    assert alone.trunk is None
+    assert alone(images, images).depth is not None
+    with pytest.raises(ConfigError, match="tasks"):
+        Tasks(pose=False, odometry=False, segmentation=False, depth=False)
+
+
 def test_paper_has_the_size_of_its_resnets():
     with torch.device("meta"):
         network = VLocNet(VLocNetConfig.paper(classes=10))
@@ -217,8 +238,3 @@ def test_light_fits_a_checkpoint_of_ten_megabytes():
 def test_configuration_refuses_what_cannot_be(field, value):
     with pytest.raises(ConfigError, match=field.split("_")[0]):
         make_config(**{field: value})
-
-
-def test_depth_without_segmentation_is_refused():
-    with pytest.raises(ConfigError, match="segmentation"):
-        Tasks(segmentation=False, depth=True)

@@ -17,18 +17,23 @@ from localization_common.datasets import sequence as sequences
 from localization_common.errors import CheckpointError, ConfigError, DatasetError
 from localization_common.geometry import se3
 from vlocnet_ros import evaluate as evaluation
-from vlocnet_ros import train as training
 from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet, set_camera
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.train import TrainConfig, train
+from vlocnet_ros.training import data as training_data
+from vlocnet_ros.training import validation
 from vlocnet_ros.training.augmentation import AugmentationConfig, Kind
 from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
 from vlocnet_ros.training.calibration import _lines, calibrate_odometry
+from vlocnet_ros.training.data import Data
 from vlocnet_ros.training.frames import Frames, network_camera
 from vlocnet_ros.training.imagenet import copy_weights, load_imagenet
 from vlocnet_ros.training.initial import take_over
-from vlocnet_ros.training.module import OptimizerConfig, TrainingModule
+from vlocnet_ros.training.keeping import KeepBest, KeepState
+from vlocnet_ros.training.module import TrainingModule
+from vlocnet_ros.training.optimizer import OptimizerConfig, set_learning_rate
+from vlocnet_ros.training.validation import score
 
 from .conftest import HEIGHT, POSE_AND_ODOMETRY, WIDTH, make_config
 
@@ -111,15 +116,19 @@ def test_clips_follow_the_drive_and_stop_at_its_end(frames):
     assert ends.any()  # the last frame stands for what would follow
 
 
-def test_frozen_weights_stay(frames, tmp_path):
+def test_frozen_weights_and_statistics_stay(frames, tmp_path):
     network = VLocNet(make_config(tasks=POSE_AND_ODOMETRY))
     before = {name: p.clone() for name, p in network.named_parameters()}
+    statistics = {name: p.clone() for name, p in network.named_buffers() if name.endswith("running_mean")}
     taken = {name for name in before if name.startswith("trunk")}
     batches = RandomBatches(frames, size=8, seed=3, clip=4)
     optimizer = OptimizerConfig(steps=2, taken_rate=0.0, warmup=1)
     fit(TrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken), 2, tmp_path)
     for name, p in network.named_parameters():
         assert torch.equal(p, before[name]) == (name in taken), name
+    for name, p in network.named_buffers():
+        if name in statistics:
+            assert torch.equal(p, statistics[name]) == name.startswith("trunk"), name
     optimizer = OptimizerConfig(steps=2, warmup=1)
     part = TrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken, freeze=["trunk.res1"])
     frozen = {n for n, p in part.network.named_parameters() if not p.requires_grad}
@@ -164,6 +173,74 @@ def fit(module: TrainingModule, steps: int, directory: Path, resume: Path | None
     return directory / "last.ckpt"
 
 
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def test_a_state_that_is_half_written_leaves_the_one_before(tmp_path):
+    class Trainer:
+        is_global_zero = True
+        content, ends = b"whole", False
+
+        def save_checkpoint(self, path: Path) -> None:
+            path.write_bytes(self.content)
+            if self.ends:
+                raise Killed
+
+    trainer, state = Trainer(), KeepState(tmp_path / "last.ckpt")
+    state.on_train_epoch_end(trainer, None)
+    assert (tmp_path / "last.ckpt").read_bytes() == b"whole"
+    trainer.content, trainer.ends = b"ha", True
+    with pytest.raises(Killed):
+        state.on_train_epoch_end(trainer, None)
+    assert (tmp_path / "last.ckpt").read_bytes() == b"whole"
+
+
+def test_the_best_weights_are_kept_and_no_progress_ends_the_training(tmp_path):
+    saved = []
+    best = KeepBest(tmp_path / "best", saved.append, patience=3)
+    trainer = type("T", (), {"is_global_zero": True, "should_stop": False, "callback_metrics": {}})()
+    for number, value in enumerate([0.5, 0.3, 0.4, float("inf"), 0.2, 0.25, 0.21, 0.2]):
+        assert not trainer.should_stop
+        trainer.callback_metrics["val/score"] = torch.tensor(value)
+        best.on_validation_end(trainer, None)
+        assert len(saved) == 1 + (number > 0) + (number > 3)
+    assert trainer.should_stop
+    again = KeepBest(tmp_path / "best", saved.append, patience=3)
+    again.load_state_dict(best.state_dict())
+    trainer.should_stop = False
+    again.on_train_start(trainer, None)
+    assert trainer.should_stop
+    assert again.score == pytest.approx(0.2)
+
+
+def test_score_counts_relative_changes_alike():
+    better = {"pose_m": 0.9, "pose_deg": 1.8, "pixels_wrong": 0.11}
+    worse = {"pose_m": 1.0, "pose_deg": 2.0, "pixels_wrong": 0.1}
+    a, b = (score({name: torch.tensor(value) for name, value in m.items()}) for m in (better, worse))
+    assert (a - b).item() == pytest.approx(0.5 * (np.log(0.9) + np.log(1.1)), abs=1e-6)
+    assert score({}) == torch.inf
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_training_ends_with_the_weights_of_the_best_validation(on_disk, tmp_path, monkeypatch):
+    """Whatever comes after the best one."""
+    scores, kept = iter([1.0, 0.5, 2.0, 3.0]), {}
+
+    def told(medians):
+        return torch.tensor(next(scores))
+
+    def save(self, trainer, module):
+        kept[module.global_step] = {name: t.clone() for name, t in module.network.named_parameters()}
+
+    monkeypatch.setattr(validation, "score", told)
+    monkeypatch.setattr(KeepState, "on_train_epoch_end", save)
+    written = train(config_for(tmp_path, optimizer=OptimizerConfig(steps=8, warmup=1), patience=2))
+    assert list(kept) == [2, 4, 6, 8]
+    for name, weights in written.network.named_parameters():
+        assert torch.equal(weights, kept[4][name].half().float()), name
+
+
 def measured_loss(module: TrainingModule, frames: Frames) -> float:
     batch = gather(frames, frames.pairs.flatten())
     with torch.no_grad():
@@ -196,13 +273,11 @@ def test_a_resumed_run_ends_like_an_undisturbed_one(frames, tmp_path):
 
 def test_learning_rate_warms_up_and_decays_over_the_steps(frames):
     module = make_module(frames)
-    module.trainer = type("T", (), {"optimizers": [module.configure_optimizers()], "global_step": 0})()
-    groups = module.trainer.optimizers[0].param_groups
+    optimizer = module.configure_optimizers()
+    groups, config = optimizer.param_groups, module.optimizer_config
     rates = []
     for step in (0, 4, 20, 39):
-        module.trainer.global_step = step
-        type(module).global_step.fget  # noqa: B018 - global_step is the trainer's
-        module._set_learning_rate()
+        set_learning_rate(optimizer, config, step, step / 40)
         rates.append(groups[0]["lr"])
     assert rates[0] == pytest.approx(10 * 3e-3 / 5, rel=1e-6)
     assert rates[2] == pytest.approx(10 * 1.5e-3, rel=1e-6)
@@ -213,7 +288,7 @@ def test_learning_rate_warms_up_and_decays_over_the_steps(frames):
 @pytest.fixture
 def on_disk(monkeypatch, wall_sequence) -> None:
     """The wall, wherever a command line opens a sequence."""
-    for module in (training, evaluation):
+    for module in (training_data, evaluation):
         monkeypatch.setattr(module, "open_sequences", lambda path, **_: [wall_sequence])
 
 
@@ -255,11 +330,18 @@ def test_the_command_writes_a_checkpoint_with_card_and_residuals(on_disk, tmp_pa
 
 @pytest.mark.filterwarnings("ignore")
 def test_streams_without_ground_truth_are_left_out(monkeypatch, wall_sequence, tmp_path):
-    bare = replace(wall_sequence, read_labels=None, class_names=())
-    monkeypatch.setattr(training, "open_sequences", lambda path, **_: [bare])
+    unlabelled = replace(wall_sequence, read_labels=None, class_names=())
+    monkeypatch.setattr(training_data, "open_sequences", lambda path, **_: [unlabelled])
     written = train(config_for(tmp_path))
-    assert written.network.config.tasks == POSE_AND_ODOMETRY
+    assert written.network.config.tasks == Tasks(segmentation=False)
     assert "segmentation" not in written.card["numbers"]
+    bare = replace(unlabelled, read_depth=None)
+    monkeypatch.setattr(training_data, "open_sequences", lambda path, **_: [bare])
+    data = Data.read(config_for(tmp_path))
+    assert data.trainable(Tasks()) == Tasks(segmentation=False)  # depth from the motion between frames
+    alone = Frames.read([bare.select([0, 4])], network_camera(bare.camera, WIDTH, HEIGHT))
+    assert replace(data, frames=alone).trainable(Tasks()) == POSE_AND_ODOMETRY
+    assert replace(data, frames=alone).trainable(Tasks(pose=False, odometry=False)) is None
 
 
 def test_resuming_nothing_is_refused(on_disk, tmp_path):
@@ -270,10 +352,6 @@ def test_resuming_nothing_is_refused(on_disk, tmp_path):
 def test_odd_batches_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="even"):
         config_for(tmp_path, batch=3)
-
-
-class Oracle(torch.nn.Module):
-    """Stands for a network that is right, or wrong by a known amount."""
 
 
 def test_evaluation_measures_what_the_localizer_says(tiny_network, tmp_path, wall_sequence, monkeypatch):
@@ -363,7 +441,7 @@ def test_without_a_network_imagenet_is_a_warning(tiny_network, monkeypatch):
 
 
 def test_frame_ranges_of_the_command_line_split_train_from_validation(on_disk, tmp_path):
-    chosen, held_out = training._sequences(config_for(tmp_path, frames="0-5", exclude="4-5"))
+    chosen, held_out = training_data.open_data(config_for(tmp_path, frames="0-5", exclude="4-5"))
     assert [s.frame_numbers.tolist() for s in chosen] == [[0, 1, 2, 3]]
     assert [s.frame_numbers.tolist() for s in held_out] == [[4, 5]]
     assert sequences.FrameRanges.parse("4-5").mask(np.arange(6)).sum() == 2

@@ -122,7 +122,7 @@ class PoseStream(nn.Module):
         activation = ACTIVATIONS[config.activation]
         self.semantic_unit = config.semantic_unit
         self.res4 = block(c3, config.mids[2], c4, config.units[2], stride=2, activation=activation)
-        self.semantic_fusion = AdaptiveFusion(c4, c5) if config.tasks.segmentation else None
+        self.semantic_fusion = AdaptiveFusion(c4, c5) if config.tasks.encoder else None
         self.res5 = block(c4, config.mids[3], c5, config.units[3], stride=2, activation=activation)
         fusion = config.temporal_fusion
         self.temporal_fusion = None if fusion == "none" else FUSIONS[fusion](c5, c5)
@@ -133,7 +133,7 @@ class PoseStream(nn.Module):
 
         Args:
             trunk: Res3's output.
-            semantics: the segmentation stream's unfused Res5c of the same frame; None without segmentation.
+            semantics: the segmentation stream's unfused Res5c of the same frame; None without that encoder.
         """
         x = trunk
         for index, unit in enumerate(self.res4):

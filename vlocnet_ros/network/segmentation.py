@@ -23,7 +23,10 @@ class SegmentationFeatures(NamedTuple):
 
 
 class SegmentationStream(nn.Module):
-    """Encoder with strides 1/2/2/1 (output stride 16), adaptive fusion with the previous frame, decoder."""
+    """Encoder with strides 1/2/2/1 (output stride 16), adaptive fusion with the previous frame, decoder of labels.
+
+    Without labels to learn from there is the encoder alone, for depth.
+    """
 
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
@@ -60,7 +63,7 @@ class SegmentationStream(nn.Module):
             self.block4.append(unit)
         channels = {"res3d": c3, "res4f": c4, "res5c": c5}
         self.fusions = nn.ModuleDict({place: AdaptiveFusion(channels[place], channels[place]) for place in self.places})
-        self.decoder = Decoder(config)
+        self.decoder = Decoder(config) if config.tasks.segmentation else None
 
     def encode(self, image: Tensor) -> SegmentationFeatures:
         """Normalised image (B, 3, H, W) to the ends of the four blocks, unfused."""
@@ -69,11 +72,15 @@ class SegmentationStream(nn.Module):
         res4f = self.block3(res3d)
         return SegmentationFeatures(block1, res3d, res4f, self.block4(res4f))
 
-    def decode(self, current: SegmentationFeatures, previous: SegmentationFeatures, grid: Tensor | None) -> Tensor:
-        """Class logits (B, C, H, W). Without a grid (no motion or depth is predicted) nothing is fused.
+    def decode(
+        self, current: SegmentationFeatures, previous: SegmentationFeatures, grid: Tensor | None
+    ) -> Tensor | None:
+        """Class logits (B, C, H, W); None without a decoder. Without a grid (no motion or depth) nothing is fused.
 
         From the first fused place on, features run through the rest of the encoder once more.
         """
+        if self.decoder is None:
+            return None
         blocks = {"res4f": self.block3, "res5c": self.block4}
         x: Tensor | None = None
         for place in SEGMENTATION_PLACES:

@@ -90,11 +90,12 @@ class VLocNet(nn.Module):
         self.trunk = Trunk(config) if tasks.pose or (tasks.odometry and config.hard_sharing) else None
         self.pose = PoseStream(config) if tasks.pose else None
         self.odometry = OdometryStream(config) if tasks.odometry else None
-        self.segmentation = SegmentationStream(config) if tasks.segmentation else None
+        self.segmentation = SegmentationStream(config) if tasks.encoder else None
         self.depth = DepthDecoder(config) if tasks.depth else None
-        self.alignment = DirectAlignment(config.alignment) if config.alignment and tasks.warping else None
+        aligned = len(config.alignment) > 0 and tasks.depth and tasks.odometry
+        self.alignment = DirectAlignment(config.alignment) if aligned else None
         initialize(self)
-        if self.segmentation is not None:
+        if self.segmentation is not None and self.segmentation.decoder is not None:
             self.segmentation.decoder.initialize()
         self.register_buffer("image_mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
         self.register_buffer("image_std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
@@ -148,9 +149,9 @@ class VLocNet(nn.Module):
         if self.alignment is not None and not self.training and current.view is not None and previous.view is not None:
             motion = self.alignment(current.view, previous.view, *motion, self.intrinsics)
         if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
-            return Prediction(*pose, *motion, None, None)
+            return Prediction(*pose, *motion, None, current.depth)
         depth, grid = current.depth, None
-        if depth is not None and motion[0] is not None and motion[1] is not None:
+        if self.config.tasks.warping and depth is not None and motion[0] is not None and motion[1] is not None:
             grid = sampling_grid(depth, motion[0], motion[1], self.intrinsics)
         logits = self.segmentation.decode(current.segmentation, previous.segmentation, grid)
         return Prediction(*pose, *motion, logits, depth)

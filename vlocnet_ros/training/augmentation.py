@@ -52,12 +52,16 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (B, 3, H, W) in 0..1, in groups of neighbours along a drive, which are varied alike."""
+    """Images (B, 3, H, W) in 0..1, in groups of neighbours along a drive, which are varied alike.
+
+    `plain` are the same without changes of light and erased patches; None where there are none.
+    """
 
     images: Tensor
     targets: Targets
     kind: Kind = Kind.ALL
     group: int = 2
+    plain: Tensor | None = None
 
 
 def augment(batch: Batch, intrinsics: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Batch:
@@ -70,7 +74,7 @@ def augment(batch: Batch, intrinsics: Tensor, config: AugmentationConfig, genera
         images, targets = _mirror(images, targets, config, random, group)
     if config.shift > 0:
         images, targets = _shift(images, targets, config, random)
-    images = _erase(_light(images, config, random, group), config, random)
+    plain, images = images, _erase(_light(images, config, random, group), config, random)
     first = random.uniform(len(images) // group).lt(config.alone).repeat_interleave(group)
     own = torch.arange(len(images), device=images.device)
     targets = Targets(
@@ -81,7 +85,7 @@ def augment(batch: Batch, intrinsics: Tensor, config: AugmentationConfig, genera
         targets.labels,
         targets.depth,
     )
-    return replace(batch, images=images, targets=targets)
+    return replace(batch, images=images, targets=targets, plain=plain)
 
 
 class _Random:

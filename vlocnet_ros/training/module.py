@@ -1,57 +1,24 @@
-"""The Lightning module: loss, optimiser, schedule over steps or minutes, validation on pairs."""
+"""The Lightning module: steps of training and validation, and what makes each follow from its number."""
 
 from __future__ import annotations
 
-import itertools
-import math
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import lightning
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from localization_common.errors import ConfigError
-from localization_common.geometry import quaternions
 from vlocnet_ros.losses import MultitaskLoss, Targets
 from vlocnet_ros.network.vlocnetpp import Prediction, VLocNet
+from vlocnet_ros.training import validation
 from vlocnet_ros.training.augmentation import AugmentationConfig, Batch, Kind, augment
 from vlocnet_ros.training.batches import RandomBatches, generator_for
-
-
-@dataclass(frozen=True)
-class OptimizerConfig:
-    """Numbers of the optimisation.
-
-    Attributes:
-        learning_rate: of the network's weights, at its height.
-        taken_rate: how many times as fast weights move that were taken over from other checkpoints; 0 freezes them.
-        weight_decay: of convolutions and linear layers.
-        loss_rate: how many times faster the learned loss weights move.
-        smoothing: of the odometry's loss at the start, as a share of the motions' size; falls to 0, the paper's norm.
-        warmup: steps to reach the learning rate.
-        clip: largest gradient norm.
-        minutes: the learning rate decays to zero (cosine) over this time, and training ends; None for steps alone.
-        steps: likewise in optimiser steps; whichever is over first. 0 trains nothing: streams are put together only.
-    """
-
-    learning_rate: float = 1e-3
-    taken_rate: float = 0.3
-    weight_decay: float = 0.01
-    loss_rate: float = 10.0
-    smoothing: float = 1.0
-    warmup: int = 100
-    clip: float = 1000.0
-    minutes: float | None = None
-    steps: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.minutes is None and self.steps is None:
-            raise ConfigError("optimizer: say how long to train, by minutes or steps")
-        if self.learning_rate <= 0.0 or self.warmup < 1:
-            raise ConfigError("optimizer: learning rate and warmup must be positive")
+from vlocnet_ros.training.optimizer import OptimizerConfig, optimizer_of, set_learning_rate
+from vlocnet_ros.training.photometric import photometric
 
 
 class TrainingModule(lightning.LightningModule):
@@ -73,9 +40,12 @@ class TrainingModule(lightning.LightningModule):
         self.loss = MultitaskLoss(consistency=network.config.consistency)
         self.batches, self.optimizer_config, self.augmentation, self.seed = batches, optimizer, augmentation, seed
         self.taken, self.trained_seconds = frozenset(taken), 0.0
+        prefixes = tuple(freeze) if optimizer.taken_rate > 0.0 else ("",)
         for name, parameter in network.named_parameters():
-            frozen = name in self.taken and (optimizer.taken_rate == 0.0 or name.startswith(tuple(freeze)))
+            frozen = name in self.taken and name.startswith(prefixes)
             parameter.requires_grad_(not frozen)  # which saves the computation of its gradient too
+        for frozen_module in _without_gradient(network):
+            frozen_module.eval()  # running statistics stay too; Lightning brings modes back after each validation
         self._clock: float | None = None
         self._errors: list[dict[str, Tensor]] = []
 
@@ -100,15 +70,17 @@ class TrainingModule(lightning.LightningModule):
             features = features._replace(segmentation=None)
         return self.network.decode(features, features.select(batch.targets.previous))
 
+    def on_train_start(self) -> None:
+        if self.progress >= 1.0:  # resumed after its last step
+            self.trainer.should_stop = True
+
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        now = time.monotonic()
-        self.trained_seconds += 0.0 if self._clock is None else now - self._clock
-        self._clock = now
-        self._set_learning_rate()
+        self._advance_clock()
+        set_learning_rate(self.trainer.optimizers[0], self.optimizer_config, self.global_step, self.progress)
         # Everything random in a step follows from its number: dropout too.
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=self._generator(1)).item()))
         prediction = self(batch)
-        total, terms = self.loss(prediction, batch.targets, self._smoothing())
+        total, terms = self.loss(prediction, batch.targets, self._smoothing(), self._photometric(prediction, batch))
         if not torch.isfinite(total):
             raise ConfigError(f"loss is {total.item()} at step {self.global_step}: lower the learning rate")
         self.log("loss", total, prog_bar=True)
@@ -124,51 +96,25 @@ class TrainingModule(lightning.LightningModule):
         self._clock = None
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        p, t = self(batch), batch.targets
-        errors: dict[str, Tensor] = {}
-        if p.translation is not None and p.quaternion is not None:
-            errors["pose_m"] = (p.translation - t.translation).norm(dim=-1)
-            errors["pose_deg"] = torch.rad2deg(quaternions.angle_between(p.quaternion, t.quaternion))
-        if p.relative_quaternion is not None and t.pair.any():
-            before = t.quaternion[t.previous]
-            motion = quaternions.multiply(quaternions.conjugate(before), t.quaternion)
-            world = t.translation - t.translation[t.previous]
-            local = quaternions.rotate(quaternions.conjugate(before), world)
-            errors["motion_m"] = (p.relative_translation - local).norm(dim=-1)[t.pair]
-            errors["motion_deg"] = torch.rad2deg(quaternions.angle_between(p.relative_quaternion, motion))[t.pair]
-        if p.logits is not None and t.labels is not None:
-            labelled = t.labels != 255
-            errors["pixels_right"] = (p.logits.argmax(1) == t.labels)[labelled].float().mean()[None]
-        if p.depth is not None and t.depth is not None:
-            errors["depth_relative"] = ((p.depth[:, 0] - t.depth).abs() / t.depth).nanmedian()[None]
+        prediction = self(batch)
+        errors = validation.errors(prediction, batch.targets)
+        disagreement = self._photometric(prediction, batch)
+        if disagreement is not None:
+            errors["photometric"] = disagreement[None]
         self._errors.append(errors)
 
     def on_validation_epoch_end(self) -> None:
-        names = self._errors[0].keys() if self._errors else ()
-        medians = {name: torch.cat([e[name] for e in self._errors if name in e]).median() for name in names}
+        names = sorted({name for errors in self._errors for name in errors})
+        medians = {name: torch.cat([e[name] for e in self._errors if name in e]).nanmedian() for name in names}
         self._errors.clear()
         self.log_dict({f"val/{name}": value for name, value in medians.items()}, prog_bar=True, sync_dist=True)
+        self.log("val/score", validation.score(medians), sync_dist=True)
         text = ", ".join(f"{name} {value:.3f}" for name, value in medians.items())
         if not self.trainer.sanity_checking:
             self.print(f"\n{self.trained_seconds / 60.0:5.1f} min, step {self.global_step}: {text}")
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        config = self.optimizer_config
-        groups: list[dict[str, Any]] = [
-            {"params": list(self.loss.parameters()), "weight_decay": 0.0, "share": config.loss_rate}
-        ]
-        for taken, decayed in itertools.product((False, True), repeat=2):
-            parameters = [
-                p
-                for n, p in self.network.named_parameters()
-                if p.requires_grad and (n in self.taken) == taken and (p.ndim > 1) == decayed
-            ]
-            share = config.taken_rate if taken else 1.0
-            groups.append(
-                {"params": parameters, "weight_decay": config.weight_decay if decayed else 0.0, "share": share}
-            )
-        groups = [group for group in groups if group["params"]]
-        return torch.optim.AdamW(groups, lr=config.learning_rate, eps=1e-10, fused=True)
+        return optimizer_of(self.network, self.loss, self.taken, self.optimizer_config)
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
         # Lightning refuses to clip for fused optimisers, for the sake of a gradient scaler that bfloat16 does without.
@@ -185,9 +131,7 @@ class TrainingModule(lightning.LightningModule):
             return None if t is None else t.to(device, non_blocking=True)
 
         moved = {f.name: move(getattr(batch.targets, f.name)) for f in fields(Targets)}
-        return Batch(
-            batch.images.to(device, non_blocking=True), replace(batch.targets, **moved), batch.kind, batch.group
-        )
+        return replace(batch, images=move(batch.images), targets=replace(batch.targets, **moved))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         # Here rather than in the step: geometry must not run in the step's mixed precision.
@@ -201,6 +145,21 @@ class TrainingModule(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.trained_seconds = float(checkpoint["trained_seconds"])
 
+    def _photometric(self, prediction: Prediction, batch: Batch) -> Tensor | None:
+        """The loss of depth on frames without any; pixels are not found in mixed precision."""
+        if prediction.depth is None:
+            return None
+        images = batch.images if batch.plain is None else batch.plain
+        with torch.autocast(images.device.type, enabled=False):
+            return photometric(prediction.depth, images, batch.targets, self.network.intrinsics)
+
+    def _advance_clock(self) -> None:
+        now = time.monotonic()
+        passed = 0.0 if self._clock is None else now - self._clock
+        self._clock = now
+        # The first process's time is everybody's, so that all end with the same step.
+        self.trained_seconds = self.trainer.strategy.broadcast(self.trained_seconds + passed)
+
     def _generator(self, purpose: int) -> torch.Generator:
         return generator_for(self.seed + 1000 * purpose, self.global_step, self.global_rank)
 
@@ -212,9 +171,8 @@ class TrainingModule(lightning.LightningModule):
         regressor = self.network.odometry.regressor
         return share * float(regressor.translation_scale.norm()), share * float(regressor.rotation_scale.norm())
 
-    def _set_learning_rate(self) -> None:
-        config = self.optimizer_config
-        rate = config.learning_rate * min(1.0, (self.global_step + 1) / config.warmup)
-        rate *= max(0.002, 0.5 * (1.0 + math.cos(math.pi * self.progress)))
-        for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = rate * group["share"]
+
+def _without_gradient(network: VLocNet) -> list[nn.Module]:
+    """Modules that have parameters, none of which is trained."""
+    trained = {module: [p.requires_grad for p in module.parameters()] for module in network.modules()}
+    return [module for module, flags in trained.items() if flags and not any(flags)]

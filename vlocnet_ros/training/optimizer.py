@@ -1,0 +1,80 @@
+"""The optimiser: which weights move how fast, and for how long."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from localization_common.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Numbers of the optimisation.
+
+    Attributes:
+        learning_rate: of the network's weights, at its height.
+        taken_rate: how many times as fast weights move that were taken over from other checkpoints; 0 freezes them.
+        weight_decay: of convolutions and linear layers.
+        loss_rate: how many times faster the learned loss weights move.
+        smoothing: of the odometry's loss at the start, as a share of the motions' size; falls to 0, the paper's norm.
+        warmup: steps to reach the learning rate.
+        clip: largest gradient norm.
+        minutes: the learning rate decays to zero (cosine) over this time, and training ends; None for steps alone.
+        steps: likewise in optimiser steps; whichever is over first. 0 trains nothing: streams are put together only.
+    """
+
+    learning_rate: float = 1e-3
+    taken_rate: float = 0.3
+    weight_decay: float = 0.01
+    loss_rate: float = 10.0
+    smoothing: float = 1.0
+    warmup: int = 100
+    clip: float = 1000.0
+    minutes: float | None = None
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.minutes is None and self.steps is None:
+            raise ConfigError("optimizer: say how long to train, by minutes or steps")
+        if self.learning_rate <= 0.0 or self.warmup < 1:
+            raise ConfigError("optimizer: learning rate and warmup must be positive")
+
+
+def optimizer_of(
+    network: nn.Module, loss: nn.Module, taken: Collection[str], config: OptimizerConfig
+) -> torch.optim.Optimizer:
+    """AdamW over what has a gradient; each group's ``share`` says how many times the learning rate it moves with.
+
+    Args:
+        taken: names of the network's parameters that come from other checkpoints.
+    """
+    groups: list[dict[str, Any]] = [{"params": list(loss.parameters()), "weight_decay": 0.0, "share": config.loss_rate}]
+    for old, decayed in itertools.product((False, True), repeat=2):
+        parameters = [
+            p
+            for name, p in network.named_parameters()
+            if p.requires_grad and (name in taken) == old and (p.ndim > 1) == decayed
+        ]
+        share = config.taken_rate if old else 1.0
+        groups.append({"params": parameters, "weight_decay": config.weight_decay if decayed else 0.0, "share": share})
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, eps=1e-10, fused=True)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, config: OptimizerConfig, step: int, progress: float) -> None:
+    """A warm-up over the first steps, and a cosine over the whole training.
+
+    Args:
+        progress: share 0..1 of the training that is over.
+    """
+    rate = config.learning_rate * min(1.0, (step + 1) / config.warmup)
+    rate *= max(0.002, 0.5 * (1.0 + math.cos(math.pi * progress)))
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["share"]

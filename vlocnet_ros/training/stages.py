@@ -1,0 +1,133 @@
+"""The training schedule: single tasks first, then all together from the best of them, then odometry on its own.
+
+A schedule is a table of stages. Each is one training, with what it changes of the options that all stages share.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from localization_common.errors import ConfigError
+from vlocnet_ros.config import Tasks
+
+T = TypeVar("T")
+STREAMS = tuple(f.name for f in dataclasses.fields(Tasks))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training of a schedule.
+
+    Attributes:
+        name: of the stage and of its files.
+        share: of the whole time, in proportion to the other stages'; 0 only puts streams together.
+        streams: that are trained; a stage is left out where the data has ground truth for none of them.
+        start: stages that it starts from; for one that is left out, those that it would have started from.
+        changes: options that differ from the common ones, by their names on the command line of `vlocnet_train`.
+    """
+
+    name: str
+    share: float
+    streams: tuple[str, ...] = STREAMS
+    start: tuple[str, ...] = ()
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+#: What trains `light` and `paper`: see docs/results.md for what it gives. Odometry comes last, in the true direction of
+#: time and on a trunk that no longer changes, so that the poses stay as they are.
+SCHEDULE = (
+    Stage("pose", 0.4, ("pose",), changes={"batch": 32, "optimizer.learning_rate": 1.5e-3}),
+    Stage("scene", 0.15, ("segmentation", "depth"), changes={"batch": 16, "optimizer.learning_rate": 2e-3}),
+    Stage(
+        "joint",
+        0.35,
+        start=("pose", "scene"),
+        changes={
+            "batch": 24,
+            "mixture.pose": 1,
+            "mixture.pairs": 3,
+            "mixture.all": 1,
+            "optimizer.learning_rate": 1.2e-3,
+        },
+    ),
+    Stage(
+        "odometry",
+        0.1,
+        ("odometry",),
+        start=("joint",),
+        changes={
+            "batch": 30,
+            "clip": 3,
+            "freeze": ("trunk",),
+            "optimizer.taken_rate": 1.0,
+            "optimizer.learning_rate": 1.2e-3,
+            "augmentation.viewpoint": 0.4,
+            "augmentation.relative": 0.1,
+            "augmentation.alone": 0.0,
+        },
+    ),
+    Stage("together", 0.0, start=("joint", "odometry"), changes={"batch": 30, "clip": 3}),
+)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A stage as it is run on the data at hand: its streams, its share 0..1 of the time, the stages it starts from."""
+
+    stage: Stage
+    tasks: Tasks
+    share: float
+    start: tuple[str, ...]
+
+
+def plan(schedule: Sequence[Stage], wanted: Tasks, trainable: Callable[[Tasks], Tasks | None]) -> list[Planned]:
+    """The stages that there is something to train in.
+
+    Left out are stages without any stream, and those that start from a single stage with the same streams.
+
+    Args:
+        schedule: in the order of training.
+        wanted: streams that are to be trained at all.
+        trainable: leaves those streams that the data has ground truth for, or None.
+
+    Raises:
+        ConfigError: nothing is left.
+    """
+    kept: dict[str, Planned] = {}
+    stands_for: dict[str, tuple[str, ...]] = {}
+    for stage in schedule:
+        start = tuple(dict.fromkeys(name for before in stage.start for name in stands_for[before]))
+        streams = {name: name in stage.streams and getattr(wanted, name) for name in STREAMS}
+        tasks = trainable(Tasks(**streams)) if any(streams.values()) else None
+        if tasks is None or (len(start) == 1 and kept[start[0]].tasks == tasks):
+            stands_for[stage.name] = start
+        else:
+            stands_for[stage.name] = (stage.name,)
+            kept[stage.name] = Planned(stage, tasks, stage.share, start)
+    if not kept:
+        raise ConfigError(f"tasks: the data has ground truth for none of {wanted}")
+    whole = sum(planned.share for planned in kept.values()) or 1.0
+    return [dataclasses.replace(planned, share=planned.share / whole) for planned in kept.values()]
+
+
+def changed(config: T, changes: Mapping[str, Any]) -> T:
+    """A dataclass with some fields replaced; ``"optimizer.learning_rate"`` is a field of its field ``optimizer``.
+
+    Raises:
+        ConfigError: there is no such field, or the dataclass refuses the values.
+    """
+    inner: dict[str, dict[str, Any]] = {}
+    values: dict[str, Any] = {}
+    for name, value in changes.items():
+        first, _, rest = name.partition(".")
+        if not hasattr(config, first):
+            raise ConfigError(f"{type(config).__name__} has no {first!r}")
+        if rest:
+            inner.setdefault(first, {})[rest] = value
+        else:
+            values[first] = value
+    values |= {name: changed(values.get(name, getattr(config, name)), parts) for name, parts in inner.items()}
+    return dataclasses.replace(config, **values)  # type: ignore[type-var]

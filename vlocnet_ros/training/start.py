@@ -1,0 +1,62 @@
+"""The network that a training starts with: structure, camera, scales of the data, and weights where there are any."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from localization_common.errors import ConfigError
+from localization_common.geometry import se3
+from vlocnet_ros.checkpoint import set_camera
+from vlocnet_ros.network.vlocnetpp import VLocNet
+from vlocnet_ros.training.config import TrainConfig
+from vlocnet_ros.training.data import Data, structure
+from vlocnet_ros.training.frames import Frames
+from vlocnet_ros.training.imagenet import load_imagenet
+from vlocnet_ros.training.initial import take_over
+
+
+def starting_network(config: TrainConfig, data: Data) -> tuple[VLocNet, set[str]]:
+    """The network, and the names of the tensors that came from other checkpoints.
+
+    Raises:
+        ConfigError: the data has ground truth for none of the streams, or the augmentation does not suit them.
+        CheckpointError: a checkpoint to start from does not fit.
+    """
+    frames = data.frames
+    tasks = data.trainable(config.tasks)
+    if tasks is None:
+        raise ConfigError(f"tasks: the data has ground truth for none of {config.tasks}")
+    if config.augmentation.mirror > 0.0 and tasks.pose:
+        raise ConfigError("augmentation.mirror: a mirrored image has no pose in the map; leave the pose stream out")
+    print(f"streams: {tasks}")
+    network = VLocNet(structure(config, tasks=tasks, classes=len(frames.class_names) or 10))
+    set_camera(network, frames.camera)
+    set_scales(network, frames, forward=config.clip > 0)
+    taken: set[str] = set()
+    if config.initial:
+        taken, told = take_over(network, config.initial, frames.images[:: max(1, len(frames) // 32)].float() / 255.0)
+        print(told)
+    elif config.model == "paper" and config.imagenet:
+        load_imagenet(network)
+    return network, taken
+
+
+def set_scales(network: VLocNet, frames: Frames, *, forward: bool) -> None:
+    """Regressors put out numbers of the order of one; these take them to the range of the data."""
+    if network.pose is not None:
+        network.pose.regressor.translation_mean.copy_(frames.translation.mean(0))
+        network.pose.regressor.translation_scale.copy_(frames.translation.std(0).clamp_min(0.05))
+    if network.odometry is not None:
+        t, q = frames.translation.double().numpy(), frames.quaternion.double().numpy()
+        poses = np.stack([se3.from_parts(a, b) for a, b in zip(t, q, strict=True)])
+        motions = se3.inverse(poses[frames.pairs[:, 0]]) @ poses[frames.pairs[:, 1]]
+        parts = [se3.to_parts(motion) for motion in motions]
+        both = np.stack([p[0] for p in parts])
+        regressor = network.odometry.regressor
+        if forward:  # otherwise pairs are used in both directions of time, and the mean motion is none
+            regressor.translation_mean.copy_(torch.tensor(both.mean(0), dtype=torch.float32))
+        scale = torch.tensor(np.sqrt((both**2).mean(0)), dtype=torch.float32).clamp_min(0.005)
+        regressor.translation_scale.copy_(scale)
+        turning = torch.tensor(np.sqrt((np.stack([p[1] for p in parts])[:, 1:] ** 2).mean(0)), dtype=torch.float32)
+        regressor.rotation_scale.copy_(torch.cat([torch.tensor([1e-3]), turning.clamp_min(0.002)]))

@@ -1,0 +1,105 @@
+"""Lightning's trainer: devices, precision, logs, validation, and what is kept on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
+from torch.utils.data import DataLoader
+
+from localization_common.errors import ConfigError
+from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet
+from vlocnet_ros.training.augmentation import Batch
+from vlocnet_ros.training.batches import gather
+from vlocnet_ros.training.config import TrainConfig
+from vlocnet_ros.training.data import Data
+from vlocnet_ros.training.frames import Frames
+from vlocnet_ros.training.keeping import KeepBest, KeepState
+from vlocnet_ros.training.module import TrainingModule
+
+
+def run_directory(config: TrainConfig) -> Path:
+    """Where the state and the logs of this run are."""
+    return config.runs / config.output.stem
+
+
+def state_file(config: TrainConfig) -> Path:
+    """State of an unfinished run, which exists from its first validation until it has finished."""
+    return run_directory(config) / "last.ckpt"
+
+
+def fit(config: TrainConfig, module: TrainingModule, data: Data) -> lightning.Trainer:
+    """Train; the module's network ends with the weights that did best on validation, the last ones without any.
+
+    Raises:
+        ConfigError: there is nothing to resume.
+    """
+    directory, state = run_directory(config), state_file(config)
+    if config.resume and not state.is_file():
+        raise ConfigError(f"resume: {state} does not exist; there is no interrupted run of this output")
+
+    def save(path: Path) -> None:
+        save_vlocnet(path, module.network, camera=data.frames.camera, class_names=data.frames.class_names)
+
+    best = KeepBest(directory / "best.safetensors", save, config.patience)
+    trainer = _trainer(config, [KeepState(state), best])
+    if trainer.is_global_zero and not config.resume:
+        state.unlink(missing_ok=True)  # of an earlier run
+    # The loader only counts steps: see TrainingModule.on_before_batch_transfer.
+    counter = DataLoader(range(config.validate_every), batch_size=None)
+    checks = None
+    if data.validation is not None:
+        checks = DataLoader(_validation_batches(config, data.validation), batch_size=None)
+    # The state of a run is read without unpickling code.
+    trainer.fit(module, counter, checks, ckpt_path=str(state) if config.resume else None, weights_only=True)
+    if best.exists and trainer.is_global_zero:
+        module.network.load_state_dict(load_vlocnet(best.path).network.state_dict())
+    return trainer
+
+
+def _trainer(config: TrainConfig, callbacks: list[Any]) -> lightning.Trainer:
+    devices, machines = _processes(config)
+    if config.progress_bar:
+        callbacks = [*callbacks, TQDMProgressBar(refresh_rate=10)]
+    return lightning.Trainer(
+        accelerator=config.accelerator,
+        devices=devices,
+        num_nodes=machines,
+        # Steps of a part of the network leave the rest without gradients.
+        strategy=DDPStrategy(find_unused_parameters=True) if devices * machines > 1 else "auto",
+        precision=config.precision,
+        max_epochs=-1,
+        max_steps=-1 if config.optimizer.steps is None else config.optimizer.steps,
+        callbacks=callbacks,
+        logger=TensorBoardLogger(config.runs, name=config.output.stem, version=""),
+        num_sanity_val_steps=0,
+        enable_progress_bar=config.progress_bar,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        log_every_n_steps=20,
+    )
+
+
+def _processes(config: TrainConfig) -> tuple[int, int]:
+    """Devices on this machine, and machines: what torchrun has started, if it has."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return config.devices, 1
+    here = int(os.environ["LOCAL_WORLD_SIZE"])
+    return here, int(os.environ["WORLD_SIZE"]) // here
+
+
+def _validation_batches(config: TrainConfig, frames: Frames) -> list[Batch]:
+    """Pairs, in the directions of time that training uses."""
+    pairs, half = frames.pairs[:: max(1, len(frames.pairs) // 150)], config.batch // 2
+    previous = torch.arange(2 * len(pairs))
+    previous = previous & ~1 if config.clip else previous ^ 1
+    return [
+        gather(frames, pairs[i : i + half].flatten(), previous=previous[: 2 * len(pairs[i : i + half])])
+        for i in range(0, len(pairs), half)
+    ]
