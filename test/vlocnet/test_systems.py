@@ -15,7 +15,6 @@ from torch._subclasses import FakeTensorMode
 from localization_common import checkpoints
 from localization_common.errors import ConfigError
 from vlocnet_ros import complexity
-from vlocnet_ros import train as training
 from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.losses import MultitaskLoss
@@ -23,6 +22,10 @@ from vlocnet_ros.network.lstm import FourDirections
 from vlocnet_ros.network.pose import Regressor
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.systems import ABLATIONS, SYSTEMS, AblationName, SystemName
+from vlocnet_ros.train import train
+from vlocnet_ros.training import data
+from vlocnet_ros.training.config import TrainConfig, of_system
+from vlocnet_ros.training.module import OptimizerConfig
 
 from .conftest import HEIGHT, POSE_AND_ODOMETRY, WIDTH, make_config, randomize_statistics
 from .test_losses import two_frames
@@ -212,8 +215,8 @@ def test_samples_are_passes_with_dropout(kind):
 
 def test_training_follows_the_system(wall_sequence, tmp_path, monkeypatch):
     """From the command's options to network, batches and card."""
-    monkeypatch.setattr(training, "open_sequences", lambda *_, **__: [wall_sequence])
-    config = training.TrainConfig(
+    monkeypatch.setattr(data, "open_sequences", lambda *_, **__: [wall_sequence])
+    config = TrainConfig(
         train=(Path("wall"),),
         output=tmp_path / "a.safetensors",
         system="posenet",
@@ -221,13 +224,13 @@ def test_training_follows_the_system(wall_sequence, tmp_path, monkeypatch):
         width=WIDTH,
         height=HEIGHT,
         batch=4,
-        optimizer=training.OptimizerConfig(steps=2, warmup=1),
+        optimizer=OptimizerConfig(steps=2, warmup=1),
         progress_bar=False,
         precision="32-true",
         accelerator="cpu",
         runs=tmp_path,
     )
-    checkpoint = training.train(config)
+    checkpoint = train(config)
     structure = checkpoint.network.config
     assert (structure.tasks, structure.temporal_fusion, structure.activation) == (
         SYSTEMS["posenet"].tasks,
@@ -238,7 +241,7 @@ def test_training_follows_the_system(wall_sequence, tmp_path, monkeypatch):
     assert checkpoint.card["system"] == "posenet"
     assert checkpoint.card["ablations"] == ["relu"]
     assert checkpoint.card["augmentation"]["viewpoint"] == 0.0
-    assert training._of_system(replace(config, system="svs_pose")).augmentation.viewpoint > 0.0
+    assert of_system(replace(config, system="svs_pose")).augmentation.viewpoint > 0.0
 
 
 def test_checkpoints_from_before_the_switches_load_and_answer_alike(tiny_checkpoint, images):

@@ -22,7 +22,8 @@ from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate
 from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.network.vlocnetpp import VLocNet
-from vlocnet_ros.train import TrainConfig, _sequences
+from vlocnet_ros.training.config import TrainConfig
+from vlocnet_ros.training.data import open_data
 from vlocnet_ros.training.frames import network_camera
 
 from .conftest import HEIGHT, POSE_AND_ODOMETRY, WIDTH, make_config, randomize_statistics
@@ -264,7 +265,7 @@ def test_training_takes_the_same_poses(seven_scenes: SevenScenes, tmp_path: Path
     scene = seven_scenes.root / "chess"
     for poses, metres in (("original", 9.0), ("sfm", 8.0)):
         config = TrainConfig(train=(scene,), output=tmp_path / "x", validate=(scene,), poses=poses)
-        ((train,), validation) = _sequences(config)
+        ((train,), validation) = open_data(config)
         assert train.name == "chess/seq-02"
         np.testing.assert_allclose(np.abs(train.map_T_camera[:, 2, 3]), metres, atol=0.5)
         assert [len(s) for s in validation] == [3, 6 if poses == "original" else 5]
