@@ -30,15 +30,11 @@ def sampling_grid(depth: Tensor, translation: Tensor, quaternion: Tensor, intrin
     """
     height, width = depth.shape[-2:]
     fx, fy, cx, cy = intrinsics.to(depth).unbind()
-    v, u = torch.meshgrid(
-        torch.arange(height, dtype=depth.dtype, device=depth.device),
-        torch.arange(width, dtype=depth.dtype, device=depth.device),
-        indexing="ij",
-    )
-    rays = torch.stack([(u - cx) / fx, (v - cy) / fy, torch.ones_like(u)]).flatten(1)
+    x = (torch.arange(width, dtype=depth.dtype, device=depth.device) - cx) / fx
+    y = (torch.arange(height, dtype=depth.dtype, device=depth.device)[:, None] - cy) / fy
     # Not a matrix product: under automatic mixed precision that would be rounded to half a pixel.
-    points = quaternions.rotate(quaternion[:, None], (rays * depth.flatten(2)).transpose(1, 2)).transpose(1, 2)
-    points = points + translation.unsqueeze(-1)
+    across, down, ahead = quaternions.to_matrix(quaternion)[..., None, None].unbind(2)
+    points = ((across * x + down * y + ahead) * depth).flatten(2) + translation.unsqueeze(-1)
     z = points[:, 2:]
     pixels = points[:, :2] / z.clamp_min(MIN_DEPTH) * torch.stack([fx, fy])[:, None] + torch.stack([cx, cy])[:, None]
     size = pixels.new_tensor([width, height])[:, None]
