@@ -124,7 +124,7 @@ class Scene(NamedTuple):
     def of(cls, current: Level, previous: Level, intrinsics: Tensor, level: int) -> Scene:
         focal, centre = level_intrinsics(intrinsics, level)
         height, width = current.picture.shape[-2:]
-        size = intrinsics.new_tensor([[width], [height]])
+        size = torch.cat([torch.full_like(focal[:1], width), torch.full_like(focal[:1], height)])
         return cls(
             own=torch.cat([current.own, previous.own]),
             other=torch.cat([previous.picture, current.picture]),

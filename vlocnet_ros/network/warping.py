@@ -36,9 +36,9 @@ def sampling_grid(depth: Tensor, translation: Tensor, quaternion: Tensor, intrin
     across, down, ahead = quaternions.to_matrix(quaternion)[..., None, None].unbind(2)
     points = ((across * x + down * y + ahead) * depth).flatten(2) + translation.unsqueeze(-1)
     z = points[:, 2:]
-    pixels = points[:, :2] / z.clamp_min(MIN_DEPTH) * torch.stack([fx, fy])[:, None] + torch.stack([cx, cy])[:, None]
-    size = pixels.new_tensor([width, height])[:, None]
-    normalised = (2.0 * pixels + 1.0) / size - 1.0
+    nearness = 1.0 / z.clamp_min(MIN_DEPTH)
+    u, v = points[:, :1] * nearness * fx + cx, points[:, 1:2] * nearness * fy + cy
+    normalised = torch.cat([(2.0 * u + 1.0) / width - 1.0, (2.0 * v + 1.0) / height - 1.0], dim=1)
     # Bounded, so that far outliers do not spoil the average over a cell; 3 is well outside for every neighbour.
     normalised = torch.where(z > MIN_DEPTH, normalised, torch.full_like(normalised, 3.0)).clamp(-3.0, 3.0)
     return normalised.reshape(-1, 2, height, width)
