@@ -19,6 +19,7 @@ from vlocnet_ros.backends.torch_backend import TorchBackend
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate
+from vlocnet_ros.export import export_onnx
 from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.network.named_tensors import flatten
 from vlocnet_ros.network.vlocnetpp import VLocNet
@@ -31,7 +32,7 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
 SECOND = 1_000_000_000
 NETWORKS = {
-    "everything": {"correlation": (2, 1), "alignment": (1, 1)},
+    "everything": {"correlation": (1, 0), "alignment": (1, 1), "units": (1, 2, 2, 1), "semantic_unit": 0},
     "pose": {"tasks": Tasks(odometry=False, segmentation=False, depth=False)},
 }
 
@@ -40,24 +41,16 @@ def make_checkpoint(path: Path, **changes: object) -> Path:
     torch.manual_seed(0)
     network = VLocNet(make_config(**changes))
     randomize_statistics(network)
-    if network.alignment is not None:
-        network.alignment.prior_std.fill_(1.0)
     camera = Camera(WIDTH, HEIGHT, 40.0, 41.0, 30.0, 25.0)
     save_vlocnet(path, network, camera=camera, residuals=Residuals(consistency=(0.1, 0.05)), card={"seed": 3})
     return path
 
 
-def export(checkpoint: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "vlocnet_ros.export", str(checkpoint), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
-
-
 @pytest.fixture(scope="module", params=NETWORKS)
 def exported(request, tmp_path_factory) -> Path:
-    """An .onnx file beside its checkpoint, by the command."""
+    """An .onnx file beside its checkpoint."""
     checkpoint = make_checkpoint(tmp_path_factory.mktemp(request.param) / "tiny.safetensors", **NETWORKS[request.param])
-    done = export(checkpoint)
-    assert done.returncode == 0, done.stderr
+    export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))
     return checkpoint.with_suffix(".onnx")
 
 
@@ -75,9 +68,9 @@ def assert_equal_streams(onnx_file: Path, network: VLocNet, images: list[np.ndar
     for image in images:
         kept, found = graph.step(image, kept)
         features, expected = ours.step(image, features)
-        assert [name for name in flatten(found)] == [name for name in flatten(expected)]
+        assert list(flatten(found)) == list(flatten(expected))
         for name, tensor in flatten(expected).items():
-            torch.testing.assert_close(flatten(found)[name], tensor, atol=1e-4, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+            np.testing.assert_allclose(flatten(found)[name], tensor, atol=1e-4, rtol=1e-4, err_msg=name)
         for name, tensor in flatten(features).items():
             if f"previous.{name}" in kept:
                 np.testing.assert_allclose(kept[f"previous.{name}"].numpy(), tensor, atol=1e-4, rtol=1e-4, err_msg=name)
@@ -86,6 +79,11 @@ def assert_equal_streams(onnx_file: Path, network: VLocNet, images: list[np.ndar
 def test_onnx_runtime_gives_what_torch_gives(exported):
     network = load_vlocnet(exported.with_suffix(".safetensors")).network
     assert_equal_streams(exported, network, pictures(HEIGHT, WIDTH))
+
+
+def export(checkpoint: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "vlocnet_ros.export", str(checkpoint), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
 
 
 @pytest.mark.slow
@@ -142,7 +140,7 @@ def test_the_file_can_be_used_alone(exported, tmp_path):
 def test_a_file_of_another_checkpoint_is_refused(exported, tmp_path):
     checkpoint = make_checkpoint(tmp_path / "other.safetensors", classes=4)
     checkpoint.with_suffix(".onnx").write_bytes(exported.read_bytes())
-    with pytest.raises(CheckpointError, match="another checkpoint.*vlocnet_export"):
+    with pytest.raises(CheckpointError, match=r"another checkpoint.*vlocnet_export"):
         open_backend(checkpoint, backend="onnx")
 
 

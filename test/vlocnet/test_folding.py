@@ -36,12 +36,9 @@ def test_every_output_and_feature_stays(images, tasks):
     network.eval()
     other = folded(network)
     with torch.inference_mode():
-        for a, b in zip(
-            flatten(network.encode(images)).values(), flatten(other.encode(images)).values(), strict=True
-        ):
-            torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
-        for a, b in zip(flatten(network(images, images.flip(0))).values(), flatten(other(images, images.flip(0))).values(), strict=True):
-            torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+        for run in (lambda n: n.encode(images), lambda n: n(images, images.flip(0))):
+            for a, b in zip(flatten(run(network)).values(), flatten(run(other)).values(), strict=True):
+                torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
 
 
 def test_signs_and_offsets_of_normalisations_are_folded_too(network, images):

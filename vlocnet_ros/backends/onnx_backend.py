@@ -91,7 +91,7 @@ def _session(path: Path, device: str, threads: int | None) -> InferenceSession:
     if kind == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         providers.insert(0, ("CUDAExecutionProvider", {"device_id": int(number or 0)}))
     elif kind != "cpu":
-        raise ConfigError(f"device: {device!r} cannot be used by this ONNX Runtime; it knows cpu, and cuda with its GPU build")
+        raise ConfigError(f"device: {device!r} is not cpu, and this ONNX Runtime can use no other")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # its own exceptions have no common base

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from localization_common.errors import ConfigError
 from vlocnet_ros.backends.backend import Image
@@ -35,8 +36,13 @@ class TorchBackend:
     @torch.inference_mode()
     def step(self, image: Image, previous: FrameFeatures | None) -> tuple[FrameFeatures, Prediction]:
         """See `Backend.step`."""
-        tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self._device).permute(2, 0, 1)[None].float() / 255.0
+        tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self._device)
+        features, prediction = self.run(tensor, previous)
+        return features, Prediction(*(None if t is None else t.float().cpu() for t in prediction))
+
+    def run(self, image: Tensor, previous: FrameFeatures | None) -> tuple[FrameFeatures, Prediction]:
+        """The part of `step` that happens on the device; the image is (height, width, 3) uint8."""
+        tensor = image.permute(2, 0, 1)[None].float() / 255.0
         with torch.autocast(self._device.type, self._dtype, enabled=self._half):
             features = self.network.encode(tensor)
-            prediction = self.network.decode(features, features if previous is None else previous)
-        return features, Prediction(*(None if t is None else t.float().cpu() for t in prediction))
+            return features, self.network.decode(features, features if previous is None else previous)

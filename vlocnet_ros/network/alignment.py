@@ -204,6 +204,6 @@ def solve(matrix: Tensor, right: Tensor) -> Tensor:
 
 def _inverse(matrix: Tensor) -> Tensor:
     """Inverses (B, 3, 3) of symmetric matrices: cross products of the columns, over the determinant."""
-    a, b, c = matrix.split(1, dim=2)
+    a, b, c = matrix.chunk(3, dim=2)
     adjugate = torch.linalg.cross(torch.cat([b, c, a], dim=2), torch.cat([c, a, b], dim=2), dim=1)
     return adjugate / (a * adjugate[..., :1]).sum(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""The same function with fewer operations, for a network that is only run: what follows a convolution is folded into it."""
+"""The same function with fewer operations, for a network that is only run: normalisations go into convolutions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from vlocnet_ros.network.residual import ResidualUnit
@@ -42,9 +42,14 @@ def _fold(convolutions: list[nn.Module], norm: nn.Module) -> nn.Module:
     for convolution in convolutions:
         assert isinstance(convolution, nn.Conv2d)
         share = slice(first, first + convolution.out_channels)
-        statistics: list[Tensor] = [norm.running_mean[share], norm.running_var[share]]
         convolution.weight, convolution.bias = fuse_conv_bn_weights(
-            convolution.weight, convolution.bias, *statistics, norm.eps, norm.weight[share], norm.bias[share]
+            convolution.weight,
+            convolution.bias,
+            norm.running_mean[share],
+            norm.running_var[share],
+            norm.eps,
+            norm.weight[share],
+            norm.bias[share],
         )
         first = share.stop
     return nn.Identity()
