@@ -30,6 +30,7 @@ setup(
     extras_require={
         "train": ["evo", "lightning", "rosbags", "scipy", "tensorboard", "timm", "tyro"],
         "sim": ["mujoco", "rosbags", "scipy", "tyro"],
+        "export": ["onnx", "onnxruntime", "onnxscript", "tyro"],
         "report": ["evo", "matplotlib", "plotly", "rosbags", "tyro"],
         "test": ["hypothesis", "pytest<9", "pytest-timeout"],
     },
@@ -44,6 +45,7 @@ setup(
             "vlocnet_train_schedule = vlocnet_ros.train_schedule:main",
             "vlocnet_evaluate = vlocnet_ros.evaluate:main",
             "vlocnet_explain = vlocnet_ros.explain:main",
+            "vlocnet_export = vlocnet_ros.export:main",
             "vlocnet_systems = vlocnet_ros.complexity:main",
             "vlocnet_tables = vlocnet_ros.tables:main",
             "dmn_train = dmn_ros.train:main",

@@ -25,6 +25,7 @@ import localization_sim.record
 import vlocnet_ros.complexity
 import vlocnet_ros.evaluate
 import vlocnet_ros.explain
+import vlocnet_ros.export
 import vlocnet_ros.tables
 import vlocnet_ros.train
 import vlocnet_ros.train_schedule
@@ -35,6 +36,7 @@ COMMANDS: dict[str, type[Any]] = {
     "vlocnet_train_schedule": vlocnet_ros.train_schedule.ScheduleConfig,
     "vlocnet_evaluate": vlocnet_ros.evaluate.EvaluateConfig,
     "vlocnet_explain": vlocnet_ros.explain.ExplainConfig,
+    "vlocnet_export": vlocnet_ros.export.ExportConfig,
     "vlocnet_systems": vlocnet_ros.complexity.SystemsConfig,
     "vlocnet_tables": vlocnet_ros.tables.TablesConfig,
     "dmn_train": dmn_ros.train.Arguments,

@@ -22,16 +22,25 @@ FORMAT = "deep_localization/1"
 
 
 def save(path: str | Path, *, kind: str, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON header to a temporary file beside ``path``, then rename it: no reader sees half a file.
+    """Write tensors and a JSON header, all or nothing.
 
     Raises:
         CheckpointError: the file cannot be written there.
     """
-    path = Path(path)
     # Clones, since safetensors refuses tensors that share memory (tied weights).
     contiguous = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {"format": FORMAT, "kind": kind, "header": json.dumps(header)}
     data = safetensors.torch.save(contiguous, metadata)
+    write_whole(path, data)
+
+
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Write a file aside, then rename it: no reader sees half of it, and one that was there before stays until then.
+
+    Raises:
+        CheckpointError: it cannot be written there.
+    """
+    path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -64,7 +73,7 @@ def load(path: str | Path, *, kind: str) -> tuple[dict[str, torch.Tensor], dict[
         raise CheckpointError(f"{path}: {what}; give the .safetensors file of a {kind!r}")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            header = _read_header(path, file.metadata() or {}, kind)
+            header = read_header(path, file.metadata() or {}, kind)
             # Clones, since these tensors are views of the file: whoever changes it would change them.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (safetensors.SafetensorError, OSError, ValueError) as error:
@@ -72,7 +81,12 @@ def load(path: str | Path, *, kind: str) -> tuple[dict[str, torch.Tensor], dict[
     return tensors, header
 
 
-def _read_header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
+def read_header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
+    """Header in a file's metadata, as `save` writes it.
+
+    Raises:
+        CheckpointError: the file is of another program or of another kind, or the header is damaged.
+    """
     if metadata.get("format") != FORMAT:
         raise CheckpointError(
             f"{path}: format {metadata.get('format')!r}, this version reads {FORMAT!r}; was it written by this package?"

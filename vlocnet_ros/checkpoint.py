@@ -51,14 +51,51 @@ class Residuals:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """A network with all that is needed to use it."""
+class Description:
+    """All that is needed to use a network, but its weights."""
 
-    network: VLocNet
+    config: VLocNetConfig
     camera: Camera
     class_names: tuple[str, ...]
     residuals: Residuals
     card: dict[str, Any]
+
+    def header(self) -> dict[str, Any]:
+        """As it stands in a file, for JSON."""
+        return {
+            "config": to_dict(self.config),
+            "camera": asdict(self.camera),
+            "class_names": list(self.class_names),
+            "residuals": to_dict(self.residuals),
+            "card": self.card,
+        }
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, Any], path: str | Path) -> Description:
+        """What `header` gave, read from this file.
+
+        Raises:
+            CheckpointError: it describes no network, or its parts contradict each other.
+        """
+        try:
+            config = from_dict(VLocNetConfig, header["config"])
+            camera = from_dict(Camera, header["camera"])
+            residuals = from_dict(Residuals, header["residuals"])
+            class_names = tuple(str(name) for name in header["class_names"])
+        except (KeyError, TypeError, LocalizationError) as error:
+            raise CheckpointError(f"{path}: its header does not describe a VLocNet++ network ({error})") from error
+        if (camera.width, camera.height) != (config.width, config.height):
+            raise CheckpointError(
+                f"{path}: camera {camera.width}x{camera.height}, but network input {config.width}x{config.height}"
+            )
+        return cls(config, camera, class_names, residuals, dict(header.get("card", {})))
+
+
+@dataclass(frozen=True)
+class Checkpoint(Description):
+    """A network with all that is needed to use it."""
+
+    network: VLocNet
 
 
 def save_vlocnet(
@@ -84,14 +121,8 @@ def save_vlocnet(
         class_names = tuple(f"class_{i}" for i in range(config.classes))
     parameters = {name for name, _ in network.named_parameters()}
     tensors = {n: t.half() if n in parameters else t for n, t in network.state_dict().items()}
-    header = {
-        "config": to_dict(config),
-        "camera": asdict(camera),
-        "class_names": list(class_names),
-        "residuals": to_dict(residuals or Residuals()),
-        "card": dict(card or {}),
-    }
-    checkpoints.save(path, kind=KIND, tensors=tensors, header=header)
+    description = Description(config, camera, class_names, residuals or Residuals(), dict(card or {}))
+    checkpoints.save(path, kind=KIND, tensors=tensors, header=description.header())
 
 
 def load_vlocnet(path: str | Path) -> Checkpoint:
@@ -101,18 +132,8 @@ def load_vlocnet(path: str | Path) -> Checkpoint:
         CheckpointError: missing, damaged, foreign, or its weights do not fit its own configuration.
     """
     tensors, header = checkpoints.load(path, kind=KIND)
-    try:
-        config = from_dict(VLocNetConfig, header["config"])
-        camera = from_dict(Camera, header["camera"])
-        residuals = from_dict(Residuals, header["residuals"])
-        class_names = tuple(str(name) for name in header["class_names"])
-    except (KeyError, TypeError, LocalizationError) as error:
-        raise CheckpointError(f"{path}: its header does not describe a VLocNet++ network ({error})") from error
-    if (camera.width, camera.height) != (config.width, config.height):
-        raise CheckpointError(
-            f"{path}: camera {camera.width}x{camera.height}, but network input {config.width}x{config.height}"
-        )
-    network = VLocNet(config)
+    description = Description.from_header(header, path)
+    network = VLocNet(description.config)
     try:
         network.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in tensors.items()})
     except RuntimeError as error:
@@ -121,7 +142,7 @@ def load_vlocnet(path: str | Path) -> Checkpoint:
     broken = [name for name, tensor in network.state_dict().items() if not torch.isfinite(tensor).all()]
     if broken:
         raise CheckpointError(f"{path}: {broken[0]} holds NaN or infinity; train it again")
-    return Checkpoint(network.eval(), camera, class_names, residuals, dict(header.get("card", {})))
+    return Checkpoint(**vars(description), network=network.eval())
 
 
 def set_camera(network: VLocNet, camera: Camera) -> None:

@@ -14,11 +14,13 @@ from localization_common.camera import Camera, CameraAdapter
 from localization_common.errors import CameraError, ConfigError, InputError
 from localization_common.geometry import se3
 from localization_common.images import require_usable
-from vlocnet_ros.checkpoint import Checkpoint, load_vlocnet
+from vlocnet_ros.backends.backend import Backend, Features
+from vlocnet_ros.backends.opening import AUTO, open_backend
+from vlocnet_ros.checkpoint import Description
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate, Health
 from vlocnet_ros.explanation import Layer, explain
-from vlocnet_ros.network.vlocnetpp import FrameFeatures, Prediction
+from vlocnet_ros.network.vlocnetpp import Prediction
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -34,52 +36,33 @@ class Localizer:
     """Streaming VLocNet++: keeps the features of the previous frame, computes each frame's once.
 
     Args:
-        checkpoint: network, camera and residuals.
-        device: torch device.
-        half: half precision (float16 on a GPU, bfloat16 on a CPU); regression ends stay in float32.
-        threads: of torch on the CPU, for the whole process; None leaves it alone.
+        description: camera, classes and residuals of the network.
+        backend: runs it.
         max_gap: nanoseconds between frames beyond which the pair is dropped.
     """
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        *,
-        device: str = "cpu",
-        half: bool = False,
-        threads: int | None = None,
-        max_gap: int = MAX_GAP,
-    ) -> None:
-        if threads is not None:
-            if threads < 1:
-                raise ConfigError(f"threads: {threads} must be at least 1")
-            torch.set_num_threads(threads)
-        try:
-            self._device = torch.device(device)
-            self._network = checkpoint.network.to(self._device, memory_format=torch.channels_last).eval()
-        except (RuntimeError, AssertionError) as error:
-            raise ConfigError(f"device: {device!r} cannot be used ({str(error).splitlines()[0]})") from error
-        self._dtype = torch.float16 if self._device.type == "cuda" else torch.bfloat16
-        self._half, self._max_gap = half, max_gap
-        self._residuals = checkpoint.residuals
-        self.camera: Camera = checkpoint.camera
-        self.class_names: tuple[str, ...] = checkpoint.class_names
-        self.tasks: Tasks = checkpoint.network.config.tasks
+    def __init__(self, description: Description, backend: Backend, *, max_gap: int = MAX_GAP) -> None:
+        self._backend, self._max_gap = backend, max_gap
+        self._residuals = description.residuals
+        self.camera: Camera = description.camera
+        self.class_names: tuple[str, ...] = description.class_names
+        self.tasks: Tasks = description.config.tasks
         self._adapter: CameraAdapter | None = None
-        self._previous: tuple[int, FrameFeatures, Array, Array] | None = None
-        self._before: FrameFeatures | None = None  # what the last frame was decoded with
+        self._previous: tuple[int, Features, Array, Array] | None = None
+        self._before: Features | None = None  # what the last frame was decoded with
 
     @classmethod
     def from_checkpoint(
-        cls, path: str | Path, *, device: str = "cpu", half: bool = False, threads: int | None = None
+        cls,
+        path: str | Path,
+        *,
+        backend: str = AUTO,
+        device: str = "cpu",
+        half: bool = False,
+        threads: int | None = None,
     ) -> Localizer:
-        """Localizer of a checkpoint file.
-
-        Raises:
-            CheckpointError: the file is missing, damaged or foreign.
-            ConfigError: the device cannot be used.
-        """
-        return cls(load_vlocnet(path), device=device, half=half, threads=threads)
+        """Localizer of a file; see `open_backend` for the arguments and errors."""
+        return cls(*open_backend(path, backend=backend, device=device, half=half, threads=threads))
 
     def set_camera(self, camera: Camera) -> None:
         """Say which camera the images come from; drops the frame pair.
@@ -112,10 +95,11 @@ class Localizer:
         prepared = time.perf_counter()
         if self._previous is not None and not 0 < stamp - self._previous[0] <= self._max_gap:
             self.reset()
-        features, prediction = self._infer(adapted)
+        before = None if self._previous is None else self._previous[1]
+        features, prediction = self._backend.step(adapted, before)
         inferred = time.perf_counter()
         estimate = self._estimate(stamp, prediction)
-        self._before = features if self._previous is None else self._previous[1]
+        self._before = features if before is None else before
         self._previous = (stamp, features, estimate.map_T_camera, estimate.covariance)
         finished = time.perf_counter()
         estimate.timings.update(
@@ -126,6 +110,11 @@ class Localizer:
         )
         return estimate
 
+    @property
+    def explains(self) -> bool:
+        """Whether `explain` has something to say about this network."""
+        return self.tasks.pose and self._backend.network is not None
+
     def explain(self, *, layer: Layer = "res5") -> npt.NDArray[np.float32]:
         """What in the last frame its pose hangs on (see `explanation.explain`); estimates to come stay as they are.
 
@@ -133,12 +122,14 @@ class Localizer:
             (h, w) in 0..1 at the network's resolution; `labels_in_image` with ``fill=0`` takes it to the image.
 
         Raises:
-            ConfigError: the network has no pose stream, or no such block.
+            ConfigError: the network has no pose stream, or no such block, or only its results can be had (ONNX).
             InputError: there is no last frame.
         """
+        if self._backend.network is None:
+            raise ConfigError("an exported network gives no gradients to explain with; take backend torch")
         if self._previous is None or self._before is None:
             raise InputError("no frame to explain yet: step() comes before explain()")
-        return explain(self._network, self._previous[1], self._before, layer=layer)[0].cpu().numpy()
+        return explain(self._backend.network, self._previous[1], self._before, layer=layer)[0].cpu().numpy()
 
     def labels_in_image(self, labels: npt.NDArray[Pixel], fill: int = 255) -> npt.NDArray[Pixel]:
         """What an `Estimate` says of pixels (h, w), at the size and in the geometry of the camera's images.
@@ -148,15 +139,6 @@ class Localizer:
         if self._adapter is None:
             raise CameraError("no camera is known yet: set_camera() comes first")
         return self._adapter.back(labels, fill)
-
-    @torch.inference_mode()
-    def _infer(self, image: Image) -> tuple[FrameFeatures, Prediction]:
-        tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self._device).permute(2, 0, 1)[None].float() / 255.0
-        with torch.autocast(self._device.type, self._dtype, enabled=self._half):
-            features = self._network.encode(tensor)
-            prediction = self._network.decode(features, features if self._previous is None else self._previous[1])
-        on_cpu = (None if t is None else t.float().cpu() for t in prediction)
-        return features, Prediction(*on_cpu)
 
     def _estimate(self, stamp: int, prediction: Prediction) -> Estimate:
         motion = None

@@ -23,6 +23,7 @@ from localization_common.ros.monitor import Level
 from localization_common.ros.outputs import LATCHED, odometry_message, pose_message, wanted
 from localization_common.ros.parameters import ALWAYS, parameter
 from localization_common.ros.settings import NodeSettings, existing_file
+from vlocnet_ros.backends.opening import AUTO, BACKENDS
 from vlocnet_ros.estimate import Estimate, Health
 from vlocnet_ros.localizer import Localizer
 
@@ -39,6 +40,12 @@ Picture = npt.NDArray[np.uint8]
 class VlocnetSettings(NodeSettings):
     """Parameters of the vlocnet node."""
 
+    backend: str = parameter(
+        AUTO,
+        "What runs the network: torch; onnx, from the .onnx file that vlocnet_export wrote beside the checkpoint; or "
+        "auto, which is torch unless checkpoint itself is an .onnx file.",
+        choices=BACKENDS,
+    )
     publish_odom_tf: bool = parameter(
         False,
         "Whether to broadcast odom -> base from the visual odometry; only where no other odometry does.",
@@ -76,7 +83,9 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         settings = self.settings
         path = existing_file(settings.checkpoint, "checkpoint")
         threads = settings.threads or None
-        self._localizer = Localizer.from_checkpoint(path, device=settings.device, half=settings.half, threads=threads)
+        self._localizer = Localizer.from_checkpoint(
+            path, backend=settings.backend, device=settings.device, half=settings.half, threads=threads
+        )
         self._odometry.reset()
         self.get_logger().info(f"{path}: {len(self._localizer.class_names)} classes, on {settings.device}")
 
@@ -112,7 +121,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         self._publish_pose(estimate, base_T_camera)
         if estimate.labels is not None:
             self._publish_segmentation(frame, image, estimate)
-        if self._localizer.tasks.pose and wanted(self._explanation):
+        if self._localizer.explains and wanted(self._explanation):
             self._publish_explanation(frame, image)
 
     def _publish_odometry(self, sample: OdometrySample) -> None:

@@ -13,7 +13,7 @@ def normalize(q: Tensor) -> Tensor:
 
 def conjugate(q: Tensor) -> Tensor:
     """Conjugate: the inverse rotation of a unit quaternion."""
-    return q * q.new_tensor([1.0, -1.0, -1.0, -1.0])
+    return torch.cat([q[..., :1], -q[..., 1:]], dim=-1)
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:

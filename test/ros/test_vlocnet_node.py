@@ -18,6 +18,7 @@ from localization_common.ros.conversions import camera_to_info, image_from_array
 from localization_common.ros.outputs import header
 from vlocnet_ros.checkpoint import save_vlocnet
 from vlocnet_ros.config import Tasks
+from vlocnet_ros.export import export_onnx
 from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.node import VlocnetNode
@@ -196,5 +197,27 @@ def test_without_pose_stream_nothing_is_explained(stage: Stage, tmp_path: Path) 
     stamps = [stage.robot.send(i) for i in range(2)]
     stage.robot.await_processed("vlocnet", stamps[-1])
     assert pictures.wait_for(lambda: pictures.count("segmentation/mask") == 2, 20.0)
+    assert pictures.count("vlocnet/explanation") == 0
+    assert node.monitor.refused == 0
+
+
+def test_an_exported_network_gives_the_same_poses_and_explains_nothing(stage: Stage, tmp_path: Path) -> None:
+    for module in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(module, reason=f"{module} is not installed")
+    checkpoint = tmp_path / "pose.safetensors"
+    tasks = Tasks(odometry=False, segmentation=False, depth=False)
+    save_vlocnet(checkpoint, VLocNet(replace(tiny_vlocnet(), tasks=tasks)).eval())
+    export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))
+    node = stage.start(VlocnetNode, process_all=True, checkpoint=str(checkpoint), backend="onnx")
+    stage.robot.mount_camera()
+    pictures = stage.also_record({"vlocnet/explanation": Image})
+    stamps = [stage.robot.send(i) for i in range(3)]
+    stage.robot.await_processed("vlocnet", stamps[-1])
+    published = stage.robot.recorder.by_stamp("vlocnet/pose")
+    localizer = Localizer.from_checkpoint(checkpoint, backend="torch")
+    localizer.set_camera(CAMERA)
+    for index, stamp in enumerate(stamps):
+        expected = localizer.step(textured(index), FIRST + index * PERIOD).map_T_camera @ se3.inverse(BASE_T_CAMERA)
+        np.testing.assert_allclose(published[stamp].matrix, expected, atol=1e-4)
     assert pictures.count("vlocnet/explanation") == 0
     assert node.monitor.refused == 0

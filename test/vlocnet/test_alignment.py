@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
 from vlocnet_ros.config import VLocNetConfig
-from vlocnet_ros.network.alignment import DirectAlignment, View, _Scene
+from vlocnet_ros.network.alignment import DirectAlignment, Scene, solve
+from vlocnet_ros.network.pyramid import Level, pyramid
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
 from .conftest import make_config, randomize_statistics
@@ -22,6 +25,18 @@ MOTIONS = (
     ([0.03, -0.01, 0.05], [1.0, -4.0, 0.5]),
     ([-0.02, 0.02, -0.08], [-0.5, 5.0, 1.0]),
 )
+
+
+class View(NamedTuple):
+    grey: torch.Tensor
+    depth: torch.Tensor
+
+
+class Aligner(DirectAlignment):
+    """Takes whole views instead of what is kept of them."""
+
+    def forward(self, current, previous, t, q, intrinsics):
+        return super().forward(self.view(*current, intrinsics), self.view(*previous, intrinsics), t, q, intrinsics)
 
 
 def see(world_T_camera: np.ndarray, gain: float = 1.0) -> View:
@@ -58,8 +73,8 @@ def errors(t: torch.Tensor, q: torch.Tensor, truth: np.ndarray) -> tuple[float, 
     return float(np.linalg.norm(t.double().numpy() - truth[:3, 3])), float(np.degrees(turned.magnitude()))
 
 
-def alignment(*iterations: int, prior_std: float = 0.1) -> DirectAlignment:
-    module = DirectAlignment(iterations)
+def alignment(*iterations: int, prior_std: float = 0.1) -> Aligner:
+    module = Aligner(iterations)
     module.prior_std.fill_(prior_std)
     return module
 
@@ -110,17 +125,53 @@ def test_every_resolution_sees_the_same_geometry():
 def test_pixels_at_edges_of_depth_are_left_out():
     view = see(np.eye(4))
     view.depth[..., 20:40, 30:50] *= 0.5
-    scene = _Scene.at_level(view, view, INTRINSICS, 0)
+    level = pyramid(*view, INTRINSICS, 1)[0]
     fx, fy, cx, cy = INTRINSICS
-    u = scene.points[:, 0] / scene.points[:, 2] * fx + cx
-    v = scene.points[:, 1] / scene.points[:, 2] * fy + cy
+    u = level.points[:, 0] / level.points[:, 2] * fx + cx
+    v = level.points[:, 1] / level.points[:, 2] * fy + cy
     upright = ((u - 29.5).abs().minimum((u - 49.5).abs()) < 1.0) & (v > 19.0) & (v < 40.0)
-    level = ((v - 19.5).abs().minimum((v - 39.5).abs()) < 1.0) & (u > 29.0) & (u < 50.0)
-    assert not (scene.usable & (upright | level)).any()
-    assert scene.usable.float().mean() > 0.95  # other pixels of their blocks stand in for them
+    flat = ((v - 19.5).abs().minimum((v - 39.5).abs()) < 1.0) & (u > 29.0) & (u < 50.0)
+    assert not level.usable[:, 0][upright | flat].any()
+    assert level.usable.mean() > 0.95  # other pixels of their blocks stand in for them
     view.depth[..., ::2] *= 0.5  # edges everywhere
-    scene = _Scene.at_level(view, view, INTRINSICS, 0)
-    assert (scene.linearise(*start(2), None)[2] == 0.0).all()
+    level = pyramid(*view, INTRINSICS, 1)[0]
+    assert (Scene.of(level, level, INTRINSICS, 0).linearise(torch.eye(3, 4)[None], None)[2] == 0.0).all()
+
+
+def test_jacobian_is_the_derivative_of_the_residuals():
+    """By differences, in double precision, for a motion applied on the left, of both warps."""
+    truth = pose(*MOTIONS[1])
+    intrinsics = INTRINSICS.double()
+    levels = [
+        Level(*(part.double() for part in pyramid(*view, intrinsics, 1)[0])) for view in (see(truth), see(np.eye(4)))
+    ]
+    scene = Scene.of(*levels, intrinsics, 0)
+    at_truth = torch.tensor(truth[:3])[None]
+    jacobian, _, weight, _ = scene.linearise(at_truth, None)
+    step = 1e-3
+    for axis in range(6):
+        moved = []
+        for sign in (1.0, -1.0):
+            twist = np.zeros(6)
+            twist[axis] = sign * step
+            matrix = pose(twist[:3], np.degrees(twist[3:])) @ truth
+            moved.append(scene.linearise(torch.tensor(matrix[:3])[None], None)[1])
+        difference = ((moved[0] - moved[1]) / (2 * step))[:, 0]
+        counted = weight[:, 0] > 0.5 * weight.max()
+        a, b = jacobian[:, axis][counted], difference[counted]
+        # bilinear sampling is no smooth function: pixels differ, all together they agree
+        assert float((a * b).sum() / a.square().sum()) == pytest.approx(1.0, abs=0.05)
+        assert float((a - b).square().mean() / b.square().mean()) < 0.05
+
+
+def test_solves_six_equations_as_numpy_does():
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(32, 40, 6)) * [1.0, 1.0, 1.0, 30.0, 30.0, 30.0]
+    matrix, right = rows.transpose(0, 2, 1) @ rows, random.normal(size=(32, 6, 1))
+    exact = np.linalg.solve(matrix, right)
+    found = solve(torch.tensor(matrix, dtype=torch.float32), torch.tensor(right, dtype=torch.float32)).numpy()
+    assert np.abs((found - exact) / np.abs(exact).max(axis=1, keepdims=True)).max() < 1e-4
+    np.testing.assert_allclose(solve(torch.tensor(matrix), torch.tensor(right)).numpy(), exact, rtol=1e-9, atol=0)
 
 
 def test_prior_decides_where_the_image_does_not():

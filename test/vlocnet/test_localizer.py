@@ -58,8 +58,9 @@ def test_stream_equals_the_network_on_pairs(localizer, tiny_checkpoint, frames):
 
 def test_each_frame_is_encoded_once(localizer, frames, monkeypatch):
     calls = []
-    encode = localizer._network.encode
-    monkeypatch.setattr(localizer._network, "encode", lambda x: calls.append(1) or encode(x))
+    network = localizer._backend.network
+    encode = network.encode
+    monkeypatch.setattr(network, "encode", lambda x: calls.append(1) or encode(x))
     for i, frame in enumerate(frames):
         localizer.step(frame, i * SECOND // 10)
     assert len(calls) == len(frames)

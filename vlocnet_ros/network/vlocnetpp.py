@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from vlocnet_ros.config import VLocNetConfig
-from vlocnet_ros.network.alignment import DirectAlignment, View
+from vlocnet_ros.network.alignment import DirectAlignment
 from vlocnet_ros.network.depth import DepthDecoder
+from vlocnet_ros.network.named_tensors import flatten, unflatten
 from vlocnet_ros.network.odometry import OdometryStream
 from vlocnet_ros.network.pose import PoseStream, Trunk
+from vlocnet_ros.network.pyramid import Level
 from vlocnet_ros.network.residual import initialize
 from vlocnet_ros.network.segmentation import SegmentationFeatures, SegmentationStream
 from vlocnet_ros.network.warping import sampling_grid
@@ -31,7 +33,7 @@ class FrameFeatures(NamedTuple):
         segmentation: ends of AdapNet's blocks, unfused.
         matched: features of that trunk that are correlated with another frame's.
         depth: (B, 1, H, W) predicted, metres.
-        view: grey image and depth, to be aligned with another frame's.
+        view: what direct alignment with another frame needs; None in training, which does without.
     """
 
     trunk: Tensor | None
@@ -40,20 +42,11 @@ class FrameFeatures(NamedTuple):
     segmentation: SegmentationFeatures | None
     matched: Tensor | None = None
     depth: Tensor | None = None
-    view: View | None = None
+    view: tuple[Level, ...] | None = None
 
     def select(self, index: Tensor) -> FrameFeatures:
         """The features of these members of the batch, in this order."""
-        maps = None if self.segmentation is None else SegmentationFeatures(*(f[index] for f in self.segmentation))
-        return FrameFeatures(
-            trunk=None if self.trunk is None else self.trunk[index],
-            pose_5a=None if self.pose_5a is None else self.pose_5a[index],
-            odometry_previous=None if self.odometry_previous is None else self.odometry_previous[index],
-            segmentation=maps,
-            matched=None if self.matched is None else self.matched[index],
-            depth=None if self.depth is None else self.depth[index],
-            view=None if self.view is None else View(*(part[index] for part in self.view)),
-        )
+        return unflatten(self, {name: tensor[index] for name, tensor in flatten(self).items()})
 
 
 class Prediction(NamedTuple):
@@ -115,7 +108,9 @@ class VLocNet(nn.Module):
         if self.depth is None or segmentation is None:
             return features
         depth = self.depth(segmentation)
-        view = None if self.alignment is None else View(image.mean(1, keepdim=True), depth)
+        view = None
+        if self.alignment is not None and not self.training:
+            view = self.alignment.view(image.mean(1, keepdim=True), depth, self.intrinsics)
         return features._replace(depth=depth, view=view)
 
     def encode_segmentation(self, image: Tensor) -> SegmentationFeatures | None:

@@ -30,19 +30,15 @@ def sampling_grid(depth: Tensor, translation: Tensor, quaternion: Tensor, intrin
     """
     height, width = depth.shape[-2:]
     fx, fy, cx, cy = intrinsics.to(depth).unbind()
-    v, u = torch.meshgrid(
-        torch.arange(height, dtype=depth.dtype, device=depth.device),
-        torch.arange(width, dtype=depth.dtype, device=depth.device),
-        indexing="ij",
-    )
-    rays = torch.stack([(u - cx) / fx, (v - cy) / fy, torch.ones_like(u)]).flatten(1)
+    x = (torch.arange(width, dtype=depth.dtype, device=depth.device) - cx) / fx
+    y = (torch.arange(height, dtype=depth.dtype, device=depth.device)[:, None] - cy) / fy
     # Not a matrix product: under automatic mixed precision that would be rounded to half a pixel.
-    points = quaternions.rotate(quaternion[:, None], (rays * depth.flatten(2)).transpose(1, 2)).transpose(1, 2)
-    points = points + translation.unsqueeze(-1)
+    across, down, ahead = quaternions.to_matrix(quaternion)[..., None, None].unbind(2)
+    points = ((across * x + down * y + ahead) * depth).flatten(2) + translation.unsqueeze(-1)
     z = points[:, 2:]
-    pixels = points[:, :2] / z.clamp_min(MIN_DEPTH) * torch.stack([fx, fy])[:, None] + torch.stack([cx, cy])[:, None]
-    size = pixels.new_tensor([width, height])[:, None]
-    normalised = (2.0 * pixels + 1.0) / size - 1.0
+    nearness = 1.0 / z.clamp_min(MIN_DEPTH)
+    u, v = points[:, :1] * nearness * fx + cx, points[:, 1:2] * nearness * fy + cy
+    normalised = torch.cat([(2.0 * u + 1.0) / width - 1.0, (2.0 * v + 1.0) / height - 1.0], dim=1)
     # Bounded, so that far outliers do not spoil the average over a cell; 3 is well outside for every neighbour.
     normalised = torch.where(z > MIN_DEPTH, normalised, torch.full_like(normalised, 3.0)).clamp(-3.0, 3.0)
     return normalised.reshape(-1, 2, height, width)

@@ -1,0 +1,235 @@
+"""How fast VLocNet++ runs here, and how near that is to what the machine can do: ``--help`` says how to ask.
+
+Every way to run it takes its turn in every round, and so does a large matrix product, so that whatever else the machine
+does falls on all alike. Ratios are taken within a round; what is shown are medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+import tyro
+
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, machine
+from deep_localization.result_file import commit_of
+from localization_common.errors import LocalizationError
+from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet
+from vlocnet_ros.complexity import size
+from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.export import export_onnx
+from vlocnet_ros.network.vlocnetpp import VLocNet
+from vlocnet_variants import CUDA_ONLY, PAIR, STEP, VARIANTS, make
+
+BENCHMARKS = Path(__file__).resolve().parent
+WIDTHS: dict[str, Callable[[], VLocNetConfig]] = {"light": VLocNetConfig.light, "paper": VLocNetConfig.paper}
+#: Side of the matrices whose product tells what the machine can do.
+MATRIX = {"cpu": 2048, "cuda": 8192}
+#: What the streaming step, and the fastest way on a CPU, should be faster than a pair by.
+AIMS = {"step": 1.7, "best": 2.5}
+#: What the fastest way on a GPU may be slower than its floor by.
+FLOOR_AIM = 2.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """Measure how fast VLocNet++ runs.
+
+    Attributes:
+        widths: networks: paper, light; with weights drawn at random.
+        devices: cpu, cuda; by default all that there are.
+        variants: ways to run them; by default all that there are.
+        seconds: for the rounds of one network on one device.
+        threads: on the CPU; 0 for as many as there are cores.
+        seed: of the weights.
+        quick: a tenth of the rounds, and nothing compiled for the paper's width: under five minutes on two cores.
+        json: file for the numbers.
+    """
+
+    widths: tuple[str, ...] = ("light", "paper")
+    devices: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    seconds: float = 300.0
+    threads: int = 0
+    seed: int = 0
+    quick: bool = False
+    json: Path | None = None
+
+    def wanted(self, width: str, device: str) -> list[str]:
+        """Variants to measure."""
+        names = [name for name in VARIANTS if device == "cuda" or name not in CUDA_ONLY]
+        if self.quick and width == "paper":
+            names.remove("compiled")
+        return [name for name in names if not self.variants or name in (PAIR, STEP, *self.variants)]
+
+
+def measure(config: Config, width: str, device: str, checkpoint: Path) -> dict[str, Any]:
+    """Everything about one network on one device, under the names that the JSON file has."""
+    runs, missing = _prepare(config, width, device, checkpoint)
+    side = MATRIX[device]
+    matrix = torch.rand(side, side, device=device)
+    product = torch.empty_like(matrix)
+
+    def multiply() -> None:
+        torch.mm(matrix, matrix, out=product)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    rounds = _rounds({**runs, "matrix": multiply}, config.seconds)
+    counted = size(load_vlocnet(checkpoint).network)
+    floors = [r["matrix"] * counted.step / side**3 for r in rounds]
+    times = {name: median(r[name] for r in rounds) for name in runs}
+    best = min((name for name in runs if name != PAIR), key=lambda name: times[name])
+    peaks = {name: _peak_mb(name, checkpoint, device, config.threads) for name in runs}
+    return {
+        "pair_ms": times[PAIR],
+        "step_ms": times[STEP],
+        "best_ms": times[best],
+        "best_backend": best,
+        "floor_ms": median(floors),
+        "peak_mb": peaks[best],
+        "ms": times,
+        "faster_than_pair": {name: median(r[PAIR] / r[name] for r in rounds) for name in runs},
+        "over_floor": {name: median(r[name] / f for r, f in zip(rounds, floors, strict=True)) for name in runs},
+        "peaks_mb": peaks,
+        "multiply_adds": {PAIR: counted.pair, STEP: counted.step},
+        "matrix_gflops": 2e-6 * side**3 / median(r["matrix"] for r in rounds),
+        "missing": missing,
+        "rounds_ms": rounds,
+    }
+
+
+def _prepare(config: Config, width: str, device: str, checkpoint: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Warm variants, and why others are missing."""
+    runs, missing = {}, {}
+    for name in config.wanted(width, device):
+        print(f"{width}, {device}: {name}", flush=True)
+        try:
+            if name == "onnx" and not checkpoint.with_suffix(".onnx").is_file():
+                export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))
+            run = make(name, checkpoint, device, config.threads)
+            for _ in range(3):
+                run()
+        except (LocalizationError, RuntimeError, ImportError) as error:
+            if name in (PAIR, STEP):
+                raise
+            missing[name] = str(error).strip().splitlines()[0]
+        else:
+            runs[name] = run
+    return runs, missing
+
+
+def _rounds(runs: dict[str, Callable[[], object]], seconds: float) -> list[dict[str, float]]:
+    """Milliseconds of each, round after round until the time is up; each begins with another one."""
+    names, rounds = list(runs), []
+    end = time.perf_counter() + seconds
+    while len(rounds) < 3 or time.perf_counter() < end:
+        found = {}
+        shift = len(rounds) % len(names)
+        for name in names[shift:] + names[:shift]:
+            started = time.perf_counter()
+            runs[name]()
+            found[name] = 1e3 * (time.perf_counter() - started)
+        rounds.append(found)
+    return rounds
+
+
+def _peak_mb(variant: str, checkpoint: Path, device: str, threads: int) -> float:
+    """In a process of its own, with Python and its libraries."""
+    command = [sys.executable, str(BENCHMARKS / "vlocnet_variants.py"), variant, str(checkpoint), device, str(threads)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=BENCHMARKS.parent)
+    return float(done.stdout.split()[-1])
+
+
+COLUMNS = (
+    Column("network"),
+    Column("device"),
+    Column("run as"),
+    Column("time of a frame", "{:.1f} ms"),
+    Column("faster than a pair", "{:.2f}x"),
+    Column("over the floor", "{:.2f}x"),
+    Column("peak memory", "{:.0f} MB"),
+)
+
+
+def table(results: dict[str, dict[str, dict[str, Any]]]) -> Table:
+    """A row for each variant."""
+    rows: list[list[Cell]] = []
+    for width, devices in results.items():
+        for device, r in devices.items():
+            for name, ms in r["ms"].items():
+                ratios = [r["faster_than_pair"][name], r["over_floor"][name], r["peaks_mb"][name]]
+                rows.append([width, device, VARIANTS[name], ms, *ratios])
+            rows.append([width, device, "the floor", r["floor_ms"], r["pair_ms"] / r["floor_ms"], 1.0, None])
+    return Table("A frame", COLUMNS, rows)
+
+
+def notes(results: dict[str, dict[str, dict[str, Any]]]) -> dict[str, str]:
+    """What follows, in words."""
+    told = {
+        "floor": "the streaming step's multiply-adds at the rate of a large single-precision matrix product, "
+        "measured in the same rounds"
+    }
+    for width, devices in results.items():
+        for device, r in devices.items():
+            step, best = r["faster_than_pair"][STEP], r["faster_than_pair"][r["best_backend"]]
+            words = [f"streaming step {step:.2f} times as fast as a pair {_judged(step >= AIMS['step'], AIMS['step'])}"]
+            words.append(f"the fastest, {r['best_backend']}, {best:.2f} times")
+            if device == "cpu":
+                words[-1] += f" {_judged(best >= AIMS['best'], AIMS['best'])}"
+            else:
+                over = r["over_floor"][r["best_backend"]]
+                words[-1] += f" and {over:.2f} times its floor {_judged(over <= FLOOR_AIM, FLOOR_AIM)}"
+            adds = " and ".join(f"{count / 1e9:.2f} ({name})" for name, count in r["multiply_adds"].items())
+            words.append(f"{adds} thousand million multiply-adds; matrices at {r['matrix_gflops']:.0f} GFLOP/s")
+            words += [f"no {name}: {reason}" for name, reason in r["missing"].items()]
+            told[f"{width}, {device}"] = "; ".join(words)
+    return told
+
+
+def _judged(met: bool, aim: float) -> str:
+    return f"(aim {aim}: {'met' if met else '**missed**'})"
+
+
+def main() -> None:
+    """Measure, print, write."""
+    config = tyro.cli(Config, description=__doc__)
+    config = replace(config, threads=config.threads or torch.get_num_threads())
+    if config.quick:
+        config = replace(config, seconds=config.seconds / 10.0)
+    torch.set_num_threads(config.threads)
+    devices = config.devices or (("cpu", "cuda") if torch.cuda.is_available() else ("cpu",))
+    results: dict[str, dict[str, dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for width in config.widths:
+            torch.manual_seed(config.seed)
+            checkpoint = Path(folder) / f"{width}.safetensors"
+            save_vlocnet(checkpoint, VLocNet(WIDTHS[width]()))
+            results[width] = {device: measure(config, width, device, checkpoint) for device in devices}
+    file = BenchmarkFile(
+        title="How fast VLocNet++ runs",
+        command=shlex.join(["python", "benchmarks/vlocnet_speed.py", *sys.argv[1:]]),
+        commit=commit_of(BENCHMARKS.parent),
+        machine=machine() | {"threads": str(config.threads), "seed": str(config.seed)},
+        tables=[table(results)],
+        notes=notes(results),
+        runs={f"{w}, {d}": r.pop("rounds_ms") for w, devices in results.items() for d, r in devices.items()},
+    )
+    print(file.text())
+    if config.json is not None:
+        file.write(config.json)
+        config.json.write_text(json.dumps(json.loads(config.json.read_text()) | results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

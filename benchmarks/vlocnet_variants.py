@@ -1,0 +1,159 @@
+"""Every way to run VLocNet++ that vlocnet_speed measures, each as a function that does the next frame.
+
+As a program it does a few frames in one of these ways and prints the most memory that they took, in megabytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vlocnet_ros.backends.onnx_backend import OnnxBackend
+from vlocnet_ros.backends.torch_backend import TorchBackend
+from vlocnet_ros.checkpoint import Checkpoint, load_vlocnet
+from vlocnet_ros.network.named_tensors import flatten
+from vlocnet_ros.network.vlocnetpp import Prediction
+
+Image = npt.NDArray[np.uint8]
+Run = Callable[[], object]
+Step = Callable[[Image, Any], tuple[Any, Prediction]]
+
+PAIR, STEP = "pair", "step"
+#: What is told of each. Networks compute in single precision where nothing else is said.
+VARIANTS = {
+    PAIR: "both frames of a pair, eager",
+    STEP: "streaming step, eager: backend torch",
+    "half": "streaming step, eager, bfloat16 (float16 on a GPU): backend torch, half",
+    "compiled": "streaming step, torch.compile",
+    "onnx": "streaming step, ONNX Runtime: backend onnx",
+    "graph": "streaming step, CUDA graph",
+    "graph half": "streaming step, CUDA graph, float16",
+}
+CUDA_ONLY = ("graph", "graph half")
+
+
+def make(variant: str, checkpoint: Path, device: str, threads: int) -> Run:
+    """A function that does the next frame and has its result on the CPU when it returns.
+
+    Args:
+        variant: of `VARIANTS`.
+        checkpoint: safetensors file; ``onnx`` runs the .onnx file beside it.
+        device: ``cpu`` or ``cuda``.
+        threads: of ONNX Runtime; torch's are the process's own.
+    """
+    if variant == "onnx":
+        onnx = OnnxBackend(checkpoint.with_suffix(".onnx"), device=device, threads=threads)
+        size = onnx.description.config
+        return _stream(onnx.step, frames(size.height, size.width))
+    loaded = load_vlocnet(checkpoint)
+    pictures = frames(loaded.config.height, loaded.config.width)
+    if variant == PAIR:
+        return _pair(loaded, pictures, device)
+    backend = TorchBackend(loaded.network, device=device, half=variant in ("half", "graph half"))
+    if variant in CUDA_ONLY:
+        return _stream(GraphedStep(backend, pictures[0]).step, pictures)
+    if variant == "compiled":
+        features = backend.step(pictures[0], None)[0]
+        options = {"freezing": True} if device == "cpu" else {}  # weights are constants, laid out once
+        backend.run = torch.compile(backend.run, dynamic=False, options=options)  # type: ignore[method-assign]
+        return _stream(backend.step, pictures, features)
+    return _stream(backend.step, pictures)
+
+
+def frames(height: int, width: int, count: int = 4) -> list[Image]:
+    """Coarse random images."""
+    small = np.random.default_rng(0).integers(0, 255, (count, height // 8, width // 8, 3), dtype=np.uint8)
+    return [image.repeat(8, 0).repeat(8, 1) for image in small]
+
+
+def _pair(checkpoint: Checkpoint, pictures: list[Image], device: str) -> Run:
+    network = checkpoint.network.to(device)
+    tensors = [torch.from_numpy(p).permute(2, 0, 1)[None].float().to(device) / 255.0 for p in pictures]
+    number = 0
+
+    @torch.inference_mode()
+    def run() -> object:
+        nonlocal number
+        number = (number + 1) % len(tensors)
+        return [value.cpu() for value in flatten(network(tensors[number - 1], tensors[number])).values()]
+
+    return run
+
+
+def _stream(step: Step, pictures: list[Image], kept: Any = None) -> Run:
+    number = 0
+
+    def run() -> object:
+        nonlocal number, kept
+        number = (number + 1) % len(pictures)
+        kept, prediction = step(pictures[number], kept)
+        return prediction
+
+    return run
+
+
+class GraphedStep:
+    """The streaming step as one CUDA graph: the GPU is told once what to do, not at every frame again.
+
+    Args:
+        backend: on a GPU.
+        picture: any frame.
+    """
+
+    def __init__(self, backend: TorchBackend, picture: Image) -> None:
+        torch.set_autocast_cache_enabled(False)  # weights cast outside of a capture are not in it
+        self._image = torch.from_numpy(picture).cuda()
+        features = backend.step(picture, None)[0]
+        self._kept = flatten(features)
+        with torch.inference_mode():
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):  # before a capture, libraries have to choose their algorithms
+                for _ in range(3):
+                    backend.run(self._image, features)
+            torch.cuda.current_stream().wait_stream(side)
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph):
+                found, self._prediction = backend.run(self._image, features)
+                for name, tensor in flatten(found).items():
+                    self._kept[name].copy_(tensor)
+
+    @torch.inference_mode()
+    def step(self, picture: Image, _: object) -> tuple[None, Prediction]:
+        """As `Backend.step`; what is kept stays in the graph."""
+        self._image.copy_(torch.from_numpy(picture))
+        self._graph.replay()
+        return None, Prediction(*(None if t is None else t.float().cpu() for t in self._prediction))
+
+
+def peak_mb(device: str) -> float:
+    """Most memory that this process has taken so far: of the GPU, or else of the machine."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def main() -> None:
+    """A few frames in a process of their own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("variant", choices=VARIANTS)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("device")
+    parser.add_argument("threads", type=int)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    run = make(arguments.variant, arguments.checkpoint, arguments.device, arguments.threads)
+    for _ in range(4):
+        run()
+    print(peak_mb(arguments.device))
+
+
+if __name__ == "__main__":
+    main()

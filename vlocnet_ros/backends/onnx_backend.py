@@ -1,0 +1,104 @@
+"""The streaming step in ONNX Runtime, from a file that `vlocnet_export` wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from localization_common import checkpoints
+from localization_common.errors import CheckpointError, ConfigError
+from vlocnet_ros.backends.backend import Image
+from vlocnet_ros.checkpoint import KIND, Description
+from vlocnet_ros.network.vlocnetpp import Prediction
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, OrtValue
+
+#: Names of the graph's inputs and outputs: the image, what is kept of a frame, and the fields of `Prediction`.
+IMAGE, PREVIOUS, KEPT = "image", "previous.", "kept."
+#: Key of the header: SHA-256 of the checkpoint file that the graph was made from.
+ORIGIN = "checkpoint_sha256"
+
+
+class OnnxBackend:
+    """Runs an exported graph.
+
+    Args:
+        path: file written by `vlocnet_export`.
+        device: ``cpu``, or ``cuda`` (``cuda:1``) where the installed ONNX Runtime can use it.
+        threads: of one session, not of the process; None leaves it to ONNX Runtime.
+
+    Attributes:
+        description: what the checkpoint said.
+        origin: SHA-256 of the checkpoint file, hexadecimal.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or foreign.
+        ConfigError: ONNX Runtime is not installed, or the device cannot be used.
+    """
+
+    network = None
+
+    def __init__(self, path: str | Path, *, device: str = "cpu", threads: int | None = None) -> None:
+        path = Path(path)
+        if not path.is_file():
+            raise CheckpointError(f"{path}: no such file; vlocnet_export makes it from a checkpoint")
+        self._session = _session(path, device, threads)
+        metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        header = checkpoints.read_header(path, metadata, KIND)
+        self.description = Description.from_header(header, path)
+        self.origin = str(header.get(ORIGIN, ""))
+        self._outputs = [output.name for output in self._session.get_outputs()]
+        shapes = {i.name: i.shape for i in self._session.get_inputs()}
+        size = [1, 3, self.description.config.height, self.description.config.width]
+        if shapes.pop(IMAGE, None) != size or {PREVIOUS + name for name in self._kept()} != set(shapes):
+            raise CheckpointError(f"{path}: its inputs are not those of a streaming step; export it again")
+        # Features do not depend on the frame before, so a first frame may be run with any at all to get its own.
+        self._any = {name: _value(np.ones(shape, dtype=np.float32)) for name, shape in shapes.items()}
+
+    def step(self, image: Image, previous: dict[str, OrtValue] | None) -> tuple[dict[str, OrtValue], Prediction]:
+        """See `Backend.step`."""
+        picture = _value(np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255.0))
+        if previous is None:
+            previous, _ = self._run(picture, self._any)
+        return self._run(picture, previous)
+
+    def _run(self, picture: OrtValue, previous: dict[str, OrtValue]) -> tuple[dict[str, OrtValue], Prediction]:
+        values = self._session.run_with_ort_values(self._outputs, {IMAGE: picture, **previous})
+        found = dict(zip(self._outputs, values, strict=True))
+        kept = {PREVIOUS + name: found[KEPT + name] for name in self._kept()}
+        fields = {name: found.get(name) for name in Prediction._fields}
+        return kept, Prediction(**{n: None if v is None else torch.from_numpy(v.numpy()) for n, v in fields.items()})
+
+    def _kept(self) -> list[str]:
+        return [name[len(KEPT) :] for name in self._outputs if name.startswith(KEPT)]
+
+
+def _session(path: Path, device: str, threads: int | None) -> InferenceSession:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ConfigError(f"backend: ONNX Runtime cannot be used ({error}); type: pip install onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads or 0
+    providers: list[Any] = ["CPUExecutionProvider"]
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        providers.insert(0, ("CUDAExecutionProvider", {"device_id": int(number or 0)}))
+    elif kind != "cpu":
+        raise ConfigError(f"device: {device!r} is not cpu, and this ONNX Runtime can use no other")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # its own exceptions have no common base
+        raise CheckpointError(f"{path}: ONNX Runtime cannot read it ({error}); export it again") from error
+
+
+def _value(array: np.ndarray[Any, Any]) -> OrtValue:
+    from onnxruntime import OrtValue
+
+    return OrtValue.ortvalue_from_numpy(array)
