@@ -131,7 +131,8 @@ def _prepare(config: Config, width: str, device: str, checkpoint: Path) -> tuple
 
 def _rounds(runs: dict[str, Callable[[], object]], seconds: float) -> list[dict[str, float]]:
     """Milliseconds of each, round after round until the time is up; each begins with another one."""
-    names, rounds = list(runs), []
+    names = list(runs)
+    rounds: list[dict[str, float]] = []
     end = time.perf_counter() + seconds
     while len(rounds) < 3 or time.perf_counter() < end:
         found = {}

@@ -61,7 +61,7 @@ def make(variant: str, checkpoint: Path, device: str, threads: int) -> Run:
         return _stream(GraphedStep(backend, pictures[0]).step, pictures)
     if variant == "compiled":
         features = backend.step(pictures[0], None)[0]
-        options = {"freezing": True} if device == "cpu" else {}  # weights are constants, laid out once
+        options: dict[str, Any] = {"freezing": True} if device == "cpu" else {}  # weights are constants, laid out once
         backend.run = torch.compile(backend.run, dynamic=False, options=options)  # type: ignore[method-assign]
         return _stream(backend.step, pictures, features)
     return _stream(backend.step, pictures)
@@ -113,7 +113,7 @@ class GraphedStep:
         features = backend.step(picture, None)[0]
         self._kept = flatten(features)
         with torch.inference_mode():
-            side = torch.cuda.Stream()
+            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):  # before a capture, libraries have to choose their algorithms
                 for _ in range(3):

@@ -34,21 +34,16 @@ Array = npt.NDArray[np.float64]
 class EvaluateConfig:
     """Evaluate a VLocNet++ checkpoint.
 
-        Attributes:
-    <<<<<<< HEAD
-            checkpoint: safetensors file.
-            sequences: 7-Scenes, DeepLoc, TUM RGB-D, KITTI odometry, rosbag2.
-    =======
-            checkpoint: safetensors file, or the .onnx file that vlocnet_export made of one.
-            sequences: 7-Scenes, TUM RGB-D, KITTI odometry, rosbag2.
-    >>>>>>> ab884d6 (vlocnet_speed: every way to run the network, against the machine's own matrix rate)
-            frames: only these frame numbers, such as 200-239,450-489.
-            train: the sequences it was trained with, for the baselines (thumbnail nearest neighbour, nearest pose, constant
-                motion).
-            train_exclude, train_frames: frame numbers that were not, or were alone, used of them.
-            max_frame_gap: frames whose numbers differ by more are no pair.
-            segment_m: length of the segments that odometry is judged over.
-            output: JSON file for the numbers.
+    Attributes:
+        checkpoint: safetensors file, or the .onnx file that vlocnet_export made of one.
+        sequences: 7-Scenes, DeepLoc, TUM RGB-D, KITTI odometry, rosbag2.
+        frames: only these frame numbers, such as 200-239,450-489.
+        train: the sequences it was trained with, for the baselines (thumbnail nearest neighbour, nearest pose, constant
+            motion).
+        train_exclude, train_frames: frame numbers that were not, or were alone, used of them.
+        max_frame_gap: frames whose numbers differ by more are no pair.
+        segment_m: length of the segments that odometry is judged over.
+        output: JSON file for the numbers.
     """
 
     checkpoint: Path

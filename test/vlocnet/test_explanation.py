@@ -162,7 +162,7 @@ def make_localizer(path, **options) -> Localizer:
 @pytest.mark.parametrize("half", [False, True])
 def test_explaining_a_stream_leaves_no_trace_in_it(tiny_checkpoint, frames, half) -> None:
     asked, unasked = (make_localizer(tiny_checkpoint, half=half) for _ in range(2))
-    before = {name: tensor.clone() for name, tensor in asked._network.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in asked._backend.network.state_dict().items()}
     for i, frame in enumerate(frames):
         a, b = (one.step(frame, (i + 1) * 100_000_000) for one in (asked, unasked))
         assert np.array_equal(a.map_T_camera, b.map_T_camera)
@@ -173,9 +173,9 @@ def test_explaining_a_stream_leaves_no_trace_in_it(tiny_checkpoint, frames, half
         for heat in heats:
             assert (heat.shape, heat.dtype) == ((HEIGHT, WIDTH), np.float32)
             assert (heat.min() >= 0.0, heat.max()) == (True, pytest.approx(1.0))
-    assert all(torch.equal(before[name], tensor) for name, tensor in asked._network.state_dict().items())
-    assert all(p.grad is None for p in asked._network.parameters())
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in asked._network.modules())
+    assert all(torch.equal(before[name], tensor) for name, tensor in asked._backend.network.state_dict().items())
+    assert all(p.grad is None for p in asked._backend.network.parameters())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in asked._backend.network.modules())
 
 
 def test_a_stream_explains_its_last_pair(tiny_checkpoint, tiny_network, frames) -> None:
@@ -183,9 +183,10 @@ def test_a_stream_explains_its_last_pair(tiny_checkpoint, tiny_network, frames) 
     for i, frame in enumerate(frames[:2]):
         localizer.step(frame, (i + 1) * 100_000_000)
     images = [torch.from_numpy(localizer._adapter(f)).permute(2, 0, 1)[None].float() / 255.0 for f in frames[:2]]
-    first, second = (localizer._network.encode(image) for image in images)
-    torch.testing.assert_close(torch.from_numpy(localizer.explain()), explain(localizer._network, second, first)[0])
-    assert not torch.equal(explain(localizer._network, second, first), explain(localizer._network, second, second))
+    network = localizer._backend.network
+    first, second = (network.encode(image) for image in images)
+    torch.testing.assert_close(torch.from_numpy(localizer.explain()), explain(network, second, first)[0])
+    assert not torch.equal(explain(network, second, first), explain(network, second, second))
 
 
 def test_what_cannot_be_explained_is_refused(tmp_path, tiny_checkpoint, frames) -> None:
