@@ -1,4 +1,4 @@
-"""Trains and scores every system of the paper on the same data: ``python benchmarks/vlocnet_accuracy.py --help``.
+"""Trains and scores every system on the same data: ``python benchmarks/vlocnet_accuracy.py --help``.
 
 Each run is ``vlocnet_train --system NAME`` and ``vlocnet_evaluate`` in processes of their own. What a run gave is kept
 in the work directory, so that an interrupted benchmark goes on where it stopped. All systems see the same number of
@@ -88,8 +88,6 @@ RUNS = (
     Run("vlocnetpp", "vlocnetpp", "Systems", 0.5, initial=JOINT, options=PAIRS, main=True),
     Run("odometry", "odometry", "Systems"),
     Run("adapnet", "adapnet", "Systems", 0.5, main=True),
-    Run("fcn", "fcn", "Systems", 0.5),
-    Run("deeplabv3", "deeplabv3", "Systems", 0.5),
     # what joint training gives beyond the time that it takes
     Run("single, as long", "vlocnetpp_single", "Ablations", 0.5, initial=("vlocnetpp_single",), options=PAIRS),
     _ablation("no viewpoint augmentation", options=("--augmentation.viewpoint", "0")),
