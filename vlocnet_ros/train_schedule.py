@@ -20,7 +20,7 @@ from localization_common.errors import ConfigError, LocalizationError
 from vlocnet_ros.checkpoint import Checkpoint, load_vlocnet
 from vlocnet_ros.train import train
 from vlocnet_ros.training.card import write_card
-from vlocnet_ros.training.config import TrainConfig
+from vlocnet_ros.training.config import TrainConfig, of_system
 from vlocnet_ros.training.data import Data
 from vlocnet_ros.training.stages import SCHEDULE, Planned, Stage, changed, plan
 from vlocnet_ros.training.trainer import run_directory, state_file
@@ -73,6 +73,7 @@ def run(config: ScheduleConfig, schedule: Sequence[Stage] = SCHEDULE) -> Checkpo
     command = shlex.join(["vlocnet_train_schedule", *sys.argv[1:]])
     resume, directory = config.common.resume, run_directory(config.common)
     _remember(config, directory / "schedule.json")
+    config = replace(config, common=of_system(config.common))
     data = Data.read(config.common)
     planned = plan(schedule, config.common.tasks, data.trainable)
     trainings = [(p, _training(config, p, directory)) for p in planned]
@@ -83,11 +84,9 @@ def run(config: ScheduleConfig, schedule: Sequence[Stage] = SCHEDULE) -> Checkpo
         if resume and _finished(training):
             print(f"stage {part.stage.name}: finished before")
             continue
-        missing = [path.stem for path in training.initial if not path.is_file()]
+        missing = [name for name in part.start if not (directory / f"{name}.safetensors").is_file()]
         if missing:
-            raise ConfigError(
-                f"stage {part.stage.name} starts from {', '.join(missing)}, not trained yet in {directory}"
-            )
+            raise ConfigError(f"stage {part.stage.name} starts from {missing}, not trained yet in {directory}")
         print(f"stage {part.stage.name}: {100 * part.share:.0f} % of the time")
         about = {"command": command, "stage": part.stage.name, "changes": dict(part.stage.changes)}
         train(replace(training, resume=resume and state_file(training).is_file()), data, about=about)

@@ -167,3 +167,15 @@ def test_killed_at_any_moment_and_resumed_it_ends_as_an_undisturbed_run(config, 
     assert [o["stage"] for o in found.card["initial"]] == ["pose", "scene"]
     assert "scene.safetensors | batch 2" in other.common.output.with_suffix(".md").read_text()
     assert not list(files.glob("**/last.ckpt"))
+
+
+def test_stages_are_named_and_need_those_before(config):
+    with pytest.raises(ConfigError, match="warmup"):
+        run(replace(config, stages=("warmup",)), SHORT)
+    with pytest.raises(ConfigError, match=r"joint starts from \['pose', 'scene'\]"):
+        run(replace(config, stages=("joint",)), SHORT)
+    with pytest.raises(ConfigError, match="batch 24 -> 12"):
+        run(replace(config, common=replace(config.common, resume=True, batch=12)), SHORT)
+    again = replace(config.common, resume=True, output=config.common.output.with_name("other.safetensors"))
+    with pytest.raises(ConfigError, match="no interrupted run"):
+        run(replace(config, common=again), SHORT)
