@@ -47,6 +47,7 @@ setup(
             "vlocnet_explain = vlocnet_ros.explain:main",
             "vlocnet_export = vlocnet_ros.export:main",
             "vlocnet_systems = vlocnet_ros.complexity:main",
+            "vlocnet_calibrate = vlocnet_ros.calibrate:main",
             "vlocnet_tables = vlocnet_ros.tables:main",
             "dmn_train = dmn_ros.train:main",
             "dmn_evaluate = dmn_ros.evaluate:main",

@@ -34,6 +34,7 @@ class Config:
 
     Attributes:
         data: recorded apartment: train_*, test (made by `apartment_record --output build/apartment`).
+        drives: of train_*, the first so many.
         steps: batches that each system is trained with; joint training adds half as many to its single tasks'.
         batch: frames in one.
         seeds: of the main rows; others are trained with the first.
@@ -45,6 +46,7 @@ class Config:
     """
 
     data: Path = Path("build/apartment")
+    drives: int = 3
     steps: int = 800
     batch: int = 32
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -158,7 +160,7 @@ class Benchmark:
 
     def _training(self, run: Run, seed: int) -> list[str]:
         c, data = self.config, self.config.data.resolve()
-        drives = sorted(data.glob("train_*"))[: 2 if c.quick else None]
+        drives = sorted(data.glob("train_*"))[: c.drives]
         if not drives:
             sys.exit(f"{data}: no train_*; run apartment_record --output {c.data}")
         words = [sys.executable, "-m", "vlocnet_ros.train", "--system", run.system, "--train", *map(str, drives)]
@@ -191,6 +193,7 @@ COLUMNS = (
     Column("system"),
     Column("position, median", "{:.3f} ± {:.3f} m"),
     Column("rotation, median", "{:.2f} ± {:.2f} deg"),
+    Column("each frame by itself", "{:.3f} m"),
     Column("within 25 cm, 5 deg", "{:.1f} %"),
     Column("odometry", "{:.1f} %"),
     Column("odometry", "{:.2f} deg/m"),
@@ -221,6 +224,7 @@ def _row(run: Run, results: list[dict[str, Any]]) -> list[Cell]:
         run.name,
         spread("pose", "median_m"),
         spread("pose", "median_deg"),
+        average("regressed", "median_m"),
         average("pose", "within_25cm_5deg", 100.0),
         average("odometry", "rpe_percent"),
         average("odometry", "rpe_deg_per_m"),
@@ -248,7 +252,7 @@ def main() -> None:
     config = tyro.cli(Config, description=__doc__)
     if config.quick:
         config = replace(
-            config, steps=16, batch=8, seeds=config.seeds[:1], work=config.work.with_name("quick_accuracy")
+            config, drives=2, steps=16, batch=8, seeds=config.seeds[:1], work=config.work.with_name("quick_accuracy")
         )
         config = replace(config, rows=config.rows or (*ORDER, "adapnet"))
     unknown = set(config.rows) - {run.name for run in RUNS}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from transforms3d import axangles
 
 from localization_common.geometry import se3
 
@@ -43,6 +44,13 @@ class PoseErrors:
         if len(self.metres) == 0:
             return float("nan")
         return float(((self.metres <= metres) & (self.degrees <= degrees)).mean())
+
+
+def twist_errors(estimated: Array, truth: Array) -> Array:
+    """(N, 6) x y z rX rY rZ, metres and radians, that poses (N, 4, 4) are off by, about the axes that both are in."""
+    turned = estimated[:, :3, :3] @ np.swapaxes(truth[:, :3, :3], 1, 2)
+    vectors = [np.multiply(*axangles.mat2axangle(rotation)) for rotation in turned]
+    return np.concatenate([estimated[:, :3, 3] - truth[:, :3, 3], np.stack(vectors)], axis=1)
 
 
 def pose_errors(estimated: Array, truth: Array) -> PoseErrors:

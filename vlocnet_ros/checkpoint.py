@@ -16,6 +16,8 @@ from localization_common.camera import Camera
 from localization_common.configuration import from_dict, to_dict
 from localization_common.errors import CheckpointError, LocalizationError
 from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.integrity.tracking import TrackingConfig
+from vlocnet_ros.integrity.uncertainty import Uncertainty
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
 KIND = "vlocnet"
@@ -32,22 +34,25 @@ class Residuals:
     """What the network was wrong by on validation frames.
 
     Attributes:
-        pose: (6, 6) second moments of the pose error, x y z rX rY rZ about the map's axes, metres and radians.
+        pose: (6, 6) second moments of the errors of single frames' poses, x y z rX rY rZ about the map's axes, metres
+            and radians.
         motion: (6, 6) likewise of the odometry, about the previous optical frame's axes.
-        consistency: 95th percentile of the geometric inconsistency (metres, radians): more than that is unusual.
+        uncertainty: of what several frames agree on; None if that was not measured.
+        sharpness: of the least sharp frame (`integrity.shutter.sharpness`).
+        tracking: how poses are joined, and when they are not to be believed.
     """
 
     pose: tuple[tuple[float, ...], ...] = field(default_factory=_default_covariance)
     motion: tuple[tuple[float, ...], ...] = field(default_factory=_default_covariance)
-    consistency: tuple[float, float] = (0.5, 0.2)
+    uncertainty: Uncertainty | None = None
+    sharpness: float = 0.0
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:
         for name, rows in (("pose", self.pose), ("motion", self.motion)):
             matrix = np.asarray(rows, dtype=np.float64)
             if matrix.shape != (6, 6) or not np.isfinite(matrix).all():
                 raise CheckpointError(f"residuals: {name} is not a finite 6x6 matrix")
-        if len(self.consistency) != 2 or min(self.consistency) <= 0.0:
-            raise CheckpointError(f"residuals: consistency {self.consistency} must be two positive numbers")
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,9 @@ class Description:
         try:
             config = from_dict(VLocNetConfig, header["config"])
             camera = from_dict(Camera, header["camera"])
-            residuals = from_dict(Residuals, header["residuals"])
+            residuals = from_dict(Residuals, {k: v for k, v in header["residuals"].items() if k != "consistency"})
             class_names = tuple(str(name) for name in header["class_names"])
-        except (KeyError, TypeError, LocalizationError) as error:
+        except (AttributeError, KeyError, TypeError, LocalizationError) as error:
             raise CheckpointError(f"{path}: its header does not describe a VLocNet++ network ({error})") from error
         if (camera.width, camera.height) != (config.width, config.height):
             raise CheckpointError(

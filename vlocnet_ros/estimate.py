@@ -25,14 +25,19 @@ class Estimate:
 
     Attributes:
         stamp: of the image, nanoseconds.
-        map_T_camera: (4, 4) pose of the optical frame.
+        map_T_camera: (4, 4) pose of the optical frame: what the last frames' poses agree on, each carried here by the
+            odometry; this frame's own if the localizer does not fuse, or the network has no odometry.
         covariance: (6, 6) of x y z rX rY rZ, in metres and radians, about the map's axes (as in geometry_msgs).
         previous_T_camera: (4, 4) motion since the previous frame, in the previous optical frame; None on a first frame.
         motion_covariance: (6, 6) of that motion, about the previous optical frame's axes; None on a first frame.
+        regressed_T_camera: (4, 4) pose in the map that the network regressed from this frame and the one before; None
+            if it has no pose stream.
+        evidence: (4,) what the covariance was judged by (`integrity.uncertainty.evidence`); None after too few frames.
         labels: (H, W) uint8 class ids at the network's resolution; None if the network has no segmentation.
         label_confidence: (H, W) uint8, 255 for certain; None likewise.
-        consistency: geometric consistency of the loss, read at run time: how far the difference of the last two poses
-            is from the odometry between them, in metres and radians; None on a first frame.
+        consistency: geometric consistency of the loss, read at run time: how far the difference of the last two
+            regressed poses is from the odometry between them, in metres and radians; None on a first frame.
+        sharpness: of the picture (`integrity.shutter.sharpness`).
         health: whether the pose may be trusted, and `reason` says why not.
         timings: milliseconds of each stage.
     """
@@ -42,9 +47,12 @@ class Estimate:
     covariance: Array
     previous_T_camera: Array | None = None
     motion_covariance: Array | None = None
+    regressed_T_camera: Array | None = None
+    evidence: Array | None = None
     labels: npt.NDArray[np.uint8] | None = None
     label_confidence: npt.NDArray[np.uint8] | None = None
     consistency: tuple[float, float] | None = None
+    sharpness: float = 0.0
     health: Health = Health.OK
     reason: str = ""
     timings: dict[str, float] = field(default_factory=dict)

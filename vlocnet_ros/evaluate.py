@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tyro
-from transforms3d import axangles
 
 from localization_common import baselines, metrics, trajectories
 from localization_common.datasets.open import open_sequences
@@ -25,6 +24,7 @@ from localization_common.errors import DatasetError, LocalizationError
 from localization_common.geometry import se3
 from vlocnet_ros.checkpoint import Residuals
 from vlocnet_ros.estimate import Estimate
+from vlocnet_ros.integrity.calibration import fit_uncertainty
 from vlocnet_ros.localizer import Localizer
 
 Array = npt.NDArray[np.float64]
@@ -66,15 +66,20 @@ class Evaluation:
 
     Attributes:
         numbers: as written to JSON.
-        pose_errors: (N, 6) x y z rX rY rZ about the map's axes; empty without pose stream.
+        pose_errors: (N, 6) x y z rX rY rZ about the map's axes, of what the last frames agree on; empty without pose
+            stream.
+        regressed_errors: (N, 6) of each frame's own pose.
         motion_errors: (P, 6) about the previous optical frame's axes.
-        consistency: (P, 2) metres and radians.
+        evidence: (N, 4) what the covariances were judged by; NaN where there was too little.
+        sharpness: of the least sharp frame (`integrity.shutter.sharpness`).
     """
 
     numbers: dict[str, Any]
     pose_errors: Array
+    regressed_errors: Array
     motion_errors: Array
-    consistency: Array
+    evidence: Array
+    sharpness: float
 
 
 def main() -> None:
@@ -134,7 +139,7 @@ def evaluate(
         runs.append((sequence, _run(localizer, sequence, max_frame_gap, score)))
     frames = sum(len(estimates) for _, estimates in runs)
     numbers: dict[str, Any] = {"frames": frames, "ms_per_frame": 1e3 * (time.perf_counter() - started) / frames}
-    pose_errors = _pose_numbers(localizer, runs, train, numbers)
+    pose_errors, regressed_errors = _pose_numbers(localizer, runs, train, numbers)
     motion_errors = _odometry_numbers(runs, train, segment_m, numbers)
     if score is not None and score.confusion.sum() > 0:
         names = dict(zip(localizer.class_names, score.iou.tolist(), strict=True))
@@ -143,28 +148,32 @@ def evaluate(
             "pixel_accuracy": score.pixel_accuracy,
             "iou": {name: value for name, value in names.items() if np.isfinite(value)},
         }
-    consistency = [e.consistency for _, estimates in runs for e in estimates if e.consistency is not None]
-    return Evaluation(numbers, pose_errors, motion_errors, np.array(consistency).reshape(-1, 2))
+    nothing = np.full(4, np.nan)
+    sharpness = min(e.sharpness for _, estimates in runs for e in estimates)
+    shown = [nothing if e.evidence is None else e.evidence for _, estimates in runs for e in estimates]
+    return Evaluation(numbers, pose_errors, regressed_errors, motion_errors, np.stack(shown), sharpness)
 
 
 def residuals_of(evaluation: Evaluation) -> Residuals:
-    """Second moments of the errors and the usual inconsistency, to be stored in a checkpoint."""
+    """Second moments of the errors and what tells how large they are, to be stored in a checkpoint."""
     fallback = Residuals()
-    consistency = fallback.consistency
-    if len(evaluation.consistency):
-        usual = np.maximum(np.quantile(evaluation.consistency, 0.95, axis=0), 1e-3)
-        consistency = (float(usual[0]), float(usual[1]))
+    uncertainty = None
+    if len(evaluation.pose_errors):
+        judged = np.isfinite(evaluation.evidence).all(axis=1)
+        uncertainty = fit_uncertainty(evaluation.evidence[judged], evaluation.pose_errors[judged])
     return Residuals(
-        pose=_moments(evaluation.pose_errors, fallback.pose),
+        pose=_moments(evaluation.regressed_errors, fallback.pose),
         motion=_moments(evaluation.motion_errors, fallback.motion),
-        consistency=consistency,
+        uncertainty=uncertainty,
+        sharpness=evaluation.sharpness,
     )
 
 
 def table(numbers: dict[str, Any]) -> str:
     """The numbers as lines of text."""
     lines = [f"{numbers['frames']} frames, {numbers['ms_per_frame']:.0f} ms each"]
-    for name, key in (("pose", "pose"), *((f"  {b}", b) for b in numbers.get("baselines", {}))):
+    poses = (("pose", "pose"), ("  of each frame by itself", "regressed"))
+    for name, key in (*poses, *((f"  {b}", b) for b in numbers.get("baselines", {}))):
         p = numbers.get(key) or numbers.get("baselines", {}).get(key)
         if p and "median_m" in p:
             within = f"{100 * p['within_5cm_5deg']:.1f} % within 5 cm and 5 deg"
@@ -203,12 +212,13 @@ def _pose_numbers(
     runs: list[tuple[Sequence, list[Estimate]]],
     train: Collection[Sequence],
     numbers: dict[str, Any],
-) -> Array:
+) -> tuple[Array, Array]:
     if not localizer.tasks.pose:
-        return np.zeros((0, 6))
+        return np.zeros((0, 6)), np.zeros((0, 6))
     estimated = np.stack([e.map_T_camera for _, estimates in runs for e in estimates])
+    regressed = np.stack([p for _, estimates in runs for e in estimates if (p := e.regressed_T_camera) is not None])
     truth = np.concatenate([sequence.map_T_camera for sequence, _ in runs])
-    numbers["pose"] = _summary(estimated, truth)
+    numbers["pose"], numbers["regressed"] = _summary(estimated, truth), _summary(regressed, truth)
     if train:
         known = np.concatenate([sequence.map_T_camera for sequence in train])
         thumbnails = [baselines.thumbnail_nearest_neighbour(list(train), sequence) for sequence, _ in runs]
@@ -216,7 +226,7 @@ def _pose_numbers(
             thumbnail_nearest_neighbour=_summary(np.concatenate(thumbnails), truth),
             nearest_training_pose=_summary(baselines.nearest_training_pose(known, truth), truth),
         )
-    return _twists(estimated, truth)
+    return metrics.twist_errors(estimated, truth), metrics.twist_errors(regressed, truth)
 
 
 def _odometry_numbers(
@@ -231,7 +241,7 @@ def _odometry_numbers(
         pairs = np.stack([current - 1, current], axis=1)
         motions = np.stack([m for e in estimates if (m := e.previous_T_camera) is not None])
         truth = sequence.map_T_camera
-        twists.append(_twists(motions, se3.inverse(truth[pairs[:, 0]]) @ truth[pairs[:, 1]]))
+        twists.append(metrics.twist_errors(motions, se3.inverse(truth[pairs[:, 0]]) @ truth[pairs[:, 1]]))
         try:
             parts.append(trajectories.odometry_errors(motions, pairs, truth, segment_m=segment_m))
             if constant is not None:
@@ -276,13 +286,6 @@ def _summary(estimated: Array, truth: Array) -> dict[str, float | int]:
         "within_25cm_5deg": errors.share_within(0.25, 5.0),
         "frames": len(truth),
     }
-
-
-def _twists(estimated: Array, truth: Array) -> Array:
-    """(N, 6) differences x y z rX rY rZ about the axes of the frame that both poses are in."""
-    turned = estimated[:, :3, :3] @ np.swapaxes(truth[:, :3, :3], 1, 2)
-    vectors = [np.multiply(*axangles.mat2axangle(rotation)) for rotation in turned]
-    return np.concatenate([estimated[:, :3, 3] - truth[:, :3, 3], np.stack(vectors)], axis=1)
 
 
 def _moments(errors: Array, fallback: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:

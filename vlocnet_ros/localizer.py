@@ -20,6 +20,8 @@ from vlocnet_ros.checkpoint import Description
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate, Health
 from vlocnet_ros.explanation import Layer, explain
+from vlocnet_ros.integrity.judge import Judge, Verdict
+from vlocnet_ros.integrity.shutter import Shutter
 from vlocnet_ros.network.vlocnetpp import Prediction
 
 Array = npt.NDArray[np.float64]
@@ -28,8 +30,8 @@ Pixel = TypeVar("Pixel", bound=np.generic)
 
 #: Frames further apart than this (nanoseconds) are no pair: the odometry stream has never seen such a motion.
 MAX_GAP = 1_000_000_000
-#: Multiples of the usual (95 %) inconsistency on validation frames beyond which a pose is uncertain, or lost.
-UNCERTAIN, LOST = 2.0, 5.0
+#: A camera that delivers the very same picture for longer than this (nanoseconds) has stopped.
+FROZEN_AFTER = 1_000_000_000
 
 
 class Localizer:
@@ -38,17 +40,31 @@ class Localizer:
     Args:
         description: camera, classes and residuals of the network.
         backend: runs it.
+        fuse: whether estimates are what the last frames' poses agree on, or each frame's own pose.
+        frozen_after: nanoseconds for which the camera may deliver the very same picture; 0 for ever, as simulators
+            without noise do while the robot stands.
         max_gap: nanoseconds between frames beyond which the pair is dropped.
     """
 
-    def __init__(self, description: Description, backend: Backend, *, max_gap: int = MAX_GAP) -> None:
+    def __init__(
+        self,
+        description: Description,
+        backend: Backend,
+        *,
+        fuse: bool = True,
+        frozen_after: int = FROZEN_AFTER,
+        max_gap: int = MAX_GAP,
+    ) -> None:
         self._backend, self._max_gap = backend, max_gap
         self._residuals = description.residuals
+        known = self._residuals
+        self._judge = Judge(known.pose, known.uncertainty, known.tracking, fuse=fuse)
+        self._shutter = Shutter(frozen_after, known.sharpness)
         self.camera: Camera = description.camera
         self.class_names: tuple[str, ...] = description.class_names
         self.tasks: Tasks = description.config.tasks
         self._adapter: CameraAdapter | None = None
-        self._previous: tuple[int, Features, Array, Array] | None = None
+        self._previous: tuple[int, Features, Estimate] | None = None
         self._before: Features | None = None  # what the last frame was decoded with
 
     @classmethod
@@ -60,9 +76,12 @@ class Localizer:
         device: str = "cpu",
         half: bool = False,
         threads: int | None = None,
+        fuse: bool = True,
+        frozen_after: int = FROZEN_AFTER,
     ) -> Localizer:
-        """Localizer of a file; see `open_backend` for the arguments and errors."""
-        return cls(*open_backend(path, backend=backend, device=device, half=half, threads=threads))
+        """Localizer of a file; see `open_backend` for the other arguments and errors."""
+        opened = open_backend(path, backend=backend, device=device, half=half, threads=threads)
+        return cls(*opened, fuse=fuse, frozen_after=frozen_after)
 
     def set_camera(self, camera: Camera) -> None:
         """Say which camera the images come from; drops the frame pair.
@@ -74,8 +93,10 @@ class Localizer:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the previous frame."""
+        """Forget the frames before."""
         self._previous, self._before = None, None
+        self._judge.reset()
+        self._shutter.reset()
 
     def step(self, image: Image, stamp: int) -> Estimate:
         """Estimate for one frame.
@@ -86,21 +107,24 @@ class Localizer:
 
         Raises:
             CameraError: no camera yet, or the image has another size than the camera.
-            InputError: the image cannot be used. In both cases the state is as before.
+            InputError: the image cannot be used. In both cases the state is as before; but after a camera that had
+                stopped, a new pair begins.
         """
         started = time.perf_counter()
         if self._adapter is None:
             raise CameraError("no camera is known yet: set_camera() comes before the first frame")
         adapted = require_usable(self._adapter(require_usable(image)))
         prepared = time.perf_counter()
-        if self._previous is not None and not 0 < stamp - self._previous[0] <= self._max_gap:
+        gap = self._previous is not None and not 0 < stamp - self._previous[0] <= self._max_gap
+        if gap or self._shutter.opens(adapted):
             self.reset()
+        sharpness = self._shutter.require_open(adapted, stamp)
         before = None if self._previous is None else self._previous[1]
         features, prediction = self._backend.step(adapted, before)
         inferred = time.perf_counter()
-        estimate = self._estimate(stamp, prediction)
+        estimate = self._estimate(stamp, prediction, sharpness)
         self._before = features if before is None else before
-        self._previous = (stamp, features, estimate.map_T_camera, estimate.covariance)
+        self._previous = (stamp, features, estimate)
         finished = time.perf_counter()
         estimate.timings.update(
             prepare=1e3 * (prepared - started),
@@ -140,61 +164,46 @@ class Localizer:
             raise CameraError("no camera is known yet: set_camera() comes first")
         return self._adapter.back(labels, fill)
 
-    def _estimate(self, stamp: int, prediction: Prediction) -> Estimate:
+    def _estimate(self, stamp: int, prediction: Prediction, sharpness: float) -> Estimate:
         motion = None
         if self._previous is not None:
             motion = _transform(prediction.relative_translation, prediction.relative_quaternion)
         motion_covariance = None if motion is None else np.asarray(self._residuals.motion)
         pose = _transform(prediction.translation, prediction.quaternion)
-        if pose is None:
-            pose, covariance, health, reason, consistency = *self._dead_reckoning(motion), Health.OK, "", None
-        else:
-            consistency = self._consistency(pose, motion)
-            covariance, health, reason = self._judge(consistency)
+        verdict = self._dead_reckoning(motion) if pose is None else self._judge.step(pose, motion, stamp)
         labels, confidence = _labels(prediction)
         return Estimate(
             stamp=stamp,
-            map_T_camera=pose,
-            covariance=covariance,
+            map_T_camera=verdict.pose,
+            covariance=verdict.covariance,
             previous_T_camera=motion,
             motion_covariance=motion_covariance,
+            regressed_T_camera=pose,
+            evidence=verdict.evidence,
             labels=labels,
             label_confidence=confidence,
-            consistency=consistency,
-            health=health,
-            reason=reason,
+            consistency=None if pose is None else self._consistency(pose, motion),
+            sharpness=sharpness,
+            health=verdict.health,
+            reason=verdict.reason,
         )
 
-    def _dead_reckoning(self, motion: Array | None) -> tuple[Array, Array]:
+    def _dead_reckoning(self, motion: Array | None) -> Verdict:
         """A network without pose stream: odometry added up from where the pair began, its covariance too."""
         if self._previous is None or motion is None:
-            return np.eye(4), np.zeros((6, 6))
-        _, _, before, covariance = self._previous
-        rotation = np.kron(np.eye(2), before[:3, :3])
-        return before @ motion, covariance + rotation @ np.asarray(self._residuals.motion) @ rotation.T
+            return Verdict(np.eye(4), np.zeros((6, 6)), None, Health.OK, "")
+        before = self._previous[2]
+        rotation = np.kron(np.eye(2), before.map_T_camera[:3, :3])
+        covariance = before.covariance + rotation @ np.asarray(self._residuals.motion) @ rotation.T
+        return Verdict(before.map_T_camera @ motion, covariance, None, Health.OK, "")
 
     def _consistency(self, pose: Array, motion: Array | None) -> tuple[float, float] | None:
         """The geometric consistency loss, at run time: difference of poses against odometry, in metres and radians."""
-        if motion is None or self._previous is None:
+        before = None if self._previous is None else self._previous[2].regressed_T_camera
+        if motion is None or before is None:
             return None
-        disagreement = se3.inverse(motion) @ se3.inverse(self._previous[2]) @ pose
+        disagreement = se3.inverse(motion) @ se3.inverse(before) @ pose
         return float(np.linalg.norm(disagreement[:3, 3])), float(se3.rotation_angle(disagreement[:3, :3]))
-
-    def _judge(self, consistency: tuple[float, float] | None) -> tuple[Array, Health, str]:
-        """Covariance, grown with the inconsistency, and whether the pose may be trusted."""
-        covariance = np.asarray(self._residuals.pose)
-        if consistency is None:
-            return covariance, Health.OK, ""
-        usual = self._residuals.consistency
-        ratio = max(consistency[0] / usual[0], consistency[1] / usual[1])
-        covariance = covariance * max(1.0, ratio) ** 2
-        if ratio <= UNCERTAIN:
-            return covariance, Health.OK, ""
-        reason = (
-            f"poses moved {consistency[0]:.2f} m and {np.degrees(consistency[1]):.1f} deg away from the odometry "
-            f"between them; usual are up to {usual[0]:.2f} m and {np.degrees(usual[1]):.1f} deg"
-        )
-        return covariance, Health.LOST if ratio > LOST else Health.UNCERTAIN, reason
 
 
 def _transform(translation: torch.Tensor | None, quaternion: torch.Tensor | None) -> Array | None:

@@ -46,6 +46,17 @@ class VlocnetSettings(NodeSettings):
         "auto, which is torch unless checkpoint itself is an .onnx file.",
         choices=BACKENDS,
     )
+    fuse_poses: bool = parameter(
+        True,
+        "Whether a pose is what those of the last seconds agree on, each carried on by the odometry, or each frame's "
+        "own.",
+    )
+    frozen_timeout: float = parameter(
+        1.0,
+        "Seconds for which the camera may deliver the very same picture; 0 for ever, for simulators without noise.",
+        minimum=0.0,
+        maximum=60.0,
+    )
     publish_odom_tf: bool = parameter(
         False,
         "Whether to broadcast odom -> base from the visual odometry; only where no other odometry does.",
@@ -84,7 +95,13 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         path = existing_file(settings.checkpoint, "checkpoint")
         threads = settings.threads or None
         self._localizer = Localizer.from_checkpoint(
-            path, backend=settings.backend, device=settings.device, half=settings.half, threads=threads
+            path,
+            backend=settings.backend,
+            device=settings.device,
+            half=settings.half,
+            threads=threads,
+            fuse=settings.fuse_poses,
+            frozen_after=round(1e9 * settings.frozen_timeout),
         )
         self._odometry.reset()
         self.get_logger().info(f"{path}: {len(self._localizer.class_names)} classes, on {settings.device}")

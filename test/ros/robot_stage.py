@@ -45,6 +45,7 @@ from localization_common.ros.spinning import spinning
 from localization_common.ros.transforms import transform_stamped
 from vlocnet_ros.checkpoint import Residuals, save_vlocnet
 from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
 Array = npt.NDArray[np.float64]
@@ -66,8 +67,9 @@ def save_models(folder: Path) -> None:
     """
     torch.manual_seed(0)
     vlocnet = VLocNet(tiny_vlocnet()).eval()
-    save_vlocnet(folder / "vlocnet.safetensors", vlocnet, residuals=Residuals(consistency=(1e6, 1e6)))
-    save_vlocnet(folder / "lost.safetensors", vlocnet, residuals=Residuals(consistency=(1e-9, 1e-9)))
+    save_vlocnet(folder / "vlocnet.safetensors", vlocnet, residuals=Residuals(tracking=TrackingConfig(agreement=1e6)))
+    never = TrackingConfig(agreement=1e-9, patience=1e-9, coherence=1e-9)
+    save_vlocnet(folder / "lost.safetensors", vlocnet, residuals=Residuals(tracking=never))
     network = DMN(tiny_dmn()).eval()
     save_network(folder / "dmn.safetensors", network, network_camera(network.config, 90.0), {})
     rng = np.random.default_rng(0)

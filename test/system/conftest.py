@@ -20,6 +20,7 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar, se3
 from vlocnet_ros.checkpoint import Residuals, save_vlocnet
 from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
 BOUNDS = (-1.0, -3.0, 7.0, 3.0)
@@ -101,7 +102,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> TinyModels:
         segmentation_stem=4, depth_channels=4, semantic_unit=1,
     )  # fmt: skip
     # Random poses contradict random odometry; they are to be published all the same.
-    forgiving = Residuals(consistency=(1e3, 1e3))
+    forgiving = Residuals(tracking=TrackingConfig(agreement=1e6))
     save_vlocnet(models.vlocnet, VLocNet(config).eval(), class_names=("wall", "floor"), residuals=forgiving)
     config = NetworkConfig(
         image_width=32, image_height=24, block_widths=(8, 8), block_strides=((2, 2), (2, 2)), feature_channels=8,

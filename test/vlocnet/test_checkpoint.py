@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -13,6 +14,9 @@ from localization_common.camera import Camera
 from localization_common.errors import CheckpointError
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.integrity.consensus import ConsensusConfig
+from vlocnet_ros.integrity.tracking import TrackingConfig
+from vlocnet_ros.integrity.uncertainty import Uncertainty
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
 from .conftest import HEIGHT, WIDTH
@@ -20,7 +24,10 @@ from .conftest import HEIGHT, WIDTH
 
 def test_everything_comes_back(tmp_path, tiny_network, images):
     camera = Camera(WIDTH, HEIGHT, 50.0, 51.0, 30.0, 20.0)
-    residuals = Residuals(consistency=(0.1, 0.05))
+    shape = tuple(map(tuple, np.eye(6).tolist()))
+    uncertainty = Uncertainty((0.1, 0.2, 0.3, 0.4), (0.5, 0.6, 0.7, 0.8), shape)
+    tracking = TrackingConfig(ConsensusConfig(window=9), agreement=3.0)
+    residuals = Residuals(uncertainty=uncertainty, sharpness=4.5, tracking=tracking)
     path = tmp_path / "a.safetensors"
     names = ("a", "b", "c")
     save_vlocnet(path, tiny_network, camera=camera, class_names=names, residuals=residuals, card={"seed": 3})

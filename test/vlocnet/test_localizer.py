@@ -14,6 +14,7 @@ from localization_common.geometry import se3
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Health
+from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.localizer import MAX_GAP, Localizer
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
@@ -50,7 +51,7 @@ def test_stream_equals_the_network_on_pairs(localizer, tiny_checkpoint, frames):
     assert estimates[0].previous_T_camera is None
     np.testing.assert_allclose(estimates[0].map_T_camera[:3, 3], first.translation[0], atol=1e-5)
     for i, estimate in enumerate(estimates[1:]):
-        np.testing.assert_allclose(estimate.map_T_camera[:3, 3], pairs.translation[i], atol=1e-5)
+        np.testing.assert_allclose(estimate.regressed_T_camera[:3, 3], pairs.translation[i], atol=1e-5)
         motion = se3.from_parts(pairs.relative_translation[i], pairs.relative_quaternion[i])
         np.testing.assert_allclose(estimate.previous_T_camera, motion, atol=1e-5)
         assert (estimate.labels == pairs.logits[i].argmax(0).numpy()).mean() > 0.999
@@ -134,38 +135,43 @@ def test_another_resolution_of_the_same_camera_gives_nearly_the_same(localizer, 
     np.testing.assert_allclose(a.map_T_camera, b.map_T_camera, atol=0.05)
 
 
-def with_residuals(path, network, consistency) -> Localizer:
-    save_vlocnet(path, network, residuals=Residuals(consistency=consistency))
-    localizer = Localizer.from_checkpoint(path)
-    localizer.set_camera(localizer.camera)
-    return localizer
-
-
 def test_consistency_is_the_difference_of_poses_against_odometry(localizer, frames):
     a, b = (localizer.step(frame, (i + 1) * SECOND // 10) for i, frame in enumerate(frames[:2]))
-    left = se3.inverse(a.map_T_camera) @ b.map_T_camera
-    rotated = a.map_T_camera[:3, :3] @ (left[:3, 3] - b.previous_T_camera[:3, 3])
+    left = se3.inverse(a.regressed_T_camera) @ b.regressed_T_camera
+    rotated = a.regressed_T_camera[:3, :3] @ (left[:3, 3] - b.previous_T_camera[:3, 3])
     assert b.consistency[0] == pytest.approx(np.linalg.norm(rotated), abs=1e-9)
     turned = se3.rotation_angle(b.previous_T_camera[:3, :3].T @ left[:3, :3])
     assert b.consistency[1] == pytest.approx(float(turned), abs=1e-9)
 
 
-def test_covariance_grows_and_health_falls_with_inconsistency(tmp_path, tiny_network, frames):
-    small = [f[::2, ::2] for f in frames]
-    probe = with_residuals(tmp_path / "a.safetensors", tiny_network, (1e3, 1e3))
-    probe.step(small[0], 1)
-    calm = probe.step(small[1], 2)
-    assert calm.health is Health.OK
-    metres, radians = calm.consistency
-    for ratio, health in ((3.0, Health.UNCERTAIN), (6.0, Health.LOST)):
-        residuals = (metres / ratio, max(radians, 1e-6) * 1e3)
-        localizer = with_residuals(tmp_path / "b.safetensors", tiny_network, residuals)
-        first = localizer.step(small[0], 1)
-        estimate = localizer.step(small[1], 2)
-        assert estimate.health is health
-        np.testing.assert_allclose(estimate.covariance, first.covariance * ratio**2, rtol=1e-6)
-        assert "odometry" in estimate.reason
-    assert calm.covariance[0, 0] == pytest.approx(Residuals().pose[0][0])
+@pytest.mark.parametrize("fuse", [True, False])
+def test_a_pose_that_contradicts_the_odometry_is_doubted(tmp_path, tiny_network, frames, fuse):
+    path, small = tmp_path / "a.safetensors", [f[::2, ::2] for f in frames]
+    strict = TrackingConfig(agreement=1e-6, patience=0.3, reach=1e6, coherence=1e-9)
+    save_vlocnet(path, tiny_network, residuals=Residuals(tracking=strict))
+    localizer = Localizer.from_checkpoint(path, fuse=fuse)
+    localizer.set_camera(localizer.camera)
+    estimates = [localizer.step(frame, (i + 1) * SECOND // 10) for i, frame in enumerate(small)]
+    health = [e.health for e in estimates]
+    if fuse:
+        assert health == [Health.OK, Health.OK, Health.UNCERTAIN, Health.LOST, Health.LOST]
+    else:
+        assert health == [Health.OK] + 4 * [Health.LOST]
+        assert all(np.array_equal(e.map_T_camera, e.regressed_T_camera) for e in estimates)
+    assert "odometry" in estimates[3].reason
+    np.testing.assert_allclose(estimates[0].covariance, Residuals().pose)
+
+
+def test_a_stopped_camera_is_refused_and_then_a_new_pair_begins(tiny_checkpoint, frames):
+    localizer = Localizer.from_checkpoint(tiny_checkpoint, frozen_after=SECOND // 5)
+    localizer.set_camera(Camera.from_field_of_view(2 * WIDTH, 2 * HEIGHT, 90.0))
+    for i in range(3):
+        localizer.step(frames[0], (i + 1) * SECOND // 10)
+    for i in (3, 4):
+        with pytest.raises(InputError, match="same picture"):
+            localizer.step(frames[0], (i + 1) * SECOND // 10)
+    assert localizer.step(frames[1], 6 * SECOND // 10).previous_T_camera is None
+    assert localizer.step(frames[2], 7 * SECOND // 10).previous_T_camera is not None
 
 
 def test_labels_are_brought_back_into_the_cameras_image(localizer, frames):

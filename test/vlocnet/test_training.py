@@ -367,8 +367,8 @@ def test_evaluation_measures_what_the_localizer_says(tiny_network, tmp_path, wal
     true = longer.map_T_camera
     offset = np.array([0.03, 0.0, 0.04])
 
-    def estimate(self, stamp, prediction):
-        made = original(self, stamp, prediction)
+    def estimate(self, stamp, prediction, sharpness):
+        made = original(self, stamp, prediction, sharpness)
         i = stamp // 100_000_000 - 1
         pose = true[i].copy()
         pose[:3, 3] += offset
@@ -376,7 +376,7 @@ def test_evaluation_measures_what_the_localizer_says(tiny_network, tmp_path, wal
         if motion is not None:
             motion[:3, 3] *= 1.1
         labels = longer.read_labels(i)[::2, ::2]
-        return replace(made, map_T_camera=pose, previous_T_camera=motion, labels=labels)
+        return replace(made, map_T_camera=pose, regressed_T_camera=pose, previous_T_camera=motion, labels=labels)
 
     original = evaluation.Localizer._estimate
     monkeypatch.setattr(evaluation.Localizer, "_estimate", estimate)
@@ -401,7 +401,7 @@ def test_evaluation_starts_a_new_pair_after_a_gap(tiny_checkpoint, wall_sequence
     cut = wall_sequence.select([0, 1, 2, 5, 6, 7])
     result = evaluation.evaluate(tiny_checkpoint, [cut], segment_m=0.1)
     assert len(result.motion_errors) == 4
-    assert len(result.consistency) == 4
+    assert result.evidence.shape == (6, 4)
 
 
 def test_imagenet_weights_go_where_they_fit():

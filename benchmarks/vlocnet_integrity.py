@@ -1,0 +1,153 @@
+"""Whether the covariances of a checkpoint are true, and what it withholds when the camera fails: ``--help``.
+
+A held-out drive is replayed as it is, and with stretches of its frames replaced, through the localizer that a robot
+runs. A pose is wrong if it is off by more than 0.5 m. Good poses are counted on whole frames: of a spoiled one no
+method could know where it is.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, machine
+from deep_localization.result_file import commit_of
+from localization_common.datasets.open import open_sequences
+from vlocnet_ros.integrity.faults import KINDS, Faults, spoiled
+from vlocnet_ros.integrity.scoring import ask, consistency
+from vlocnet_ros.localizer import Localizer
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+AIMS = {"withheld of wrong": 0.95, "withheld of good": 0.02, "rank": 0.5}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Measure covariances and integrity.
+
+    Attributes:
+        checkpoint: what to measure.
+        drive: held-out sequence, with poses.
+        elsewhere: frames of another place through an equal camera.
+        seeds: of where the faults are; each is a run of its own.
+        threads: of torch.
+        quick: one seed.
+        json: file for the numbers.
+    """
+
+    checkpoint: Path = REPOSITORY / "models/vlocnet_apartment_light.safetensors"
+    drive: Path = Path("build/apartment/test")
+    elsewhere: Path = Path("build/apartments/2/train_00")
+    seeds: tuple[int, ...] = (0, 1, 2)
+    threads: int = 0
+    quick: bool = False
+    json: Path | None = None
+
+
+def measure(config: Config) -> dict[str, Any]:
+    """All numbers, by run."""
+    localizer = Localizer.from_checkpoint(config.checkpoint, threads=config.threads or None)
+    drive, elsewhere = open_sequences(config.drive)[0], open_sequences(config.elsewhere)[0]
+    clean = ask(localizer, drive)
+    counts = {"none": [_counts(clean, None)]}
+    for kind in KINDS:
+        counts[kind] = []
+        for seed in config.seeds[: 1 if config.quick else None]:
+            sequence, faulty = spoiled(drive, Faults(kind, seed=seed), elsewhere)
+            counts[kind].append(_counts(ask(localizer, sequence), faulty))
+            print(f"{kind}, seed {seed}: {counts[kind][-1]}", flush=True)
+    return {"consistency": asdict(consistency(clean)), "counts": counts}
+
+
+def _counts(answers: Any, faulty: Any) -> dict[str, int]:
+    whole = ~faulty if faulty is not None else answers.withheld | True
+    good = ~answers.wrong & whole
+    return {
+        "frames": len(answers.wrong),
+        "wrong": int(answers.wrong.sum()),
+        "wrong_withheld": int((answers.wrong & answers.withheld).sum()),
+        "good": int(good.sum()),
+        "good_withheld": int((good & answers.withheld).sum()),
+    }
+
+
+COUNTS = ("frames", "wrong", "wrong_withheld", "good", "good_withheld")
+
+
+def tables(numbers: dict[str, Any]) -> list[Table]:
+    """Of the covariances, and of what was withheld."""
+    c = numbers["consistency"]
+    columns = (
+        Column("mean NEES (ideal 6)", "{:.2f}"),
+        Column("95 % band of the mean", "{:.1f} to {:.1f}"),
+        Column("below the 95 % quantile", "{:.1f} %"),
+        Column("rank correlation, position", "{:.2f}"),
+        Column("rotation", "{:.2f}"),
+    )
+    row: list[Cell] = [c["nees"], list(c["band"]), 100.0 * c["within"], c["rank_m"], c["rank_deg"]]
+    kinds = {kind: _total(runs) for kind, runs in numbers["counts"].items()}
+    kinds["all"] = _total(list(kinds.values()))
+    withheld = (
+        Column("fault"),
+        Column("frames", "{:d}"),
+        Column("poses wrong by over 0.5 m", "{:d}"),
+        Column("of these withheld", "{:.1f} %"),
+        Column("good poses withheld", "{:.2f} %"),
+    )
+    return [Table("Covariance", columns, [row]), Table("Withheld poses", withheld, [_row(*i) for i in kinds.items()])]
+
+
+def _total(runs: list[dict[str, int]]) -> dict[str, int]:
+    return {name: sum(run[name] for run in runs) for name in COUNTS}
+
+
+def _row(kind: str, counts: dict[str, int]) -> list[Cell]:
+    of_wrong = 100.0 * counts["wrong_withheld"] / counts["wrong"] if counts["wrong"] else None
+    return [kind, counts["frames"], counts["wrong"], of_wrong, 100.0 * counts["good_withheld"] / counts["good"]]
+
+
+def notes(numbers: dict[str, Any]) -> dict[str, str]:
+    """What was aimed at."""
+    c, total = numbers["consistency"], _total([_total(runs) for runs in numbers["counts"].values()])
+    wrong, good = total["wrong_withheld"] / max(1, total["wrong"]), total["good_withheld"] / total["good"]
+    rank = min(c["rank_m"], c["rank_deg"])
+
+    def told(met: bool) -> str:
+        return "met" if met else "**missed**"
+
+    return {
+        "NEES within its 95 % band": told(c["band"][0] <= c["nees"] <= c["band"][1]),
+        "rank correlation at least 0.5": f"{rank:.3f}: {told(rank >= AIMS['rank'])}",
+        "at least 95 % of wrong poses withheld": f"{100 * wrong:.1f} %: {told(wrong >= AIMS['withheld of wrong'])}",
+        "at most 2 % of good poses withheld": f"{100 * good:.2f} %: {told(good <= AIMS['withheld of good'])}",
+    }
+
+
+def main() -> None:
+    """Run, print, write."""
+    config = tyro.cli(Config, description=__doc__)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    numbers = measure(config)
+    file = BenchmarkFile(
+        title="Covariance and integrity, on the held-out loop of the simulated apartment",
+        command=shlex.join(["python", "benchmarks/vlocnet_integrity.py", *sys.argv[1:]]),
+        commit=commit_of(REPOSITORY),
+        machine=machine(),
+        tables=tables(numbers),
+        notes=notes(numbers),
+        runs=numbers,
+    )
+    print(file.text())
+    if config.json is not None:
+        file.write(config.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""`vlocnet_calibrate`: measure a checkpoint's errors on held-out sequences and store what its covariances need.
+
+`vlocnet_train --validate` does the same at the end of a training. Do it again where the robot drives: covariances and
+the limits of what is withheld are those of the sequences given here. The weights stay as they are.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from localization_common.datasets.open import open_sequences
+from localization_common.errors import LocalizationError
+from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet
+from vlocnet_ros.evaluate import evaluate, residuals_of, table
+
+
+@dataclass(frozen=True)
+class CalibrateConfig:
+    """Calibrate the covariances of a VLocNet++ checkpoint.
+
+    Attributes:
+        checkpoint: safetensors file.
+        sequences: with poses, and not trained with.
+        output: file to write; the checkpoint itself by default.
+        max_frame_gap: frames whose numbers differ by more are no pair.
+        threads: of torch; 0 leaves torch's own choice.
+    """
+
+    checkpoint: Path
+    sequences: tuple[Path, ...]
+    output: Path | None = None
+    max_frame_gap: int = 1
+    threads: int = 0
+
+
+def main() -> None:
+    """Entry point of `vlocnet_calibrate`."""
+    config = tyro.cli(CalibrateConfig, description=__doc__)
+    try:
+        calibrate(config)
+    except LocalizationError as error:
+        sys.exit(f"vlocnet_calibrate: {error}")
+
+
+def calibrate(config: CalibrateConfig) -> None:
+    """Measure and store."""
+    sequences = [s for path in config.sequences for s in open_sequences(path)]
+    evaluation = evaluate(
+        config.checkpoint, sequences, max_frame_gap=config.max_frame_gap, threads=config.threads or None
+    )
+    print(table(evaluation.numbers))
+    known = load_vlocnet(config.checkpoint)
+    save_vlocnet(
+        config.output or config.checkpoint,
+        known.network,
+        camera=known.camera,
+        class_names=known.class_names,
+        residuals=residuals_of(evaluation),
+        card=known.card | {"calibrated_on": [s.name for s in sequences]},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""What the poses of the last seconds agree on, each carried to the present by the odometry.
+
+A regressed pose is wrong by itself in ways that its neighbours are not; the motion between them is known far better
+than any of them. So each pose of a short window says where the robot is now, and a robust mean of these answers is
+better than the newest one. How they scatter tells how good it is: the geometric consistency of the loss (section II-B)
+over a window, not over a pair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.errors import ConfigError
+from localization_common.geometry import se3
+
+Array = npt.NDArray[np.float64]
+
+#: Rounds of reweighting; the mean moves by less than a millimetre after them.
+_ROUNDS = 8
+
+
+@dataclass(frozen=True)
+class ConsensusConfig:
+    """How poses are joined.
+
+    Attributes:
+        window: poses that are kept.
+        decay: places in the window after which a pose counts e times less, for the odometry's drift.
+        spacing: least time between poses that are kept, nanoseconds: a fast camera's are all alike.
+        metres, radians: residuals at which a pose counts a quarter of what it would (Geman and McClure's kernel).
+    """
+
+    window: int = 40
+    decay: float = 25.0
+    spacing: int = 150_000_000
+    metres: float = 0.15
+    radians: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.window < 1 or min(self.decay, self.metres, self.radians) <= 0.0 or self.spacing < 0:
+            raise ConfigError(f"consensus: {self} must be positive")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What a window of n poses agrees on; the newest is the last.
+
+    Attributes:
+        pose: (4, 4) of the camera in the map.
+        offsets: (n, 3) metres of each pose from it, about the map's axes.
+        angles: (n,) radians between the rotations.
+        residuals: (n,) both in units of the configuration's metres and radians.
+        weights: (n,) what each pose counts.
+    """
+
+    pose: Array
+    offsets: Array
+    angles: Array
+    residuals: Array
+    weights: Array
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+
+def agree(poses: Array, ages: Array, config: ConsensusConfig) -> Agreement:
+    """Robust mean of poses (n, 4, 4), by iteratively reweighted least squares from the most central one.
+
+    Args:
+        ages: (n,) places in the window, 0 is the newest.
+    """
+    prior = np.exp(-ages / config.decay)
+    positions, rotations = poses[:, :3, 3], poses[:, :3, :3]
+    apart = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
+    pose = poses[int(np.argmin(np.minimum(apart, 3.0 * config.metres) @ prior))].copy()
+    for _ in range(_ROUNDS):
+        weights = prior / (1.0 + _from(pose, poses, config)[2] ** 2) ** 2
+        pose[:3, 3] = weights @ positions / weights.sum()
+        left, _, right = np.linalg.svd(np.einsum("n,nij->ij", weights, rotations))
+        pose[:3, :3] = left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right
+    return Agreement(pose, *_from(pose, poses, config), weights)
+
+
+def _from(pose: Array, poses: Array, config: ConsensusConfig) -> tuple[Array, Array, Array]:
+    """Offsets, angles and residuals of poses from one."""
+    offsets = poses[:, :3, 3] - pose[:3, 3]
+    angles = se3.rotation_angle(pose[:3, :3].T @ poses[:, :3, :3])
+    metres = np.linalg.norm(offsets, axis=-1)
+    return offsets, angles, np.hypot(metres / config.metres, angles / config.radians)
+
+
+class Consensus:
+    """The window itself.
+
+    Args:
+        config: how poses are joined.
+    """
+
+    def __init__(self, config: ConsensusConfig) -> None:
+        self._config = config
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all poses."""
+        self._poses: Array = np.zeros((0, 4, 4))
+        self._stamps: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._stamps)
+
+    def add(self, pose: Array, motion: Array | None, stamp: int) -> Agreement:
+        """One more pose, and what all of them agree on.
+
+        Args:
+            pose: (4, 4) of the camera in the map, by itself.
+            motion: (4, 4) since the last call, in the camera's frame then; None if not known, which drops the others.
+            stamp: nanoseconds, increasing.
+        """
+        if motion is None:
+            self.reset()
+        else:
+            self._poses = self._poses @ motion
+        if len(self) > 1 and self._stamps[-1] - self._stamps[-2] < self._config.spacing:
+            self._poses, self._stamps = self._poses[:-1], self._stamps[:-1]
+        self._poses = np.concatenate([self._poses, pose[None]])
+        self._stamps.append(stamp)
+        self.keep(self._config.window)
+        return self.of_last(self._config.window)
+
+    def keep(self, count: int) -> None:
+        """Forget all but the newest poses."""
+        self._poses, self._stamps = self._poses[-count:], self._stamps[-count:]
+
+    def of_last(self, count: int) -> Agreement:
+        """What the newest poses agree on; there must be one."""
+        poses = self._poses[-count:]
+        return agree(poses, np.arange(len(poses), dtype=np.float64)[::-1], self._config)
