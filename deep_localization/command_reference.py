@@ -22,6 +22,7 @@ import dmn_ros.evaluate
 import dmn_ros.train
 import localization_common.datasets.rosbag2_writer
 import localization_sim.record
+import vlocnet_ros.calibrate
 import vlocnet_ros.complexity
 import vlocnet_ros.evaluate
 import vlocnet_ros.explain
@@ -35,6 +36,7 @@ COMMANDS: dict[str, type[Any]] = {
     "vlocnet_train": vlocnet_ros.train.TrainConfig,
     "vlocnet_train_schedule": vlocnet_ros.train_schedule.ScheduleConfig,
     "vlocnet_evaluate": vlocnet_ros.evaluate.EvaluateConfig,
+    "vlocnet_calibrate": vlocnet_ros.calibrate.CalibrateConfig,
     "vlocnet_explain": vlocnet_ros.explain.ExplainConfig,
     "vlocnet_export": vlocnet_ros.export.ExportConfig,
     "vlocnet_systems": vlocnet_ros.complexity.SystemsConfig,

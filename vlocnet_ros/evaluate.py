@@ -20,7 +20,7 @@ import tyro
 from localization_common import baselines, metrics, trajectories
 from localization_common.datasets.open import open_sequences
 from localization_common.datasets.sequence import FrameRanges, Sequence
-from localization_common.errors import DatasetError, LocalizationError
+from localization_common.errors import DatasetError, InputError, LocalizationError
 from localization_common.geometry import se3
 from vlocnet_ros.checkpoint import Residuals
 from vlocnet_ros.estimate import Estimate
@@ -136,9 +136,14 @@ def evaluate(
     score = metrics.SegmentationScore(classes) if classes else None
     started, runs = time.perf_counter(), []
     for sequence in sequences:
-        runs.append((sequence, _run(localizer, sequence, max_frame_gap, score)))
+        runs.append(_run(localizer, sequence, max_frame_gap, score))
     frames = sum(len(estimates) for _, estimates in runs)
-    numbers: dict[str, Any] = {"frames": frames, "ms_per_frame": 1e3 * (time.perf_counter() - started) / frames}
+    refused = sum(len(sequence) for sequence in sequences) - frames
+    numbers: dict[str, Any] = {
+        "frames": frames,
+        "refused": refused,
+        "ms_per_frame": 1e3 * (time.perf_counter() - started) / frames,
+    }
     pose_errors, regressed_errors = _pose_numbers(localizer, runs, train, numbers)
     motion_errors = _odometry_numbers(runs, train, segment_m, numbers)
     if score is not None and score.confusion.sum() > 0:
@@ -192,19 +197,27 @@ def table(numbers: dict[str, Any]) -> str:
 
 def _run(
     localizer: Localizer, sequence: Sequence, max_frame_gap: int, score: metrics.SegmentationScore | None
-) -> list[Estimate]:
-    """Estimates for every frame in order; labels are scored in the source image, where the network sees."""
+) -> tuple[Sequence, list[Estimate]]:
+    """The frames that were not refused, and estimates for them, in order.
+
+    Labels are scored in the source image, where the network sees.
+    """
     localizer.set_camera(sequence.camera)
-    estimates = []
+    positions, estimates = [], []
     for i in range(len(sequence)):
         if i > 0 and sequence.frame_numbers[i] - sequence.frame_numbers[i - 1] > max_frame_gap:
             localizer.reset()
-        estimate = localizer.step(sequence.read_image(i), int(sequence.stamps[i]))
+        try:
+            estimate = localizer.step(sequence.read_image(i), int(sequence.stamps[i]))
+        except InputError as error:
+            print(f"{sequence.name}, frame {sequence.frame_numbers[i]}: {error}", file=sys.stderr)
+            continue
         if score is not None and estimate.labels is not None and sequence.read_labels is not None:
             labels = localizer.labels_in_image(estimate.labels)
             score.add(labels[labels != 255], sequence.read_labels(i)[labels != 255])
+        positions.append(i)
         estimates.append(estimate)
-    return estimates
+    return sequence.select(positions), estimates
 
 
 def _pose_numbers(

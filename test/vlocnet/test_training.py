@@ -397,6 +397,17 @@ def test_evaluation_measures_what_the_localizer_says(tiny_network, tmp_path, wal
     json.dumps(numbers)
 
 
+def test_evaluation_goes_on_after_a_frame_that_is_refused(tiny_checkpoint, wall_sequence, capsys):
+    def read(position):
+        image = wall_sequence.read_image(position)
+        return np.zeros_like(image) if position == 3 else image
+
+    result = evaluation.evaluate(tiny_checkpoint, [replace(wall_sequence, read_image=read)], segment_m=0.1)
+    assert (result.numbers["frames"], result.numbers["refused"]) == (len(wall_sequence) - 1, 1)
+    assert len(result.motion_errors) == len(wall_sequence) - 2
+    assert "nearly constant" in capsys.readouterr().err
+
+
 def test_evaluation_starts_a_new_pair_after_a_gap(tiny_checkpoint, wall_sequence):
     cut = wall_sequence.select([0, 1, 2, 5, 6, 7])
     result = evaluation.evaluate(tiny_checkpoint, [cut], segment_m=0.1)

@@ -1,0 +1,48 @@
+"""`vlocnet_calibrate` on a bag and a checkpoint file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from localization_common import checkpoints
+from localization_common.datasets.rosbag2_writer import write_sequence
+from vlocnet_ros import calibrate
+from vlocnet_ros.checkpoint import Residuals, load_vlocnet
+from vlocnet_ros.evaluate import evaluate, residuals_of
+from vlocnet_ros.integrity.shutter import sharpness
+
+
+def run(monkeypatch, *arguments) -> None:
+    monkeypatch.setattr("sys.argv", ["vlocnet_calibrate", *map(str, arguments)])
+    calibrate.main()
+
+
+def test_residuals_are_measured_and_weights_stay(monkeypatch, tmp_path, tiny_checkpoint, wall_sequence, capsys):
+    write_sequence(wall_sequence, tmp_path / "wall")
+    output = tmp_path / "calibrated.safetensors"
+    run(monkeypatch, "--checkpoint", tiny_checkpoint, "--sequences", tmp_path / "wall", "--output", output)
+    before, after = (checkpoints.load(path, kind="vlocnet") for path in (tiny_checkpoint, output))
+    assert all(np.array_equal(before[0][name], tensor) for name, tensor in after[0].items())
+    loaded = load_vlocnet(output)
+    expected = residuals_of(evaluate(tiny_checkpoint, [wall_sequence]))
+    np.testing.assert_allclose(loaded.residuals.pose, expected.pose, rtol=0.05)
+    assert loaded.residuals != Residuals()
+    least = min(sharpness(wall_sequence.read_image(i)) for i in range(len(wall_sequence)))
+    assert 0.0 < loaded.residuals.sharpness < 2.0 * least
+    assert loaded.card["calibrated_on"] == ["wall"]
+    assert "median" in capsys.readouterr().out
+
+
+def test_what_cannot_be_is_said_and_nothing_is_written(monkeypatch, tmp_path, tiny_checkpoint):
+    with pytest.raises(SystemExit, match=r"vlocnet_calibrate: .*nowhere"):
+        run(
+            monkeypatch,
+            "--checkpoint",
+            tiny_checkpoint,
+            "--sequences",
+            tmp_path / "nowhere",
+            "--output",
+            tmp_path / "x",
+        )
+    assert not (tmp_path / "x").exists()
