@@ -33,11 +33,11 @@ class ConsensusConfig:
         metres, radians: residuals at which a pose counts a quarter of what it would (Geman and McClure's kernel).
     """
 
-    window: int = 40
-    decay: float = 25.0
+    window: int = 50
+    decay: float = 30.0
     spacing: int = 150_000_000
-    metres: float = 0.15
-    radians: float = 0.05
+    metres: float = 0.2
+    radians: float = 0.07
 
     def __post_init__(self) -> None:
         if self.window < 1 or min(self.decay, self.metres, self.radians) <= 0.0 or self.spacing < 0:
@@ -133,6 +133,10 @@ class Consensus:
     def keep(self, count: int) -> None:
         """Forget all but the newest poses."""
         self._poses, self._stamps = self._poses[-count:], self._stamps[-count:]
+
+    def residual(self, pose: Array, other: Array) -> float:
+        """Of one pose (4, 4) from another."""
+        return float(_from(other, pose[None], self._config)[2][0])
 
     def of_last(self, count: int) -> Agreement:
         """What the newest poses agree on; there must be one."""

@@ -22,7 +22,8 @@ class TrackingConfig:
 
     Attributes:
         consensus: how poses are joined.
-        agreement: residual up to which a new pose confirms the consensus.
+        agreement: residual up to which a new pose confirms the consensus, and up to which the consensus may move from
+            where it was last confirmed, but for the odometry.
         patience: seconds without confirmation after which it is lost.
         reach: metres by odometry without confirmation after which it is lost.
         restart: newest poses that found a new consensus once the old one is lost.
@@ -30,10 +31,10 @@ class TrackingConfig:
     """
 
     consensus: ConsensusConfig = field(default_factory=ConsensusConfig)
-    agreement: float = 7.0
-    patience: float = 2.4
-    reach: float = 0.35
-    restart: int = 7
+    agreement: float = 6.0
+    patience: float = 1.6
+    reach: float = 0.25
+    restart: int = 10
     coherence: float = 1.5
 
     def __post_init__(self) -> None:
@@ -77,31 +78,33 @@ class Tracker:
     def reset(self) -> None:
         """Begin anew."""
         self._consensus.reset()
-        self._confirmed: int | None = None
-        self._unseen = 0.0
-        self._lost = False
+        self._trusted: Array | None = None  # the consensus when it was last confirmed, carried on since
+        self._confirmed, self._unseen, self._lost = 0, 0.0, False
 
     def step(self, pose: Array, motion: Array | None, stamp: int) -> Track:
         """One more pose; arguments as of `Consensus.add`. Without a motion all begins anew."""
         if motion is None:
             self.reset()
         agreement = self._consensus.add(pose, motion, stamp)
-        if self._confirmed is None or self._confirms(agreement):
-            self._confirmed, self._unseen, self._lost = stamp, 0.0, False
-        elif motion is not None:
+        if self._trusted is not None and motion is not None:
+            self._trusted = self._trusted @ motion
             self._unseen += float(np.linalg.norm(motion[:3, 3]))
+        moved = 0.0 if self._trusted is None else self._consensus.residual(agreement.pose, self._trusted)
+        limit = self._config.agreement
+        if moved <= limit and agreement.residuals[-1] <= limit:
+            self._confirm(agreement, stamp)
         doubt = 1e-9 * (stamp - self._confirmed)
-        self._lost = self._lost or doubt >= self._config.patience or self._unseen > self._config.reach
+        self._lost = self._lost or moved > limit or doubt >= self._config.patience or self._unseen > self._config.reach
         if self._lost and self._restarts():
             agreement = self._consensus.of_last(self._config.restart)
             self._consensus.keep(self._config.restart)
-            self._confirmed, self._unseen, self._lost, doubt = stamp, 0.0, False, 0.0
+            self._confirm(agreement, stamp)
+            doubt = 0.0
         return Track(agreement, doubt, self._unseen, self._lost)
 
-    def _confirms(self, agreement: Agreement) -> bool:
-        """Whether the newest pose agrees with others, and not with itself alone."""
-        alone = self._lost and agreement.weights[-1] > 0.5 * agreement.weights.sum()
-        return not alone and bool(agreement.residuals[-1] <= self._config.agreement)
+    def _confirm(self, agreement: Agreement, stamp: int) -> None:
+        self._trusted = agreement.pose
+        self._confirmed, self._unseen, self._lost = stamp, 0.0, False
 
     def _restarts(self) -> bool:
         """Whether the newest poses agree among themselves."""
