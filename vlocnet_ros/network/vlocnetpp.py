@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.network.alignment import DirectAlignment
+from vlocnet_ros.network.baselines import SegmentationBaseline
 from vlocnet_ros.network.depth import DepthDecoder
 from vlocnet_ros.network.named_tensors import flatten, unflatten
 from vlocnet_ros.network.odometry import OdometryStream
@@ -34,6 +35,7 @@ class FrameFeatures(NamedTuple):
         matched: features of that trunk that are correlated with another frame's.
         depth: (B, 1, H, W) predicted, metres.
         view: what direct alignment with another frame needs; None in training, which does without.
+        baseline: last features of what stands in AdapNet's place (FCN, DeepLabV3).
     """
 
     trunk: Tensor | None
@@ -43,6 +45,7 @@ class FrameFeatures(NamedTuple):
     matched: Tensor | None = None
     depth: Tensor | None = None
     view: tuple[Level, ...] | None = None
+    baseline: Tensor | None = None
 
     def select(self, index: Tensor) -> FrameFeatures:
         """The features of these members of the batch, in this order."""
@@ -83,13 +86,15 @@ class VLocNet(nn.Module):
         self.trunk = Trunk(config) if tasks.pose or (tasks.odometry and config.hard_sharing) else None
         self.pose = PoseStream(config) if tasks.pose else None
         self.odometry = OdometryStream(config) if tasks.odometry else None
-        self.segmentation = SegmentationStream(config) if tasks.encoder else None
+        adapnet = config.segmenter == "adapnet"
+        self.segmentation = SegmentationStream(config) if tasks.encoder and adapnet else None
         self.depth = DepthDecoder(config) if tasks.depth else None
         aligned = len(config.alignment) > 0 and tasks.depth and tasks.odometry
         self.alignment = DirectAlignment(config.alignment) if aligned else None
         initialize(self)
         if self.segmentation is not None and self.segmentation.decoder is not None:
             self.segmentation.decoder.initialize()
+        self.baseline = None if adapnet else SegmentationBaseline(config)  # begins as torchvision's do, not with Xavier
         self.register_buffer("image_mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
         self.register_buffer("image_std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
         focal = config.width / 2.0
@@ -103,6 +108,8 @@ class VLocNet(nn.Module):
             image: (B, 3, height, width) in 0..1.
             keep: whether a later frame will use these features as its previous ones; if not, that side is skipped.
         """
+        if self.baseline is not None:
+            return FrameFeatures(None, None, None, None, baseline=self.baseline.encode(self._normalize(image)))
         segmentation = self.encode_segmentation(image)
         features = self.encode_localization(image, segmentation, keep=keep)
         if self.depth is None or segmentation is None:
@@ -136,6 +143,8 @@ class VLocNet(nn.Module):
 
     def decode(self, current: FrameFeatures, previous: FrameFeatures) -> Prediction:
         """Prediction for the current frame. A first frame is decoded with itself as previous."""
+        if self.baseline is not None and current.baseline is not None:
+            return Prediction(None, None, None, None, self.baseline.decode(current.baseline), None)
         pose: tuple[Tensor | None, Tensor | None] = (None, None)
         if self.pose is not None and current.pose_5a is not None and previous.pose_5a is not None:
             pose = self.pose.decode(current.pose_5a, previous.pose_5a)
