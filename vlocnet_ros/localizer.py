@@ -151,6 +151,9 @@ class Localizer:
         else:
             consistency = self._consistency(pose, motion)
             covariance, health, reason = self._judge(consistency)
+            if prediction.pose_covariance is not None:
+                # How unsure the weights are of this frame; what all of them get wrong alike only the residuals know.
+                covariance = covariance + prediction.pose_covariance[0].double().numpy()
         labels, confidence = _labels(prediction)
         return Estimate(
             stamp=stamp,

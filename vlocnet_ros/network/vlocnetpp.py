@@ -62,6 +62,8 @@ class Prediction(NamedTuple):
         relative_quaternion: (B, 4) likewise.
         logits: (B, C, H, W) class scores.
         depth: (B, 1, H, W) metres.
+        pose_covariance: (B, 6, 6) of the sampled poses, x y z rX rY rZ about the map's axes, metres and radians; None
+            too for a network that does not sample, and in training.
     """
 
     translation: Tensor | None
@@ -70,6 +72,7 @@ class Prediction(NamedTuple):
     relative_quaternion: Tensor | None
     logits: Tensor | None
     depth: Tensor | None
+    pose_covariance: Tensor | None = None
 
 
 class VLocNet(nn.Module):
@@ -145,20 +148,18 @@ class VLocNet(nn.Module):
         """Prediction for the current frame. A first frame is decoded with itself as previous."""
         if self.baseline is not None and current.baseline is not None:
             return Prediction(None, None, None, None, self.baseline.decode(current.baseline), None)
-        pose: tuple[Tensor | None, Tensor | None] = (None, None)
-        if self.pose is not None and current.pose_5a is not None and previous.pose_5a is not None:
-            pose = self.pose.decode(current.pose_5a, previous.pose_5a)
+        *pose, covariance = self._pose(current, previous)
         motion = self.motion(current, previous)
         # Losses are of the regressed motion: the alignment has nothing to learn, and steps without it are faster.
         if self.alignment is not None and not self.training and current.view is not None and previous.view is not None:
             motion = self.alignment(current.view, previous.view, *motion, self.intrinsics)
         if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
-            return Prediction(*pose, *motion, None, current.depth)
+            return Prediction(*pose, *motion, None, current.depth, covariance)
         depth, grid = current.depth, None
         if self.config.tasks.warping and depth is not None and motion[0] is not None and motion[1] is not None:
             grid = sampling_grid(depth, motion[0], motion[1], self.intrinsics)
         logits = self.segmentation.decode(current.segmentation, previous.segmentation, grid)
-        return Prediction(*pose, *motion, logits, depth)
+        return Prediction(*pose, *motion, logits, depth, covariance)
 
     def motion(self, current: FrameFeatures, previous: FrameFeatures) -> tuple[Tensor | None, Tensor | None]:
         """Regressed motion, before any alignment: see `Prediction`."""
@@ -170,16 +171,19 @@ class VLocNet(nn.Module):
         result: tuple[Tensor, Tensor] = self.odometry.decode(current.trunk, previous.odometry_previous, matched)
         return result
 
-    def sample_pose(self, current: FrameFeatures, previous: FrameFeatures, count: int) -> tuple[Tensor, Tensor]:
-        """Poses with dropout, (count, B, 3) and (count, B, 4); see `Regressor.sample`. There must be a pose stream."""
-        assert self.pose is not None
-        assert current.pose_5a is not None
-        assert previous.pose_5a is not None
-        return self.pose.sample(current.pose_5a, previous.pose_5a, count)
-
     def forward(self, previous_image: Tensor, image: Tensor) -> Prediction:
         """Prediction for the second image of pairs, both (B, 3, height, width) in 0..1."""
         return self.decode(self.encode(image, keep=False), self.encode(previous_image))
+
+    def _pose(
+        self, current: FrameFeatures, previous: FrameFeatures
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Translation, quaternion and, where they are sampled, covariance."""
+        if self.pose is None or current.pose_5a is None or previous.pose_5a is None:
+            return None, None, None
+        if self.config.samples > 0 and not self.training:
+            return self.pose.sample(current.pose_5a, previous.pose_5a)
+        return *self.pose.decode(current.pose_5a, previous.pose_5a), None
 
     def _normalize(self, image: Tensor) -> Tensor:
         return (image - self.image_mean) / self.image_std
