@@ -29,6 +29,16 @@ class Tasks:
         """Whether AdapNet's encoder exists: labels and depth are both decoded from it."""
         return self.segmentation or self.depth
 
+    @property
+    def localizes(self) -> bool:
+        """Whether any stream says where the camera is: poses, or motions, which can be added up."""
+        return self.pose or self.odometry
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the streams that exist."""
+        return tuple(f.name for f in fields(self) if getattr(self, f.name))
+
     def __and__(self, other: Tasks) -> Tasks:
         """The streams that both name."""
         return Tasks(**{f.name: getattr(self, f.name) and getattr(other, f.name) for f in fields(self)})
