@@ -67,7 +67,7 @@ class Regressor(nn.Module):
             (S, B, 3) and (S, B, 4).
         """
         translation, quaternion = self._regress((self._features(x) * masks).flatten(0, 1))
-        return translation.unflatten(0, (len(masks), -1)), quaternion.unflatten(0, (len(masks), -1))
+        return translation.reshape(len(masks), -1, 3), quaternion.reshape(len(masks), -1, 4)
 
     def _features(self, x: Tensor) -> Tensor:
         return torch.as_tensor(self.activation(self.fc1(self.pool(self.norm(x)).flatten(1))))

@@ -148,18 +148,18 @@ class VLocNet(nn.Module):
         """Prediction for the current frame. A first frame is decoded with itself as previous."""
         if self.baseline is not None and current.baseline is not None:
             return Prediction(None, None, None, None, self.baseline.decode(current.baseline), None)
-        *pose, covariance = self._pose(current, previous)
+        translation, quaternion, covariance = self._pose(current, previous)
         motion = self.motion(current, previous)
         # Losses are of the regressed motion: the alignment has nothing to learn, and steps without it are faster.
         if self.alignment is not None and not self.training and current.view is not None and previous.view is not None:
             motion = self.alignment(current.view, previous.view, *motion, self.intrinsics)
         if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
-            return Prediction(*pose, *motion, None, current.depth, covariance)
+            return Prediction(translation, quaternion, *motion, None, current.depth, covariance)
         depth, grid = current.depth, None
         if self.config.tasks.warping and depth is not None and motion[0] is not None and motion[1] is not None:
             grid = sampling_grid(depth, motion[0], motion[1], self.intrinsics)
         logits = self.segmentation.decode(current.segmentation, previous.segmentation, grid)
-        return Prediction(*pose, *motion, logits, depth, covariance)
+        return Prediction(translation, quaternion, *motion, logits, depth, covariance)
 
     def motion(self, current: FrameFeatures, previous: FrameFeatures) -> tuple[Tensor | None, Tensor | None]:
         """Regressed motion, before any alignment: see `Prediction`."""
