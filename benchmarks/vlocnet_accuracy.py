@@ -90,6 +90,8 @@ RUNS = (
     Run("vlocnetpp", "vlocnetpp", "Systems", 0.5, initial=JOINT, options=PAIRS, main=True),
     Run("odometry", "odometry", "Systems"),
     Run("adapnet", "adapnet", "Systems", 0.5, main=True),
+    Run("fcn", "fcn", "Systems", 0.5),
+    Run("deeplabv3", "deeplabv3", "Systems", 0.5),
     # what joint training gives beyond the time that it takes
     Run("single, as long", "vlocnetpp_single", "Ablations", 0.5, initial=("vlocnetpp_single",), options=PAIRS),
     _ablation("no viewpoint augmentation", options=("--augmentation.viewpoint", "0")),

@@ -70,7 +70,8 @@ def published_drive(options: Demo, recording: Recording) -> Sequence:
 
 def start_errors(options: Demo, localizers: Localizers, results: Results, truth: Sequence) -> Array | None:
     """Errors of particle filters that start knowing nothing at random places of the drive; see `random_starts`."""
-    if options.starts < 1 or localizers.dmn is None:
+    # A network without odometry stream publishes none that particles could move by.
+    if options.starts < 1 or localizers.dmn is None or not results.odom_T_base:
         return None
     # Frames that a busy machine dropped have no odometry.
     driven = truth.select(np.isin(truth.stamps, list(results.odom_T_base)))

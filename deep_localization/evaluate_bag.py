@@ -113,7 +113,7 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
     if options.train_data is not None:
         train = training_sequences(options.train_data, options.exclude)
         compared = baselines(train, truth) if options.poses else []
-        notes.update(constant_motion(train, truth, options.segment_m))
+        notes.update(constant_motion(train, truth, options.segment_m) if results.odom_T_base else {})
     aims = summary.AIMS[options.aims]
     title = options.title or f"Localization of {truth.name}"
     commit = commit_of(Path(__file__).parent)

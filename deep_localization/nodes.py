@@ -118,7 +118,9 @@ def collect(listener: Listener, models: Models, sent: Mapping[int, float]) -> Re
         odometry = recorder.by_stamp("vlocnet/odometry")
         results.odom_T_base = {stamp: r.matrix for stamp, r in odometry.items()}
         results.labels = {stamp: r.image for stamp, r in recorder.by_stamp("segmentation/mask").items()}
-        arrived = {stamp: r.received for stamp, r in odometry.items()}
+        # A network without odometry stream: what comes at the very end of each frame.
+        answers = odometry or recorder.by_stamp("vlocnet/processed")
+        arrived = {stamp: r.received for stamp, r in answers.items()}
         results.latency_ms = {s: 1e3 * (t - sent[s]) for s, t in arrived.items() if s in sent}
     if models.dmn is not None:
         results.beliefs = _beliefs(recorder)

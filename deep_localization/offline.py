@@ -62,8 +62,8 @@ def planar_odometry(truth: Sequence, results: Results, *, recorded: bool) -> Arr
         raise ConfigError(f"{truth.name}: holds no odometry to move particles by; use vlocnet's")
     if not recorded and not results.odom_T_base:
         raise ConfigError(
-            f"{truth.name}: no odometry was estimated, which particles need: give a vlocnet checkpoint, or use the"
-            " recorded odometry"
+            f"{truth.name}: no odometry was estimated, which particles need: give a vlocnet checkpoint with an odometry"
+            " stream, or use the recorded odometry"
         )
     flat = PlanarOdometry()
     if recorded and truth.odom_T_base is not None:
@@ -86,9 +86,10 @@ def _run_vlocnet(localizer: VlocnetLocalizer, truth: Sequence, results: Results,
             continue  # a node skips such a frame too, and says so on /diagnostics; here frames_processed tells
         results.latency_ms[stamp] = (time.perf_counter() - began) * 1e3
         results.frames_processed += 1
-        sample = integrator.step(stamp, estimate.previous_T_camera, estimate.motion_covariance, truth.base_T_camera)
-        results.odom_T_base[stamp] = sample.odom_T_base
-        if estimate.health is not Health.LOST:
+        if localizer.tasks.odometry:
+            motion = (estimate.previous_T_camera, estimate.motion_covariance)
+            results.odom_T_base[stamp] = integrator.step(stamp, *motion, truth.base_T_camera).odom_T_base
+        if localizer.tasks.localizes and estimate.health is not Health.LOST:
             results.map_T_base[stamp] = estimate.map_T_camera @ camera_T_base
         if estimate.labels is not None:
             results.labels[stamp] = localizer.labels_in_image(estimate.labels)

@@ -29,6 +29,16 @@ class Tasks:
         """Whether AdapNet's encoder exists: labels and depth are both decoded from it."""
         return self.segmentation or self.depth
 
+    @property
+    def localizes(self) -> bool:
+        """Whether any stream says where the camera is: poses, or motions, which can be added up."""
+        return self.pose or self.odometry
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the streams that exist."""
+        return tuple(f.name for f in fields(self) if getattr(self, f.name))
+
     def __and__(self, other: Tasks) -> Tasks:
         """The streams that both name."""
         return Tasks(**{f.name: getattr(self, f.name) and getattr(other, f.name) for f in fields(self)})
@@ -62,6 +72,10 @@ class VLocNetConfig:
             Cipolla 2016); 0 for one pass without dropout.
         tasks: which streams exist.
         classes: segmentation classes; needed with segmentation only.
+        segmenter: the segmentation stream: ``adapnet``, which the other streams build upon; or, by itself alone, one
+            of those that it is compared with: ``fcn`` (Long et al. 2015) or ``deeplabv3`` (Chen et al. 2017), with
+            the residual backbone of torchvision's, whose widths are ``stem``, ``mids``, ``expansion`` and ``units``.
+        atrous_rates: dilations of DeepLabV3's pyramid; torchvision's by default.
         segmentation_stem: channels of the extra 3x3 convolution in AdapNet's stem.
         warping: whether warped features of the previous frame are fused, where motion and depth are predicted at all.
         warp_places: where warped previous segmentation features are fused (keys of `SEGMENTATION_PLACES`). The long
@@ -97,6 +111,8 @@ class VLocNetConfig:
     samples: int = 0
     tasks: Tasks = field(default_factory=Tasks)
     classes: int = 10
+    segmenter: Literal["adapnet", "fcn", "deeplabv3"] = "adapnet"
+    atrous_rates: tuple[int, int, int] = (12, 24, 36)
     segmentation_stem: int = 64
     warping: bool = True
     warp_places: tuple[str, ...] = ("res4f", "res5c")
@@ -143,6 +159,10 @@ class VLocNetConfig:
             raise ConfigError(f"semantic_unit: {self.semantic_unit}, but Res4 has {self.units[2]} units")
         if self.tasks.segmentation and not 2 <= self.classes <= 255:
             raise ConfigError(f"classes: {self.classes} is not in 2..255")
+        if self.segmenter != "adapnet" and self.tasks != Tasks(pose=False, odometry=False, depth=False):
+            raise ConfigError(f"segmenter: {self.segmenter} stands alone, but tasks are {self.tasks}")
+        if min(self.atrous_rates) < 1:
+            raise ConfigError(f"atrous_rates: {self.atrous_rates} must be positive")
         if set(self.warp_places) - set(SEGMENTATION_PLACES):
             raise ConfigError(f"warp_places: {self.warp_places} are not all of {tuple(SEGMENTATION_PLACES)}")
         if self.correlation is not None and min(self.correlation) < 0:

@@ -171,11 +171,15 @@ class Localizer:
         motion_covariance = None if motion is None else np.asarray(self._residuals.motion)
         pose = _transform(prediction.translation, prediction.quaternion)
         verdict = self._dead_reckoning(motion) if pose is None else self._judge.step(pose, motion, stamp)
+        covariance = verdict.covariance
+        if prediction.pose_covariance is not None:
+            # How unsure the weights are of this frame; what all of them get wrong alike only the residuals know.
+            covariance = covariance + prediction.pose_covariance[0].double().numpy()
         labels, confidence = _labels(prediction)
         return Estimate(
             stamp=stamp,
             map_T_camera=verdict.pose,
-            covariance=verdict.covariance,
+            covariance=covariance,
             previous_T_camera=motion,
             motion_covariance=motion_covariance,
             regressed_T_camera=pose,

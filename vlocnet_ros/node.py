@@ -24,6 +24,7 @@ from localization_common.ros.outputs import LATCHED, odometry_message, pose_mess
 from localization_common.ros.parameters import ALWAYS, parameter
 from localization_common.ros.settings import NodeSettings, existing_file
 from vlocnet_ros.backends.opening import AUTO, BACKENDS
+from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate, Health
 from vlocnet_ros.localizer import Localizer
 
@@ -104,7 +105,8 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             frozen_after=round(1e9 * settings.frozen_timeout),
         )
         self._odometry.reset()
-        self.get_logger().info(f"{path}: {len(self._localizer.class_names)} classes, on {settings.device}")
+        streams, classes = ", ".join(self._localizer.tasks.names), len(self._localizer.class_names)
+        self.get_logger().info(f"{path}: {streams}; {classes} classes, on {settings.device}")
 
     def unload(self) -> None:
         """Drop the network."""
@@ -127,15 +129,24 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         assert self._localizer is not None
         self._localizer.reset()
 
+    def values(self) -> dict[str, str]:
+        """Which streams the network has: what it lacks is not published."""
+        localizer = self._localizer
+        return {"streams": "none" if localizer is None else ", ".join(localizer.tasks.names)}
+
     def step(self, frame: Frame, image: Picture) -> None:
-        """Estimate and publish."""
+        """Estimate and publish; of streams that the network lacks, nothing."""
         assert self._localizer is not None
         base_T_camera = self.base_T_camera(frame)
         estimate = self._localizer.step(image, frame.stamp)
         self.monitor.inference.add(estimate.timings["total"])
-        sample = self._odometry.step(frame.stamp, estimate.previous_T_camera, estimate.motion_covariance, base_T_camera)
-        self._publish_odometry(sample)
-        self._publish_pose(estimate, base_T_camera)
+        tasks = self._localizer.tasks
+        if tasks.odometry:
+            motion = (estimate.previous_T_camera, estimate.motion_covariance)
+            self._publish_odometry(self._odometry.step(frame.stamp, *motion, base_T_camera))
+        self._say_if_odom_tf_is_missing(tasks)
+        if tasks.localizes:
+            self._publish_pose(estimate, base_T_camera)
         if estimate.labels is not None:
             self._publish_segmentation(frame, image, estimate)
         if self._localizer.explains and wanted(self._explanation):
@@ -147,6 +158,13 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         if settings.publish_odom_tf:
             odom, base = settings.odom_frame_id, settings.base_frame_id
             self.transforms.send(odom, base, sample.odom_T_base, sample.stamp)
+
+    def _say_if_odom_tf_is_missing(self, tasks: Tasks) -> None:
+        if self.settings.publish_odom_tf and not tasks.odometry:
+            told = "publish_odom_tf is set, but the network has no odometry stream: nobody broadcasts odom -> base here"
+            self.monitor.problem("publish_odom_tf", Level.WARN, told)
+        else:
+            self.monitor.solved("publish_odom_tf")
 
     def _publish_pose(self, estimate: Estimate, base_T_camera: Array) -> None:
         if estimate.health is Health.LOST:

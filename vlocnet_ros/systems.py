@@ -21,6 +21,8 @@ SystemName = Literal[
     "vlocnetpp",
     "odometry",
     "adapnet",
+    "fcn",
+    "deeplabv3",
 ]
 AblationName = Literal[
     "semantic_4a",
@@ -96,6 +98,9 @@ class System:
 #: Single poses: nothing of the frame before, in the network or in the loss.
 _SINGLE = {"temporal_fusion": "none", "consistency": False}
 
+#: Multiply-adds of light AdapNet for the same number of units: output stride 8, not 16, leaves less for the width.
+_NARROW = {"mids": (16, 24, 40, 64)}
+
 SYSTEMS: dict[SystemName, System] = {
     "posenet": System(
         "pose of single frames, learned loss weights",
@@ -145,6 +150,22 @@ SYSTEMS: dict[SystemName, System] = {
     ),
     "odometry": System("the odometry streams alone", "VLocNet++, section II-A", ODOMETRY),
     "adapnet": System("the segmentation stream alone, frame by frame", "Valada et al., ICRA 2017 [15]", SEGMENTATION),
+    "fcn": System(
+        "segmentation alone: dilated ResNet, no skips; torchvision's fcn_resnet50",
+        "Long et al., CVPR 2015",
+        SEGMENTATION,
+        {"segmenter": "fcn"},
+        light=_NARROW,
+    ),
+    # Dilations as large a share of 20x14 features as torchvision's are of the 65x65 that they are made for: larger than
+    # the map, a dilated kernel is only its middle.
+    "deeplabv3": System(
+        "FCN with atrous spatial pyramid pooling; torchvision's deeplabv3_resnet50",
+        "Chen et al., arXiv 1706.05587",
+        SEGMENTATION,
+        {"segmenter": "deeplabv3"},
+        light=_NARROW | {"atrous_rates": (3, 6, 9)},
+    ),
 }
 
 #: Fields of `VLocNetConfig` that an ablation sets.

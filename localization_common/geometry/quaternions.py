@@ -86,3 +86,25 @@ def from_axes(axes: Tensor) -> Tensor:
     y = axes[..., 3:]
     y = torch.nn.functional.normalize(y - (x * y).sum(-1, keepdim=True) * x, dim=-1)
     return from_matrix(torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1))
+
+
+def rotation_vector(q: Tensor) -> Tensor:
+    """Rotation vectors (..., 3), of length 0..pi radians, of unit quaternions (..., 4)."""
+    q = torch.where(q[..., :1] < 0, -q, q)
+    half_sine = q[..., 1:].norm(dim=-1, keepdim=True)
+    return q[..., 1:] * (2.0 * torch.atan2(half_sine, q[..., :1]) / half_sine.clamp_min(1e-12))
+
+
+def mean(q: Tensor) -> Tensor:
+    """Mean rotation (..., 4) of S unit quaternions (S, ..., 4), whose signs do not matter.
+
+    The eigenvector of the largest eigenvalue of the sum of q q^T (Markley et al., Averaging Quaternions, 2007).
+    Squaring that matrix again and again leaves nothing but this eigenvector, also in ONNX, which knows no eigenvectors.
+    Of rotations that have no mean, such as opposite ones, it is any.
+    """
+    outer = (q[..., :, None] * q[..., None, :]).mean(0)
+    for _ in range(10):
+        outer = outer @ outer
+        outer = outer / outer.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
+    longest = outer.diagonal(dim1=-2, dim2=-1).argmax(dim=-1)
+    return normalize(outer.gather(-2, longest[..., None, None].expand(*longest.shape, 1, 4)).squeeze(-2))

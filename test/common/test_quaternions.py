@@ -89,3 +89,22 @@ def test_gradients_are_those_of_finite_differences() -> None:
         return turned.sum(-1) + quaternions.angle_between(c, quaternions.normalize(b))
 
     assert torch.autograd.gradcheck(chain, (a, b, v))
+
+
+def test_rotation_vectors_are_scipys_and_none_for_no_rotation() -> None:
+    a = random_rotations(7)
+    np.testing.assert_allclose(quaternions.rotation_vector(-tensor(a)).numpy(), a.as_rotvec(), atol=1e-9)
+    tiny = Rotation.from_rotvec([[1e-9, 0.0, -2e-9], [0.0, 0.0, 0.0]])
+    np.testing.assert_allclose(quaternions.rotation_vector(tensor(tiny)).numpy(), tiny.as_rotvec(), rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("spread", [1e-3, 0.3, 2.0])
+def test_mean_rotation_is_scipys_whatever_the_signs(spread: float) -> None:
+    rng = np.random.default_rng(8)
+    for turned in random_rotations(9, 5):
+        samples = Rotation.from_rotvec(rng.normal(scale=spread, size=(40, 3))) * turned
+        signs = torch.from_numpy(rng.choice([-1.0, 1.0], 40))
+        q = tensor(samples) * signs[:, None]
+        same_rotation(quaternions.mean(q), samples.mean())
+        both = quaternions.mean(torch.stack([q, tensor(samples * turned)], dim=1))
+        same_rotation(both[1], (samples * turned).mean())

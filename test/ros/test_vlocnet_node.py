@@ -201,6 +201,46 @@ def test_without_pose_stream_nothing_is_explained(stage: Stage, tmp_path: Path) 
     assert node.monitor.refused == 0
 
 
+def only(folder: Path, **streams: bool) -> str:
+    """Checkpoint of a network with these streams alone."""
+    tasks = Tasks(**dict.fromkeys(("pose", "odometry", "segmentation", "depth"), False) | streams)
+    path = folder / "only.safetensors"
+    save_vlocnet(path, VLocNet(replace(tiny_vlocnet(), tasks=tasks)).eval())
+    return str(path)
+
+
+def test_without_odometry_stream_nothing_stands_in_for_it(stage: Stage, tmp_path: Path) -> None:
+    """Neither ~/odometry that stands still nor its TF; poses come all the same, and /diagnostics says why."""
+    stage.start(VlocnetNode, process_all=True, publish_odom_tf=True, checkpoint=only(tmp_path, pose=True))
+    robot = stage.robot
+    robot.mount_camera()
+    stamps = [robot.send(i) for i in range(3)]
+    robot.await_processed("vlocnet", stamps[-1])
+    assert robot.recorder.wait_for(lambda: robot.recorder.count("vlocnet/pose") == 3, 20.0)
+    status = stage.status_now("vlocnet")
+    assert status.level == 1
+    assert "publish_odom_tf is set, but the network has no odometry stream" in status.message
+    assert status.values["streams"] == "pose"
+    assert robot.recorder.count("vlocnet/odometry") == 0
+    assert robot.transforms_of("odom") == []
+    assert not stage.parameters_set("vlocnet", publish_odom_tf=False)
+    robot.await_processed("vlocnet", robot.send(3))
+    assert "odometry stream" not in stage.status_now("vlocnet").message
+
+
+def test_segmentation_alone_says_nothing_of_where_the_robot_is(stage: Stage, tmp_path: Path) -> None:
+    node = stage.start(VlocnetNode, process_all=True, tf_mode="map_base", checkpoint=only(tmp_path, segmentation=True))
+    stage.robot.mount_camera()
+    pictures = stage.also_record({"segmentation/mask": Image})
+    stamps = [stage.robot.send(i) for i in range(2)]
+    stage.robot.await_processed("vlocnet", stamps[-1])
+    assert pictures.wait_for(lambda: pictures.count("segmentation/mask") == 2, 20.0)
+    assert stage.status_now("vlocnet").values["streams"] == "segmentation"
+    assert stage.robot.recorder.count("vlocnet/pose") == stage.robot.recorder.count("vlocnet/odometry") == 0
+    assert stage.robot.transforms_of("map") == stage.robot.transforms_of("odom") == []
+    assert node.monitor.refused == 0
+
+
 def test_an_exported_network_gives_the_same_poses_and_explains_nothing(stage: Stage, tmp_path: Path) -> None:
     for module in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(module, reason=f"{module} is not installed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from localization_common.datasets.rosbag2_writer import write_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar, se3
 from vlocnet_ros.checkpoint import Residuals, save_vlocnet
-from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
@@ -89,13 +89,14 @@ class TinyModels:
     vlocnet: Path
     dmn: Path
     map: Path
+    pose_alone: Path  # vlocnet without odometry stream
 
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> TinyModels:
     """All parts of both networks, a few channels each, random weights."""
     folder = tmp_path_factory.mktemp("models")
-    models = TinyModels(*(folder / f"{name}.safetensors" for name in ("vlocnet", "dmn", "map")))
+    models = TinyModels(*(folder / f"{name}.safetensors" for name in ("vlocnet", "dmn", "map", "pose")))
     torch.manual_seed(0)
     config = VLocNetConfig(
         width=64, height=48, stem=4, mids=(2, 4, 4, 4), expansion=2, units=(1, 2, 3, 2), fc=8, classes=2,
@@ -104,6 +105,8 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> TinyModels:
     # Random poses contradict random odometry; they are to be published all the same.
     forgiving = Residuals(tracking=TrackingConfig(agreement=1e6))
     save_vlocnet(models.vlocnet, VLocNet(config).eval(), class_names=("wall", "floor"), residuals=forgiving)
+    pose = VLocNet(replace(config, tasks=Tasks(odometry=False, segmentation=False, depth=False))).eval()
+    save_vlocnet(models.pose_alone, pose, residuals=forgiving)
     config = NetworkConfig(
         image_width=32, image_height=24, block_widths=(8, 8), block_strides=((2, 2), (2, 2)), feature_channels=8,
         hidden_channels=8, key_size=8, value_size=8, pair_size=16, gate_size=16, nearest_views=4,

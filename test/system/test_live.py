@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deep_localization import comparison
-from deep_localization.evaluate_bag import load
+from deep_localization.evaluate_bag import Evaluation, evaluate, load
 from deep_localization.live import run_live
 from deep_localization.nodes import Models
 from deep_localization.offline import run_offline
@@ -62,6 +62,22 @@ def test_live_nodes_publish_what_offline_feeding_gives(
         offline.map_T_base, {s: p + 0.01 * np.eye(4, k=3) for s, p in offline.map_T_base.items()}
     )
     assert moved.metres == pytest.approx(0.01)  # the comparison itself sees a difference
+
+
+@pytest.mark.slow
+def test_a_network_without_odometry_is_evaluated_without_odometry(
+    short_bag: Path, tiny_models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for what never comes; latencies are there, and nothing is said of an odometry."""
+    monkeypatch.setenv("ROS_DOMAIN_ID", "0")
+    options = Evaluation(
+        short_bag, tiny_models.pose_alone, output=tmp_path, live=True, train_data=short_bag, segment_m=0.3
+    )
+    result = evaluate(options, command="evaluate_bag")
+    assert result.metrics["pose"]["frames"] == 16
+    assert result.metrics["runtime"]["latency_ms_p50"] > 0.0
+    assert "dometry" not in result.text()
+    assert not (tmp_path / "odometry.tum").exists()
 
 
 @pytest.mark.slow

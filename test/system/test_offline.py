@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from deep_localization import offline
+from deep_localization import offline, scoring, summary
+from deep_localization.demo import Demo
+from deep_localization.demo_scoring import start_errors
 from deep_localization.offline import Localizers
 from deep_localization.results import Results
 from dmn_ros.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import ConfigError
 from localization_common.geometry import planar, se3
+from vlocnet_ros.checkpoint import save_vlocnet
+from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
+from vlocnet_ros.network.vlocnetpp import VLocNet
 
 
 @pytest.fixture
@@ -71,6 +77,40 @@ def test_recorded_odometry_is_used_when_asked_for(drive: Sequence, localizers: L
         offline.planar_odometry(drive, Results("offline"), recorded=False)
     with pytest.raises(ConfigError, match="holds no odometry"):
         offline.planar_odometry(replace(drive, odom_T_base=None), Results("offline"), recorded=True)
+
+
+def test_without_odometry_stream_there_is_no_odometry(drive: Sequence, tiny_models, localizers: Localizers) -> None:
+    """None that stands still, and particles, which need one, are refused with a reason."""
+    few = drive.select(np.arange(6))
+    pose_alone = VlocnetLocalizer.from_checkpoint(tiny_models.pose_alone)
+    results = offline.run_offline(few, Localizers(vlocnet=pose_alone))
+    assert list(results.map_T_base) == list(results.latency_ms) == few.stamps.tolist()
+    assert results.odom_T_base == {}
+    values = scoring.score(results, few, segment_m=0.2)
+    assert values["odometry"] == {"rpe_percent": None, "rpe_deg_per_m": None}
+    assert "Odometry" not in summary.text(values, {})
+    both = Localizers(pose_alone, localizers.dmn)
+    with pytest.raises(ConfigError, match=r"with an odometry stream, or use the recorded odometry"):
+        offline.run_offline(few, both)
+    assert len(offline.run_offline(few, both, recorded_odometry=True).beliefs) == 6
+
+
+def test_the_demonstration_starts_no_particles_without_odometry(drive: Sequence, localizers: Localizers) -> None:
+    assert start_errors(Demo(starts=3), localizers, Results("live"), drive) is None
+    moved = Results("live", odom_T_base=dict(zip(drive.stamps.tolist(), drive.odom_T_base, strict=True)))
+    assert start_errors(Demo(starts=3), localizers, moved, drive).shape == (3, scoring.HORIZON)
+
+
+def test_segmentation_alone_has_no_poses(drive: Sequence, tmp_path: Path) -> None:
+    config = VLocNetConfig(
+        width=64, height=48, stem=4, mids=(2, 4, 4, 4), expansion=2, units=(1, 2, 3, 2), classes=2,
+        tasks=Tasks(pose=False, odometry=False, depth=False),
+    )  # fmt: skip
+    save_vlocnet(tmp_path / "labels.safetensors", VLocNet(config).eval())
+    few = drive.select(np.arange(3))
+    results = offline.run_offline(few, Localizers(VlocnetLocalizer.from_checkpoint(tmp_path / "labels.safetensors")))
+    assert list(results.labels) == few.stamps.tolist()
+    assert results.map_T_base == results.odom_T_base == {}
 
 
 class Oracle:

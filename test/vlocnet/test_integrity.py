@@ -113,13 +113,13 @@ def test_a_lasting_contradiction_is_lost_until_new_poses_agree(coherent):
     verdicts = run(Judge(SPREAD, None, USUAL), said, motion)
     assert all(v.health is Health.OK for v in verdicts[:40])
     lost = [i for i, v in enumerate(verdicts) if v.health is Health.LOST]
-    assert lost[0] == 44  # 0.35 m on, at 8 cm a frame
-    assert "0.40 m" in verdicts[44].reason
+    assert lost[0] == 43  # 0.25 m on, at 8 cm a frame
+    assert "0.32 m" in verdicts[43].reason
     if coherent:
-        assert lost == [44]  # at the next frame six of seven poses are of the new place, and agree
+        assert lost == list(range(43, 47))  # then eight of ten poses are of the new place, and agree
         assert np.linalg.norm(verdicts[-1].pose[:3, 3] - said[-1, :3, 3]) < 0.1
     else:
-        assert lost == list(range(44, 80))
+        assert lost == list(range(43, 80))
 
 
 def test_a_standing_robot_is_lost_after_a_while():
@@ -128,8 +128,8 @@ def test_a_standing_robot_is_lost_after_a_while():
     said[40:] = noisy(said[40:], 5.0, 1.0)
     verdicts = run(Judge(SPREAD, None, USUAL), said, np.eye(4))
     doubts = [i for i, v in enumerate(verdicts) if v.health is Health.UNCERTAIN]
-    assert (doubts[0], doubts[-1]) == (45, 50)  # half the patience of 2.4 s, and all of it
-    assert verdicts[51].health is Health.LOST
+    assert (doubts[0], doubts[-1]) == (43, 46)  # half the patience of 1.6 s, and all of it
+    assert verdicts[47].health is Health.LOST
 
 
 def scaled_drives(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.losses import MultitaskLoss
 from vlocnet_ros.network.lstm import FourDirections
-from vlocnet_ros.network.pose import Regressor
+from vlocnet_ros.network.named_tensors import flatten
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.systems import ABLATIONS, SYSTEMS, AblationName, SystemName
 from vlocnet_ros.train import train
@@ -192,27 +192,6 @@ def test_four_directions_are_four():
         torch.testing.assert_close(module(x)[1], torch.cat([down, up, right, left]), atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["mlp", "lstm"])
-def test_samples_are_passes_with_dropout(kind):
-    """The mean over all masks of a linear regressor is its answer without dropout; their variance has a closed form."""
-    config = make_config(fc=64, dropout=0.25)
-    regressor = Regressor(16, config, "quaternion", kind).eval()
-    x = torch.randn(2, 16, 3, 4)
-    with torch.no_grad():
-        translation, quaternion = regressor.sample(x, 4000)
-        again, _ = regressor.sample(x, 4000)
-        plain, _ = regressor(x)
-        features = regressor.activation(regressor.fc1(regressor.pool(regressor.norm(x)).flatten(1)))
-    assert translation.shape == (4000, 2, 3)
-    torch.testing.assert_close(quaternion.norm(dim=-1), torch.ones(4000, 2))
-    assert torch.equal(translation, again)
-    assert translation.std(0).min() > 0
-    if kind == "mlp":
-        torch.testing.assert_close(translation.mean(0), plain, atol=0.02, rtol=0.02)
-        variance = (features.square() @ regressor.fc2.weight.square().T) * 0.25 / 0.75
-        torch.testing.assert_close(translation.var(0), variance.detach(), rtol=0.1, atol=1e-6)
-
-
 def test_training_follows_the_system(wall_sequence, tmp_path, monkeypatch):
     """From the command's options to network, batches and card."""
     monkeypatch.setattr(data, "open_sequences", lambda *_, **__: [wall_sequence])
@@ -250,7 +229,8 @@ def test_checkpoints_from_before_the_switches_load_and_answer_alike(tiny_checkpo
     new = ("activation", "regressor", "samples", "warping", "temporal_fusion", "hard_sharing", "consistency")
     header["config"] = {name: value for name, value in header["config"].items() if name not in new}
     checkpoints.save(tiny_checkpoint, kind="vlocnet", tensors=tensors, header=header)
-    for a, b in zip(load_vlocnet(tiny_checkpoint).network(images, images.flip(0)), before, strict=True):
+    after = load_vlocnet(tiny_checkpoint).network(images, images.flip(0))
+    for a, b in zip(flatten(after).values(), flatten(before).values(), strict=True):
         assert torch.equal(a, b)
 
 

@@ -12,6 +12,7 @@ from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.network.fusion import FUSIONS, AdaptiveFusion
 from vlocnet_ros.network.lstm import FourDirections
 from vlocnet_ros.network.residual import ACTIVATIONS, block, stem
+from vlocnet_ros.network.sampling import dropout_masks, summarize
 
 
 class Regressor(nn.Module):
@@ -59,19 +60,14 @@ class Regressor(nn.Module):
         """Features (B, channels, H, W) to translation (B, 3) in metres and unit quaternion (B, 4), always float32."""
         return self._regress(self.dropout(self._features(x)))
 
-    def sample(self, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Monte Carlo dropout (Kendall and Cipolla 2016): `forward` with so many dropout masks.
-
-        The masks are always the same ones, so that the same frame gives the same answer.
+    def sample(self, x: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+        """`forward` once for each of S dropout masks (S, 1, features); what comes before them is computed once.
 
         Returns:
-            (count, B, 3) and (count, B, 4).
+            (S, B, 3) and (S, B, 4).
         """
-        features, rate = self._features(x), self.dropout.p
-        drawn = torch.rand(count, 1, features.shape[-1], generator=torch.Generator().manual_seed(0))
-        masks = (drawn >= rate).to(features) / (1.0 - rate)
-        translation, quaternion = self._regress((features * masks).flatten(0, 1))
-        return translation.reshape(count, -1, 3), quaternion.reshape(count, -1, 4)
+        translation, quaternion = self._regress((self._features(x) * masks).flatten(0, 1))
+        return translation.reshape(len(masks), -1, 3), quaternion.reshape(len(masks), -1, 4)
 
     def _features(self, x: Tensor) -> Tensor:
         return torch.as_tensor(self.activation(self.fc1(self.pool(self.norm(x)).flatten(1))))
@@ -116,6 +112,8 @@ class PoseStream(nn.Module):
     Both as configured: the place of the one, the kind of the other.
     """
 
+    masks: Tensor
+
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
         _, c3, c4, c5 = config.outputs
@@ -127,6 +125,7 @@ class PoseStream(nn.Module):
         fusion = config.temporal_fusion
         self.temporal_fusion = None if fusion == "none" else FUSIONS[fusion](c5, c5)
         self.regressor = Regressor(c5, config, config.rotation, config.regressor)
+        self.register_buffer("masks", dropout_masks(config.samples, config.fc, config.dropout), persistent=False)
 
     def encode(self, trunk: Tensor, semantics: Tensor | None) -> Tensor:
         """Up to the output of Res5a, before temporal fusion: depends on this frame alone.
@@ -147,9 +146,9 @@ class PoseStream(nn.Module):
         result: tuple[Tensor, Tensor] = self.regressor(self._fuse(current_5a, previous_5a))
         return result
 
-    def sample(self, current_5a: Tensor, previous_5a: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Samples of `decode`, (count, B, 3) and (count, B, 4): see `Regressor.sample`."""
-        return self.regressor.sample(self._fuse(current_5a, previous_5a), count)
+    def sample(self, current_5a: Tensor, previous_5a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`decode` by Monte Carlo dropout: means of ``config.samples`` poses and covariance, see `summarize`."""
+        return summarize(*self.regressor.sample(self._fuse(current_5a, previous_5a), self.masks))
 
     def _fuse(self, current_5a: Tensor, previous_5a: Tensor) -> Tensor:
         """To the end of Res5, with what the previous frame adds."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.network.alignment import DirectAlignment
+from vlocnet_ros.network.baselines import SegmentationBaseline
 from vlocnet_ros.network.depth import DepthDecoder
 from vlocnet_ros.network.named_tensors import flatten, unflatten
 from vlocnet_ros.network.odometry import OdometryStream
@@ -34,6 +35,7 @@ class FrameFeatures(NamedTuple):
         matched: features of that trunk that are correlated with another frame's.
         depth: (B, 1, H, W) predicted, metres.
         view: what direct alignment with another frame needs; None in training, which does without.
+        baseline: last features of what stands in AdapNet's place (FCN, DeepLabV3).
     """
 
     trunk: Tensor | None
@@ -43,6 +45,7 @@ class FrameFeatures(NamedTuple):
     matched: Tensor | None = None
     depth: Tensor | None = None
     view: tuple[Level, ...] | None = None
+    baseline: Tensor | None = None
 
     def select(self, index: Tensor) -> FrameFeatures:
         """The features of these members of the batch, in this order."""
@@ -59,6 +62,8 @@ class Prediction(NamedTuple):
         relative_quaternion: (B, 4) likewise.
         logits: (B, C, H, W) class scores.
         depth: (B, 1, H, W) metres.
+        pose_covariance: (B, 6, 6) of the sampled poses, x y z rX rY rZ about the map's axes, metres and radians; None
+            too for a network that does not sample, and in training.
     """
 
     translation: Tensor | None
@@ -67,6 +72,7 @@ class Prediction(NamedTuple):
     relative_quaternion: Tensor | None
     logits: Tensor | None
     depth: Tensor | None
+    pose_covariance: Tensor | None = None
 
 
 class VLocNet(nn.Module):
@@ -83,13 +89,15 @@ class VLocNet(nn.Module):
         self.trunk = Trunk(config) if tasks.pose or (tasks.odometry and config.hard_sharing) else None
         self.pose = PoseStream(config) if tasks.pose else None
         self.odometry = OdometryStream(config) if tasks.odometry else None
-        self.segmentation = SegmentationStream(config) if tasks.encoder else None
+        adapnet = config.segmenter == "adapnet"
+        self.segmentation = SegmentationStream(config) if tasks.encoder and adapnet else None
         self.depth = DepthDecoder(config) if tasks.depth else None
         aligned = len(config.alignment) > 0 and tasks.depth and tasks.odometry
         self.alignment = DirectAlignment(config.alignment) if aligned else None
         initialize(self)
         if self.segmentation is not None and self.segmentation.decoder is not None:
             self.segmentation.decoder.initialize()
+        self.baseline = None if adapnet else SegmentationBaseline(config)  # begins as torchvision's do, not with Xavier
         self.register_buffer("image_mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
         self.register_buffer("image_std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
         focal = config.width / 2.0
@@ -103,6 +111,8 @@ class VLocNet(nn.Module):
             image: (B, 3, height, width) in 0..1.
             keep: whether a later frame will use these features as its previous ones; if not, that side is skipped.
         """
+        if self.baseline is not None:
+            return FrameFeatures(None, None, None, None, baseline=self.baseline.encode(self._normalize(image)))
         segmentation = self.encode_segmentation(image)
         features = self.encode_localization(image, segmentation, keep=keep)
         if self.depth is None or segmentation is None:
@@ -136,20 +146,20 @@ class VLocNet(nn.Module):
 
     def decode(self, current: FrameFeatures, previous: FrameFeatures) -> Prediction:
         """Prediction for the current frame. A first frame is decoded with itself as previous."""
-        pose: tuple[Tensor | None, Tensor | None] = (None, None)
-        if self.pose is not None and current.pose_5a is not None and previous.pose_5a is not None:
-            pose = self.pose.decode(current.pose_5a, previous.pose_5a)
+        if self.baseline is not None and current.baseline is not None:
+            return Prediction(None, None, None, None, self.baseline.decode(current.baseline), None)
+        translation, quaternion, covariance = self._pose(current, previous)
         motion = self.motion(current, previous)
         # Losses are of the regressed motion: the alignment has nothing to learn, and steps without it are faster.
         if self.alignment is not None and not self.training and current.view is not None and previous.view is not None:
             motion = self.alignment(current.view, previous.view, *motion, self.intrinsics)
         if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
-            return Prediction(*pose, *motion, None, current.depth)
+            return Prediction(translation, quaternion, *motion, None, current.depth, covariance)
         depth, grid = current.depth, None
         if self.config.tasks.warping and depth is not None and motion[0] is not None and motion[1] is not None:
             grid = sampling_grid(depth, motion[0], motion[1], self.intrinsics)
         logits = self.segmentation.decode(current.segmentation, previous.segmentation, grid)
-        return Prediction(*pose, *motion, logits, depth)
+        return Prediction(translation, quaternion, *motion, logits, depth, covariance)
 
     def motion(self, current: FrameFeatures, previous: FrameFeatures) -> tuple[Tensor | None, Tensor | None]:
         """Regressed motion, before any alignment: see `Prediction`."""
@@ -161,16 +171,19 @@ class VLocNet(nn.Module):
         result: tuple[Tensor, Tensor] = self.odometry.decode(current.trunk, previous.odometry_previous, matched)
         return result
 
-    def sample_pose(self, current: FrameFeatures, previous: FrameFeatures, count: int) -> tuple[Tensor, Tensor]:
-        """Poses with dropout, (count, B, 3) and (count, B, 4); see `Regressor.sample`. There must be a pose stream."""
-        assert self.pose is not None
-        assert current.pose_5a is not None
-        assert previous.pose_5a is not None
-        return self.pose.sample(current.pose_5a, previous.pose_5a, count)
-
     def forward(self, previous_image: Tensor, image: Tensor) -> Prediction:
         """Prediction for the second image of pairs, both (B, 3, height, width) in 0..1."""
         return self.decode(self.encode(image, keep=False), self.encode(previous_image))
+
+    def _pose(
+        self, current: FrameFeatures, previous: FrameFeatures
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Translation, quaternion and, where they are sampled, covariance."""
+        if self.pose is None or current.pose_5a is None or previous.pose_5a is None:
+            return None, None, None
+        if self.config.samples > 0 and not self.training:
+            return self.pose.sample(current.pose_5a, previous.pose_5a)
+        return *self.pose.decode(current.pose_5a, previous.pose_5a), None
 
     def _normalize(self, image: Tensor) -> Tensor:
         return (image - self.image_mean) / self.image_std

@@ -1,4 +1,7 @@
-"""ImageNet weights for the streams of the `paper` structure: timm's pre-activation ResNet-50."""
+"""ImageNet weights for the streams of the `paper` structure, from timm: a pre-activation ResNet-50.
+
+FCN and DeepLabV3 take torchvision's post-activation one, which timm has too.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,24 @@ def load_imagenet(network: VLocNet) -> bool:
     try:
         import timm
 
-        source = timm.create_model("resnetv2_50", pretrained=True).state_dict()
+        name = "resnetv2_50" if network.baseline is None else "resnet50.tv2_in1k"
+        source = timm.create_model(name, pretrained=True).state_dict()
     except Exception as error:  # timm raises whatever its download raises: any of it means the same here
-        warnings.warn(f"no ImageNet weights ({type(error).__name__}: {error}); starting from Xavier", stacklevel=2)
+        warnings.warn(f"no ImageNet weights ({type(error).__name__}: {error}); starting from random ones", stacklevel=2)
         return False
     copy_weights(network, source)
     return True
 
 
 def copy_weights(network: VLocNet, source: dict[str, Tensor]) -> int:
-    """Copy a timm `resnetv2_50` state into the network's streams; returns how many units took it."""
+    """Copy a timm `resnetv2_50` state into the network's streams; returns how many units took it.
+
+    Of FCN and DeepLabV3 the backbone takes a timm `resnet50` state, whole or not at all.
+    """
+    if network.baseline is not None:
+        fits = network.baseline.backbone.state_dict()
+        network.baseline.backbone.load_state_dict({name: source[name] for name in fits})
+        return sum(network.config.units)
     stages: list[tuple[int, Iterable[nn.Module]]] = []
     stems: list[nn.Conv2d] = []
     trunks = [network.trunk]
