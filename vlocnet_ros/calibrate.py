@@ -7,15 +7,17 @@ the limits of what is withheld are those of the sequences given here. The weight
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import tyro
 
 from localization_common.datasets.open import open_sequences
 from localization_common.errors import LocalizationError
-from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet
+from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.evaluate import evaluate, residuals_of, table
+from vlocnet_ros.integrity.tracking import TrackingConfig
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class CalibrateConfig:
         checkpoint: safetensors file.
         sequences: with poses, and not trained with.
         output: file to write; the checkpoint itself by default.
+        tracking: how poses are joined, and when they are not to be believed.
         max_frame_gap: frames whose numbers differ by more are no pair.
         threads: of torch; 0 leaves torch's own choice.
     """
@@ -33,6 +36,7 @@ class CalibrateConfig:
     checkpoint: Path
     sequences: tuple[Path, ...]
     output: Path | None = None
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
     max_frame_gap: int = 1
     threads: int = 0
 
@@ -49,19 +53,19 @@ def main() -> None:
 def calibrate(config: CalibrateConfig) -> None:
     """Measure and store."""
     sequences = [s for path in config.sequences for s in open_sequences(path)]
-    evaluation = evaluate(
-        config.checkpoint, sequences, max_frame_gap=config.max_frame_gap, threads=config.threads or None
-    )
-    print(table(evaluation.numbers))
     known = load_vlocnet(config.checkpoint)
-    save_vlocnet(
-        config.output or config.checkpoint,
-        known.network,
-        camera=known.camera,
-        class_names=known.class_names,
-        residuals=residuals_of(evaluation),
-        card=known.card | {"calibrated_on": [s.name for s in sequences]},
-    )
+
+    def save(path: Path, residuals: Residuals) -> None:
+        names, card = known.class_names, known.card | {"calibrated_on": [s.name for s in sequences]}
+        save_vlocnet(path, known.network, camera=known.camera, class_names=names, residuals=residuals, card=card)
+
+    with tempfile.TemporaryDirectory() as directory:
+        # measured with what will be stored
+        trial = Path(directory) / config.checkpoint.name
+        save(trial, Residuals(tracking=config.tracking))
+        evaluation = evaluate(trial, sequences, max_frame_gap=config.max_frame_gap, threads=config.threads or None)
+    print(table(evaluation.numbers))
+    save(config.output or config.checkpoint, replace(residuals_of(evaluation), tracking=config.tracking))
 
 
 if __name__ == "__main__":

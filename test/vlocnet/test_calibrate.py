@@ -11,6 +11,7 @@ from vlocnet_ros import calibrate
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet
 from vlocnet_ros.evaluate import evaluate, residuals_of
 from vlocnet_ros.integrity.shutter import sharpness
+from vlocnet_ros.integrity.tracking import TrackingConfig
 
 
 def run(monkeypatch, *arguments) -> None:
@@ -21,7 +22,17 @@ def run(monkeypatch, *arguments) -> None:
 def test_residuals_are_measured_and_weights_stay(monkeypatch, tmp_path, tiny_checkpoint, wall_sequence, capsys):
     write_sequence(wall_sequence, tmp_path / "wall")
     output = tmp_path / "calibrated.safetensors"
-    run(monkeypatch, "--checkpoint", tiny_checkpoint, "--sequences", tmp_path / "wall", "--output", output)
+    run(
+        monkeypatch,
+        "--checkpoint",
+        tiny_checkpoint,
+        "--sequences",
+        tmp_path / "wall",
+        "--output",
+        output,
+        "--tracking.patience",
+        "5",
+    )
     before, after = (checkpoints.load(path, kind="vlocnet") for path in (tiny_checkpoint, output))
     assert all(np.array_equal(before[0][name], tensor) for name, tensor in after[0].items())
     loaded = load_vlocnet(output)
@@ -30,6 +41,7 @@ def test_residuals_are_measured_and_weights_stay(monkeypatch, tmp_path, tiny_che
     assert loaded.residuals != Residuals()
     least = min(sharpness(wall_sequence.read_image(i)) for i in range(len(wall_sequence)))
     assert 0.0 < loaded.residuals.sharpness < 2.0 * least
+    assert loaded.residuals.tracking == TrackingConfig(patience=5.0)
     assert loaded.card["calibrated_on"] == ["wall"]
     assert "median" in capsys.readouterr().out
 
