@@ -9,21 +9,29 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import tyro
+from scipy import stats
 
 from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, machine
 from deep_localization.result_file import commit_of
 from localization_common.datasets.open import open_sequences
+from localization_common.datasets.sequence import Sequence
+from vlocnet_ros.backends.torch_backend import TorchBackend
+from vlocnet_ros.checkpoint import load_vlocnet
 from vlocnet_ros.integrity.faults import KINDS, Faults, spoiled
 from vlocnet_ros.integrity.scoring import ask, consistency
 from vlocnet_ros.localizer import Localizer
+from vlocnet_ros.network.vlocnetpp import VLocNet
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+#: Passes of Monte Carlo dropout.
+SAMPLES = 40
 AIMS = {"withheld of wrong": 0.95, "withheld of good": 0.02, "rank": 0.5}
 
 
@@ -34,6 +42,7 @@ class Config:
     Attributes:
         checkpoint: what to measure.
         drive: held-out sequence, with poses.
+        calibrated: sequence that the covariances were fitted to, for comparison.
         elsewhere: frames of another place through an equal camera.
         seeds: of where the faults are; each is a run of its own.
         threads: of torch.
@@ -43,6 +52,7 @@ class Config:
 
     checkpoint: Path = REPOSITORY / "models/vlocnet_apartment_light.safetensors"
     drive: Path = Path("build/apartment/test")
+    calibrated: Path = Path("build/apartment/val")
     elsewhere: Path = Path("build/apartments/2/train_00")
     seeds: tuple[int, ...] = (0, 1, 2)
     threads: int = 0
@@ -54,15 +64,36 @@ def measure(config: Config) -> dict[str, Any]:
     """All numbers, by run."""
     localizer = Localizer.from_checkpoint(config.checkpoint, threads=config.threads or None)
     drive, elsewhere = open_sequences(config.drive)[0], open_sequences(config.elsewhere)[0]
-    clean = ask(localizer, drive)
-    counts = {"none": [_counts(clean, None)]}
+    drives = {"test": drive, "validation, fitted to": open_sequences(config.calibrated)[0]}
+    clean = {name: ask(localizer, sequence) for name, sequence in drives.items()}
+    single = {name: single_frames(config.checkpoint, sequence) for name, sequence in drives.items()}
+    counts = {"none": [_counts(clean["test"], None)]}
     for kind in KINDS:
         counts[kind] = []
         for seed in config.seeds[: 1 if config.quick else None]:
             sequence, faulty = spoiled(drive, Faults(kind, seed=seed), elsewhere)
             counts[kind].append(_counts(ask(localizer, sequence), faulty))
             print(f"{kind}, seed {seed}: {counts[kind][-1]}", flush=True)
-    return {"consistency": asdict(consistency(clean)), "counts": counts}
+    scores = {name: asdict(consistency(answers)) for name, answers in clean.items()}
+    return {"consistency": scores, "single_frames": single, "counts": counts}
+
+
+def single_frames(checkpoint: Path, sequence: Sequence) -> dict[str, float]:
+    """What goes with the error of a frame's own pose: rank correlations (Spearman) of its position error."""
+    known = load_vlocnet(checkpoint)
+    sampling = VLocNet(replace(known.network.config, samples=SAMPLES)).eval()
+    sampling.load_state_dict(known.network.state_dict())
+    localizer = Localizer(known, TorchBackend(sampling), fuse=False)
+    localizer.set_camera(sequence.camera)
+    estimates = [localizer.step(sequence.read_image(i), int(stamp)) for i, stamp in enumerate(sequence.stamps)]
+    poses = np.stack([e.map_T_camera for e in estimates])
+    errors = np.linalg.norm(poses[1:, :3, 3] - sequence.map_T_camera[1:, :3, 3], axis=1)
+    spread = [np.trace(e.covariance[:3, :3]) for e in estimates[1:]]
+    contradiction = [e.consistency[0] for e in estimates[1:] if e.consistency is not None]
+    return {
+        "monte_carlo_dropout": float(stats.spearmanr(spread, errors).statistic),
+        "consistency": float(stats.spearmanr(contradiction, errors).statistic),
+    }
 
 
 def _counts(answers: Any, faulty: Any) -> dict[str, int]:
@@ -81,16 +112,27 @@ COUNTS = ("frames", "wrong", "wrong_withheld", "good", "good_withheld")
 
 
 def tables(numbers: dict[str, Any]) -> list[Table]:
-    """Of the covariances, and of what was withheld."""
-    c = numbers["consistency"]
+    """Of the covariances, of what else could tell them, and of what was withheld."""
     columns = (
+        Column("drive"),
         Column("mean NEES (ideal 6)", "{:.2f}"),
         Column("95 % band of the mean", "{:.1f} to {:.1f}"),
         Column("below the 95 % quantile", "{:.1f} %"),
         Column("rank correlation, position", "{:.2f}"),
         Column("rotation", "{:.2f}"),
     )
-    row: list[Cell] = [c["nees"], list(c["band"]), 100.0 * c["within"], c["rank_m"], c["rank_deg"]]
+    rows: list[list[Cell]] = [
+        [name, c["nees"], list(c["band"]), 100.0 * c["within"], c["rank_m"], c["rank_deg"]]
+        for name, c in numbers["consistency"].items()
+    ]
+    telling = (
+        Column("drive"),
+        Column("Monte Carlo dropout", "{:.2f}"),
+        Column("contradiction between poses and odometry", "{:.2f}"),
+    )
+    single: list[list[Cell]] = [
+        [name, c["monte_carlo_dropout"], c["consistency"]] for name, c in numbers["single_frames"].items()
+    ]
     kinds = {kind: _total(runs) for kind, runs in numbers["counts"].items()}
     kinds["all"] = _total(list(kinds.values()))
     withheld = (
@@ -100,7 +142,11 @@ def tables(numbers: dict[str, Any]) -> list[Table]:
         Column("of these withheld", "{:.1f} %"),
         Column("good poses withheld", "{:.2f} %"),
     )
-    return [Table("Covariance", columns, [row]), Table("Withheld poses", withheld, [_row(*i) for i in kinds.items()])]
+    return [
+        Table("Covariance", columns, rows),
+        Table("Rank correlation with the error of a frame's own position", telling, single),
+        Table("Withheld poses", withheld, [_row(*i) for i in kinds.items()]),
+    ]
 
 
 def _total(runs: list[dict[str, int]]) -> dict[str, int]:
@@ -114,7 +160,7 @@ def _row(kind: str, counts: dict[str, int]) -> list[Cell]:
 
 def notes(numbers: dict[str, Any]) -> dict[str, str]:
     """What was aimed at."""
-    c, total = numbers["consistency"], _total([_total(runs) for runs in numbers["counts"].values()])
+    c, total = numbers["consistency"]["test"], _total([_total(runs) for runs in numbers["counts"].values()])
     wrong, good = total["wrong_withheld"] / max(1, total["wrong"]), total["good_withheld"] / total["good"]
     rank = min(c["rank_m"], c["rank_deg"])
 
