@@ -122,6 +122,21 @@ def test_a_lasting_contradiction_is_lost_until_new_poses_agree(coherent):
         assert lost == list(range(43, 80))
 
 
+def test_a_majority_for_another_place_does_not_confirm_itself():
+    """Ten poses that contradict each other give way to coherent ones at once; still these have to last first."""
+    true, motion = drive(40)
+    said = noisy(true, 0.02, 0.01)
+    said[11:20] = noisy(said[11:20], 30.0, 1.0, seed=5)
+    elsewhere = np.eye(4)
+    elsewhere[:3, 3] = [4.0, 0.0, 2.0]
+    said[20:] = elsewhere @ said[20:]
+    patient = TrackingConfig(patience=1e6, reach=1e6, restart=15)
+    healths = [v.health for v in run(Judge(SPREAD, None, patient), said, motion)]
+    lost = [i for i, health in enumerate(healths) if health is Health.LOST]
+    assert 20 < lost[0] < 31  # the consensus is of the new place now
+    assert lost == list(range(lost[0], 31))  # until twelve of the last fifteen are
+
+
 def test_a_standing_robot_is_lost_after_a_while():
     true, _ = drive(1)
     said = np.repeat(true, 60, axis=0)
@@ -156,6 +171,19 @@ def test_fitted_covariances_are_as_large_as_the_errors():
     halved = consistency(Answers(errors, covariances / 2.0, np.zeros(len(errors), bool)))
     assert halved.nees == pytest.approx(2.0 * score.nees)
     assert halved.nees > halved.band[1]
+
+
+def test_withheld_poses_and_correlated_errors_do_not_mislead_the_score():
+    rng = np.random.default_rng(0)
+    errors = np.repeat(rng.normal(size=(400, 6)), 10, axis=0)
+    covariances = np.repeat(np.eye(6)[None], len(errors), axis=0)
+    covariances[0] *= 1.01  # ranks need some difference
+    withheld = np.arange(len(errors)) >= 3000
+    errors[withheld] *= 100.0
+    score = consistency(Answers(errors, covariances, withheld))
+    assert score.independent == pytest.approx(300, rel=0.15)
+    assert score.band[0] < score.nees < score.band[1]
+    assert score.band[1] - score.band[0] == pytest.approx(2 * 1.96 * np.sqrt(12 / 300), rel=0.15)
 
 
 def test_evidence_that_never_changes_fits_nothing():
