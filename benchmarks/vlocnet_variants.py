@@ -6,7 +6,6 @@ As a program it does a few frames in one of these ways and prints the most memor
 from __future__ import annotations
 
 import argparse
-import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,7 +136,9 @@ def peak_mb(device: str) -> float:
     """Most memory that this process has taken so far: of the GPU, or else of the machine."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    # getrusage's maximum would be that of the process that started this one, which was larger.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
 
 def main() -> None:
