@@ -54,6 +54,7 @@ setup(
             "evaluate_bag = deep_localization.evaluate_bag:main",
             "localization_demo = deep_localization.demo:main",
             "apartment_record = localization_sim.record:main",
+            "worlds_generate = localization_sim.worlds.generate:main",
             "sequence_to_bag = localization_common.datasets.rosbag2_writer:main",
         ],
     },

@@ -22,6 +22,7 @@ import dmn_ros.evaluate
 import dmn_ros.train
 import localization_common.datasets.rosbag2_writer
 import localization_sim.record
+import localization_sim.worlds.generate
 import vlocnet_ros.complexity
 import vlocnet_ros.evaluate
 import vlocnet_ros.explain
@@ -45,6 +46,7 @@ COMMANDS: dict[str, type[Any]] = {
     "evaluate_bag": deep_localization.evaluate_bag.Evaluation,
     "localization_demo": deep_localization.demo.Demo,
     "apartment_record": localization_sim.record.Recording,
+    "worlds_generate": localization_sim.worlds.generate.Generation,
     "sequence_to_bag": localization_common.datasets.rosbag2_writer.Conversion,
 }
 
