@@ -55,6 +55,7 @@ setup(
             "localization_demo = deep_localization.demo:main",
             "apartment_record = localization_sim.record:main",
             "worlds_generate = localization_sim.worlds.generate:main",
+            "worlds_difficulty = localization_common.datasets.world_difficulty:main",
             "sequence_to_bag = localization_common.datasets.rosbag2_writer:main",
         ],
     },

@@ -21,6 +21,7 @@ import dmn_ros.build_map
 import dmn_ros.evaluate
 import dmn_ros.train
 import localization_common.datasets.rosbag2_writer
+import localization_common.datasets.world_difficulty
 import localization_sim.record
 import localization_sim.worlds.generate
 import vlocnet_ros.complexity
@@ -47,6 +48,7 @@ COMMANDS: dict[str, type[Any]] = {
     "localization_demo": deep_localization.demo.Demo,
     "apartment_record": localization_sim.record.Recording,
     "worlds_generate": localization_sim.worlds.generate.Generation,
+    "worlds_difficulty": localization_common.datasets.world_difficulty.Check,
     "sequence_to_bag": localization_common.datasets.rosbag2_writer.Conversion,
 }
 

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import multiprocessing
 import os
 import sys
 import time
-import zlib
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import tyro
 
 from localization_common.datasets.world_shards import read_shard_header, shard_path, write_shard
 from localization_common.datasets.worlds import WorldSet
 from localization_common.errors import ConfigError, DatasetError, LocalizationError
-from localization_sim.worlds.domain import Domain
-from localization_sim.worlds.rooms import Rooms
-
-#: What can be generated.
-DOMAINS: dict[str, Domain] = {
-    "rooms": Rooms(),
-    "rooms_uniform": Rooms(camera="uniform"),
-}
-Name = Literal["rooms", "rooms_uniform"]
-#: Part of every world's seed: equal numbers in two splits give two worlds.
-SPLITS = {"train": 0, "validation": 1, "test": 2}
+from localization_sim.worlds.drawing import DOMAINS, Name, draw_worlds
 
 
 @dataclass(frozen=True)
@@ -78,11 +68,16 @@ class Shard:
     path: Path
 
     @property
+    def request(self) -> tuple[Name, int, str, range]:
+        """Arguments of `draw_worlds`."""
+        return self.domain, self.seed, self.split, range(self.first, self.first + self.count)
+
+    @property
     def recipe(self) -> dict[str, Any]:
         """What the looks of the split's worlds depend on."""
         domain = DOMAINS[self.domain]
         made_by = {"domain": self.domain, "version": domain.version, "seed": self.seed, "split": self.split}
-        return made_by | dataclasses.asdict(domain)
+        return json.loads(json.dumps(made_by | dataclasses.asdict(domain)))  # as it is read back: no tuples
 
     def is_done(self) -> bool:
         """Whether the file is there, with these worlds and perhaps more.
@@ -116,15 +111,6 @@ def plan_shards(generation: Generation) -> list[Shard]:
     return shards
 
 
-def draw_worlds(name: Name, seed: int, split: str, numbers: range) -> WorldSet:
-    """Worlds of a split, by their numbers, drawn in this process."""
-    domain = DOMAINS[name]
-    with domain.open_stage() as stage:
-        worlds = [domain.draw(stage, _random(name, seed, split, number)) for number in numbers]
-    images, poses, visits = (np.stack(parts) for parts in zip(*worlds, strict=True))
-    return WorldSet(name, images, poses.astype(np.float32), visits, domain.metres_per_unit, domain.panoramic)
-
-
 def generate(generation: Generation) -> None:
     """Make the shards that are not there yet, and say how fast.
 
@@ -139,15 +125,24 @@ def generate(generation: Generation) -> None:
     processes = min(generation.processes or len(os.sched_getaffinity(0)), len(shards))
     os.environ.setdefault("LP_NUM_THREADS", "0")  # software OpenGL: processes instead of threads within each
     report = _Progress(generation.directory, sum(shard.count for shard in shards))
+    for shard, worlds in _draw_all(shards, processes):
+        write_shard(shard.path, worlds, first=shard.first, recipe=shard.recipe)
+        report(shard)
+
+
+def _draw_all(shards: list[Shard], processes: int) -> Iterator[tuple[Shard, WorldSet]]:
+    """Worlds of each shard, in the order in which they are finished."""
     if processes == 1:
-        for shard in shards:
-            report(_make(shard))
+        yield from ((shard, draw_worlds(*shard.request)) for shard in shards)
         return
     context = multiprocessing.get_context("spawn")  # OpenGL does not survive a fork
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
         try:
-            for finished in as_completed([pool.submit(_make, shard) for shard in shards]):
-                report(finished.result())
+            waiting = {pool.submit(draw_worlds, *shard.request): shard for shard in shards}
+            while waiting:
+                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield waiting.pop(future), future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -163,16 +158,6 @@ class _Progress:
         self._done += shard.count
         rate = self._done / (time.monotonic() - self._started)
         print(f"{self._directory}: {self._done}/{self._total} worlds, {rate:.1f} worlds/s", flush=True)
-
-
-def _make(shard: Shard) -> Shard:
-    worlds = draw_worlds(shard.domain, shard.seed, shard.split, range(shard.first, shard.first + shard.count))
-    write_shard(shard.path, worlds, first=shard.first, recipe=shard.recipe)
-    return shard
-
-
-def _random(name: str, seed: int, split: str, number: int) -> np.random.Generator:
-    return np.random.default_rng([seed, zlib.crc32(name.encode()), SPLITS[split], number])
 
 
 def main() -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from localization_common.datasets.world_difficulty import measure_difficulty
 from localization_common.datasets.world_shards import read_world_shards
 from localization_common.errors import DatasetError
-from localization_sim.worlds.generate import Generation, Shard, draw_worlds, generate, plan_shards
+from localization_sim.worlds.drawing import Name, draw_worlds
+from localization_sim.worlds.generate import Generation, Shard, generate, plan_shards
+from localization_sim.worlds.maze_layout import draw_layout
+from localization_sim.worlds.mazes import CLEARANCE, draw_cameras
 from localization_sim.worlds.stage import Stage, View
 
 RED, GREEN, BLUE = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
@@ -131,3 +136,46 @@ def test_every_world_is_in_one_shard() -> None:
         numbers = [n for s in shards if s.split == split for n in range(s.first, s.first + s.count)]
         assert numbers == list(range(total))
     assert len({shard.path for shard in shards}) == len(shards)
+
+
+@pytest.mark.parametrize("cells", [7, 8, 10])
+def test_mazes_are_connected_round_a_solid_core(cells: int) -> None:
+    loops = []
+    for seed in range(20):
+        free = draw_layout(np.random.default_rng(seed), cells)
+        assert free.shape == (2 * cells - 1,) * 2
+        assert cv2.connectedComponents(free.astype(np.uint8), connectivity=4)[0] == 2  # solid, and one free part
+        middle = slice(cells - 2, cells + 1)
+        assert not free[middle, middle].any()
+        assert 0.3 < free.mean() < 0.7
+        edges = (free[1:] & free[:-1]).sum() + (free[:, 1:] & free[:, :-1]).sum()
+        loops.append(int(edges - free.sum() + 1))
+    assert len(set(loops)) > 3  # not always the same layout
+    assert np.mean(loops) > 0.5
+
+
+def test_maze_views_are_taken_in_corridors() -> None:
+    free = draw_layout(np.random.default_rng(3), 7)
+    poses = draw_cameras(np.random.default_rng(4), free, 2000)
+    places = (poses[:, :2] + 1.0) / 2.0 * len(free)
+    distance = cv2.distanceTransform(
+        np.pad(free, 1).astype(np.uint8).repeat(20, 0).repeat(20, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+    )
+    pixels = np.floor((places + 1.0) * 20).astype(int)
+    clearance = distance[pixels[:, 1], pixels[:, 0]] / 20
+    assert clearance.min() > CLEARANCE - 0.1
+    visited = np.unique(np.floor(places).astype(int), axis=0)
+    assert len(visited) == free.sum()  # everywhere
+    assert np.histogram(poses[:, 2], 8, (-np.pi, np.pi))[0].min() > 180  # in all directions
+
+
+@pytest.mark.parametrize(("name", "count", "shape"), [("rooms", 100, (10, 32, 32)), ("mazes", 3, (300, 32, 32))])
+def test_worlds_are_as_hard_as_the_papers(name: Name, count: int, shape: tuple[int, int, int]) -> None:
+    """The paper: 2.9 % (rooms) and 3.7 % (mazes) without looking. Nearest contexts help, but do not suffice."""
+    worlds = draw_worlds(name, 0, "validation", range(count))
+    assert worlds.images.shape == (count, *shape, 3)
+    assert worlds.images.std(axis=(2, 3)).mean() > 15.0
+    difficulty = measure_difficulty(worlds, queries=min(100, shape[0] - 4))
+    assert 0.005 < difficulty.uninformed < 0.06
+    assert difficulty.best_constant < 0.35
+    assert 0.25 < difficulty.closest_context < 0.65
