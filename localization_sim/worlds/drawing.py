@@ -11,14 +11,16 @@ from localization_common.datasets.worlds import WorldSet
 from localization_sim.worlds.domain import Domain
 from localization_sim.worlds.mazes import Mazes
 from localization_sim.worlds.rooms import Rooms
+from localization_sim.worlds.street import Streets
 
 #: What can be generated.
 DOMAINS: dict[str, Domain] = {
     "rooms": Rooms(),
     "rooms_uniform": Rooms(camera="uniform"),
     "mazes": Mazes(),
+    "street": Streets(),
 }
-Name = Literal["rooms", "rooms_uniform", "mazes"]
+Name = Literal["rooms", "rooms_uniform", "mazes", "street"]
 #: Part of every world's seed: equal numbers in two splits give two worlds.
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 

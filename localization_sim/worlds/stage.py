@@ -130,17 +130,19 @@ class Stage:
         rgb: Colour = _WHITE,
         *,
         glow: float = 0.0,
+        turn: float = 0.0,
     ) -> None:
         """Rectangle (width, height) that is seen from where its normal points to.
 
         Args:
-            centre, normal: where it is; the normal is horizontal, or vertical (floors: the width is along x).
+            centre, normal: where it is; the normal is horizontal, or vertical (of floors, the width is along x).
             size: full width and height.
             texture: stretched once over it, tinted by ``rgb``.
             glow: share of its colour that it shows without light, 0..1.
+            turn: of floors, about the vertical, radians.
         """
         z = np.array(normal, dtype=np.float64)
-        y = np.array([0.0, 0.0, 1.0]) if abs(z[2]) < 0.5 else np.array([0.0, z[2], 0.0])
+        y = np.array([0.0, 0.0, 1.0]) if abs(z[2]) < 0.5 else np.array([-np.sin(turn), np.cos(turn), 0.0])
         frame = np.stack([np.cross(y, z), y, z], axis=1)
         half = np.array([size[0] / 2, size[1] / 2, 0.0])
         self._add(mujoco.mjtGeom.mjGEOM_PLANE, half, centre, frame, rgb, glow, texture)
@@ -179,6 +181,7 @@ class Stage:
     def fog(self, reach: tuple[float, float] | None, rgb: Colour = _WHITE) -> None:
         """Fog that begins at a distance and hides everything at another; None for clear air."""
         self._scene.flags[int(mujoco.mjtRndFlag.mjRND_FOG)] = reach is not None
+        self._fog_changed = reach is not None
         if reach is not None:
             self._context.fogStart, self._context.fogEnd = reach
             self._context.fogRGBA[:] = (*rgb, 1.0)
@@ -221,7 +224,9 @@ class Stage:
         for i, (position, yaw, pitch) in enumerate(zip(positions, yaws, pitches, strict=True)):
             self._look(position, float(yaw), float(pitch))
             place = mujoco.MjrRect((i % columns) * width, (i // columns) * height, width, height)
-            mujoco.mjr_render(place, self._scene, self._context)
+            for _ in range(2 if self._fog_changed else 1):  # MuJoCo uses a new fog from the second picture on
+                mujoco.mjr_render(place, self._scene, self._context)
+            self._fog_changed = False
         used = self._buffer[: -(-len(positions) // columns) * height]
         mujoco.mjr_readPixels(used, None, mujoco.MjrRect(0, 0, used.shape[1], used.shape[0]), self._context)
         return self._tiles(used)[: len(positions)]

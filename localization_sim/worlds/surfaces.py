@@ -44,10 +44,10 @@ def random_surface(random: Random, *, across: tuple[int, int] = (2, 7), down: tu
     return surface(random, pattern, base, accent, across=repetitions[0], down=repetitions[1])
 
 
-def sky(random: Random, top: Colour, horizon: Colour) -> Image:
-    """From the zenith's colour above to the horizon's below, with clouds."""
+def sky(random: Random, top: Colour, horizon: Colour, *, clouds: float = 0.8) -> Image:
+    """From the zenith's colour above to the horizon's below, with clouds of this density, 0..1."""
     clear = blend(top, horizon, _V**1.5)
-    cloud = np.clip(2.0 * noise(random, (8, 4), SIDE) - 1.1, 0.0, 0.8)[..., None]
+    cloud = np.clip(2.0 * noise(random, (8, 4), SIDE) - 1.1, 0.0, clouds)[..., None]
     return finish(random, clear * (1.0 - cloud) + cloud, 0.0)
 
 
