@@ -32,6 +32,7 @@ setup(
         "sim": ["mujoco", "rosbags", "scipy", "tyro"],
         "export": ["onnx", "onnxruntime", "onnxscript", "tyro"],
         "report": ["evo", "matplotlib", "plotly", "rosbags", "tyro"],
+        "worlds": ["google-crc32c", "plyvel", "protobuf", "tyro"],
         "test": ["hypothesis", "pytest<9", "pytest-timeout"],
     },
     zip_safe=False,
