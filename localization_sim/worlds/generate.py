@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -135,17 +136,31 @@ def _draw_all(shards: list[Shard], processes: int) -> Iterator[tuple[Shard, Worl
     if processes == 1:
         yield from ((shard, draw_worlds(*shard.request)) for shard in shards)
         return
-    context = multiprocessing.get_context("spawn")  # OpenGL does not survive a fork
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
+    # Spawned, since OpenGL does not survive a fork.
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
         try:
             waiting = {pool.submit(draw_worlds, *shard.request): shard for shard in shards}
             while waiting:
                 finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
                     yield waiting.pop(future), future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+        except BaseException:  # interrupted, or failed: what the others draw is not wanted any more
+            for child in set(multiprocessing.active_children()) - set(others):
+                child.terminate()
             raise
+
+
+def _end_with_parent() -> None:
+    """In a worker: end when the process that wants its worlds has ended, however it did."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class _Progress:
@@ -166,6 +181,8 @@ def main() -> None:
         generate(tyro.cli(Generation))
     except LocalizationError as error:
         sys.exit(f"worlds_generate: {error}")
+    except KeyboardInterrupt:
+        sys.exit("worlds_generate: interrupted; the same command goes on")
 
 
 if __name__ == "__main__":

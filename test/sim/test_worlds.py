@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from localization_common.datasets.world_difficulty import measure_difficulty
 from localization_common.datasets.world_shards import read_world_shards
@@ -130,6 +133,24 @@ def test_generation_goes_on_where_it_was_interrupted(tmp_path: Path, capsys: pyt
         generate(small(tmp_path, seed=2))
 
 
+def test_killed_generation_leaves_whole_shards_and_no_workers(tmp_path: Path) -> None:
+    arguments = ["rooms", "--train", "300", "--test", "0", "--validation", "0", "--shard-megabytes", "0.31"]
+    command = [sys.executable, "-m", "localization_sim.worlds.generate", *arguments, "--output", str(tmp_path)]
+    with subprocess.Popen([*command, "--processes", "2"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "/300 worlds" in process.stdout.readline()
+        process.kill()
+        rest = process.stdout.read()  # ends when the last worker, which holds the pipe too, has ended
+    assert "300/300" not in rest
+    left = list((tmp_path / "train").glob("[0-9]*"))
+    assert 0 < len(left) < 30
+    assert sum(len(load_file(path)["images"]) for path in left) == 10 * len(left)  # all are whole
+    generate(Generation("rooms", tmp_path, train=300, test=0, validation=0, shard_megabytes=0.31, processes=1))
+    finished = read_world_shards(tmp_path / "train")
+    np.testing.assert_array_equal(finished.images[-3:], draw_worlds("rooms", 0, "train", range(297, 300)).images)
+    assert len(finished) == 300
+
+
 def test_every_world_is_in_one_shard() -> None:
     shards: list[Shard] = plan_shards(small(Path("here"), train=7, validation=1, test=4))
     for split, total in (("train", 7), ("validation", 1), ("test", 4)):
@@ -140,7 +161,6 @@ def test_every_world_is_in_one_shard() -> None:
 
 @pytest.mark.parametrize("cells", [7, 8, 10])
 def test_mazes_are_connected_round_a_solid_core(cells: int) -> None:
-    loops = []
     for seed in range(20):
         free = draw_layout(np.random.default_rng(seed), cells)
         assert free.shape == (2 * cells - 1,) * 2
@@ -148,10 +168,19 @@ def test_mazes_are_connected_round_a_solid_core(cells: int) -> None:
         middle = slice(cells - 2, cells + 1)
         assert not free[middle, middle].any()
         assert 0.3 < free.mean() < 0.7
+
+
+def test_mazes_have_the_loops_and_halls_that_they_are_given() -> None:
+    def loops(free: np.ndarray) -> int:
         edges = (free[1:] & free[:-1]).sum() + (free[:, 1:] & free[:, :-1]).sum()
-        loops.append(int(edges - free.sum() + 1))
-    assert len(set(loops)) > 3  # not always the same layout
-    assert np.mean(loops) > 0.5
+        return int(edges - free.sum() + 1)
+
+    streams = [np.random.default_rng(seed) for seed in range(10)]
+    assert [loops(draw_layout(s, 8, loops=0.0, halls=0)) for s in streams] == [0] * 10  # a tree
+    assert np.mean([loops(draw_layout(s, 8, loops=0.3, halls=0)) for s in streams]) > 4
+    assert np.mean([loops(draw_layout(s, 8, loops=0.0, halls=8)) for s in streams]) > 4
+    layouts = {draw_layout(s, 8).tobytes() for s in streams}
+    assert len(layouts) == 10
 
 
 def test_maze_views_are_taken_in_corridors() -> None:
