@@ -113,30 +113,40 @@ class Check:
     Attributes:
         worlds: directories of generated worlds (build/worlds/rooms/test), of GQN or of StreetLearn.
         contexts: views of each world that the map is made of.
+        queries: views of each world that are asked for.
         limit: look at so many worlds of each.
     """
 
     worlds: tyro.conf.Positional[tuple[Path, ...]]
     contexts: int = 4
+    queries: int = 6
     limit: int = 1_000
+
+
+def show(check: Check) -> None:
+    """Print the table.
+
+    Raises:
+        DatasetError: no worlds there, or too few views.
+    """
+    print(f"{'per cent right':30} uninformed  best constant  closest context | with heading: uninformed, closest")
+    for path in check.worlds:
+        worlds = open_worlds(path, limit=check.limit)
+        found = measure_difficulty(worlds, contexts=check.contexts, queries=check.queries)
+        print(
+            f"{worlds.name[-20:]:20} {len(worlds):5} of them {100 * found.uninformed:6.1f} "
+            f"{100 * found.best_constant:13.1f} {100 * found.closest_context:15.1f} | "
+            f"{100 * found.uninformed_with_yaw:24.1f} {100 * found.closest_context_with_yaw:8.1f}"
+        )
+        for domain, (uninformed, closest) in PUBLISHED.items():
+            if worlds.name.startswith(domain):
+                print(f"{'  the paper, its own data':30} {uninformed:9.1f} {'':13} {closest:15.1f} |")
 
 
 def main() -> None:
     """Entry point of ``worlds_difficulty``."""
-    check = tyro.cli(Check)
     try:
-        print(f"{'per cent right':30} uninformed  best constant  closest context | with heading: uninformed, closest")
-        for path in check.worlds:
-            worlds = open_worlds(path, limit=check.limit)
-            found = measure_difficulty(worlds, contexts=check.contexts)
-            print(
-                f"{worlds.name[-20:]:20} {len(worlds):5} of them {100 * found.uninformed:6.1f} "
-                f"{100 * found.best_constant:13.1f} {100 * found.closest_context:15.1f} | "
-                f"{100 * found.uninformed_with_yaw:24.1f} {100 * found.closest_context_with_yaw:8.1f}"
-            )
-            for domain, (uninformed, closest) in PUBLISHED.items():
-                if worlds.name.startswith(domain):
-                    print(f"{'  the paper, its own data':30} {uninformed:9.1f} {'':13} {closest:15.1f} |")
+        show(tyro.cli(Check))
     except LocalizationError as error:
         sys.exit(f"worlds_difficulty: {error}")
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from localization_common.datasets.world_difficulty import best_constant_success, measure_difficulty, pick_views
+from localization_common.datasets.world_difficulty import (
+    Check,
+    best_constant_success,
+    measure_difficulty,
+    pick_views,
+    show,
+)
+from localization_common.datasets.world_shards import shard_path, write_shard
 from localization_common.datasets.worlds import WorldSet
 from localization_common.errors import DatasetError
 
@@ -57,3 +66,16 @@ def test_views_are_picked_once_and_of_different_visits() -> None:
         assert visits[contexts[0]] != visits[queries[0]]
     with pytest.raises(DatasetError, match="4 contexts"):
         pick_views(np.zeros(7, np.uint8), 4, 4, random)
+
+
+def test_command_prints_what_it_measures_beside_the_papers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    poses = np.tile(np.array([[[0.1, 0.0, 0.0], [0.9, 0.9, 0.0]]]), (3, 5, 1))
+    rooms = worlds(poses)
+    write_shard(shard_path(tmp_path, 0), WorldSet("rooms", rooms.images, rooms.poses, rooms.visits), first=0, recipe={})
+    show(Check((tmp_path,), contexts=4, queries=6))
+    _, ours, published = capsys.readouterr().out.splitlines()
+    expected = measure_difficulty(rooms, contexts=4, queries=6)
+    assert expected.uninformed == pytest.approx(0.5, abs=0.2)
+    assert f"3 of them {100 * expected.uninformed:6.1f}" in ours
+    assert ours.split("|")[0].split()[-1] == f"{100 * expected.closest_context:.1f}"
+    assert published.split("|")[0].split()[-2:] == ["2.9", "11.4"]

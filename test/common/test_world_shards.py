@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from localization_common.datasets.open_worlds import open_worlds
 from localization_common.datasets.world_shards import read_world_shards, shard_path, write_shard
 from localization_common.datasets.worlds import WorldSet
 from localization_common.errors import DatasetError
@@ -29,7 +30,7 @@ def test_shards_are_read_as_written_in_order(tmp_path: Path) -> None:
     for name in ("images", "poses", "visits"):
         np.testing.assert_array_equal(getattr(read, name), np.concatenate([getattr(p, name) for p in parts]))
     assert (read.name, read.metres_per_unit, read.panoramic, read.views, len(read)) == ("noise", 20.0, True, 3, 9)
-    np.testing.assert_array_equal(read_world_shards(tmp_path, limit=5).poses, read.poses[:5])
+    np.testing.assert_array_equal(open_worlds(tmp_path, limit=5).poses, read.poses[:5])
     np.testing.assert_array_equal(read.select(np.array([6, 2])).images, read.images[[6, 2]])
 
 
