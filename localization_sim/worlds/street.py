@@ -15,7 +15,7 @@ from localization_sim.worlds.domain import Drawn
 from localization_sim.worlds.facades import SIDE
 from localization_sim.worlds.panorama import PanoramaCamera
 from localization_sim.worlds.stage import Stage
-from localization_sim.worlds.street_plan import DEPTH, HALF_AREA, REACH, ROADWAY, House, StreetPlan, draw_plan
+from localization_sim.worlds.street_plan import HALF_AREA, REACH, ROADWAY, House, StreetPlan, draw_plan
 from localization_sim.worlds.street_visit import Visit
 from localization_sim.worlds.surfaces import sky, surface
 
@@ -61,7 +61,7 @@ class Streets:
     def open_stage(self) -> Stage:
         """The stage for `draw`."""
         view = PanoramaCamera(self.height, self.views_per_visit).view
-        return Stage(view, textures=_FRONTS + _OTHERS, texture_size=SIDE, max_pieces=1200)
+        return Stage(view, textures=_FRONTS + _OTHERS, texture_size=SIDE, max_pieces=2000)
 
     def draw(self, stage: Stage, random: Random) -> Drawn:
         """Panoramas (views, height, 2 * height, 3), poses (views, 3) and visits (views,) of one area."""
@@ -112,14 +112,14 @@ def build(stage: Stage, plan: StreetPlan, visit: Visit, random: Random) -> None:
 def _build_house(stage: Stage, house: House, front: int) -> None:
     """A box, with the front's picture on its front and sides."""
     out = np.array([np.cos(house.heading), np.sin(house.heading)])
-    left = np.array([-out[1], out[0]])
-    middle, height = np.array([house.x, house.y]) - out * DEPTH / 2, house.height / 2
-    half = (DEPTH / 2 - 0.05, house.width / 2 - 0.05, height)
+    left, depth, height = np.array([-out[1], out[0]]), house.depth, house.height / 2
+    middle = np.array([house.x, house.y]) - out * depth / 2
+    half = (depth / 2 - 0.05, house.width / 2 - 0.05, height)
     stage.solid("box", (float(middle[0]), float(middle[1]), height), half, house.heading, house.wall)
     for normal, reach, width in (
-        (out, DEPTH / 2, house.width),
-        (left, house.width / 2, DEPTH),
-        (-left, house.width / 2, DEPTH),
+        (out, depth / 2, house.width),
+        (left, house.width / 2, depth),
+        (-left, house.width / 2, depth),
     ):
         x, y = middle + normal * reach
         size = (width, house.height)

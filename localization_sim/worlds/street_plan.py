@@ -17,8 +17,8 @@ HALF_AREA, REACH = 20.0, 55.0
 #: Half widths of the roadway, and of the whole street between the houses.
 ROADWAY, STREET = 4.5, 7.5
 STOREY, BAY, DEPTH = 3.2, 2.6, 9.0
-#: Streets keep so far from the middle of the area, so that the middle is a bad guess.
-OFFSETS = (6.5, 13.0)
+#: Streets keep so far from the middle of the area, so that the middle is a bad guess: single ones, and two in parallel.
+OFFSETS, PAIR_OFFSETS = (4.0, 13.0), (9.0, 13.5)
 
 
 @dataclass(frozen=True)
@@ -39,20 +39,21 @@ class Street:
 
 @dataclass(frozen=True)
 class House:
-    """Middle of its front on the ground, heading out of the front, and sizes."""
+    """Middle of its front on the ground, heading out of the front, sizes, number of its front's picture, and colour."""
 
     x: float
     y: float
     heading: float
     width: float
     height: float
+    depth: float
     front: int
     wall: Colour
 
 
 @dataclass(frozen=True)
 class StreetPlan:
-    """Attributes: streets (one, or two that cross), houses, their fronts' pictures, and trees (x, y, height)."""
+    """Attributes: streets (two to four that cross), houses, their fronts' pictures, and trees (x, y, height)."""
 
     streets: tuple[Street, ...]
     houses: tuple[House, ...]
@@ -61,43 +62,62 @@ class StreetPlan:
 
 
 def draw_plan(random: Random, *, fronts: int) -> StreetPlan:
-    """A street, or a crossing of two, with closed rows of houses of at most so many different fronts."""
+    """Streets that cross at right angles, with closed rows of houses of at most so many different fronts."""
     turn = float(random.uniform(-np.pi, np.pi))
-    offsets = random.uniform(*OFFSETS, 2) * random.choice([-1.0, 1.0], 2)
-    crossing = random.random() < 0.6
-    # The second street runs at right angles; the point of each is that nearest to the middle of the area.
-    lines = [(turn, offsets[0]), (turn + np.pi / 2, offsets[1])][: 2 if crossing else 1]
-    streets = tuple(Street(-np.sin(h) * d, np.cos(h) * d, h) for h, d in lines)
+    ways = [(turn, _offsets(random)), (turn + np.pi / 2, _offsets(random))]
+    streets: list[Street] = []
     houses: list[House] = []
     pictures: list[Image] = []
     trees: list[tuple[float, float, float]] = []
-    for number, street in enumerate(streets):
-        # Where the other street crosses; along the second, the corner houses belong to the first.
-        gap = _crossing(streets, number)
-        margin = STREET if number == 0 else STREET + DEPTH
-        for side in (-1.0, 1.0):
-            for start, end in _intervals(random, gap, margin):
-                houses.append(_house(random, street, side, start, end, pictures, fronts))
-            trees += _row_of_trees(random, street, side, gap)
-    return StreetPlan(streets, tuple(houses), tuple(pictures), tuple(trees))
+    for number, (heading, offsets) in enumerate(ways):
+        for i, offset in enumerate(offsets):
+            street = Street(-np.sin(heading) * offset, np.cos(heading) * offset, heading)
+            streets.append(street)
+            gaps = _gaps(ways[1 - number][1], corners=number == 1)
+            for side in (-1, 1):
+                depth = _depth(offsets, i, side)
+                for start, end in _intervals(random, gaps):
+                    houses.append(_house(random, street, side, (start, end), depth, pictures, fronts))
+                trees += _row_of_trees(random, street, side, gaps)
+    return StreetPlan(tuple(streets), tuple(houses), tuple(pictures), tuple(trees))
 
 
-def _crossing(streets: tuple[Street, ...], number: int) -> float | None:
-    """How far along a street the other one crosses it."""
-    if len(streets) == 1:
-        return None
-    street, other = streets[number], streets[1 - number]
-    offset = np.array([other.x - street.x, other.y - street.y])
-    return float(offset @ [np.cos(street.heading), np.sin(street.heading)])
+def _offsets(random: Random) -> list[float]:
+    """How far to the left of the middle of the area parallel streets run: one, or two with a block between them."""
+    if random.random() < 0.3:
+        return [float(random.uniform(*OFFSETS) * random.choice([-1.0, 1.0]))]
+    return [-float(random.uniform(*PAIR_OFFSETS)), float(random.uniform(*PAIR_OFFSETS))]
 
 
-def _intervals(random: Random, gap: float | None, margin: float) -> list[tuple[float, float]]:
+def _depth(offsets: list[float], street: int, side: int) -> float:
+    """How deep the houses on one side of a street are: on a block between two streets, half of it at most."""
+    if not 0 <= street + side < len(offsets):
+        return DEPTH
+    return min(DEPTH, (abs(offsets[street + side] - offsets[street]) - 2 * STREET) / 2)
+
+
+def _gaps(crossing: list[float], *, corners: bool) -> list[tuple[float, float]]:
+    """Stretches along a street where others cross it: no houses there.
+
+    Args:
+        crossing: offsets of the streets that cross.
+        corners: whether the corner houses belong to those, so that the gaps are wider by their depth.
+    """
+    if not corners:  # the first streets: seen along them, the left of the others is behind
+        return sorted((-offset - STREET, -offset + STREET) for offset in crossing)
+    return [
+        (offset - STREET - _depth(crossing, i, -1), offset + STREET + _depth(crossing, i, 1))
+        for i, offset in enumerate(crossing)
+    ]
+
+
+def _intervals(random: Random, gaps: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Stretches of a street's side, one for each house."""
-    parts = [(-REACH, REACH)] if gap is None else [(-REACH, gap - margin), (gap + margin, REACH)]
+    starts, ends = [-REACH, *(after for _, after in gaps)], [*(before for before, _ in gaps), REACH]
     found = []
-    for start, end in parts:
+    for start, end in zip(starts, ends, strict=True):
         position = start
-        while end - position > 5.0:
+        while end - position > 2.5:
             width = min(float(random.uniform(6.0, 15.0)), end - position)
             found.append((position, position + width))
             position += width
@@ -105,26 +125,35 @@ def _intervals(random: Random, gap: float | None, margin: float) -> list[tuple[f
 
 
 def _house(
-    random: Random, street: Street, side: float, start: float, end: float, pictures: list[Image], fronts: int
+    random: Random,
+    street: Street,
+    side: int,
+    stretch: tuple[float, float],
+    depth: float,
+    pictures: list[Image],
+    fronts: int,
 ) -> House:
-    storeys, bays = int(random.integers(2, 8)), max(2, round((end - start) / BAY))
-    middle = (start + end) / 2
+    storeys, bays = int(random.integers(2, 8)), max(2, round((stretch[1] - stretch[0]) / BAY))
     if len(pictures) < fronts:
         picture, wall = facade(random, storeys=storeys, bays=bays)
         pictures.append(picture)
         front = len(pictures) - 1
     else:  # once more a front from elsewhere
         front, wall = int(random.integers(fronts)), (0.5, 0.45, 0.4)
-    x, y = street.place(middle, side * (STREET + float(random.choice([0.0, 0.0, 0.6]))))
+    x, y = street.place((stretch[0] + stretch[1]) / 2, side * STREET)
     heading = street.heading - side * np.pi / 2
-    return House(float(x), float(y), float(heading), end - start, storeys * STOREY, front, wall)
+    width = stretch[1] - stretch[0]
+    return House(float(x), float(y), float(heading), width, storeys * STOREY, depth, front, wall)
 
 
-def _row_of_trees(random: Random, street: Street, side: float, gap: float | None) -> list[tuple[float, float, float]]:
+def _row_of_trees(
+    random: Random, street: Street, side: int, gaps: list[tuple[float, float]]
+) -> list[tuple[float, float, float]]:
     trees = []
     if random.random() < 0.5:
         for along in np.arange(-30.0, 30.0, random.uniform(7.0, 14.0)) + random.uniform(-3.0, 3.0):
-            if (gap is None or abs(along - gap) > STREET + 1.0) and random.random() < 0.8:
+            free = all(not before < along < after for before, after in gaps)
+            if free and random.random() < 0.8:
                 x, y = street.place(float(along), side * (ROADWAY + 0.8))
                 trees.append((float(x), float(y), float(random.uniform(4.0, 8.0))))
     return trees

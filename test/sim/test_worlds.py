@@ -74,6 +74,21 @@ def test_stage_paints_panels_upright_and_forgets_the_world_before() -> None:
         assert np.nonzero(ahead[..., 0] > 200)[1].min() >= 15  # the new texture, not one of before
 
 
+def test_fog_is_in_the_first_picture_and_gone_in_the_next_world() -> None:
+    with Stage(View(width=8, height=8, count=1), textures=1) as stage:
+        for fog in (RED, None, GREEN, BLUE, None):
+            stage.begin()
+            stage.light((0.0, 0.0, -1.0), ambient=0.2, diffuse=0.0)
+            stage.solid("box", (5.0, 0.0, 0.0), (1.0, 9.0, 9.0), 0.0, (1.0, 1.0, 1.0))
+            if fog is not None:
+                stage.fog((0.1, 2.0), fog)
+            (image,) = stage.draw(np.zeros((1, 3)), np.zeros(1))
+            if fog is None:
+                assert len(np.unique(image)) == 1  # grey
+            else:
+                np.testing.assert_allclose(image.mean((0, 1)), 255 * np.array(fog), atol=2)
+
+
 @pytest.fixture(scope="module")
 def rooms_twice():  # type: ignore[no-untyped-def]
     """Rooms 2..7, and rooms 5..6 drawn on another stage."""
