@@ -180,11 +180,7 @@ class Stage:
 
     def fog(self, reach: tuple[float, float] | None, rgb: Colour = _WHITE) -> None:
         """Fog that begins at a distance and hides everything at another; None for clear air."""
-        self._scene.flags[int(mujoco.mjtRndFlag.mjRND_FOG)] = reach is not None
-        self._fog_changed = reach is not None
-        if reach is not None:
-            self._context.fogStart, self._context.fogEnd = reach
-            self._context.fogRGBA[:] = (*rgb, 1.0)
+        self._fog = None if reach is None else (*reach, rgb)
 
     def draw(self, positions: Array, yaws: Array, pitch: float | Array = 0.0) -> Image:
         """Pictures (N, height, width, 3) uint8 from positions (N, 3), looking along yaws (N,), radians.
@@ -224,12 +220,20 @@ class Stage:
         for i, (position, yaw, pitch) in enumerate(zip(positions, yaws, pitches, strict=True)):
             self._look(position, float(yaw), float(pitch))
             place = mujoco.MjrRect((i % columns) * width, (i // columns) * height, width, height)
-            for _ in range(2 if self._fog_changed else 1):  # MuJoCo uses a new fog from the second picture on
-                mujoco.mjr_render(place, self._scene, self._context)
-            self._fog_changed = False
+            mujoco.mjr_render(place, self._scene, self._context)
         used = self._buffer[: -(-len(positions) // columns) * height]
-        mujoco.mjr_readPixels(used, None, mujoco.MjrRect(0, 0, used.shape[1], used.shape[0]), self._context)
-        return self._tiles(used)[: len(positions)]
+        depth = None if self._fog is None else np.empty(used.shape[:2], np.float32)
+        mujoco.mjr_readPixels(used, depth, mujoco.MjrRect(0, 0, used.shape[1], used.shape[0]), self._context)
+        return self._tiles(used if depth is None else self._fogged(used, depth))[: len(positions)]
+
+    def _fogged(self, picture: Image, depth: npt.NDArray[np.float32]) -> Image:
+        """The picture in fog; OpenGL's own, which MuJoCo offers, keeps the colour and reach of its first use."""
+        assert self._fog is not None
+        (begin, end, rgb), view = self._fog, self.view
+        ahead = view.near / (1.0 - depth * (1.0 - view.near / view.far))
+        distance = ahead.reshape(-1, self._tile[1], self._columns, self._tile[0]) * self._slant[:, None]
+        weight = np.clip((distance - begin) / (end - begin), 0.0, 1.0).reshape(*depth.shape, 1)
+        return np.asarray(picture + weight * (255.0 * np.array(rgb, np.float32) - picture) + 0.5, dtype=np.uint8)
 
     def _tiles(self, picture: Image) -> Image:
         """Averaged pictures (N, height, width, 3) of a buffer whose first row is at the bottom."""
@@ -259,6 +263,9 @@ class Stage:
             eye.frustum_near, eye.frustum_far = view.near, view.far
             eye.frustum_top, eye.frustum_bottom = top, -top
             eye.frustum_width = top * view.width / view.height
+        # How much longer than along the optical axis the way is to what a pixel shows, (tile height, tile width).
+        down, across = (np.linspace(-1, 1, 2 * n + 1)[1::2] * top / view.near for n in (self._tile[1], self._tile[0]))
+        self._slant = np.hypot(np.hypot(1.0, down)[:, None], across * view.width / view.height).astype(np.float32)
         scene.nlight = 1
         sun = scene.lights[0]
         sun.type, sun.headlight, sun.castshadow = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, 0, 0

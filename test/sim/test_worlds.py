@@ -74,19 +74,23 @@ def test_stage_paints_panels_upright_and_forgets_the_world_before() -> None:
         assert np.nonzero(ahead[..., 0] > 200)[1].min() >= 15  # the new texture, not one of before
 
 
-def test_fog_is_in_the_first_picture_and_gone_in_the_next_world() -> None:
-    with Stage(View(width=8, height=8, count=1), textures=1) as stage:
+def test_fog_hides_what_is_far_and_is_gone_in_the_next_world() -> None:
+    """A wall at distance 4; the fog reaches from 2 to 6, so half of it is there, more in the corners."""
+    with Stage(View(width=9, height=9, count=3, field_of_view=90.0), textures=1) as stage:
         for fog in (RED, None, GREEN, BLUE, None):
             stage.begin()
             stage.light((0.0, 0.0, -1.0), ambient=0.2, diffuse=0.0)
-            stage.solid("box", (5.0, 0.0, 0.0), (1.0, 9.0, 9.0), 0.0, (1.0, 1.0, 1.0))
+            stage.panel((4.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (9.0, 9.0), None)
+            stage.panel((-8.0, 0.0, 0.0), (1.0, 0.0, 0.0), (18.0, 18.0), None)
             if fog is not None:
-                stage.fog((0.1, 2.0), fog)
-            (image,) = stage.draw(np.zeros((1, 3)), np.zeros(1))
-            if fog is None:
-                assert len(np.unique(image)) == 1  # grey
-            else:
-                np.testing.assert_allclose(image.mean((0, 1)), 255 * np.array(fog), atol=2)
+                stage.fog((2.0, 6.0), fog)
+            ahead, again, behind = stage.draw(np.zeros((3, 3)), np.array([0.0, 0.0, np.pi]))
+            np.testing.assert_array_equal(ahead, again)
+            clear, colour = np.full(3, 51.0), 255 * np.array(fog or (0.2, 0.2, 0.2))
+            np.testing.assert_allclose(behind.mean((0, 1)), colour, atol=1)
+            np.testing.assert_allclose(ahead[4, 4], (clear + colour) / 2, atol=2)
+            share = (np.hypot(4.0, np.hypot(4.0, 4.0) * 8 / 9) - 2.0) / 4.0
+            np.testing.assert_allclose(ahead[0, 0], clear + min(share, 1.0) * (colour - clear), atol=6)
 
 
 @pytest.fixture(scope="module")
