@@ -153,21 +153,21 @@ def test_generation_goes_on_where_it_was_interrupted(tmp_path: Path, capsys: pyt
 
 
 def test_killed_generation_leaves_whole_shards_and_no_workers(tmp_path: Path) -> None:
-    arguments = ["rooms", "--train", "300", "--test", "0", "--validation", "0", "--shard-megabytes", "0.31"]
+    arguments = ["rooms", "--train", "150", "--test", "0", "--validation", "0", "--shard-megabytes", "0.155"]
     command = [sys.executable, "-m", "localization_sim.worlds.generate", *arguments, "--output", str(tmp_path)]
     with subprocess.Popen([*command, "--processes", "2"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert "/300 worlds" in process.stdout.readline()
+        assert "/150 worlds" in process.stdout.readline()
         process.kill()
         rest = process.stdout.read()  # ends when the last worker, which holds the pipe too, has ended
-    assert "300/300" not in rest
+    assert "150/150" not in rest
     left = list((tmp_path / "train").glob("[0-9]*"))
     assert 0 < len(left) < 30
-    assert sum(len(load_file(path)["images"]) for path in left) == 10 * len(left)  # all are whole
-    generate(Generation("rooms", tmp_path, train=300, test=0, validation=0, shard_megabytes=0.31, processes=1))
+    assert sum(len(load_file(path)["images"]) for path in left) == 5 * len(left)  # all are whole
+    generate(Generation("rooms", tmp_path, train=150, test=0, validation=0, shard_megabytes=0.155, processes=1))
     finished = read_world_shards(tmp_path / "train")
-    np.testing.assert_array_equal(finished.images[-3:], draw_worlds("rooms", 0, "train", range(297, 300)).images)
-    assert len(finished) == 300
+    np.testing.assert_array_equal(finished.images[-3:], draw_worlds("rooms", 0, "train", range(147, 150)).images)
+    assert len(finished) == 150
 
 
 def test_every_world_is_in_one_shard() -> None:
