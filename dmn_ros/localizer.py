@@ -25,9 +25,6 @@ from localization_common.images import require_usable
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
-#: Particles evaluated at a time: their activations stay in a core's cache.
-_CHUNK = 512
-
 
 class Localizer:
     """Particle filter over a context map, weighed by the DMN.
@@ -218,9 +215,7 @@ class Localizer:
             features = self._network.query_embedding(self._tensor(pixels))[None]
             query = self._network.prepare_query(self._prepared, features)
             encoded = time.perf_counter()
-            log_likelihood = self._network.log_likelihood(self._prepared, query, poses[None, None], _CHUNK)[
-                0, 0
-            ].float()
+            log_likelihood = self._network.log_likelihood(self._prepared, query, poses[None, None])[0, 0].float()
         weighed = time.perf_counter()
         self._filter.weigh(*log_likelihood.split([len(self._filter.particles), len(reference)]))
         self._filter.resample()

@@ -33,6 +33,24 @@ def coordinates(particle_P_view: Tensor) -> Tensor:
     return torch.cat([particle_P_view[..., :2], yaw.cos(), yaw.sin()], dim=-1)
 
 
+def particle_coordinates(particles: Tensor) -> Tensor:
+    """What of `coordinates` belongs to the particles (..., 3): (..., 4), to be multiplied by `coordinate_matrix`."""
+    x, y, yaw = particles.unbind(-1)
+    cos, sin = yaw.cos(), yaw.sin()
+    return torch.stack([cos, sin, cos * x + sin * y, sin * x - cos * y], dim=-1)
+
+
+def coordinate_matrix(view_poses: Tensor) -> Tensor:
+    """Matrices (..., 4, 4) of views (..., 3): `coordinates` are bilinear in particle and view.
+
+    ``coordinate_matrix(view) @ particle_coordinates(particle)`` is ``coordinates(relative(particle, view))``.
+    """
+    x, y, yaw = view_poses.unbind(-1)
+    cos, sin, zero, one = yaw.cos(), yaw.sin(), torch.zeros_like(x), torch.ones_like(x)
+    rows = [[x, y, -one, zero], [y, -x, zero, one], [cos, sin, zero, zero], [sin, -cos, zero, zero]]
+    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+
+
 def fourier_features(particle_P_view: Tensor, frequencies: tuple[float, ...]) -> Tensor:
     """Relative coordinates, from both sides, with sines and cosines of them.
 
