@@ -17,6 +17,7 @@ from dmn_ros.context_map import ContextMap
 from dmn_ros.network.dmn import DMN
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.particle_filter import ParticleFilter
+from dmn_ros.planar_gaussian import PlanarGaussian
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.errors import CameraError, InputError
 from localization_common.geometry import planar
@@ -98,14 +99,7 @@ class Localizer:
         Raises:
             InputError: not finite, or the covariance is not symmetric with non-negative variances.
         """
-        pose, matrix = np.asarray(mean, dtype=np.float64), np.asarray(covariance, dtype=np.float64)
-        if pose.shape != (3,) or matrix.shape != (3, 3) or not (np.isfinite(pose).all() and np.isfinite(matrix).all()):
-            raise InputError(
-                f"initial pose {pose.tolist()} and covariance {matrix.shape} must be finite, (3,) and (3, 3)"
-            )
-        if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() < -1e-9:
-            raise InputError("the covariance of the initial pose is not symmetric and positive")
-        self._filter.reset_gaussian(torch.from_numpy(pose), torch.from_numpy(matrix))
+        self._filter.reset_gaussian(PlanarGaussian(np.asarray(mean), np.asarray(covariance)))
         self._forget_motion()
 
     def request_update(self) -> None:
@@ -113,13 +107,16 @@ class Localizer:
         self._requested = True
 
     @torch.inference_mode()
-    def step(self, image: Image, stamp: int, odom_P_base: npt.ArrayLike) -> Belief:
+    def step(
+        self, image: Image, stamp: int, odom_P_base: npt.ArrayLike, proposal: PlanarGaussian | None = None
+    ) -> Belief:
         """Belief at the image's stamp.
 
         Args:
             image: (H, W, 3) uint8 RGB of the camera set by `set_camera`.
             stamp: nanoseconds.
             odom_P_base: (3,) planar pose of the base in the odometry frame at that stamp, metres and radians.
+            proposal: where another localizer says the base is at that stamp; looked at there, not believed.
 
         Raises:
             InputError: the image or the odometry cannot be used; the belief stays as it was.
@@ -139,6 +136,8 @@ class Localizer:
         observed = bool(moved or self._requested)
         if observed:
             self._filter.move(torch.from_numpy(motion).to(torch.float32))
+            if proposal is not None:
+                self._filter.propose(proposal)
             self._weigh(pixels, timings)
             self._odom, self._requested, motion = odom, False, np.zeros(3)
         return self._belief(stamp, motion, observed, timings, start)
@@ -226,7 +225,9 @@ class Localizer:
     def _belief(self, stamp: int, motion: Array, observed: bool, timings: dict[str, float], start: float) -> Belief:
         """Summary of the particles, moved without noise by what odometry says since they were last weighed."""
         config = self.filter_config
-        particles = planar.compose(self._filter.particles.cpu().numpy().astype(np.float64), motion)
+        particles = self._filter.particles.cpu().numpy().astype(np.float64)
+        if not observed:
+            particles = planar.compose(particles, motion)
         weights = self._filter.log_weights.exp().cpu().numpy().astype(np.float64)
         weights /= weights.sum()
         mean, covariance = mean_and_covariance(particles, weights)
