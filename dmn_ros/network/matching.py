@@ -129,7 +129,7 @@ class MatchingObservation(nn.Module):
         pairs = query.pairs.flatten(0, 2).index_select(0, flat).view(a, q, k, n, -1)
         hidden = torch.addcmul(shift, pairs, scale.tanh()).relu_()
         # `read` is linear: its keys fold into the query's, its values into one product after the weighted sum
-        read_value, read_key = self.read.weight.split([self.value_size, self.key_size])
+        read_value, read_key = torch.split(self.read.weight, [self.value_size, self.key_size])
         direction = (query.keys @ read_key).unsqueeze(-1)  # (A, Q, D, 1); the bias is the same for all views
         weights = (hidden.flatten(2, 3) @ direction.to(hidden.dtype)).view(a, q, k, 1, n).softmax(-1)
         mixed = (weights.to(hidden.dtype) @ hidden).squeeze(-2)

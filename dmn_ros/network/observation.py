@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -85,5 +85,6 @@ class AttentionObservation(nn.Module):
         weights = self.attention.factorised(prepared.keys, query.keys, particles)
         attended = prepared.values.unsqueeze(1) @ weights.to(prepared.values.dtype)  # (A, Q, D, K)
         hidden = attended.clamp_min_(query.thresholds)  # relu(u + v) = max(u, -v) + v, once more
-        result: Tensor = self.dense[2].weight @ torch.relu(self.dense[0].weight @ hidden + query.constants)
-        return result.squeeze(-2) + self.dense[2].bias
+        first, last = cast(nn.Linear, self.dense[0]), cast(nn.Linear, self.dense[2])
+        result = last.weight @ torch.relu(first.weight @ hidden + query.constants)
+        return result.squeeze(-2) + last.bias
