@@ -114,6 +114,8 @@ class FilterConfig:
             too; below 1 keeps the filter from counting the same evidence in full again and again.
         reference_poses: poses over the whole map that each image is also weighed at; their mean likelihood is the
             unit in which recovery measures how well the image fits the belief.
+        max_evaluated_views: of a larger map, so many views at most are compared with an image: those that the
+            particles read, and those of as many reference poses as the rest suffices for.
         cell_d, cell_a: size, metres and radians, of the cells by which KLD sampling (Fox 2003) counts what the belief
             covers.
         pf_err, pf_z: largest Kullback-Leibler divergence of the particles from the belief over these cells, and the
@@ -145,6 +147,7 @@ class FilterConfig:
     min_noise_a: float = 0.02
     likelihood_exponent: float = 0.5
     reference_poses: int = 256
+    max_evaluated_views: int = 200
     cell_d: float = 0.5
     cell_a: float = 0.3
     pf_err: float = 0.05
@@ -190,6 +193,8 @@ class FilterConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be positive")
         if not math.isfinite(self.localized_fit):
             raise ConfigError(f"localized_fit is {self.localized_fit}; it must be finite")
+        if self.max_evaluated_views < 4:
+            raise ConfigError(f"max_evaluated_views is {self.max_evaluated_views}; it must be at least 4")
         if not 0.0 <= self.proposal_share < 1.0:
             raise ConfigError(f"proposal_share is {self.proposal_share}; it must be in 0..1, and less than 1")
         if not 0.0 <= self.recovery_max <= 1.0 or self.reference_poses < 1:

@@ -70,7 +70,7 @@ def fourier_features(particle_P_view: Tensor, frequencies: tuple[float, ...]) ->
     return torch.cat([both, waves.sin(), waves.cos(), turns.cos(), turns.sin()], dim=-1)
 
 
-def nearest_views(view_poses: Tensor, particles: Tensor, count: int, reach: float) -> Tensor:
+def nearest_views(view_poses: Tensor, particles: Tensor, count: int, reach: float, *, in_order: bool = False) -> Tensor:
     """Indices (..., K, n) of the views that see most nearly what each particle would see.
 
     Distance is that of the positions and that of the points ``reach`` ahead, squared and added: two poses are near each
@@ -81,6 +81,7 @@ def nearest_views(view_poses: Tensor, particles: Tensor, count: int, reach: floa
         particles: (..., K, 3).
         count: n; at most N are returned.
         reach: in the poses' unit.
+        in_order: the nearest first; costs a little more.
     """
 
     def signature(pose: Tensor) -> Tensor:
@@ -90,4 +91,4 @@ def nearest_views(view_poses: Tensor, particles: Tensor, count: int, reach: floa
     views, points = signature(view_poses), signature(particles)
     # |a - b|^2 without |a|^2, which is the same for every view of a particle
     score = views.square().sum(-1).unsqueeze(-2) - 2.0 * points @ views.transpose(-1, -2)
-    return score.topk(min(count, view_poses.shape[-2]), dim=-1, largest=False, sorted=False).indices
+    return score.topk(min(count, view_poses.shape[-2]), dim=-1, largest=False, sorted=in_order).indices
