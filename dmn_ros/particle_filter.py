@@ -59,8 +59,8 @@ class ParticleFilter:
     def draw_uniform(self, count: int) -> Tensor:
         """Poses (count, 3) uniform over the map and all headings."""
         min_x, min_y, max_x, max_y = self.bounds
-        low = torch.tensor([min_x, min_y, -math.pi])
-        size = torch.tensor([max_x - min_x, max_y - min_y, 2.0 * math.pi])
+        low = torch.tensor([min_x, min_y, -math.pi], dtype=torch.float32)
+        size = torch.tensor([max_x - min_x, max_y - min_y, 2.0 * math.pi], dtype=torch.float32)
         return (low + torch.rand(count, 3, generator=self._generator) * size).to(self.device)
 
     def move(self, previous_P_base: Tensor) -> None:
