@@ -128,11 +128,10 @@ class ParticleFilter:
         drawn = self.particles.T.index_select(1, chosen)
         count = self._wanted_count(drawn.T)
         injected = int(share * count)
-        if count - injected < most:
+        kept = count - injected
+        if kept < most:
             # every so-manieth of a systematic draw, from a random place on, is a systematic draw
-            places = (torch.arange(count - injected, device=self.device) + start[1].to(self.device)) * (
-                most / (count - injected)
-            )
+            places = (torch.arange(kept, device=self.device) + start[1].to(self.device)) * (most / max(1, kept))
             drawn = drawn.index_select(1, places.long().clamp_max_(most - 1))
         if injected:
             drawn = torch.cat([drawn, self.draw_uniform(injected).T], dim=1)
