@@ -110,7 +110,8 @@ def explain_frames(
         for i in (*([before[position]] if position in before else []), position):
             estimate = localizer.step(sequence.read_image(i), int(sequence.stamps[i]))
         heat = localizer.labels_in_image(localizer.explain(layer=layer), fill=0)
-        errors = metrics.pose_errors(estimate.map_T_camera[None], sequence.map_T_camera[position][None])
+        assert estimate.regressed_T_camera is not None  # or there were nothing to explain
+        errors = metrics.pose_errors(estimate.regressed_T_camera[None], sequence.map_T_camera[position][None])
         explained.append(ExplainedFrame(heat, float(errors.metres[0]), float(errors.degrees[0])))
     return explained
 

@@ -60,7 +60,7 @@ def test_frames_are_explained_as_a_robot_that_drove_there_sees_them(
         explained = explain.explain_frames(localizer, wall_sequence, positions, wall_sequence.pairs())
         poses, heats = [], []
         for i in range(7):
-            poses.append(robot.step(wall_sequence.read_image(i), int(wall_sequence.stamps[i])).map_T_camera)
+            poses.append(robot.step(wall_sequence.read_image(i), int(wall_sequence.stamps[i])).regressed_T_camera)
             heats.append(robot.labels_in_image(robot.explain(), fill=0))
         errors = metrics.pose_errors(np.stack(poses), wall_sequence.map_T_camera[:7])
         for position, frame in zip(positions, explained, strict=True):
