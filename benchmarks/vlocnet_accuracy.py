@@ -148,9 +148,10 @@ class Benchmark:
             future.result()
         file = self._checkpoint(run.name, seed)
         result, command = file.with_suffix(".json"), self._training(run, seed)
+        told = shlex.join(command[1:]).replace(f"{REPOSITORY}/", "")  # the same on every machine
         if result.is_file():
             kept: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
-            if kept["command"] == shlex.join(command[1:]):
+            if kept["command"] == told:
                 return kept
         with file.with_suffix(".log").open("w", encoding="utf-8") as log:
             for arguments in (command, self._evaluation(run, file)):
@@ -161,7 +162,7 @@ class Benchmark:
                 if ended.returncode:
                     sys.exit(f"{shlex.join(arguments)} failed: see {log.name}")
         part = file.with_suffix(".part")
-        values = json.loads(part.read_text(encoding="utf-8")) | {"command": shlex.join(command[1:])}
+        values = json.loads(part.read_text(encoding="utf-8")) | {"command": told}
         result.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
         print(f"{run.name}, seed {seed}: {json.dumps(values.get('pose', values.get('segmentation', {})))[:110]}")
         return values
