@@ -21,8 +21,10 @@ import dmn_ros.build_map
 import dmn_ros.evaluate
 import dmn_ros.train
 import localization_common.datasets.rosbag2_writer
+import localization_common.datasets.world_difficulty
 import localization_sim.record
 import vlocnet_ros.calibrate
+import localization_sim.worlds.generate
 import vlocnet_ros.complexity
 import vlocnet_ros.evaluate
 import vlocnet_ros.explain
@@ -47,6 +49,8 @@ COMMANDS: dict[str, type[Any]] = {
     "evaluate_bag": deep_localization.evaluate_bag.Evaluation,
     "localization_demo": deep_localization.demo.Demo,
     "apartment_record": localization_sim.record.Recording,
+    "worlds_generate": localization_sim.worlds.generate.Generation,
+    "worlds_difficulty": localization_common.datasets.world_difficulty.Check,
     "sequence_to_bag": localization_common.datasets.rosbag2_writer.Conversion,
 }
 

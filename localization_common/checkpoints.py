@@ -30,8 +30,15 @@ def save(path: str | Path, *, kind: str, tensors: Mapping[str, torch.Tensor], he
     # Clones, since safetensors refuses tensors that share memory (tied weights).
     contiguous = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {"format": FORMAT, "kind": kind, "header": json.dumps(header)}
-    data = safetensors.torch.save(contiguous, metadata)
-    write_whole(path, data)
+    write_whole(path, _in_order(safetensors.torch.save(contiguous, metadata)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """The safetensors file with its header's keys, which come in random order, sorted: equal contents, equal bytes."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
 def write_whole(path: str | Path, data: bytes) -> None:

@@ -1,0 +1,155 @@
+"""How hard worlds are to localise in, by answers that look at no picture; command ``worlds_difficulty``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tyro
+
+from localization_common.datasets.open_worlds import open_worlds
+from localization_common.datasets.worlds import WorldSet
+from localization_common.errors import DatasetError, LocalizationError
+from localization_common.geometry.planar import wrap_angle
+
+Array = npt.NDArray[np.float64]
+
+#: An answer is right within this squared distance, square map units (DMN paper, section 4).
+SUCCESS = 0.2
+#: What a squared radian counts beside a squared map unit (DMN paper, section 3, alpha).
+YAW_WEIGHT = 0.5
+
+#: Uninformed estimate and closest context of tables 1 and 2 of the paper, one step, per cent.
+PUBLISHED = {"rooms": (2.9, 11.4), "mazes": (3.7, 34.5), "street": (7.1, 8.7)}
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """Shares of queries, 0..1, that answers without looking get right.
+
+    Attributes:
+        uninformed: the mean of a belief that is uniform over the environment, which is its middle.
+        best_constant: the one position that is right most often.
+        closest_context: the position of the context view that is nearest to the query: an upper bound for whoever
+            finds the most similar view.
+        uninformed_with_yaw, closest_context_with_yaw: the same if the heading has to be right too (0.5 of its squared
+            error in radians is added before comparing), facing along x, and with the context nearest in that sense.
+    """
+
+    uninformed: float
+    best_constant: float
+    closest_context: float
+    uninformed_with_yaw: float
+    closest_context_with_yaw: float
+
+
+def measure_difficulty(worlds: WorldSet, *, contexts: int = 4, queries: int = 4, seed: int = 0) -> Difficulty:
+    """Draw contexts and queries of each world, as a test does, and answer without looking.
+
+    Args:
+        worlds: what to measure.
+        contexts, queries: views of each world, without repetition; of different visits where there are two.
+        seed: draws them.
+
+    Raises:
+        DatasetError: worlds have too few views.
+    """
+    random = np.random.default_rng(seed)
+    picked = [pick_views(worlds.visits[i], contexts, queries, random) for i in range(len(worlds))]
+    poses = worlds.poses.astype(np.float64)
+    known = np.stack([poses[i, views[0]] for i, views in enumerate(picked)])
+    asked = np.stack([poses[i, views[1]] for i, views in enumerate(picked)])
+    offset = known[:, None] - asked[:, :, None]  # (worlds, queries, contexts, 3)
+    distance, turn = (offset[..., :2] ** 2).sum(axis=-1), wrap_angle(offset[..., 2]) ** 2
+    from_middle = (asked[..., :2] ** 2).sum(axis=-1)
+    return Difficulty(
+        uninformed=float((from_middle < SUCCESS).mean()),
+        best_constant=best_constant_success(asked[..., :2].reshape(-1, 2)),
+        closest_context=float((distance.min(axis=-1) < SUCCESS).mean()),
+        uninformed_with_yaw=float((from_middle + YAW_WEIGHT * wrap_angle(asked[..., 2]) ** 2 < SUCCESS).mean()),
+        closest_context_with_yaw=float(((distance + YAW_WEIGHT * turn).min(axis=-1) < SUCCESS).mean()),
+    )
+
+
+def pick_views(
+    visits: npt.NDArray[np.uint8], contexts: int, queries: int, random: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Positions of context views and of query views of one world, all different.
+
+    Args:
+        visits: (views,) of the world; where there are several, contexts come from one and queries from another.
+        contexts, queries: how many.
+        random: draws which.
+
+    Raises:
+        DatasetError: there are too few.
+    """
+    numbers = np.unique(visits)
+    if len(numbers) > 1:
+        first, second = random.choice(numbers, 2, replace=False)
+        groups = np.flatnonzero(visits == first), np.flatnonzero(visits == second)
+    else:
+        shuffled = random.permutation(len(visits))
+        groups = shuffled[:contexts], shuffled[contexts:]
+    if len(groups[0]) < contexts or len(groups[1]) < queries:
+        raise DatasetError(f"{contexts} contexts and {queries} queries wanted of a world with views of visits {visits}")
+    return random.choice(groups[0], contexts, replace=False), random.choice(groups[1], queries, replace=False)
+
+
+def best_constant_success(positions: Array, *, step: float = 0.05) -> float:
+    """Share of positions (N, 2) near the one answer, on a grid of this step over -1..1, that is near to most."""
+    line = np.arange(-1.0, 1.0 + step / 2, step)
+    shares = [((positions - [x, y]) ** 2).sum(axis=1) < SUCCESS for x in line for y in line]
+    return float(max(near.mean() for near in shares))
+
+
+@dataclass(frozen=True)
+class Check:
+    """Print how many queries are answered right without looking, beside the DMN paper's numbers.
+
+    Attributes:
+        worlds: directories of generated worlds (build/worlds/rooms/test), of GQN or of StreetLearn.
+        contexts: views of each world that the map is made of.
+        queries: views of each world that are asked for.
+        limit: look at so many worlds of each.
+    """
+
+    worlds: tyro.conf.Positional[tuple[Path, ...]]
+    contexts: int = 4
+    queries: int = 6
+    limit: int = 1_000
+
+
+def show(check: Check) -> None:
+    """Print the table.
+
+    Raises:
+        DatasetError: no worlds there, or too few views.
+    """
+    print(f"{'per cent right':30} uninformed  best constant  closest context | with heading: uninformed, closest")
+    for path in check.worlds:
+        worlds = open_worlds(path, limit=check.limit)
+        found = measure_difficulty(worlds, contexts=check.contexts, queries=check.queries)
+        print(
+            f"{worlds.name[-20:]:20} {len(worlds):5} of them {100 * found.uninformed:6.1f} "
+            f"{100 * found.best_constant:13.1f} {100 * found.closest_context:15.1f} | "
+            f"{100 * found.uninformed_with_yaw:24.1f} {100 * found.closest_context_with_yaw:8.1f}"
+        )
+        for domain, (uninformed, closest) in PUBLISHED.items():
+            if worlds.name.startswith(domain):
+                print(f"{'  the paper, its own data':30} {uninformed:9.1f} {'':13} {closest:15.1f} |")
+
+
+def main() -> None:
+    """Entry point of ``worlds_difficulty``."""
+    try:
+        show(tyro.cli(Check))
+    except LocalizationError as error:
+        sys.exit(f"worlds_difficulty: {error}")
+
+
+if __name__ == "__main__":
+    main()

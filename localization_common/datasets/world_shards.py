@@ -1,0 +1,111 @@
+"""Worlds on disk: a directory of numbered safetensors files, each whole or absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import torch
+
+from localization_common import checkpoints
+from localization_common.datasets.worlds import WorldSet
+from localization_common.errors import CheckpointError, DatasetError
+
+KIND = "worlds"
+
+
+def shard_path(directory: Path, number: int) -> Path:
+    """File of a shard."""
+    return directory / f"{number:05d}.safetensors"
+
+
+def write_shard(path: Path, worlds: WorldSet, *, first: int, recipe: Mapping[str, Any]) -> None:
+    """Write worlds into one file, all or nothing.
+
+    Args:
+        path: as `shard_path` gives.
+        worlds: what to write.
+        first: number of the first of them in the directory.
+        recipe: how they were made; shards that are read together must agree in it.
+
+    Raises:
+        CheckpointError: the file cannot be written there.
+    """
+    tensors = {name: torch.from_numpy(getattr(worlds, name)) for name in ("images", "poses", "visits")}
+    header = {
+        "name": worlds.name,
+        "metres_per_unit": worlds.metres_per_unit,
+        "panoramic": worlds.panoramic,
+        "recipe": dict(recipe),
+        "first": first,
+        "count": len(worlds),
+    }
+    checkpoints.save(path, kind=KIND, tensors=tensors, header=header)
+
+
+def read_shard_header(path: Path) -> dict[str, Any]:
+    """Header of a shard: how its worlds were made (``recipe``), the number of the ``first``, and their ``count``.
+
+    Raises:
+        DatasetError: missing, damaged or no shard.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return checkpoints.read_header(path, file.metadata() or {}, KIND)
+    except (safetensors.SafetensorError, OSError, CheckpointError) as error:
+        raise DatasetError(f"{path}: no shard of worlds ({error}); delete it and generate it again") from error
+
+
+def is_world_directory(path: Path) -> bool:
+    """Whether shards of worlds lie directly in this directory."""
+    return path.is_dir() and any(path.glob("[0-9]*.safetensors"))
+
+
+def read_world_shards(path: str | Path, *, limit: int | None = None) -> WorldSet:
+    """All worlds of a directory, in memory.
+
+    Args:
+        path: directory with shards, such as ``build/worlds/rooms/train``.
+        limit: read only the first so many worlds.
+
+    Raises:
+        DatasetError: no shards, a damaged one, one is missing between others, or they were made differently.
+    """
+    directory = Path(path).expanduser()
+    files = sorted(directory.glob("[0-9]*.safetensors"))
+    if not files:
+        raise DatasetError(f"{directory}: no shards of worlds (00000.safetensors, ...); make some with worlds_generate")
+    headers, parts, count = [], [], 0
+    for number, file in enumerate(files):
+        headers.append(read_shard_header(file))
+        _require_next(file, shard_path(directory, number), headers, count)
+        parts.append(_read_arrays(file))
+        count += len(parts[-1][0])
+        if limit is not None and count >= limit:
+            break
+    # The parts are views of mapped files: this is where they are read, once.
+    images, poses, visits = (np.concatenate(arrays)[:limit] for arrays in zip(*parts, strict=True))
+    header = headers[0]
+    return WorldSet(header["name"], images, poses, visits, header["metres_per_unit"], header["panoramic"])
+
+
+def _require_next(file: Path, expected: Path, headers: list[dict[str, Any]], count: int) -> None:
+    """The last header continues the others, of which there are ``count`` worlds."""
+    if file != expected:
+        raise DatasetError(f"{expected}: missing, though later shards are there; generate it again")
+    if headers[-1]["recipe"] != headers[0]["recipe"]:
+        raise DatasetError(f"{file}: made differently from the first: {headers[-1]['recipe']}, {headers[0]['recipe']}")
+    if headers[-1]["first"] != count:
+        raise DatasetError(f"{file}: begins with world {headers[-1]['first']}, not {count}; generate it again")
+
+
+def _read_arrays(path: Path) -> tuple[Any, Any, Any]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            images, poses, visits = (file.get_tensor(name).numpy() for name in ("images", "poses", "visits"))
+    except (safetensors.SafetensorError, OSError) as error:
+        raise DatasetError(f"{path}: damaged ({error}); delete it and generate it again") from error
+    return images, poses, visits

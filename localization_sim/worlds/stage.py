@@ -1,0 +1,305 @@
+"""A stage for small views of many worlds: surfaces and shapes change from world to world, the OpenGL context stays.
+
+Compiling a MuJoCo model takes about 10 ms and an OpenGL context a quarter of a second or more, against a few tenths of
+a millisecond for a view of 32x32. So one model is compiled that only owns textures; worlds are written into the
+abstract scene that MuJoCo draws from (``mjvScene``), and their textures are uploaded over those of the world before.
+All views of a world go into one off-screen picture, which is read back once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal
+
+import cv2
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.errors import CameraError
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+Colour = tuple[float, float, float]
+Shape = Literal["box", "sphere", "cylinder", "capsule", "ellipsoid"]
+
+_SHAPES = {
+    "box": mujoco.mjtGeom.mjGEOM_BOX,
+    "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
+    "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER,
+    "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE,
+    "ellipsoid": mujoco.mjtGeom.mjGEOM_ELLIPSOID,
+}
+_WHITE = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class View:
+    """What a stage draws at once.
+
+    Attributes:
+        width, height: size of one picture, pixels.
+        count: pictures that fit into the off-screen buffer.
+        field_of_view: vertical, degrees.
+        oversampling: pixels drawn for each pixel of the picture, across and down; they are averaged.
+        near, far: clipping distances.
+    """
+
+    width: int = 32
+    height: int = 32
+    count: int = 10
+    field_of_view: float = 60.0
+    oversampling: int = 2
+    near: float = 0.02
+    far: float = 30.0
+
+
+class Stage:
+    """Draws views of a world that is set up piece by piece. Make one for each process and keep it.
+
+    Args:
+        view: size and number of the pictures.
+        textures: how many textures a world may have.
+        texture_size: their side, pixels; all are square.
+        max_pieces: how many panels and solids a world may have.
+
+    Raises:
+        CameraError: OpenGL does not start.
+
+    Example:
+        >>> with Stage(View(count=1), textures=1) as stage:  # doctest: +SKIP
+        ...     stage.begin()
+        ...     stage.solid("box", (1.0, 0.0, 0.5), (0.2, 0.2, 0.2), 0.0, (1.0, 0.0, 0.0))
+        ...     images = stage.draw(np.array([[0.0, 0.0, 0.5]]), np.array([0.0]))
+    """
+
+    def __init__(self, view: View, *, textures: int, texture_size: int = 64, max_pieces: int = 1000) -> None:
+        self.view, self.texture_size = view, texture_size
+        self._columns = max(1, min(view.count, 2048 // (view.width * view.oversampling)))
+        self._rows = -(-view.count // self._columns)
+        tile = (view.width * view.oversampling, view.height * view.oversampling)
+        size = (self._columns * tile[0], self._rows * tile[1])
+        self._tile, self._buffer = tile, np.zeros((size[1], size[0], 3), np.uint8)
+        self._model = mujoco.MjModel.from_xml_string(_model_of_textures(textures, texture_size, size))
+        self._scene = mujoco.MjvScene(self._model, max_pieces)
+        try:
+            self._gl = mujoco.GLContext(*size)
+            self._gl.make_current()
+            self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_50)
+        except (RuntimeError, ImportError, AttributeError, mujoco.FatalError) as error:
+            raise CameraError(
+                f"OpenGL does not start ({error}): install libegl1 and libgl1-mesa-dri, or install libosmesa6 and set "
+                "MUJOCO_GL=osmesa"
+            ) from error
+        self._prepare_scene()
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the world before: no pieces, no textures in use, light from straight above, no fog."""
+        self._used_textures = 0
+        self._scene.ngeom = 0
+        self.light((0.0, 0.0, -1.0), ambient=0.6, diffuse=0.4)
+        self.fog(None)
+
+    def texture(self, image: Image) -> int:
+        """Id of a texture for panels of the world under construction.
+
+        Args:
+            image: (texture_size, texture_size, 3); seen from the front of a panel, its first row is on top.
+
+        Raises:
+            CameraError: there are no more textures, or the image has another size.
+        """
+        number, side = self._used_textures, self.texture_size
+        if number == self._model.ntex or image.shape != (side, side, 3):
+            raise CameraError(f"texture {number} of {self._model.ntex} with shape {image.shape}; {side} pixels wanted")
+        start = int(self._model.tex_adr[number])
+        self._model.tex_data[start : start + side * side * 3] = image.reshape(-1)
+        self._gl.make_current()
+        mujoco.mjr_uploadTexture(self._model, self._context, number)
+        self._used_textures += 1
+        return number
+
+    def panel(
+        self,
+        centre: tuple[float, float, float],
+        normal: tuple[float, float, float],
+        size: tuple[float, float],
+        texture: int | None,
+        rgb: Colour = _WHITE,
+        *,
+        glow: float = 0.0,
+        turn: float = 0.0,
+    ) -> None:
+        """Rectangle (width, height) that is seen from where its normal points to.
+
+        Args:
+            centre, normal: where it is; the normal is horizontal, or vertical (of floors, the width is along x).
+            size: full width and height.
+            texture: stretched once over it, tinted by ``rgb``.
+            glow: share of its colour that it shows without light, 0..1.
+            turn: of floors, about the vertical, radians.
+        """
+        z = np.array(normal, dtype=np.float64)
+        y = np.array([0.0, 0.0, 1.0]) if abs(z[2]) < 0.5 else np.array([-np.sin(turn), np.cos(turn), 0.0])
+        frame = np.stack([np.cross(y, z), y, z], axis=1)
+        half = np.array([size[0] / 2, size[1] / 2, 0.0])
+        self._add(mujoco.mjtGeom.mjGEOM_PLANE, half, centre, frame, rgb, glow, texture)
+
+    def solid(
+        self,
+        shape: Shape,
+        centre: tuple[float, float, float],
+        half_size: tuple[float, float, float],
+        yaw: float,
+        rgb: Colour,
+        *,
+        tilt: float = 0.0,
+    ) -> None:
+        """Solid of one colour: half lengths along its own axes (cylinder and capsule: radius, unused, half height).
+
+        Args:
+            yaw: turn about the vertical, radians.
+            tilt: turn about its own x axis before that, radians.
+        """
+        (c, s), (ct, st) = (np.cos([yaw, np.pi / 2 - yaw])), (np.cos(tilt), np.sin(tilt))
+        frame = np.array([[c, -s * ct, s * st], [s, c * ct, -c * st], [0.0, st, ct]])
+        size = np.array(half_size, dtype=np.float64)
+        if shape in ("cylinder", "capsule"):
+            size = np.array([size[0], size[0], size[2]])
+        self._add(_SHAPES[shape], size, centre, frame, rgb, 0.0, None)
+
+    def light(
+        self, direction: tuple[float, float, float], *, ambient: float, diffuse: float, tint: Colour = _WHITE
+    ) -> None:
+        """The one sun: where its light goes, and how bright it is and everything without it (0..1)."""
+        sun = self._scene.lights[0]
+        sun.dir = np.array(direction) / np.linalg.norm(direction)
+        sun.ambient, sun.diffuse = ambient * np.array(tint), diffuse * np.array(tint)
+
+    def fog(self, reach: tuple[float, float] | None, rgb: Colour = _WHITE) -> None:
+        """Fog that begins at a distance and hides everything at another; None for clear air."""
+        self._fog = None if reach is None else (*reach, rgb)
+
+    def draw(self, positions: Array, yaws: Array, pitch: float | Array = 0.0) -> Image:
+        """Pictures (N, height, width, 3) uint8 from positions (N, 3), looking along yaws (N,), radians.
+
+        Args:
+            positions: any number; drawn ``view.count`` at a time.
+            yaws: 0 looks along x, counter-clockwise seen from above.
+            pitch: upward, radians; one for all or (N,).
+        """
+        yaws, pitches = np.broadcast_arrays(yaws, np.broadcast_to(pitch, np.shape(yaws)))
+        count = self.view.count
+        return np.concatenate(
+            [
+                self._draw_some(positions[i : i + count], yaws[i : i + count], pitches[i : i + count])
+                for i in range(0, len(positions), count)
+            ]
+        )
+
+    def close(self) -> None:
+        """Free the OpenGL context."""
+        self._gl.make_current()
+        self._context.free()  # before its OpenGL context: later, it would free somebody else's objects
+        self._gl.free()
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _draw_some(self, positions: Array, yaws: Array, pitches: Array) -> Image:
+        (width, height), columns = self._tile, self._columns
+        self._gl.make_current()
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        for i, (position, yaw, pitch) in enumerate(zip(positions, yaws, pitches, strict=True)):
+            self._look(position, float(yaw), float(pitch))
+            place = mujoco.MjrRect((i % columns) * width, (i // columns) * height, width, height)
+            mujoco.mjr_render(place, self._scene, self._context)
+        used = self._buffer[: -(-len(positions) // columns) * height]
+        depth = None if self._fog is None else np.empty(used.shape[:2], np.float32)
+        mujoco.mjr_readPixels(used, depth, mujoco.MjrRect(0, 0, used.shape[1], used.shape[0]), self._context)
+        return self._tiles(used if depth is None else self._fogged(used, depth))[: len(positions)]
+
+    def _fogged(self, picture: Image, depth: npt.NDArray[np.float32]) -> Image:
+        """The picture in fog; OpenGL's own, which MuJoCo offers, keeps the colour and reach of its first use."""
+        assert self._fog is not None
+        (begin, end, rgb), view = self._fog, self.view
+        ahead = view.near / (1.0 - depth * (1.0 - view.near / view.far))
+        distance = ahead.reshape(-1, self._tile[1], self._columns, self._tile[0]) * self._slant[:, None]
+        weight = np.clip((distance - begin) / (end - begin), 0.0, 1.0).reshape(*depth.shape, 1)
+        return np.asarray(picture + weight * (255.0 * np.array(rgb, np.float32) - picture) + 0.5, dtype=np.uint8)
+
+    def _tiles(self, picture: Image) -> Image:
+        """Averaged pictures (N, height, width, 3) of a buffer whose first row is at the bottom."""
+        view = self.view
+        rows = picture.shape[0] // self._tile[1]
+        size = (self._columns * view.width, rows * view.height)
+        mean = picture if view.oversampling == 1 else cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        parts = mean.reshape(rows, view.height, self._columns, view.width, 3)
+        return np.asarray(parts[:, ::-1].transpose(0, 2, 1, 3, 4).reshape(-1, view.height, view.width, 3))
+
+    def _look(self, position: Array, yaw: float, pitch: float) -> None:
+        cos, sin = np.cos(pitch), np.sin(pitch)
+        across = np.array([np.cos(yaw), np.sin(yaw), 0.0])
+        forward, up = across * cos, across * -sin
+        forward[2], up[2] = sin, cos
+        for eye in self._eyes:
+            eye.pos, eye.forward, eye.up = position, forward, up
+
+    def _prepare_scene(self) -> None:
+        view, scene = self.view, self._scene
+        self._pieces, self._eyes = list(scene.geoms), list(scene.camera)
+        scene.flags[:] = 0
+        scene.flags[int(mujoco.mjtRndFlag.mjRND_CULL_FACE)] = 1
+        top = view.near * np.tan(np.radians(view.field_of_view) / 2)
+        for eye in self._eyes:
+            eye.orthographic, eye.frustum_center = 0, 0.0
+            eye.frustum_near, eye.frustum_far = view.near, view.far
+            eye.frustum_top, eye.frustum_bottom = top, -top
+            eye.frustum_width = top * view.width / view.height
+        # How much longer than along the optical axis the way is to what a pixel shows, (tile height, tile width).
+        down, across = (np.linspace(-1, 1, 2 * n + 1)[1::2] * top / view.near for n in (self._tile[1], self._tile[0]))
+        self._slant = np.hypot(np.hypot(1.0, down)[:, None], across * view.width / view.height).astype(np.float32)
+        scene.nlight = 1
+        sun = scene.lights[0]
+        sun.type, sun.headlight, sun.castshadow = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, 0, 0
+        sun.specular = np.zeros(3)
+
+    def _add(
+        self,
+        kind: mujoco.mjtGeom,
+        half: Array,
+        centre: tuple[float, float, float],
+        frame: Array,
+        rgb: Colour,
+        glow: float,
+        texture: int | None,
+    ) -> None:
+        if self._scene.ngeom == len(self._pieces):
+            raise CameraError(f"the world has more than {len(self._pieces)} pieces; give the stage more")
+        piece = self._pieces[self._scene.ngeom]
+        colour = np.array([*rgb, 1.0], np.float32)
+        mujoco.mjv_initGeom(piece, kind, half, np.array(centre, np.float64), frame.reshape(9), colour)
+        piece.specular, piece.emission = 0.0, glow
+        piece.matid = -1 if texture is None else texture
+        self._scene.ngeom += 1
+
+
+def _model_of_textures(textures: int, side: int, buffer: tuple[int, int]) -> str:
+    """MuJoCo XML of a model without bodies; material i has texture i."""
+    assets = "".join(
+        f'<texture name="t{i}" type="2d" builtin="flat" width="{side}" height="{side}"/><material texture="t{i}" '
+        f'name="m{i}"/>'
+        for i in range(textures)
+    )
+    return (
+        f'<mujoco><visual><global offwidth="{buffer[0]}" offheight="{buffer[1]}"/>'
+        f'<quality offsamples="0" shadowsize="1" numquads="1" numslices="20" numstacks="10"/>'
+        f"</visual><asset>{assets}</asset><worldbody/></mujoco>"
+    )
