@@ -1,4 +1,4 @@
-"""What to say about weighted particles: mean, covariance and the densest cluster (NumPy, no state)."""
+"""What to say about weighted particles: mean, covariance and the densest cluster (no state)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from localization_common.geometry import planar
 
 Array = npt.NDArray[np.float64]
 
-#: Cluster centres that are tried: enough that any cluster with a tenth of the weight is found nearly surely.
-_CANDIDATES = 64
+#: Particles, evenly spread through the weight, that stand for all while cluster centres are tried, and how many of
+#: them are tried: any cluster with a thirtieth of the weight holds one.
+_DRAWS, _CANDIDATES = 256, 32
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,17 @@ class Cluster:
 
 
 def mean_and_covariance(particles: Array, weights: Array) -> tuple[Array, Array]:
-    """Weighted mean (3,), with a circular mean for the yaw, and covariance (3, 3) of wrapped differences."""
-    mean = np.array([*(weights @ particles[:, :2]), planar.circular_mean(particles[:, 2], weights)])
-    difference = particles - mean
-    difference[:, 2] = planar.wrap_angle(difference[:, 2])
-    return mean, (difference * weights[:, None]).T @ difference
+    """Weighted mean (3,), with a circular mean for the yaw, and covariance (3, 3) of wrapped differences.
+
+    Args:
+        particles: (K, 3). weights: (K,), sum 1.
+    """
+    rows = _rows(particles)
+    yaw = torch.from_numpy(rows[2])  # NumPy's sine of float64 takes five times as long
+    heading = np.arctan2(weights @ yaw.sin().numpy(), weights @ yaw.cos().numpy())
+    mean = np.append(rows[:2] @ weights, heading)
+    difference = _differences(rows, mean)
+    return mean, (difference * weights) @ difference.T
 
 
 def densest_cluster(particles: Array, weights: Array, *, radius_d: float, radius_a: float) -> Cluster:
@@ -38,19 +46,41 @@ def densest_cluster(particles: Array, weights: Array, *, radius_d: float, radius
     Args:
         particles: (K, 3). weights: (K,), sum 1.
     """
-    # candidates by weight, evenly spread through it: a systematic draw with a fixed start, so nothing is random
-    edges = np.minimum(np.cumsum(weights), 1.0)
-    chosen = np.searchsorted(edges, (np.arange(_CANDIDATES) + 0.5) / _CANDIDATES).clip(max=len(weights) - 1)
-    candidates = particles[np.append(np.unique(chosen), weights.argmax())]
-    near = _near(candidates[:, None], particles[None], radius_d, radius_a)
-    centre = candidates[int((near @ weights).argmax())]
+    rows = _rows(particles)
+    # evenly spread through the weight: a systematic draw with a fixed start, so nothing is random
+    edges = np.cumsum(weights)
+    draws = np.searchsorted(edges, (np.arange(_DRAWS) + 0.5) * (edges[-1] / _DRAWS)).clip(max=len(weights) - 1)
+    candidates = rows[:, np.append(draws[:: _DRAWS // _CANDIDATES], weights.argmax())]
+    near = _near(candidates[:, :, None], rows[:, None, draws], radius_d, radius_a)
+    centre = candidates[:, int(near.sum(axis=1).argmax())]
     for _ in range(2):  # mean shift: a candidate at the rim of its cluster moves to the middle
-        inside = _near(centre, particles, radius_d, radius_a)
-        share = float(weights[inside].sum())
-        centre, covariance = mean_and_covariance(particles[inside], weights[inside] / share)
-    return Cluster(centre, share, covariance)
+        inside = _near(centre[:, None], rows, radius_d, radius_a)
+        kept, difference = weights[inside], _differences(rows[:, inside], centre)
+        share = float(kept.sum())
+        kept /= share
+        offset = difference @ kept
+        centre = centre + offset
+    centre[2] = planar.wrap_angle(centre[2])
+    return Cluster(centre, share, (difference * kept) @ difference.T - np.outer(offset, offset))
+
+
+def _differences(rows: Array, pose: Array) -> Array:
+    difference = rows - pose[:, None]
+    _turn_back(difference[2])
+    return difference
+
+
+def _rows(particles: Array) -> Array:
+    """(3, K), contiguous: whole rows are worked on several times as fast as columns."""
+    return np.ascontiguousarray(particles.T)
 
 
 def _near(a: Array, b: Array, radius_d: float, radius_a: float) -> npt.NDArray[np.bool_]:
-    distance = (a[..., 0] - b[..., 0]) ** 2 + (a[..., 1] - b[..., 1]) ** 2
-    return np.asarray((distance <= radius_d**2) & (np.abs(planar.wrap_angle(a[..., 2] - b[..., 2])) <= radius_a))
+    x, y, turn = a[0] - b[0], a[1] - b[1], a[2] - b[2]
+    return np.asarray((x * x + y * y <= radius_d**2) & (np.abs(_turn_back(turn)) <= radius_a))
+
+
+def _turn_back(angle: Array) -> Array:
+    """The same angles in place, within half a turn (faster than a remainder)."""
+    angle -= np.rint(angle * (0.5 / np.pi)) * (2.0 * np.pi)
+    return angle

@@ -104,6 +104,8 @@ class FilterConfig:
         recovery_alpha_slow, recovery_alpha_fast: decay of the slow and fast averages of the likelihood; 0 switches
             recovery off. Injection follows Thrun et al., Probabilistic Robotics, table 8.3.
         recovery_max: at most this share of the particles is drawn anew at one update.
+        proposal_share: this share of the particles is drawn from another localizer's pose where there is one, and
+            weighted so that the belief stays what motion and images make it; 0 switches that off.
         alpha1, alpha2, alpha3, alpha4: odometry noise: rotation from rotation, rotation from translation, translation
             from translation, translation from rotation (variances per squared radian and metre, as in amcl's
             differential model).
@@ -112,8 +114,13 @@ class FilterConfig:
             too; below 1 keeps the filter from counting the same evidence in full again and again.
         reference_poses: poses over the whole map that each image is also weighed at; their mean likelihood is the
             unit in which recovery measures how well the image fits the belief.
-        cell_d, cell_a, particles_per_cell: the number of particles is this many for each cell of this size, metres and
-            radians, that holds particles of weight; within the bounds.
+        max_evaluated_views: of a larger map, so many views at most are compared with an image: those that the
+            particles read, and those of as many reference poses as the rest suffices for.
+        cell_d, cell_a: size, metres and radians, of the cells by which KLD sampling (Fox 2003) counts what the belief
+            covers.
+        pf_err, pf_z: largest Kullback-Leibler divergence of the particles from the belief over these cells, and the
+            normal quantile of the confidence in it (2.326 is 99 %); they set the number of particles, within its
+            bounds. Names are amcl's.
         cluster_d, cluster_a: size of the cluster that `most_likely` is taken from, metres and radians.
         localized_share: share of the weight that this cluster must hold for ``localized``.
         localized_fit: least logarithm of the likelihood of the last images against that of the map at large for
@@ -131,6 +138,7 @@ class FilterConfig:
     recovery_alpha_slow: float = 0.05
     recovery_alpha_fast: float = 0.5
     recovery_max: float = 0.25
+    proposal_share: float = 0.2
     alpha1: float = 0.1
     alpha2: float = 0.05
     alpha3: float = 0.05
@@ -139,9 +147,11 @@ class FilterConfig:
     min_noise_a: float = 0.02
     likelihood_exponent: float = 0.5
     reference_poses: int = 256
+    max_evaluated_views: int = 200
     cell_d: float = 0.5
     cell_a: float = 0.3
-    particles_per_cell: int = 40
+    pf_err: float = 0.05
+    pf_z: float = 2.326
     cluster_d: float = 0.5
     cluster_a: float = 0.5
     localized_share: float = 0.7
@@ -173,7 +183,8 @@ class FilterConfig:
             "likelihood_exponent",
             "cell_d",
             "cell_a",
-            "particles_per_cell",
+            "pf_err",
+            "pf_z",
             "cluster_d",
             "cluster_a",
             "localized_share",
@@ -182,6 +193,10 @@ class FilterConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be positive")
         if not math.isfinite(self.localized_fit):
             raise ConfigError(f"localized_fit is {self.localized_fit}; it must be finite")
+        if self.max_evaluated_views < 4:
+            raise ConfigError(f"max_evaluated_views is {self.max_evaluated_views}; it must be at least 4")
+        if not 0.0 <= self.proposal_share < 1.0:
+            raise ConfigError(f"proposal_share is {self.proposal_share}; it must be in 0..1, and less than 1")
         if not 0.0 <= self.recovery_max <= 1.0 or self.reference_poses < 1:
             raise ConfigError("recovery_max must be in 0..1 and reference_poses positive")
 

@@ -9,14 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from dmn_ros import resampling
 from dmn_ros.belief import Belief
 from dmn_ros.checkpoint import load_network
 from dmn_ros.clusters import densest_cluster, mean_and_covariance
 from dmn_ros.config import FilterConfig
 from dmn_ros.context_map import ContextMap
+from dmn_ros.network import egocentric
 from dmn_ros.network.dmn import DMN
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.particle_filter import ParticleFilter
+from dmn_ros.planar_gaussian import PlanarGaussian
+from dmn_ros.view_selection import select_views, sum_of_new
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.errors import CameraError, InputError
 from localization_common.geometry import planar
@@ -25,8 +29,9 @@ from localization_common.images import require_usable
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
-#: Particles evaluated at a time: their activations stay in a core's cache.
-_CHUNK = 512
+#: Particles that choose the views of a large map, and an order in which any first few are spread over the belief.
+_DRAWS = 128
+_SPREAD = torch.arange(_DRAWS) * 79 % _DRAWS
 
 
 class Localizer:
@@ -101,14 +106,7 @@ class Localizer:
         Raises:
             InputError: not finite, or the covariance is not symmetric with non-negative variances.
         """
-        pose, matrix = np.asarray(mean, dtype=np.float64), np.asarray(covariance, dtype=np.float64)
-        if pose.shape != (3,) or matrix.shape != (3, 3) or not (np.isfinite(pose).all() and np.isfinite(matrix).all()):
-            raise InputError(
-                f"initial pose {pose.tolist()} and covariance {matrix.shape} must be finite, (3,) and (3, 3)"
-            )
-        if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() < -1e-9:
-            raise InputError("the covariance of the initial pose is not symmetric and positive")
-        self._filter.reset_gaussian(torch.from_numpy(pose), torch.from_numpy(matrix))
+        self._filter.reset_gaussian(PlanarGaussian(np.asarray(mean), np.asarray(covariance)))
         self._forget_motion()
 
     def request_update(self) -> None:
@@ -116,13 +114,16 @@ class Localizer:
         self._requested = True
 
     @torch.inference_mode()
-    def step(self, image: Image, stamp: int, odom_P_base: npt.ArrayLike) -> Belief:
+    def step(
+        self, image: Image, stamp: int, odom_P_base: npt.ArrayLike, proposal: PlanarGaussian | None = None
+    ) -> Belief:
         """Belief at the image's stamp.
 
         Args:
             image: (H, W, 3) uint8 RGB of the camera set by `set_camera`.
             stamp: nanoseconds.
             odom_P_base: (3,) planar pose of the base in the odometry frame at that stamp, metres and radians.
+            proposal: where another localizer says the base is at that stamp; looked at there, not believed.
 
         Raises:
             InputError: the image or the odometry cannot be used; the belief stays as it was.
@@ -142,6 +143,8 @@ class Localizer:
         observed = bool(moved or self._requested)
         if observed:
             self._filter.move(torch.from_numpy(motion).to(torch.float32))
+            if proposal is not None:
+                self._filter.propose(proposal)
             self._weigh(pixels, timings)
             self._odom, self._requested, motion = odom, False, np.zeros(3)
         return self._belief(stamp, motion, observed, timings, start)
@@ -162,6 +165,11 @@ class Localizer:
     def context_map(self) -> ContextMap:
         """The map as it is now, with what was added."""
         return self._map
+
+    @property
+    def evaluated_views(self) -> npt.NDArray[np.int64]:
+        """Positions (n,) in the map of the views that the last image was compared with."""
+        return np.array([] if self._selected is None else self._selected.cpu().numpy(), dtype=np.int64)
 
     def save_map(self, path: str | Path) -> None:
         """Write the map's file; raises MapError if that fails."""
@@ -185,9 +193,35 @@ class Localizer:
     @torch.inference_mode()
     def _use_map(self, context_map: ContextMap) -> None:
         self._map, self._filter.bounds = context_map, context_map.bounds
-        poses = torch.from_numpy(context_map.poses).to(self._device, torch.float32) / self._unit
+        self._view_poses = torch.from_numpy(context_map.poses).to(self._device, torch.float32) / self._unit
+        self._selected: torch.Tensor | None = None
+        if len(context_map) <= self.filter_config.max_evaluated_views:
+            self._prepare(torch.arange(len(context_map)))
+
+    def _prepare(self, selected: torch.Tensor) -> None:
+        """Have these views ready; the embeddings of others need not even be in memory."""
+        if self._selected is not None and torch.equal(selected, self._selected):
+            return
+        features = self._map.features[selected].to(self._device)
         with self._precision():
-            self._prepared = self._network.prepare_map(context_map.features.to(self._device)[None], poses[None])
+            self._prepared = self._network.prepare_map(features[None], self._view_poses[selected][None])
+        self._selected = selected
+
+    def _prepare_near(self, particles: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+        """Have those views of a large map ready that these particles read, and answer what of reference has its own.
+
+        Most of the views are the particles'. The rest go to the reference poses, which are used as far as they last:
+        the first so many of poses that are uniform over the map are uniform, too.
+        """
+        network, most = self._network.config, self.filter_config.max_evaluated_views
+        reach, poses = network.view_reach / network.metres_per_unit, self._view_poses
+        drawn = resampling.systematic_indices(self._filter.log_weights.exp(), _DRAWS, poses.new_tensor(0.5))
+        draws = particles[drawn[_SPREAD.to(drawn.device)]]
+        near = select_views(poses, draws, nearest=network.nearest_views, reach=reach, most=most * 3 // 4)
+        own = egocentric.nearest_views(poses, reference, 1, reach).squeeze(-1)
+        used = sum_of_new(own, near) <= most - len(near)
+        self._prepare(torch.cat([near, own[used]]).unique().cpu())
+        return reference[used]
 
     @property
     def _unit(self) -> torch.Tensor:
@@ -212,15 +246,16 @@ class Localizer:
 
     def _weigh(self, pixels: Image, timings: dict[str, float]) -> None:
         start = time.perf_counter()
-        reference = self._filter.draw_uniform(self.filter_config.reference_poses)
-        poses = torch.cat([self._filter.particles, reference]) / self._unit
+        particles = self._filter.particles / self._unit
+        reference = self._filter.draw_uniform(self.filter_config.reference_poses) / self._unit
+        if len(self._map) > self.filter_config.max_evaluated_views:
+            reference = self._prepare_near(particles, reference)
+        poses = torch.cat([particles, reference])
         with self._precision():
             features = self._network.query_embedding(self._tensor(pixels))[None]
             query = self._network.prepare_query(self._prepared, features)
             encoded = time.perf_counter()
-            log_likelihood = self._network.log_likelihood(self._prepared, query, poses[None, None], _CHUNK)[
-                0, 0
-            ].float()
+            log_likelihood = self._network.log_likelihood(self._prepared, query, poses[None, None])[0, 0].float()
         weighed = time.perf_counter()
         self._filter.weigh(*log_likelihood.split([len(self._filter.particles), len(reference)]))
         self._filter.resample()
@@ -231,7 +266,9 @@ class Localizer:
     def _belief(self, stamp: int, motion: Array, observed: bool, timings: dict[str, float], start: float) -> Belief:
         """Summary of the particles, moved without noise by what odometry says since they were last weighed."""
         config = self.filter_config
-        particles = planar.compose(self._filter.particles.cpu().numpy().astype(np.float64), motion)
+        particles = self._filter.particles.cpu().numpy().astype(np.float64)
+        if not observed:
+            particles = planar.compose(particles, motion)
         weights = self._filter.log_weights.exp().cpu().numpy().astype(np.float64)
         weights /= weights.sum()
         mean, covariance = mean_and_covariance(particles, weights)

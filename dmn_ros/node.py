@@ -15,6 +15,7 @@ from visualization_msgs.msg import MarkerArray
 
 from dmn_ros.belief import Belief
 from dmn_ros.localizer import Localizer
+from dmn_ros.planar_gaussian import PlanarGaussian
 from dmn_ros.settings import DmnSettings
 from localization_common.camera import Camera
 from localization_common.errors import InputError, LocalizationError, MapError
@@ -57,6 +58,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self._localizer: Localizer | None = None
         self._odometry, self._planar = OdometryBuffer(), PlanarOdometry()
         self._initial: InitialPose | None = None
+        self._proposal: InitialPose | None = None
         self._last: tuple[Picture, Belief] | None = None
         publisher = self.create_lifecycle_publisher
         self._pose = publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
@@ -80,6 +82,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self.create_subscription(Odometry, "odom", self._on_odometry, qos, callback_group=group)
         initial = PoseWithCovarianceStamped
         self.create_subscription(initial, "initialpose", self._on_initial_pose, QoSProfile(depth=1))
+        self.create_subscription(initial, "proposal", self._on_proposal, QoSProfile(depth=10))
 
     @property
     def localizer(self) -> Localizer:
@@ -96,6 +99,11 @@ class DmnNode(LocalizerNode[DmnSettings]):
     def pending_initial_pose(self) -> InitialPose | None:
         """Set by a user, not yet used: it waits for an image."""
         return self._initial
+
+    @property
+    def pending_proposal(self) -> InitialPose | None:
+        """The newest of another localizer, not yet used: it waits for an image."""
+        return self._proposal
 
     # Lifecycle.
 
@@ -150,7 +158,8 @@ class DmnNode(LocalizerNode[DmnSettings]):
         """Move the particles to the image's stamp, weigh them, publish."""
         odom_T_base = self._odometry.at(frame.stamp, self.settings.odometry_timeout, lambda: self.stopping)
         initial = self._use_initial_pose(frame.stamp, odom_T_base)
-        belief = self.localizer.step(image, frame.stamp, self._planar.step(odom_T_base))
+        proposal = self._use_proposal(frame.stamp, odom_T_base)
+        belief = self.localizer.step(image, frame.stamp, self._planar.step(odom_T_base), proposal)
         self.monitor.inference.add(belief.timings["total"])
         if self._initial is initial:  # else a newer one came meanwhile
             self._initial = None
@@ -184,14 +193,20 @@ class DmnNode(LocalizerNode[DmnSettings]):
             self.monitor.solved("odometry_frame")
         self._odometry.add(stamp_from_time(msg.header.stamp), odom_T_base)
 
-    # Initial pose.
+    # Initial pose and proposals.
 
     def _on_initial_pose(self, msg: PoseWithCovarianceStamped) -> None:
         """Accepted in every state; whether its frame is known shows when the next image needs it."""
         try:
             self._initial = read_initial_pose(msg)
         except InputError as error:
-            self.monitor.problem("initialpose", Level.WARN, f"initialpose is ignored: {error}")
+            self._ignore("initialpose", error)
+
+    def _on_proposal(self, msg: PoseWithCovarianceStamped) -> None:
+        try:
+            self._proposal = read_initial_pose(msg)
+        except InputError as error:
+            self._ignore("proposal", error)
 
     def _use_initial_pose(self, stamp: int, odom_T_base: Array) -> InitialPose | None:
         """Begin at the pose that a user set; it stays pending until an image was weighed with it."""
@@ -199,14 +214,33 @@ class DmnNode(LocalizerNode[DmnSettings]):
         if initial is None:
             return None
         try:
-            settings = self.settings
-            pose = initial.in_frame(settings.global_frame_id, self.transforms, settings.transform_timeout)
-            self.localizer.reset_gaussian(*pose.moved_to(stamp, odom_T_base, self._odometry))
+            self.localizer.reset_gaussian(*self._placed(initial, stamp, odom_T_base))
         except LocalizationError as error:
-            self.monitor.problem("initialpose", Level.WARN, f"initialpose is ignored: {error}")
+            self._ignore("initialpose", error)
         else:
             self.monitor.solved("initialpose")
         return initial
+
+    def _use_proposal(self, stamp: int, odom_T_base: Array) -> PlanarGaussian | None:
+        """Where another localizer says the base is; said once, it counts for one image."""
+        proposal, self._proposal = self._proposal, None
+        if proposal is None:
+            return None
+        try:
+            placed = PlanarGaussian(*self._placed(proposal, stamp, odom_T_base))
+        except LocalizationError as error:
+            self._ignore("proposal", error)
+            return None
+        self.monitor.solved("proposal")
+        return placed
+
+    def _placed(self, pose: InitialPose, stamp: int, odom_T_base: Array) -> tuple[Array, Array]:
+        settings = self.settings
+        known = pose.in_frame(settings.global_frame_id, self.transforms, settings.transform_timeout)
+        return known.moved_to(stamp, odom_T_base, self._odometry)
+
+    def _ignore(self, topic: str, error: LocalizationError) -> None:
+        self.monitor.problem(topic, Level.WARN, f"{topic} is ignored: {error}")
 
     # Output.
 

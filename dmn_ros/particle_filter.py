@@ -8,13 +8,18 @@ import torch
 from torch import Tensor
 
 from dmn_ros import resampling
+from dmn_ros.adaptive_size import kld_sample_size, occupied_bins
 from dmn_ros.config import FilterConfig
 from dmn_ros.motion_model import sample_motion
+from dmn_ros.planar_gaussian import PlanarGaussian
+from dmn_ros.proposals import mix_in
 
 Bounds = tuple[float, float, float, float]
 
 #: One image says at most this much, as a logarithm, for or against the belief as a whole.
 _FIT_LIMIT = 4.0
+#: Share of the belief that may be anywhere in the map, for all that particles can tell.
+_FLOOR = 0.01
 #: Below this share recovery is noise of the averages, and not worth a resampling.
 _LEAST_SHARE = 0.01
 
@@ -37,12 +42,9 @@ class ParticleFilter:
         """Belief over the whole map, all headings."""
         self._start(self.draw_uniform(self.config.global_particles))
 
-    def reset_gaussian(self, mean: Tensor, covariance: Tensor) -> None:
-        """Belief around a pose (3,) with a covariance (3, 3) of x, y, yaw."""
-        values, vectors = torch.linalg.eigh(covariance.to("cpu", torch.float64))
-        root = vectors * values.clamp_min(0.0).sqrt()
-        noise = torch.randn(self.config.max_particles, 3, dtype=torch.float64, generator=self._generator)
-        self._start((mean.to("cpu", torch.float64) + noise @ root.T).to(self.device, torch.float32))
+    def reset_gaussian(self, belief: PlanarGaussian) -> None:
+        """Belief around a pose."""
+        self._start(belief.sample(self.config.max_particles, self._generator).to(self.device))
 
     def seed(self, seed: int) -> None:
         """Restart the random numbers."""
@@ -65,6 +67,27 @@ class ParticleFilter:
         """Move by odometry (3,), metres and radians in the previous base frame, with noise."""
         self.particles = sample_motion(self.particles, previous_P_base.to(self.device), self.config, self._generator)
 
+    def propose(self, proposal: PlanarGaussian) -> None:
+        """Add particles where another localizer says the robot is; the belief that all of them stand for is the same.
+
+        Between `move` and `weigh`. Without them a peak of the likelihood that no particle is near goes unnoticed.
+        """
+        config, share = self.config, self.config.proposal_share
+        count = int(share * min(config.max_particles, len(self.particles) / (1.0 - share)))
+        if count == 0:
+            return
+        proposal = proposal.widened(config.min_noise_d, config.min_noise_a)
+        min_x, min_y, max_x, max_y = self.bounds
+        self.particles, self.log_weights = mix_in(
+            self.particles,
+            self.log_weights,
+            proposal.sample(count, self._generator).to(self.device),
+            proposal,
+            floor=_FLOOR / ((max_x - min_x) * (max_y - min_y) * 2.0 * math.pi),
+            width_d=config.cell_d,
+            width_a=config.cell_a,
+        )
+
     def weigh(self, log_likelihood: Tensor, log_reference: Tensor) -> None:
         """Bayes' rule in logarithms.
 
@@ -83,7 +106,7 @@ class ParticleFilter:
         self.fit = 0.5 * (self.fit + fit) if self._weighed else fit
         self.slow += self.config.recovery_alpha_slow * (average - self.slow) if self._weighed else average
         self.fast += self.config.recovery_alpha_fast * (average - self.fast) if self._weighed else average
-        self.log_weights = resampling.normalize(joint)
+        self.log_weights = joint - log_average
         self._weighed += 1
 
     @property
@@ -99,11 +122,21 @@ class ParticleFilter:
         many = len(self.particles) > self.config.max_particles  # after the first image of a belief over the whole map
         if not many and (not due or not (few or share > 0.0)):
             return False
-        count = self._wanted_count()
+        start = torch.rand(2, generator=self._generator)
+        weights, most = self.log_weights.exp(), self.config.max_particles
+        chosen = resampling.systematic_indices(weights, most, start[0].to(self.device))
+        drawn = self.particles.T.index_select(1, chosen)
+        count = self._wanted_count(drawn.T)
         injected = int(share * count)
-        start = torch.rand((), generator=self._generator).to(self.device)
-        chosen = resampling.systematic_indices(self.log_weights.exp(), count - injected, start)
-        self.particles = torch.cat([self.particles[chosen], self.draw_uniform(injected)])
+        if count - injected < most:
+            # every so-manieth of a systematic draw, from a random place on, is a systematic draw
+            places = (torch.arange(count - injected, device=self.device) + start[1].to(self.device)) * (
+                most / (count - injected)
+            )
+            drawn = drawn.index_select(1, places.long().clamp_max_(most - 1))
+        if injected:
+            drawn = torch.cat([drawn, self.draw_uniform(injected).T], dim=1)
+        self.particles = drawn.T
         self.log_weights = torch.full((count,), -math.log(count), device=self.device)
         return True
 
@@ -113,10 +146,8 @@ class ParticleFilter:
         share = min(self.config.recovery_max, 1.0 - self.fast / self.slow)
         return share if share > _LEAST_SHARE else 0.0
 
-    def _wanted_count(self) -> int:
-        """Particles in proportion to the cells that hold most of the weight: a belief in one place needs few."""
+    def _wanted_count(self, drawn: Tensor) -> int:
+        """Particles for the cells that a draw of the largest number fell into: a belief in one place needs few."""
         config = self.config
-        heavy = self.log_weights > self.log_weights.max() - 6.0
-        scale = self.particles.new_tensor([1.0 / config.cell_d, 1.0 / config.cell_d, 1.0 / config.cell_a])
-        cells = len(torch.unique((self.particles[heavy] * scale).floor(), dim=0))
-        return min(config.max_particles, max(config.min_particles, cells * config.particles_per_cell))
+        cells = occupied_bins(drawn, config.cell_d, config.cell_a)
+        return min(config.max_particles, max(config.min_particles, kld_sample_size(cells, config.pf_err, config.pf_z)))

@@ -23,11 +23,12 @@ def systematic_indices(weights: Tensor, count: int, start: Tensor) -> Tensor:
         weights: not negative; need not sum to one.
         start: (...) uniform in [0, 1): the one random number; draw i sits at (i + start) / count.
     """
-    cumulative = weights.cumsum(dim=-1)
-    cumulative = cumulative / cumulative[..., -1:]
+    # in float32, the steps between 100,000 particles would be a few roundings each
+    cumulative = weights.cumsum(dim=-1, dtype=torch.float64)
+    cumulative /= cumulative[..., -1:].clone()
     # rounding may leave the last entry below the last draw, and searchsorted would answer K, which is no particle
     cumulative[..., -1] = 1.0
-    draws = (torch.arange(count, dtype=weights.dtype, device=weights.device) + start.unsqueeze(-1)) / count
+    draws = (torch.arange(count, dtype=torch.float64, device=weights.device) + start.unsqueeze(-1)) / count
     return torch.searchsorted(cumulative, draws.contiguous(), right=True).clamp_max(weights.shape[-1] - 1)
 
 

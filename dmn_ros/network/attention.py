@@ -13,15 +13,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmn_ros.config import NetworkConfig
+from dmn_ros.network import egocentric
 
 COORDINATES = 4
 
 
 class ViewKeys(NamedTuple):
-    """What of the view keys does not depend on particles: (A, N, D) per view, and (4, D) per coordinate."""
+    """What of the view keys does not depend on particles.
 
-    views: Tensor
-    coordinates: Tensor
+    Attributes:
+        thresholds: (A, N, D, 1) where each unit of the first convolution begins to fire: minus the views' share of it.
+        offsets: (A, N, D) the views' share.
+        projections: (A, N, D, 4) from `egocentric.particle_coordinates` to the coordinates' share, for each view.
+    """
+
+    thresholds: Tensor
+    offsets: Tensor
+    projections: Tensor
 
 
 class EgocentricAttention(nn.Module):
@@ -59,27 +67,44 @@ class EgocentricAttention(nn.Module):
         keys: Tensor = self.query_key(hidden).view(*queries.shape[:2], -1)
         return keys * keys.shape[-1] ** -0.5
 
-    def prepare(self, views: Tensor) -> ViewKeys:
-        """What is computed once per map: the first convolution is linear in [features ; coordinates]."""
-        channels = views.shape[2]
-        weight, bias = self.view_conv.weight, self.view_conv.bias
-        part = functional.conv2d(views.flatten(0, 1), weight[:, :channels], bias, stride=2, padding=1)
-        constant = torch.eye(COORDINATES, dtype=views.dtype, device=views.device)[:, :, None, None]
-        coordinates = functional.conv2d(
-            constant.expand(-1, -1, *self.grid).contiguous(), weight[:, channels:], None, stride=2, padding=1
-        )
-        return ViewKeys(part.reshape(*views.shape[:2], -1), coordinates.flatten(1))
-
-    def factorised(self, keys: ViewKeys, query_keys: Tensor, coordinates: Tensor) -> Tensor:
-        """The same weights (A, Q, K, N) from prepared parts; one view after another, so that it stays in the cache.
+    def prepare(self, views: Tensor, view_poses: Tensor) -> ViewKeys:
+        """What is computed once per map: the first convolution is linear in [features ; coordinates].
 
         Args:
-            keys: of `prepare`. query_keys: (A, Q, d) of `keys_of_queries`. coordinates: (A, Q, K, N, 4).
+            views: (A, N, C, h, w). view_poses: (A, N, 3).
         """
-        direction = query_keys @ self.view_key.weight  # (A, Q, D): the last layer folded into the query's key
-        offset = query_keys @ self.view_key.bias
-        logits = []
-        for n in range(coordinates.shape[3]):
-            hidden = torch.relu(keys.views[:, None, None, n] + coordinates[:, :, :, n] @ keys.coordinates)
-            logits.append((hidden @ direction.unsqueeze(-1)).squeeze(-1) + offset.unsqueeze(-1))
-        return torch.stack(logits, dim=-1).softmax(-1)
+        channels = views.shape[2]
+        weight, bias = self.view_conv.weight, self.view_conv.bias
+        offsets = functional.conv2d(views.flatten(0, 1), weight[:, :channels], bias, stride=2, padding=1)
+        with _exact(views):
+            constant = torch.eye(COORDINATES, dtype=weight.dtype, device=views.device)[:, :, None, None]
+            constant = constant.expand(-1, -1, *self.grid).contiguous()
+            coordinates = functional.conv2d(constant, weight[:, channels:], None, stride=2, padding=1).flatten(1)
+            projections = coordinates.T @ egocentric.coordinate_matrix(view_poses)
+        offsets = offsets.reshape(*views.shape[:2], -1).to(projections.dtype)
+        return ViewKeys(-offsets.unsqueeze(-1), offsets, projections)
+
+    def factorised(self, keys: ViewKeys, query_keys: Tensor, particles: Tensor) -> Tensor:
+        """The same weights, transposed, (A, Q, N, K), from prepared parts; view after view, to stay in the cache.
+
+        The last key layer is folded into the query's key, and relu(u + v) is max(u, -v) + v, whose second part is the
+        same for all particles: one product, one maximum and one scalar product remain for each view. Poses stay in
+        full precision under autocast: three digits of a position are too few.
+
+        Args:
+            keys: of `prepare`. query_keys: (A, Q, d) of `keys_of_queries`. particles: (A, Q, K, 3).
+        """
+        with _exact(particles):
+            query_keys = query_keys.to(keys.offsets.dtype)
+            direction = query_keys @ self.view_key.weight  # (A, Q, D)
+            points = egocentric.particle_coordinates(particles).transpose(-1, -2)
+            logits = []
+            for n in range(keys.offsets.shape[1]):
+                hidden = (keys.projections[:, n, None] @ points).clamp_min_(keys.thresholds[:, n, None])
+                logits.append(direction.unsqueeze(-2) @ hidden)
+            constants = direction @ keys.offsets.transpose(-1, -2)  # (A, Q, N); the key's bias is the same for all
+            return (torch.cat(logits, dim=-2) + constants.unsqueeze(-1)).softmax(-2)
+
+
+def _exact(tensor: Tensor) -> torch.autocast:
+    return torch.autocast(tensor.device.type, enabled=False)

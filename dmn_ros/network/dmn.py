@@ -12,6 +12,9 @@ from dmn_ros.network.embedding import ImageEmbedding
 from dmn_ros.network.matching import MatchingMap, MatchingObservation, MatchingQuery
 from dmn_ros.network.observation import AttentionMap, AttentionObservation, AttentionQuery
 
+#: Particles whose activations, about 1000 numbers each, stay in a core's second cache.
+_CACHED_PARTICLES = 256
+
 PreparedMap = AttentionMap | MatchingMap
 PreparedQuery = AttentionQuery | MatchingQuery
 
@@ -58,8 +61,16 @@ class DMN(nn.Module):
     def log_likelihood(
         self, prepared: PreparedMap, query: PreparedQuery, particles: Tensor, chunk: int | None = None
     ) -> Tensor:
-        """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3), in chunks of particles that stay in the cache."""
-        parts = torch.split(particles, chunk or particles.shape[2], dim=2)
+        """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3).
+
+        Args:
+            chunk: particles at a time; by default as many as stay in the cache of a CPU's core, or all where there is
+                a GPU, or gradients are kept and with them every activation.
+        """
+        if chunk is None:
+            whole = particles.is_cuda or torch.is_grad_enabled()
+            chunk = particles.shape[2] if whole else _CACHED_PARTICLES
+        parts = torch.split(particles, chunk, dim=2)
         return torch.cat([self.observation.log_likelihood(prepared, query, part) for part in parts], dim=2)  # type: ignore[arg-type]
 
     def context_fingerprint(self) -> str:

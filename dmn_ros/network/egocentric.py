@@ -33,6 +33,24 @@ def coordinates(particle_P_view: Tensor) -> Tensor:
     return torch.cat([particle_P_view[..., :2], yaw.cos(), yaw.sin()], dim=-1)
 
 
+def particle_coordinates(particles: Tensor) -> Tensor:
+    """What of `coordinates` belongs to the particles (..., 3): (..., 4), to be multiplied by `coordinate_matrix`."""
+    x, y, yaw = particles.unbind(-1)
+    cos, sin = yaw.cos(), yaw.sin()
+    return torch.stack([cos, sin, cos * x + sin * y, sin * x - cos * y], dim=-1)
+
+
+def coordinate_matrix(view_poses: Tensor) -> Tensor:
+    """Matrices (..., 4, 4) of views (..., 3): `coordinates` are bilinear in particle and view.
+
+    ``coordinate_matrix(view) @ particle_coordinates(particle)`` is ``coordinates(relative(particle, view))``.
+    """
+    x, y, yaw = view_poses.unbind(-1)
+    cos, sin, zero, one = yaw.cos(), yaw.sin(), torch.zeros_like(x), torch.ones_like(x)
+    rows = [[x, y, -one, zero], [y, -x, zero, one], [cos, sin, zero, zero], [sin, -cos, zero, zero]]
+    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+
+
 def fourier_features(particle_P_view: Tensor, frequencies: tuple[float, ...]) -> Tensor:
     """Relative coordinates, from both sides, with sines and cosines of them.
 
@@ -52,7 +70,7 @@ def fourier_features(particle_P_view: Tensor, frequencies: tuple[float, ...]) ->
     return torch.cat([both, waves.sin(), waves.cos(), turns.cos(), turns.sin()], dim=-1)
 
 
-def nearest_views(view_poses: Tensor, particles: Tensor, count: int, reach: float) -> Tensor:
+def nearest_views(view_poses: Tensor, particles: Tensor, count: int, reach: float, *, in_order: bool = False) -> Tensor:
     """Indices (..., K, n) of the views that see most nearly what each particle would see.
 
     Distance is that of the positions and that of the points ``reach`` ahead, squared and added: two poses are near each
@@ -63,6 +81,7 @@ def nearest_views(view_poses: Tensor, particles: Tensor, count: int, reach: floa
         particles: (..., K, 3).
         count: n; at most N are returned.
         reach: in the poses' unit.
+        in_order: the nearest first; costs a little more.
     """
 
     def signature(pose: Tensor) -> Tensor:
@@ -72,4 +91,4 @@ def nearest_views(view_poses: Tensor, particles: Tensor, count: int, reach: floa
     views, points = signature(view_poses), signature(particles)
     # |a - b|^2 without |a|^2, which is the same for every view of a particle
     score = views.square().sum(-1).unsqueeze(-2) - 2.0 * points @ views.transpose(-1, -2)
-    return score.topk(min(count, view_poses.shape[-2]), dim=-1, largest=False, sorted=False).indices
+    return score.topk(min(count, view_poses.shape[-2]), dim=-1, largest=False, sorted=in_order).indices

@@ -127,10 +127,13 @@ class MatchingObservation(nn.Module):
         rows = map_index * q + torch.arange(q, device=chosen.device).view(1, q, 1, 1)
         flat = (rows * prepared.poses.shape[1] + chosen).flatten()
         pairs = query.pairs.flatten(0, 2).index_select(0, flat).view(a, q, k, n, -1)
-        read = self.read(torch.relu(pairs * scale.tanh() + shift))
-        values, keys = torch.split(read, [self.value_size, self.key_size], dim=-1)
-        weights = torch.einsum("aqknd,aqd->aqkn", keys, query.keys).softmax(-1)
-        attended = torch.einsum("aqkn,aqknv->aqkv", weights, values)
+        hidden = torch.addcmul(shift, pairs, scale.tanh()).relu_()
+        # `read` is linear: its keys fold into the query's, its values into one product after the weighted sum
+        read_value, read_key = torch.split(self.read.weight, [self.value_size, self.key_size])
+        direction = (query.keys @ read_key).unsqueeze(-1)  # (A, Q, D, 1); the bias is the same for all views
+        weights = (hidden.flatten(2, 3) @ direction.to(hidden.dtype)).view(a, q, k, 1, n).softmax(-1)
+        mixed = (weights.to(hidden.dtype) @ hidden).squeeze(-2)
+        attended = functional.linear(mixed, read_value, self.read.bias[: self.value_size])
         summary = query.summary.unsqueeze(2).expand(-1, -1, k, -1)
         result: Tensor = self.output(self.dense(torch.relu(torch.cat([attended, summary], dim=-1))))
         return result.squeeze(-1)

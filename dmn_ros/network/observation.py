@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,18 +14,24 @@ from dmn_ros.network.attention import EgocentricAttention, ViewKeys
 
 
 class AttentionMap(NamedTuple):
-    """A map prepared for `AttentionObservation`: view keys, and the views' share (A, N, D) of the first convolution."""
+    """A map prepared for `AttentionObservation`: view keys, and the views' share (A, D, N) of the first convolution."""
 
     keys: ViewKeys
     values: Tensor
-    poses: Tensor
 
 
 class AttentionQuery(NamedTuple):
-    """Queries prepared likewise: keys (A, Q, d) and their share (A, Q, D) of the first convolution."""
+    """Queries prepared likewise.
+
+    Attributes:
+        keys: (A, Q, d).
+        thresholds: (A, Q, D, 1) where units of the first convolution begin to fire: minus the queries' share of it.
+        constants: (A, Q, V, 1) what the dense layer gets from the queries' share.
+    """
 
     keys: Tensor
-    values: Tensor
+    thresholds: Tensor
+    constants: Tensor
 
 
 class AttentionObservation(nn.Module):
@@ -59,19 +65,26 @@ class AttentionObservation(nn.Module):
         """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
         weight = self.conv.weight[:, : views.shape[2]]
         values = functional.conv2d(views.flatten(0, 1), weight, None, stride=2, padding=1)
-        return AttentionMap(self.attention.prepare(views), values.reshape(*views.shape[:2], -1), view_poses)
+        values = values.reshape(*views.shape[:2], -1).transpose(1, 2).contiguous()
+        return AttentionMap(self.attention.prepare(views, view_poses), values)
 
     def prepare_query(self, prepared: AttentionMap, queries: Tensor) -> AttentionQuery:
         """All that depends on the images only; queries (A, Q, C, h, w)."""
         del prepared  # the plain form compares query and views through keys alone
         weight = self.conv.weight[:, queries.shape[2] :]
         values = functional.conv2d(queries.flatten(0, 1), weight, self.conv.bias, stride=2, padding=1)
-        return AttentionQuery(self.attention.keys_of_queries(queries), values.reshape(*queries.shape[:2], -1))
+        values = values.reshape(*queries.shape[:2], -1)
+        constants = self.dense[0](values).unsqueeze(-1)
+        return AttentionQuery(self.attention.keys_of_queries(queries), -values.unsqueeze(-1), constants)
 
     def log_likelihood(self, prepared: AttentionMap, query: AttentionQuery, particles: Tensor) -> Tensor:
-        """Equal to `direct`: a convolution of an attention-weighted sum is the weighted sum of the convolved maps."""
-        relative = egocentric.relative(particles.unsqueeze(3), prepared.poses[:, None, None])
-        weights = self.attention.factorised(prepared.keys, query.keys, egocentric.coordinates(relative))
-        attended = torch.einsum("aqkn,and->aqkd", weights, prepared.values)
-        result: Tensor = self.dense(torch.relu(attended + query.values.unsqueeze(2)))
-        return result.squeeze(-1)
+        """Equal to `direct`: a convolution of an attention-weighted sum is the weighted sum of the convolved maps.
+
+        Particles are columns, which is what makes products with a short inner side fast.
+        """
+        weights = self.attention.factorised(prepared.keys, query.keys, particles)
+        attended = prepared.values.unsqueeze(1) @ weights.to(prepared.values.dtype)  # (A, Q, D, K)
+        hidden = attended.clamp_min_(query.thresholds)  # relu(u + v) = max(u, -v) + v, once more
+        first, last = cast(nn.Linear, self.dense[0]), cast(nn.Linear, self.dense[2])
+        result = last.weight @ torch.relu(first.weight @ hidden + query.constants)
+        return result.squeeze(-2) + last.bias

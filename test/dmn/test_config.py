@@ -27,6 +27,8 @@ from localization_common.errors import ConfigError
         (FilterConfig, {"update_min_d": float("nan")}, "update_min_d"),
         (FilterConfig, {"likelihood_exponent": 0.0}, "likelihood_exponent"),
         (FilterConfig, {"recovery_max": 2.0}, "recovery_max"),
+        (FilterConfig, {"pf_err": 0.0}, "pf_err"),
+        (FilterConfig, {"proposal_share": 1.0}, "proposal_share"),
         (TrainingConfig, {"objective": "other"}, "objective"),
         (TrainingConfig, {"contexts": (5, 4)}, "contexts"),
         (TrainingConfig, {"worlds": 0}, "worlds"),

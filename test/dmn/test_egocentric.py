@@ -80,3 +80,12 @@ def test_wrapped_angles_are_in_range_and_the_same_direction(angle: float) -> Non
     wrapped = egocentric.wrap_angle(torch.tensor(angle, dtype=torch.float64))
     assert -torch.pi <= float(wrapped) < torch.pi
     assert np.cos(float(wrapped)) == pytest.approx(np.cos(angle))
+
+
+@given(poses, poses)
+@settings(max_examples=50, deadline=None)
+def test_coordinates_are_bilinear_in_view_and_particle(a: tuple[float, ...], b: tuple[float, ...]) -> None:
+    particle, view = torch.tensor(a, dtype=torch.float64), torch.tensor(b, dtype=torch.float64)
+    product = egocentric.coordinate_matrix(view) @ egocentric.particle_coordinates(particle)
+    expected = egocentric.coordinates(egocentric.relative(particle, view))
+    torch.testing.assert_close(product, expected, atol=1e-9, rtol=0)

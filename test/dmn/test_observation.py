@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn import functional
 
 from dmn_ros.config import NetworkConfig
 from dmn_ros.network import egocentric
+from dmn_ros.network.dmn import DMN
 from dmn_ros.network.observation import AttentionObservation
 
 A, N, Q, K = 2, 5, 3, 7
@@ -63,6 +65,44 @@ def test_factorised_equals_direct() -> None:
     direct = model.direct(views, poses, queries, particles)
     assert direct.std() > 1e-3  # the numbers differ between particles, so that equality means something
     torch.testing.assert_close(fast, direct, atol=1e-5, rtol=0)
+
+
+def _lively(count: int, views: int) -> tuple[DMN, tuple[torch.Tensor, ...]]:
+    """The paper's form with weights so large that particles differ by about one; one map, one query."""
+    torch.manual_seed(3)
+    config = NetworkConfig.paper()
+    network = DMN(config).eval()
+    model = network.observation
+    assert isinstance(model, AttentionObservation)
+    with torch.no_grad():
+        model.attention.view_conv.weight[:, -4:] *= 10.0
+        model.attention.query_key.weight *= 60.0
+        model.dense[2].weight *= 10.0
+    shape = (config.feature_channels, *config.grid)
+    poses = [
+        torch.rand(1, n, 3) * torch.tensor([2.0, 2.0, 6.2]) - torch.tensor([1.0, 1.0, 3.1]) for n in (views, count)
+    ]
+    return network, (torch.randn(1, views, *shape), poses[0], torch.randn(1, 1, *shape), poses[1][None])
+
+
+@pytest.mark.parametrize(("count", "views"), [(2048, 1), (1000, 4), (300, 32)])
+@torch.inference_mode()
+def test_factorised_in_chunks_equals_direct(count: int, views: int) -> None:
+    network, inputs = _lively(count, views)
+    assert isinstance(network.observation, AttentionObservation)
+    direct = network.observation.direct(*inputs)
+    assert views == 1 or direct.std() > 0.1
+    torch.testing.assert_close(network(*inputs), direct, atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+def test_half_precision_keeps_what_tells_particles_apart() -> None:
+    network, inputs = _lively(512, 4)
+    exact = network(*inputs)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = network(*inputs).float()
+    difference = half - exact
+    assert 0.0 < (difference - difference.mean()).abs().max() < 0.1 * exact.std()
 
 
 @torch.no_grad()

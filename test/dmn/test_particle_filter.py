@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from dmn_ros.adaptive_size import kld_sample_size
 from dmn_ros.config import FilterConfig
 from dmn_ros.particle_filter import ParticleFilter
+from dmn_ros.planar_gaussian import PlanarGaussian
 
 BOUNDS = (-5.0, -4.0, 5.0, 4.0)
 REFERENCE = torch.zeros(16)
@@ -42,7 +44,7 @@ def test_agrees_with_a_kalman_filter_on_a_linear_gaussian_system() -> None:
     mean, covariance = np.array([0.5, -0.3]), np.array([[0.5, 0.1], [0.1, 0.3]])
     full = np.zeros((3, 3))
     full[:2, :2] = covariance
-    particle_filter.reset_gaussian(torch.tensor([*mean, 0.0], dtype=torch.float64), torch.from_numpy(full))
+    particle_filter.reset_gaussian(PlanarGaussian(np.array([*mean, 0.0]), full))
     random, noise = np.random.default_rng(0), 0.4
     truth = np.array([0.8, 0.1])
     for _ in range(8):
@@ -75,9 +77,9 @@ def test_a_uniform_belief_fills_the_map() -> None:
 def test_a_gaussian_belief_has_its_mean_and_covariance() -> None:
     particle_filter = _filter(LINEAR)
     covariance = np.array([[0.2, 0.05, 0.0], [0.05, 0.1, 0.02], [0.0, 0.02, 0.04]])
-    mean = torch.tensor([1.0, -1.0, 0.5], dtype=torch.float64)
-    particle_filter.reset_gaussian(mean, torch.from_numpy(covariance))
-    np.testing.assert_allclose(particle_filter.particles.mean(0).numpy(), mean.numpy(), atol=0.015)
+    mean = np.array([1.0, -1.0, 0.5])
+    particle_filter.reset_gaussian(PlanarGaussian(mean, covariance))
+    np.testing.assert_allclose(particle_filter.particles.mean(0).numpy(), mean, atol=0.015)
     np.testing.assert_allclose(np.cov(particle_filter.particles.numpy().T), covariance, atol=0.01)
 
 
@@ -106,13 +108,38 @@ def test_the_exponent_flattens_the_likelihood() -> None:
     assert float(particle_filter.log_weights[1] - particle_filter.log_weights[0]) == pytest.approx(1.0)
 
 
-def test_a_belief_in_one_place_needs_fewer_particles() -> None:
-    particle_filter = _filter(FilterConfig(min_particles=50, max_particles=2000))
-    at = particle_filter.particles[0]
-    away = (particle_filter.particles - at).square().sum(-1)
-    particle_filter.weigh(-away / (2 * 0.15**2) / 0.5, REFERENCE)
-    assert particle_filter.resample()
-    assert 50 <= len(particle_filter.particles) < 600
+def test_the_number_of_particles_is_that_of_kld_sampling() -> None:
+    """A belief in one place needs few; one in two places more; one everywhere as many as there may be."""
+    config = FilterConfig(min_particles=50, max_particles=1000, global_particles=4000, pf_err=0.02)
+    for cells, expected in [(1, 50), (4, 285), (8, 463), (400, 1000)]:
+        particle_filter = _filter(config)
+        particle_filter.particles[:, 0] = (torch.arange(4000) * 2 * cells // 4000) * config.cell_d + 0.1
+        particle_filter.particles[:, 1:] = 0.1
+        # half of the cells are empty for all the belief knows
+        particle_filter.weigh(
+            torch.where(particle_filter.particles[:, 0] < cells * config.cell_d, 0.0, -99.0), REFERENCE
+        )
+        assert particle_filter.resample()
+        assert len(particle_filter.particles) == expected
+    assert [kld_sample_size(bins, 0.02, config.pf_z) for bins in (4, 8)] == [285, 463]
+
+
+def test_a_resampled_belief_keeps_its_mean_whatever_the_number_of_particles() -> None:
+    """Drawing many and keeping a systematic part of them is unbiased, too."""
+    config = FilterConfig(min_particles=37, max_particles=2000, global_particles=2000, cell_d=20.0, cell_a=7.0)
+    particle_filter = _filter(config)
+    start, values = particle_filter.particles, torch.randn(2000, generator=torch.Generator().manual_seed(1))
+    weights = torch.softmax(values * 2.0, 0)
+    means = []
+    for _ in range(200):
+        particle_filter._start(start)
+        particle_filter.weigh(4.0 * values, REFERENCE)  # the exponent halves it
+        assert particle_filter.resample()
+        means.append(particle_filter.particles.mean(0))
+    assert len(particle_filter.particles) < 500
+    found, expected = torch.stack(means), weights @ start
+    error = (found.mean(0) - expected) / (found.std(0) / math.sqrt(200))
+    assert error.abs().max() < 4.0
 
 
 def test_a_belief_over_the_whole_map_has_more_particles_for_one_image() -> None:
@@ -177,8 +204,7 @@ def test_fit_tells_a_right_belief_from_a_wrong_one() -> None:
 
     def fit(at: float, images: int = 4) -> float:
         particle_filter = _filter(FilterConfig(global_particles=500, likelihood_exponent=1.0))
-        covariance = torch.eye(3, dtype=torch.float64) * 1e-4
-        particle_filter.reset_gaussian(torch.tensor([at, 0.0, 0.0], dtype=torch.float64), covariance)
+        particle_filter.reset_gaussian(PlanarGaussian(np.array([at, 0.0, 0.0]), np.eye(3) * 1e-4))
         for _ in range(images):
             poses = torch.cat([particle_filter.particles, particle_filter.draw_uniform(4000)])
             values = torch.where(poses[:, :2].norm(dim=1) < 1.0, math.log(10.0), 0.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from geometry_msgs.msg import PoseArray
+from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 from nav_msgs.msg import OccupancyGrid
-from robot_stage import CAMERA, FIRST, PERIOD, Stage, textured
+from robot_stage import CAMERA, FIRST, PERIOD, Stage, textured, wait_until
 from std_srvs.srv import Empty, Trigger
 from visualization_msgs.msg import MarkerArray
 
@@ -16,17 +16,26 @@ from dmn_ros.config import FilterConfig
 from dmn_ros.context_map import ContextMap
 from dmn_ros.localizer import Localizer
 from dmn_ros.node import DmnNode
+from dmn_ros.planar_gaussian import PlanarGaussian
+from dmn_ros.settings import InitialPoseSettings
 from localization_common.geometry import planar
+from localization_common.ros.outputs import header
 
 ALWAYS_LOCALIZED = 1e-9
+START = InitialPoseSettings(x=1.0)
 
 
-def offline(models: Path, indices: range) -> list[Belief]:
-    """Beliefs of the localizer itself, with the odometry that the robot publishes."""
+def offline(models: Path, indices: range, proposals: dict[int, PlanarGaussian] | None = None) -> list[Belief]:
+    """Beliefs of the localizer itself, with the odometry that the robot publishes; with proposals, from START."""
     config = FilterConfig(max_particles=500, global_particles=500, localized_share=ALWAYS_LOCALIZED)
     localizer = Localizer.from_files(models / "dmn.safetensors", models / "map.safetensors", filter_config=config)
     localizer.set_camera(CAMERA)
-    return [localizer.step(textured(i), FIRST + i * PERIOD, np.array([0.1 * i, 0.0, 0.0])) for i in indices]
+    if proposals is not None:
+        localizer.reset_gaussian(START.mean, START.covariance)
+    return [
+        localizer.step(textured(i), FIRST + i * PERIOD, np.array([0.1 * i, 0.0, 0.0]), (proposals or {}).get(i))
+        for i in indices
+    ]
 
 
 def test_publishes_what_the_localizer_believes(stage: Stage, models: Path) -> None:
@@ -41,6 +50,44 @@ def test_publishes_what_the_localizer_believes(stage: Stage, models: Path) -> No
         offset[2] = planar.wrap_angle(offset[2])
         expected = belief.covariance + np.outer(offset, offset)
         np.testing.assert_allclose(published[stamp].covariance[np.ix_((0, 1, 5), (0, 1, 5))], expected, atol=1e-6)
+
+
+def proposal(stamp: int, x: float, *, variance: float = 0.01) -> PoseWithCovarianceStamped:
+    """Another localizer's pose on the map's x axis."""
+    message = PoseWithCovarianceStamped(header=header(stamp, "map"))
+    message.pose.pose.position.x, message.pose.pose.orientation.w = x, 1.0
+    message.pose.covariance = (np.eye(6) * variance).ravel()
+    return message
+
+
+def test_proposals_reach_the_filter_moved_on_by_the_odometry(stage: Stage, models: Path) -> None:
+    node = stage.start(DmnNode, process_all=True, set_initial_pose=True, initial_pose__x=START.x)
+    publisher = stage.robot.node.create_publisher(PoseWithCovarianceStamped, "proposal", 10)
+    assert wait_until(lambda: publisher.get_subscription_count() == 1)
+    stage.robot.await_processed("dmn", stage.robot.send(0))
+    publisher.publish(proposal(FIRST, 1.0))
+    assert wait_until(lambda: node.pending_proposal is not None)
+    stage.robot.await_processed("dmn", stage.robot.send(1))
+    assert node.pending_proposal is None
+    expected = offline(models, range(2), {1: PlanarGaussian(np.array([1.1, 0.0, 0.0]), np.eye(3) * 0.01)})[-1]
+    without = offline(models, range(2), {})[-1]
+    assert node.belief is not None
+    np.testing.assert_allclose(node.belief.particles, expected.particles, atol=1e-5)
+    assert len(np.setdiff1d(expected.particles[:, 0], without.particles[:, 0])) > 10
+
+
+def test_a_proposal_that_makes_no_sense_is_a_diagnostic_and_the_next_one_counts(stage: Stage) -> None:
+    node = stage.start(DmnNode, process_all=True)
+    publisher = stage.robot.node.create_publisher(PoseWithCovarianceStamped, "proposal", 10)
+    assert wait_until(lambda: publisher.get_subscription_count() == 1)
+    publisher.publish(proposal(FIRST, 0.0, variance=-1.0))
+    assert wait_until(lambda: "proposal" in node.monitor.problems)
+    assert "proposal is ignored: " in stage.status_now("dmn").message
+    assert node.pending_proposal is None
+    publisher.publish(proposal(FIRST, 0.0))
+    assert wait_until(lambda: node.pending_proposal is not None)
+    stage.robot.await_processed("dmn", stage.robot.send(0))
+    assert "proposal" not in node.monitor.problems
 
 
 def test_publishes_no_pose_until_localized_and_says_so(stage: Stage) -> None:
