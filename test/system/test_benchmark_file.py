@@ -69,7 +69,10 @@ def test_page_and_terminal_show_every_number(tmp_path: Path) -> None:
 
 def test_means_over_seeds_and_the_papers_order(accuracy: ModuleType) -> None:
     run = next(r for r in accuracy.RUNS if r.name == "posenet")
-    results = [{"pose": {"median_m": m, "median_deg": 2.0, "within_5cm_5deg": 0.25, "within_25cm_5deg": 0.5}} for m in (0.4, 0.6)]
+    results = [
+        {"pose": {"median_m": m, "median_deg": 2.0, "within_5cm_5deg": 0.25, "within_25cm_5deg": 0.5}}
+        for m in (0.4, 0.6)
+    ]
     (table,) = accuracy.tables((run,), {"posenet": results})
     assert table.rows[0][1] == pytest.approx([0.5, 0.02**0.5])
     assert table.rows[0][3:] == [None, 25.0, 50.0, None, None, None, 2]
