@@ -23,8 +23,8 @@ import dmn_ros.train
 import localization_common.datasets.rosbag2_writer
 import localization_common.datasets.world_difficulty
 import localization_sim.record
-import vlocnet_ros.calibrate
 import localization_sim.worlds.generate
+import vlocnet_ros.calibrate
 import vlocnet_ros.complexity
 import vlocnet_ros.evaluate
 import vlocnet_ros.explain

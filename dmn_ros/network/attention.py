@@ -51,7 +51,7 @@ class EgocentricAttention(nn.Module):
         """Weights (A, Q, K, N) as the paper writes it: one convolution for each particle and view.
 
         Args:
-            views: (A, N, C, h, w). queries: (A, Q, C, h, w). coordinates: (A, Q, K, N, c) of particles and views in this frame.
+            views: (A, N, C, h, w). queries: (A, Q, C, h, w). coordinates: (A, Q, K, N, c) of particles and views.
         """
         a, q, k, n, _ = coordinates.shape
         channels = coordinates[..., None, None].expand(-1, -1, -1, -1, -1, *self.grid)

@@ -29,7 +29,7 @@ class LatentMap(NamedTuple):
 
 
 class PosedQuery(NamedTuple):
-    """First convolution of [query ; candidate pose]: the query's part (A, Q, D), and the pose's factors (A, Q, D, 4)."""
+    """First convolution of [query ; candidate pose]: parts of the query (A, Q, D), and of the pose (A, Q, D, 4)."""
 
     offsets: Tensor
     projections: Tensor
@@ -215,7 +215,7 @@ class MeanObservation(nn.Module):
 
 
 def with_coordinates(views: Tensor, coordinates: Tensor) -> Tensor:
-    """Views (A, N, C, h, w) with coordinates (A, N, c) as further channels, constant over the image: (A N, C + c, h, w)."""
+    """(A N, C + c, h, w): views (A, N, C, h, w) with coordinates (A, N, c) as further channels, the same everywhere."""
     channels = coordinates[..., None, None].expand(-1, -1, -1, *views.shape[3:])
     return torch.cat([views, channels.to(views.dtype)], dim=2).flatten(0, 1)
 
