@@ -106,6 +106,8 @@ def _trainer(arguments: Arguments) -> lightning.Trainer:
     return lightning.Trainer(
         accelerator=arguments.accelerator,
         devices=arguments.devices,
+        # the bias of view keys has no gradient: it is the same for all views of a softmax
+        strategy="auto" if arguments.devices == 1 else "ddp_find_unused_parameters_true",
         precision=arguments.precision,
         max_epochs=-1,
         max_steps=config.steps,
@@ -152,7 +154,7 @@ def _write(arguments: Arguments, module: WorldTraining, trainer: lightning.Train
         "steps": trainer.global_step,
         "minutes": round(seconds / 60.0, 2),
         "validation_loss": float(monitored.best_score) if monitored is not None else math.nan,
-        "stopped_early": bool(monitored is not None and monitored.stopped_epoch),
+        "stopped_early": bool(monitored is not None and monitored.wait_count >= monitored.patience),
     }
     save_world_network(arguments.output, module.network, module.mapping, card)
     print(f"{arguments.output}: {card}")
