@@ -13,8 +13,9 @@ from localization_sim.textures import Colour, Random
 from localization_sim.worlds.domain import Drawn
 from localization_sim.worlds.maze_layout import Grid, draw_layout
 from localization_sim.worlds.rooms import build_sky
-from localization_sim.worlds.stage import Stage, View
+from localization_sim.worlds.stage import Stage
 from localization_sim.worlds.surfaces import PATTERNS, random_colour, random_surface, surface
+from localization_sim.worlds.view import View
 
 Array = npt.NDArray[np.float64]
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from localization_sim.worlds.stage import Stage, View
+from localization_sim.worlds.stage import Stage
+from localization_sim.worlds.view import View
 
 Array = npt.NDArray[np.float64]
 Images = npt.NDArray[np.uint8]

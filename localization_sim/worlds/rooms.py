@@ -16,8 +16,9 @@ from localization_common.errors import ConfigError
 from localization_common.geometry.planar import wrap_angle
 from localization_sim.textures import Colour, Random
 from localization_sim.worlds.domain import Drawn
-from localization_sim.worlds.stage import Shape, Stage, View
+from localization_sim.worlds.stage import Shape, Stage
 from localization_sim.worlds.surfaces import random_colour, random_surface, sky
+from localization_sim.worlds.view import View
 
 Array = npt.NDArray[np.float64]
 

@@ -8,7 +8,6 @@ All views of a world go into one off-screen picture, which is read back once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
 
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.errors import CameraError
+from localization_sim.worlds.view import Fog, View
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -32,27 +32,6 @@ _SHAPES = {
     "ellipsoid": mujoco.mjtGeom.mjGEOM_ELLIPSOID,
 }
 _WHITE = (1.0, 1.0, 1.0)
-
-
-@dataclass(frozen=True)
-class View:
-    """What a stage draws at once.
-
-    Attributes:
-        width, height: size of one picture, pixels.
-        count: pictures that fit into the off-screen buffer.
-        field_of_view: vertical, degrees.
-        oversampling: pixels drawn for each pixel of the picture, across and down; they are averaged.
-        near, far: clipping distances.
-    """
-
-    width: int = 32
-    height: int = 32
-    count: int = 10
-    field_of_view: float = 60.0
-    oversampling: int = 2
-    near: float = 0.02
-    far: float = 30.0
 
 
 class Stage:
@@ -78,7 +57,7 @@ class Stage:
         self.view, self.texture_size = view, texture_size
         self._columns = max(1, min(view.count, 2048 // (view.width * view.oversampling)))
         self._rows = -(-view.count // self._columns)
-        tile = (view.width * view.oversampling, view.height * view.oversampling)
+        tile = view.drawn_size
         size = (self._columns * tile[0], self._rows * tile[1])
         self._tile, self._buffer = tile, np.zeros((size[1], size[0], 3), np.uint8)
         self._model = mujoco.MjModel.from_xml_string(_model_of_textures(textures, texture_size, size))
@@ -180,7 +159,7 @@ class Stage:
 
     def fog(self, reach: tuple[float, float] | None, rgb: Colour = _WHITE) -> None:
         """Fog that begins at a distance and hides everything at another; None for clear air."""
-        self._fog = None if reach is None else (*reach, rgb)
+        self._fog = None if reach is None else Fog(self.view, reach, rgb)
 
     def draw(self, positions: Array, yaws: Array, pitch: float | Array = 0.0) -> Image:
         """Pictures (N, height, width, 3) uint8 from positions (N, 3), looking along yaws (N,), radians.
@@ -224,16 +203,9 @@ class Stage:
         used = self._buffer[: -(-len(positions) // columns) * height]
         depth = None if self._fog is None else np.empty(used.shape[:2], np.float32)
         mujoco.mjr_readPixels(used, depth, mujoco.MjrRect(0, 0, used.shape[1], used.shape[0]), self._context)
-        return self._tiles(used if depth is None else self._fogged(used, depth))[: len(positions)]
-
-    def _fogged(self, picture: Image, depth: npt.NDArray[np.float32]) -> Image:
-        """The picture in fog; OpenGL's own, which MuJoCo offers, keeps the colour and reach of its first use."""
-        assert self._fog is not None
-        (begin, end, rgb), view = self._fog, self.view
-        ahead = view.near / (1.0 - depth * (1.0 - view.near / view.far))
-        distance = ahead.reshape(-1, self._tile[1], self._columns, self._tile[0]) * self._slant[:, None]
-        weight = np.clip((distance - begin) / (end - begin), 0.0, 1.0).reshape(*depth.shape, 1)
-        return np.asarray(picture + weight * (255.0 * np.array(rgb, np.float32) - picture) + 0.5, dtype=np.uint8)
+        if self._fog is not None and depth is not None:
+            used = self._fog.over(used, depth)
+        return self._tiles(used)[: len(positions)]
 
     def _tiles(self, picture: Image) -> Image:
         """Averaged pictures (N, height, width, 3) of a buffer whose first row is at the bottom."""
@@ -257,15 +229,12 @@ class Stage:
         self._pieces, self._eyes = list(scene.geoms), list(scene.camera)
         scene.flags[:] = 0
         scene.flags[int(mujoco.mjtRndFlag.mjRND_CULL_FACE)] = 1
-        top = view.near * np.tan(np.radians(view.field_of_view) / 2)
+        top = view.near * view.half_height
         for eye in self._eyes:
             eye.orthographic, eye.frustum_center = 0, 0.0
             eye.frustum_near, eye.frustum_far = view.near, view.far
             eye.frustum_top, eye.frustum_bottom = top, -top
             eye.frustum_width = top * view.width / view.height
-        # How much longer than along the optical axis the way is to what a pixel shows, (tile height, tile width).
-        down, across = (np.linspace(-1, 1, 2 * n + 1)[1::2] * top / view.near for n in (self._tile[1], self._tile[0]))
-        self._slant = np.hypot(np.hypot(1.0, down)[:, None], across * view.width / view.height).astype(np.float32)
         scene.nlight = 1
         sun = scene.lights[0]
         sun.type, sun.headlight, sun.castshadow = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, 0, 0

@@ -143,3 +143,20 @@ def test_areas_repeat_whatever_was_drawn_before() -> None:
     below = many.images[:, :, -20:].astype(float)
     assert below.std(axis=(2, 3)).max() < many.images.std(axis=(2, 3)).max()  # the road is plainer than the rest
     assert (many.images == 0).all(axis=-1).mean() < 0.01  # no hole in the sky
+
+
+def test_exposure_keeps_colours_apart_and_order_of_brightness() -> None:
+    ramp = np.zeros((3, 256, 50, 3), np.uint8)  # red, green, blue, each from dark to bright
+    for channel in range(3):
+        ramp[channel, ..., channel] = np.arange(256)[:, None]
+    means = []
+    for seed in range(5):
+        exposed = (
+            Visit("clear", "summer", (0.0, 0.0)).expose(ramp, np.random.default_rng(seed)).astype(float).mean(axis=2)
+        )
+        for channel in range(3):
+            others = [c for c in range(3) if c != channel]
+            assert exposed[channel][:, others].max() < 5.0  # noise only
+            assert (np.diff(exposed[channel, ::32, channel]) > 0).all()
+        means.append(exposed.mean())
+    assert np.ptp(means) > 2.0  # no two days alike

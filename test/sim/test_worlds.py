@@ -18,7 +18,8 @@ from localization_sim.worlds.drawing import Name, draw_worlds
 from localization_sim.worlds.generate import Generation, Shard, generate, plan_shards
 from localization_sim.worlds.maze_layout import draw_layout
 from localization_sim.worlds.mazes import CLEARANCE, draw_cameras
-from localization_sim.worlds.stage import Stage, View
+from localization_sim.worlds.stage import Stage
+from localization_sim.worlds.view import View
 
 RED, GREEN, BLUE = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
