@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from localization_common.geometry import planar
+
 Array = npt.NDArray[np.float64]
 
 
@@ -40,3 +42,10 @@ class Belief:
     reason: str = ""
     observed: bool = True
     timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def pose_covariance(self) -> Array:
+        """(3, 3) of x, y, yaw about `most_likely`: larger than that about the mean by their distance."""
+        offset = self.mean - self.most_likely
+        offset[2] = planar.wrap_angle(offset[2])
+        return self.covariance + np.outer(offset, offset)

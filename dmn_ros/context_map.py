@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +10,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dmn_ros.coverage import cover
+from dmn_ros.coverage import cover, view_distance
 from dmn_ros.network.dmn import DMN
 from localization_common import checkpoints
 from localization_common.errors import CheckpointError, MapError
 
+Array = npt.NDArray[np.float64]
+Bounds = tuple[float, float, float, float]
+
 KIND = "context_map"
-VERSION = 1
+VERSION = 2
+#: A larger file is mapped into memory rather than read: few of its views are looked at for one image.
+_MAPPED_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -30,19 +35,27 @@ class ContextMap:
         scale: metres per map unit; the network works in map units.
         frame_id: name of the map frame.
         fingerprint: of the embedding network; features of other weights are meaningless.
+        covariances: (N, 3, 3) of x, y, yaw (metres, radians): how well each pose is known. Those of a map that was made
+            from ground truth are zero, which is also what none at all mean.
     """
 
     features: Tensor
-    poses: npt.NDArray[np.float64]
-    bounds: tuple[float, float, float, float]
+    poses: Array
+    bounds: Bounds
     scale: float
     frame_id: str
     fingerprint: str
+    covariances: Array = field(default_factory=lambda: np.zeros((0, 3, 3)))
 
     def __post_init__(self) -> None:
+        if len(self.covariances) == 0:
+            object.__setattr__(self, "covariances", np.zeros((len(self.poses), 3, 3)))
         if self.features.ndim != 4 or self.poses.shape != (len(self.features), 3) or len(self.poses) == 0:
             raise MapError(f"features {tuple(self.features.shape)} and poses {self.poses.shape} are no set of views")
-        if not (np.isfinite(self.poses).all() and bool(torch.isfinite(self.features).all())):
+        if self.covariances.shape != (len(self.poses), 3, 3):
+            raise MapError(f"covariances {self.covariances.shape} do not belong to {len(self.poses)} views")
+        finite = all(bool(torch.isfinite(part).all()) for part in self.features.split(256))
+        if not (finite and np.isfinite(self.poses).all() and np.isfinite(self.covariances).all()):
             raise MapError("views hold NaN or infinity")
         min_x, min_y, max_x, max_y = self.bounds
         if not (np.isfinite(self.bounds).all() and min_x < max_x and min_y < max_y and self.scale > 0):
@@ -51,26 +64,60 @@ class ContextMap:
     def __len__(self) -> int:
         return len(self.poses)
 
-    def add(self, features: Tensor, pose: npt.ArrayLike) -> ContextMap:
-        """With one more view: features (C, h, w) and pose (3,); the bounds grow to hold it."""
+    def add(self, features: Tensor, pose: npt.ArrayLike, covariance: npt.ArrayLike | None = None) -> ContextMap:
+        """With one more view: features (C, h, w), pose (3,), covariance (3, 3; by default none); the bounds grow."""
         view = np.asarray(pose, dtype=np.float64)
-        if features.shape != self.features.shape[1:] or view.shape != (3,) or not np.isfinite(view).all():
+        known = np.zeros((3, 3)) if covariance is None else np.asarray(covariance, dtype=np.float64)
+        finite = bool(np.isfinite(view).all() and np.isfinite(known).all())
+        if features.shape != self.features.shape[1:] or view.shape != (3,) or known.shape != (3, 3) or not finite:
             raise MapError(
-                f"a view of {tuple(features.shape)} at {view.tolist()} does not fit {self.features.shape[1:]}"
+                f"a view of {tuple(features.shape)} at {view.tolist()} with covariance {known.tolist()} does not fit "
+                f"views of {tuple(self.features.shape[1:])}"
             )
-        min_x, min_y, max_x, max_y = self.bounds
         x, y = float(view[0]), float(view[1])
         return replace(
             self,
             features=torch.cat([self.features, features[None].to(self.features)]),
             poses=np.concatenate([self.poses, view[None]]),
-            bounds=(min(min_x, x), min(min_y, y), max(max_x, x), max(max_y, y)),
+            covariances=np.concatenate([self.covariances, known[None]]),
+            bounds=_around(self.bounds, (x, y, x, y)),
         )
 
     def pruned(self, *, spacing_d: float, spacing_a: float, max_views: int) -> ContextMap:
         """Without views that others cover (metres, radians); the oldest view stays."""
         kept = np.sort(cover(self.poses, spacing_d=spacing_d, spacing_a=spacing_a, max_views=max_views))
-        return replace(self, features=self.features[torch.from_numpy(kept)], poses=self.poses[kept])
+        features = self.features[torch.from_numpy(kept)]
+        return replace(self, features=features, poses=self.poses[kept], covariances=self.covariances[kept])
+
+    def merged(self, other: ContextMap, *, spacing_d: float, spacing_a: float) -> ContextMap:
+        """With another map's views of the same place; of views that cover each other, the more certain ones stay.
+
+        Args:
+            spacing_d, spacing_a: metres and radians, see `coverage.view_distance`. Of two that are as certain as each
+                other, this map's stays.
+
+        Raises:
+            MapError: the other one is in another frame or scale, or of another network.
+        """
+        for name in ("frame_id", "scale", "fingerprint"):
+            if getattr(self, name) != getattr(other, name):
+                raise MapError(f"maps of {name} {getattr(self, name)!r} and {getattr(other, name)!r} cannot be merged")
+        unit = np.array([spacing_d, spacing_d, spacing_a]) ** 2
+        doubt, new_doubt = (np.einsum("nii,i->n", m.covariances, 1.0 / unit) for m in (self, other))
+        kept, added = np.ones(len(self), dtype=bool), np.ones(len(other), dtype=bool)
+        for i, pose in enumerate(other.poses):
+            near = kept & (view_distance(self.poses, pose, spacing_d=spacing_d, spacing_a=spacing_a) <= 1.0)
+            added[i] = not (near & (doubt <= new_doubt[i])).any()
+            if added[i]:
+                kept &= ~near
+        features = [m.features[torch.from_numpy(chosen)] for m, chosen in ((self, kept), (other, added))]
+        return replace(
+            self,
+            features=torch.cat(features),
+            poses=np.concatenate([self.poses[kept], other.poses[added]]),
+            covariances=np.concatenate([self.covariances[kept], other.covariances[added]]),
+            bounds=_around(self.bounds, other.bounds),
+        )
 
     def require_made_by(self, network: DMN, name: str | Path) -> None:
         """Raises MapError, naming the file, if another network made the embeddings."""
@@ -94,7 +141,11 @@ class ContextMap:
             "frame_id": self.frame_id,
             "fingerprint": self.fingerprint,
         }
-        tensors = {"features": self.features, "poses": torch.from_numpy(self.poses)}
+        tensors = {
+            "features": self.features,
+            "poses": torch.from_numpy(self.poses),
+            "covariances": torch.from_numpy(self.covariances),
+        }
         try:
             checkpoints.save(path, kind=KIND, tensors=tensors, header=header)
         except CheckpointError as error:
@@ -102,19 +153,23 @@ class ContextMap:
 
     @classmethod
     def load(cls, path: str | Path) -> ContextMap:
-        """Read a file that `save` wrote.
+        """Read a file that `save` wrote, of this version or the one before, which had no covariances.
+
+        Of a large file the embeddings stay where they are until they are looked at.
 
         Raises:
             MapError: the file is missing, truncated, damaged, of another kind or of a newer version.
         """
         try:
-            tensors, header = checkpoints.load(path, kind=KIND)
+            large = Path(path).is_file() and Path(path).stat().st_size > _MAPPED_BYTES
+            tensors, header = checkpoints.load(path, kind=KIND, mapped=large)
         except CheckpointError as error:
             raise MapError(str(error)) from error
-        if header.get("version") != VERSION:
-            raise MapError(f"{path}: map version {header.get('version')!r}, this program reads {VERSION}")
+        if header.get("version") not in (1, VERSION):
+            raise MapError(f"{path}: map version {header.get('version')!r}, this program reads 1 to {VERSION}")
         try:
             min_x, min_y, max_x, max_y = (float(value) for value in header["bounds"])
+            covariances = tensors["covariances"] if header["version"] > 1 else torch.zeros(0, 3, 3)
             return cls(
                 features=tensors["features"].to(torch.float32),
                 poses=tensors["poses"].numpy().astype(np.float64),
@@ -122,6 +177,11 @@ class ContextMap:
                 scale=float(header["scale"]),
                 frame_id=str(header["frame_id"]),
                 fingerprint=str(header["fingerprint"]),
+                covariances=covariances.numpy().astype(np.float64),
             )
         except (KeyError, TypeError, ValueError, MapError) as error:
             raise MapError(f"{path}: not a usable map ({error}); build it again with dmn_build_map") from error
+
+
+def _around(a: Bounds, b: Bounds) -> Bounds:
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])

@@ -150,8 +150,8 @@ class Localizer:
         return self._belief(stamp, motion, observed, timings, start)
 
     @torch.inference_mode()
-    def add_context(self, image: Image, map_P_base: npt.ArrayLike) -> None:
-        """Add a view to the map: an image and its pose (3,).
+    def add_context(self, image: Image, map_P_base: npt.ArrayLike, covariance: npt.ArrayLike | None = None) -> None:
+        """Add a view to the map: an image, its pose (3,) and, where it is not known exactly, the covariance (3, 3).
 
         Raises:
             InputError: the image cannot be used. MapError: the pose cannot.
@@ -159,7 +159,7 @@ class Localizer:
         pixels = self._tensor(self._adapted(image))
         with self._precision():
             features = self._network.context_embedding(pixels)[0].float()
-        self._use_map(self._map.add(features.cpu(), map_P_base))
+        self._use_map(self._map.add(features.cpu(), map_P_base, covariance))
 
     @property
     def context_map(self) -> ContextMap:

@@ -250,10 +250,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
             return
         self.monitor.solved("lost")
         map_T_base = planar.to_se3(belief.most_likely)
-        # The covariance is about the mean; about the pose that is published it is larger by their distance.
-        offset = belief.mean - belief.most_likely
-        offset[2] = planar.wrap_angle(offset[2])
-        covariance = covariance_from_planar(belief.covariance + np.outer(offset, offset))
+        covariance = covariance_from_planar(belief.pose_covariance)
         self._pose.publish(pose_message(belief.stamp, self.settings.global_frame_id, map_T_base, covariance))
         self.broadcast(map_T_base, belief.stamp)
 
@@ -310,7 +307,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
             if self._last is None or not self._last[1].localized:
                 raise MapError("a view needs a pose, and the node is not localized: set initialpose or drive on")
             image, belief = self._last
-            self.localizer.add_context(image, belief.most_likely)
+            self.localizer.add_context(image, belief.most_likely, belief.pose_covariance)
             self._publish_views()
             return f"{len(self.localizer.context_map)} views"
 

@@ -59,8 +59,8 @@ class ParticleFilter:
     def draw_uniform(self, count: int) -> Tensor:
         """Poses (count, 3) uniform over the map and all headings."""
         min_x, min_y, max_x, max_y = self.bounds
-        low = torch.tensor([min_x, min_y, -math.pi])
-        size = torch.tensor([max_x - min_x, max_y - min_y, 2.0 * math.pi])
+        low = torch.tensor([min_x, min_y, -math.pi], dtype=torch.float32)
+        size = torch.tensor([max_x - min_x, max_y - min_y, 2.0 * math.pi], dtype=torch.float32)
         return (low + torch.rand(count, 3, generator=self._generator) * size).to(self.device)
 
     def move(self, previous_P_base: Tensor) -> None:
@@ -128,11 +128,10 @@ class ParticleFilter:
         drawn = self.particles.T.index_select(1, chosen)
         count = self._wanted_count(drawn.T)
         injected = int(share * count)
-        if count - injected < most:
+        kept = count - injected
+        if kept < most:
             # every so-manieth of a systematic draw, from a random place on, is a systematic draw
-            places = (torch.arange(count - injected, device=self.device) + start[1].to(self.device)) * (
-                most / (count - injected)
-            )
+            places = (torch.arange(kept, device=self.device) + start[1].to(self.device)) * (most / max(1, kept))
             drawn = drawn.index_select(1, places.long().clamp_max_(most - 1))
         if injected:
             drawn = torch.cat([drawn, self.draw_uniform(injected).T], dim=1)

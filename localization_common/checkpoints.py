@@ -68,8 +68,12 @@ def write_whole(path: str | Path, data: bytes) -> None:
         raise
 
 
-def load(path: str | Path, *, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+def load(path: str | Path, *, kind: str, mapped: bool = False) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Tensors and header of a file that `save` wrote with this kind.
+
+    Args:
+        mapped: leave the tensors in the file, to be read when they are looked at. `save` puts a new file in the place
+            of an old one, which does them no harm; a program that writes into the file changes them.
 
     Raises:
         CheckpointError: the file is missing, truncated, damaged, of another program or of another kind.
@@ -81,8 +85,9 @@ def load(path: str | Path, *, kind: str) -> tuple[dict[str, torch.Tensor], dict[
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = read_header(path, file.metadata() or {}, kind)
-            # Clones, since these tensors are views of the file: whoever changes it would change them.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            if not mapped:  # these tensors are views of the file: whoever changes it would change them
+                tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: not a complete safetensors file ({error}); copy or train it again") from error
     return tensors, header

@@ -78,26 +78,34 @@ class EgocentricAttention(nn.Module):
         offsets = offsets.unflatten(0, views.shape[:2]).to(projections.dtype)
         return ViewKeys(-offsets.unsqueeze(-1), offsets, projections)
 
-    def factorised(self, keys: ViewKeys, query_keys: Tensor, particles: Tensor) -> Tensor:
+    def fold(self, keys: ViewKeys, queries: Tensor) -> tuple[Tensor, Tensor]:
+        """Directions (A, Q, 1, D) of queries (A, Q, C, h, w), and what of the logits (A, Q, N, 1) no particle changes.
+
+        The last key layer is folded into the query's key; its bias is the same for all views and drops out.
+        """
+        query_keys = self.keys_of_queries(queries)
+        with exact(queries):
+            directions = query_keys.to(keys.offsets.dtype) @ self.view_key.weight
+            constants = directions @ keys.offsets.transpose(-1, -2)
+        return directions.unsqueeze(-2), constants.unsqueeze(-1)
+
+    def factorised(self, keys: ViewKeys, directions: Tensor, constants: Tensor, particles: Tensor) -> Tensor:
         """The same weights, transposed, (A, Q, N, K), from prepared parts; view after view, to stay in the cache.
 
-        The last key layer is folded into the query's key, and relu(u + v) is max(u, -v) + v, whose second part is the
-        same for all particles: one product, one maximum and one scalar product remain for each view. Poses stay in
-        full precision under autocast: three digits of a position are too few.
+        relu(u + v) is max(u, -v) + v, whose second part is the same for all particles: one product, one maximum and one
+        scalar product remain for each view. Poses stay in full precision under autocast: three digits of a position are
+        too few.
 
         Args:
-            keys: of `prepare`. query_keys: (A, Q, d) of `keys_of_queries`. particles: (A, Q, K, 3).
+            keys: of `prepare`. directions, constants: of `fold`. particles: (A, Q, K, 3).
         """
         with exact(particles):
-            query_keys = query_keys.to(keys.offsets.dtype)
-            direction = query_keys @ self.view_key.weight  # (A, Q, D)
             points = self.frame.points(particles).transpose(-1, -2)
             logits = []
             for n in range(keys.offsets.shape[1]):
                 hidden = (keys.projections[:, n, None] @ points).clamp_min_(keys.thresholds[:, n, None])
-                logits.append(direction.unsqueeze(-2) @ hidden)
-            constants = direction @ keys.offsets.transpose(-1, -2)  # (A, Q, N); the key's bias is the same for all
-            return (torch.cat(logits, dim=-2) + constants.unsqueeze(-1)).softmax(-2)
+                logits.append(directions @ hidden)
+            return (torch.cat(logits, dim=-2) + constants).softmax(-2)
 
 
 def split_convolution(conv: nn.Conv2d, features: Tensor) -> tuple[Tensor, Tensor]:

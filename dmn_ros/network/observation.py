@@ -24,14 +24,15 @@ class AttentionQuery(NamedTuple):
     """Queries prepared likewise.
 
     Attributes:
-        keys: (A, Q, d).
+        directions, constants: see `EgocentricAttention.fold`.
         thresholds: (A, Q, D, 1) where units of the first convolution begin to fire: minus the queries' share of it.
-        constants: (A, Q, V, 1) what the dense layer gets from the queries' share.
+        values: (A, Q, V, 1) what the dense layer gets from the queries' share.
     """
 
-    keys: Tensor
-    thresholds: Tensor
+    directions: Tensor
     constants: Tensor
+    thresholds: Tensor
+    values: Tensor
 
 
 class AttentionObservation(nn.Module):
@@ -70,13 +71,12 @@ class AttentionObservation(nn.Module):
         return AttentionMap(self.attention.prepare(views, view_poses), values)
 
     def prepare_query(self, prepared: AttentionMap, queries: Tensor) -> AttentionQuery:
-        """All that depends on the images only; queries (A, Q, C, h, w)."""
-        del prepared  # the plain form compares query and views through keys alone
+        """All that depends on the images but on no particle; queries (A, Q, C, h, w)."""
         weight = self.conv.weight[:, queries.shape[2] :]
         values = functional.conv2d(queries.flatten(0, 1), weight, self.conv.bias, stride=2, padding=1)
         values = values.reshape(*queries.shape[:2], -1)
-        constants = self.dense[0](values).unsqueeze(-1)
-        return AttentionQuery(self.attention.keys_of_queries(queries), -values.unsqueeze(-1), constants)
+        folded = self.attention.fold(prepared.keys, queries)
+        return AttentionQuery(*folded, -values.unsqueeze(-1), self.dense[0](values).unsqueeze(-1))
 
     def log_likelihood(self, prepared: AttentionMap, query: AttentionQuery, particles: Tensor) -> Tensor:
         """Equal to `direct`: a convolution of an attention-weighted sum is the weighted sum of the convolved maps."""
@@ -84,9 +84,9 @@ class AttentionObservation(nn.Module):
 
     def read(self, prepared: AttentionMap, query: AttentionQuery, particles: Tensor) -> Tensor:
         """All outputs (A, Q, O, K); particles are columns: products with a short inner side are fast so."""
-        weights = self.attention.factorised(prepared.keys, query.keys, particles)
+        weights = self.attention.factorised(prepared.keys, query.directions, query.constants, particles)
         attended = prepared.values.unsqueeze(1) @ weights.to(prepared.values.dtype)  # (A, Q, D, K)
         hidden = attended.clamp_min_(query.thresholds)  # relu(u + v) = max(u, -v) + v, once more
         first, last = cast(nn.Linear, self.dense[0]), cast(nn.Linear, self.dense[2])
-        result = last.weight @ torch.relu(first.weight @ hidden + query.constants)
+        result = last.weight @ torch.relu(first.weight @ hidden + query.values)
         return result + last.bias.unsqueeze(-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from dmn_ros import context_map
 from dmn_ros.config import NetworkConfig
 from dmn_ros.context_map import ContextMap
 from dmn_ros.network.dmn import DMN
@@ -119,3 +121,74 @@ def test_pruning_drops_what_is_covered_and_keeps_features_with_their_poses(tiny_
     for features, pose in zip(pruned.features, pruned.poses, strict=True):
         index = int(np.flatnonzero((doubled.poses == pose).all(axis=1))[0])
         assert torch.equal(features, doubled.features[index])
+
+
+def test_covariances_are_kept_with_their_views_and_in_the_file(tiny_map: ContextMap, tmp_path: Path) -> None:
+    assert tiny_map.covariances.shape == (len(tiny_map), 3, 3)
+    assert not tiny_map.covariances.any()
+    covariance = np.array([[0.2, 0.05, 0.0], [0.05, 0.1, 0.02], [0.0, 0.02, 0.04]])
+    grown = tiny_map.add(tiny_map.features[0], [3.0, 2.0, 0.5], covariance)
+    grown.save(tmp_path / "m")
+    read = ContextMap.load(tmp_path / "m")
+    np.testing.assert_array_equal(read.covariances[-1], covariance)
+    assert not read.covariances[:-1].any()
+    pruned = read.pruned(spacing_d=100.0, spacing_a=100.0, max_views=2)
+    assert pruned.covariances.shape == (len(pruned), 3, 3)
+    with pytest.raises(MapError, match="does not fit"):
+        tiny_map.add(tiny_map.features[0], [0.0, 0.0, 0.0], np.full((3, 3), np.nan))
+    with pytest.raises(MapError, match="do not belong"):
+        dataclasses.replace(tiny_map, covariances=np.zeros((2, 3, 3)))
+
+
+def test_a_map_of_the_version_before_is_read(tiny_map: ContextMap, tmp_path: Path) -> None:
+    header = {"version": 1, "bounds": [-1, -2, 3, 4], "scale": 5.0, "frame_id": "map", "fingerprint": "x"}
+    tensors = {"features": tiny_map.features, "poses": torch.from_numpy(tiny_map.poses)}
+    checkpoints.save(tmp_path / "m", kind="context_map", tensors=tensors, header=header)
+    read = ContextMap.load(tmp_path / "m")
+    np.testing.assert_array_equal(read.poses, tiny_map.poses)
+    assert not read.covariances.any()
+    header["version"] = 2
+    checkpoints.save(tmp_path / "m", kind="context_map", tensors=tensors, header=header)
+    with pytest.raises(MapError, match="covariances"):
+        ContextMap.load(tmp_path / "m")
+
+
+def test_merging_keeps_the_more_certain_of_views_that_cover_each_other(tiny_map: ContextMap) -> None:
+    def one(x: float, variance: float, value: float) -> ContextMap:
+        features = torch.full_like(tiny_map.features[:1], value)
+        return dataclasses.replace(
+            tiny_map,
+            features=features,
+            poses=np.array([[x, 0.0, 0.0]]),
+            covariances=np.eye(3)[None] * variance,
+            bounds=(x - 1.0, -1.0, x + 1.0, 1.0),
+        )
+
+    def merged(a: ContextMap, b: ContextMap) -> list[float]:
+        both = a.merged(b, spacing_d=0.5, spacing_a=0.5)
+        assert both.bounds == (min(a.bounds[0], b.bounds[0]), -1.0, max(a.bounds[2], b.bounds[2]), 1.0)
+        assert len(both.covariances) == len(both.features) == len(both)
+        return both.features[:, 0, 0, 0].tolist()
+
+    assert merged(one(0.0, 0.1, 1.0), one(0.3, 0.2, 2.0)) == [1.0]
+    assert merged(one(0.0, 0.2, 1.0), one(0.3, 0.1, 2.0)) == [2.0]
+    assert merged(one(0.0, 0.1, 1.0), one(0.3, 0.1, 2.0)) == [1.0]
+    assert merged(one(0.0, 0.1, 1.0), one(0.7, 0.2, 2.0)) == [1.0, 2.0]
+    for name, value in (("frame_id", "odom"), ("scale", 2.0), ("fingerprint", "y")):
+        with pytest.raises(MapError, match=name):
+            tiny_map.merged(dataclasses.replace(tiny_map, **{name: value}), spacing_d=1.0, spacing_a=1.0)
+
+
+def test_embeddings_of_a_large_file_stay_in_it(
+    tiny_map: ContextMap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "map.safetensors"
+    tiny_map.save(path)
+    held = ContextMap.load(path)
+    assert str(path) not in Path("/proc/self/maps").read_text()
+    monkeypatch.setattr(context_map, "_MAPPED_BYTES", 100)
+    mapped = ContextMap.load(path)
+    assert str(path) in Path("/proc/self/maps").read_text()
+    assert torch.equal(mapped.features, held.features)
+    mapped.pruned(spacing_d=9.0, spacing_a=9.0, max_views=2).save(path)  # over the file that it is read from
+    assert torch.equal(mapped.features, held.features)

@@ -184,6 +184,16 @@ def test_a_kidnapped_robot_is_found_with_recovery_and_stays_lost_without() -> No
     assert _kidnapped_share(base) == 0.0
 
 
+def test_recovery_may_draw_all_particles_anew() -> None:
+    config = FilterConfig(global_particles=500, recovery_max=1.0, recovery_alpha_slow=0.01, recovery_alpha_fast=1.0)
+    particle_filter = _filter(config)
+    particle_filter.weigh(torch.zeros(500), REFERENCE)
+    particle_filter.weigh(torch.full((500,), -200.0), REFERENCE)
+    before = particle_filter.particles
+    assert particle_filter.resample()
+    assert not torch.isin(particle_filter.particles[:, 0], before[:, 0]).any()
+
+
 def test_recovery_does_not_depend_on_the_likelihood_s_unit() -> None:
     """A discriminative likelihood has an unknown factor for each image: that must not look like being lost."""
     config = FilterConfig(

@@ -170,7 +170,7 @@ def test_request_nomotion_update_weighs_an_image_of_a_robot_that_stands(stage: S
 
 def test_add_context_save_map_and_load_map(stage: Stage, models: Path, tmp_path: Path) -> None:
     saved = tmp_path / "larger.safetensors"
-    stage.start(DmnNode, process_all=True, localized_share=ALWAYS_LOCALIZED, saved_map_path=str(saved))
+    node = stage.start(DmnNode, process_all=True, localized_share=ALWAYS_LOCALIZED, saved_map_path=str(saved))
     refused = stage.call(Trigger, "dmn/add_context")
     assert not refused.success
     assert "not localized" in refused.message
@@ -178,7 +178,11 @@ def test_add_context_save_map_and_load_map(stage: Stage, models: Path, tmp_path:
     views = len(ContextMap.load(models / "map.safetensors"))
     assert stage.call(Trigger, "dmn/add_context").message == f"{views + 1} views"
     assert stage.call(Trigger, "dmn/save_map").success
-    assert len(ContextMap.load(saved)) == views + 1
+    added = ContextMap.load(saved)
+    assert len(added) == views + 1
+    assert node.belief is not None
+    np.testing.assert_allclose(added.covariances[-1], node.belief.pose_covariance)
+    assert added.covariances[-1, 0, 0] > 0.0
     assert len(ContextMap.load(models / "map.safetensors")) == views
     reloaded = stage.call(Trigger, "dmn/load_map")
     assert reloaded.success
