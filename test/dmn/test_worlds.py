@@ -182,11 +182,11 @@ def test_every_system_learns_a_tiny_world(name: SystemName, config: WorldTrainin
     module = WorldTraining(_small(name), config).train()
     batch = TrainingWorlds(_worlds(), config, regression="regression" in name).draw(0)
     optimizer = torch.optim.AdamW(module.parameters(), config.learning_rate)
-    losses = [_step(module, batch, optimizer) for _ in range(40)]
+    losses = [_step(module, batch, optimizer) for _ in range(60)]
     idle = "network.observation.attention.view_key.bias"  # the same for all views: no attention depends on it
     gradients = {n: p.grad for n, p in module.named_parameters() if n != idle}
     assert all(g is not None and torch.isfinite(g).all() for g in gradients.values())
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.7 * losses[0]
 
 
 def test_gradients_pass_through_resampling() -> None:
