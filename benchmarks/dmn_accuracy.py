@@ -83,7 +83,11 @@ RUNS = (
 )
 #: Rows whose evaluation is varied: contexts where worlds have so many views, particles.
 VARIED = (DMN, "matching")
-CONTEXTS: dict[Domain, tuple[int, ...]] = {"rooms": (1, 2, 3, 4, 5), "mazes": (1, 2, 4, 8, 16, 32), "street": (1, 2, 4)}
+CONTEXTS: dict[Domain, tuple[int, ...]] = {
+    "rooms": (1, 2, 3, 4, 5),
+    "mazes": (1, 2, 4, 8, 16, 32),
+    "street": (1, 2, 4, 8, 12),
+}
 PARTICLES = (32, 128, 512, 2048, 16384)
 #: Tables 1 and 2 of the paper: sequential and one-step success, per cent, on its own data.
 PAPER: dict[str, dict[Domain, tuple[float, float]]] = {
@@ -221,17 +225,17 @@ VARIATION = (
 def tables(results: dict[str, dict[str, list[Numbers]]]) -> list[Table]:
     """Tables 1 and 2 of the paper by domain, tracking, and what was varied at evaluation."""
     found = []
-    for domain, rows in results.items():
+    for domain, of in results.items():
         number = 2 if domain == "street" else 1
         title = f"Global localization, {domain} (table {number} of the paper)"
-        found.append(Table(title, GLOBAL, [_global_row(name, domain, runs) for name, runs in rows.items()]))
+        found.append(Table(title, GLOBAL, [_global_row(name, domain, runs) for name, runs in of.items()]))
     columns = [Column("row"), *(Column(f"{domain}, mean squared error", "{:.4f}") for domain in results)]
     columns += [Column(f"{domain}, most likely", "{:.4f}") for domain in results]
     names = next(iter(results.values()))
     found.append(
         Table("Tracking, square units after the last image", columns, [_tracking_row(n, results) for n in names])
     )
-    variations = [row for domain, rows in results.items() for name in VARIED for row in _varied(domain, name, rows)]
+    variations = [row for domain, of in results.items() for name in VARIED for row in _varied(domain, name, of)]
     if variations:
         found.append(Table("Varied at evaluation (mean estimate)", VARIATION, variations))
     return found

@@ -75,7 +75,7 @@ class EgocentricAttention(nn.Module):
         offsets, projection = split_convolution(self.view_conv, views.flatten(0, 1))
         with exact(views):
             projections = projection @ self.frame.matrix(view_poses)
-        offsets = offsets.unflatten(0, views.shape[:2]).to(projections.dtype)
+        offsets = offsets.reshape(*views.shape[:2], -1).to(projections.dtype)
         return ViewKeys(-offsets.unsqueeze(-1), offsets, projections)
 
     def fold(self, keys: ViewKeys, queries: Tensor) -> tuple[Tensor, Tensor]:

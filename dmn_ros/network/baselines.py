@@ -88,7 +88,7 @@ class _PosedQueries(nn.Module):
 
     def prepare(self, queries: Tensor) -> PosedQuery:
         offsets, projection = split_convolution(self.conv, queries.flatten(0, 1))
-        return PosedQuery(offsets.unflatten(0, queries.shape[:2]), projection.expand(*queries.shape[:2], -1, -1))
+        return PosedQuery(offsets.reshape(*queries.shape[:2], -1), projection.expand(*queries.shape[:2], -1, -1))
 
     def forward(self, query: PosedQuery, particles: Tensor) -> Tensor:
         """(A, Q, K, D)."""
@@ -111,7 +111,7 @@ class LatentImageObservation(nn.Module):
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> LatentMap:
         """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
         hidden = torch.relu(self.view_conv(with_coordinates(views, egocentric.coordinates(view_poses))))
-        latent = torch.relu(self.map_conv(hidden)).flatten(1).unflatten(0, views.shape[:2]).mean(1)
+        latent = torch.relu(self.map_conv(hidden)).flatten(1).reshape(*views.shape[:2], -1).mean(1)
         return LatentMap(self.head.share(latent, of_map=True))
 
     def prepare_query(self, prepared: LatentMap, queries: Tensor) -> PosedQuery:
@@ -148,7 +148,7 @@ class LatentVectorObservation(nn.Module):
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> LatentMap:
         """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
         hidden = torch.relu(self.view_conv(with_coordinates(views, egocentric.coordinates(view_poses))))
-        latent = self.view_vector(hidden.flatten(1)).unflatten(0, views.shape[:2]).mean(1)
+        latent = self.view_vector(hidden.flatten(1)).reshape(*views.shape[:2], -1).mean(1)
         return LatentMap(self.from_map(latent))
 
     def prepare_query(self, prepared: LatentMap, queries: Tensor) -> PosedQuery:
@@ -189,12 +189,12 @@ class MeanObservation(nn.Module):
         offsets, projection = split_convolution(self.view_conv, views.flatten(0, 1))
         with exact(views):
             projections = projection @ self.frame.matrix(view_poses)
-        return MeanMap(offsets.unflatten(0, views.shape[:2]).to(projections.dtype), projections)
+        return MeanMap(offsets.reshape(*views.shape[:2], -1).to(projections.dtype), projections)
 
     def prepare_query(self, prepared: MeanMap, queries: Tensor) -> MeanQuery:
         """All that depends on the images only; queries (A, Q, C, h, w)."""
         del prepared
-        features = self.query(queries.flatten(0, 1)).flatten(1).unflatten(0, queries.shape[:2])
+        features = self.query(queries.flatten(0, 1)).flatten(1).reshape(*queries.shape[:2], -1)
         return MeanQuery(self.head.share(features, of_map=False))
 
     def log_likelihood(self, prepared: MeanMap, query: MeanQuery, particles: Tensor) -> Tensor:

@@ -55,8 +55,9 @@ class GlobalFrame:
 
     def coordinates(self, particles: Tensor, view_poses: Tensor) -> Tensor:
         """Channels (..., 8)."""
-        particles, view_poses = torch.broadcast_tensors(particles, view_poses)
-        return torch.cat([egocentric.coordinates(particles), egocentric.coordinates(view_poses)], dim=-1)
+        own, views = egocentric.coordinates(particles), egocentric.coordinates(view_poses)
+        shape = torch.broadcast_shapes(own.shape, views.shape)
+        return torch.cat([own.expand(shape), views.expand(shape)], dim=-1)
 
     def points(self, particles: Tensor) -> Tensor:
         """(..., 5): the particle's channels, and 1."""
