@@ -56,7 +56,7 @@ class GlobalFrame:
     def coordinates(self, particles: Tensor, view_poses: Tensor) -> Tensor:
         """Channels (..., 8)."""
         own, views = egocentric.coordinates(particles), egocentric.coordinates(view_poses)
-        shape = torch.broadcast_shapes(own.shape, views.shape)
+        shape = (own + views).shape
         return torch.cat([own.expand(shape), views.expand(shape)], dim=-1)
 
     def points(self, particles: Tensor) -> Tensor:
