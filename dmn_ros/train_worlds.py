@@ -122,9 +122,9 @@ def _trainer(arguments: Arguments) -> lightning.Trainer:
         logger=False,
         callbacks=[
             EarlyStopping("validation_loss", patience=config.patience),
-            ModelCheckpoint(
-                logs, filename="best", monitor="validation_loss", save_last=True, enable_version_counter=False
-            ),
+            ModelCheckpoint(logs, filename="best", monitor="validation_loss", enable_version_counter=False),
+            # of its own: save_last writes only when the best is written
+            ModelCheckpoint(logs, filename="last", enable_version_counter=False),
             *([TQDMProgressBar(refresh_rate=20)] if arguments.progress else []),
         ],
     )

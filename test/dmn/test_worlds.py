@@ -136,6 +136,7 @@ def test_batches_depend_on_step_and_seed_and_queries_are_not_in_the_map() -> Non
     later = next(iter(TrainingWorlds(worlds, config, first=2)))
     for one, other in zip(batches[2], later, strict=True):
         assert torch.equal(torch.as_tensor(one), torch.as_tensor(other))
+    assert not torch.equal(batches[0].query_poses, batches[1].query_poses)
     other_rank = next(iter(TrainingWorlds(worlds, config, rank=1)))
     assert not torch.equal(batches[0].query_poses, other_rank.query_poses)
     assert batches[0].query_images.shape == (4, 2, 3, 3, 32, 32)
@@ -153,10 +154,22 @@ def test_a_mirrored_world_is_seen_as_its_mirrored_camera_would() -> None:
     assert torch.equal(plain.query_poses * torch.tensor([1.0, -1.0, -1.0]), mirrored.query_poses)
 
 
+def test_weights_accumulate_what_all_images_say() -> None:
+    batch = TrainingWorlds(_coded(8), replace(QUICK, length=3)).draw(0)
+    model, odometry = _Reader(1.0), ego_motion(batch.query_poses)
+    prepared, query = model.prepare(batch.view_images, batch.view_poses, batch.query_images.flatten(1, 2))
+    particles, log_weights = filter_trajectories(model, prepared, query, batch.particles, odometry)  # type: ignore[arg-type]
+    total = torch.zeros_like(log_weights[:, :, 0])
+    for t in range(3):
+        said = model.log_likelihood(None, _Query(query.poses.unflatten(1, (2, 3))[:, :, t]), particles[:, :, t])
+        total = total + said
+        torch.testing.assert_close(log_weights[:, :, t], total.log_softmax(-1), atol=1e-5, rtol=0)
+
+
 def test_weights_are_gathered_with_the_states_when_resampled() -> None:
     """Soft resampling in between must not change what is believed, but for its randomness."""
-    batch = TrainingWorlds(_coded(8), replace(QUICK, particles=4000, length=3)).draw(0)
-    model = _Reader(3.0)
+    batch = TrainingWorlds(_coded(8), replace(QUICK, particles=20_000, length=3)).draw(0)
+    model = _Reader(15.0)
     prepared, query = model.prepare(batch.view_images, batch.view_poses, batch.query_images.flatten(1, 2))
     odometry = ego_motion(batch.query_poses)
     means = []
@@ -245,8 +258,11 @@ def test_a_resumed_training_ends_with_the_same_weights(shards: Path) -> None:
         train(halfway)
     resumed = train(replace(halfway, resume=True))
     assert resumed.trainer.global_step == 4
-    for name, value in whole.state_dict().items():
-        assert torch.equal(value, resumed.state_dict()[name]), name
+    # what training ended with; the modules come back with the best weights, which may be older
+    states = [torch.load(shards / name / "last.ckpt", weights_only=True) for name in ("whole", "half")]
+    assert [state["global_step"] for state in states] == [4, 4]
+    for name, value in states[0]["state_dict"].items():
+        assert torch.equal(value, states[1]["state_dict"][name]), name
     network, mapping, card = load_world_network(halfway.output)
     assert card["system"] == "view_embedding"
     assert card["parameters"] == sum(p.numel() for p in network.parameters())
