@@ -137,7 +137,7 @@ class Benchmark:
         self._run([*command, "--output", str(self._worlds(domain))], self.config.work / f"{domain}-worlds.log")
 
     def _perform(self, domain: Domain, run: Run, seed: int) -> Numbers:
-        stem = f"{domain}-{run.name.replace(', ', '-').replace(' ', '_')}-{seed}"
+        stem = f"{domain}-{run.name.replace(', ', '-').replace(' ', '_')}-{self.config.steps}-{seed}"
         file = self.config.work.resolve() / f"{stem}.safetensors"
         result, command = file.with_suffix(".json"), self._training(domain, run, seed, file)
         if result.is_file():

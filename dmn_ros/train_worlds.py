@@ -142,6 +142,8 @@ def _step_of(path: Path, module: WorldTraining) -> int:
     expected = {name: value.shape for name, value in module.state_dict().items()}
     if {name: value.shape for name, value in state["state_dict"].items()} != expected:
         raise CheckpointError(f"{path}: of another system; give another --logs, or go on without --resume")
+    if state["training"] != to_dict(module.config):
+        raise CheckpointError(f"{path}: trained with other numbers; give another --logs, or go on without --resume")
     return int(state["global_step"])
 
 

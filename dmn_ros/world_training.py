@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import lightning
 import torch
@@ -14,6 +15,7 @@ from dmn_ros.systems import build_network
 from dmn_ros.trajectory_filter import ego_motion, filter_trajectories, regress_trajectories
 from dmn_ros.world_config import WorldTrainingConfig
 from dmn_ros.world_data import WorldBatch
+from localization_common.configuration import to_dict
 
 #: Steps of linear warm-up, and what is left of the learning rate at the end.
 _WARM_UP, _LAST = 200, 0.01
@@ -38,6 +40,10 @@ class WorldTraining(lightning.LightningModule):
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember the numbers: to go on with others would be neither training."""
+        checkpoint["training"] = to_dict(self.config)
 
     def loss(self, batch: WorldBatch) -> Tensor:
         """Mean objective over all images of a batch."""

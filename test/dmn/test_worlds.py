@@ -166,8 +166,7 @@ def test_weights_accumulate_what_all_images_say() -> None:
         torch.testing.assert_close(log_weights[:, :, t], total.log_softmax(-1), atol=1e-5, rtol=0)
 
 
-def test_weights_are_gathered_with_the_states_when_resampled() -> None:
-    """Soft resampling in between must not change what is believed, but for its randomness."""
+def test_soft_resampling_in_between_does_not_change_what_is_believed() -> None:
     batch = TrainingWorlds(_coded(8), replace(QUICK, particles=20_000, length=3)).draw(0)
     model = _Reader(15.0)
     prepared, query = model.prepare(batch.view_images, batch.view_poses, batch.query_images.flatten(1, 2))
@@ -269,6 +268,8 @@ def test_a_resumed_training_ends_with_the_same_weights(shards: Path) -> None:
     assert mapping == whole.mapping
     with pytest.raises(CheckpointError, match="another system"):
         train(replace(halfway, resume=True, system="latent_vector"))
+    with pytest.raises(CheckpointError, match="other numbers"):
+        train(replace(halfway, resume=True, training=replace(halfway.training, steps=6)))
 
 
 def _stop(module: WorldTraining, step: int) -> int | None:
