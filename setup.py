@@ -52,6 +52,8 @@ setup(
             "vlocnet_tables = vlocnet_ros.tables:main",
             "dmn_train = dmn_ros.train:main",
             "dmn_evaluate = dmn_ros.evaluate:main",
+            "dmn_train_worlds = dmn_ros.train_worlds:main",
+            "dmn_evaluate_worlds = dmn_ros.evaluate_worlds:main",
             "dmn_build_map = dmn_ros.build_map:main",
             "evaluate_bag = deep_localization.evaluate_bag:main",
             "localization_demo = deep_localization.demo:main",

@@ -19,7 +19,9 @@ import deep_localization.demo
 import deep_localization.evaluate_bag
 import dmn_ros.build_map
 import dmn_ros.evaluate
+import dmn_ros.evaluate_worlds
 import dmn_ros.train
+import dmn_ros.train_worlds
 import localization_common.datasets.rosbag2_writer
 import localization_common.datasets.world_difficulty
 import localization_sim.record
@@ -45,6 +47,8 @@ COMMANDS: dict[str, type[Any]] = {
     "vlocnet_tables": vlocnet_ros.tables.TablesConfig,
     "dmn_train": dmn_ros.train.Arguments,
     "dmn_evaluate": dmn_ros.evaluate.Arguments,
+    "dmn_train_worlds": dmn_ros.train_worlds.Arguments,
+    "dmn_evaluate_worlds": dmn_ros.evaluate_worlds.Arguments,
     "dmn_build_map": dmn_ros.build_map.Arguments,
     "evaluate_bag": deep_localization.evaluate_bag.Evaluation,
     "localization_demo": deep_localization.demo.Demo,

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from dmn_ros.config import NetworkConfig
+from dmn_ros.mapping_config import MappingConfig
 from dmn_ros.network.dmn import DMN
+from dmn_ros.systems import build_network
 from localization_common import checkpoints
 from localization_common.camera import Camera
 from localization_common.configuration import from_dict, to_dict
 from localization_common.errors import CheckpointError, LocalizationError
 
 KIND = "dmn"
+#: Of the systems trained on worlds: map units, no camera, no robot.
+WORLDS_KIND = "dmn_worlds"
 
 
 def save_network(path: str | Path, network: DMN, camera: Camera, card: dict[str, Any]) -> None:
@@ -35,6 +39,30 @@ def load_network(path: str | Path) -> tuple[DMN, Camera, dict[str, Any]]:
     except (KeyError, LocalizationError, RuntimeError) as error:
         raise CheckpointError(f"{path}: not a usable dmn checkpoint ({error}); copy or train it again") from error
     return network.eval(), camera, header
+
+
+def save_world_network(path: str | Path, network: DMN, mapping: MappingConfig, card: dict[str, Any]) -> None:
+    """Write a network trained on worlds."""
+    header = {"mapping": to_dict(mapping), "card": card}
+    checkpoints.save(path, kind=WORLDS_KIND, tensors=network.state_dict(), header=header)
+
+
+def load_world_network(path: str | Path) -> tuple[DMN, MappingConfig, dict[str, Any]]:
+    """Network in evaluation mode, its configuration, and the card.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, of another kind, or its weights do not fit its configuration.
+    """
+    tensors, header = checkpoints.load(path, kind=WORLDS_KIND)
+    try:
+        mapping = from_dict(MappingConfig, header["mapping"])
+        network = build_network(mapping)
+        network.load_state_dict(tensors)
+    except (KeyError, LocalizationError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path}: not a usable checkpoint of dmn_train_worlds ({error}); train it again"
+        ) from error
+    return network.eval(), mapping, header["card"]
 
 
 def network_camera(config: NetworkConfig, horizontal_deg: float) -> Camera:

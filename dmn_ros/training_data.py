@@ -95,7 +95,7 @@ class TrainingBatches(IterableDataset[Batch]):
         if random.random() < training.mirror:
             images = images.flip(-1)
             view_poses, query_poses, particles = (p * [1.0, -1.0, -1.0] for p in (view_poses, query_poses, particles))
-        images = _relight(images, random, recolour=random.random() < training.recolour)
+        images = relight(images, random, recolour=random.random() < training.recolour)
         unit = [config.metres_per_unit, config.metres_per_unit, 1.0]
         poses = [torch.from_numpy(p / unit).float() for p in (view_poses, query_poses, particles)]
         return images[:views], poses[0], images[views:], poses[1], poses[2]
@@ -140,7 +140,7 @@ def _choose_views(poses: Array, views: int, random: np.random.Generator) -> npt.
     return np.asarray(candidates[np.concatenate([spread, extra])])
 
 
-def _relight(images: Tensor, random: np.random.Generator, *, recolour: bool) -> Tensor:
+def relight(images: Tensor, random: np.random.Generator, *, recolour: bool) -> Tensor:
     """Light: gamma and, perhaps, colour channels of a whole place; exposure, contrast and noise of each image."""
     if recolour:
         images = images[:, torch.from_numpy(random.permutation(3))]

@@ -70,12 +70,8 @@ class TrainingModule(lightning.LightningModule):
 
     def log_likelihood(self, batch: Batch) -> Tensor:
         """(A, Q, K)."""
-        views = self.network.context_embedding(batch.view_images.flatten(0, 1)).unflatten(
-            0, batch.view_images.shape[:2]
-        )
-        queries = self.network.query_embedding(batch.query_images.flatten(0, 1))
-        queries = queries.unflatten(0, batch.query_images.shape[:2])
-        result: Tensor = self.network(views, batch.view_poses, queries, batch.particles).float()
+        prepared, query = self.network.prepare(batch.view_images, batch.view_poses, batch.query_images)
+        result: Tensor = self.network.log_likelihood(prepared, query, batch.particles).float()
         return result
 
     def loss(self, batch: Batch) -> Tensor:

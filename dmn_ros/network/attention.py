@@ -13,9 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmn_ros.config import NetworkConfig
-from dmn_ros.network import egocentric
-
-COORDINATES = 4
+from dmn_ros.network.frames import FRAMES, Frame
 
 
 class ViewKeys(NamedTuple):
@@ -24,7 +22,7 @@ class ViewKeys(NamedTuple):
     Attributes:
         thresholds: (A, N, D, 1) where each unit of the first convolution begins to fire: minus the views' share of it.
         offsets: (A, N, D) the views' share.
-        projections: (A, N, D, 4) from `egocentric.particle_coordinates` to the coordinates' share, for each view.
+        projections: (A, N, D, P) from `Frame.points` of a particle to the coordinates' share, for each view.
     """
 
     thresholds: Tensor
@@ -38,12 +36,13 @@ class EgocentricAttention(nn.Module):
     Letters: A maps, Q queries a map, K particles a query, N views, C channels on an h x w grid.
     """
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, frame: Frame = FRAMES["egocentric"]) -> None:
         super().__init__()
+        self.frame = frame
         channels, hidden, key = config.feature_channels, config.hidden_channels, config.key_size
         self.grid = config.grid
         flat = hidden * (-(-self.grid[0] // 2)) * (-(-self.grid[1] // 2))
-        self.view_conv = nn.Conv2d(channels + COORDINATES, hidden, 3, stride=2, padding=1)
+        self.view_conv = nn.Conv2d(channels + frame.channels, hidden, 3, stride=2, padding=1)
         self.view_key = nn.Linear(flat, key)
         self.query_conv = nn.Conv2d(channels, hidden, 3, stride=2, padding=1)
         self.query_key = nn.Linear(flat, key)
@@ -52,7 +51,7 @@ class EgocentricAttention(nn.Module):
         """Weights (A, Q, K, N) as the paper writes it: one convolution for each particle and view.
 
         Args:
-            views: (A, N, C, h, w). queries: (A, Q, C, h, w). coordinates: (A, Q, K, N, 4) of views seen from particles.
+            views: (A, N, C, h, w). queries: (A, Q, C, h, w). coordinates: (A, Q, K, N, c) of particles and views.
         """
         a, q, k, n, _ = coordinates.shape
         channels = coordinates[..., None, None].expand(-1, -1, -1, -1, -1, *self.grid)
@@ -73,14 +72,9 @@ class EgocentricAttention(nn.Module):
         Args:
             views: (A, N, C, h, w). view_poses: (A, N, 3).
         """
-        channels = views.shape[2]
-        weight, bias = self.view_conv.weight, self.view_conv.bias
-        offsets = functional.conv2d(views.flatten(0, 1), weight[:, :channels], bias, stride=2, padding=1)
-        with _exact(views):
-            constant = torch.eye(COORDINATES, dtype=weight.dtype, device=views.device)[:, :, None, None]
-            constant = constant.expand(-1, -1, *self.grid).contiguous()
-            coordinates = functional.conv2d(constant, weight[:, channels:], None, stride=2, padding=1).flatten(1)
-            projections = coordinates.T @ egocentric.coordinate_matrix(view_poses)
+        offsets, projection = split_convolution(self.view_conv, views.flatten(0, 1))
+        with exact(views):
+            projections = projection @ self.frame.matrix(view_poses)
         offsets = offsets.reshape(*views.shape[:2], -1).to(projections.dtype)
         return ViewKeys(-offsets.unsqueeze(-1), offsets, projections)
 
@@ -90,7 +84,7 @@ class EgocentricAttention(nn.Module):
         The last key layer is folded into the query's key; its bias is the same for all views and drops out.
         """
         query_keys = self.keys_of_queries(queries)
-        with _exact(queries):
+        with exact(queries):
             directions = query_keys.to(keys.offsets.dtype) @ self.view_key.weight
             constants = directions @ keys.offsets.transpose(-1, -2)
         return directions.unsqueeze(-2), constants.unsqueeze(-1)
@@ -105,8 +99,8 @@ class EgocentricAttention(nn.Module):
         Args:
             keys: of `prepare`. directions, constants: of `fold`. particles: (A, Q, K, 3).
         """
-        with _exact(particles):
-            points = egocentric.particle_coordinates(particles).transpose(-1, -2)
+        with exact(particles):
+            points = self.frame.points(particles).transpose(-1, -2)
             logits = []
             for n in range(keys.offsets.shape[1]):
                 hidden = (keys.projections[:, n, None] @ points).clamp_min_(keys.thresholds[:, n, None])
@@ -114,5 +108,27 @@ class EgocentricAttention(nn.Module):
             return (torch.cat(logits, dim=-2) + constants).softmax(-2)
 
 
-def _exact(tensor: Tensor) -> torch.autocast:
+def split_convolution(conv: nn.Conv2d, features: Tensor) -> tuple[Tensor, Tensor]:
+    """A convolution of [features ; coordinates], constant over the image, is linear in both: its two parts, flattened.
+
+    Args:
+        conv: of C + c channels, stride 2, padding 1.
+        features: (B, C, h, w).
+
+    Returns:
+        What the features and the bias give (B, D), and what the coordinates are to be multiplied by (D, c), in full
+        precision: three digits of a position are too few.
+    """
+    channels = features.shape[1]
+    offsets = functional.conv2d(features, conv.weight[:, :channels], conv.bias, stride=2, padding=1)
+    with exact(features):
+        weight = conv.weight[:, channels:]
+        constant = torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device)[:, :, None, None]
+        constant = constant.expand(-1, -1, *features.shape[2:]).contiguous()
+        projection = functional.conv2d(constant, weight, None, stride=2, padding=1).flatten(1).T
+    return offsets.flatten(1), projection
+
+
+def exact(tensor: Tensor) -> torch.autocast:
+    """Autocast off, on the tensor's device."""
     return torch.autocast(tensor.device.type, enabled=False)

@@ -8,15 +8,30 @@ import torch
 from torch import Tensor, nn
 
 from dmn_ros.config import NetworkConfig
+from dmn_ros.mapping_config import MappingConfig
+from dmn_ros.network import egocentric
+from dmn_ros.network.baselines import (
+    LatentImageObservation,
+    LatentMap,
+    LatentVectorObservation,
+    MeanMap,
+    MeanObservation,
+    MeanQuery,
+    PosedQuery,
+)
 from dmn_ros.network.embedding import ImageEmbedding
+from dmn_ros.network.frames import FRAMES
 from dmn_ros.network.matching import MatchingMap, MatchingObservation, MatchingQuery
 from dmn_ros.network.observation import AttentionMap, AttentionObservation, AttentionQuery
 
 #: Particles whose activations, about 1000 numbers each, stay in a core's second cache.
 _CACHED_PARTICLES = 256
 
-PreparedMap = AttentionMap | MatchingMap
-PreparedQuery = AttentionQuery | MatchingQuery
+PreparedMap = AttentionMap | MatchingMap | LatentMap | MeanMap
+PreparedQuery = AttentionQuery | MatchingQuery | PosedQuery | MeanQuery
+#: With `read` for all of a regression's outputs, where it is not the shipped form.
+Readable = AttentionObservation | LatentImageObservation | LatentVectorObservation | MeanObservation
+Observation = Readable | MatchingObservation
 
 
 class DMN(nn.Module):
@@ -30,15 +45,13 @@ class DMN(nn.Module):
         torch.Size([1, 1, 100])
     """
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, observation: Observation | None = None) -> None:
+        """Args are the sizes, and the observation model where it is not the one that they name."""
         super().__init__()
         self.config = config
         self.context_embedding = ImageEmbedding(config)
         self.query_embedding = ImageEmbedding(config)
-        self.observation: AttentionObservation | MatchingObservation
-        self.observation = (
-            AttentionObservation(config) if config.observation == "attention" else MatchingObservation(config)
-        )
+        self.observation = observation or build_observation(MappingConfig(config))
 
     def forward(self, views: Tensor, view_poses: Tensor, queries: Tensor, particles: Tensor) -> Tensor:
         """Log-likelihoods (A, Q, K), up to a constant per query.
@@ -49,6 +62,15 @@ class DMN(nn.Module):
         """
         prepared = self.prepare_map(views, view_poses)
         return self.log_likelihood(prepared, self.prepare_query(prepared, queries), particles)
+
+    def prepare(
+        self, view_images: Tensor, view_poses: Tensor, query_images: Tensor
+    ) -> tuple[PreparedMap, PreparedQuery]:
+        """Map and queries from images (A, N, 3, H, W), their poses (A, N, 3), and images (A, Q, 3, H, W)."""
+        views = self.context_embedding(view_images.flatten(0, 1)).unflatten(0, view_images.shape[:2])
+        queries = self.query_embedding(query_images.flatten(0, 1)).unflatten(0, query_images.shape[:2])
+        prepared = self.prepare_map(views, view_poses)
+        return prepared, self.prepare_query(prepared, queries)
 
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> PreparedMap:
         """What depends on the map only."""
@@ -73,6 +95,14 @@ class DMN(nn.Module):
         parts = torch.split(particles, chunk, dim=2)
         return torch.cat([self.observation.log_likelihood(prepared, query, part) for part in parts], dim=2)  # type: ignore[arg-type]
 
+    def estimate(self, prepared: PreparedMap, query: PreparedQuery, beliefs: Tensor) -> Tensor:
+        """Poses (A, Q, 3) of a regression, given the means of the beliefs (A, Q, 3) (appendix C.2, "Regression").
+
+        A belief's mean enters as a candidate pose would, and the three outputs are a motion from it.
+        """
+        outputs: Tensor = self.observation.read(prepared, query, beliefs.unsqueeze(2))  # type: ignore[arg-type]
+        return egocentric.compose(beliefs, outputs.squeeze(-1).to(beliefs.dtype))
+
     def context_fingerprint(self) -> str:
         """Hash of the context embedding's shape and weights: a map made with other weights means nothing to it."""
         digest = hashlib.sha256(repr(self.config).encode())
@@ -80,3 +110,17 @@ class DMN(nn.Module):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().to(torch.float32).numpy().tobytes())
         return digest.hexdigest()[:16]
+
+
+def build_observation(config: MappingConfig) -> Observation:
+    """Observation model of a configuration, with random weights."""
+    outputs = 3 if config.algorithm == "regression" else 1
+    if config.map == "latent_image":
+        return LatentImageObservation(config.network, outputs=outputs)
+    if config.map == "latent_vector":
+        return LatentVectorObservation(config.network, outputs=outputs)
+    if config.reading == "mean":
+        return MeanObservation(config.network, FRAMES[config.coordinates], outputs=outputs)
+    if config.network.observation == "matching":
+        return MatchingObservation(config.network)
+    return AttentionObservation(config.network, outputs=outputs, frame=FRAMES[config.coordinates])

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmn_ros.config import NetworkConfig
-from dmn_ros.network import egocentric
 from dmn_ros.network.attention import EgocentricAttention, ViewKeys
+from dmn_ros.network.frames import FRAMES, Frame
 
 
 class AttentionMap(NamedTuple):
@@ -42,20 +42,21 @@ class AttentionObservation(nn.Module):
     is the same function written as in the paper, kept as the reference that the fast one is measured against.
     """
 
-    def __init__(self, config: NetworkConfig) -> None:
+    def __init__(self, config: NetworkConfig, *, outputs: int = 1, frame: Frame = FRAMES["egocentric"]) -> None:
+        """Args are the network's sizes, the output units (3 regress a pose), and the frame of the coordinates."""
         super().__init__()
         channels, hidden = config.feature_channels, config.hidden_channels
         flat = hidden * (-(-config.grid[0] // 2)) * (-(-config.grid[1] // 2))
-        self.attention = EgocentricAttention(config)
+        self.attention = EgocentricAttention(config, frame)
         self.conv = nn.Conv2d(2 * channels, hidden, 3, stride=2, padding=1)
         self.dense = nn.Sequential(
-            nn.Linear(flat, config.value_size), nn.ReLU(inplace=True), nn.Linear(config.value_size, 1)
+            nn.Linear(flat, config.value_size), nn.ReLU(inplace=True), nn.Linear(config.value_size, outputs)
         )
 
     def direct(self, views: Tensor, view_poses: Tensor, queries: Tensor, particles: Tensor) -> Tensor:
         """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3); views (A, N, C, h, w), queries (A, Q, C, h, w)."""
-        relative = egocentric.relative(particles.unsqueeze(3), view_poses[:, None, None])
-        weights = self.attention(views, queries, egocentric.coordinates(relative))
+        coordinates = self.attention.frame.coordinates(particles.unsqueeze(3), view_poses[:, None, None])
+        weights = self.attention(views, queries, coordinates)
         attended = torch.einsum("aqkn,anchw->aqkchw", weights, views)
         images = torch.cat([attended, queries.unsqueeze(2).expand_as(attended)], dim=3)
         hidden = functional.relu(self.conv(images.flatten(0, 2))).flatten(1)
@@ -78,13 +79,14 @@ class AttentionObservation(nn.Module):
         return AttentionQuery(*folded, -values.unsqueeze(-1), self.dense[0](values).unsqueeze(-1))
 
     def log_likelihood(self, prepared: AttentionMap, query: AttentionQuery, particles: Tensor) -> Tensor:
-        """Equal to `direct`: a convolution of an attention-weighted sum is the weighted sum of the convolved maps.
+        """Equal to `direct`: a convolution of an attention-weighted sum is the weighted sum of the convolved maps."""
+        return self.read(prepared, query, particles).squeeze(-2)
 
-        Particles are columns, which is what makes products with a short inner side fast.
-        """
+    def read(self, prepared: AttentionMap, query: AttentionQuery, particles: Tensor) -> Tensor:
+        """All outputs (A, Q, O, K); particles are columns: products with a short inner side are fast so."""
         weights = self.attention.factorised(prepared.keys, query.directions, query.constants, particles)
         attended = prepared.values.unsqueeze(1) @ weights.to(prepared.values.dtype)  # (A, Q, D, K)
         hidden = attended.clamp_min_(query.thresholds)  # relu(u + v) = max(u, -v) + v, once more
         first, last = cast(nn.Linear, self.dense[0]), cast(nn.Linear, self.dense[2])
         result = last.weight @ torch.relu(first.weight @ hidden + query.values)
-        return result.squeeze(-2) + last.bias
+        return result + last.bias.unsqueeze(-1)

@@ -1,0 +1,174 @@
+"""``dmn_train_worlds``: trains one system of the DMN paper's tables on worlds, until it stops getting better."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import lightning
+import torch
+import tyro
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from torch.utils.data import DataLoader
+
+from dmn_ros.checkpoint import save_world_network
+from dmn_ros.systems import SYSTEMS, SystemName, parameter_count
+from dmn_ros.world_config import WorldTrainingConfig
+from dmn_ros.world_data import TrainingWorlds
+from dmn_ros.world_training import WorldTraining
+from localization_common.configuration import to_dict
+from localization_common.datasets.open_worlds import open_worlds
+from localization_common.datasets.worlds import WorldSet
+from localization_common.errors import CheckpointError, LocalizationError
+
+_VALIDATION_BATCHES = 16
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Train one system of the DMN paper's tables, or of its ablations, on worlds.
+
+    Attributes:
+        worlds: directory of training worlds, such as build/worlds/rooms/train.
+        validation: of the worlds by which training is stopped and its best weights are chosen.
+        output: checkpoint to write.
+        system: row of the tables.
+        training: objective and numbers; `WorldTrainingConfig.paper` lists those of the paper.
+        limit: train on the first so many worlds.
+        minutes: stop after so many, whatever is left of the steps; the learning rate falls over the steps all the same.
+        logs: directory of the run: last.ckpt to resume from and best.ckpt.
+        resume: go on from logs/last.ckpt, if it is there.
+        accelerator, devices, precision: as Lightning names them; several GPUs train with DDP.
+        workers: processes that draw batches; 0 draws in this one.
+        threads: torch's threads.
+        progress: whether to draw a progress bar.
+    """
+
+    worlds: Annotated[Path, tyro.conf.Positional]
+    validation: Path
+    output: Path = Path("build/dmn_worlds.safetensors")
+    system: SystemName = "view_embedding"
+    training: WorldTrainingConfig = field(default_factory=WorldTrainingConfig)
+    limit: int | None = None
+    minutes: float = math.inf
+    logs: Path = Path("build/dmn_worlds_training")
+    resume: bool = False
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    workers: int = 0
+    threads: int = 1
+    progress: bool = True
+
+
+def train(arguments: Arguments) -> WorldTraining:
+    """Train as the arguments say; the module comes back with the best weights, which were written.
+
+    Raises:
+        DatasetError: no worlds, or too few views for contexts and trajectories.
+        CheckpointError: what to resume from was trained differently.
+    """
+    torch.set_num_threads(arguments.threads)
+    config = arguments.training
+    lightning.seed_everything(config.seed, verbose=False)
+    worlds, held = open_worlds(arguments.worlds, limit=arguments.limit), open_worlds(arguments.validation)
+    height, width = worlds.images.shape[2:4]
+    module = WorldTraining(SYSTEMS[arguments.system].structure(int(width), int(height)), config)
+    last = arguments.logs / "last.ckpt"
+    resumed = arguments.resume and last.is_file()
+    trainer = _trainer(arguments)
+    first = _step_of(last, module) if resumed else 0
+    regression = module.mapping.algorithm == "regression"
+    batches = TrainingWorlds(worlds, config, regression=regression, first=first, rank=trainer.global_rank)
+    started = time.monotonic()
+    trainer.fit(
+        module,
+        DataLoader(batches, batch_size=None, num_workers=arguments.workers),
+        DataLoader(_validation(held, config, regression), batch_size=None),
+        ckpt_path=str(last) if resumed else None,
+        weights_only=True,
+    )
+    best = trainer.checkpoint_callback.best_model_path  # empty where no validation was reached
+    if best:
+        module.load_state_dict(torch.load(best, weights_only=True, map_location="cpu")["state_dict"])
+    if trainer.is_global_zero:
+        _write(arguments, module, trainer, time.monotonic() - started)
+    return module
+
+
+def _trainer(arguments: Arguments) -> lightning.Trainer:
+    config, logs = arguments.training, arguments.logs
+    return lightning.Trainer(
+        accelerator=arguments.accelerator,
+        devices=arguments.devices,
+        # the bias of view keys has no gradient: it is the same for all views of a softmax
+        strategy="auto" if arguments.devices == 1 else "ddp_find_unused_parameters_true",
+        precision=arguments.precision,
+        max_epochs=-1,
+        max_steps=config.steps,
+        max_time=None if math.isinf(arguments.minutes) else {"seconds": arguments.minutes * 60.0},
+        gradient_clip_val=config.gradient_clip,
+        val_check_interval=config.evaluate_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        log_every_n_steps=50,
+        enable_progress_bar=arguments.progress,
+        enable_model_summary=False,
+        logger=False,
+        callbacks=[
+            EarlyStopping("validation_loss", patience=config.patience),
+            ModelCheckpoint(logs, filename="best", monitor="validation_loss", enable_version_counter=False),
+            # of its own: save_last writes only when the best is written
+            ModelCheckpoint(logs, filename="last", enable_version_counter=False),
+            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress else []),
+        ],
+    )
+
+
+def _validation(worlds: WorldSet, config: WorldTrainingConfig, regression: bool) -> list[Any]:
+    """The same batches at every validation, as they are."""
+    plain = replace(config, mirror=0.0, recolour=0.0, relight=False)
+    return list(islice(TrainingWorlds(worlds, plain, regression=regression), _VALIDATION_BATCHES))
+
+
+def _step_of(path: Path, module: WorldTraining) -> int:
+    """Steps behind a checkpoint that fits the module."""
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    expected = {name: value.shape for name, value in module.state_dict().items()}
+    if {name: value.shape for name, value in state["state_dict"].items()} != expected:
+        raise CheckpointError(f"{path}: of another system; give another --logs, or go on without --resume")
+    if state["training"] != to_dict(module.config):
+        raise CheckpointError(f"{path}: trained with other numbers; give another --logs, or go on without --resume")
+    return int(state["global_step"])
+
+
+def _write(arguments: Arguments, module: WorldTraining, trainer: lightning.Trainer, seconds: float) -> None:
+    monitored = trainer.early_stopping_callback
+    card = {
+        "system": arguments.system,
+        "training": to_dict(arguments.training),
+        "parameters": parameter_count(module.mapping),
+        "steps": trainer.global_step,
+        "minutes": round(seconds / 60.0, 2),
+        "validation_loss": float(monitored.best_score) if monitored is not None else math.nan,
+        "stopped_early": bool(monitored is not None and monitored.wait_count >= monitored.patience),
+    }
+    save_world_network(arguments.output, module.network, module.mapping, card)
+    print(f"{arguments.output}: {card}")
+
+
+def main() -> None:
+    """Command line."""
+    try:
+        train(tyro.cli(Arguments))
+    except LocalizationError as error:
+        sys.exit(f"dmn_train_worlds: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The benchmark of the DMN paper's tables: what it asks for, and what it says of the answers."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import tyro
+
+from dmn_ros.systems import SYSTEMS
+from dmn_ros.train_worlds import Arguments
+from dmn_ros.world_config import WorldTrainingConfig
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def accuracy() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("dmn_accuracy", REPOSITORY / "benchmarks/dmn_accuracy.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _numbers(sequential: float, *, filters: bool = True) -> dict[str, Any]:
+    found = {"success": sequential, "mse": 0.1, "success_by_image": [0.1, sequential]}
+    settings = {"mean": found} | ({"most_likely": found} if filters else {})
+    varied = {"contexts": {"1": {}}, "particles": {}}
+    return {"one_step": settings, "sequential": settings, "tracking": settings, "parameters": 9} | (
+        varied | {"contexts": {"1": {"one_step": settings, "sequential": settings}}}
+    )
+
+
+def test_every_system_is_a_row_and_options_give_back_the_training(accuracy: ModuleType) -> None:
+    assert {run.system for run in accuracy.RUNS} == set(SYSTEMS)
+    for run in accuracy.RUNS:
+        words = accuracy.options("training", run.training, WorldTrainingConfig())
+        arguments = tyro.cli(Arguments, args=["there", "--validation", "here", "--system", run.system, *words])
+        assert (arguments.system, arguments.training) == (run.system, run.training)
+
+
+def test_tables_show_means_over_seeds_and_notes_say_who_is_ahead(accuracy: ModuleType) -> None:
+    rows = {
+        "closest_context": [_numbers(0.5, filters=False)],
+        "view_embedding": [_numbers(0.6), _numbers(0.8)],
+        "latent_image_regression": [_numbers(0.2, filters=False)],
+    }
+    tables = accuracy.tables({"rooms": rows})
+    assert [len(table.rows) for table in tables] == [3, 3, 3]
+    text = tables[0].text()
+    assert "70.0 ± 14.1 %" in text
+    assert "95.6 %" in text  # the paper's
+    assert "ahead of every baseline" in accuracy.notes({"rooms": rows})["rooms"]
+    rows["closest_context"] = [_numbers(0.9, filters=False)]
+    assert "**not ahead**" in accuracy.notes({"rooms": rows})["rooms"]
