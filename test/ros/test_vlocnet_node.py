@@ -69,6 +69,36 @@ def test_lost_publishes_no_pose_but_odometry_and_an_error(stage: Stage, models: 
     assert status.level == 2
 
 
+@pytest.mark.parametrize("timeout", [0.3, 0.0])
+def test_a_camera_that_stopped_gives_no_poses_unless_it_may(stage: Stage, timeout: float) -> None:
+    stage.start(VlocnetNode, process_all=True, frozen_timeout=timeout)
+    stage.robot.mount_camera()
+    stamps = [FIRST + i * PERIOD for i in range(6)]
+    for i, stamp in enumerate(stamps):
+        stage.robot.send(i, image_from_array(textured(0), "rgb8", header(stamp, "camera_optical_frame")))
+    stage.robot.await_processed("vlocnet", stamps[-1])
+    seen = stamps if timeout == 0.0 else stamps[:2]  # 0.2 s is borne, 0.4 s is not
+    assert sorted(stage.robot.recorder.by_stamp("vlocnet/pose")) == seen
+    if timeout > 0.0:
+        assert stage.robot.await_status("vlocnet", lambda s: "very same picture" in s.message).level > 0
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+def test_poses_of_several_frames_or_of_each_by_itself(stage: Stage, models: Path, fuse: bool) -> None:
+    stage.start(VlocnetNode, process_all=True, fuse_poses=fuse)
+    stage.robot.mount_camera()
+    stamps = [stage.robot.send(i) for i in range(4)]
+    stage.robot.await_processed("vlocnet", stamps[-1])
+    localizer = Localizer.from_checkpoint(models / "vlocnet.safetensors", fuse=fuse)
+    localizer.set_camera(CAMERA)
+    estimates = [localizer.step(textured(i), stamp) for i, stamp in enumerate(stamps)]
+    published = stage.robot.recorder.by_stamp("vlocnet/pose")[stamps[-1]].matrix
+    regressed = estimates[-1].regressed_T_camera
+    assert regressed is not None
+    np.testing.assert_allclose(published, estimates[-1].map_T_camera @ se3.inverse(BASE_T_CAMERA), atol=1e-6)
+    assert np.allclose(published, regressed @ se3.inverse(BASE_T_CAMERA), atol=1e-6) != fuse
+
+
 def test_segmentation_has_the_images_stamp_frame_and_size(stage: Stage) -> None:
     stage.start(VlocnetNode, process_all=True)
     stage.robot.mount_camera()
