@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import shlex
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -21,8 +18,8 @@ from typing import Any, Literal
 
 import tyro
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, machine
-from deep_localization.result_file import commit_of
+from deep_localization import kept_runs
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
 from dmn_ros.systems import SYSTEMS, SystemName
 from dmn_ros.world_config import WorldTrainingConfig
 
@@ -134,20 +131,20 @@ class Benchmark:
         count = dict(zip(("rooms", "mazes", "street"), self.config.train, strict=True))[domain]
         few = ["--validation", str(max(8, self.config.test // 4)), "--test", str(self.config.test)]
         command = [sys.executable, "-m", "localization_sim.worlds.generate", domain, "--train", str(count), *few]
-        self._run([*command, "--output", str(self._worlds(domain))], self.config.work / f"{domain}-worlds.log")
+        command += ["--output", str(self._worlds(domain))]
+        kept_runs.run(command, self.config.work / f"{domain}-worlds.log", REPOSITORY)
 
     def _perform(self, domain: Domain, run: Run, seed: int) -> Numbers:
         stem = f"{domain}-{run.name.replace(', ', '-').replace(' ', '_')}-{self.config.steps}-{seed}"
         file = self.config.work.resolve() / f"{stem}.safetensors"
         result, command = file.with_suffix(".json"), self._training(domain, run, seed, file)
-        if result.is_file():
-            kept: Numbers = json.loads(result.read_text(encoding="utf-8"))
-            if kept["command"] == shlex.join(command[1:]):
-                return kept
-        self._run(command, file.with_suffix(".log"))
+        told = kept_runs.told(command, REPOSITORY)
+        kept = kept_runs.kept(result, told)
+        if kept is not None:
+            return kept
+        kept_runs.run(command, file.with_suffix(".log"), REPOSITORY)
         values = self._evaluate(domain, file, result.with_suffix(".part"), varied=run.name in VARIED)
-        values |= {"command": shlex.join(command[1:])}
-        result.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        values = kept_runs.keep(result, told, values)
         print(f"{stem}: {values['sequential']['mean']['success']:.3f} sequential", flush=True)
         return values
 
@@ -168,21 +165,12 @@ class Benchmark:
         if varied:
             contexts, particles = CONTEXTS[domain], PARTICLES[:2] if self.config.quick else PARTICLES
             words += ["--vary-contexts", *map(str, contexts), "--vary-particles", *map(str, particles)]
-        self._run(words, output.with_suffix(".evaluation.log"))
+        kept_runs.run(words, output.with_suffix(".evaluation.log"), REPOSITORY)
         found: Numbers = json.loads(output.read_text(encoding="utf-8"))
         return found
 
     def _worlds(self, domain: Domain) -> Path:
         return self.config.worlds.resolve() / domain
-
-    def _run(self, command: list[str], log: Path) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        with log.open("a", encoding="utf-8") as file:
-            ended = subprocess.run(
-                command, stdout=file, stderr=subprocess.STDOUT, check=False, env=environment, cwd=REPOSITORY
-            )
-        if ended.returncode:
-            sys.exit(f"{shlex.join(command)} failed: see {log}")
 
 
 def options(prefix: str, config: Any, default: Any) -> list[str]:
@@ -305,18 +293,14 @@ def main() -> None:
         sys.exit(f"rows: {sorted(unknown)} are not among {[run.name for run in RUNS]}")
     runs = tuple(run for run in RUNS if not config.rows or run.name in config.rows)
     results = Benchmark(config).results(runs)
-    file = BenchmarkFile(
+    file = BenchmarkFile.of(
+        __file__,
         title="DMN and what it is compared with",
-        command=shlex.join(["python", "benchmarks/dmn_accuracy.py", *sys.argv[1:]]),
-        commit=commit_of(REPOSITORY),
-        machine=machine(),
         tables=tables(results),
         notes=notes(results),
         runs=results,
     )
-    print(file.text())
-    if config.json is not None:
-        file.write(config.json)
+    file.publish(config.json)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,7 @@ since another process on one of the cores only ever adds; medians stand beside t
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -25,8 +23,7 @@ import torch
 import tyro
 from torch import Tensor
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, machine
-from deep_localization.result_file import commit_of
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
 from dmn_ros.clusters import densest_cluster, mean_and_covariance
 from dmn_ros.config import FilterConfig, NetworkConfig
 from dmn_ros.network.dmn import DMN
@@ -278,19 +275,15 @@ def main() -> None:
         print(extra_mb(config, config.memory_of))
         return
     found = measure(config)
-    file = BenchmarkFile(
+    file = BenchmarkFile.of(
+        __file__,
         title="How fast the DMN runs",
-        command=shlex.join(["python", "benchmarks/dmn_speed.py", *sys.argv[1:]]),
-        commit=commit_of(BENCHMARKS.parent),
-        machine=machine() | {"device": config.device, "threads": str(config.threads), "seed": str(config.seed)},
         tables=tables(found),
         notes=notes(found),
         runs={"rounds_ms": found.pop("rounds_ms")},
+        about={"device": config.device, "threads": str(config.threads), "seed": str(config.seed)},
     )
-    print(file.text())
-    if config.json is not None:
-        file.write(config.json)
-        config.json.write_text(json.dumps(json.loads(config.json.read_text()) | found, indent=1) + "\n")
+    file.publish(config.json, found)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,6 @@ batches; those that the paper trains jointly start from single tasks trained her
 from __future__ import annotations
 
 import json
-import os
-import shlex
-import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,8 +17,8 @@ from typing import Any
 
 import tyro
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, machine
-from deep_localization.result_file import commit_of
+from deep_localization import kept_runs
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 #: In the paper's order, worst first.
@@ -147,23 +144,16 @@ class Benchmark:
         for future in needed:
             future.result()
         file = self._checkpoint(run.name, seed)
-        result, command = file.with_suffix(".json"), self._training(run, seed)
-        told = shlex.join(command[1:]).replace(f"{REPOSITORY}/", "")  # the same on every machine
-        if result.is_file():
-            kept: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
-            if kept["command"] == told:
-                return kept
-        with file.with_suffix(".log").open("w", encoding="utf-8") as log:
-            for arguments in (command, self._evaluation(run, file)):
-                environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-                ended = subprocess.run(
-                    arguments, stdout=log, stderr=subprocess.STDOUT, check=False, env=environment, cwd=REPOSITORY
-                )
-                if ended.returncode:
-                    sys.exit(f"{shlex.join(arguments)} failed: see {log.name}")
+        result, log, command = file.with_suffix(".json"), file.with_suffix(".log"), self._training(run, seed)
+        told = kept_runs.told(command, REPOSITORY)
+        kept = kept_runs.kept(result, told)
+        if kept is not None:
+            return kept
+        log.unlink(missing_ok=True)
+        kept_runs.run(command, log, REPOSITORY)
+        kept_runs.run(self._evaluation(run, file), log, REPOSITORY)
         part = file.with_suffix(".part")
-        values = json.loads(part.read_text(encoding="utf-8")) | {"command": told}
-        result.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+        values = kept_runs.keep(result, told, json.loads(part.read_text(encoding="utf-8")))
         print(f"{run.name}, seed {seed}: {json.dumps(values.get('pose', values.get('segmentation', {})))[:110]}")
         return values
 
@@ -295,18 +285,14 @@ def main() -> None:
     there = config.redkitchen.is_dir()
     runs = tuple(run for run in RUNS if run.name in (config.rows or names(there)))
     results = Benchmark(config).results(runs)
-    file = BenchmarkFile(
+    file = BenchmarkFile.of(
+        __file__,
         title="VLocNet++ and what it is compared with",
-        command=shlex.join(["python", "benchmarks/vlocnet_accuracy.py", *sys.argv[1:]]),
-        commit=commit_of(REPOSITORY),
-        machine=machine(),
         tables=tables(runs, results),
         notes=notes(results),
         runs=results,
     )
-    print(file.text())
-    if config.json is not None:
-        file.write(config.json)
+    file.publish(config.json)
 
 
 if __name__ == "__main__":

@@ -7,25 +7,23 @@ method could know where it is.
 
 from __future__ import annotations
 
-import shlex
-import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import tyro
 from scipy import stats
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, machine
-from deep_localization.result_file import commit_of
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
 from localization_common.datasets.open import open_sequences
 from localization_common.datasets.sequence import Sequence
 from vlocnet_ros.backends.torch_backend import TorchBackend
 from vlocnet_ros.checkpoint import load_vlocnet
 from vlocnet_ros.integrity.faults import KINDS, Faults, spoiled
-from vlocnet_ros.integrity.scoring import ask, consistency
+from vlocnet_ros.integrity.scoring import Answers, ask, consistency
 from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
@@ -62,12 +60,12 @@ class Config:
 
 def measure(config: Config) -> dict[str, Any]:
     """All numbers, by run."""
-    localizer = Localizer.from_checkpoint(config.checkpoint, threads=config.threads or None)
+    localizer = Localizer.from_checkpoint(config.checkpoint)
     drive, elsewhere = open_sequences(config.drive)[0], open_sequences(config.elsewhere)[0]
     drives = {"test": drive, "validation, fitted to": open_sequences(config.calibrated)[0]}
     clean = {name: ask(localizer, sequence) for name, sequence in drives.items()}
     single = {name: single_frames(config.checkpoint, sequence) for name, sequence in drives.items()}
-    counts = {"none": [_counts(clean["test"], None)]}
+    counts = {"none": [_counts(clean["test"], np.zeros(len(drive), dtype=bool))]}
     for kind in KINDS:
         counts[kind] = []
         for seed in config.seeds[: 1 if config.quick else None]:
@@ -96,9 +94,8 @@ def single_frames(checkpoint: Path, sequence: Sequence) -> dict[str, float]:
     }
 
 
-def _counts(answers: Any, faulty: Any) -> dict[str, int]:
-    whole = ~faulty if faulty is not None else answers.withheld | True
-    good = ~answers.wrong & whole
+def _counts(answers: Answers, faulty: npt.NDArray[np.bool_]) -> dict[str, int]:
+    good = ~answers.wrong & ~faulty
     return {
         "frames": len(answers.wrong),
         "wrong": int(answers.wrong.sum()),
@@ -181,18 +178,14 @@ def main() -> None:
     if config.threads:
         torch.set_num_threads(config.threads)
     numbers = measure(config)
-    file = BenchmarkFile(
+    file = BenchmarkFile.of(
+        __file__,
         title="Covariance and integrity, on the held-out loop of the simulated apartment",
-        command=shlex.join(["python", "benchmarks/vlocnet_integrity.py", *sys.argv[1:]]),
-        commit=commit_of(REPOSITORY),
-        machine=machine(),
         tables=tables(numbers),
         notes=notes(numbers),
         runs=numbers,
     )
-    print(file.text())
-    if config.json is not None:
-        file.write(config.json)
+    file.publish(config.json)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ does falls on all alike. Ratios are taken within a round; what is shown are medi
 
 from __future__ import annotations
 
-import json
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -21,8 +19,7 @@ from typing import Any
 import torch
 import tyro
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, machine
-from deep_localization.result_file import commit_of
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
 from localization_common.errors import LocalizationError
 from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet
 from vlocnet_ros.complexity import size
@@ -217,19 +214,15 @@ def main() -> None:
             checkpoint = Path(folder) / f"{width}.safetensors"
             save_vlocnet(checkpoint, VLocNet(WIDTHS[width]()))
             results[width] = {device: measure(config, width, device, checkpoint) for device in devices}
-    file = BenchmarkFile(
+    file = BenchmarkFile.of(
+        __file__,
         title="How fast VLocNet++ runs",
-        command=shlex.join(["python", "benchmarks/vlocnet_speed.py", *sys.argv[1:]]),
-        commit=commit_of(BENCHMARKS.parent),
-        machine=machine() | {"threads": str(config.threads), "seed": str(config.seed)},
         tables=[table(results)],
         notes=notes(results),
         runs={f"{w}, {d}": r.pop("rounds_ms") for w, devices in results.items() for d, r in devices.items()},
+        about={"threads": str(config.threads), "seed": str(config.seed)},
     )
-    print(file.text())
-    if config.json is not None:
-        file.write(config.json)
-        config.json.write_text(json.dumps(json.loads(config.json.read_text()) | results, indent=1) + "\n")
+    file.publish(config.json, results)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from deep_localization.result_file import commit_of
 from localization_common.errors import DatasetError
 
 #: A number, several that one form shows together (mean and deviation), a word, or nothing.
@@ -73,16 +77,42 @@ class BenchmarkFile:
     notes: dict[str, str] = field(default_factory=dict)
     runs: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls,
+        script: str,
+        *,
+        title: str,
+        tables: Sequence[Table],
+        notes: dict[str, str],
+        runs: dict[str, Any],
+        about: Mapping[str, str] = MappingProxyType({}),
+    ) -> BenchmarkFile:
+        """What this process, a script of ``benchmarks/``, has measured.
+
+        Args:
+            script: its ``__file__``.
+            about: what else numbers depend on, besides the machine.
+        """
+        command = shlex.join(["python", f"benchmarks/{Path(script).name}", *sys.argv[1:]])
+        return cls(title, command, commit_of(Path(script).parent), machine() | about, tables, notes, runs)
+
+    def publish(self, path: Path | None, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Print it and, if there is a path, write it."""
+        print(self.text())
+        if path is not None:
+            self.write(path, more)
+
     def text(self) -> str:
         """Everything but the runs, for a terminal."""
         parts = [self.title, *(f"{table.title}\n{table.text()}" for table in self.tables)]
         return "\n\n".join([*parts, "\n".join(f"{name}: {text}" for name, text in self.notes.items())])
 
-    def write(self, path: str | Path) -> None:
-        """Write the file, whole or not at all."""
+    def write(self, path: str | Path, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Write the file, whole or not at all; ``more`` stands beside the fields for other programs, by name."""
         path = Path(path)
         aside = path.with_name(path.name + ".part")
-        aside.write_text(json.dumps(asdict(self), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        aside.write_text(json.dumps({**asdict(self), **more}, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         os.replace(aside, path)
 
     @classmethod

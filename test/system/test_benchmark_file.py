@@ -12,6 +12,7 @@ import pytest
 
 from deep_localization import results_table
 from deep_localization.benchmark_file import BenchmarkFile, Column, Table, machine
+from deep_localization.result_file import commit_of
 from localization_common.errors import DatasetError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -65,6 +66,22 @@ def test_page_and_terminal_show_every_number(tmp_path: Path) -> None:
     assert "python benchmarks/x.py --json y" in page
     assert f"processor {machine()['processor']}" in page
     assert "posenet    0.512 ± 0.020 m" in benchmark().text()
+
+
+def test_a_script_says_where_its_file_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["anything", "--json", "a b"])
+    script = str(REPOSITORY / "benchmarks/vlocnet_speed.py")
+    made = BenchmarkFile.of(script, title="Speed", tables=[TABLE], notes={}, runs={"a": 1}, about={"seed": "3"})
+    assert made.command == "python benchmarks/vlocnet_speed.py --json 'a b'"
+    assert made.machine == machine() | {"seed": "3"}
+    assert made.commit == commit_of(REPOSITORY)
+    made.publish(None)
+    made.publish(tmp_path / "x.json", {"light": {"pair_ms": 3.0}})
+    assert BenchmarkFile.read(tmp_path / "x.json") == made
+    assert json.loads((tmp_path / "x.json").read_text())["light"] == {"pair_ms": 3.0}
+    assert capsys.readouterr().out == 2 * f"{made.text()}\n"
 
 
 def test_means_over_seeds_and_the_papers_order(accuracy: ModuleType) -> None:
