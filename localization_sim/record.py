@@ -70,8 +70,10 @@ class Recording:
 
 def open_apartment(seed: int, camera: Camera, *, rearranged: float = 0.0, twin_room: bool = False) -> Renderer:
     """Renderer of an apartment (as of `Apartment.from_seed`) for a camera."""
-    size = {"width": camera.width, "height": camera.height}
-    return Renderer(Apartment.from_seed(seed, rearranged=rearranged, twin_room=twin_room, **size), camera)
+    apartment = Apartment.from_seed(
+        seed, rearranged=rearranged, twin_room=twin_room, width=camera.width, height=camera.height
+    )
+    return Renderer(apartment, camera)
 
 
 def render_drives(
@@ -98,8 +100,9 @@ def record(recording: Recording) -> None:
     Of an apartment that is not quite its seed's the file ``changes.json`` beside the bags tells what is different.
     """
     camera = Camera.from_field_of_view(recording.width, recording.height, recording.field_of_view)
-    changes = {"rearranged": recording.rearranged, "twin_room": recording.twin_room}
-    with open_apartment(recording.seed, camera, **changes) as renderer:
+    with open_apartment(
+        recording.seed, camera, rearranged=recording.rearranged, twin_room=recording.twin_room
+    ) as renderer:
         write_changes(renderer.apartment, recording.output)
         for name in recording.drives:
             target, unfinished = recording.output / name, recording.output / f".{name}" / name

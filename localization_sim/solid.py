@@ -125,7 +125,8 @@ class Solid:
         """MuJoCo's description, under a name made of the label and a number."""
         place = " ".join(f"{c:.4f}" for c in self.centre)
         name = quoteattr(f"{self.label}{number}")
-        axes = (
-            "" if self.axes is None else ' xyaxes="{}"'.format(" ".join(f"{c:g}" for axis in self.axes for c in axis))
-        )
-        return f'<geom name={name} {self.shape}{axes} pos="{place}" material="{self.material}" contype="0" conaffinity="0"/>'
+        turn = ""
+        if self.axes is not None:
+            turn = ' xyaxes="{}"'.format(" ".join(f"{c:g}" for axis in self.axes for c in axis))
+        looks = f'material="{self.material}" contype="0" conaffinity="0"'
+        return f'<geom name={name} {self.shape}{turn} pos="{place}" {looks}/>'
