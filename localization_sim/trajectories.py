@@ -84,7 +84,7 @@ def plan_drive(apartment: Apartment, name: str, settings: DriveSettings | None =
 
 
 def _draw_loop(apartment: Apartment, random: np.random.Generator, settings: DriveSettings) -> Points:
-    """Closed path (M, 2) over random places, a few in each room that it comes through; into twin rooms twice each."""
+    """Closed path (M, 2) over random places, a few in each room that it comes through; more in twin rooms."""
     comfort = float(random.uniform(0.3, 0.5))
     planner = PathPlanner(apartment.space, random, radius=settings.clearance + 0.04, comfort=comfort)
     rooms = _places_by_room(apartment, planner.free_cells())
