@@ -43,6 +43,8 @@ def test_plan_holds_a_room_twice_with_doorways_alike(seed: int) -> None:
     assert first.kind == second.kind
     np.testing.assert_allclose(np.array(first.floor.centre) + shift, second.floor.centre)
     assert first.floor.max_y - first.floor.min_y == second.floor.max_y - second.floor.min_y
+    # Only this side of both is outdoors.
+    assert [wall.facing for wall in plan.walls if wall.room == first.index and wall.outer] == ["-y"]
     doors = [[(d.x, d.y) for d in plan.doorways if room.index in d.rooms] for room in (first, second)]
     assert len(doors[0]) == 1
     np.testing.assert_allclose(np.array(doors[0]) + shift, doors[1])
