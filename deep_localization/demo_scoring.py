@@ -17,7 +17,7 @@ from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
 from localization_sim.rendering import mounted_camera
-from localization_sim.scene import CLASS_NAMES
+from localization_sim.solid import CLASS_NAMES
 
 
 def evaluate(options: Demo, recording: Recording) -> ResultFile:

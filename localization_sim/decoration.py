@@ -43,7 +43,7 @@ def _gaps(wall: WallSide, taken: list[Interval]) -> list[Interval]:
 def hang_windows(scene: Scene, plan: FloorPlan, random: Random) -> None:
     """A window with curtains on outer walls, where no tall furniture stands; at most two to a room."""
     frame = scene.material(rgb=(0.95, 0.95, 0.95))
-    for room in plan.rooms:
+    for room in plan.drawn_rooms:
         count = 0
         for wall in (w for w in plan.walls if w.room == room.index and w.outer):
             gaps = [gap for gap in _gaps(wall, _taken(wall, scene, 0.95)) if gap[1] - gap[0] > 1.35]
@@ -92,7 +92,7 @@ def _picture(scene: Scene, place: Place, width: float, height: float, middle: fl
 
 def lay_rugs(scene: Scene, plan: FloorPlan, random: Random) -> None:
     """A rug in the middle of every room but the kitchen."""
-    for room in plan.rooms:
+    for room in plan.drawn_rooms:
         if room.kind == "kitchen":
             continue
         area = room.floor

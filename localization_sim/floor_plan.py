@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from localization_sim.scene import Footprint
+from localization_sim.solid import Footprint
+from localization_sim.twin_rooms import TwinRooms
 
 WALL_THICKNESS = 0.12
 CEILING_HEIGHT = 2.5
@@ -39,7 +40,7 @@ class Room:
     @property
     def centre(self) -> tuple[float, float]:
         """Middle of the floor."""
-        return (self.floor.min_x + self.floor.max_x) / 2, (self.floor.min_y + self.floor.max_y) / 2
+        return self.floor.centre
 
 
 @dataclass(frozen=True)
@@ -75,31 +76,55 @@ class WallSide:
 
 @dataclass(frozen=True)
 class FloorPlan:
-    """Rooms in two rows, joined by doorways in at least one ring."""
+    """Rooms in two rows, joined by doorways in at least one ring.
+
+    Attributes:
+        width, height: of the whole, metres.
+        rooms: all rooms.
+        doorways: all doorways.
+        twins: index of a room, and of another that is its exact double; None where no two rooms are alike.
+    """
 
     width: float
     height: float
     rooms: tuple[Room, ...]
     doorways: tuple[Doorway, ...]
+    twins: tuple[int, int] | None = None
+
+    @property
+    def twin_rooms(self) -> TwinRooms | None:
+        """The two rooms that look alike, if there are such."""
+        return None if self.twins is None else TwinRooms(*(self.rooms[i].floor for i in self.twins))
+
+    @property
+    def drawn_rooms(self) -> tuple[Room, ...]:
+        """The rooms but for the double, which is a copy when all else is done."""
+        return tuple(room for room in self.rooms if self.twins is None or room.index != self.twins[1])
+
+    @property
+    def drawn_doorways(self) -> tuple[Doorway, ...]:
+        """The doorways but for the double's."""
+        return tuple(door for door in self.doorways if self.twins is None or self.twins[1] not in door.rooms)
 
     @property
     def walls(self) -> tuple[WallSide, ...]:
-        """The four inner faces of every room."""
-        return tuple(side for room in self.rooms for side in self._sides(room))
+        """The four inner faces of every room that is drawn."""
+        return tuple(side for room in self.drawn_rooms for side in self._sides(room))
 
     def room_at(self, x: float, y: float) -> Room | None:
         """The room that a place on the floor lies in, None in a doorway or outside."""
-        inside = (r for r in self.rooms if r.floor.min_x <= x <= r.floor.max_x and r.floor.min_y <= y <= r.floor.max_y)
-        return next(inside, None)
+        return next((room for room in self.rooms if room.floor.contains(x, y)), None)
 
     def _sides(self, room: Room) -> list[WallSide]:
         floor, edge = room.floor, WALL_THICKNESS
+        # What is outdoors for a room has to be so for its double too: both have the same windows.
+        alike = [self.rooms[i].floor for i in self.twins] if self.twins and room.index in self.twins else [floor]
         sides = []
         for facing, offset, outer in (
-            ("+x", floor.min_x, floor.min_x < edge),
-            ("-x", floor.max_x, floor.max_x > self.width - edge),
-            ("+y", floor.min_y, floor.min_y < edge),
-            ("-y", floor.max_y, floor.max_y > self.height - edge),
+            ("+x", floor.min_x, all(f.min_x < edge for f in alike)),
+            ("-x", floor.max_x, all(f.max_x > self.width - edge for f in alike)),
+            ("+y", floor.min_y, all(f.min_y < edge for f in alike)),
+            ("-y", floor.max_y, all(f.max_y > self.height - edge for f in alike)),
         ):
             along_y = facing[1] == "x"
             start, end = (floor.min_y, floor.max_y) if along_y else (floor.min_x, floor.max_x)

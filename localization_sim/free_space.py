@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_sim.floor_plan import DOOR_WIDTH, WALL_THICKNESS, FloorPlan
-from localization_sim.scene import Footprint
+from localization_sim.solid import Footprint
 
 #: Width of a grid cell in metres.
 CELL = 0.04

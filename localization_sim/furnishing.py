@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,11 +12,32 @@ from localization_sim.floor_plan import DOOR_WIDTH, FloorPlan, Room, WallSide
 from localization_sim.free_space import FreeSpace
 from localization_sim.furniture import Furniture
 from localization_sim.place import Place
-from localization_sim.scene import Footprint, Scene
+from localization_sim.scene import Scene
+from localization_sim.solid import Footprint
 from localization_sim.textures import Random
 
 #: Around a robot of this radius every room must stay in one piece with the rest.
 PASSAGE_RADIUS = 0.36
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of furniture that stands somewhere.
+
+    Attributes:
+        furniture: what it is.
+        place: where it stands.
+        solids: which of the scene's solids it is built of.
+    """
+
+    furniture: Furniture
+    place: Place
+    solids: range
+
+    @property
+    def area(self) -> Footprint:
+        """Its floor area."""
+        return self.place.footprint(self.furniture.width, self.furniture.depth)
 
 
 @dataclass
@@ -23,10 +45,22 @@ class Furnishing:
     """What stands where, for those who hang pictures afterwards.
 
     Attributes:
-        placed: pieces with their floor area, in the order of placing.
+        placed: pieces in the order of placing.
     """
 
-    placed: list[tuple[Furniture, Footprint]] = field(default_factory=list)
+    placed: list[Piece] = field(default_factory=list)
+
+    def fits(self, plan: FloorPlan, area: Footprint) -> bool:
+        """Whether another piece may stand here: off the others and the doorways, and every room can be reached."""
+        areas = [piece.area for piece in self.placed]
+        if any(area.grown(0.02).overlaps(other) for other in areas):
+            return False
+        reach = DOOR_WIDTH / 2 + 0.15
+        for door in plan.doorways:
+            across, along = (0.95, reach) if door.along == "y" else (reach, 0.95)
+            if area.overlaps(Footprint(door.x - across, door.y - along, door.x + across, door.y + along)):
+                return False
+        return FreeSpace(plan, [*areas, area]).connected(PASSAGE_RADIUS)
 
 
 def wish_list(room: Room, random: Random) -> list[Furniture]:
@@ -53,28 +87,36 @@ def centre_piece(room: Room) -> Furniture | None:
 def furnish(scene: Scene, plan: FloorPlan, random: Random) -> Furnishing:
     """Build furniture into the scene, room by room; pieces that fit nowhere are left out."""
     furnishing = Furnishing()
-    for room in plan.rooms:
+
+    def free(area: Footprint) -> bool:
+        return furnishing.fits(plan, area)
+
+    for room in plan.drawn_rooms:
         walls = [wall for wall in plan.walls if wall.room == room.index]
-        for piece in wish_list(room, random):
-            place = _place_at_wall(furnishing, plan, walls, piece, random)
-            if place is not None:
-                _build(scene, furnishing, piece, place, random)
         middle = centre_piece(room)
+        for piece in wish_list(room, random):
+            _build(scene, furnishing, piece, place_at_wall(walls, piece, random, free), random)
         if middle is not None:
-            place = _place_free(furnishing, plan, room, middle, random)
-            if place is not None:
-                _build(scene, furnishing, middle, place, random)
+            _build(scene, furnishing, middle, place_in_the_middle(room, middle, random, free), random)
     return furnishing
 
 
-def _build(scene: Scene, furnishing: Furnishing, piece: Furniture, place: Place, random: Random) -> None:
-    furnishing.placed.append((piece, place.footprint(piece.width, piece.depth)))
-    piece.build(scene, place, random)
+def _build(scene: Scene, furnishing: Furnishing, piece: Furniture, place: Place | None, random: Random) -> None:
+    if place is not None:
+        first = len(scene.solids)
+        piece.build(scene, place, random)
+        furnishing.placed.append(Piece(piece, place, range(first, len(scene.solids))))
 
 
-def _place_at_wall(
-    furnishing: Furnishing, plan: FloorPlan, walls: list[WallSide], piece: Furniture, random: Random
+def place_at_wall(
+    walls: Sequence[WallSide],
+    piece: Furniture,
+    random: Random,
+    free: Callable[[Footprint], bool],
+    *,
+    gap: float = 0.01,
 ) -> Place | None:
+    """A free place with the back to one of the walls, so many metres from it; None if there seems to be none."""
     for _ in range(60):
         wall = walls[random.integers(len(walls))]
         slack = piece.width / 2 + 0.03
@@ -83,29 +125,21 @@ def _place_at_wall(
         position = float(random.uniform(wall.start + slack, wall.end - slack))
         if random.random() < 0.5:  # into a corner: it leaves more of the room free
             position = wall.start + slack if random.random() < 0.5 else wall.end - slack
-        place = Place(*wall.point(position, 0.01), wall.facing)
-        if _fits(furnishing, plan, place.footprint(piece.width, piece.depth)):
+        place = Place(*wall.point(position, gap), wall.facing)
+        if free(place.footprint(piece.width, piece.depth)):
             return place
     return None
 
 
-def _place_free(furnishing: Furnishing, plan: FloorPlan, room: Room, piece: Furniture, random: Random) -> Place | None:
+def place_in_the_middle(
+    room: Room, piece: Furniture, random: Random, free: Callable[[Footprint], bool]
+) -> Place | None:
+    """A free place near the middle of a room; None if there seems to be none."""
     for _ in range(60):
         facing = ("+x", "+y")[random.integers(2)]
-        x, y = np.array(room.centre) + random.uniform(-0.5, 0.5, 2)
+        x, y = (np.array(room.centre) + random.uniform(-0.5, 0.5, 2)).tolist()
         back = Place(x, y, facing).point(0.0, -piece.depth / 2)
         place = Place(*back, facing)
-        if _fits(furnishing, plan, place.footprint(piece.width, piece.depth)):
+        if free(place.footprint(piece.width, piece.depth)):
             return place
     return None
-
-
-def _fits(furnishing: Furnishing, plan: FloorPlan, area: Footprint) -> bool:
-    if any(area.grown(0.02).overlaps(other) for _, other in furnishing.placed):
-        return False
-    reach = DOOR_WIDTH / 2 + 0.15
-    for door in plan.doorways:
-        across, along = (0.95, reach) if door.along == "y" else (reach, 0.95)
-        if area.overlaps(Footprint(door.x - across, door.y - along, door.x + across, door.y + along)):
-            return False
-    return FreeSpace(plan, [*(other for _, other in furnishing.placed), area]).connected(PASSAGE_RADIUS)

@@ -17,13 +17,21 @@ Builder = Callable[[Scene, Place, Random], None]
 
 @dataclass(frozen=True)
 class Furniture:
-    """What a piece needs (metres) and how it is built. ``height`` tells what may hang above it."""
+    """What a piece needs (metres) and how it is built.
+
+    Attributes:
+        height: tells what may hang above it.
+        at_wall: whether its back goes to a wall; else it stands free.
+        movable: whether it can be put elsewhere.
+    """
 
     name: str
     width: float
     depth: float
     height: float
     build: Builder
+    at_wall: bool = True
+    movable: bool = True
 
 
 def _wood(scene: Scene, random: Random) -> tuple[str, textures.Image]:
@@ -124,7 +132,7 @@ def kitchen_unit(width: float) -> Furniture:
         place.box(scene, "cabinet", body, (-half, half), (0.0, 0.35), (1.45, 2.1))
         place.front(scene, "cabinet", face, (-half, half), 0.354, (1.45, 2.1))
 
-    return Furniture("kitchen unit", width, 0.61, 2.1, build)
+    return Furniture("kitchen unit", width, 0.61, 2.1, build, movable=False)
 
 
 def fridge() -> Furniture:
@@ -205,7 +213,7 @@ def table(width: float, depth: float, height: float, *, chairs: bool) -> Furnitu
                 scene, "table", top, (-half * 0.8, half * 0.8), (depth * 0.15, depth * 0.85), (0.0, height - 0.06)
             )
 
-    return Furniture("table", width, depth + 2 * margin, height, build)
+    return Furniture("table", width, depth + 2 * margin, height, build, at_wall=False)
 
 
 def plant() -> Furniture:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from localization_sim.scene import Footprint, Scene
+from localization_sim.scene import Scene
+from localization_sim.solid import Footprint
 
-_FORWARD = {"+x": (1, 0), "-x": (-1, 0), "+y": (0, 1), "-y": (0, -1)}
+#: In the order of quarter turns, anticlockwise.
+_FORWARD = {"+x": (1, 0), "+y": (0, 1), "-x": (-1, 0), "-y": (0, -1)}
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,11 @@ class Place:
     x: float
     y: float
     facing: str
+
+    @property
+    def quarters(self) -> int:
+        """Quarter turns, anticlockwise, from facing ``"+x"``."""
+        return list(_FORWARD).index(self.facing)
 
     def footprint(self, width: float, depth: float) -> Footprint:
         """Floor area of a piece this wide (along the wall) and deep (out from it)."""

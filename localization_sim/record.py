@@ -17,6 +17,7 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
 from localization_sim import drive
 from localization_sim.apartment import Apartment
+from localization_sim.changes import write_changes
 from localization_sim.rendering import Renderer
 
 
@@ -27,6 +28,8 @@ class Recording:
     Attributes:
         output: directory that the bags are put into.
         seed: which apartment.
+        rearranged: this share, 0..1, of the furniture stands elsewhere; all else is the seed's apartment.
+        twin_room: another floor plan, in which one room is there twice.
         train: number of training drives (train_00, train_01, ...).
         val: record the validation drive too.
         test: record the held-out test drive too.
@@ -43,6 +46,8 @@ class Recording:
 
     output: Path = Path("build/apartment")
     seed: int = 0
+    rearranged: float = 0.0
+    twin_room: bool = False
     train: int = 12
     val: bool = True
     test: bool = True
@@ -63,16 +68,26 @@ class Recording:
         return [*held_out, *(f"train_{i:02d}" for i in range(self.train))]
 
 
-def open_apartment(seed: int, camera: Camera) -> Renderer:
-    """Renderer of the apartment of this seed for a camera."""
-    return Renderer(Apartment.from_seed(seed, width=camera.width, height=camera.height), camera)
+def open_apartment(seed: int, camera: Camera, *, rearranged: float = 0.0, twin_room: bool = False) -> Renderer:
+    """Renderer of an apartment (as of `Apartment.from_seed`) for a camera."""
+    apartment = Apartment.from_seed(
+        seed, rearranged=rearranged, twin_room=twin_room, width=camera.width, height=camera.height
+    )
+    return Renderer(apartment, camera)
 
 
 def render_drives(
-    seed: int, names: list[str], camera: Camera, *, rate: float = 5.0, labels: bool = True
+    seed: int,
+    names: list[str],
+    camera: Camera,
+    *,
+    rate: float = 5.0,
+    labels: bool = True,
+    rearranged: float = 0.0,
+    twin_room: bool = False,
 ) -> list[Sequence]:
     """Drives of an apartment as sequences in memory, without the way over bags."""
-    with open_apartment(seed, camera) as renderer:
+    with open_apartment(seed, camera, rearranged=rearranged, twin_room=twin_room) as renderer:
         return [
             drive.in_memory(drive.as_sequence(renderer, drive.plan(renderer, name, rate=rate), labels=labels))
             for name in names
@@ -80,9 +95,15 @@ def render_drives(
 
 
 def record(recording: Recording) -> None:
-    """Write the bags; each appears under its name only when it is complete."""
+    """Write the bags; each appears under its name only when it is complete.
+
+    Of an apartment that is not quite its seed's the file ``changes.json`` beside the bags tells what is different.
+    """
     camera = Camera.from_field_of_view(recording.width, recording.height, recording.field_of_view)
-    with open_apartment(recording.seed, camera) as renderer:
+    with open_apartment(
+        recording.seed, camera, rearranged=recording.rearranged, twin_room=recording.twin_room
+    ) as renderer:
+        write_changes(renderer.apartment, recording.output)
         for name in recording.drives:
             target, unfinished = recording.output / name, recording.output / f".{name}" / name
             if target.exists() and not recording.overwrite:

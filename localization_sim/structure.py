@@ -17,9 +17,14 @@ from localization_sim.place import Place
 from localization_sim.scene import Scene
 from localization_sim.textures import Random
 
+#: Directions and brightness of the light where no lamp's place may show: from above on two sides, and off the floor.
+_DAYLIGHT = (((0.5, 0.35, -1.0), 0.5), ((-0.6, -0.25, -0.8), 0.35), ((0.1, -0.2, 1.0), 0.4))
+
 
 def build_shell(scene: Scene, plan: FloorPlan, random: Random) -> None:
     """Floors, ceilings, papered walls with skirting boards, and a lamp for each room."""
+    if plan.twins is not None:
+        _light_evenly(scene)
     hues = (float(random.random()) + random.permutation(len(plan.rooms)) / len(plan.rooms)) % 1.0
     kinds = random.permutation(6)
     white = scene.material(
@@ -27,14 +32,16 @@ def build_shell(scene: Scene, plan: FloorPlan, random: Random) -> None:
         tile_m=1.5,
     )
     board = scene.material(rgb=(0.93, 0.92, 0.9))
-    for room in plan.rooms:
+    for room in plan.drawn_rooms:
         area = room.floor
         size = (area.max_x - area.min_x + WALL_THICKNESS, area.max_y - area.min_y + WALL_THICKNESS)
         scene.panel("floor", "+z", (*room.centre, 0.0), *size, _floor(scene, room.kind, random))
         scene.panel("ceiling", "-z", (*room.centre, CEILING_HEIGHT), *size, white)
         shade = scene.material(rgb=(1.0, 0.98, 0.9), emission=0.7)
         scene.ellipsoid("ceiling", (*room.centre, CEILING_HEIGHT - 0.08), (0.5, 0.5, 0.16), shade)
-        scene.light((*room.centre, CEILING_HEIGHT - 0.45), float(random.uniform(0.5, 0.64)))
+        brightness = float(random.uniform(0.5, 0.64))
+        if plan.twins is None:
+            scene.light((*room.centre, CEILING_HEIGHT - 0.45), brightness)
         walls = [wall for wall in plan.walls if wall.room == room.index]
         accent = int(random.integers(4))
         papers = [
@@ -45,6 +52,12 @@ def build_shell(scene: Scene, plan: FloorPlan, random: Random) -> None:
             tint = float(random.uniform(0.82, 1.0))
             paper = scene.material(papers[int(i == accent)], (tint, tint, tint), tile_m=float(random.uniform(1.0, 1.5)))
             _paper_wall(scene, wall, paper, board)
+
+
+def _light_evenly(scene: Scene) -> None:
+    """Light without places: lamps shine through walls, and a room's double would see the others' from elsewhere."""
+    for direction, brightness in _DAYLIGHT:
+        scene.daylight(direction, brightness)
 
 
 def _floor(scene: Scene, kind: str, random: Random) -> str:
@@ -74,7 +87,7 @@ def _paper_wall(scene: Scene, wall: WallSide, paper: str, board: str) -> None:
 
 def build_doors(scene: Scene, plan: FloorPlan, furnishing: Furnishing, random: Random) -> None:
     """Frames in every doorway, and a leaf, open flat against the wall, where there is space for it."""
-    for door in plan.doorways:
+    for door in plan.drawn_doorways:
         image = textures.wood(random, float(random.uniform(0.03, 0.12)), float(random.uniform(0.4, 1.0)))
         frame = scene.material(image, wrap="cube")
         _door_frame(scene, door, frame)
@@ -105,7 +118,7 @@ def _hang_leaf(scene: Scene, wall: WallSide, door: Doorway, leaf: str, furnishin
         free = wall.start < middle - width / 2 and middle + width / 2 < wall.end
         if (
             free
-            and not any(area.overlaps(other) for _, other in furnishing.placed)
+            and not any(area.overlaps(piece.area) for piece in furnishing.placed)
             and not _near_door(wall, middle, width)
         ):
             place.box(scene, "door", leaf, (-width / 2, width / 2), (0.0, 0.045), (0.01, DOOR_HEIGHT - 0.05))

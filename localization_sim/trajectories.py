@@ -84,16 +84,17 @@ def plan_drive(apartment: Apartment, name: str, settings: DriveSettings | None =
 
 
 def _draw_loop(apartment: Apartment, random: np.random.Generator, settings: DriveSettings) -> Points:
-    """Closed path (M, 2) over random places, a few in each room that it comes through."""
+    """Closed path (M, 2) over random places, a few in each room that it comes through; more in twin rooms."""
     comfort = float(random.uniform(0.3, 0.5))
     planner = PathPlanner(apartment.space, random, radius=settings.clearance + 0.04, comfort=comfort)
     rooms = _places_by_room(apartment, planner.free_cells())
-    if len(rooms) < 2:
+    twins = apartment.plan.twins or ()
+    if len(rooms) < 2 or not rooms.keys() >= set(twins):
         raise NoWayError(f"only {len(rooms)} rooms have space for a clearance of {settings.clearance} m")
     visits = dict.fromkeys(rooms, 0)
     room, pieces, length = int(random.choice(list(rooms))), [], 0.0
     first = goal = rooms[room][random.integers(len(rooms[room]))]
-    while length < settings.length:
+    while length < settings.length or any(visits[twin] < 2 for twin in twins):
         for _ in range(int(random.integers(1, 3))):
             place = rooms[room][random.integers(len(rooms[room]))]
             leg = planner.path(goal, place)

@@ -9,7 +9,7 @@ import pytest
 from localization_sim.apartment import Apartment
 from localization_sim.floor_plan import DOOR_WIDTH, draw_floor_plan
 from localization_sim.furnishing import PASSAGE_RADIUS
-from localization_sim.scene import CLASS_NAMES
+from localization_sim.solid import CLASS_NAMES
 
 
 def test_same_seed_gives_the_same_apartment(apartment: Apartment) -> None:

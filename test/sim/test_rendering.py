@@ -11,7 +11,8 @@ from localization_common.errors import CameraError
 from localization_common.geometry import planar, se3
 from localization_sim.apartment import Apartment
 from localization_sim.rendering import Renderer, mounted_camera
-from localization_sim.scene import CLASS_NAMES, Scene
+from localization_sim.scene import Scene
+from localization_sim.solid import CLASS_NAMES
 from localization_sim.trajectories import plan_drive
 
 CAMERA = Camera.from_field_of_view(160, 120, 90.0)
