@@ -40,7 +40,7 @@ class Config:
     Attributes:
         checkpoint: what to measure.
         drive: held-out sequence, with poses.
-        calibrated: sequence that the covariances were fitted to, for comparison.
+        calibrated: one of the sequences that the covariances were fitted to, for comparison.
         elsewhere: frames of another place through an equal camera.
         seeds: of where the faults are; each is a run of its own.
         threads: of torch.
@@ -88,7 +88,10 @@ def single_frames(checkpoint: Path, sequence: Sequence) -> dict[str, float]:
     errors = np.linalg.norm(poses[1:, :3, 3] - sequence.map_T_camera[1:, :3, 3], axis=1)
     spread = [np.trace(e.covariance[:3, :3]) for e in estimates[1:]]
     contradiction = [e.consistency[0] for e in estimates[1:] if e.consistency is not None]
+    features = [e.pose_features for e in estimates[1:]]
+    expected = [known.residuals.expected(one)[0] for one in features]
     return {
+        "expected_by_features": float(stats.spearmanr(expected, errors).statistic),
         "monte_carlo_dropout": float(stats.spearmanr(spread, errors).statistic),
         "consistency": float(stats.spearmanr(contradiction, errors).statistic),
     }
@@ -124,11 +127,12 @@ def tables(numbers: dict[str, Any]) -> list[Table]:
     ]
     telling = (
         Column("drive"),
+        Column("what the features tell", "{:.2f}"),
         Column("Monte Carlo dropout", "{:.2f}"),
         Column("contradiction between poses and odometry", "{:.2f}"),
     )
     single: list[list[Cell]] = [
-        [name, c["monte_carlo_dropout"], c["consistency"]] for name, c in numbers["single_frames"].items()
+        [name, c["expected_by_features"], c["monte_carlo_dropout"], c["consistency"]] for name, c in numbers["single_frames"].items()
     ]
     kinds = {kind: _total(runs) for kind, runs in numbers["counts"].items()}
     kinds["all"] = _total(list(kinds.values()))

@@ -262,7 +262,7 @@ def test_features_tell_how_wrong_a_frame_is():
     for mine, true in zip(said.T, logarithms.T, strict=True):
         assert np.corrcoef(mine, true)[0, 1] > 0.95
     norms = np.linalg.norm(errors_of(other).reshape(-1, 2, 3), axis=2)
-    np.testing.assert_allclose(said.mean(0), np.log(norms + [0.02, 0.005]).mean(0), atol=0.1)
+    np.testing.assert_allclose(said.mean(0), np.log(norms + np.array([0.02, 0.005])).mean(0), atol=0.1)
     assert learned.logarithms(np.full(31, 1e9)).max() == 5.0
 
 
