@@ -1,7 +1,8 @@
 """`vlocnet_calibrate`: measure a checkpoint's errors on held-out sequences and store what its covariances need.
 
-`vlocnet_train --validate` does the same at the end of a training. Do it again where the robot drives: covariances and
-the limits of what is withheld are those of the sequences given here. The weights stay as they are.
+`vlocnet_train --validate` does the same at the end of a training. Do it again where the robot drives: covariances,
+what single frames may be wrong by, and how sharp pictures have to be are those of the sequences given here. The weights
+stay as they are.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class CalibrateConfig:
 
     Attributes:
         checkpoint: safetensors file.
-        sequences: with poses, and not trained with.
+        sequences: with poses, and not trained with; several drives teach more than one.
         output: file to write; the checkpoint itself by default.
         tracking: how poses are joined, and when they are not to be believed.
         max_frame_gap: frames whose numbers differ by more are no pair.
