@@ -85,7 +85,7 @@ class Remembering:
     What is kept of a frame is its picture: features of it are computed anew if they are needed again.
     """
 
-    network = None
+    network: VLocNet | None = None
 
     def __init__(self, network: VLocNet) -> None:
         self._backend = TorchBackend(network)
