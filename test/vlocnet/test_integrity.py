@@ -245,7 +245,7 @@ def foggy(count: int, seed: int, period: float = 90.0) -> tuple[Drive, np.ndarra
     said[:, :3, 3] += rng.normal(size=(count, 3)) * scales[:, :1]
     for pose, angle in zip(said, rng.normal(size=count) * scales[:, 1], strict=True):
         pose[:3, :3] = axangles.axangle2mat(rng.normal(size=3), angle) @ pose[:3, :3]
-    features = np.concatenate([fog[:, None] + 2.0, rng.normal(size=(count, 30))], axis=1)
+    features = np.concatenate([3.0 * fog[:, None] + 2.0, rng.normal(0.0, 5.0, (count, 30))], axis=1)
     motions = (None, *[motion] * (count - 1))
     return Drive(np.arange(1, count + 1) * STEP, true, said, motions, features), np.log(scales)
 
