@@ -33,6 +33,7 @@ class Recording:
         train: number of training drives (train_00, train_01, ...).
         val: record the validation drive too.
         test: record the held-out test drive too.
+        more: number of further validation drives (val_01, val_02, ...), to calibrate with.
         width: image width in pixels.
         height: image height in pixels.
         field_of_view: horizontal, degrees.
@@ -51,6 +52,7 @@ class Recording:
     train: int = 12
     val: bool = True
     test: bool = True
+    more: int = 0
     width: int = 320
     height: int = 240
     field_of_view: float = 90.0
@@ -65,7 +67,8 @@ class Recording:
     def drives(self) -> list[str]:
         """Names of the drives, held-out ones first: they are waited for."""
         held_out = [name for name, wanted in (("test", self.test), ("val", self.val)) if wanted]
-        return [*held_out, *(f"train_{i:02d}" for i in range(self.train))]
+        further = (f"val_{i:02d}" for i in range(1, self.more + 1))
+        return [*held_out, *further, *(f"train_{i:02d}" for i in range(self.train))]
 
 
 def open_apartment(seed: int, camera: Camera, *, rearranged: float = 0.0, twin_room: bool = False) -> Renderer:

@@ -1,22 +1,27 @@
 """`vlocnet_calibrate`: measure a checkpoint's errors on held-out sequences and store what its covariances need.
 
-`vlocnet_train --validate` does the same at the end of a training. Do it again where the robot drives: covariances and
-the limits of what is withheld are those of the sequences given here. The weights stay as they are.
+`vlocnet_train --validate` does the same at the end of a training. Do it again where the robot drives: covariances,
+what single frames may be wrong by, and how sharp pictures have to be are those of the sequences given here. The weights
+stay as they are.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tyro
 
 from localization_common.datasets.open import open_sequences
 from localization_common.errors import LocalizationError
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
-from vlocnet_ros.evaluate import evaluate, residuals_of, table
+from vlocnet_ros.evaluate import Evaluation, evaluate, pose_summary, table
+from vlocnet_ros.integrity.replay import fit
 from vlocnet_ros.integrity.tracking import TrackingConfig
 
 
@@ -26,7 +31,7 @@ class CalibrateConfig:
 
     Attributes:
         checkpoint: safetensors file.
-        sequences: with poses, and not trained with.
+        sequences: with poses, and not trained with; several drives teach more than one.
         output: file to write; the checkpoint itself by default.
         tracking: how poses are joined, and when they are not to be believed.
         max_frame_gap: frames whose numbers differ by more are no pair.
@@ -64,8 +69,38 @@ def calibrate(config: CalibrateConfig) -> None:
         trial = Path(directory) / config.checkpoint.name
         save(trial, Residuals(tracking=config.tracking))
         evaluation = evaluate(trial, sequences, max_frame_gap=config.max_frame_gap, threads=config.threads or None)
-    print(table(evaluation.numbers))
-    save(config.output or config.checkpoint, replace(residuals_of(evaluation), tracking=config.tracking))
+    numbers, residuals = calibrated(evaluation, config.tracking)
+    print(table(numbers))
+    save(config.output or config.checkpoint, residuals)
+
+
+def calibrated(evaluation: Evaluation, tracking: TrackingConfig) -> tuple[dict[str, Any], Residuals]:
+    """What is to be stored in a checkpoint, and the numbers of its evaluation as they will be with that.
+
+    Poses are those that a robot would get with what frames elsewhere in these sequences taught.
+    """
+    fallback, drives = Residuals(), evaluation.drives
+    frame_error = uncertainty = None
+    numbers = evaluation.numbers
+    if drives:
+        frame_error, uncertainty, poses = fit(drives, tracking)
+        numbers = numbers | {"pose": pose_summary(poses, np.concatenate([drive.map_T_camera for drive in drives]))}
+    residuals = Residuals(
+        pose=_moments(evaluation.regressed_errors, fallback.pose),
+        motion=_moments(evaluation.motion_errors, fallback.motion),
+        frame_error=frame_error,
+        uncertainty=uncertainty,
+        sharpness=evaluation.sharpness,
+        tracking=tracking,
+    )
+    return numbers, residuals
+
+
+def _moments(errors: npt.NDArray[np.float64], fallback: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
+    if len(errors) == 0:
+        return fallback
+    matrix = errors.T @ errors / len(errors) + 1e-8 * np.eye(6)
+    return tuple(tuple(row) for row in matrix.tolist())
 
 
 if __name__ == "__main__":

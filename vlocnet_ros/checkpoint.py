@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from localization_common.camera import Camera
 from localization_common.configuration import from_dict, to_dict
 from localization_common.errors import CheckpointError, LocalizationError
 from vlocnet_ros.config import VLocNetConfig
+from vlocnet_ros.integrity.frame_error import FrameError
 from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.integrity.uncertainty import Uncertainty
 from vlocnet_ros.network.vlocnetpp import VLocNet
@@ -37,6 +38,7 @@ class Residuals:
         pose: (6, 6) second moments of the errors of single frames' poses, x y z rX rY rZ about the map's axes, metres
             and radians.
         motion: (6, 6) likewise of the odometry, about the previous optical frame's axes.
+        frame_error: how wrong a frame's own pose may be; None if that was not measured, or cannot be told.
         uncertainty: of what several frames agree on; None if that was not measured.
         sharpness: of the least sharp frame (`integrity.shutter.sharpness`).
         tracking: how poses are joined, and when they are not to be believed.
@@ -44,6 +46,7 @@ class Residuals:
 
     pose: tuple[tuple[float, ...], ...] = field(default_factory=_default_covariance)
     motion: tuple[tuple[float, ...], ...] = field(default_factory=_default_covariance)
+    frame_error: FrameError | None = None
     uncertainty: Uncertainty | None = None
     sharpness: float = 0.0
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
@@ -53,6 +56,12 @@ class Residuals:
             matrix = np.asarray(rows, dtype=np.float64)
             if matrix.shape != (6, 6) or not np.isfinite(matrix).all():
                 raise CheckpointError(f"residuals: {name} is not a finite 6x6 matrix")
+
+    def expected(self, features: npt.ArrayLike | None) -> Array:
+        """(2,) logarithms of what the pose regressed from features (F,) may be wrong by: zeros where nobody knows."""
+        if self.frame_error is None or features is None:
+            return np.zeros(2)
+        return self.frame_error.logarithms(features)
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ class Description:
         try:
             config = from_dict(VLocNetConfig, header["config"])
             camera = from_dict(Camera, header["camera"])
-            residuals = from_dict(Residuals, {k: v for k, v in header["residuals"].items() if k != "consistency"})
+            residuals = _residuals(header["residuals"])
             class_names = tuple(str(name) for name in header["class_names"])
         except (AttributeError, KeyError, TypeError, LocalizationError) as error:
             raise CheckpointError(f"{path}: its header does not describe a VLocNet++ network ({error})") from error
@@ -93,7 +102,21 @@ class Description:
             raise CheckpointError(
                 f"{path}: camera {camera.width}x{camera.height}, but network input {config.width}x{config.height}"
             )
+        known_by = residuals.frame_error
+        if known_by is not None and len(known_by.slopes[0]) != config.fc:
+            raise CheckpointError(f"{path}: frame error of {len(known_by.slopes[0])} features, but fc is {config.fc}")
         return cls(config, camera, class_names, residuals, dict(header.get("card", {})))
+
+
+def _residuals(values: Mapping[str, Any]) -> Residuals:
+    """As they stand in a header, of this version or an older one."""
+    residuals = from_dict(Residuals, {k: v for k, v in values.items() if k != "consistency"})
+    if "frame_error" in values:
+        return residuals
+    # What was tracked was published then, and the covariances are of that.
+    consensus = residuals.tracking.consensus
+    tracking = replace(residuals.tracking, consensus=replace(consensus, recency=consensus.decay))
+    return replace(residuals, tracking=tracking)
 
 
 @dataclass(frozen=True)

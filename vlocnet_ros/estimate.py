@@ -32,7 +32,9 @@ class Estimate:
         motion_covariance: (6, 6) of that motion, about the previous optical frame's axes; None on a first frame.
         regressed_T_camera: (4, 4) pose in the map that the network regressed from this frame and the one before; None
             if it has no pose stream.
-        evidence: (4,) what the covariance was judged by (`integrity.uncertainty.evidence`); None after too few frames.
+        evidence: (6,) what the covariance was judged by (`integrity.uncertainty.evidence`); None after too few frames.
+        pose_features: (F,) that the pose was regressed from (`integrity.frame_error`); None likewise, and with an ONNX
+            file that was made without them.
         labels: (H, W) uint8 class ids at the network's resolution; None if the network has no segmentation.
         label_confidence: (H, W) uint8, 255 for certain; None likewise.
         consistency: geometric consistency of the loss, read at run time: how far the difference of the last two
@@ -49,6 +51,7 @@ class Estimate:
     motion_covariance: Array | None = None
     regressed_T_camera: Array | None = None
     evidence: Array | None = None
+    pose_features: npt.NDArray[np.float32] | None = None
     labels: npt.NDArray[np.uint8] | None = None
     label_confidence: npt.NDArray[np.uint8] | None = None
     consistency: tuple[float, float] | None = None

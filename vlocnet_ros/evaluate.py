@@ -22,9 +22,8 @@ from localization_common.datasets.open import open_sequences
 from localization_common.datasets.sequence import FrameRanges, Sequence
 from localization_common.errors import DatasetError, InputError, LocalizationError
 from localization_common.geometry import se3
-from vlocnet_ros.checkpoint import Residuals
 from vlocnet_ros.estimate import Estimate
-from vlocnet_ros.integrity.calibration import fit_uncertainty
+from vlocnet_ros.integrity.replay import Drive
 from vlocnet_ros.localizer import Localizer
 
 Array = npt.NDArray[np.float64]
@@ -66,19 +65,17 @@ class Evaluation:
 
     Attributes:
         numbers: as written to JSON.
-        pose_errors: (N, 6) x y z rX rY rZ about the map's axes, of what the last frames agree on; empty without pose
+        regressed_errors: (N, 6) x y z rX rY rZ about the map's axes, of each frame's own pose; empty without pose
             stream.
-        regressed_errors: (N, 6) of each frame's own pose.
         motion_errors: (P, 6) about the previous optical frame's axes.
-        evidence: (N, 4) what the covariances were judged by; NaN where there was too little.
+        drives: all that was said of each sequence's frames; none without pose stream.
         sharpness: of the least sharp frame (`integrity.shutter.sharpness`).
     """
 
     numbers: dict[str, Any]
-    pose_errors: Array
     regressed_errors: Array
     motion_errors: Array
-    evidence: Array
+    drives: tuple[Drive, ...]
     sharpness: float
 
 
@@ -144,7 +141,7 @@ def evaluate(
         "refused": refused,
         "ms_per_frame": 1e3 * (time.perf_counter() - started) / frames,
     }
-    pose_errors, regressed_errors = _pose_numbers(localizer, runs, train, numbers)
+    regressed_errors = _pose_numbers(localizer, runs, train, numbers)
     motion_errors = _odometry_numbers(runs, train, segment_m, numbers)
     if score is not None and score.confusion.sum() > 0:
         names = dict(zip(localizer.class_names, score.iou.tolist(), strict=True))
@@ -153,25 +150,9 @@ def evaluate(
             "pixel_accuracy": score.pixel_accuracy,
             "iou": {name: value for name, value in names.items() if np.isfinite(value)},
         }
-    nothing = np.full(4, np.nan)
     sharpness = min(e.sharpness for _, estimates in runs for e in estimates)
-    shown = [nothing if e.evidence is None else e.evidence for _, estimates in runs for e in estimates]
-    return Evaluation(numbers, pose_errors, regressed_errors, motion_errors, np.stack(shown), sharpness)
-
-
-def residuals_of(evaluation: Evaluation) -> Residuals:
-    """Second moments of the errors and what tells how large they are, to be stored in a checkpoint."""
-    fallback = Residuals()
-    uncertainty = None
-    if len(evaluation.pose_errors):
-        judged = np.isfinite(evaluation.evidence).all(axis=1)
-        uncertainty = fit_uncertainty(evaluation.evidence[judged], evaluation.pose_errors[judged])
-    return Residuals(
-        pose=_moments(evaluation.regressed_errors, fallback.pose),
-        motion=_moments(evaluation.motion_errors, fallback.motion),
-        uncertainty=uncertainty,
-        sharpness=evaluation.sharpness,
-    )
+    drives = tuple(_drive(*run) for run in runs) if localizer.tasks.pose else ()
+    return Evaluation(numbers, regressed_errors, motion_errors, drives, sharpness)
 
 
 def table(numbers: dict[str, Any]) -> str:
@@ -225,21 +206,31 @@ def _pose_numbers(
     runs: list[tuple[Sequence, list[Estimate]]],
     train: Collection[Sequence],
     numbers: dict[str, Any],
-) -> tuple[Array, Array]:
+) -> Array:
     if not localizer.tasks.pose:
-        return np.zeros((0, 6)), np.zeros((0, 6))
+        return np.zeros((0, 6))
     estimated = np.stack([e.map_T_camera for _, estimates in runs for e in estimates])
     regressed = np.stack([p for _, estimates in runs for e in estimates if (p := e.regressed_T_camera) is not None])
     truth = np.concatenate([sequence.map_T_camera for sequence, _ in runs])
-    numbers["pose"], numbers["regressed"] = _summary(estimated, truth), _summary(regressed, truth)
+    numbers["pose"], numbers["regressed"] = pose_summary(estimated, truth), pose_summary(regressed, truth)
     if train:
         known = np.concatenate([sequence.map_T_camera for sequence in train])
         thumbnails = [baselines.thumbnail_nearest_neighbour(list(train), sequence) for sequence, _ in runs]
         numbers.setdefault("baselines", {}).update(
-            thumbnail_nearest_neighbour=_summary(np.concatenate(thumbnails), truth),
-            nearest_training_pose=_summary(baselines.nearest_training_pose(known, truth), truth),
+            thumbnail_nearest_neighbour=pose_summary(np.concatenate(thumbnails), truth),
+            nearest_training_pose=pose_summary(baselines.nearest_training_pose(known, truth), truth),
         )
-    return metrics.twist_errors(estimated, truth), metrics.twist_errors(regressed, truth)
+    return metrics.twist_errors(regressed, truth)
+
+
+def _drive(sequence: Sequence, estimates: list[Estimate]) -> Drive:
+    return Drive(
+        stamps=sequence.stamps,
+        map_T_camera=sequence.map_T_camera,
+        regressed=np.stack([p for e in estimates if (p := e.regressed_T_camera) is not None]),
+        motions=tuple(e.previous_T_camera for e in estimates),
+        features=np.stack([np.zeros(0) if e.pose_features is None else e.pose_features for e in estimates]),
+    )
 
 
 def _odometry_numbers(
@@ -288,7 +279,8 @@ def _mean_motion(train: Collection[Sequence]) -> Array | None:
     return mean
 
 
-def _summary(estimated: Array, truth: Array) -> dict[str, float | int]:
+def pose_summary(estimated: Array, truth: Array) -> dict[str, float | int]:
+    """Medians and the like of poses (N, 4, 4), as in `Evaluation.numbers`."""
     errors = metrics.pose_errors(estimated, truth)
     return {
         "median_m": errors.median_m,
@@ -299,13 +291,6 @@ def _summary(estimated: Array, truth: Array) -> dict[str, float | int]:
         "within_25cm_5deg": errors.share_within(0.25, 5.0),
         "frames": len(truth),
     }
-
-
-def _moments(errors: Array, fallback: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
-    if len(errors) == 0:
-        return fallback
-    matrix = errors.T @ errors / len(errors) + 1e-8 * np.eye(6)
-    return tuple(tuple(row) for row in matrix.tolist())
 
 
 if __name__ == "__main__":

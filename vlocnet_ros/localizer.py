@@ -170,7 +170,11 @@ class Localizer:
             motion = _transform(prediction.relative_translation, prediction.relative_quaternion)
         motion_covariance = None if motion is None else np.asarray(self._residuals.motion)
         pose = _transform(prediction.translation, prediction.quaternion)
-        verdict = self._dead_reckoning(motion) if pose is None else self._judge.step(pose, motion, stamp)
+        features = None if prediction.pose_features is None else prediction.pose_features[0].numpy()
+        if pose is None:
+            verdict = self._dead_reckoning(motion)
+        else:
+            verdict = self._judge.step(pose, motion, stamp, self._residuals.expected(features))
         covariance = verdict.covariance
         if prediction.pose_covariance is not None:
             # How unsure the weights are of this frame; what all of them get wrong alike only the residuals know.
@@ -184,6 +188,7 @@ class Localizer:
             motion_covariance=motion_covariance,
             regressed_T_camera=pose,
             evidence=verdict.evidence,
+            pose_features=features,
             labels=labels,
             label_confidence=confidence,
             consistency=None if pose is None else self._consistency(pose, motion),

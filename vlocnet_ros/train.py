@@ -18,9 +18,11 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
+from vlocnet_ros.calibrate import calibrated
 from vlocnet_ros.checkpoint import Checkpoint, Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.config import VLocNetConfig
-from vlocnet_ros.evaluate import evaluate, residuals_of, table
+from vlocnet_ros.evaluate import evaluate, table
+from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.training.batches import Mixture, RandomBatches
 from vlocnet_ros.training.calibration import calibrate_odometry
@@ -111,8 +113,9 @@ def _measure(file: Path, held_out: Collection[Sequence], max_frame_gap: int) -> 
         print("no validation sequences: the checkpoint's covariances are placeholders")
         return {}, Residuals()
     evaluation = evaluate(file, held_out, max_frame_gap=max_frame_gap)
-    print(table(evaluation.numbers))
-    return evaluation.numbers, residuals_of(evaluation)
+    numbers, residuals = calibrated(evaluation, TrackingConfig())
+    print(table(numbers))
+    return numbers, residuals
 
 
 if __name__ == "__main__":

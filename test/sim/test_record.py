@@ -60,3 +60,4 @@ def test_bags_that_exist_are_left_alone_unless_told_otherwise(
 def test_names_of_drives() -> None:
     assert Recording(train=2).drives == ["test", "val", "train_00", "train_01"]
     assert Recording(train=1, val=False, test=False).drives == ["train_00"]
+    assert Recording(train=1, test=False, more=2).drives == ["val", "val_01", "val_02", "train_00"]

@@ -9,7 +9,7 @@ from localization_common import checkpoints
 from localization_common.datasets.rosbag2_writer import write_sequence
 from vlocnet_ros import calibrate
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet
-from vlocnet_ros.evaluate import evaluate, residuals_of
+from vlocnet_ros.evaluate import evaluate
 from vlocnet_ros.integrity.shutter import sharpness
 from vlocnet_ros.integrity.tracking import TrackingConfig
 
@@ -36,7 +36,7 @@ def test_residuals_are_measured_and_weights_stay(monkeypatch, tmp_path, tiny_che
     before, after = (checkpoints.load(path, kind="vlocnet") for path in (tiny_checkpoint, output))
     assert all(np.array_equal(before[0][name], tensor) for name, tensor in after[0].items())
     loaded = load_vlocnet(output)
-    expected = residuals_of(evaluate(tiny_checkpoint, [wall_sequence]))
+    _, expected = calibrate.calibrated(evaluate(tiny_checkpoint, [wall_sequence]), TrackingConfig())
     np.testing.assert_allclose(loaded.residuals.pose, expected.pose, rtol=0.05)
     assert loaded.residuals != Residuals()
     least = min(sharpness(wall_sequence.read_image(i)) for i in range(len(wall_sequence)))

@@ -15,6 +15,7 @@ from localization_common.errors import CheckpointError
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.integrity.consensus import ConsensusConfig
+from vlocnet_ros.integrity.frame_error import FrameError
 from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.integrity.uncertainty import Uncertainty
 from vlocnet_ros.network.vlocnetpp import VLocNet
@@ -25,9 +26,11 @@ from .conftest import HEIGHT, WIDTH
 def test_everything_comes_back(tmp_path, tiny_network, images):
     camera = Camera(WIDTH, HEIGHT, 50.0, 51.0, 30.0, 20.0)
     shape = tuple(map(tuple, np.eye(6).tolist()))
-    uncertainty = Uncertainty((0.1, 0.2, 0.3, 0.4), (0.5, 0.6, 0.7, 0.8), shape)
+    uncertainty = Uncertainty((0.1, 0.2, 0.3, 0.4, 0.5, 0.6), (0.5, 0.6, 0.7, 0.8, 0.9, 1.0), shape)
+    fc = tiny_network.config.fc
+    frame_error = FrameError(((0.1,) * fc, (0.2,) * fc), (-2.0, -3.0))
     tracking = TrackingConfig(ConsensusConfig(window=9), agreement=3.0)
-    residuals = Residuals(uncertainty=uncertainty, sharpness=4.5, tracking=tracking)
+    residuals = Residuals(frame_error=frame_error, uncertainty=uncertainty, sharpness=4.5, tracking=tracking)
     path = tmp_path / "a.safetensors"
     names = ("a", "b", "c")
     save_vlocnet(path, tiny_network, camera=camera, class_names=names, residuals=residuals, card={"seed": 3})
@@ -57,6 +60,24 @@ def test_a_second_round_trip_changes_nothing(tmp_path, tiny_checkpoint):
         assert torch.equal(a, b), name
 
 
+def test_files_from_before_frames_were_expected_to_be_wrong(tiny_checkpoint):
+    """Their covariances are of what was tracked, and judged by four numbers."""
+    shape = np.eye(6).tolist()
+    header = checkpoints.load(tiny_checkpoint, kind="vlocnet")[1]["residuals"]
+    del header["frame_error"], header["tracking"]["consensus"]["recency"]
+    header["tracking"]["consensus"]["decay"] = 20.0
+    exponents = {"position": [0.1, 0.2, 0.3, 0.4], "rotation": [0.5, 0.6, 0.7, 0.8], "shape": shape}
+    rewrite(tiny_checkpoint, header={"residuals": header | {"uncertainty": exponents}})
+    residuals = load_vlocnet(tiny_checkpoint).residuals
+    assert residuals.tracking.consensus.recency == 20.0
+    assert residuals.frame_error is None
+    np.testing.assert_array_equal(residuals.expected(np.ones(16)), 0.0)
+    assert residuals.uncertainty is not None
+    shown = np.array([1.0, -2.0, -3.0, -4.0])
+    expected = np.exp(np.repeat([shown @ [0.1, 0.2, 0.3, 0.4], shown @ [0.5, 0.6, 0.7, 0.8]], 3))
+    np.testing.assert_allclose(residuals.uncertainty.scales(np.array([*shown, 7.0, 8.0])), expected)
+
+
 def rewrite(path, *, header=None, drop=None, poison=None):
     tensors, old = checkpoints.load(path, kind="vlocnet")
     for name in drop or ():
@@ -73,6 +94,10 @@ def rewrite(path, *, header=None, drop=None, poison=None):
         ({"header": {"config": {"colour": 1}}}, "colour"),
         ({"header": {"camera": {"width": 64}}}, "does not describe"),
         ({"header": {"residuals": {"pose": [[1.0]]}}}, "6x6"),
+        (
+            {"header": {"residuals": {"frame_error": {"slopes": [[1.0], [1.0]], "offsets": [0.0, 0.0]}}}},
+            "of 1 features",
+        ),
         ({"drop": ["pose.regressor.fc2.weight"]}, "do not fit"),
         ({"poison": ["pose.regressor.fc2.weight"]}, "NaN"),
     ],

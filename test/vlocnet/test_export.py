@@ -20,6 +20,7 @@ from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate
 from vlocnet_ros.export import export_onnx
+from vlocnet_ros.integrity.frame_error import FrameError
 from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.network.named_tensors import flatten
 from vlocnet_ros.network.vlocnetpp import VLocNet
@@ -42,7 +43,9 @@ def make_checkpoint(path: Path, **changes: object) -> Path:
     network = VLocNet(make_config(**changes))
     randomize_statistics(network)
     camera = Camera(WIDTH, HEIGHT, 40.0, 41.0, 30.0, 25.0)
-    save_vlocnet(path, network, camera=camera, residuals=Residuals(sharpness=0.1), card={"seed": 3})
+    slopes = np.random.default_rng(0).normal(size=(2, network.config.fc))
+    residuals = Residuals(frame_error=FrameError(tuple(map(tuple, slopes.tolist())), (-2.0, -3.0)), sharpness=0.1)
+    save_vlocnet(path, network, camera=camera, residuals=residuals, card={"seed": 3})
     return path
 
 
@@ -118,6 +121,7 @@ def test_the_localizer_says_the_same_with_either(exported):
     checkpoint = exported.with_suffix(".safetensors")
     for ours, theirs in zip(estimates(checkpoint), estimates(checkpoint, backend="onnx"), strict=True):
         np.testing.assert_allclose(theirs.map_T_camera, ours.map_T_camera, atol=1e-4)
+        np.testing.assert_allclose(theirs.pose_features, ours.pose_features, atol=1e-4)
         np.testing.assert_allclose(theirs.covariance, ours.covariance, rtol=0.01, atol=1e-6)
         assert (ours.previous_T_camera is None) == (theirs.previous_T_camera is None)
         if ours.previous_T_camera is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from transforms3d import axangles
@@ -10,17 +12,21 @@ from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import CheckpointError, ConfigError, DatasetError, InputError
 from localization_common.geometry import se3
+from localization_common.metrics import twist_errors
 from vlocnet_ros.estimate import Health
 from vlocnet_ros.integrity.calibration import fit_uncertainty
 from vlocnet_ros.integrity.consensus import Consensus, ConsensusConfig
 from vlocnet_ros.integrity.faults import KINDS, Faults, spoiled
+from vlocnet_ros.integrity.frame_error import FrameError, fit_frame_error, said_by_others
 from vlocnet_ros.integrity.judge import Judge
+from vlocnet_ros.integrity.replay import Drive, fit
 from vlocnet_ros.integrity.scoring import Answers, consistency
 from vlocnet_ros.integrity.shutter import Shutter, sharpness
 from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.integrity.uncertainty import Uncertainty, evidence
 
 STEP = 200_000_000
+NOTHING = np.zeros(2)
 SPREAD = np.diag([0.04] * 3 + [0.01] * 3)
 USUAL = TrackingConfig()
 
@@ -84,7 +90,7 @@ def test_without_fusion_each_frame_keeps_its_own_pose_and_an_outlier_is_withheld
 def test_a_fast_camera_does_not_crowd_the_window():
     window = Consensus(ConsensusConfig(spacing=150_000_000))
     for i in range(31):  # 30 Hz
-        window.add(np.eye(4), None if i == 0 else np.eye(4), i * 33_333_333)
+        window.add(np.eye(4), None if i == 0 else np.eye(4), i * 33_333_333, NOTHING)
     assert len(window) == 7  # of a second, every fifth
     with pytest.raises(ConfigError):
         ConsensusConfig(window=0)
@@ -93,10 +99,10 @@ def test_a_fast_camera_does_not_crowd_the_window():
 def test_an_unknown_motion_begins_a_new_window():
     true, motion = drive(3)
     window = Consensus(ConsensusConfig())
-    window.add(true[0], None, 1)
-    window.add(true[1], motion, 2 * STEP)
+    window.add(true[0], None, 1, NOTHING)
+    window.add(true[1], motion, 2 * STEP, NOTHING)
     assert len(window) == 2
-    agreement = window.add(true[2], None, 3 * STEP)
+    agreement = window.add(true[2], None, 3 * STEP, NOTHING)
     assert len(agreement.weights) == 1
     np.testing.assert_allclose(agreement.pose, true[2], atol=1e-12)
 
@@ -148,11 +154,11 @@ def test_a_standing_robot_is_lost_after_a_while():
 
 
 def scaled_drives(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Evidence (N, 4) and errors (N, 6) whose scale follows the evidence."""
+    """Evidence (N, 6) and errors (N, 6) whose scale follows the evidence."""
     rng = np.random.default_rng(seed)
-    shown = np.concatenate([np.ones((count, 1)), rng.normal(-2.0, 0.7, (count, 3))], axis=1)
-    scale = np.exp(shown @ np.array([0.5, 1.0, 0.0, 0.0]))
-    turn = np.exp(shown @ np.array([-1.0, 0.0, 0.0, 0.8]))
+    shown = np.concatenate([np.ones((count, 1)), rng.normal(-2.0, 0.7, (count, 5))], axis=1)
+    scale = np.exp(shown @ np.array([0.5, 1.0, 0.0, 0.0, 0.0, 0.0]))
+    turn = np.exp(shown @ np.array([-1.0, 0.0, 0.0, 0.8, 0.0, 0.5]))
     scales = np.concatenate([np.repeat(scale[:, None], 3, 1), np.repeat(turn[:, None], 3, 1)], axis=1)
     return shown, rng.normal(size=(count, 6)) * scales
 
@@ -160,8 +166,8 @@ def scaled_drives(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_fitted_covariances_are_as_large_as_the_errors():
     uncertainty = fit_uncertainty(*scaled_drives(3000, 0))
     assert uncertainty is not None
-    np.testing.assert_allclose(uncertainty.position[1:], [1.0, 0.0, 0.0], atol=0.1)
-    np.testing.assert_allclose(uncertainty.rotation[1:], [0.0, 0.0, 0.8], atol=0.1)
+    np.testing.assert_allclose(uncertainty.position[1:], [1.0, 0.0, 0.0, 0.0, 0.0], atol=0.1)
+    np.testing.assert_allclose(uncertainty.rotation[1:], [0.0, 0.0, 0.8, 0.0, 0.5], atol=0.1)
     shown, errors = scaled_drives(2000, 1)
     covariances = np.stack([uncertainty.covariance(one) for one in shown])
     score = consistency(Answers(errors, covariances, np.zeros(len(errors), bool)))
@@ -193,7 +199,9 @@ def test_evidence_that_never_changes_fits_nothing():
 
 
 def test_covariances_follow_the_scatter_once_there_are_enough_poses():
-    uncertainty = Uncertainty((0.0, 1.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0), tuple(map(tuple, np.eye(6).tolist())))
+    uncertainty = Uncertainty(
+        (0.0, 1.0, *[0.0] * 4), (*[0.0] * 3, 1.0, 0.0, 0.0), tuple(map(tuple, np.eye(6).tolist()))
+    )
     true, motion = drive(30)
     deviations = []
     for noise in (0.01, 0.08):
@@ -212,17 +220,110 @@ def test_evidence_is_what_it_says():
     pose = np.eye(4)
     for i, x in enumerate((-0.02, 0.02) * 10):
         pose[0, 3] = x
-        agreement = window.add(pose.copy(), None if i == 0 else np.eye(4), i * STEP)
-    widest, recent, angle = np.exp(evidence(agreement)[1:]) - 0.01
+        agreement = window.add(pose.copy(), None if i == 0 else np.eye(4), i * STEP, np.array([-2.0, -3.0]))
+    widest, recent, angle = np.exp(evidence(agreement)[1:4]) - 0.01
     assert widest == pytest.approx(0.02, rel=0.05)
     assert recent == pytest.approx(0.02, rel=0.05)
     assert angle == pytest.approx(0.0, abs=1e-6)
+    np.testing.assert_array_equal(evidence(agreement)[4:], 0.0)  # what is tracked expects nothing
+    np.testing.assert_allclose(evidence(window.latest())[4:], [-2.0, -3.0])
 
 
 @pytest.mark.parametrize("shape", [np.zeros((6, 6)), np.eye(5), np.full((6, 6), np.nan)])
 def test_an_impossible_uncertainty_is_refused(shape):
     with pytest.raises(CheckpointError, match="uncertainty"):
-        Uncertainty((0.0,) * 4, (0.0,) * 4, tuple(map(tuple, shape.tolist())))
+        Uncertainty((0.0,) * 6, (0.0,) * 6, tuple(map(tuple, shape.tolist())))
+
+
+def foggy(count: int, seed: int, period: float = 90.0) -> tuple[Drive, np.ndarray]:
+    """A drive whose features say, among much else, how wrong each pose is; and logarithms of that (N, 2)."""
+    true, motion = drive(count)
+    rng = np.random.default_rng([seed, 1])
+    fog = np.sin(2 * np.pi * np.arange(count) / period + seed)
+    scales = np.exp(np.stack([fog - 4.0, 0.7 * fog - 5.0], axis=1))
+    said = true.copy()
+    said[:, :3, 3] += rng.normal(size=(count, 3)) * scales[:, :1]
+    for pose, angle in zip(said, rng.normal(size=count) * scales[:, 1], strict=True):
+        pose[:3, :3] = axangles.axangle2mat(rng.normal(size=3), angle) @ pose[:3, :3]
+    features = np.concatenate([3.0 * fog[:, None] + 2.0, rng.normal(0.0, 5.0, (count, 30))], axis=1)
+    motions = (None, *[motion] * (count - 1))
+    return Drive(np.arange(1, count + 1) * STEP, true, said, motions, features), np.log(scales)
+
+
+def errors_of(one: Drive) -> np.ndarray:
+    return twist_errors(one.regressed, one.map_T_camera)
+
+
+def test_features_tell_how_wrong_a_frame_is():
+    known, _ = foggy(2000, 0)
+    other, logarithms = foggy(400, 1)
+    learned = fit_frame_error(known.features, errors_of(known))
+    said = learned.logarithms(other.features)
+    for mine, true in zip(said.T, logarithms.T, strict=True):
+        assert np.corrcoef(mine, true)[0, 1] > 0.95
+    norms = np.linalg.norm(errors_of(other).reshape(-1, 2, 3), axis=2)
+    np.testing.assert_allclose(said.mean(0), np.log(norms + np.array([0.02, 0.005])).mean(0), atol=0.1)
+    assert learned.logarithms(np.full(31, 1e9)).max() == 5.0
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_what_features_do_not_tell_is_not_believed(count):
+    drives = [foggy(400 // count, seed)[0] for seed in range(count)]
+    features, errors = [one.features for one in drives], [errors_of(one) for one in drives]
+    said = said_by_others(features, errors)
+    assert said is not None
+    assert said.shape == (sum(map(len, errors)), 2)
+    # Each by itself, a fit to these few frames would find something in the noise.
+    assert said_by_others([f[:, 1:] for f in features], errors) is None
+    assert said_by_others([features[0][:10]], [errors[0][:10]]) is None
+
+
+def test_poses_that_may_be_wrong_count_less():
+    one, logarithms = foggy(120, 3, period=5.0)
+    off = []
+    for expected in (logarithms, np.zeros_like(logarithms)):
+        judge = Judge(SPREAD, None, USUAL)
+        frames = zip(one.regressed, one.motions, one.stamps.tolist(), expected, strict=True)
+        off.append(twist_errors(np.stack([judge.step(*f).pose for f in frames]), one.map_T_camera))
+    with_, without = (np.sqrt(np.mean(e[20:, :3] ** 2)) for e in off)
+    assert with_ < 0.75 * without
+
+
+def test_a_fit_holds_on_another_drive():
+    """Many features and few frames: what the fit thinks of its own frames is far too good."""
+    fitted = fit([foggy(100, seed)[0] for seed in range(4)], USUAL)
+    assert fitted.frame_error is not None
+    assert fitted.uncertainty is not None
+    assert fitted.poses.shape == (400, 4, 4)
+    other, _ = foggy(500, 9)
+    judge = Judge(SPREAD, fitted.uncertainty, USUAL)
+    expected = fitted.frame_error.logarithms(other.features)
+    frames = zip(other.regressed, other.motions, other.stamps.tolist(), expected, strict=True)
+    verdicts = [judge.step(*frame) for frame in frames][20:]
+    errors = twist_errors(np.stack([v.pose for v in verdicts]), other.map_T_camera[20:])
+    answers = Answers(errors, np.stack([v.covariance for v in verdicts]), np.zeros(len(errors), bool))
+    score = consistency(answers)
+    assert score.nees == pytest.approx(6.0, rel=0.25)
+    assert min(score.rank_m, score.rank_deg) > 0.5
+
+
+def test_frames_of_a_fit_are_judged_by_the_others():
+    """A feature that names each frame is of no use to the others, and of all to the frame itself."""
+    one, _ = foggy(100, 0)
+    named = replace(one, features=np.eye(100))
+    fitted = fit([named], USUAL)
+    assert fitted.frame_error is None
+    judge = Judge(SPREAD, None, USUAL)
+    plain = [judge.step(*f).pose for f in zip(one.regressed, one.motions, one.stamps.tolist(), strict=True)]
+    np.testing.assert_allclose(fitted.poses, np.stack(plain))
+
+
+@pytest.mark.parametrize(
+    "wrong", [(((1.0,),), (0.0, 0.0)), (((1.0,), (1.0,)), (0.0,)), (((np.nan,), (1.0,)), (0.0, 0.0))]
+)
+def test_an_impossible_frame_error_is_refused(wrong):
+    with pytest.raises(CheckpointError, match="frame error"):
+        FrameError(*wrong)
 
 
 def textured(seed: int) -> np.ndarray:

@@ -13,7 +13,9 @@ from localization_common.errors import CameraError, CheckpointError, ConfigError
 from localization_common.geometry import se3
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.config import Tasks
-from vlocnet_ros.estimate import Health
+from vlocnet_ros.estimate import Estimate, Health
+from vlocnet_ros.integrity.consensus import ConsensusConfig
+from vlocnet_ros.integrity.frame_error import FrameError
 from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.localizer import MAX_GAP, Localizer
 from vlocnet_ros.network.vlocnetpp import VLocNet
@@ -156,6 +158,37 @@ def test_a_pose_that_contradicts_the_odometry_is_doubted(tmp_path, tiny_network,
     assert fuse or all(np.array_equal(e.map_T_camera, e.regressed_T_camera) for e in estimates)
     assert "odometry" in estimates[3].reason
     np.testing.assert_allclose(estimates[0].covariance, Residuals().pose)
+
+
+def test_frames_that_may_be_wrong_count_less(tmp_path, tiny_network, frames):
+    """All of the window but one is expected to be far off: that one is the answer, carried on by the odometry."""
+    plain = tmp_path / "plain.safetensors"
+    save_vlocnet(plain, tiny_network)
+    first = stream(plain, frames)
+    features = np.stack([one.pose_features for one in first])
+    assert features.shape == (5, tiny_network.config.fc)
+    with torch.inference_mode():
+        network = load_vlocnet(plain).network
+        found = [network.pose.regressor.fc2(torch.from_numpy(f)) for f in features]
+    regressed = np.stack([one.regressed_T_camera[:3, 3] for one in first])
+    np.testing.assert_allclose(np.stack(found), regressed, atol=1e-5)
+    slopes, *_ = np.linalg.lstsq(np.column_stack([features, np.ones(5)]), [3.0, 3.0, -9.0, 3.0, 3.0], rcond=None)
+    error = FrameError((tuple(slopes[:-1]), tuple(slopes[:-1])), (slopes[-1], slopes[-1]))
+    told = tmp_path / "told.safetensors"
+    save_vlocnet(told, tiny_network, residuals=Residuals(frame_error=error, tracking=first_and_last_alike()))
+    last = stream(told, frames)[-1]
+    carried = first[2].regressed_T_camera @ first[3].previous_T_camera @ first[4].previous_T_camera
+    np.testing.assert_allclose(last.map_T_camera, carried, atol=1e-3)
+
+
+def first_and_last_alike() -> TrackingConfig:
+    return TrackingConfig(ConsensusConfig(recency=1e6, metres=1e6, radians=1e6, spacing=0))
+
+
+def stream(path, frames) -> list[Estimate]:
+    localizer = Localizer.from_checkpoint(path)
+    localizer.set_camera(Camera.from_field_of_view(2 * WIDTH, 2 * HEIGHT, 90.0))
+    return [localizer.step(frame, i * SECOND // 10) for i, frame in enumerate(frames)]
 
 
 def test_a_stopped_camera_is_refused_and_then_a_new_pair_begins(tiny_checkpoint, frames):

@@ -41,10 +41,10 @@ def test_samples_are_passes_with_dropout(kind):
     regressor = Regressor(16, config, "quaternion", kind).eval()
     x = torch.randn(2, 16, 3, 4)
     with torch.no_grad():
-        translation, quaternion = regressor.sample(x, dropout_masks(4000, 64, 0.25))
-        again, _ = regressor.sample(x, dropout_masks(4000, 64, 0.25))
-        plain, _ = regressor(x)
         features = regressor.activation(regressor.fc1(regressor.pool(regressor.norm(x)).flatten(1)))
+        translation, quaternion = regressor.sample(features, dropout_masks(4000, 64, 0.25))
+        again, _ = regressor.sample(features, dropout_masks(4000, 64, 0.25))
+        plain, _ = regressor(x)
     assert translation.shape == (4000, 2, 3)
     torch.testing.assert_close(quaternion.norm(dim=-1), torch.ones(4000, 2))
     assert torch.equal(translation, again)

@@ -17,8 +17,10 @@ from localization_common.datasets import sequence as sequences
 from localization_common.errors import CheckpointError, ConfigError, DatasetError
 from localization_common.geometry import se3
 from vlocnet_ros import evaluate as evaluation
+from vlocnet_ros.calibrate import calibrated
 from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet, set_camera
 from vlocnet_ros.config import Tasks
+from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.train import TrainConfig, train
 from vlocnet_ros.training import data as training_data
@@ -390,7 +392,8 @@ def test_evaluation_measures_what_the_localizer_says(tiny_network, tmp_path, wal
         np.median([0, 0, 0, *0.05 * np.arange(1, 6)])
     )
     assert numbers["baselines"]["constant_motion"]["rpe_percent"] == pytest.approx(0.0, abs=1e-6)
-    residuals = evaluation.residuals_of(result)
+    again, residuals = calibrated(result, TrackingConfig())
+    assert again["pose"]["frames"] == n
     np.testing.assert_allclose(np.diag(residuals.pose)[:3], offset**2, atol=1e-7)
     assert residuals.motion[0][0] == pytest.approx(0.005**2, rel=1e-2)
     assert "RPE 10.00 %" in evaluation.table(numbers)
@@ -412,7 +415,11 @@ def test_evaluation_starts_a_new_pair_after_a_gap(tiny_checkpoint, wall_sequence
     cut = wall_sequence.select([0, 1, 2, 5, 6, 7])
     result = evaluation.evaluate(tiny_checkpoint, [cut], segment_m=0.1)
     assert len(result.motion_errors) == 4
-    assert result.evidence.shape == (6, 4)
+    (drive,) = result.drives
+    assert [motion is None for motion in drive.motions] == [True, False, False, True, False, False]
+    np.testing.assert_array_equal(drive.stamps, cut.stamps)
+    np.testing.assert_array_equal(drive.map_T_camera, cut.map_T_camera)
+    assert drive.features.shape == (6, 16)
 
 
 def test_imagenet_weights_go_where_they_fit():

@@ -17,7 +17,7 @@ _RIDGE = 1e-2
 
 
 def fit_uncertainty(shown: Array, errors: Array) -> Uncertainty | None:
-    """Maximum likelihood scales of errors (N, 6), x y z rX rY rZ, given evidence (N, 4).
+    """Maximum likelihood scales of errors (N, 6), x y z rX rY rZ, given evidence (N, 6).
 
     Returns:
         None where the evidence never changes: it can say nothing.

@@ -1,9 +1,9 @@
 """What the poses of the last seconds agree on, each carried to the present by the odometry.
 
 A regressed pose is wrong by itself in ways that its neighbours are not; the motion between them is known far better
-than any of them. So each pose of a short window says where the robot is now, and a robust mean of these answers is
-better than the newest one. How they scatter tells how good it is: the geometric consistency of the loss (section II-B)
-over a window, not over a pair.
+than any of them. So each pose of a short window says where the robot is now, and a robust mean of these answers, in
+which those count less that are expected to be wrong, is better than the newest one. How they scatter tells how good it
+is: the geometric consistency of the loss (section II-B) over a window, not over a pair.
 """
 
 from __future__ import annotations
@@ -28,19 +28,22 @@ class ConsensusConfig:
 
     Attributes:
         window: poses that are kept.
-        decay: places in the window after which a pose counts e times less, for the odometry's drift.
+        decay: places in the window after which a pose counts e times less in what is tracked, for the odometry's drift.
+        recency: likewise in what is published. A shorter memory follows the newest poses; its errors are larger where
+            the network's are, and so can be told. What is lost in accuracy is gained by expecting errors.
         spacing: least time between poses that are kept, nanoseconds: a fast camera's are all alike.
         metres, radians: residuals at which a pose counts a quarter of what it would (Geman and McClure's kernel).
     """
 
     window: int = 50
     decay: float = 30.0
+    recency: float = 12.0
     spacing: int = 150_000_000
     metres: float = 0.2
     radians: float = 0.07
 
     def __post_init__(self) -> None:
-        if self.window < 1 or min(self.decay, self.metres, self.radians) <= 0.0 or self.spacing < 0:
+        if self.window < 1 or min(self.decay, self.recency, self.metres, self.radians) <= 0.0 or self.spacing < 0:
             raise ConfigError(f"consensus: {self} must be positive")
 
 
@@ -54,6 +57,7 @@ class Agreement:
         angles: (n,) radians between the rotations.
         residuals: (n,) both in units of the configuration's metres and radians.
         weights: (n,) what each pose counts.
+        expected: (n, 2) logarithms of the errors that each was expected to have, metres and radians.
     """
 
     pose: Array
@@ -61,18 +65,23 @@ class Agreement:
     angles: Array
     residuals: Array
     weights: Array
+    expected: Array
 
     def __len__(self) -> int:
         return len(self.weights)
 
 
-def agree(poses: Array, ages: Array, config: ConsensusConfig) -> Agreement:
-    """Robust mean of poses (n, 4, 4), by iteratively reweighted least squares from the most central one.
+def agree(poses: Array, expected: Array, decay: float, config: ConsensusConfig) -> Agreement:
+    """Robust mean of poses (n, 4, 4), the newest last, by iteratively reweighted least squares from the most central.
+
+    Weights go with the inverse of the expected errors (n, 2), not of their squares: neighbours err alike, so that a
+    good pose among bad ones is not worth as much as if all were independent.
 
     Args:
-        ages: (n,) places in the window, 0 is the newest.
+        decay: places after which a pose counts e times less.
     """
-    prior = np.exp(-ages / config.decay)
+    ages = np.arange(len(poses), dtype=np.float64)[::-1]
+    prior = np.exp(-ages / decay - expected.mean(1))
     positions, rotations = poses[:, :3, 3], poses[:, :3, :3]
     apart = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     pose = poses[int(np.argmin(np.minimum(apart, 3.0 * config.metres) @ prior))].copy()
@@ -81,7 +90,7 @@ def agree(poses: Array, ages: Array, config: ConsensusConfig) -> Agreement:
         pose[:3, 3] = weights @ positions / weights.sum()
         left, _, right = np.linalg.svd(np.einsum("n,nij->ij", weights, rotations))
         pose[:3, :3] = left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right
-    return Agreement(pose, *_from(pose, poses, config), weights)
+    return Agreement(pose, *_from(pose, poses, config), weights, expected)
 
 
 def _from(pose: Array, poses: Array, config: ConsensusConfig) -> tuple[Array, Array, Array]:
@@ -106,39 +115,46 @@ class Consensus:
     def reset(self) -> None:
         """Forget all poses."""
         self._poses: Array = np.zeros((0, 4, 4))
+        self._expected: Array = np.zeros((0, 2))
         self._stamps: list[int] = []
 
     def __len__(self) -> int:
         return len(self._stamps)
 
-    def add(self, pose: Array, motion: Array | None, stamp: int) -> Agreement:
+    def add(self, pose: Array, motion: Array | None, stamp: int, expected: Array) -> Agreement:
         """One more pose, and what all of them agree on.
 
         Args:
             pose: (4, 4) of the camera in the map, by itself.
             motion: (4, 4) since the last call, in the camera's frame then; None if not known, which drops the others.
             stamp: nanoseconds, increasing.
+            expected: (2,) see `Agreement`; any, but the same for all poses, where nothing is expected.
         """
         if motion is None:
             self.reset()
         else:
             self._poses = self._poses @ motion
         if len(self) > 1 and self._stamps[-1] - self._stamps[-2] < self._config.spacing:
-            self._poses, self._stamps = self._poses[:-1], self._stamps[:-1]
+            self._poses, self._expected, self._stamps = self._poses[:-1], self._expected[:-1], self._stamps[:-1]
         self._poses = np.concatenate([self._poses, pose[None]])
+        self._expected = np.concatenate([self._expected, expected[None]])
         self._stamps.append(stamp)
         self.keep(self._config.window)
         return self.of_last(self._config.window)
 
     def keep(self, count: int) -> None:
         """Forget all but the newest poses."""
-        self._poses, self._stamps = self._poses[-count:], self._stamps[-count:]
+        self._poses, self._expected, self._stamps = self._poses[-count:], self._expected[-count:], self._stamps[-count:]
 
     def residual(self, pose: Array, other: Array) -> float:
         """Of one pose (4, 4) from another."""
         return float(_from(other, pose[None], self._config)[2][0])
 
     def of_last(self, count: int) -> Agreement:
-        """What the newest poses agree on; there must be one."""
+        """What the newest poses agree on, all believed alike; there must be one."""
         poses = self._poses[-count:]
-        return agree(poses, np.arange(len(poses), dtype=np.float64)[::-1], self._config)
+        return agree(poses, np.zeros((len(poses), 2)), self._config.decay, self._config)
+
+    def latest(self) -> Agreement:
+        """Where all of them say that the camera is now, the newer and the better ones the most."""
+        return agree(self._poses, self._expected, self._config.recency, self._config)

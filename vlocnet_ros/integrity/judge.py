@@ -13,9 +13,12 @@ from vlocnet_ros.integrity.uncertainty import Uncertainty, evidence
 
 Array = npt.NDArray[np.float64]
 
+#: Expected of frames of which nothing is known.
+_NOTHING: Array = np.zeros(2)
+
 
 class Verdict(NamedTuple):
-    """Pose (4, 4), covariance (6, 6), what that was judged by (4,) if there is enough, whether to trust it, why not."""
+    """Pose (4, 4), covariance (6, 6), what that was judged by (6,) if there is enough, whether to trust it, why not."""
 
     pose: Array
     covariance: Array
@@ -45,21 +48,23 @@ class Judge:
         """Forget all frames."""
         self._tracker.reset()
 
-    def step(self, pose: Array, motion: Array | None, stamp: int) -> Verdict:
+    def step(self, pose: Array, motion: Array | None, stamp: int, expected: Array = _NOTHING) -> Verdict:
         """Judge one more frame.
 
         Args:
             pose: (4, 4) of the camera in the map, by this frame alone.
             motion: (4, 4) since the frame before, in its optical frame; None if there is none.
             stamp: nanoseconds.
+            expected: (2,) logarithms of the errors that this frame's pose may have (`frame_error.FrameError`), metres
+                and radians; left out where nothing is expected.
         """
-        track = self._tracker.step(pose, motion, stamp)
+        track = self._tracker.step(pose, motion, stamp, expected)
         # The mean of a few poses is hardly better than one of them, and their scatter says little yet.
-        shown = evidence(track.agreement) if len(track.agreement) >= self._config.restart else None
+        shown = evidence(track.latest) if len(track.agreement) >= self._config.restart else None
         health, reason = self._health(track)
         if not self._fuse:
             return Verdict(pose, self._spread, shown, health, reason)
-        return Verdict(track.agreement.pose, self._covariance(shown), shown, health, reason)
+        return Verdict(track.latest.pose, self._covariance(shown), shown, health, reason)
 
     def _covariance(self, shown: Array | None) -> Array:
         if self._uncertainty is None or shown is None:

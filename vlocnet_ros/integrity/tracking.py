@@ -51,13 +51,15 @@ class Track:
     """Where the poses agree that the camera is, and whether that is to be believed.
 
     Attributes:
-        agreement: of all poses in the window.
+        agreement: of all poses in the window, believed alike, which is slow to be misled.
+        latest: of the same with a shorter memory, and less belief in poses that may be wrong: what is published.
         doubt: seconds since a pose last confirmed it; 0 if this one does.
         unseen: metres by odometry since then.
         lost: whether that is too long or too far.
     """
 
     agreement: Agreement
+    latest: Agreement
     doubt: float
     unseen: float
     lost: bool
@@ -81,11 +83,11 @@ class Tracker:
         self._trusted: Array | None = None  # the consensus when it was last confirmed, carried on since
         self._confirmed, self._unseen, self._lost = 0, 0.0, False
 
-    def step(self, pose: Array, motion: Array | None, stamp: int) -> Track:
+    def step(self, pose: Array, motion: Array | None, stamp: int, expected: Array) -> Track:
         """One more pose; arguments as of `Consensus.add`. Without a motion all begins anew."""
         if motion is None:
             self.reset()
-        agreement = self._consensus.add(pose, motion, stamp)
+        agreement = self._consensus.add(pose, motion, stamp, expected)
         if self._trusted is not None and motion is not None:
             self._trusted = self._trusted @ motion
             self._unseen += float(np.linalg.norm(motion[:3, 3]))
@@ -100,7 +102,7 @@ class Tracker:
             self._consensus.keep(self._config.restart)
             self._confirm(agreement, stamp)
             doubt = 0.0
-        return Track(agreement, doubt, self._unseen, self._lost)
+        return Track(agreement, self._consensus.latest(), doubt, self._unseen, self._lost)
 
     def _confirm(self, agreement: Agreement, stamp: int) -> None:
         self._trusted = agreement.pose

@@ -1,4 +1,4 @@
-"""How uncertain a consensus is, judged by how its poses scatter; fitted to the errors on held-out frames."""
+"""How uncertain a consensus is, by how its poses scatter and how wrong they may be; fitted to held-out frames."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ _FLOOR = 0.01
 
 
 def evidence(agreement: Agreement) -> Array:
-    """What an agreement shows of its own quality (4,).
+    """What an agreement shows of its own quality (6,).
 
     One; logarithms of the scatter's largest standard deviation (metres), of the newest poses' median distance (metres),
-    and of the rotations' scatter (radians).
+    and of the rotations' scatter (radians); means of the logarithms of what its poses were expected to be wrong by
+    (metres, radians).
     """
     weights = agreement.weights / agreement.weights.sum()
     scatter = np.einsum("n,ni,nj->ij", weights, agreement.offsets, agreement.offsets)
     widest = np.sqrt(max(0.0, float(np.linalg.eigvalsh(scatter)[-1])))
     recent = float(np.median(np.linalg.norm(agreement.offsets[-_RECENT:], axis=-1)))
     turned = float(np.sqrt(weights @ agreement.angles**2))
-    return np.array([1.0, *np.log(np.array([widest, recent, turned]) + _FLOOR)])
+    return np.array([1.0, *np.log(np.array([widest, recent, turned]) + _FLOOR), *(weights @ agreement.expected)])
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Uncertainty:
     """Errors scale with powers of the evidence, and share one correlation.
 
     Attributes:
-        position, rotation: (4,) exponents: the scale, in metres and radians, is exp(exponents . evidence).
+        position, rotation: (6,) exponents: the scale, in metres and radians, is exp(exponents . evidence). Files from
+            before poses were expected to be wrong have (4,).
         shape: (6, 6) second moments of errors in units of their scales, x y z rX rY rZ about the map's axes.
     """
 
@@ -47,18 +49,18 @@ class Uncertainty:
 
     def __post_init__(self) -> None:
         exponents, shape = np.array([self.position, self.rotation]), np.array(self.shape)
-        if exponents.shape != (2, 4) or shape.shape != (6, 6) or not np.isfinite(exponents).all():
-            raise CheckpointError(f"uncertainty: {exponents.shape}, {shape.shape} are not finite (2, 4) and (6, 6)")
+        if exponents.shape not in ((2, 6), (2, 4)) or shape.shape != (6, 6) or not np.isfinite(exponents).all():
+            raise CheckpointError(f"uncertainty: {exponents.shape}, {shape.shape} are not finite (2, 6) and (6, 6)")
         if not np.isfinite(shape).all() or np.linalg.eigvalsh(shape)[0] <= 0.0:
             raise CheckpointError("uncertainty: shape is not positive definite")
 
     def scales(self, shown: Array) -> Array:
-        """(..., 6) of the errors, for evidence (..., 4)."""
+        """(..., 6) of the errors, for evidence (..., 6)."""
         exponents = np.array([self.position] * 3 + [self.rotation] * 3)
-        scales: Array = np.exp(np.clip(shown @ exponents.T, -10.0, 5.0))
+        scales: Array = np.exp(np.clip(shown[..., : exponents.shape[1]] @ exponents.T, -10.0, 5.0))
         return scales
 
     def covariance(self, shown: Array) -> Array:
-        """(6, 6) for evidence (4,)."""
+        """(6, 6) for evidence (6,)."""
         scales = self.scales(shown)
         return scales[:, None] * np.array(self.shape) * scales

@@ -58,19 +58,24 @@ class Regressor(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, channels, H, W) to translation (B, 3) in metres and unit quaternion (B, 4), always float32."""
-        return self._regress(self.dropout(self._features(x)))
+        return self.regress(self.features(x))
 
-    def sample(self, x: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-        """`forward` once for each of S dropout masks (S, 1, features); what comes before them is computed once.
+    def features(self, x: Tensor) -> Tensor:
+        """Features (B, channels, H, W) to those of fc1 (B, fc)."""
+        return torch.as_tensor(self.activation(self.fc1(self.pool(self.norm(x)).flatten(1))))
+
+    def regress(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The rest of `forward`."""
+        return self._regress(self.dropout(features))
+
+    def sample(self, features: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+        """`regress` once for each of S dropout masks (S, 1, fc).
 
         Returns:
             (S, B, 3) and (S, B, 4).
         """
-        translation, quaternion = self._regress((self._features(x) * masks).flatten(0, 1))
+        translation, quaternion = self._regress((features * masks).flatten(0, 1))
         return translation.reshape(len(masks), -1, 3), quaternion.reshape(len(masks), -1, 4)
-
-    def _features(self, x: Tensor) -> Tensor:
-        return torch.as_tensor(self.activation(self.fc1(self.pool(self.norm(x)).flatten(1))))
 
     def _regress(self, features: Tensor) -> tuple[Tensor, Tensor]:
         # Half precision resolves no millimetres at the far end of a map.
@@ -143,14 +148,13 @@ class PoseStream(nn.Module):
 
     def decode(self, current_5a: Tensor, previous_5a: Tensor) -> tuple[Tensor, Tensor]:
         """Translation (B, 3) and unit quaternion (B, 4) of the current frame in the map."""
-        result: tuple[Tensor, Tensor] = self.regressor(self._fuse(current_5a, previous_5a))
-        return result
+        return self.regressor.regress(self.features(current_5a, previous_5a))
 
-    def sample(self, current_5a: Tensor, previous_5a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`decode` by Monte Carlo dropout: means of ``config.samples`` poses and covariance, see `summarize`."""
-        return summarize(*self.regressor.sample(self._fuse(current_5a, previous_5a), self.masks))
-
-    def _fuse(self, current_5a: Tensor, previous_5a: Tensor) -> Tensor:
-        """To the end of Res5, with what the previous frame adds."""
+    def features(self, current_5a: Tensor, previous_5a: Tensor) -> Tensor:
+        """Of fc1 (B, fc), with what the previous frame adds: all that is regressed is regressed from them."""
         x = current_5a if self.temporal_fusion is None else self.temporal_fusion(current_5a, previous_5a)
-        return torch.as_tensor(self.res5[1:](x))
+        return self.regressor.features(self.res5[1:](x))
+
+    def sample(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Monte Carlo dropout on `features`: means of ``config.samples`` poses and covariance, see `summarize`."""
+        return summarize(*self.regressor.sample(features, self.masks))

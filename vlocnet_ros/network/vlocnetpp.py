@@ -64,6 +64,8 @@ class Prediction(NamedTuple):
         depth: (B, 1, H, W) metres.
         pose_covariance: (B, 6, 6) of the sampled poses, x y z rX rY rZ about the map's axes, metres and radians; None
             too for a network that does not sample, and in training.
+        pose_features: (B, fc) of fc1, which the pose was regressed from: they tell how wrong it may be
+            (`integrity.frame_error`).
     """
 
     translation: Tensor | None
@@ -73,6 +75,7 @@ class Prediction(NamedTuple):
     logits: Tensor | None
     depth: Tensor | None
     pose_covariance: Tensor | None = None
+    pose_features: Tensor | None = None
 
 
 class VLocNet(nn.Module):
@@ -148,18 +151,18 @@ class VLocNet(nn.Module):
         """Prediction for the current frame. A first frame is decoded with itself as previous."""
         if self.baseline is not None and current.baseline is not None:
             return Prediction(None, None, None, None, self.baseline.decode(current.baseline), None)
-        translation, quaternion, covariance = self._pose(current, previous)
+        translation, quaternion, covariance, known_by = self._pose(current, previous)
         motion = self.motion(current, previous)
         # Losses are of the regressed motion: the alignment has nothing to learn, and steps without it are faster.
         if self.alignment is not None and not self.training and current.view is not None and previous.view is not None:
             motion = self.alignment(current.view, previous.view, *motion, self.intrinsics)
         if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
-            return Prediction(translation, quaternion, *motion, None, current.depth, covariance)
+            return Prediction(translation, quaternion, *motion, None, current.depth, covariance, known_by)
         depth, grid = current.depth, None
         if self.config.tasks.warping and depth is not None and motion[0] is not None and motion[1] is not None:
             grid = sampling_grid(depth, motion[0], motion[1], self.intrinsics)
         logits = self.segmentation.decode(current.segmentation, previous.segmentation, grid)
-        return Prediction(translation, quaternion, *motion, logits, depth, covariance)
+        return Prediction(translation, quaternion, *motion, logits, depth, covariance, known_by)
 
     def motion(self, current: FrameFeatures, previous: FrameFeatures) -> tuple[Tensor | None, Tensor | None]:
         """Regressed motion, before any alignment: see `Prediction`."""
@@ -177,13 +180,14 @@ class VLocNet(nn.Module):
 
     def _pose(
         self, current: FrameFeatures, previous: FrameFeatures
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Translation, quaternion and, where they are sampled, covariance."""
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
+        """Translation, quaternion, covariance where they are sampled, and the features that they come from."""
         if self.pose is None or current.pose_5a is None or previous.pose_5a is None:
-            return None, None, None
+            return None, None, None, None
+        features = self.pose.features(current.pose_5a, previous.pose_5a)
         if self.config.samples > 0 and not self.training:
-            return self.pose.sample(current.pose_5a, previous.pose_5a)
-        return *self.pose.decode(current.pose_5a, previous.pose_5a), None
+            return *self.pose.sample(features), features
+        return *self.pose.regressor.regress(features), None, features
 
     def _normalize(self, image: Tensor) -> Tensor:
         return (image - self.image_mean) / self.image_std
