@@ -258,7 +258,7 @@ class Localizer:
             log_likelihood = self._network.log_likelihood(self._prepared, query, poses[None, None])[0, 0].float()
         weighed = time.perf_counter()
         self._filter.weigh(*log_likelihood.split([len(self._filter.particles), len(reference)]))
-        self._filter.resample()
+        self._filter.resample(reference * self._unit)
         timings["network"] = (encoded - start) * 1e3
         timings["particles"] = (weighed - encoded) * 1e3
         timings["filter"] = (time.perf_counter() - weighed) * 1e3
