@@ -45,12 +45,12 @@ def test_a_kidnapped_robot_is_found_with_recovery_and_stays_lost_without(loop: S
     off = {} if recovery else {"recovery_alpha_slow": 0.0, "recovery_alpha_fast": 0.0}
     localizer = shipped_localizer(loop, FilterConfig(**off))
     found = []
-    for seed in (2, 13, 15, 19):  # recovery that draws uniformly finds none of these
+    for seed in (1, 2, 15, 71):  # recovery that draws uniformly has none of these after twelve frames
         kidnapping = Kidnapping(seed=seed)
         trial = run_trial(localizer, kidnapped(loop, kidnapping), seed)
         assert trial.localised[kidnapping.before - 1], seed
         assert trial.errors[kidnapping.before] > 2.5, seed
-        found.append(bool(trial.localised[-1] if recovery else trial.near[-1]))
+        found.append(bool(trial.localised[kidnapping.before + 11] if recovery else trial.near[-1]))
     assert sum(found) >= 3 if recovery else not any(found), found
 
 
