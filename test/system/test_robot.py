@@ -8,13 +8,17 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
 
 from deep_localization.kidnapping import Kidnapping, kidnapped
 from deep_localization.offline import proposals_of
 from deep_localization.shipped import shipped
 from deep_localization.trials import Trial, frames_until, run_trial
+from dmn_ros.checkpoint import load_network
 from dmn_ros.config import FilterConfig
+from dmn_ros.context_map import ContextMap
 from dmn_ros.localizer import Localizer
+from dmn_ros.network import egocentric
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
@@ -65,6 +69,27 @@ def test_proposals_halve_the_frames_of_a_filter_with_few_particles(loop: Sequenc
         without.append(frames_until(run_trial(localizer, few, seed).near))
         with_them.append(frames_until(run_trial(localizer, few, seed, proposals).near))
     assert np.mean(with_them) <= 0.5 * np.mean(without), (with_them, without)
+
+
+def test_views_that_show_another_place_lose_their_say(loop: Sequence) -> None:
+    """A third of the views along a drive get the pictures of others, as if rooms had been refurnished."""
+    known = ContextMap.load(shipped("models/apartment_map.safetensors"))
+    part = loop.select(np.arange(100, 200))
+    truth, views = (torch.from_numpy(poses).float() for poses in (planar.from_se3(part.map_T_base), known.poses))
+    mixed = egocentric.nearest_views(views, truth, 2, 1.5).unique()[::3]
+    features = known.features.clone()
+    features[mixed] = known.features[(mixed + len(known) // 2) % len(known)]
+    network, camera, _ = load_network(shipped("models/dmn_apartment.safetensors"))
+    localizer = Localizer(network, camera, replace(known, features=features))
+    localizer.set_camera(loop.camera)
+    run_trial(localizer, part, 0)
+    reliability = localizer.context_map.reliability
+    wrong = np.isin(np.arange(len(known)), mixed.numpy())
+    judged = reliability != 1.0
+    assert judged[wrong].sum() >= 4
+    assert (reliability[wrong & judged] < 0.5).mean() >= 0.75
+    assert np.median(reliability[wrong & judged]) < 0.1
+    assert (reliability[~wrong] > 0.5).mean() >= 0.95
 
 
 def test_the_odometry_of_a_kidnapped_robot_knows_nothing(loop: Sequence) -> None:
