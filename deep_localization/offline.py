@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from deep_localization.results import Array, BeliefRecord, Results
 from deep_localization.scoring import HORIZON, MAX_GAP_S
+from dmn_ros.belief import Belief
 from dmn_ros.localizer import Localizer as DmnLocalizer
+from dmn_ros.planar_gaussian import PlanarGaussian
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import ConfigError, InputError
 from localization_common.geometry import planar, se3
-from localization_common.odometry_integration import OdometryIntegrator, PlanarOdometry
+from localization_common.odometry_integration import OdometryIntegrator, PlanarOdometry, base_covariance
 from localization_common.report.beliefs import density
 from vlocnet_ros.estimate import Health
 from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
 
 Progress = Callable[[int, int], None]
+
+NO_PROPOSALS: Mapping[int, PlanarGaussian] = MappingProxyType({})
+#: x, y and yaw among x y z rX rY rZ.
+PLANAR = (0, 1, 5)
 
 
 @dataclass(frozen=True)
@@ -103,15 +110,47 @@ def _run_dmn(
     localizer.set_camera(truth.camera)
     localizer.reset_uniform()
     bounds = localizer.context_map.bounds
-    for position, stamp in enumerate(truth.stamps.tolist()):
-        try:
-            belief = localizer.step(truth.read_image(position), stamp, odometry[position])
-        except InputError:
-            continue
+    for position, belief in beliefs(localizer, truth, odometry):
         heat = density(belief.particles, belief.weights, bounds)
-        results.beliefs[stamp] = BeliefRecord(belief.most_likely if belief.localized else None, heat, bounds)
+        record = BeliefRecord(belief.most_likely if belief.localized else None, heat, bounds)
+        results.beliefs[belief.stamp] = record
         if progress is not None:
             progress(position + 1, len(truth))
+
+
+def beliefs(
+    localizer: DmnLocalizer, truth: Sequence, odometry: Array, proposals: Mapping[int, PlanarGaussian] = NO_PROPOSALS
+) -> Iterator[tuple[int, Belief]]:
+    """Position of each frame of a drive and the belief after it; frames that cannot be used are left out.
+
+    Args:
+        localizer: knows the camera, and believes what it is to begin with.
+        odometry: (N, 3) planar odometry at each frame.
+        proposals: where another localizer says the base is, by stamp.
+    """
+    for position, stamp in enumerate(truth.stamps.tolist()):
+        try:
+            belief = localizer.step(truth.read_image(position), stamp, odometry[position], proposals.get(stamp))
+        except InputError:
+            continue
+        yield position, belief
+
+
+def proposals_of(localizer: VlocnetLocalizer, truth: Sequence) -> dict[int, PlanarGaussian]:
+    """What vlocnet's node publishes as pose along a drive, from its first frame on, as proposals by stamp."""
+    localizer.set_camera(truth.camera)
+    proposals = {}
+    for position, stamp in enumerate(truth.stamps.tolist()):
+        try:
+            estimate = localizer.step(truth.read_image(position), stamp)
+        except InputError:
+            continue
+        if estimate.health is Health.LOST:
+            continue
+        covariance = base_covariance(estimate.covariance, estimate.map_T_camera, truth.base_T_camera)
+        pose = planar.from_se3(estimate.map_T_camera @ se3.inverse(truth.base_T_camera))
+        proposals[stamp] = PlanarGaussian(pose, covariance[np.ix_(PLANAR, PLANAR)])
+    return proposals
 
 
 def random_starts(

@@ -152,12 +152,18 @@ def _beliefs(folder: Path, results: Results, truth: Sequence, contexts: Array) -
         if belief.density is not None:
             bounds = bounds or belief.bounds
             pictures.append(
-                beliefs.BeliefPicture(belief.density, true_poses[positions[step]], f"after frame {step + 1}")
+                beliefs.BeliefPicture(
+                    belief.density, true_poses[positions[step]], f"after frame {step + 1}", belief.pose
+                )
             )
     if bounds is None:
         return []
     png = plots.save_png(beliefs.belief_maps(pictures, contexts, bounds), folder / "beliefs.png")
     told = "Particle weights as a heat map over all yaw values, from a uniform belief on; darker is more probable."
     return [
-        html.Section("Belief of the particle filter", told, [html.Picture(png, "Context poses green, truth blue.")])
+        html.Section(
+            "Belief of the particle filter",
+            told,
+            [html.Picture(png, "Context poses green, truth blue, published pose purple.")],
+        )
     ]

@@ -113,7 +113,7 @@ class FilterConfig:
         likelihood_exponent: power of each likelihood. Successive images resemble each other, so that their errors do
             too; below 1 keeps the filter from counting the same evidence in full again and again.
         reference_poses: poses over the whole map that each image is also weighed at; their mean likelihood is the
-            unit in which recovery measures how well the image fits the belief.
+            unit in which recovery measures how well the image fits the belief, and recovery draws from them.
         max_evaluated_views: of a larger map, so many views at most are compared with an image: those that the
             particles read, and those of as many reference poses as the rest suffices for.
         cell_d, cell_a: size, metres and radians, of the cells by which KLD sampling (Fox 2003) counts what the belief

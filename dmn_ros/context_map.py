@@ -19,7 +19,7 @@ Array = npt.NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
 
 KIND = "context_map"
-VERSION = 2
+VERSION = 3
 #: A larger file is mapped into memory rather than read: few of its views are looked at for one image.
 _MAPPED_BYTES = 1 << 26
 
@@ -37,6 +37,7 @@ class ContextMap:
         fingerprint: of the embedding network; features of other weights are meaningless.
         covariances: (N, 3, 3) of x, y, yaw (metres, radians): how well each pose is known. Those of a map that was made
             from ground truth are zero, which is also what none at all mean.
+        reliability: (N,) in 0..1: how far each view can be relied on (`dmn_ros.reliability`); 1 is also what none mean.
     """
 
     features: Tensor
@@ -46,14 +47,20 @@ class ContextMap:
     frame_id: str
     fingerprint: str
     covariances: Array = field(default_factory=lambda: np.zeros((0, 3, 3)))
+    reliability: Array = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         if len(self.covariances) == 0:
             object.__setattr__(self, "covariances", np.zeros((len(self.poses), 3, 3)))
+        if len(self.reliability) == 0:
+            object.__setattr__(self, "reliability", np.ones(len(self.poses)))
         if self.features.ndim != 4 or self.poses.shape != (len(self.features), 3) or len(self.poses) == 0:
             raise MapError(f"features {tuple(self.features.shape)} and poses {self.poses.shape} are no set of views")
         if self.covariances.shape != (len(self.poses), 3, 3):
             raise MapError(f"covariances {self.covariances.shape} do not belong to {len(self.poses)} views")
+        within = (self.reliability >= 0.0) & (self.reliability <= 1.0)
+        if within.shape != (len(self.poses),) or not within.all():
+            raise MapError(f"reliabilities {self.reliability} must be {len(self.poses)} numbers in 0..1")
         finite = all(bool(torch.isfinite(part).all()) for part in self.features.split(256))
         if not (finite and np.isfinite(self.poses).all() and np.isfinite(self.covariances).all()):
             raise MapError("views hold NaN or infinity")
@@ -80,14 +87,27 @@ class ContextMap:
             features=torch.cat([self.features, features[None].to(self.features)]),
             poses=np.concatenate([self.poses, view[None]]),
             covariances=np.concatenate([self.covariances, known[None]]),
+            reliability=np.append(self.reliability, 1.0),
             bounds=_around(self.bounds, (x, y, x, y)),
         )
 
     def pruned(self, *, spacing_d: float, spacing_a: float, max_views: int) -> ContextMap:
-        """Without views that others cover (metres, radians); the oldest view stays."""
-        kept = np.sort(cover(self.poses, spacing_d=spacing_d, spacing_a=spacing_a, max_views=max_views))
-        features = self.features[torch.from_numpy(kept)]
-        return replace(self, features=features, poses=self.poses[kept], covariances=self.covariances[kept])
+        """Without views that others cover (metres, radians), nor those that more images spoke against than for.
+
+        Of what is left, the oldest view stays; where nothing is left, so does the most reliable one.
+        """
+        right = np.flatnonzero(self.reliability >= min(0.5, self.reliability.max()))
+        chosen = cover(self.poses[right], spacing_d=spacing_d, spacing_a=spacing_a, max_views=max_views)
+        return self._of(right[np.sort(chosen)])
+
+    def _of(self, kept: npt.NDArray[np.int64]) -> ContextMap:
+        return replace(
+            self,
+            features=self.features[torch.from_numpy(kept)],
+            poses=self.poses[kept],
+            covariances=self.covariances[kept],
+            reliability=self.reliability[kept],
+        )
 
     def merged(self, other: ContextMap, *, spacing_d: float, spacing_a: float) -> ContextMap:
         """With another map's views of the same place; of views that cover each other, the more certain ones stay.
@@ -116,6 +136,7 @@ class ContextMap:
             features=torch.cat(features),
             poses=np.concatenate([self.poses[kept], other.poses[added]]),
             covariances=np.concatenate([self.covariances[kept], other.covariances[added]]),
+            reliability=np.concatenate([self.reliability[kept], other.reliability[added]]),
             bounds=_around(self.bounds, other.bounds),
         )
 
@@ -145,6 +166,7 @@ class ContextMap:
             "features": self.features,
             "poses": torch.from_numpy(self.poses),
             "covariances": torch.from_numpy(self.covariances),
+            "reliability": torch.from_numpy(self.reliability),
         }
         try:
             checkpoints.save(path, kind=KIND, tensors=tensors, header=header)
@@ -153,7 +175,7 @@ class ContextMap:
 
     @classmethod
     def load(cls, path: str | Path) -> ContextMap:
-        """Read a file that `save` wrote, of this version or the one before, which had no covariances.
+        """Read a file that `save` wrote, of this version or before: 1 had no covariances, 1 and 2 had no reliability.
 
         Of a large file the embeddings stay where they are until they are looked at.
 
@@ -165,11 +187,12 @@ class ContextMap:
             tensors, header = checkpoints.load(path, kind=KIND, mapped=large)
         except CheckpointError as error:
             raise MapError(str(error)) from error
-        if header.get("version") not in (1, VERSION):
+        if header.get("version") not in range(1, VERSION + 1):
             raise MapError(f"{path}: map version {header.get('version')!r}, this program reads 1 to {VERSION}")
         try:
             min_x, min_y, max_x, max_y = (float(value) for value in header["bounds"])
             covariances = tensors["covariances"] if header["version"] > 1 else torch.zeros(0, 3, 3)
+            reliability = tensors["reliability"] if header["version"] > 2 else torch.zeros(0)
             return cls(
                 features=tensors["features"].to(torch.float32),
                 poses=tensors["poses"].numpy().astype(np.float64),
@@ -178,6 +201,7 @@ class ContextMap:
                 frame_id=str(header["frame_id"]),
                 fingerprint=str(header["fingerprint"]),
                 covariances=covariances.numpy().astype(np.float64),
+                reliability=reliability.numpy().astype(np.float64),
             )
         except (KeyError, TypeError, ValueError, MapError) as error:
             raise MapError(f"{path}: not a usable map ({error}); build it again with dmn_build_map") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from dmn_ros.network.dmn import DMN
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.particle_filter import ParticleFilter
 from dmn_ros.planar_gaussian import PlanarGaussian
+from dmn_ros.reliability import attention_weights, updated, view_evidence
 from dmn_ros.view_selection import select_views, sum_of_new
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.errors import CameraError, InputError
@@ -32,6 +34,9 @@ Image = npt.NDArray[np.uint8]
 #: Particles that choose the views of a large map, and an order in which any first few are spread over the belief.
 _DRAWS = 128
 _SPREAD = torch.arange(_DRAWS) * 79 % _DRAWS
+#: Views next to the pose that are judged by each image, poses they are judged against, and how well the last images
+#: must fit the belief (`ParticleFilter.fit`) for it to be the judge.
+_JUDGED, _JUDGED_AGAINST, _SURE = 8, 64, 1.0
 
 
 class Localizer:
@@ -145,9 +150,13 @@ class Localizer:
             self._filter.move(torch.from_numpy(motion).to(torch.float32))
             if proposal is not None:
                 self._filter.propose(proposal)
-            self._weigh(pixels, timings)
+            features, reference = self._weigh(pixels, timings)
             self._odom, self._requested, motion = odom, False, np.zeros(3)
-        return self._belief(stamp, motion, observed, timings, start)
+        belief = self._belief(stamp, motion, observed, timings, start)
+        if observed and belief.localized and self._filter.fit > _SURE:
+            self._judge_views(features, torch.from_numpy(belief.most_likely), reference[:_JUDGED_AGAINST])
+            timings["total"] = (time.perf_counter() - start) * 1e3
+        return belief
 
     @torch.inference_mode()
     def add_context(self, image: Image, map_P_base: npt.ArrayLike, covariance: npt.ArrayLike | None = None) -> None:
@@ -159,11 +168,13 @@ class Localizer:
         pixels = self._tensor(self._adapted(image))
         with self._precision():
             features = self._network.context_embedding(pixels)[0].float()
-        self._use_map(self._map.add(features.cpu(), map_P_base, covariance))
+        self._use_map(self.context_map.add(features.cpu(), map_P_base, covariance))
 
     @property
     def context_map(self) -> ContextMap:
-        """The map as it is now, with what was added."""
+        """The map as it is now, with what was added and how far its views can be relied on."""
+        if not np.array_equal(self._reliability, self._map.reliability):
+            self._map = replace(self._map, reliability=self._reliability)
         return self._map
 
     @property
@@ -173,7 +184,7 @@ class Localizer:
 
     def save_map(self, path: str | Path) -> None:
         """Write the map's file; raises MapError if that fails."""
-        self._map.save(path)
+        self.context_map.save(path)
 
     def load_map(self, path: str | Path) -> None:
         """Change to another map, with a belief all over it.
@@ -195,6 +206,7 @@ class Localizer:
         self._map, self._filter.bounds = context_map, context_map.bounds
         self._view_poses = torch.from_numpy(context_map.poses).to(self._device, torch.float32) / self._unit
         self._selected: torch.Tensor | None = None
+        self._reliability = context_map.reliability
         if len(context_map) <= self.filter_config.max_evaluated_views:
             self._prepare(torch.arange(len(context_map)))
 
@@ -206,6 +218,23 @@ class Localizer:
         with self._precision():
             self._prepared = self._network.prepare_map(features[None], self._view_poses[selected][None])
         self._selected = selected
+        self._reweigh()
+
+    def _reweigh(self) -> None:
+        """Lessen the attention to doubtful views."""
+        weights = attention_weights(self._reliability[self.evaluated_views])
+        self._prepared = self._network.reweighted(self._prepared, self._view_poses.new_tensor(weights)[None])
+
+    def _judge_views(self, features: torch.Tensor, pose: torch.Tensor, reference: torch.Tensor) -> None:
+        """Whether the views next to a pose (3,) in metres still tell of it, for an image with these features."""
+        pose = pose.to(reference) / self._unit
+        reach = self._network.config.view_reach / self._network.config.metres_per_unit
+        judged = egocentric.nearest_views(self._view_poses, pose[None], _JUDGED, reach)[0].cpu()
+        views = self._map.features[judged].to(self._device)
+        with self._precision():
+            evidence = view_evidence(self._network, views, self._view_poses[judged], features, pose, reference)
+        self._reliability = updated(self._reliability, judged.numpy(), evidence.double().cpu().numpy())
+        self._reweigh()
 
     def _prepare_near(self, particles: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
         """Have those views of a large map ready that these particles read, and answer what of reference has its own.
@@ -244,7 +273,8 @@ class Localizer:
     def _precision(self) -> torch.autocast:
         return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._dtype == torch.bfloat16)
 
-    def _weigh(self, pixels: Image, timings: dict[str, float]) -> None:
+    def _weigh(self, pixels: Image, timings: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weigh and resample; answers the image's features (C, h, w) and the reference poses (R, 3), map units."""
         start = time.perf_counter()
         particles = self._filter.particles / self._unit
         reference = self._filter.draw_uniform(self.filter_config.reference_poses) / self._unit
@@ -258,10 +288,11 @@ class Localizer:
             log_likelihood = self._network.log_likelihood(self._prepared, query, poses[None, None])[0, 0].float()
         weighed = time.perf_counter()
         self._filter.weigh(*log_likelihood.split([len(self._filter.particles), len(reference)]))
-        self._filter.resample()
+        self._filter.resample(reference * self._unit)
         timings["network"] = (encoded - start) * 1e3
         timings["particles"] = (weighed - encoded) * 1e3
         timings["filter"] = (time.perf_counter() - weighed) * 1e3
+        return features[0, 0], reference
 
     def _belief(self, stamp: int, motion: Array, observed: bool, timings: dict[str, float], start: float) -> Belief:
         """Summary of the particles, moved without noise by what odometry says since they were last weighed."""

@@ -11,6 +11,7 @@ from dmn_ros import resampling
 from dmn_ros.adaptive_size import kld_sample_size, occupied_bins
 from dmn_ros.config import FilterConfig
 from dmn_ros.motion_model import sample_motion
+from dmn_ros.network import egocentric
 from dmn_ros.planar_gaussian import PlanarGaussian
 from dmn_ros.proposals import mix_in
 
@@ -55,6 +56,7 @@ class ParticleFilter:
         self.log_weights = torch.full((len(particles),), -math.log(len(particles)), device=self.device)
         self.slow = self.fast = self.fit = 0.0
         self._weighed = 0
+        self._log_reference = self.log_weights.new_zeros(0)
 
     def draw_uniform(self, count: int) -> Tensor:
         """Poses (count, 3) uniform over the map and all headings."""
@@ -98,7 +100,8 @@ class ParticleFilter:
                 images, as the averages of recovery must be.
         """
         power = self.config.likelihood_exponent
-        unit = (power * log_reference).logsumexp(0) - math.log(len(log_reference))
+        self._log_reference = power * log_reference
+        unit = self._log_reference.logsumexp(0) - math.log(len(log_reference))
         joint = self.log_weights + power * log_likelihood - unit
         log_average = float(joint.logsumexp(0))
         average = math.exp(log_average)
@@ -114,8 +117,13 @@ class ParticleFilter:
         """1 / sum of squared weights."""
         return float(resampling.effective_sample_size(self.log_weights))
 
-    def resample(self) -> bool:
-        """Draw particles anew if few are effective, or if recovery wants some all over the map; says whether it did."""
+    def resample(self, reference: Tensor | None = None) -> bool:
+        """Draw particles anew if few are effective, or if recovery wants some elsewhere; says whether it did.
+
+        Args:
+            reference: (R, 3) the poses that were last weighed with the particles. Recovery draws from those that the
+                image speaks for; without them, uniformly, which a map of many rooms takes many images for.
+        """
         share = self._recovery_share()
         due = self._weighed % self.config.resample_interval == 0
         few = self.effective_sample_size < self.config.resample_threshold * len(self.particles)
@@ -134,10 +142,24 @@ class ParticleFilter:
             places = (torch.arange(kept, device=self.device) + start[1].to(self.device)) * (most / max(1, kept))
             drawn = drawn.index_select(1, places.long().clamp_max_(most - 1))
         if injected:
-            drawn = torch.cat([drawn, self.draw_uniform(injected).T], dim=1)
+            fresh = self.draw_uniform(injected) if reference is None else self._draw_likely(injected, reference)
+            drawn = torch.cat([drawn, fresh.T], dim=1)
         self.particles = drawn.T
         self.log_weights = torch.full((count,), -math.log(count), device=self.device)
         return True
+
+    def _draw_likely(self, count: int, reference: Tensor) -> Tensor:
+        """Poses (count, 3) drawn by likelihood (sensor resetting: Lenser, Veloso 2000) from poses all over the map.
+
+        Half a cell of noise, since no reference pose is exactly where the robot is.
+        """
+        start = torch.rand(1, generator=self._generator)[0].to(self.device)
+        chosen = resampling.systematic_indices(self._log_reference.softmax(0), count, start)
+        noise = torch.randn(count, 3, generator=self._generator).to(self.device)
+        unit = noise.new_tensor([self.config.cell_d, self.config.cell_d, self.config.cell_a])
+        poses = torch.addcmul(reference[chosen], noise, 0.5 * unit)
+        poses[:, 2] = egocentric.wrap_angle(poses[:, 2])
+        return poses
 
     def _recovery_share(self) -> float:
         if self.slow <= 0.0 or self.config.recovery_alpha_fast == 0.0:

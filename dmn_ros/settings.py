@@ -37,7 +37,9 @@ _FILTER = {
     "min_noise_d": detail("Least motion noise per update, metres; keeps copies of a particle apart.", 0.0, 10.0),
     "min_noise_a": detail("Least motion noise per update, radians; keeps copies of a particle apart.", 0.0, 6.3),
     "likelihood_exponent": detail("Power of each likelihood; below 1 because successive images resemble.", 0.0, 10.0),
-    "reference_poses": detail("Poses all over the map that tell recovery what likelihood is usual.", 1, 100_000),
+    "reference_poses": detail(
+        "Poses all over the map that recovery draws from, and that tell it what likelihood is usual.", 1, 100_000
+    ),
     "max_evaluated_views": detail("Views of the map that one image is compared with at most.", 4, 100_000),
     "cell_d": detail("Metres; with cell_a the cells that the number of particles is counted by.", 0.0, 100.0),
     "cell_a": detail("Radians; with cell_d the cells that the number of particles is counted by.", 0.0, 6.3),

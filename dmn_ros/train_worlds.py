@@ -16,7 +16,7 @@ import tyro
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from torch.utils.data import DataLoader
 
-from dmn_ros.checkpoint import save_world_network
+from dmn_ros.checkpoint import load_world_network, save_world_network
 from dmn_ros.systems import SYSTEMS, SystemName, parameter_count
 from dmn_ros.world_config import WorldTrainingConfig
 from dmn_ros.world_data import TrainingWorlds
@@ -43,6 +43,8 @@ class Arguments:
         minutes: stop after so many, whatever is left of the steps; the learning rate falls over the steps all the same.
         logs: directory of the run: last.ckpt to resume from and best.ckpt.
         resume: go on from logs/last.ckpt, if it is there.
+        rates: learning rates to compare, in place of the training: each in a whole short training of its own.
+        rate_steps: steps of each of these; the rate falls over them as it would over all.
         accelerator, devices, precision: as Lightning names them; several GPUs train with DDP.
         workers: processes that draw batches; 0 draws in this one.
         threads: torch's threads.
@@ -58,6 +60,8 @@ class Arguments:
     minutes: float = math.inf
     logs: Path = Path("build/dmn_worlds_training")
     resume: bool = False
+    rates: tuple[float, ...] = ()
+    rate_steps: int = 600
     accelerator: str = "auto"
     devices: int = 1
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
@@ -99,6 +103,31 @@ def train(arguments: Arguments) -> WorldTraining:
     if trainer.is_global_zero:
         _write(arguments, module, trainer, time.monotonic() - started)
     return module
+
+
+def compare_rates(arguments: Arguments) -> dict[float, float]:
+    """Lowest validation loss by learning rate, each of a training of `rate_steps` from the same start; prints them.
+
+    A sweep of the training loss within one run (Smith 2017) says what diverges, not what is best after a decay. What
+    was trained stays in logs/rate_*.
+    """
+    losses = {}
+    for rate in arguments.rates:
+        logs, steps = arguments.logs / f"rate_{rate:g}", arguments.rate_steps
+        numbers = replace(
+            arguments.training, learning_rate=rate, steps=steps, evaluate_every=max(1, steps // 4), patience=steps
+        )
+        short = replace(arguments, training=numbers, logs=logs, output=logs / "short.safetensors", resume=False)
+        train(short)
+        losses[rate] = float(load_world_network(short.output)[2]["validation_loss"])
+    for rate, loss in losses.items():
+        print(f"learning rate {rate:g}: validation loss {loss:.4f}")
+    print(f"best: --training.learning-rate {min(losses, key=lambda rate: _or_infinite(losses[rate])):g}")
+    return losses
+
+
+def _or_infinite(loss: float) -> float:
+    return loss if math.isfinite(loss) else math.inf
 
 
 def _trainer(arguments: Arguments) -> lightning.Trainer:
@@ -165,7 +194,11 @@ def _write(arguments: Arguments, module: WorldTraining, trainer: lightning.Train
 def main() -> None:
     """Command line."""
     try:
-        train(tyro.cli(Arguments))
+        arguments = tyro.cli(Arguments)
+        if arguments.rates:
+            compare_rates(arguments)
+        else:
+            train(arguments)
     except LocalizationError as error:
         sys.exit(f"dmn_train_worlds: {error}")
 

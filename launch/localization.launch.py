@@ -32,6 +32,10 @@ ARGUMENTS = {
     "dmn_checkpoint": ("", "dmn's network. Empty: likewise."),
     "map": ("", "dmn's map, which dmn_build_map makes. Empty: likewise."),
     "odometry": ("vlocnet/odometry", "Topic of the odometry that moves dmn's particles, for example odom."),
+    "proposal": (
+        "vlocnet/pose",
+        "Topic of poses at which dmn tries some of its particles. Empty: none but what is published on proposal.",
+    ),
     "composed": ("false", "Whether both nodes run in one process, where each image is received and decoded once."),
 }
 
@@ -59,11 +63,13 @@ def generate_launch_description() -> LaunchDescription:
 
 def make_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Two nodes, or one process with both; and RViz."""
-    remap = ("odom", LaunchConfiguration("odometry"))
+    remaps = [("odom", LaunchConfiguration("odometry"))]
+    if LaunchConfiguration("proposal").perform(context):
+        remaps.append(("proposal", LaunchConfiguration("proposal")))
     if IfCondition(LaunchConfiguration("composed")).evaluate(context):
-        nodes = [node(context, "localization", ("vlocnet", "dmn"), remap)]
+        nodes = [node(context, "localization", ("vlocnet", "dmn"), *remaps)]
     else:
-        nodes = [node(context, "vlocnet", ("vlocnet",)), node(context, "dmn", ("dmn",), remap)]
+        nodes = [node(context, "vlocnet", ("vlocnet",)), node(context, "dmn", ("dmn",), *remaps)]
     return [*nodes, rviz(context)]
 
 

@@ -141,12 +141,13 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         estimate = self._localizer.step(image, frame.stamp)
         self.monitor.inference.add(estimate.timings["total"])
         tasks = self._localizer.tasks
-        if tasks.odometry:
+        map_T_base = self._publish_pose(estimate, base_T_camera) if tasks.localizes else None
+        if tasks.odometry:  # after the pose: dmn, which waits for this odometry, then has the frame's pose as well
             motion = (estimate.previous_T_camera, estimate.motion_covariance)
             self._publish_odometry(self._odometry.step(frame.stamp, *motion, base_T_camera))
         self._say_if_odom_tf_is_missing(tasks)
-        if tasks.localizes:
-            self._publish_pose(estimate, base_T_camera)
+        if map_T_base is not None:
+            self.broadcast(map_T_base, frame.stamp)
         if estimate.labels is not None:
             self._publish_segmentation(frame, image, estimate)
         if self._localizer.explains and wanted(self._explanation):
@@ -166,10 +167,11 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         else:
             self.monitor.solved("publish_odom_tf")
 
-    def _publish_pose(self, estimate: Estimate, base_T_camera: Array) -> None:
+    def _publish_pose(self, estimate: Estimate, base_T_camera: Array) -> Array | None:
+        """The pose (4, 4) of the base, published; none while lost."""
         if estimate.health is Health.LOST:
             self.monitor.problem("lost", Level.ERROR, f"lost: {estimate.reason}")
-            return
+            return None
         if estimate.health is Health.UNCERTAIN:
             self.monitor.problem("lost", Level.WARN, f"uncertain: {estimate.reason}")
         else:
@@ -177,7 +179,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         map_T_base = estimate.map_T_camera @ se3.inverse(base_T_camera)
         covariance = base_covariance(estimate.covariance, estimate.map_T_camera, base_T_camera)
         self._pose.publish(pose_message(estimate.stamp, self.settings.global_frame_id, map_T_base, covariance))
-        self.broadcast(map_T_base, estimate.stamp)
+        return map_T_base
 
     def _publish_segmentation(self, frame: Frame, image: Picture, estimate: Estimate) -> None:
         if not wanted(self._mask, self._confidence, self._overlay):

@@ -76,6 +76,11 @@ class DMN(nn.Module):
         """What depends on the map only."""
         return self.observation.prepare_map(views, view_poses)
 
+    def reweighted(self, prepared: PreparedMap, weights: Tensor) -> PreparedMap:
+        """The same map with each view's attention multiplied with a weight (A, N) above 0 before normalisation."""
+        assert isinstance(prepared, AttentionMap | MatchingMap), "a map that is one piece has no views to weigh"
+        return prepared._replace(log_weights=weights.log())
+
     def prepare_query(self, prepared: PreparedMap, queries: Tensor) -> PreparedQuery:
         """What depends on the map and the images, not on particles."""
         return self.observation.prepare_query(prepared, queries)  # type: ignore[arg-type]

@@ -23,11 +23,15 @@ from dmn_ros.network import egocentric
 
 
 class MatchingMap(NamedTuple):
-    """A map prepared for `MatchingObservation`: (A, N, M, h, w) share of the pair convolution, unit features, poses."""
+    """A map prepared for `MatchingObservation`: (A, N, M, h, w) share of the pair convolution, unit features, poses.
+
+    `log_weights` (A, N) are added to the views' logits: 0, unless `DMN.reweighted` says otherwise.
+    """
 
     shares: Tensor
     directions: Tensor
     poses: Tensor
+    log_weights: Tensor
 
 
 class MatchingQuery(NamedTuple):
@@ -106,7 +110,8 @@ class MatchingObservation(nn.Module):
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> MatchingMap:
         """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3) in map units."""
         shares = self.pair_features.from_view(views.flatten(0, 1)).view(*views.shape[:2], -1, *views.shape[3:])
-        return MatchingMap(shares, functional.normalize(views.flatten(3), dim=2), view_poses)
+        none = view_poses.new_zeros(view_poses.shape[:2])
+        return MatchingMap(shares, functional.normalize(views.flatten(3), dim=2), view_poses, none)
 
     def prepare_query(self, prepared: MatchingMap, queries: Tensor) -> MatchingQuery:
         """All that depends on images and map but on no particle; queries (A, Q, C, h, w)."""
@@ -131,7 +136,8 @@ class MatchingObservation(nn.Module):
         # `read` is linear: its keys fold into the query's, its values into one product after the weighted sum
         read_value, read_key = torch.split(self.read.weight, [self.value_size, self.key_size])
         direction = (query.keys @ read_key).unsqueeze(-1)  # (A, Q, D, 1); the bias is the same for all views
-        weights = (hidden.flatten(2, 3) @ direction.to(hidden.dtype)).view(a, q, k, 1, n).softmax(-1)
+        logits = (hidden.flatten(2, 3) @ direction.to(hidden.dtype)).view(a, q, k, n)
+        weights = (logits + prepared.log_weights[map_index, chosen]).softmax(-1).unsqueeze(-2)
         mixed = (weights.to(hidden.dtype) @ hidden).squeeze(-2)
         attended = functional.linear(mixed, read_value, self.read.bias[: self.value_size])
         summary = query.summary.unsqueeze(2).expand(-1, -1, k, -1)

@@ -14,10 +14,14 @@ from dmn_ros.network.frames import FRAMES, Frame
 
 
 class AttentionMap(NamedTuple):
-    """A map prepared for `AttentionObservation`: view keys, and the views' share (A, D, N) of the first convolution."""
+    """A map prepared for `AttentionObservation`: view keys, and the views' share (A, D, N) of the first convolution.
+
+    `log_weights` (A, N) are added to the views' logits: 0, unless `DMN.reweighted` says otherwise.
+    """
 
     keys: ViewKeys
     values: Tensor
+    log_weights: Tensor
 
 
 class AttentionQuery(NamedTuple):
@@ -68,7 +72,8 @@ class AttentionObservation(nn.Module):
         weight = self.conv.weight[:, : views.shape[2]]
         values = functional.conv2d(views.flatten(0, 1), weight, None, stride=2, padding=1)
         values = values.reshape(*views.shape[:2], -1).transpose(1, 2).contiguous()
-        return AttentionMap(self.attention.prepare(views, view_poses), values)
+        none = view_poses.new_zeros(view_poses.shape[:2])
+        return AttentionMap(self.attention.prepare(views, view_poses), values, none)
 
     def prepare_query(self, prepared: AttentionMap, queries: Tensor) -> AttentionQuery:
         """All that depends on the images but on no particle; queries (A, Q, C, h, w)."""
@@ -84,7 +89,8 @@ class AttentionObservation(nn.Module):
 
     def read(self, prepared: AttentionMap, query: AttentionQuery, particles: Tensor) -> Tensor:
         """All outputs (A, Q, O, K); particles are columns: products with a short inner side are fast so."""
-        weights = self.attention.factorised(prepared.keys, query.directions, query.constants, particles)
+        constants = query.constants + prepared.log_weights[:, None, :, None]
+        weights = self.attention.factorised(prepared.keys, query.directions, constants, particles)
         attended = prepared.values.unsqueeze(1) @ weights.to(prepared.values.dtype)  # (A, Q, D, K)
         hidden = attended.clamp_min_(query.thresholds)  # relu(u + v) = max(u, -v) + v, once more
         first, last = cast(nn.Linear, self.dense[0]), cast(nn.Linear, self.dense[2])

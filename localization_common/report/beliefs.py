@@ -16,7 +16,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from localization_common.report.style import BELIEF_MAP, CONTEXT_POSE, PAPER, TRUE_POSE, house_style
+from localization_common.report.style import BELIEF, BELIEF_MAP, CONTEXT_POSE, PAPER, TRUE_POSE, house_style
 
 Array = npt.NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
@@ -30,11 +30,13 @@ class BeliefPicture:
         density: (ny, nx) per square metre, row 0 at the smallest y (as in nav_msgs/OccupancyGrid).
         true_pose: (3,) x, y, yaw of the robot, or None.
         caption: which moment.
+        estimate: (3,) the pose that was published, or None.
     """
 
     density: Array
     true_pose: Array | None
     caption: str
+    estimate: Array | None = None
 
 
 def density(particles: Array, weights: Array, bounds: Bounds, *, cell: float = 0.1) -> Array:
@@ -83,7 +85,7 @@ def belief_maps(
             axes.set_ylabel("y [m]")
         bar = figure.colorbar(drawn, ax=grid, shrink=0.9, aspect=35, pad=0.01)
         bar.set_label("belief over all yaw [1/m²]")
-        figure.legend(handles=_handles(len(contexts) > 0), loc="outside lower center", ncols=2)
+        figure.legend(handles=_handles(len(contexts) > 0), loc="outside lower center", ncols=3)
         figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
@@ -93,6 +95,8 @@ def _draw_poses(axes: Axes, picture: BeliefPicture, contexts: Array, bounds: Bou
     _arrows(axes, contexts, CONTEXT_POSE, 0.05 * (max_x - min_x))
     if picture.true_pose is not None:
         _arrows(axes, picture.true_pose[None], TRUE_POSE, 0.08 * (max_x - min_x), width=0.016)
+    if picture.estimate is not None:
+        _arrows(axes, picture.estimate[None], BELIEF, 0.08 * (max_x - min_x))
     axes.set_title(picture.caption, fontweight="normal", fontsize=10)
     axes.set(xlim=(min_x, max_x), ylim=(min_y, max_y), aspect="equal")
     axes.grid(False)
@@ -122,5 +126,5 @@ def _handles(with_contexts: bool) -> list[Line2D]:
     def arrow(color: str, label: str) -> Line2D:
         return Line2D([], [], color=color, marker=r"$\rightarrow$", markersize=14, linestyle="none", label=label)
 
-    shown = [arrow(TRUE_POSE, "true pose")]
+    shown = [arrow(TRUE_POSE, "true pose"), arrow(BELIEF, "published pose")]
     return [*shown, arrow(CONTEXT_POSE, "context views of the map")] if with_contexts else shown

@@ -161,6 +161,7 @@ def test_merging_keeps_the_more_certain_of_views_that_cover_each_other(tiny_map:
             features=features,
             poses=np.array([[x, 0.0, 0.0]]),
             covariances=np.eye(3)[None] * variance,
+            reliability=np.ones(1),
             bounds=(x - 1.0, -1.0, x + 1.0, 1.0),
         )
 

@@ -194,6 +194,32 @@ def test_recovery_may_draw_all_particles_anew() -> None:
     assert not torch.isin(particle_filter.particles[:, 0], before[:, 0]).any()
 
 
+def test_recovery_draws_where_the_image_speaks_for_it() -> None:
+    """Two reference poses, e times and once as likely as each other; half a cell of noise about them."""
+    count = 4000
+    config = FilterConfig(
+        min_particles=count,
+        max_particles=count,
+        global_particles=count,
+        recovery_max=1.0,
+        recovery_alpha_slow=0.01,
+        recovery_alpha_fast=1.0,
+        likelihood_exponent=0.5,
+    )
+    particle_filter = _filter(config)
+    reference = torch.tensor([[-3.0, -2.0, 3.1], [2.0, 1.0, 0.0]])
+    particle_filter.weigh(torch.zeros(count), torch.zeros(2))
+    particle_filter.weigh(torch.full((count,), -200.0), torch.tensor([0.0, 2.0]))
+    assert particle_filter.resample(reference)
+    drawn = particle_filter.particles
+    assert drawn[:, 2].abs().max() <= math.pi
+    right = drawn[:, 0] > -0.5
+    assert float(right.float().mean()) == pytest.approx(math.e / (1.0 + math.e), abs=0.01)
+    offsets = drawn[right] - reference[1]
+    np.testing.assert_allclose(offsets.mean(0), 0.0, atol=0.02)
+    np.testing.assert_allclose(offsets.std(0), [config.cell_d / 2, config.cell_d / 2, config.cell_a / 2], rtol=0.05)
+
+
 def test_recovery_does_not_depend_on_the_likelihood_s_unit() -> None:
     """A discriminative likelihood has an unknown factor for each image: that must not look like being lost."""
     config = FilterConfig(

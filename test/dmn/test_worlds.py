@@ -19,7 +19,7 @@ from dmn_ros.checkpoint import load_world_network
 from dmn_ros.mapping_config import MappingConfig
 from dmn_ros.network import egocentric
 from dmn_ros.systems import SYSTEMS, SystemName
-from dmn_ros.train_worlds import Arguments, train
+from dmn_ros.train_worlds import Arguments, compare_rates, train
 from dmn_ros.trajectory_filter import ego_motion, filter_trajectories
 from dmn_ros.world_config import BeliefConfig, WorldEvaluationConfig, WorldTrainingConfig
 from dmn_ros.world_data import TrainingWorlds, WorldBatch, local_beliefs
@@ -277,6 +277,19 @@ def _stop(module: WorldTraining, step: int) -> int | None:
         module.trainer.should_stop = True
         return -1
     return None
+
+
+def test_learning_rates_are_compared_by_short_trainings(shards: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = replace(_arguments(shards, "rates"), rates=(1e-9, 3e-3), rate_steps=40)
+    losses = compare_rates(arguments)
+    assert list(losses) == [1e-9, 3e-3]
+    assert losses[3e-3] < losses[1e-9]  # which hardly moves
+    said = capsys.readouterr().out
+    assert "learning rate 1e-09: validation loss" in said
+    assert said.rstrip().endswith("best: --training.learning-rate 0.003")
+    card = load_world_network(arguments.logs / "rate_0.003" / "short.safetensors")[2]
+    assert (card["steps"], card["training"]["learning_rate"]) == (40, 3e-3)
+    assert not arguments.output.exists()
 
 
 def test_training_stops_when_it_gets_no_better(shards: Path) -> None:

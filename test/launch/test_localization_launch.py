@@ -86,8 +86,8 @@ def one_process(ros_domain: int, arguments: dict[str, object]) -> tuple[LaunchDe
 
 @launch_pytest.fixture
 def managed(ros_domain: int, arguments: dict[str, object]) -> tuple[LaunchDescription, Launched]:
-    """For a lifecycle manager, with a map that does not exist."""
-    launched = Launched(**{**arguments, "map": "/no/such.map"}, autostart=False)
+    """For a lifecycle manager, with a map that does not exist, and without proposals of vlocnet."""
+    launched = Launched(**{**arguments, "map": "/no/such.map"}, autostart=False, proposal="")
     return launched.description, launched
 
 
@@ -122,10 +122,18 @@ def drive(robot: Robot) -> None:
         robot.await_processed("dmn", stamp)
 
 
+def hears(robot: Robot, topic: str) -> bool:
+    """Whether dmn subscribes to a topic, by the graph."""
+    found = robot.node.get_subscriptions_info_by_topic(f"{NAMESPACE}/{topic}")
+    return "dmn" in {info.node_name for info in found}
+
+
 @pytest.mark.launch(fixture=two_processes)
 def test_two_processes(two_processes: tuple[Any, Launched], robot: Robot, models: Path) -> Iterator[None]:
     await_active(robot)
     drive(robot)  # dmn deals with images only when odometry reaches it: vlocnet's, by the launch file's remapping
+    assert hears(robot, "vlocnet/pose")
+    assert not hears(robot, "proposal")
     # Launch arguments win over params_file, that wins over the shipped files.
     names = ("checkpoint", "map_path", "max_particles", "random_seed", "base_frame_id", "tf_mode")
     files = [str(models / "dmn.safetensors"), str(models / "map.safetensors")]
@@ -139,6 +147,7 @@ def test_two_processes(two_processes: tuple[Any, Launched], robot: Robot, models
 def test_one_process(one_process: tuple[Any, Launched], robot: Robot, models: Path) -> Iterator[None]:
     await_active(robot)
     drive(robot)
+    assert hears(robot, "vlocnet/pose")
     assert parameters(robot, "vlocnet", "checkpoint", "threads") == [str(models / "vlocnet.safetensors"), 1]
     assert parameters(robot, "dmn", "checkpoint", "map_path") == [
         str(models / "dmn.safetensors"),
@@ -152,6 +161,8 @@ def test_one_process(one_process: tuple[Any, Launched], robot: Robot, models: Pa
 def test_managed(managed: tuple[Any, Launched], robot: Robot) -> Iterator[None]:
     dmn, vlocnet = LifecycleClient(robot.node, "dmn"), LifecycleClient(robot.node, "vlocnet")
     assert wait_until(lambda: {await_answer(dmn.state), await_answer(vlocnet.state)} == {"unconfigured"}, 120.0)
+    assert wait_until(lambda: hears(robot, "proposal"), 20.0)
+    assert not hears(robot, "vlocnet/pose")
     assert not dmn.change(1), "a missing map must not load"
     assert dmn.state() == "unconfigured"
     assert managed[1].exit_codes == [], "the process must outlive the failed transition"

@@ -1,0 +1,203 @@
+"""Whether dmn finds a robot that was carried away, and what vlocnet's poses are worth to it: ``--help`` says how.
+
+The shipped networks and filter on the apartment's held-out loop, fed frame by frame as on a robot, moved by the
+recorded wheel odometry. Localised means that a pose is published which is right to 0.5 m; the column "estimate" counts
+the densest cluster whether or not it is published. A frame is a camera frame (5 a second): an image is weighed when the
+robot has moved, which is about every second one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
+from deep_localization.kidnapping import Kidnapping, kidnapped
+from deep_localization.offline import proposals_of
+from deep_localization.trials import Trial, frames_until, run_trial
+from dmn_ros.config import FilterConfig
+from dmn_ros.localizer import Localizer
+from localization_common.datasets.open import open_sequence
+from localization_common.datasets.sequence import Sequence
+from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
+
+MODELS = Path(__file__).resolve().parents[1] / "models"
+#: Localised again in so many of a hundred; frames with proposals over frames without.
+AIMS = {"recovered": 0.9, "frames": 0.5}
+#: Particles that a belief over the whole map begins with: the shipped number, then ever fewer.
+PARTICLES = (FilterConfig().global_particles, 200, 100)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Measure recovery and proposals in the apartment.
+
+    Attributes:
+        drive: held-out sequence, with poses and odometry.
+        checkpoint, map, vlocnet: what to localise with.
+        seeds: kidnapped robots, each with recovery on and off.
+        starts: places at which a robot starts that knows nothing.
+        frames: camera frames from there.
+        threads: of torch.
+        filter: the particle filter.
+        quick: a tenth of the seeds and starts.
+        json: file for the numbers.
+    """
+
+    drive: Path = Path("build/apartment/test")
+    checkpoint: Path = MODELS / "dmn_apartment.safetensors"
+    map: Path = MODELS / "apartment_map.safetensors"
+    vlocnet: Path = MODELS / "vlocnet_apartment_light.safetensors"
+    seeds: int = 100
+    starts: int = 50
+    frames: int = 20
+    threads: int = 1
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    quick: bool = False
+    json: Path | None = None
+
+
+def localizer_of(config: Config, filter_config: FilterConfig, drive: Sequence) -> Localizer:
+    """With this filter, for this camera."""
+    localizer = Localizer.from_files(config.checkpoint, config.map, filter_config=filter_config, threads=config.threads)
+    localizer.set_camera(drive.camera)
+    return localizer
+
+
+def kidnappings(config: Config, drive: Sequence) -> dict[str, list[dict[str, Any]]]:
+    """For each seed what happened, with recovery on and off."""
+    off = replace(config.filter, recovery_alpha_slow=0.0, recovery_alpha_fast=0.0)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, filter_config in (("on", config.filter), ("off", off)):
+        localizer = localizer_of(config, filter_config, drive)
+        found[name] = []
+        for seed in range(config.seeds):
+            kidnapping = Kidnapping(seed=seed)
+            trial = run_trial(localizer, kidnapped(drive, kidnapping), seed)
+            found[name].append(_after(trial, kidnapping.before))
+        print(f"recovery {name}: {sum(run['localised'] for run in found[name])} of {config.seeds}", flush=True)
+    return found
+
+
+def _after(trial: Trial, before: int) -> dict[str, Any]:
+    """Before and after the robot was carried away."""
+    wrong = trial.published[before:] & ~trial.near[before:]
+    return {
+        "localised_before": bool(trial.localised[before - 1]),
+        "localised": bool(trial.localised[-1]),
+        "near": bool(trial.near[-1]),
+        "frames": frames_until(trial.localised[before:]),
+        "wrong_published": int(wrong.sum()),
+        "metres": round(float(trial.errors[-1]), 3),
+    }
+
+
+def starts(config: Config, drive: Sequence) -> dict[str, dict[str, list[int]]]:
+    """Frames until each start is localised for good: by particles, then without proposals and with them."""
+    vlocnet = VlocnetLocalizer.from_checkpoint(config.vlocnet, threads=config.threads)
+    begins = [int(np.random.default_rng(s).integers(len(drive) - config.frames + 1)) for s in range(config.starts)]
+    drives = [drive.select(np.arange(begin, begin + config.frames)) for begin in begins]
+    proposals = [proposals_of(vlocnet, one) for one in drives]
+    found = {}
+    for count in PARTICLES:
+        fewest = min(count, config.filter.min_particles)
+        few = replace(config.filter, global_particles=count, min_particles=fewest)
+        localizer = localizer_of(config, few, drive)
+        runs: dict[str, list[int]] = {name: [] for name in ("without", "with", "near without", "near with")}
+        for seed, (one, proposed) in enumerate(zip(drives, proposals, strict=True)):
+            for name, given in (("without", {}), ("with", proposed)):
+                trial = run_trial(localizer, one, seed, given)
+                runs[name].append(frames_until(trial.localised))
+                runs[f"near {name}"].append(frames_until(trial.near))
+        found[str(count)] = runs
+        print(f"{count} particles: { ({name: float(np.mean(frames)) for name, frames in runs.items()}) }", flush=True)
+    return found
+
+
+def tables(numbers: dict[str, Any]) -> list[Table]:
+    """Kidnapped robots, then starts."""
+    columns = (
+        Column("recovery"),
+        Column("robots", "{:d}"),
+        Column("localised before", "{:d}"),
+        Column("localised again after 20 frames", "{:d}"),
+        Column("estimate right after 20 frames", "{:d}"),
+        Column("frames until localised, median", "{:.0f}"),
+        Column("wrong poses published meanwhile", "{:.1f} %"),
+    )
+    rows: list[list[Cell]] = []
+    for name, runs in numbers["kidnapped"].items():
+        sums = [sum(run[key] for run in runs) for key in ("localised_before", "localised", "near")]
+        wrong = 100.0 * np.mean([run["wrong_published"] for run in runs]) / Kidnapping().after
+        middle = float(np.median([run["frames"] for run in runs]))
+        rows.append([name, len(runs), *sums, middle if middle <= Kidnapping().after else None, float(wrong)])
+    told, mean = "{:.0f}", "{:.2f}"
+    frames = (
+        Column("particles for the first image", "{:d}"),
+        Column("without proposals: mean", mean),
+        Column("median", told),
+        Column("with: mean", mean),
+        Column("median", told),
+        Column("ratio of the means", "{:.2f}"),
+        Column("estimate, without: mean", mean),
+        Column("with: mean", mean),
+    )
+    cells: list[list[Cell]] = []
+    for count, runs in numbers["starts"].items():
+        means = {name: float(np.mean(found)) for name, found in runs.items()}
+        row: list[Cell] = [int(count)]
+        for name in ("without", "with"):
+            row += [means[name], float(np.median(runs[name]))]
+        cells.append([*row, means["with"] / means["without"], means["near without"], means["near with"]])
+    return [
+        Table("Kidnapped: carried at least 3 m away between two frames", columns, rows),
+        Table("Frames until localised for good, from a uniform belief", frames, cells),
+    ]
+
+
+def notes(numbers: dict[str, Any]) -> dict[str, str]:
+    """What was aimed at."""
+    on, off = (numbers["kidnapped"][name] for name in ("on", "off"))
+    again, lost = (float(np.mean([run["localised"] for run in runs])) for runs in (on, off))
+    told = {
+        "localised again in at least 90 of 100": f"{100 * again:.0f} %: {_judged(again >= AIMS['recovered'])}",
+        "stays lost with recovery off": f"{100 * (1.0 - lost):.0f} % stay lost",
+    }
+    for count, runs in numbers["starts"].items():
+        ratio = float(np.mean(runs["with"]) / np.mean(runs["without"]))
+        told[f"at most half the frames with proposals, {count} particles"] = (
+            f"{ratio:.2f}: {_judged(ratio <= AIMS['frames'])}"
+        )
+    return told
+
+
+def _judged(met: bool) -> str:
+    return "met" if met else "**missed**"
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Run, print, write."""
+    config = tyro.cli(Config, description=__doc__)
+    if config.quick:
+        config = replace(config, seeds=max(1, config.seeds // 10), starts=max(1, config.starts // 10))
+    drive = open_sequence(config.drive)
+    numbers = {"kidnapped": kidnappings(config, drive), "starts": starts(config, drive)}
+    file = BenchmarkFile.of(
+        __file__,
+        title="A robot in the apartment: carried away, and started anywhere",
+        tables=tables(numbers),
+        notes=notes(numbers),
+        runs=numbers,
+        about={"threads": str(config.threads)},
+    )
+    file.publish(config.json)
+
+
+if __name__ == "__main__":
+    main()
