@@ -30,6 +30,7 @@ setup(
     extras_require={
         "train": ["evo", "lightning", "rosbags", "scipy", "tensorboard", "timm", "torchvision", "tyro"],
         "sim": ["mujoco", "rosbags", "scipy", "tyro"],
+        "keyframes": ["pycolmap", "scipy", "tyro"],
         "export": ["onnx", "onnxruntime", "onnxscript", "tyro"],
         "report": ["evo", "matplotlib", "plotly", "rosbags", "tyro"],
         "worlds": ["google-crc32c", "plyvel", "protobuf", "tyro"],
@@ -46,6 +47,7 @@ setup(
             "vlocnet_train_schedule = vlocnet_ros.train_schedule:main",
             "vlocnet_evaluate = vlocnet_ros.evaluate:main",
             "vlocnet_explain = vlocnet_ros.explain:main",
+            "vlocnet_build_keyframes = vlocnet_ros.build_keyframes:main",
             "vlocnet_export = vlocnet_ros.export:main",
             "vlocnet_systems = vlocnet_ros.complexity:main",
             "vlocnet_calibrate = vlocnet_ros.calibrate:main",

@@ -26,6 +26,7 @@ import localization_common.datasets.rosbag2_writer
 import localization_common.datasets.world_difficulty
 import localization_sim.record
 import localization_sim.worlds.generate
+import vlocnet_ros.build_keyframes
 import vlocnet_ros.calibrate
 import vlocnet_ros.complexity
 import vlocnet_ros.evaluate
@@ -41,6 +42,7 @@ COMMANDS: dict[str, type[Any]] = {
     "vlocnet_train_schedule": vlocnet_ros.train_schedule.ScheduleConfig,
     "vlocnet_evaluate": vlocnet_ros.evaluate.EvaluateConfig,
     "vlocnet_calibrate": vlocnet_ros.calibrate.CalibrateConfig,
+    "vlocnet_build_keyframes": vlocnet_ros.build_keyframes.BuildConfig,
     "vlocnet_explain": vlocnet_ros.explain.ExplainConfig,
     "vlocnet_export": vlocnet_ros.export.ExportConfig,
     "vlocnet_systems": vlocnet_ros.complexity.SystemsConfig,

@@ -25,7 +25,9 @@ from localization_common.datasets.open import open_sequence
 from localization_common.datasets.rosbag2_writer import BagTopics
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import ConfigError, LocalizationError
+from vlocnet_ros.frame_localizer import FrameLocalizer
 from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
+from vlocnet_ros.refining_localizer import RefiningLocalizer
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Evaluation:
         vlocnet: vlocnet checkpoint.
         dmn: dmn checkpoint; needs --map.
         map: context map made with that checkpoint.
+        keyframe_map: that vlocnet's poses are refined against, made by vlocnet_build_keyframes.
         output: folder for metrics.json, report.html, result.json, pictures and trajectories.
         live: replay the bag through the live nodes, each a process of its own, and score what they publish; how far
             that is from the offline poses is reported too.
@@ -57,6 +60,7 @@ class Evaluation:
     vlocnet: Path | None = None
     dmn: Path | None = None
     map: Path | None = None
+    keyframe_map: Path | None = None
     output: Path = Path("build/evaluation")
     live: bool = False
     recorded_odometry: bool = False
@@ -74,7 +78,7 @@ class Evaluation:
     @property
     def models(self) -> Models:
         """Files of the networks."""
-        return Models(self.vlocnet, self.dmn, self.map)
+        return Models(self.vlocnet, self.dmn, self.map, self.keyframe_map)
 
 
 def evaluate(options: Evaluation, *, command: str) -> ResultFile:
@@ -124,7 +128,11 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
 
 def load(models: Models, threads: int, filter_config: FilterConfig) -> Localizers:
     """Localizers of these files, as the nodes make them."""
-    vlocnet = None if models.vlocnet is None else VlocnetLocalizer.from_checkpoint(models.vlocnet, threads=threads)
+    vlocnet: FrameLocalizer | None = None
+    if models.vlocnet is not None:
+        vlocnet = VlocnetLocalizer.from_checkpoint(models.vlocnet, threads=threads)
+        if models.keyframe_map is not None:
+            vlocnet = RefiningLocalizer.with_map(vlocnet, models.keyframe_map)
     if models.dmn is None or models.map is None:
         return Localizers(vlocnet)
     return Localizers(

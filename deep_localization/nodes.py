@@ -35,17 +35,21 @@ class Models:
         vlocnet: checkpoint, or None.
         dmn: checkpoint, or None.
         map: context map of the dmn checkpoint.
+        keyframe_map: that vlocnet's poses are refined against, or None.
     """
 
     vlocnet: Path | None = None
     dmn: Path | None = None
     map: Path | None = None
+    keyframe_map: Path | None = None
 
     def __post_init__(self) -> None:
         if self.vlocnet is None and self.dmn is None:
             raise ConfigError("no checkpoint is given: name one for vlocnet, for dmn (with its map), or both")
         if (self.dmn is None) != (self.map is None):
             raise ConfigError("dmn's checkpoint and its map belong together: give both or neither")
+        if self.keyframe_map is not None and self.vlocnet is None:
+            raise ConfigError("a keyframe map refines vlocnet's poses: give a checkpoint for vlocnet, too")
 
     @property
     def nodes(self) -> list[str]:
@@ -86,7 +90,10 @@ def commands(
     common = {"process_all": process_all, "base_frame_id": base_frame, "threads": threads}
     started = {}
     if models.vlocnet is not None:
-        own = {"checkpoint": models.vlocnet.resolve(), "tf_mode": "map_odom" if broadcast else "none"}
+        own: dict[str, object] = {"checkpoint": models.vlocnet.resolve()}
+        own["tf_mode"] = "map_odom" if broadcast else "none"
+        if models.keyframe_map is not None:
+            own["keyframe_map"] = models.keyframe_map.resolve()
         started["vlocnet"] = _command("vlocnet_ros.node", {**common, **own}, {})
     if models.dmn is not None and models.map is not None:
         files = {"checkpoint": models.dmn.resolve(), "map_path": models.map.resolve()}

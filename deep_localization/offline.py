@@ -20,7 +20,7 @@ from localization_common.geometry import planar, se3
 from localization_common.odometry_integration import OdometryIntegrator, PlanarOdometry, base_covariance
 from localization_common.report.beliefs import density
 from vlocnet_ros.estimate import Health
-from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
+from vlocnet_ros.frame_localizer import FrameLocalizer
 
 Progress = Callable[[int, int], None]
 
@@ -33,7 +33,7 @@ PLANAR = (0, 1, 5)
 class Localizers:
     """The networks that a drive is fed through; either may be missing."""
 
-    vlocnet: VlocnetLocalizer | None = None
+    vlocnet: FrameLocalizer | None = None
     dmn: DmnLocalizer | None = None
 
 
@@ -79,7 +79,7 @@ def planar_odometry(truth: Sequence, results: Results, *, recorded: bool) -> Arr
     return np.stack([np.full(3, np.nan) if pose is None else flat.step(pose) for pose in poses])
 
 
-def _run_vlocnet(localizer: VlocnetLocalizer, truth: Sequence, results: Results, progress: Progress | None) -> None:
+def _run_vlocnet(localizer: FrameLocalizer, truth: Sequence, results: Results, progress: Progress | None) -> None:
     localizer.set_camera(truth.camera)
     localizer.reset()
     integrator = OdometryIntegrator()
@@ -136,7 +136,7 @@ def beliefs(
         yield position, belief
 
 
-def proposals_of(localizer: VlocnetLocalizer, truth: Sequence) -> dict[int, PlanarGaussian]:
+def proposals_of(localizer: FrameLocalizer, truth: Sequence) -> dict[int, PlanarGaussian]:
     """What vlocnet's node publishes as pose along a drive, from its first frame on, as proposals by stamp."""
     localizer.set_camera(truth.camera)
     proposals = {}

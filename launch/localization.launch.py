@@ -31,6 +31,7 @@ ARGUMENTS = {
     "checkpoint": ("", "vlocnet's network. Empty: as params_file says, else that of the simulated apartment."),
     "dmn_checkpoint": ("", "dmn's network. Empty: likewise."),
     "map": ("", "dmn's map, which dmn_build_map makes. Empty: likewise."),
+    "keyframe_map": ("", "Map that vlocnet's poses are refined against. Empty: as params_file says, else none."),
     "odometry": ("vlocnet/odometry", "Topic of the odometry that moves dmn's particles, for example odom."),
     "proposal": (
         "vlocnet/pose",
@@ -46,6 +47,7 @@ PARAMETERS = {
     "use_sim_time": (("vlocnet", "use_sim_time"), ("dmn", "use_sim_time")),
     "autostart": (("vlocnet", "autostart"), ("dmn", "autostart")),
     "checkpoint": (("vlocnet", "checkpoint"),),
+    "keyframe_map": (("vlocnet", "keyframe_map"),),
     "dmn_checkpoint": (("dmn", "checkpoint"),),
     "map": (("dmn", "map_path"),),
 }

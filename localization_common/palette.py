@@ -14,6 +14,9 @@ LABELS: tuple[str, ...] = (
     *("#aa4499", "#bbcc33", "#aaaa00", "#ffaabb", "#999933", "#dddddd", "#661100"),
 )
 
+#: Of points in an image: RGB, and pixels.
+CIRCLE_COLOR, CIRCLE_RADIUS = (0, 255, 0), 4
+
 
 def label_color(class_id: int) -> str:
     """Hexadecimal colour of a class id."""
@@ -42,3 +45,11 @@ def heat_overlay(image: Image, heat: npt.NDArray[np.float32], opacity: float) ->
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     colors = heat_palette()[(255.0 * heat).round().astype(np.uint8)]
     return tinted(grey, colors, opacity * heat[..., None])
+
+
+def circled(image: Image, pixels: npt.NDArray[np.float64]) -> Image:
+    """Copy of an image (H, W, 3) with a green circle round each of the pixels (N, 2), x to the right and y down."""
+    marked = image.copy()
+    for x, y in pixels.tolist():
+        cv2.circle(marked, (round(x), round(y)), CIRCLE_RADIUS, CIRCLE_COLOR, 1, cv2.LINE_AA)
+    return marked

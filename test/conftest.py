@@ -8,7 +8,11 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from localization_common.camera import Camera
+from localization_common.datasets.sequence import Sequence
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HIGHEST_DOMAIN = 101  # above, DDS would use ports that Linux hands out to others
@@ -37,6 +41,36 @@ def shared_data() -> Path:
     path = Path(os.environ.get("DEEP_LOCALIZATION_DATA", REPOSITORY.parent / "shared" / "data"))
     if not path.is_dir():
         pytest.skip(f"no data sets at {path}: put them there or name their folder in DEEP_LOCALIZATION_DATA")
+    return path
+
+
+@pytest.fixture(scope="session")
+def apartment_drive() -> Sequence:
+    """32 frames in 3.2 s of the simulated robot's held-out drive, which the shipped network knows its way about."""
+    from localization_sim import drive  # late: most tests render nothing
+    from localization_sim.record import open_apartment
+
+    with open_apartment(0, Camera.from_field_of_view(320, 240, 90.0)) as renderer:
+        frames = drive.as_sequence(renderer, drive.plan(renderer, "test", rate=10.0), depth=False, labels=False)
+        return drive.in_memory(frames.select(np.arange(20, 52)))
+
+
+@pytest.fixture(scope="session")
+def queries(apartment_drive: Sequence) -> Sequence:
+    """Every second frame of the drive: 16 of them, 0.2 s apart."""
+    return apartment_drive.select(np.arange(1, len(apartment_drive), 2))
+
+
+@pytest.fixture(scope="session")
+def keyframe_map(apartment_drive: Sequence, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File with a keyframe map of the frames between the queries."""
+    pytest.importorskip("pycolmap", reason="pycolmap is not installed: keyframe maps are built with it")
+    from vlocnet_ros.keyframes.building import KeyframeConfig, build, choose
+
+    config = KeyframeConfig(metres=0.02, degrees=2.0)
+    mapped = apartment_drive.select(np.arange(0, len(apartment_drive), 2))
+    path = tmp_path_factory.mktemp("keyframes") / "apartment.safetensors"
+    build(choose([mapped], config, lambda sequence, position: None), config).save(path)
     return path
 
 

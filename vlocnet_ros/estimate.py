@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from vlocnet_ros.refinement.refiner import Refinement
+
 Array = npt.NDArray[np.float64]
 
 
@@ -26,7 +28,8 @@ class Estimate:
     Attributes:
         stamp: of the image, nanoseconds.
         map_T_camera: (4, 4) pose of the optical frame: what the last frames' poses agree on, each carried here by the
-            odometry; this frame's own if the localizer does not fuse, or the network has no odometry.
+            odometry; this frame's own if the localizer does not fuse, or the network has no odometry. Where it was
+            refined against a keyframe map, the refined one, and so is the covariance.
         covariance: (6, 6) of x y z rX rY rZ, in metres and radians, about the map's axes (as in geometry_msgs).
         previous_T_camera: (4, 4) motion since the previous frame, in the previous optical frame; None on a first frame.
         motion_covariance: (6, 6) of that motion, about the previous optical frame's axes; None on a first frame.
@@ -41,7 +44,9 @@ class Estimate:
             regressed poses is from the odometry between them, in metres and radians; None on a first frame.
         sharpness: of the picture (`integrity.shutter.sharpness`).
         health: whether the pose may be trusted, and `reason` says why not.
-        timings: milliseconds of each stage.
+        refinement: what came of the refinement, with whose pose `health` is OK; None without a keyframe map.
+        timings: milliseconds of each stage; with a keyframe map also ``features``, extracted beside the network, and
+            ``refine``, which the refinement took on top of it.
     """
 
     stamp: int
@@ -58,4 +63,5 @@ class Estimate:
     sharpness: float = 0.0
     health: Health = Health.OK
     reason: str = ""
+    refinement: Refinement | None = None
     timings: dict[str, float] = field(default_factory=dict)

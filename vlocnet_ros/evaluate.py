@@ -23,8 +23,11 @@ from localization_common.datasets.sequence import FrameRanges, Sequence
 from localization_common.errors import DatasetError, InputError, LocalizationError
 from localization_common.geometry import se3
 from vlocnet_ros.estimate import Estimate
+from vlocnet_ros.frame_localizer import FrameLocalizer
 from vlocnet_ros.integrity.replay import Drive
 from vlocnet_ros.localizer import Localizer
+from vlocnet_ros.refinement.verdict import Status
+from vlocnet_ros.refining_localizer import RefiningLocalizer
 
 Array = npt.NDArray[np.float64]
 
@@ -40,6 +43,7 @@ class EvaluateConfig:
         train: the sequences it was trained with, for the baselines (thumbnail nearest neighbour, nearest pose, constant
             motion).
         train_exclude, train_frames: frame numbers that were not, or were alone, used of them.
+        keyframe_map: file that poses are refined against, made by vlocnet_build_keyframes.
         max_frame_gap: frames whose numbers differ by more are no pair.
         segment_m: length of the segments that odometry is judged over.
         output: JSON file for the numbers.
@@ -51,6 +55,7 @@ class EvaluateConfig:
     train: tuple[Path, ...] = ()
     train_exclude: str = ""
     train_frames: str = ""
+    keyframe_map: Path | None = None
     max_frame_gap: int = 1
     segment_m: float = 1.0
     device: str = "cpu"
@@ -95,6 +100,7 @@ def main() -> None:
             config.checkpoint,
             sequences,
             train=train,
+            keyframe_map=config.keyframe_map,
             max_frame_gap=config.max_frame_gap,
             segment_m=config.segment_m,
             device=config.device,
@@ -114,6 +120,7 @@ def evaluate(
     sequences: Collection[Sequence],
     *,
     train: Collection[Sequence] = (),
+    keyframe_map: Path | None = None,
     max_frame_gap: int = 1,
     segment_m: float = 1.0,
     device: str = "cpu",
@@ -122,10 +129,14 @@ def evaluate(
 ) -> Evaluation:
     """Errors of a checkpoint file on sequences, with baselines if the training sequences are given.
 
+    With a keyframe map they are errors of poses that are refined where the image confirms it.
+
     Raises:
         DatasetError: the labels are of other classes than the network's.
     """
-    localizer = Localizer.from_checkpoint(checkpoint, device=device, half=half, threads=threads)
+    localizer: FrameLocalizer = Localizer.from_checkpoint(checkpoint, device=device, half=half, threads=threads)
+    if keyframe_map is not None:
+        localizer = RefiningLocalizer.with_map(localizer, keyframe_map)
     classes = len(localizer.class_names)
     for sequence in sequences:
         if classes and sequence.class_names and len(sequence.class_names) != classes:
@@ -142,6 +153,8 @@ def evaluate(
         "ms_per_frame": 1e3 * (time.perf_counter() - started) / frames,
     }
     regressed_errors = _pose_numbers(localizer, runs, train, numbers)
+    if keyframe_map is not None:
+        numbers["refinement"] = _refinement_numbers([e for _, estimates in runs for e in estimates])
     motion_errors = _odometry_numbers(runs, train, segment_m, numbers)
     if score is not None and score.confusion.sum() > 0:
         names = dict(zip(localizer.class_names, score.iou.tolist(), strict=True))
@@ -166,6 +179,10 @@ def table(numbers: dict[str, Any]) -> str:
             lines.append(f"{name:28} median {p['median_m']:.3f} m  {p['median_deg']:.2f} deg  {within}")
         elif p:
             lines.append(f"{name:28} RPE {p['rpe_percent']:.2f} %  {p['rpe_deg_per_m']:.3f} deg/m")
+    if "refinement" in numbers:
+        r = numbers["refinement"]
+        took = f"{r['p50_ms']:.0f} ms on top of the network (p95 {r['p95_ms']:.0f} ms)"
+        lines.append(f"{'refined':28} {100 * r['refined']:.1f} % of the frames, in {took}")
     if "odometry" in numbers:
         o = numbers["odometry"]
         lines.append(f"{'odometry':28} RPE {o['rpe_percent']:.2f} %  {o['rpe_deg_per_m']:.3f} deg/m")
@@ -177,7 +194,7 @@ def table(numbers: dict[str, Any]) -> str:
 
 
 def _run(
-    localizer: Localizer, sequence: Sequence, max_frame_gap: int, score: metrics.SegmentationScore | None
+    localizer: FrameLocalizer, sequence: Sequence, max_frame_gap: int, score: metrics.SegmentationScore | None
 ) -> tuple[Sequence, list[Estimate]]:
     """The frames that were not refused, and estimates for them, in order.
 
@@ -202,7 +219,7 @@ def _run(
 
 
 def _pose_numbers(
-    localizer: Localizer,
+    localizer: FrameLocalizer,
     runs: list[tuple[Sequence, list[Estimate]]],
     train: Collection[Sequence],
     numbers: dict[str, Any],
@@ -231,6 +248,14 @@ def _drive(sequence: Sequence, estimates: list[Estimate]) -> Drive:
         motions=tuple(e.previous_T_camera for e in estimates),
         features=np.stack([np.zeros(0) if e.pose_features is None else e.pose_features for e in estimates]),
     )
+
+
+def _refinement_numbers(estimates: list[Estimate]) -> dict[str, float]:
+    """Share of the frames that were refined, and what that took on top of the network."""
+    refined = [e.refinement is not None and e.refinement.status is not Status.REFUSED for e in estimates]
+    milliseconds = [e.timings["refine"] for e in estimates if "refine" in e.timings]
+    p50, p95 = np.percentile(milliseconds, [50, 95]).tolist() if milliseconds else (float("nan"), float("nan"))
+    return {"refined": float(np.mean(refined)), "p50_ms": p50, "p95_ms": p95}
 
 
 def _odometry_numbers(

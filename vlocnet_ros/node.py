@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,19 +13,21 @@ from sensor_msgs.msg import Image
 from localization_common.camera import Camera
 from localization_common.geometry import se3
 from localization_common.odometry_integration import OdometryIntegrator, OdometrySample, base_covariance
-from localization_common.palette import heat_overlay, label_palette, tinted
+from localization_common.palette import circled, heat_overlay, label_palette, tinted
 from localization_common.ros.camera_feed import CameraFeed, Frame
 from localization_common.ros.conversions import image_from_array
 from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.main import run
 from localization_common.ros.monitor import Level
 from localization_common.ros.outputs import LATCHED, odometry_message, pose_message, wanted
-from localization_common.ros.parameters import ALWAYS, parameter
-from localization_common.ros.settings import NodeSettings, existing_file
-from vlocnet_ros.backends.opening import AUTO, BACKENDS
+from localization_common.ros.settings import existing_file
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate, Health
+from vlocnet_ros.frame_localizer import FrameLocalizer
 from vlocnet_ros.localizer import Localizer
+from vlocnet_ros.refinement_record import RefinementRecord
+from vlocnet_ros.refining_localizer import RefiningLocalizer
+from vlocnet_ros.settings import VlocnetSettings
 
 try:
     from vision_msgs.msg import LabelInfo, VisionClass
@@ -35,37 +36,6 @@ except ImportError:
 
 Array = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class VlocnetSettings(NodeSettings):
-    """Parameters of the vlocnet node."""
-
-    backend: str = parameter(
-        AUTO,
-        "What runs the network: torch; onnx, from the .onnx file that vlocnet_export wrote beside the checkpoint; or "
-        "auto, which is torch unless checkpoint itself is an .onnx file.",
-        choices=BACKENDS,
-    )
-    fuse_poses: bool = parameter(
-        True,
-        "Whether a pose is what those of the last seconds agree on, each carried on by the odometry, or each frame's "
-        "own.",
-    )
-    frozen_timeout: float = parameter(
-        1.0,
-        "Seconds for which the camera may deliver the very same picture; 0 for ever, for simulators without noise.",
-        minimum=0.0,
-        maximum=60.0,
-    )
-    publish_odom_tf: bool = parameter(
-        False,
-        "Whether to broadcast odom -> base from the visual odometry; only where no other odometry does.",
-        when=ALWAYS,
-    )
-    overlay_opacity: float = parameter(
-        0.5, "How strongly classes, or heat, tint the overlay images.", minimum=0.0, maximum=1.0, when=ALWAYS
-    )
 
 
 class VlocnetNode(LocalizerNode[VlocnetSettings]):
@@ -78,7 +48,8 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
 
     def __init__(self, *, feed: CameraFeed | None = None, **options: object) -> None:
         super().__init__("vlocnet", VlocnetSettings, feed=feed, **options)
-        self._localizer: Localizer | None = None
+        self._localizer: FrameLocalizer | None = None
+        self._refinements = RefinementRecord()
         self._odometry = OdometryIntegrator()
         publisher = self.create_lifecycle_publisher
         self._pose = publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
@@ -87,15 +58,16 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         self._confidence = publisher(Image, "segmentation/confidence", 5)
         self._overlay = publisher(Image, "segmentation/overlay", 5)
         self._explanation = publisher(Image, "~/explanation", 5)
+        self._matched_points = publisher(Image, "~/matched_points", 5)
         self._label_info = None if LabelInfo is None else publisher(LabelInfo, "segmentation/label_info", LATCHED)
         self._palette = label_palette()
 
     def load(self) -> None:
-        """Read the checkpoint."""
+        """Read the checkpoint, and the keyframe map if there is one."""
         settings = self.settings
-        path = existing_file(settings.checkpoint, "checkpoint")
+        path, map_path = existing_file(settings.checkpoint, "checkpoint"), settings.used_map
         threads = settings.threads or None
-        self._localizer = Localizer.from_checkpoint(
+        localizer = Localizer.from_checkpoint(
             path,
             backend=settings.backend,
             device=settings.device,
@@ -104,8 +76,10 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             fuse=settings.fuse_poses,
             frozen_after=round(1e9 * settings.frozen_timeout),
         )
+        self._localizer = localizer if map_path is None else RefiningLocalizer.with_map(localizer, map_path)
         self._odometry.reset()
-        streams, classes = ", ".join(self._localizer.tasks.names), len(self._localizer.class_names)
+        self._refinements = RefinementRecord()
+        streams, classes = ", ".join(localizer.tasks.names), len(localizer.class_names)
         self.get_logger().info(f"{path}: {streams}; {classes} classes, on {settings.device}")
 
     def unload(self) -> None:
@@ -123,6 +97,10 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         """Tell the localizer."""
         assert self._localizer is not None
         self._localizer.set_camera(camera)
+        if isinstance(self._localizer, RefiningLocalizer) and self._localizer.obstacle:
+            self.monitor.problem("refinement", Level.WARN, f"poses are not refined: {self._localizer.obstacle}")
+        else:
+            self.monitor.solved("refinement")
 
     def restart(self, now: int | None) -> None:
         """Drop the frame pair; the odometry goes on from where it is."""
@@ -130,9 +108,14 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         self._localizer.reset()
 
     def values(self) -> dict[str, str]:
-        """Which streams the network has: what it lacks is not published."""
+        """Which streams the network has: what it lacks is not published; and whether poses are refined."""
         localizer = self._localizer
-        return {"streams": "none" if localizer is None else ", ".join(localizer.tasks.names)}
+        if localizer is None:
+            return {"streams": "none"}
+        streams = {"streams": ", ".join(localizer.tasks.names)}
+        if not isinstance(localizer, RefiningLocalizer):
+            return streams | {"refined": "no: keyframe_map is empty, or refine is false"}
+        return streams | self._refinements.values
 
     def step(self, frame: Frame, image: Picture) -> None:
         """Estimate and publish; of streams that the network lacks, nothing."""
@@ -140,6 +123,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         base_T_camera = self.base_T_camera(frame)
         estimate = self._localizer.step(image, frame.stamp)
         self.monitor.inference.add(estimate.timings["total"])
+        self._refinements.add(estimate)
         tasks = self._localizer.tasks
         map_T_base = self._publish_pose(estimate, base_T_camera) if tasks.localizes else None
         if tasks.odometry:  # after the pose: dmn, which waits for this odometry, then has the frame's pose as well
@@ -150,6 +134,9 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             self.broadcast(map_T_base, frame.stamp)
         if estimate.labels is not None:
             self._publish_segmentation(frame, image, estimate)
+        if estimate.refinement is not None and wanted(self._matched_points):
+            points = circled(image, estimate.refinement.pixels)
+            self._matched_points.publish(image_from_array(points, "rgb8", frame.header))
         if self._localizer.explains and wanted(self._explanation):
             self._publish_explanation(frame, image)
 

@@ -67,6 +67,7 @@ def arguments(models: Path, tmp_path: Path) -> dict[str, object]:
         "checkpoint": models / "vlocnet.safetensors",
         "dmn_checkpoint": models / "dmn.safetensors",
         "map": models / "map.safetensors",
+        "keyframe_map": models / "keyframes.safetensors",
     }
 
 
@@ -138,7 +139,8 @@ def test_two_processes(two_processes: tuple[Any, Launched], robot: Robot, models
     names = ("checkpoint", "map_path", "max_particles", "random_seed", "base_frame_id", "tf_mode")
     files = [str(models / "dmn.safetensors"), str(models / "map.safetensors")]
     assert parameters(robot, "dmn", *names) == [*files, 600, 7, "base_link", "none"]
-    assert parameters(robot, "vlocnet", "checkpoint", "tf_mode") == [str(models / "vlocnet.safetensors"), "none"]
+    files = [str(models / "vlocnet.safetensors"), str(models / "keyframes.safetensors")]
+    assert parameters(robot, "vlocnet", "checkpoint", "keyframe_map", "refine", "tf_mode") == [*files, True, "none"]
     yield
     assert two_processes[1].exit_codes == [0, 0]
 

@@ -46,6 +46,9 @@ from localization_common.ros.transforms import transform_stamped
 from vlocnet_ros.checkpoint import Residuals, save_vlocnet
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.integrity.tracking import TrackingConfig
+from vlocnet_ros.keyframes.frame_correction import FrameCorrection
+from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
+from vlocnet_ros.keyframes.lens import Lens
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
 Array = npt.NDArray[np.float64]
@@ -64,6 +67,7 @@ def save_models(folder: Path) -> None:
     """Write vlocnet.safetensors, lost.safetensors, dmn.safetensors and map.safetensors with random weights.
 
     vlocnet takes any motion for consistent; lost takes none, so that it is lost from the second frame on.
+    keyframes.safetensors is a keyframe map of random points, whose features show more detail than `CAMERA` does.
     """
     torch.manual_seed(0)
     vlocnet = VLocNet(tiny_vlocnet()).eval()
@@ -78,6 +82,7 @@ def save_models(folder: Path) -> None:
     poses = rng.uniform([-3.5, -2.5, -3.0], [3.5, 2.5, 3.0], (6, 3))
     views = ContextMap(features, poses, (-4.0, -3.0, 4.0, 3.0), 5.0, "map", network.context_fingerprint())
     views.save(folder / "map.safetensors")
+    tiny_keyframe_map().save(folder / "keyframes.safetensors")
 
 
 def tiny_vlocnet() -> VLocNetConfig:
@@ -94,6 +99,30 @@ def tiny_dmn() -> NetworkConfig:
         image_width=32, image_height=24, block_widths=(8, 8), block_strides=((2, 2), (2, 2)), feature_channels=8,
         hidden_channels=8, key_size=8, value_size=8, pair_size=16, gate_size=16, nearest_views=4,
     )  # fmt: skip
+
+
+def tiny_keyframe_map() -> KeyframeMap:
+    """Twenty points in front of two keyframes, each with one look."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform([-1.0, -1.0, 2.0], [1.0, 1.0, 3.0], (20, 3)).astype(np.float32)
+    ranges = np.linalg.norm(points, axis=1)
+    poses = np.tile(np.eye(4), (2, 1, 1))
+    return KeyframeMap(
+        points=points,
+        descriptors=rng.integers(0, 90, (20, 128), dtype=np.uint8),
+        appearance_point=np.arange(20, dtype=np.int32),
+        directions=points / ranges[:, None],
+        ranges=ranges,
+        correction=FrameCorrection(poses, poses, metres=0.07, radians=0.1, variance=np.full((2, 6), 1e-6)),
+        thumbnails=rng.integers(0, 256, (2, 576), dtype=np.uint8),
+        doubles=np.zeros(2, dtype=np.bool_),
+        lens=Lens(),
+        focal=5.0 * CAMERA.fx,
+        features=800,
+        noise=0.001,
+        covariance_scale=1.0,
+        card={},
+    )
 
 
 def textured(seed: int, camera: Camera = CAMERA) -> npt.NDArray[np.uint8]:

@@ -40,10 +40,11 @@ def foreign(models: Path, path: Path) -> str:
     ("make_node", "parameter", "file"),
     [
         (VlocnetNode, "checkpoint", "vlocnet.safetensors"),
+        (VlocnetNode, "keyframe_map", "keyframes.safetensors"),
         (DmnNode, "checkpoint", "dmn.safetensors"),
         (DmnNode, "map_path", "map.safetensors"),
     ],
-    ids=["vlocnet checkpoint", "dmn checkpoint", "dmn map"],
+    ids=["vlocnet checkpoint", "keyframe map", "dmn checkpoint", "dmn map"],
 )
 def test_configure_fails_with_file_and_reason_and_can_be_repeated(
     stage: Stage, models: Path, tmp_path: Path, make_node: Any, parameter: str, file: str, damage: Any

@@ -26,7 +26,8 @@ from localization_common.ros.parameters import (
     parameters_of,
 )
 from localization_sim.node import ApartmentCameraSettings
-from vlocnet_ros.node import VlocnetNode, VlocnetSettings
+from vlocnet_ros.node import VlocnetNode
+from vlocnet_ros.settings import VlocnetSettings
 
 
 @dataclass(frozen=True)

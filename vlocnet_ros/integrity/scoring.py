@@ -11,7 +11,7 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.errors import InputError
 from localization_common.metrics import twist_errors
 from vlocnet_ros.estimate import Health
-from vlocnet_ros.localizer import Localizer
+from vlocnet_ros.frame_localizer import FrameLocalizer
 
 Array = npt.NDArray[np.float64]
 
@@ -41,7 +41,7 @@ class Answers:
         return far
 
 
-def ask(localizer: Localizer, sequence: Sequence) -> Answers:
+def ask(localizer: FrameLocalizer, sequence: Sequence) -> Answers:
     """Run a localizer over a sequence, as a node would."""
     localizer.set_camera(sequence.camera)
     pose, poses, covariances, withheld = np.eye(4), [], [], []

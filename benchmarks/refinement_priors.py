@@ -1,0 +1,154 @@
+"""What the refinement starts from: vlocnet's poses, dmn's beliefs, and guesses that are wrong on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Many
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from dmn_ros.clusters import Cluster, densest_cluster
+from dmn_ros.localizer import Localizer as DmnLocalizer
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import InputError
+from localization_common.geometry import planar, se3
+from localization_common.odometry_integration import OdometryIntegrator, PlanarOdometry, shift_covariance
+from vlocnet_ros.estimate import Health
+from vlocnet_ros.localizer import Localizer
+from vlocnet_ros.refinement.history import Motion
+from vlocnet_ros.refinement.pose_solver import moved_by
+from vlocnet_ros.refinement.refiner import Guess
+
+Array = npt.NDArray[np.float64]
+
+#: Places of a belief that are tried: how many, and the share of the weight that each holds at least.
+MODES, LEAST_SHARE = 3, 0.1
+#: Standard deviations of what a planar belief leaves out: metres of the height, radians of roll and pitch.
+_HEIGHT, _TILT = 0.01, float(np.radians(0.5))
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Of one frame.
+
+    Attributes:
+        own: map_T_camera (4, 4) that is gone on with where nothing is refined.
+        covariance: (6, 6) of that, about the map's axes; NaN if it is not published.
+        guesses: for the refinement.
+        motion: since the frame before; None if there is no odometry.
+    """
+
+    own: Array
+    covariance: Array
+    guesses: tuple[Guess, ...]
+    motion: Motion | None
+
+
+def from_vlocnet(checkpoint: Path, sequence: Sequence, *, fuse: bool = True) -> list[Prior]:
+    """As the node publishes poses, or each frame's own."""
+    localizer = Localizer.from_checkpoint(checkpoint, fuse=fuse)
+    localizer.set_camera(sequence.camera)
+    nothing = np.full((6, 6), np.nan)
+    priors = [Prior(np.eye(4), nothing, (), None)]
+    for position, stamp in enumerate(sequence.stamps.tolist()):
+        try:
+            estimate = localizer.step(sequence.read_image(position), stamp)
+        except InputError:
+            priors.append(Prior(priors[-1].own, nothing, (), None))
+            continue
+        motion = None
+        if estimate.previous_T_camera is not None and estimate.motion_covariance is not None:
+            motion = Motion(estimate.previous_T_camera, estimate.motion_covariance)
+        lost = estimate.health is Health.LOST
+        guesses = () if lost else (Guess(estimate.map_T_camera, estimate.covariance),)
+        priors.append(Prior(estimate.map_T_camera, nothing if lost else estimate.covariance, guesses, motion))
+    return priors[1:]
+
+
+def from_dmn(checkpoint: Path, context_map: Path, sequence: Sequence, moved: Many[Prior]) -> list[Prior]:
+    """The belief's densest places, lifted to the camera; particles start uniform and move by vlocnet's odometry."""
+    localizer = DmnLocalizer.from_files(checkpoint, context_map)
+    localizer.set_camera(sequence.camera)
+    localizer.reset_uniform()
+    integrator, flat, priors = OdometryIntegrator(), PlanarOdometry(), []
+    for position, (stamp, before) in enumerate(zip(sequence.stamps.tolist(), moved, strict=True)):
+        motion = None if before.motion is None else before.motion.previous_T_camera
+        odometry = flat.step(integrator.step(stamp, motion, None, sequence.base_T_camera).odom_T_base)
+        belief = localizer.step(sequence.read_image(position), stamp, odometry)
+        config = localizer.filter_config
+        modes = _modes(belief.particles, belief.weights, radius_d=config.cluster_d, radius_a=config.cluster_a)
+        guesses = tuple(_lifted(mode.pose, mode.covariance, sequence.base_T_camera) for mode in modes)
+        own = _lifted(belief.most_likely, belief.pose_covariance, sequence.base_T_camera)
+        known = own.covariance if belief.localized else np.full((6, 6), np.nan)
+        priors.append(Prior(own.map_T_camera, known, guesses, before.motion))
+    return priors
+
+
+def from_odometry(sequence: Sequence) -> list[Prior]:
+    """The recording's odometry, and no guess."""
+    assert sequence.odom_T_base is not None
+    base_T_camera, covariance = sequence.base_T_camera, np.diag([0.02**2] * 3 + [np.radians(0.5) ** 2] * 3)
+    odom_T_camera = sequence.odom_T_base @ base_T_camera
+    moved = [Motion(m, covariance) for m in se3.inverse(odom_T_camera[:-1]) @ odom_T_camera[1:]]
+    return [Prior(np.eye(4), np.full((6, 6), np.nan), (), motion) for motion in (None, *moved)]
+
+
+def as_guesses(priors: Many[Prior], *poses: Array) -> list[Prior]:
+    """With these poses (N, 4, 4) for guesses, the first ones the likeliest, as good as a network's."""
+    covariance = np.diag([0.05**2] * 3 + [np.radians(1.0) ** 2] * 3)
+    return [
+        replace(prior, guesses=tuple(Guess(places[row], covariance) for places in poses))
+        for row, prior in enumerate(priors)
+    ]
+
+
+def shifted(priors: Many[Prior], metres: float, degrees: float, generator: np.random.Generator) -> list[Prior]:
+    """With guesses off in random directions, which their covariances do not tell."""
+
+    def off(guess: Guess) -> Guess:
+        directions = generator.normal(size=(2, 3))
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        twist = np.concatenate([metres * directions[0], np.radians(degrees) * directions[1]])
+        return replace(guess, map_T_camera=moved_by(guess.map_T_camera, twist))
+
+    return [replace(prior, guesses=tuple(off(guess) for guess in prior.guesses)) for prior in priors]
+
+
+def elsewhere(
+    priors: Many[Prior], truth: Array, places: Array, metres: float, generator: np.random.Generator
+) -> list[Prior]:
+    """With guesses at other places (K, 4, 4), which are at least so many metres away."""
+    found = []
+    for prior, pose in zip(priors, truth, strict=True):
+        far = np.nonzero(np.linalg.norm(places[:, :3, 3] - pose[:3, 3], axis=1) >= metres)[0]
+        place = places[generator.choice(far)]
+        found.append(replace(prior, guesses=tuple(replace(guess, map_T_camera=place) for guess in prior.guesses)))
+    return found
+
+
+def _modes(particles: Array, weights: Array, *, radius_d: float, radius_a: float) -> list[Cluster]:
+    """The densest cluster, the densest of what is left, and so on; none as wide as a room."""
+    found = []
+    for _ in range(MODES):
+        left = weights.sum()
+        if left < LEAST_SHARE:
+            break
+        mode = densest_cluster(particles, weights / left, radius_d=radius_d, radius_a=radius_a)
+        if mode.share * left < LEAST_SHARE:
+            break
+        found.append(mode)
+        off = particles - mode.pose
+        near = (np.hypot(off[:, 0], off[:, 1]) <= radius_d) & (np.abs(planar.wrap_angle(off[:, 2])) <= radius_a)
+        particles, weights = particles[~near], weights[~near]
+    return found
+
+
+def _lifted(pose: Array, covariance: Array, base_T_camera: Array) -> Guess:
+    """A planar pose (3,) of the base with its covariance (3, 3), as the camera's."""
+    map_T_base = planar.to_se3(pose)
+    full = np.diag([0.0, 0.0, _HEIGHT**2, _TILT**2, _TILT**2, 0.0])
+    full[np.ix_([0, 1, 5], [0, 1, 5])] = covariance
+    lever = map_T_base[:3, :3] @ base_T_camera[:3, 3]
+    return Guess(map_T_base @ base_T_camera, shift_covariance(full, lever))

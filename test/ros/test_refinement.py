@@ -1,0 +1,149 @@
+"""The vlocnet node with a keyframe map: the shipped network on frames of the simulated apartment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured
+from sensor_msgs.msg import Image
+
+import vlocnet_ros.node
+from localization_common import metrics
+from localization_common.datasets.sequence import Sequence
+from localization_common.geometry import se3
+from localization_common.odometry_integration import base_covariance
+from localization_common.palette import circled
+from localization_common.ros.conversions import camera_to_info, image_from_array
+from localization_common.ros.outputs import header
+from vlocnet_ros.estimate import Estimate
+from vlocnet_ros.localizer import Localizer
+from vlocnet_ros.node import VlocnetNode
+from vlocnet_ros.refining_localizer import RefiningLocalizer
+
+CHECKPOINT = Path(__file__).resolve().parents[2] / "models" / "vlocnet_apartment_light.safetensors"
+Picture = npt.NDArray[np.uint8]
+
+
+def send(stage: Stage, queries: Sequence, image: Picture, index: int) -> int:
+    """Publish an image of the apartment's camera, and wait until the node has dealt with it."""
+    stamp = FIRST + index * PERIOD
+    head = header(stamp, "camera_optical_frame")
+    stage.robot.infos.publish(camera_to_info(queries.camera, head))
+    stage.robot.images.publish(image_from_array(image, "rgb8", head))
+    stage.robot.await_processed("vlocnet", stamp)
+    return stamp
+
+
+def start(stage: Stage, keyframe_map: Path, **values: Any) -> VlocnetNode:
+    """The node with the shipped network and the map."""
+    files = {"checkpoint": str(CHECKPOINT), "keyframe_map": str(keyframe_map)}
+    node: VlocnetNode = stage.start(VlocnetNode, process_all=True, **files, **values)
+    stage.robot.mount_camera()
+    return node
+
+
+def offline(queries: Sequence, images: list[Picture], keyframe_map: Path | None) -> list[Estimate]:
+    """What the localizer itself says."""
+    localizer: Any = Localizer.from_checkpoint(CHECKPOINT)
+    if keyframe_map is not None:
+        localizer = RefiningLocalizer.with_map(localizer, keyframe_map)
+    localizer.set_camera(queries.camera)
+    return [localizer.step(image, FIRST + i * PERIOD) for i, image in enumerate(images)]
+
+
+def published(stage: Stage, stamps: list[int]) -> list[Any]:
+    """The poses of these stamps, which have all come."""
+    recorder = stage.robot.recorder
+    assert recorder.wait_for(lambda: set(stamps) <= set(recorder.by_stamp("vlocnet/pose")), 20.0)
+    return [recorder.by_stamp("vlocnet/pose")[stamp] for stamp in stamps]
+
+
+def test_refined_poses_go_out_with_their_covariance_points_and_diagnostics(
+    stage: Stage, queries: Sequence, keyframe_map: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Picture] = []
+
+    def remember(image: Picture, pixels: npt.NDArray[np.float64]) -> Picture:
+        drawn.append(circled(image, pixels))
+        return drawn[-1]
+
+    monkeypatch.setattr(vlocnet_ros.node, "circled", remember)
+    start(stage, keyframe_map)
+    assert stage.status_now("vlocnet").values["refined"] == "no: no frame yet"
+    images = [queries.read_image(i) for i in range(4)]
+    stamps = [send(stage, queries, images[i], i) for i in range(3)]
+    assert not drawn  # nobody listens
+    pictures = stage.also_record({"vlocnet/matched_points": Image})
+    stamps.append(send(stage, queries, images[3], 3))
+    values = stage.status_now("vlocnet").values
+    poses, expected = published(stage, stamps), offline(queries, images, keyframe_map)
+    for pose, estimate in zip(poses, expected, strict=True):
+        np.testing.assert_allclose(pose.matrix, estimate.map_T_camera @ se3.inverse(BASE_T_CAMERA), atol=1e-5)
+        covariance = base_covariance(estimate.covariance, estimate.map_T_camera, BASE_T_CAMERA)
+        np.testing.assert_allclose(pose.covariance, covariance, rtol=1e-2, atol=1e-9)
+    seen = np.stack([pose.matrix @ BASE_T_CAMERA for pose in poses])
+    assert metrics.pose_errors(seen, queries.map_T_camera[:4]).metres.max() < 0.02
+    assert pictures.wait_for(lambda: bool(pictures.count("vlocnet/matched_points")), 20.0)
+    (picture,) = pictures.of("vlocnet/matched_points")
+    assert (picture.stamp, picture.frame_id, picture.encoding) == (stamps[3], "camera_optical_frame", "rgb8")
+    refinement = expected[3].refinement
+    assert refinement is not None
+    np.testing.assert_array_equal(picture.image, circled(images[3], refinement.pixels))
+    assert len(drawn) == 1
+    assert (values["refined"], values["frames refined [%]"]) == ("yes", "100.0")
+    assert int(values["refinement inliers"]) == len(refinement.pixels)
+    assert 0.0 < float(values["refinement p50 [ms]"]) <= float(values["refinement p95 [ms]"])
+
+
+def test_a_frame_that_the_map_does_not_show_keeps_the_networks_own_pose(
+    stage: Stage, queries: Sequence, keyframe_map: Path
+) -> None:
+    start(stage, keyframe_map)
+    pictures = stage.also_record({"vlocnet/matched_points": Image})
+    flipped = [np.ascontiguousarray(queries.read_image(i)[::-1]) for i in range(2)]
+    stamps = [send(stage, queries, image, i) for i, image in enumerate(flipped)]
+    for pose, estimate in zip(published(stage, stamps), offline(queries, flipped, None), strict=True):
+        np.testing.assert_allclose(pose.matrix, estimate.map_T_camera @ se3.inverse(BASE_T_CAMERA), atol=1e-6)
+    values = stage.status_now("vlocnet").values
+    assert values["refined"].startswith("no: the image does not agree with the guess")
+    assert (values["refinement inliers"], values["frames refined [%]"]) == ("0", "0.0")
+    assert pictures.wait_for(lambda: pictures.count("vlocnet/matched_points") == 2, 20.0)
+    np.testing.assert_array_equal(pictures.of("vlocnet/matched_points")[1].image, flipped[1])
+
+
+def test_refine_false_reads_no_map(stage: Stage, queries: Sequence) -> None:
+    start(stage, Path("/no/such/map"), refine=False)
+    stamp = send(stage, queries, queries.read_image(0), 0)
+    (pose,), (estimate,) = published(stage, [stamp]), offline(queries, [queries.read_image(0)], None)
+    np.testing.assert_allclose(pose.matrix, estimate.map_T_camera @ se3.inverse(BASE_T_CAMERA), atol=1e-6)
+    assert stage.status_now("vlocnet").values["refined"] == "no: keyframe_map is empty, or refine is false"
+    assert "read by configure" in stage.parameters_set("vlocnet", refine=True)
+
+
+def test_a_camera_too_coarse_for_the_map_is_said_and_the_network_goes_on(stage: Stage, models: Path) -> None:
+    stage.start(VlocnetNode, process_all=True, keyframe_map=str(models / "keyframes.safetensors"))
+    stage.robot.mount_camera()
+    stamp = stage.robot.send(0)
+    stage.robot.await_processed("vlocnet", stamp)
+    status = stage.status_now("vlocnet")
+    assert status.level == 1
+    assert f"poses are not refined: the camera's focal length of {CAMERA.fx:.0f} pixels" in status.message
+    assert status.values["refined"].startswith("no: the camera's focal length")
+    alone = Localizer.from_checkpoint(models / "vlocnet.safetensors")
+    alone.set_camera(CAMERA)
+    expected = alone.step(textured(0), stamp).map_T_camera @ se3.inverse(BASE_T_CAMERA)
+    np.testing.assert_allclose(published(stage, [stamp])[0].matrix, expected, atol=1e-6)
+
+
+def test_a_map_for_a_network_without_pose_stream_is_refused(stage: Stage, models: Path, tmp_path: Path) -> None:
+    from test_vlocnet_node import only
+
+    checkpoint = only(tmp_path, odometry=True)
+    keyframes = str(models / "keyframes.safetensors")
+    stage.start(VlocnetNode, active=False, autostart=False, checkpoint=checkpoint, keyframe_map=keyframes)
+    assert not stage.client("vlocnet").change(1)
+    assert "the network's streams are odometry" in stage.status_now("vlocnet").message

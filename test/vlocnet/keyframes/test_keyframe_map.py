@@ -1,0 +1,135 @@
+"""Keyframe maps as files: whole, mapped, and refused where they are damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from synthetic_views import cameras, make_map, scene
+
+from localization_common import checkpoints
+from localization_common.errors import CheckpointError, LocalizationError, MapError
+from vlocnet_ros.keyframes import keyframe_map
+from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
+from vlocnet_ros.keyframes.lens import Lens
+
+ARRAYS = ("points", "descriptors", "appearance_point", "directions", "ranges", "thumbnails", "doubles")
+
+
+@pytest.fixture
+def known() -> KeyframeMap:
+    doubles = np.array([False, True, False])
+    return make_map(*scene(50), cameras(3), lens=Lens(1.02, -0.03), doubles=doubles, card={"frames": 3})
+
+
+@pytest.fixture
+def path(known: KeyframeMap, tmp_path: Path) -> Path:
+    known.save(tmp_path / "map.safetensors")
+    return tmp_path / "map.safetensors"
+
+
+def changed(path: Path, header: dict[str, object] | None = None, **tensors: torch.Tensor) -> Path:
+    """The file with other tensors and entries of the header."""
+    old, old_header = checkpoints.load(path, kind=keyframe_map.KIND)
+    checkpoints.save(path, kind=keyframe_map.KIND, tensors=old | tensors, header=old_header | (header or {}))
+    return path
+
+
+def test_a_map_is_read_as_it_was_written(known: KeyframeMap, path: Path) -> None:
+    read = KeyframeMap.load(path)
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(read, name), getattr(known, name), err_msg=name)
+        assert getattr(read, name).dtype == getattr(known, name).dtype, name
+    for name in ("given", "adjusted", "variance"):
+        np.testing.assert_array_equal(getattr(read.correction, name), getattr(known.correction, name), err_msg=name)
+    assert (read.correction.metres, read.correction.radians) == (known.correction.metres, known.correction.radians)
+    assert (read.lens, read.focal, read.features) == (known.lens, known.focal, known.features)
+    assert (read.noise, read.card) == (known.noise, {"frames": 3})
+
+
+def test_descriptors_keep_their_directions(path: Path) -> None:
+    _, descriptors = scene(50)
+    rows = np.array([3, 41])
+    read = KeyframeMap.load(path).float_descriptors(rows)
+    assert ((read * descriptors[rows]).sum(axis=1) > 0.998).all()
+    np.testing.assert_allclose(np.linalg.norm(read, axis=1), 1.0, atol=1e-6)
+    assert KeyframeMap.load(path).float_descriptors(rows[:0]).shape == (0, 128)
+
+
+def test_tensors_stay_in_the_file_until_they_are_looked_at(path: Path) -> None:
+    read = KeyframeMap.load(path)
+    data = path.read_bytes()
+    place = data.index(read.descriptors.tobytes())
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(bytes([123]))
+    assert read.descriptors[0, 0] == 123
+
+
+def test_a_pose_is_doubled_where_its_nearest_keyframe_is(known: KeyframeMap) -> None:
+    assert [known.doubled(pose) for pose in known.correction.adjusted] == [False, True, False]
+
+
+def test_a_map_that_cannot_be_written_leaves_the_old_one(known: KeyframeMap, path: Path, tmp_path: Path) -> None:
+    before = path.read_bytes()
+    with pytest.raises(TypeError):
+        make_map(*scene(10), cameras(1), card={"not JSON": object()}).save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    (tmp_path / "a file").write_text("")
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        known.save(tmp_path / "a file" / "map.safetensors")
+
+
+@pytest.mark.parametrize("size", [0, 5, 400, -100])
+def test_truncated_files_are_refused(path: Path, size: int) -> None:
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(CheckpointError, match="not a complete safetensors file"):
+        KeyframeMap.load(path)
+
+
+def test_other_files_are_refused(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such file"):
+        KeyframeMap.load(tmp_path / "absent.safetensors")
+    checkpoints.save(tmp_path / "other", kind="context_map", tensors={"a": torch.zeros(1)}, header={})
+    with pytest.raises(CheckpointError, match="holds a 'context_map', not a 'keyframe_map'"):
+        KeyframeMap.load(tmp_path / "other")
+    with pytest.raises(MapError, match="version 99, this program reads 1; build it again"):
+        KeyframeMap.load(changed(path, {"version": 99}))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"lens": [1.0]}, {"lens": None}, {"kernel": [0.1, 0.2, 0.3]}, {"focal": "wide"}, {"noise": None}, {"card": 3}],
+)
+def test_damaged_headers_are_refused(path: Path, header: dict[str, object]) -> None:
+    with pytest.raises(MapError, match="header is damaged"):
+        KeyframeMap.load(changed(path, header))
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"points": torch.zeros(50, 3, dtype=torch.float64)},
+        {"points": torch.zeros(50, 2)},
+        {"points": torch.zeros(49, 3)},  # fewer than its appearances name
+        {"ranges": torch.ones(49)},
+        {"appearance_point": torch.arange(50, dtype=torch.int32).flip(0)},
+        {"appearance_point": torch.arange(50, dtype=torch.int32) - 1},
+        {"thumbnails": torch.zeros(3, 100, dtype=torch.uint8)},
+        {"doubles": torch.zeros(2, dtype=torch.bool)},
+        {"extra": torch.zeros(1)},
+        {"given": torch.zeros(0, 4, 4, dtype=torch.float64)},
+    ],
+)
+def test_tensors_that_do_not_fit_are_refused(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    with pytest.raises(CheckpointError, match="build the map again"):
+        KeyframeMap.load(changed(path, **tensors))
+
+
+def test_a_map_without_anything_is_refused(path: Path) -> None:
+    empty = {n: t[:0] for n, t in checkpoints.load(path, kind=keyframe_map.KIND)[0].items() if n != "variance"}
+    with pytest.raises(LocalizationError, match="build the map again"):
+        KeyframeMap.load(changed(path, **empty))

@@ -1,0 +1,1 @@
+"""A map of keyframes: points in space with what they look like, built from frames with poses."""

@@ -1,0 +1,61 @@
+"""What points look like: a few descriptors for each, from directions and distances that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from vlocnet_ros.keyframes.adjustment import Adjusted
+from vlocnet_ros.keyframes.features import Features
+from vlocnet_ros.keyframes.keyframe_map import to_bytes
+from vlocnet_ros.keyframes.tracks import Tracks
+
+#: Observations from directions this close (cosine), and from distances that differ less (log), are one appearance.
+_DIRECTION, _RANGE = float(np.cos(np.radians(12.0))), float(np.log(1.3))
+#: Appearances of one point at most: those with the most observations.
+_MOST = 4
+
+
+def appearances(features: Sequence[Features], tracks: Tracks, adjusted: Adjusted) -> dict[str, Any]:
+    """Fields of `KeyframeMap` about appearances: descriptors, appearance_point, directions, ranges."""
+    first = np.cumsum([0, *(len(f) for f in features)])
+    descriptors = np.concatenate([f.descriptors for f in features])[first[tracks.keyframe] + tracks.feature]
+    sight = adjusted.points[tracks.point] - adjusted.map_T_camera[tracks.keyframe, :3, 3]
+    metres = np.linalg.norm(sight, axis=1)
+    sight /= metres[:, None]
+    order = np.argsort(tracks.point, kind="stable")
+    found: list[tuple[int, np.ndarray[Any, Any], np.ndarray[Any, Any], float]] = []
+    for rows in np.split(order, np.searchsorted(tracks.point[order], np.arange(1, tracks.points))):
+        for group in _groups(sight[rows], np.log(metres[rows]))[:_MOST]:
+            chosen = rows[group]
+            mean = descriptors[chosen].mean(axis=0)
+            direction = sight[chosen].mean(axis=0)
+            found.append(
+                (
+                    int(tracks.point[rows[0]]),
+                    mean / np.linalg.norm(mean),
+                    direction / np.linalg.norm(direction),
+                    float(np.exp(np.log(metres[chosen]).mean())),
+                )
+            )
+    owner, looks, directions, ranges = zip(*found, strict=True)
+    return {
+        "appearance_point": np.array(owner, dtype=np.int32),
+        "descriptors": to_bytes(np.stack(looks)),
+        "directions": np.stack(directions).astype(np.float32),
+        "ranges": np.array(ranges, dtype=np.float32),
+    }
+
+
+def _groups(sight: np.ndarray[Any, Any], log_range: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+    """Observations that are alike, the largest group first."""
+    alike = (sight @ sight.T > _DIRECTION) & (np.abs(log_range[:, None] - log_range) < _RANGE)
+    left, groups = np.ones(len(sight), dtype=np.bool_), []
+    while left.any():
+        counts = (alike & left).sum(axis=1) * left
+        group = alike[counts.argmax()] & left
+        groups.append(np.nonzero(group)[0])
+        left &= ~group
+    return groups

@@ -1,0 +1,173 @@
+"""From frames with poses to a keyframe map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera import Camera
+from localization_common.datasets import sequence as data
+from localization_common.errors import ConfigError, MapError
+from vlocnet_ros.keyframes.adjustment import Adjusted, adjust
+from vlocnet_ros.keyframes.appearances import appearances
+from vlocnet_ros.keyframes.correction_fit import fit_correction
+from vlocnet_ros.keyframes.coverage import cover
+from vlocnet_ros.keyframes.features import FeatureExtractor, Features
+from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
+from vlocnet_ros.keyframes.lens import Lens
+from vlocnet_ros.keyframes.retrieval import thumbnail
+from vlocnet_ros.keyframes.tracks import MatchingConfig, Tracks, find_tracks
+from vlocnet_ros.keyframes.triangulation import camera_T_map, residuals, triangulate
+
+Array = npt.NDArray[np.float64]
+
+#: Metres from the origin up to which points in single precision are kept to a quarter of a millimetre.
+_FARTHEST = 4096.0
+#: Errors of observations that are kept, in units of the final one: poses are coarse at first.
+_COARSE_TO_FINE = (6.0, 4.0, 2.0, 1.0)
+
+
+@dataclass(frozen=True)
+class KeyframeConfig:
+    """Numbers of the building of a keyframe map.
+
+    Attributes:
+        metres: a keyframe is needed so far from the others,
+        degrees: or turned by so much.
+        most: keyframes at most.
+        width: pixels that images are reduced to; more detail costs time in every frame.
+        features: in one image, at most.
+        matching: which features are taken for the same.
+        position_std: metres by which the given positions may be off.
+        calibrate: estimate the lens's focal length and radial distortion too, where the calibration is not to be
+            trusted. The correction is applied to every camera that reads the map.
+        residual: error of an observation at most, at depth one.
+    """
+
+    metres: float = 0.05
+    degrees: float = 5.0
+    most: int = 400
+    width: int = 320
+    features: int = 800
+    matching: MatchingConfig = field(default_factory=MatchingConfig)
+    position_std: float = 0.03
+    calibrate: bool = False
+    residual: float = 0.006
+
+    def __post_init__(self) -> None:
+        if min(self.most, self.width, self.features) < 1:
+            raise ConfigError(f"{self}: most, width and features must be at least 1")
+        if min(self.metres, self.degrees, self.position_std, self.residual) <= 0.0:
+            raise ConfigError(f"{self}: metres, degrees, position_std and residual must be positive")
+
+
+@dataclass(frozen=True)
+class Keyframes:
+    """Frames of one or several sequences that became keyframes.
+
+    Attributes:
+        given: (K, 4, 4) map_T_camera. features: of each. thumbnails: (K, T) uint8. focal: pixels of the features.
+    """
+
+    given: Array
+    features: Sequence[Features]
+    thumbnails: npt.NDArray[np.uint8]
+    focal: float
+
+
+Ignored = Callable[[data.Sequence, int], npt.NDArray[np.bool_] | None]
+
+
+def choose(sequences: Sequence[data.Sequence], config: KeyframeConfig, ignored: Ignored) -> Keyframes:
+    """Keyframes that cover the sequences, with their features.
+
+    Args:
+        sequences: of cameras that may differ; features are found at the first one's scale.
+        config: numbers.
+        ignored: of a sequence and a position, the pixels (H, W) of things that move, or None.
+    """
+    poses = np.concatenate([s.map_T_camera for s in sequences])
+    owner = [(s, position) for s in sequences for position in range(len(s))]
+    chosen = cover(poses, metres=config.metres, radians=np.radians(config.degrees), most=config.most)
+    first = sequences[0].camera
+    focal = first.fx * min(1.0, config.width / first.width)
+    extractors: dict[Camera, FeatureExtractor] = {}
+    features, thumbnails = [], []
+    for sequence, position in (owner[i] for i in chosen):
+        if sequence.camera not in extractors:
+            extractors[sequence.camera] = FeatureExtractor(sequence.camera, focal=focal, count=config.features)
+        image = sequence.read_image(position)
+        features.append(extractors[sequence.camera](image, ignored(sequence, position)))
+        thumbnails.append(thumbnail(image))
+    return Keyframes(poses[chosen], features, np.stack(thumbnails), focal)
+
+
+def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | None = None) -> KeyframeMap:
+    """Map of keyframes: tracks, points, adjustment, appearances.
+
+    Raises:
+        MapError: too few points are seen from several keyframes, the adjustment fails, or the poses are kilometres from
+            the origin.
+    """
+    farthest = float(np.abs(keyframes.given[:, :3, 3]).max())
+    if farthest > _FARTHEST:
+        raise MapError(
+            f"a keyframe lies {farthest:.0f} m from the map's origin; beyond {_FARTHEST:.0f} m single precision "
+            "does not tell millimetres: give poses from an origin nearby"
+        )
+    tracks = find_tracks(keyframes.features, keyframes.given, config.matching)
+    rays = _rays(keyframes.features, tracks)
+    points = triangulate(rays, camera_T_map(keyframes.given, tracks.keyframe), tracks.point, tracks.points)
+    now = Adjusted(points, keyframes.given, Lens())
+    for factor in _COARSE_TO_FINE:
+        tracks, now = _clean(keyframes, tracks, now, factor * config.residual)
+        now = adjust(
+            now.points,
+            keyframes.given,
+            _rays(keyframes.features, tracks),
+            tracks,
+            position_std=config.position_std,
+            calibrate=config.calibrate,
+            loss=config.residual / 3.0,
+        )
+    tracks, now = _clean(keyframes, tracks, now, config.residual)
+    corrected = now.lens.correct(_rays(keyframes.features, tracks))
+    error = residuals(now.points[tracks.point], now.map_T_camera[tracks.keyframe], corrected)
+    unit = {"metres": config.metres, "radians": float(np.radians(config.degrees))}
+    seen = appearances(keyframes.features, tracks, now)
+    return KeyframeMap(
+        points=now.points.astype(np.float32),
+        **seen,
+        correction=fit_correction(keyframes.given, now.map_T_camera, **unit),
+        thumbnails=keyframes.thumbnails,
+        doubles=np.zeros(len(keyframes.given), dtype=np.bool_),
+        lens=now.lens,
+        focal=keyframes.focal,
+        features=config.features,
+        covariance_scale=1.0,
+        noise=float(np.sqrt(np.mean(error**2) / 2.0)),
+        card=dict(card or {}) | {"observations": len(tracks.point)},
+    )
+
+
+def _rays(features: Sequence[Features], tracks: Tracks) -> Array:
+    """(O, 2) of the observations."""
+    first = np.cumsum([0, *(len(f) for f in features)])
+    return np.concatenate([f.rays for f in features])[first[tracks.keyframe] + tracks.feature]
+
+
+def _clean(keyframes: Keyframes, tracks: Tracks, now: Adjusted, limit: float) -> tuple[Tracks, Adjusted]:
+    """Without observations that are off by more than the limit, and points that lose too many."""
+    rays = now.lens.correct(_rays(keyframes.features, tracks))
+    off = residuals(now.points[tracks.point], now.map_T_camera[tracks.keyframe], rays)
+    kept, points = tracks.keep(off < limit)
+    if len(points) < 20:
+        raise MapError(
+            f"only {len(points)} points are seen from three keyframes: are the poses those of the camera, in metres, "
+            "and do frames overlap?"
+        )
+    return kept, replace(now, points=now.points[points])

@@ -1,0 +1,91 @@
+"""Local features of images, as rays and descriptors, whatever the camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera import Camera
+from localization_common.errors import CameraError
+
+Array = npt.NDArray[np.float64]
+Descriptors = npt.NDArray[np.float32]
+Image = npt.NDArray[np.uint8]
+
+#: A camera may see with so much less detail than the map; features of a coarser one are other features.
+_COARSEST = 0.5
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of one image.
+
+    Attributes:
+        rays: (N, 2) undistorted, at depth one.
+        descriptors: (N, 128) RootSIFT of length one.
+        sizes: (N,) diameters at depth one.
+    """
+
+    rays: Array
+    descriptors: Descriptors
+    sizes: Array
+
+    def __len__(self) -> int:
+        return len(self.rays)
+
+
+class FeatureExtractor:
+    """RootSIFT (Lowe 2004; Arandjelovic and Zisserman 2012) at the scale of a map, with any camera.
+
+    Args:
+        camera: delivers the images.
+        focal: pixels that an image's focal length is brought to; cameras with less detail stay as they are.
+        count: features at most; the strongest are kept.
+
+    Raises:
+        CameraError: the camera has less than half the detail.
+    """
+
+    def __init__(self, camera: Camera, *, focal: float, count: int) -> None:
+        scale = min(1.0, focal / camera.fx)
+        if camera.fx < _COARSEST * focal:
+            raise CameraError(
+                f"the camera's focal length of {camera.fx:.0f} pixels is less than half the {focal:.0f} of the map's "
+                "features: give larger images, or build the map with smaller ones"
+            )
+        self._size = (max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
+        self._full = camera
+        self._camera = camera.resized(*self._size)
+        self._sift = cv2.SIFT.create(nfeatures=count)
+
+    def __call__(self, image: Image, ignored: npt.NDArray[np.bool_] | None = None) -> Features:
+        """Features of an image (H, W, 3) uint8 RGB of the camera; none from pixels (H, W) that are ignored.
+
+        Raises:
+            CameraError: the image is not of the camera's size.
+        """
+        if image.shape[:2] != (self._full.height, self._full.width):
+            raise CameraError(
+                f"image is {image.shape[1]}x{image.shape[0]}, its camera says {self._full.width}x{self._full.height}"
+            )
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        if self._size != (image.shape[1], image.shape[0]):
+            grey = cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA)
+        mask = None
+        if ignored is not None:
+            mask = cv2.resize(np.uint8(255) * ~ignored, self._size, interpolation=cv2.INTER_NEAREST)
+        keypoints, descriptors = self._sift.detectAndCompute(grey, mask)
+        if descriptors is None:
+            return Features(np.empty((0, 2)), np.empty((0, 128), dtype=np.float32), np.empty(0))
+        pixels = np.array([point.pt for point in keypoints], dtype=np.float64)
+        sizes = np.array([point.size for point in keypoints]) / self._camera.fx
+        return Features(self._camera.rays(pixels), root_sift(descriptors), sizes)
+
+
+def root_sift(descriptors: npt.NDArray[np.float32]) -> Descriptors:
+    """Square roots of SIFT's histograms (N, 128), of length one: their products are Bhattacharyya coefficients."""
+    total = np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9)
+    return np.asarray(np.sqrt(descriptors / total), dtype=np.float32)

@@ -1,0 +1,86 @@
+"""Between the adjusted map and the frame of the poses that it was built with.
+
+Poses of a recording agree with each other only to centimetres where they come from an odometry or a tracker. Adjusted
+keyframes do agree; but what is asked for is the pose in the given frame. Near a keyframe that is the adjusted pose,
+moved by what that keyframe was moved by, and between keyframes by a mean, the near ones first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.geometry import se3
+from vlocnet_ros.keyframes.coverage import distances
+
+Array = npt.NDArray[np.float64]
+
+#: Distances from the nearest keyframe beyond this, in widths, count as this.
+FARTHEST = 4.0
+
+
+@dataclass(frozen=True)
+class FrameCorrection:
+    """Kernel regression (Nadaraya-Watson) of the keyframes' corrections over the distance of poses.
+
+    Attributes:
+        given, adjusted: (K, 4, 4) poses of the keyframes, map_T_camera.
+        metres, radians: width of the kernel.
+        variance: (2, 6) of the correction's error x y z rX rY rZ in the camera's frame, metres^2 and radians^2: at a
+            keyframe, and by how much more per squared distance from the nearest one, in widths.
+    """
+
+    given: Array
+    adjusted: Array
+    metres: float
+    radians: float
+    variance: Array
+
+    def to_given(self, map_T_camera: Array) -> tuple[Array, Array]:
+        """A pose (4, 4) of the adjusted map in the given frame, and the covariance (6, 6) of what was added to it,
+        about the camera's axes."""
+        twist, distance = self._regress(self.adjusted, map_T_camera)
+        return map_T_camera @ exponential(twist), np.diag(
+            self.variance[0] + self.variance[1] * min(distance, FARTHEST) ** 2
+        )
+
+    def to_adjusted(self, map_T_camera: Array) -> Array:
+        """A pose (4, 4) of the given frame in the adjusted map."""
+        return map_T_camera @ se3.inverse(exponential(self._regress(self.given, map_T_camera)[0]))
+
+    def nearest(self, map_T_camera: Array) -> int:
+        """The keyframe nearest to a pose (4, 4) of the adjusted map."""
+        return int(distances(self.adjusted, map_T_camera, metres=self.metres, radians=self.radians).argmin())
+
+    def _regress(self, poses: Array, pose: Array) -> tuple[Array, float]:
+        away = distances(poses, pose, metres=self.metres, radians=self.radians)
+        return weighted(self._twists, away), float(away.min())
+
+    @cached_property
+    def _twists(self) -> Array:
+        return twists(self.given, self.adjusted)
+
+
+def twists(given: Array, adjusted: Array) -> Array:
+    """(K, 6) x y z rX rY rZ from adjusted poses (K, 4, 4) to the given ones, in the adjusted cameras' frames."""
+    moved = se3.inverse(adjusted) @ given
+    return np.stack([np.concatenate([m[:3, 3], cv2.Rodrigues(m[:3, :3])[0][:, 0]]) for m in moved])
+
+
+def weighted(values: Array, away: Array) -> Array:
+    """Mean (6,) of values (K, 6) with a Gaussian kernel over their distances (K,); far from all, the nearest one."""
+    log_weight = -0.5 * away**2
+    weight = np.exp(log_weight - log_weight.max())
+    return np.asarray(weight @ values / weight.sum())
+
+
+def exponential(twist: Array) -> Array:
+    """Transform (4, 4) of a small twist (6,): translation, then rotation vector."""
+    result = np.eye(4)
+    result[:3, :3] = cv2.Rodrigues(twist[3:])[0]
+    result[:3, 3] = twist[:3]
+    return result

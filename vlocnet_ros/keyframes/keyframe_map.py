@@ -1,0 +1,164 @@
+"""Points in space with what they look like, and the keyframes that saw them; as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from localization_common import checkpoints
+from localization_common.errors import CheckpointError, MapError
+from vlocnet_ros.keyframes.features import Descriptors
+from vlocnet_ros.keyframes.frame_correction import FrameCorrection
+from vlocnet_ros.keyframes.lens import Lens
+from vlocnet_ros.keyframes.retrieval import THUMBNAIL
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+KIND = "keyframe_map"
+VERSION = 1
+#: Descriptors are stored as bytes; entries of unit vectors with 128 of them hardly exceed a half.
+_SCALE = 512.0
+_TENSORS = {
+    "points": (torch.float32, (None, 3)),
+    "descriptors": (torch.uint8, (None, 128)),
+    "appearance_point": (torch.int32, (None,)),
+    "directions": (torch.float32, (None, 3)),
+    "ranges": (torch.float32, (None,)),
+    "given": (torch.float64, (None, 4, 4)),
+    "adjusted": (torch.float64, (None, 4, 4)),
+    "thumbnails": (torch.uint8, (None, THUMBNAIL)),
+    "doubles": (torch.bool, (None,)),
+    "variance": (torch.float64, (2, 6)),
+}
+
+
+@dataclass(frozen=True)
+class KeyframeMap:
+    """What `vlocnet_build_keyframes` makes, and `Refiner` reads.
+
+    A point has one or more appearances: it looks different from elsewhere.
+
+    Attributes:
+        points: (P, 3) metres, in the adjusted map.
+        descriptors: (A, 128) uint8 of the appearances, in the order of their points; see `float_descriptors`.
+        appearance_point: (A,) which point each is of.
+        directions: (A, 3) unit vectors from where it was seen to the point.
+        ranges: (A,) metres from there to the point.
+        correction: from the adjusted map to the frame of the poses that were given; holds the keyframes' poses.
+        thumbnails: (K, T) uint8 of the keyframes, for finding the like of an image.
+        doubles: (K,) whether the keyframe's view is found elsewhere in the map too.
+        lens: of the camera that the map was built with.
+        focal: pixels, of the images that features were found in.
+        features: at most so many in one image.
+        noise: standard deviation of a ray at depth one.
+        covariance_scale: by which covariances of refined poses are multiplied, as measured on frames of the recording.
+        card: how it came to be.
+    """
+
+    points: npt.NDArray[np.float32]
+    descriptors: npt.NDArray[np.uint8]
+    appearance_point: npt.NDArray[np.int32]
+    directions: npt.NDArray[np.float32]
+    ranges: npt.NDArray[np.float32]
+    correction: FrameCorrection
+    thumbnails: npt.NDArray[np.uint8]
+    doubles: npt.NDArray[np.bool_]
+    lens: Lens
+    focal: float
+    features: int
+    noise: float
+    covariance_scale: float
+    card: Mapping[str, Any]
+
+    def float_descriptors(self, rows: Indices) -> Descriptors:
+        """(R, 128) of these appearances, of length one; only these rows are read from a mapped file."""
+        values = self.descriptors[rows].astype(np.float32)
+        return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9))
+
+    def doubled(self, map_T_camera: Array) -> bool:
+        """Whether the view from a pose (4, 4) of the adjusted map, its nearest keyframe's, is found elsewhere too."""
+        return bool(self.doubles[self.correction.nearest(map_T_camera)])
+
+    def save(self, path: str | Path) -> None:
+        """Write the file, all or nothing.
+
+        Raises:
+            CheckpointError: it cannot be written there.
+        """
+        arrays = {name: getattr(self, name) for name in _TENSORS if hasattr(self, name)}
+        arrays |= {name: getattr(self.correction, name) for name in ("given", "adjusted", "variance")}
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+        header = {
+            "version": VERSION,
+            "kernel": [self.correction.metres, self.correction.radians],
+            "lens": [self.lens.focal, self.lens.radial],
+            "focal": self.focal,
+            "features": self.features,
+            "noise": self.noise,
+            "covariance_scale": self.covariance_scale,
+            "card": dict(self.card),
+        }
+        checkpoints.save(path, kind=KIND, tensors=tensors, header=header)
+
+    @classmethod
+    def load(cls, path: str | Path) -> KeyframeMap:
+        """Map in a file, whose tensors are read when they are looked at.
+
+        Raises:
+            CheckpointError: the file is missing, damaged or of another kind.
+            MapError: of another version, or its parts do not fit together.
+        """
+        tensors, header = checkpoints.load(path, kind=KIND, mapped=True)
+        version = header.get("version")
+        if version != VERSION:
+            raise MapError(f"{path}: keyframe map of version {version!r}, this program reads {VERSION}; build it again")
+        _require_shapes(path, tensors)
+        arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
+        given, adjusted, variance = (arrays.pop(name) for name in ("given", "adjusted", "variance"))
+        try:
+            metres, radians = map(float, header["kernel"])
+            lens_focal, lens_radial = map(float, header["lens"])
+            parts: dict[str, Any] = {
+                "correction": FrameCorrection(given, adjusted, metres, radians, variance),
+                "lens": Lens(lens_focal, lens_radial),
+                "focal": float(header["focal"]),
+                "features": int(header["features"]),
+                "noise": float(header["noise"]),
+                "covariance_scale": float(header["covariance_scale"]),
+                "card": dict(header["card"]),
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise MapError(f"{path}: header is damaged ({error}); build the map again") from error
+        return cls(**arrays, **parts)
+
+
+def to_bytes(descriptors: Descriptors) -> npt.NDArray[np.uint8]:
+    """Descriptors (N, 128) of length one as `KeyframeMap` stores them."""
+    return np.clip(np.rint(descriptors * _SCALE), 0, 255).astype(np.uint8)
+
+
+def _require_shapes(path: str | Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    if set(tensors) != set(_TENSORS):
+        raise CheckpointError(f"{path}: tensors {sorted(tensors)}, expected {sorted(_TENSORS)}; build the map again")
+    for name, (dtype, shape) in _TENSORS.items():
+        tensor = tensors[name]
+        fits = len(shape) == tensor.ndim and all(w in (None, h) for w, h in zip(shape, tensor.shape, strict=True))
+        if tensor.dtype != dtype or not fits:
+            raise CheckpointError(f"{path}: {name} is {tensor.dtype} {tuple(tensor.shape)}; build the map again")
+    appearances = {len(tensors[name]) for name in ("descriptors", "appearance_point", "directions", "ranges")}
+    keyframes = {len(tensors[name]) for name in ("given", "adjusted", "thumbnails", "doubles")}
+    alike = len(appearances) == len(keyframes) == 1 and 0 not in appearances | keyframes
+    if not alike or not _ascending(tensors["appearance_point"], len(tensors["points"])):
+        raise CheckpointError(f"{path}: its tensors do not fit together; build the map again")
+
+
+def _ascending(values: torch.Tensor, end: int) -> bool:
+    """Whether values (N,), at least one, never decrease and are indices below an end."""
+    return bool((values[1:] >= values[:-1]).all()) and int(values[0]) >= 0 and int(values[-1]) < end

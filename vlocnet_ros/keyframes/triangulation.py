@@ -1,0 +1,52 @@
+"""Points from the rays of several keyframes whose poses are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.geometry import se3
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+#: Depth in metres, along the optical axis, at which points are believed.
+NEAREST, FARTHEST = 0.15, 50.0
+
+
+def triangulate(rays: Array, camera_T_map: Array, point: Indices, points: int) -> Array:
+    """Points (P, 3) by linear least squares over all their observations (Hartley and Zisserman, 12.2).
+
+    Args:
+        rays: (O, 2) of each observation, at depth one.
+        camera_T_map: (O, 4, 4) of the camera that made it.
+        point: (O,) which point it is of, 0..points-1.
+    """
+    rows = rays[:, :, None] * camera_T_map[:, None, 2] - camera_T_map[:, :2]
+    normal = np.zeros((points, 4, 4))
+    np.add.at(normal, point, np.einsum("oki,okj->oij", rows, rows))
+    homogeneous = np.linalg.eigh(normal)[1][:, :, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Array = homogeneous[:, :3] / homogeneous[:, 3:]
+    return np.nan_to_num(found, nan=np.inf, posinf=np.inf, neginf=-np.inf)
+
+
+def seen_from(points: Array, map_T_camera: Array) -> tuple[Array, Array]:
+    """Rays (O, 2) at depth one, and depths (O,), of points (O, 3) seen by cameras (O, 4, 4)."""
+    local = np.einsum("oji,oj->oi", map_T_camera[:, :3, :3], points - map_T_camera[:, :3, 3])
+    depth = local[:, 2]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return local[:, :2] / depth[:, None], depth
+
+
+def residuals(points: Array, map_T_camera: Array, rays: Array) -> Array:
+    """(O,) distances at depth one of observed rays from the points'; infinite where a point is too near or too far."""
+    with np.errstate(invalid="ignore"):  # points at infinity
+        expected, depth = seen_from(points, map_T_camera)
+        off = np.linalg.norm(expected - rays, axis=1)
+    return np.where((depth > NEAREST) & (depth < FARTHEST) & np.isfinite(off), off, np.inf)
+
+
+def camera_T_map(map_T_camera: Array, keyframe: Indices) -> Array:
+    """(O, 4, 4) of the keyframes that made each observation."""
+    return se3.inverse(map_T_camera)[keyframe]

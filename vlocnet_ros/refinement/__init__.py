@@ -1,0 +1,1 @@
+"""A prior pose and an image, refined against a map of keyframes."""

@@ -1,0 +1,51 @@
+"""How the covariances of refined poses must be scaled, by frames whose poses are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from localization_common.datasets import sequence as data
+from localization_common.metrics import twist_errors
+from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
+from vlocnet_ros.refinement.pose_solver import moved_by
+from vlocnet_ros.refinement.refiner import Guess, Refiner
+
+#: Frames that are tried, evenly chosen.
+_FRAMES = 150
+#: Standard deviations of the guesses: metres and radians.
+_GUESS = np.diag([0.1**2] * 3 + [float(np.radians(3.0)) ** 2] * 3)
+#: A pose is wrong, not inaccurate, from here on; what remains of the errors must fit.
+_QUANTILE = 0.99
+#: A covariance is never made smaller than this.
+_LEAST = 0.1
+
+
+def calibrate(known: KeyframeMap, sequences: Sequence[data.Sequence]) -> KeyframeMap:
+    """The map with `KeyframeMap.covariance_scale` measured: the mean of squared errors over covariances becomes 6.
+
+    Args:
+        known: the map. sequences: that it was built from; frames that became keyframes are left out.
+    """
+    keyframes = {pose.tobytes() for pose in known.correction.given}
+    frames = [
+        (s, i)
+        for s in sequences
+        for i in range(len(s))
+        if np.ascontiguousarray(s.map_T_camera[i]).tobytes() not in keyframes
+    ]
+    random, refiner, normalised = np.random.default_rng(0), Refiner(replace(known, covariance_scale=1.0)), []
+    for sequence, position in frames[:: max(1, len(frames) // _FRAMES)]:
+        refiner.set_camera(sequence.camera)
+        true = sequence.map_T_camera[position]
+        guess = Guess(moved_by(true, random.multivariate_normal(np.zeros(6), _GUESS)), _GUESS)
+        result = refiner.step(sequence.read_image(position), [guess])
+        if result.map_T_camera is not None and result.covariance is not None:
+            error = twist_errors(result.map_T_camera[None], true[None])[0]
+            normalised.append(float(error @ np.linalg.solve(result.covariance, error)))
+    if len(normalised) < 20:
+        return known
+    kept = np.sort(normalised)[: max(20, round(_QUANTILE * len(normalised)))]
+    return replace(known, covariance_scale=max(_LEAST, float(kept.mean()) / 6.0))

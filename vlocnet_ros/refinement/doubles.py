@@ -1,0 +1,41 @@
+"""Keyframes whose view the map holds twice: rooms or furniture that repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from localization_common.camera import Camera
+from vlocnet_ros.keyframes.coverage import distances
+from vlocnet_ros.keyframes.features import Features
+from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
+from vlocnet_ros.keyframes.retrieval import nearest
+from vlocnet_ros.refinement.config import RefinementConfig
+from vlocnet_ros.refinement.search import Search
+
+#: Another place is so far away, or looks so far elsewhere.
+_METRES, _RADIANS = 0.5, float(np.radians(30.0))
+#: Places that look most alike, which are tried for each keyframe.
+_TRIED = 15
+
+
+def mark_doubles(known: KeyframeMap, features: Sequence[Features], camera: Camera) -> KeyframeMap:
+    """The map with `KeyframeMap.doubles` measured: each keyframe is looked for elsewhere, as `Refiner` would.
+
+    Args:
+        known: the map. features: of its keyframes, as the calibration gives them. camera: that made them.
+    """
+    search, needed = Search(known, camera, RefinementConfig()), 2 * RefinementConfig().inliers
+    adjusted, doubles = known.correction.adjusted, np.zeros(len(features), dtype=np.bool_)
+    for k, own in enumerate(features):
+        true = replace(own, rays=known.lens.correct(own.rays))
+        others = np.nonzero(distances(adjusted, adjusted[k], metres=_METRES, radians=_RADIANS) > 1.0)[0]
+        for other in others[nearest(known.thumbnails[others], known.thumbnails[k], _TRIED)]:
+            found = search.near(adjusted[other], search.widest, true, inliers=needed)
+            if found.solution is not None and not found.objection:
+                place = found.solution.map_T_camera[None]
+                doubles[k] |= bool(distances(place, adjusted[k], metres=_METRES, radians=_RADIANS)[0] > 1.0)
+    near = [distances(adjusted, pose, metres=_METRES, radians=_RADIANS) < 1.0 for pose in adjusted]
+    return replace(known, doubles=np.stack(near) @ doubles)  # views between them look alike too

@@ -1,0 +1,101 @@
+"""What an image says about a pose near a given one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera import Camera
+from vlocnet_ros.keyframes.features import Features
+from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
+from vlocnet_ros.refinement.candidates import candidates, field_of_view
+from vlocnet_ros.refinement.config import RefinementConfig
+from vlocnet_ros.refinement.matching import match
+from vlocnet_ros.refinement.pose_solver import Prior, Solution, difference, solve
+from vlocnet_ros.refinement.verdict import objection
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found.
+
+    Attributes:
+        solution: pose in the adjusted map, and more; None if too few matches agree.
+        rays: (M, 2) of the matches.
+        points: (M,) of the map, that they were taken for.
+        objection: why the pose is not to be believed; empty if it is.
+    """
+
+    solution: Solution | None
+    rays: Array
+    points: npt.NDArray[np.int64]
+    objection: str
+
+    @property
+    def inliers(self) -> int:
+        """Number of matches that agree."""
+        return 0 if self.solution is None else int(self.solution.inliers.sum())
+
+
+class Search:
+    """Finds points of a map in the images of a camera.
+
+    Attributes:
+        widest: covariance (6, 6) of the wide gate. least: of the narrowest.
+    """
+
+    def __init__(self, known: KeyframeMap, camera: Camera, config: RefinementConfig) -> None:
+        self._map, self._camera, self._config = known, camera, config
+        self._view = field_of_view(camera, known.lens)
+        self._noise = max(known.noise, config.least_noise / known.focal)
+        self.least = _diagonal(config.least_metres, config.least_degrees)
+        self.widest = _diagonal(config.wide_metres, config.wide_degrees)
+
+    def near(
+        self, map_T_camera: Array, covariance: Array, features: Features, *, inliers: int, prior: Prior | None = None
+    ) -> Found:
+        """Pose near a given one.
+
+        Args:
+            map_T_camera: (4, 4) in the adjusted map.
+            covariance: (6, 6) that it is known to, about the map's axes.
+            features: of the image.
+            inliers: points at least, to believe the pose.
+            prior: draws the pose, once points agree on one.
+        """
+        c = self._config
+        seen = candidates(
+            self._map,
+            self._view,
+            map_T_camera,
+            covariance,
+            gate=c.gate,
+            noise=self._noise,
+            view_degrees=c.view_degrees,
+            view_scale=c.view_scale,
+        )
+        points, rows = match(self._map, seen, features, gate=c.gate, similarity=c.similarity, ratio=c.ratio)
+        rays = features.rays[rows]
+        solution = solve(
+            self._map.points[points].astype(np.float64),
+            rays,
+            noise=self._noise,
+            inlier=c.inlier,
+            least=min(inliers, c.inliers),
+            start=map_T_camera,
+            prior=prior,
+        )
+        told = objection(solution, rays, self._camera, c, inliers=inliers)
+        if solution is not None and not told:
+            off = difference(solution.map_T_camera, map_T_camera)
+            if float(off @ np.linalg.solve(covariance, off)) > (c.gate + 1.0) ** 2:
+                told = "the points agree on a pose outside the gate"
+        return Found(solution, rays, points, told)
+
+
+def _diagonal(metres: float, degrees: float) -> Array:
+    return np.diag([metres**2] * 3 + [float(np.radians(degrees)) ** 2] * 3)

@@ -1,0 +1,61 @@
+"""Whether a solved pose may be published, and how far it may be off."""
+
+from __future__ import annotations
+
+import enum
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera import Camera
+from vlocnet_ros.refinement.config import RefinementConfig
+from vlocnet_ros.refinement.pose_solver import Solution
+
+Array = npt.NDArray[np.float64]
+
+_COLUMNS, _ROWS = 4, 3
+#: Residuals may be this much smaller than expected (squared); smaller ones are chance.
+_LEAST_CHI2 = 0.05
+
+
+class Status(enum.Enum):
+    """What became of a frame."""
+
+    REFINED = "refined"  # confirmed near the prior
+    RELOCATED = "relocated"  # confirmed elsewhere, by several frames
+    REFUSED = "refused"  # the prior stays
+
+
+def objection(solution: Solution | None, rays: Array, camera: Camera, config: RefinementConfig, *, inliers: int) -> str:
+    """Why the matches do not confirm a pose; empty if they do.
+
+    Args:
+        rays: (M, 2) of the matches. inliers: at least so many.
+    """
+    if solution is None:
+        return f"fewer than {inliers} points agree on a pose"
+    count, share = int(solution.inliers.sum()), float(solution.inliers.mean())
+    if count < inliers:
+        return f"{count} points agree on a pose, {inliers} are needed"
+    if share < config.share:
+        return f"{share:.0%} of the matches agree on a pose, {config.share:.0%} are needed"
+    cells = spread(rays[solution.inliers], camera)
+    if cells < config.cells:
+        parts = _COLUMNS * _ROWS
+        return f"the points that agree lie in {cells} of {parts} parts of the image, {config.cells} are needed"
+    return ""
+
+
+def spread(rays: Array, camera: Camera) -> int:
+    """Number of cells, of 4x3, of the image that hold rays."""
+    pixels = camera.project(rays) / (camera.width, camera.height)
+    cells = np.clip((pixels * (_COLUMNS, _ROWS)).astype(int), 0, (_COLUMNS - 1, _ROWS - 1))
+    return len({(int(x), int(y)) for x, y in cells})
+
+
+def covariance(solution: Solution, correction: Array) -> Array:
+    """(6, 6) about the map's axes: of the solved pose, scaled by its residuals, and of the correction (6, 6), which is
+    about the camera's."""
+    turn = np.kron(np.eye(2), solution.map_T_camera[:3, :3])
+    own = np.linalg.inv(solution.information) * max(_LEAST_CHI2, solution.chi2)
+    return np.asarray(own + turn @ correction @ turn.T, dtype=np.float64)

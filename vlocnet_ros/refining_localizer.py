@@ -1,0 +1,142 @@
+"""The network's pose, refined against a keyframe map: behind the interface of `Localizer`, without ROS."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera import Camera
+from localization_common.errors import CameraError, ConfigError
+from vlocnet_ros.estimate import Estimate, Health
+from vlocnet_ros.explanation import Layer
+from vlocnet_ros.frame_localizer import FrameLocalizer
+from vlocnet_ros.keyframes.features import Features
+from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
+from vlocnet_ros.refinement.history import Motion
+from vlocnet_ros.refinement.refiner import Guess, Refinement, Refiner
+from vlocnet_ros.refinement.verdict import Status
+
+Image = npt.NDArray[np.uint8]
+Pixel = TypeVar("Pixel", bound=np.generic)
+
+
+class RefiningLocalizer:
+    """A localizer whose poses are refined where the image confirms it, and its own where not.
+
+    Features are extracted beside the network, in a thread that ends with the localizer.
+
+    Args:
+        localizer: gives poses, their covariances and the odometry.
+        refiner: refines them; nobody else may use it.
+
+    Attributes:
+        obstacle: why no image of the present camera can be refined; empty if they can.
+
+    Raises:
+        ConfigError: the network has no pose stream, so that there is nothing to refine.
+    """
+
+    def __init__(self, localizer: FrameLocalizer, refiner: Refiner) -> None:
+        if not localizer.tasks.pose:
+            raise ConfigError(
+                f"a keyframe map refines poses, but the network's streams are {', '.join(localizer.tasks.names)}: "
+                "leave the map away, or take a network with a pose stream"
+            )
+        self._localizer, self._refiner = localizer, refiner
+        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="features")
+        self.camera, self.class_names, self.tasks = localizer.camera, localizer.class_names, localizer.tasks
+        self.obstacle = ""
+
+    @classmethod
+    def with_map(cls, localizer: FrameLocalizer, path: str | Path) -> RefiningLocalizer:
+        """Refines against the map in a file; see `KeyframeMap.load` for the errors."""
+        return cls(localizer, Refiner(KeyframeMap.load(path)))
+
+    def set_camera(self, camera: Camera) -> None:
+        """Say which camera the images come from; drops the frames before.
+
+        One that shows too little detail for the map's features is an `obstacle`, no error: the network's own poses go
+        on.
+
+        Raises:
+            CameraError: it cannot show what the network was trained with; the camera before stays.
+        """
+        self._localizer.set_camera(camera)
+        try:
+            self._refiner.set_camera(camera)
+            self.obstacle = ""
+        except CameraError as error:
+            self.obstacle = str(error)
+
+    def reset(self) -> None:
+        """Forget the frames before."""
+        self._localizer.reset()
+        self._refiner.reset()
+
+    def step(self, image: Image, stamp: int) -> Estimate:
+        """Estimate for one frame, as `Localizer.step`; its `refinement` says whether the pose is refined.
+
+        Raises:
+            CameraError, InputError: as `Localizer.step`; the frames before lead the refinement no further.
+        """
+        started = time.perf_counter()
+        if self.obstacle:
+            refused = Refinement(Status.REFUSED, reason=self.obstacle)
+            return replace(self._localizer.step(image, stamp), refinement=refused)
+        extraction = self._beside.submit(self._extract, image)
+        try:
+            estimate = self._localizer.step(image, stamp)
+        except Exception:
+            extraction.exception()  # the refiner is free again when it is there; of this image, nothing else counts
+            self._refiner.reset()
+            raise
+        estimated = time.perf_counter()
+        features, extract_ms = extraction.result()
+        refined = self._refine(image, estimate, features)
+        finished = time.perf_counter()
+        refined.timings.update(
+            features=extract_ms, refine=1e3 * (finished - estimated), total=1e3 * (finished - started)
+        )
+        return refined
+
+    @property
+    def explains(self) -> bool:
+        """Whether `explain` has something to say about this network."""
+        return self._localizer.explains
+
+    def explain(self, *, layer: Layer = "res5") -> npt.NDArray[np.float32]:
+        """What in the last frame the network's own pose hangs on; see `Localizer.explain`."""
+        return self._localizer.explain(layer=layer)
+
+    def labels_in_image(self, labels: npt.NDArray[Pixel], fill: int = 255) -> npt.NDArray[Pixel]:
+        """What an `Estimate` says of pixels, in the camera's image; see `Localizer.labels_in_image`."""
+        return self._localizer.labels_in_image(labels, fill)
+
+    def _extract(self, image: Image) -> tuple[Features, float]:
+        """Features of an image, and the milliseconds that they took."""
+        started = time.perf_counter()
+        return self._refiner.features(image), 1e3 * (time.perf_counter() - started)
+
+    def _refine(self, image: Image, estimate: Estimate, features: Features) -> Estimate:
+        motion = None
+        if estimate.previous_T_camera is not None and estimate.motion_covariance is not None:
+            motion = Motion(estimate.previous_T_camera, estimate.motion_covariance)
+        lost = estimate.health is Health.LOST
+        guesses = [] if lost else [Guess(estimate.map_T_camera, estimate.covariance)]
+        refinement = self._refiner.step(image, guesses, motion=motion, features=features)
+        if refinement.map_T_camera is None or refinement.covariance is None:
+            return replace(estimate, refinement=refinement)
+        return replace(
+            estimate,
+            map_T_camera=refinement.map_T_camera,
+            covariance=refinement.covariance,
+            health=Health.OK,
+            reason="",
+            refinement=refinement,
+        )
