@@ -54,7 +54,11 @@ class FrameCorrection:
 
     def nearest(self, map_T_camera: Array) -> int:
         """The keyframe nearest to a pose (4, 4) of the adjusted map."""
-        return int(distances(self.adjusted, map_T_camera, metres=self.metres, radians=self.radians).argmin())
+        return int(self.widths_away(map_T_camera).argmin())
+
+    def widths_away(self, map_T_camera: Array) -> Array:
+        """(K,) distances of the keyframes from a pose (4, 4) of the adjusted map, in widths of the kernel."""
+        return distances(self.adjusted, map_T_camera, metres=self.metres, radians=self.radians)
 
     def _regress(self, poses: Array, pose: Array) -> tuple[Array, float]:
         away = distances(poses, pose, metres=self.metres, radians=self.radians)

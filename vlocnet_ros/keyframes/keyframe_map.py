@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,17 @@ class KeyframeMap:
         """(R, 128) of these appearances, of length one; only these rows are read from a mapped file."""
         values = self.descriptors[rows].astype(np.float32)
         return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9))
+
+    def beyond(self, map_T_camera: Array, widths: float) -> KeyframeMap:
+        """The map without keyframes nearer than so many widths of the correction to a pose (4, 4) of the adjusted map
+        (all of it where none is farther); their points stay."""
+        left = self.correction.widths_away(map_T_camera) >= widths
+        if not left.any():
+            return self
+        correction = replace(
+            self.correction, given=self.correction.given[left], adjusted=self.correction.adjusted[left]
+        )
+        return replace(self, correction=correction, thumbnails=self.thumbnails[left], doubles=self.doubles[left])
 
     def doubled(self, map_T_camera: Array) -> bool:
         """Whether the view from a pose (4, 4) of the adjusted map, its nearest keyframe's, is found elsewhere too."""

@@ -19,6 +19,9 @@ _FRAMES = 150
 _GUESS = np.diag([0.1**2] * 3 + [float(np.radians(3.0)) ** 2] * 3)
 #: A pose is wrong, not inaccurate, from here on; what remains of the errors must fit.
 _QUANTILE = 0.99
+#: Frames of the recording lie closer to keyframes, in widths of the correction, than what a robot sees later: nearer
+#: keyframes do not correct them here.
+_APART = 1.0
 #: A covariance is never made smaller than this.
 _LEAST = 0.1
 
@@ -36,10 +39,12 @@ def calibrate(known: KeyframeMap, sequences: Sequence[data.Sequence]) -> Keyfram
         for i in range(len(s))
         if np.ascontiguousarray(s.map_T_camera[i]).tobytes() not in keyframes
     ]
-    random, refiner, normalised = np.random.default_rng(0), Refiner(replace(known, covariance_scale=1.0)), []
+    random, normalised = np.random.default_rng(0), []
     for sequence, position in frames[:: max(1, len(frames) // _FRAMES)]:
-        refiner.set_camera(sequence.camera)
         true = sequence.map_T_camera[position]
+        seen = known.beyond(known.correction.to_adjusted(true), _APART)
+        refiner = Refiner(replace(seen, covariance_scale=1.0))
+        refiner.set_camera(sequence.camera)
         guess = Guess(moved_by(true, random.multivariate_normal(np.zeros(6), _GUESS)), _GUESS)
         result = refiner.step(sequence.read_image(position), [guess])
         if result.map_T_camera is not None and result.covariance is not None:
