@@ -54,6 +54,7 @@ def adjust(
         import pycolmap
     except ImportError as error:
         raise MapError(f"keyframes are adjusted with pycolmap ({error}); pip install pycolmap") from error
+    pycolmap.logging.minloglevel = 2  # errors: its solver warns of every step that it takes back
     model = _reconstruction(pycolmap, points, map_T_camera, rays, tracks)
     config = pycolmap.BundleAdjustmentConfig()
     priors = []
