@@ -18,7 +18,7 @@ from localization_common.odometry_integration import OdometryIntegrator, PlanarO
 from vlocnet_ros.estimate import Health
 from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.refinement.history import Motion
-from vlocnet_ros.refinement.pose_solver import moved_by
+from vlocnet_ros.refinement.perturbation import moved_by
 from vlocnet_ros.refinement.refiner import Guess
 
 Array = npt.NDArray[np.float64]

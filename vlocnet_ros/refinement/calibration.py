@@ -10,7 +10,7 @@ import numpy as np
 from localization_common.datasets import sequence as data
 from localization_common.metrics import twist_errors
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.refinement.pose_solver import moved_by
+from vlocnet_ros.refinement.perturbation import moved_by
 from vlocnet_ros.refinement.refiner import Guess, Refiner
 
 #: Frames that are tried, evenly chosen.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vlocnet_ros.refinement.pose_solver import Prior, difference
+from vlocnet_ros.refinement.perturbation import difference
+from vlocnet_ros.refinement.pose_solver import Prior
 
 Array = npt.NDArray[np.float64]
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from vlocnet_ros.refinement.candidates import ray_jacobian
+from vlocnet_ros.refinement.perturbation import difference, moved_by, ray_errors, within
+from vlocnet_ros.refinement.robust_pose import from_samples, from_start
 
 Array = npt.NDArray[np.float64]
 
-#: Pixels that rays at depth one are scaled to for OpenCV, whose thresholds are made for pixels.
-_FOCAL = 500.0
 #: Share of the matches that a pose found from a start must explain, or samples are tried too.
 _TRUSTED = 0.5
 #: Standard deviations from which on a residual counts by its size, not its square (Huber).
@@ -69,76 +68,21 @@ def solve(
     if len(points) < least:
         return None
     limit = inlier * noise
-    pose = None if start is None else _from_start(points, rays, start, limit)
-    if pose is None or _within(points, rays, pose, limit).mean() < _TRUSTED:
-        sampled = _from_samples(points, rays, limit)
+    pose = None if start is None else from_start(points, rays, start, limit)
+    if pose is None or within(points, rays, pose, limit).mean() < _TRUSTED:
+        sampled = from_samples(points, rays, limit)
         if sampled is not None and (
-            pose is None or _within(points, rays, sampled, limit).sum() > _within(points, rays, pose, limit).sum()
+            pose is None or within(points, rays, sampled, limit).sum() > within(points, rays, pose, limit).sum()
         ):
             pose = sampled
     if pose is None:
         return None
     for _ in range(2):
-        inliers = _within(points, rays, pose, limit)
+        inliers = within(points, rays, pose, limit)
         if inliers.sum() < least:
             return None
         pose, information, chi2 = _least_squares(points[inliers], rays[inliers], pose, noise, prior)
     return Solution(pose, information, inliers, chi2)
-
-
-def _from_start(points: Array, rays: Array, pose: Array, limit: float) -> Array:
-    """Least squares with Geman and McClure's weights, whose width shrinks to the limit."""
-    errors = np.linalg.norm(_errors(points, rays, pose)[0], axis=1)
-    width = max(2.0 * limit, float(np.quantile(errors, 0.75)))
-    while True:
-        width = max(width, limit)
-        pose = _step(points, rays, pose, width)
-        if width == limit:
-            return pose
-        width /= 1.6
-
-
-def _step(points: Array, rays: Array, pose: Array, width: float) -> Array:
-    """One step of Gauss and Newton."""
-    errors, sight, local = _errors(points, rays, pose)
-    weight = (width**2 / (width**2 + (errors**2).sum(axis=1))) ** 2
-    jacobian = ray_jacobian(sight, local, pose[:3, :3])
-    weighted = (jacobian * weight[:, None, None]).reshape(-1, 6)
-    step = -np.linalg.solve(weighted.T @ jacobian.reshape(-1, 6) + 1e-6 * np.eye(6), weighted.T @ errors.ravel())
-    return moved_by(pose, step)
-
-
-def _from_samples(points: Array, rays: Array, limit: float) -> Array | None:
-    """The pose that most of the matches agree with, of those of samples."""
-    found, turned, moved, _ = cv2.solvePnPRansac(
-        points,
-        rays * _FOCAL,
-        np.diag([_FOCAL, _FOCAL, 1.0]),
-        None,
-        iterationsCount=300,
-        reprojectionError=limit * _FOCAL,
-        confidence=0.999,
-        flags=cv2.USAC_MAGSAC,
-    )
-    if not found:
-        return None
-    pose = np.eye(4)
-    pose[:3, :3] = cv2.Rodrigues(turned)[0].T
-    pose[:3, 3] = -pose[:3, :3] @ moved[:, 0]
-    return pose
-
-
-def _within(points: Array, rays: Array, pose: Array, limit: float) -> npt.NDArray[np.bool_]:
-    within: npt.NDArray[np.bool_] = np.linalg.norm(_errors(points, rays, pose)[0], axis=1) < limit
-    return within
-
-
-def _errors(points: Array, rays: Array, pose: Array) -> tuple[Array, Array, Array]:
-    """Errors (M, 2) of rays; points seen from the camera, in the map's axes and in its own (M, 3)."""
-    sight = points - pose[:3, 3]
-    local = sight @ pose[:3, :3]
-    depth = np.where(local[:, 2:] > 1e-6, local[:, 2:], np.nan)
-    return np.nan_to_num(local[:, :2] / depth - rays, nan=1e3), sight, local
 
 
 def _least_squares(
@@ -146,7 +90,7 @@ def _least_squares(
 ) -> tuple[Array, Array, float]:
     """Gauss-Newton with Huber's weights: pose, information, and variance of the rays (`Solution.chi2`)."""
     for _ in range(5):
-        errors, sight, local = _errors(points, rays, pose)
+        errors, sight, local = ray_errors(points, rays, pose)
         scaled = errors / noise
         weight = 1.0 / np.maximum(1.0, np.linalg.norm(scaled, axis=1) / _HUBER)
         jacobian = ray_jacobian(sight, local, pose[:3, :3]) / noise
@@ -172,17 +116,3 @@ def _variance(scaled: Array) -> float:
     # Beyond the bend psi is of constant length: it turns with the residual, and that is half of its derivative.
     slope = np.mean(np.where(size > _HUBER, 0.5 * _HUBER / np.maximum(size, _HUBER), 1.0))
     return float(squared / slope**2 * len(size) / (len(size) - 3.0))
-
-
-def difference(pose: Array, other: Array) -> Array:
-    """Twist (6,) x y z rX rY rZ about the map's axes that takes the other pose to this one."""
-    turned = cv2.Rodrigues(pose[:3, :3] @ other[:3, :3].T)[0][:, 0]
-    return np.concatenate([pose[:3, 3] - other[:3, 3], turned])
-
-
-def moved_by(pose: Array, twist: Array) -> Array:
-    """A pose, moved and turned about the map's axes."""
-    result = pose.copy()
-    result[:3, 3] += twist[:3]
-    result[:3, :3] = cv2.Rodrigues(twist[3:])[0] @ pose[:3, :3]
-    return result

@@ -13,7 +13,8 @@ from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.refinement.candidates import candidates, field_of_view
 from vlocnet_ros.refinement.config import RefinementConfig
 from vlocnet_ros.refinement.matching import match
-from vlocnet_ros.refinement.pose_solver import Prior, Solution, difference, solve
+from vlocnet_ros.refinement.perturbation import difference
+from vlocnet_ros.refinement.pose_solver import Prior, Solution, solve
 from vlocnet_ros.refinement.verdict import objection
 
 Array = npt.NDArray[np.float64]

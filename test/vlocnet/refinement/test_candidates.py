@@ -12,7 +12,7 @@ from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.keyframes.lens import Lens
 from vlocnet_ros.refinement.candidates import Candidates, candidates, field_of_view, ray_jacobian
 from vlocnet_ros.refinement.matching import match
-from vlocnet_ros.refinement.pose_solver import moved_by
+from vlocnet_ros.refinement.perturbation import moved_by
 
 VIEW = field_of_view(CAMERA, Lens())
 #: 5 cm and 2 degrees, unlike in all axes and with a correlation.

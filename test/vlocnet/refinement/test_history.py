@@ -8,7 +8,7 @@ from synthetic_views import cameras, small
 
 from vlocnet_ros.keyframes.frame_correction import exponential
 from vlocnet_ros.refinement.history import History, Motion
-from vlocnet_ros.refinement.pose_solver import difference, moved_by
+from vlocnet_ros.refinement.perturbation import difference, moved_by
 
 POSE = cameras(1)[0]
 COVARIANCE = np.diag([1e-4, 4e-4, 1e-4, 1e-4, 2e-4, 1e-4])

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import chi2
 from synthetic_views import NOISE, angle_deg, cameras, rays_of, scene, small
 
-from vlocnet_ros.refinement.pose_solver import Prior, Solution, difference, moved_by, solve
+from vlocnet_ros.refinement.perturbation import difference, moved_by
+from vlocnet_ros.refinement.pose_solver import Prior, Solution, solve
 
 POINTS = scene(100)[0]
 POSE = cameras(1)[0]

@@ -10,7 +10,7 @@ import pytest
 from localization_common.datasets import FrameRanges, open_sequence
 from localization_common.metrics import pose_errors
 from vlocnet_ros.keyframes.building import KeyframeConfig, build, choose
-from vlocnet_ros.refinement.pose_solver import moved_by
+from vlocnet_ros.refinement.perturbation import moved_by
 from vlocnet_ros.refinement.refiner import Guess, Refiner, Status
 
 HELD_OUT, AROUND = "200-239", "80-359"

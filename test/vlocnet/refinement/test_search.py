@@ -8,7 +8,7 @@ from synthetic_views import CAMERA, MAP_T_SCENE, NOISE, angle_deg, features_of, 
 
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.refinement.config import RefinementConfig
-from vlocnet_ros.refinement.pose_solver import moved_by
+from vlocnet_ros.refinement.perturbation import moved_by
 from vlocnet_ros.refinement.search import Search
 
 POINTS, LOOKS = scene(300)
