@@ -39,17 +39,20 @@ def _step(points: Array, rays: Array, pose: Array, width: float) -> Array:
 
 def from_samples(points: Array, rays: Array, limit: float) -> Array | None:
     """The pose that most of the matches agree with, of those of samples."""
-    found, turned, moved, _ = cv2.solvePnPRansac(
-        points,
-        rays * _FOCAL,
-        np.diag([_FOCAL, _FOCAL, 1.0]),
-        None,
-        iterationsCount=300,
-        reprojectionError=limit * _FOCAL,
-        confidence=0.999,
-        flags=cv2.USAC_MAGSAC,
-    )
-    if not found:
+    try:
+        found, turned, moved, _ = cv2.solvePnPRansac(
+            points,
+            rays * _FOCAL,
+            np.diag([_FOCAL, _FOCAL, 1.0]),
+            None,
+            iterationsCount=300,
+            reprojectionError=limit * _FOCAL,
+            confidence=0.999,
+            flags=cv2.USAC_MAGSAC,
+        )
+    except cv2.error:  # samples that fix no pose, such as points on one line
+        return None
+    if not found or not np.isfinite(turned).all() or not np.isfinite(moved).all():
         return None
     pose = np.eye(4)
     pose[:3, :3] = cv2.Rodrigues(turned)[0].T
