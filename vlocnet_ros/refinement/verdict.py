@@ -16,6 +16,8 @@ Array = npt.NDArray[np.float64]
 _COLUMNS, _ROWS = 4, 3
 #: Residuals may be this much smaller than expected (squared); smaller ones are chance.
 _LEAST_CHI2 = 0.05
+#: Metres or radians to which the pose is known in the worst direction, at most.
+_LOOSEST = 0.5
 
 
 class Status(enum.Enum):
@@ -43,6 +45,8 @@ def objection(solution: Solution | None, rays: Array, camera: Camera, config: Re
     if cells < config.cells:
         parts = _COLUMNS * _ROWS
         return f"the points that agree lie in {cells} of {parts} parts of the image, {config.cells} are needed"
+    if np.linalg.eigvalsh(solution.information)[0] < _LOOSEST**-2:
+        return "the points that agree leave a motion free"
     return ""
 
 
