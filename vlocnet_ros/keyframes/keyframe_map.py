@@ -82,12 +82,8 @@ class KeyframeMap:
         values = self.descriptors[rows].astype(np.float32)
         return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9))
 
-    def beyond(self, map_T_camera: Array, widths: float) -> KeyframeMap:
-        """The map without keyframes nearer than so many widths of the correction to a pose (4, 4) of the adjusted map
-        (all of it where none is farther); their points stay."""
-        left = self.correction.widths_away(map_T_camera) >= widths
-        if not left.any():
-            return self
+    def with_keyframes(self, left: npt.NDArray[np.bool_]) -> KeyframeMap:
+        """The map with some of its keyframes (K,) alone, at least one; all points stay."""
         correction = replace(
             self.correction, given=self.correction.given[left], adjusted=self.correction.adjusted[left]
         )

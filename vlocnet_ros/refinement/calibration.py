@@ -19,9 +19,9 @@ _FRAMES = 150
 _GUESS = np.diag([0.1**2] * 3 + [float(np.radians(3.0)) ** 2] * 3)
 #: A pose is wrong, not inaccurate, from here on; what remains of the errors must fit.
 _QUANTILE = 0.99
-#: Frames of the recording lie closer to keyframes, in widths of the correction, than what a robot sees later: nearer
-#: keyframes do not correct them here.
-_APART = 1.0
+#: Nanoseconds: what a robot sees later was not recorded a moment before, so keyframes as near in time do not correct a
+#: frame here.
+_APART = 1_000_000_000
 #: A covariance is never made smaller than this.
 _LEAST = 0.1
 
@@ -32,17 +32,21 @@ def calibrate(known: KeyframeMap, sequences: Sequence[data.Sequence]) -> Keyfram
     Args:
         known: the map. sequences: that it was built from; frames that became keyframes are left out.
     """
-    keyframes = {pose.tobytes() for pose in known.correction.given}
-    frames = [
-        (s, i)
-        for s in sequences
-        for i in range(len(s))
-        if np.ascontiguousarray(s.map_T_camera[i]).tobytes() not in keyframes
-    ]
+    place = {pose.tobytes(): k for k, pose in enumerate(known.correction.given)}
+    frames, stamps = [], np.full((len(sequences), len(place)), -2 * _APART)  # of the keyframes, in their own sequence
+    for s, sequence in enumerate(sequences):
+        for i, pose in enumerate(sequence.map_T_camera):
+            k = place.get(np.ascontiguousarray(pose).tobytes())
+            if k is None:
+                frames.append((s, i))
+            else:
+                stamps[s, k] = sequence.stamps[i]
     random, normalised = np.random.default_rng(0), []
-    for sequence, position in frames[:: max(1, len(frames) // _FRAMES)]:
+    for s, position in frames[:: max(1, len(frames) // _FRAMES)]:
+        sequence = sequences[s]
         true = sequence.map_T_camera[position]
-        seen = known.beyond(known.correction.to_adjusted(true), _APART)
+        left = np.abs(stamps[s] - sequence.stamps[position]) > _APART
+        seen = known.with_keyframes(left) if left.any() else known
         refiner = Refiner(replace(seen, covariance_scale=1.0))
         refiner.set_camera(sequence.camera)
         guess = Guess(moved_by(true, random.multivariate_normal(np.zeros(6), _GUESS)), _GUESS)

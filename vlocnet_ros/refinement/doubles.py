@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from localization_common.camera import Camera
 from vlocnet_ros.keyframes.coverage import distances
@@ -15,10 +16,17 @@ from vlocnet_ros.keyframes.retrieval import nearest
 from vlocnet_ros.refinement.config import RefinementConfig
 from vlocnet_ros.refinement.search import Search
 
+Array = npt.NDArray[np.float64]
+
 #: Another place is so far away, or looks so far elsewhere.
 _METRES, _RADIANS = 0.5, float(np.radians(30.0))
 #: Places that look most alike, which are tried for each keyframe.
 _TRIED = 15
+
+
+def same_place(pose: Array, other: Array) -> bool:
+    """Whether two poses (4, 4) are one place, found twice."""
+    return bool(distances(pose[None], other, metres=_METRES, radians=_RADIANS)[0] <= 1.0)
 
 
 def mark_doubles(known: KeyframeMap, features: Sequence[Features], camera: Camera) -> KeyframeMap:
@@ -35,7 +43,6 @@ def mark_doubles(known: KeyframeMap, features: Sequence[Features], camera: Camer
         for other in others[nearest(known.thumbnails[others], known.thumbnails[k], _TRIED)]:
             found = search.near(adjusted[other], search.widest, true, inliers=needed)
             if found.solution is not None and not found.objection:
-                place = found.solution.map_T_camera[None]
-                doubles[k] |= bool(distances(place, adjusted[k], metres=_METRES, radians=_RADIANS)[0] > 1.0)
+                doubles[k] |= not same_place(found.solution.map_T_camera, adjusted[k])
     near = [distances(adjusted, pose, metres=_METRES, radians=_RADIANS) < 1.0 for pose in adjusted]
     return replace(known, doubles=np.stack(near) @ doubles)  # views between them look alike too

@@ -15,6 +15,7 @@ from vlocnet_ros.keyframes.features import FeatureExtractor, Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.keyframes.retrieval import nearest, thumbnail
 from vlocnet_ros.refinement.config import RefinementConfig
+from vlocnet_ros.refinement.doubles import same_place
 from vlocnet_ros.refinement.history import History, Motion
 from vlocnet_ros.refinement.search import Found, Search
 from vlocnet_ros.refinement.verdict import Status, covariance
@@ -117,7 +118,7 @@ class Refiner:
         features = self.features(image) if features is None else features
         extracted = time.perf_counter()
         self._history.move(motion)
-        result = self._near_guesses(guesses, features) or self._elsewhere(image, features, guesses)
+        result = self._near_guesses(image, guesses, features) or self._elsewhere(image, features, guesses)
         finished = time.perf_counter()
         result.timings.update(features=1e3 * (extracted - started), solve=1e3 * (finished - extracted))
         return result
@@ -128,7 +129,7 @@ class Refiner:
             raise CameraError("no camera is known yet: set_camera() comes before the first frame")
         return self._camera
 
-    def _near_guesses(self, guesses: Sequence[Guess], features: Features) -> Refinement | None:
+    def _near_guesses(self, image: Image, guesses: Sequence[Guess], features: Features) -> Refinement | None:
         """A pose near a guess, or near where the frames before lead; None if there is none."""
         search, inliers = self._known_camera[2], self._config.inliers
         places = [(self._map.correction.to_adjusted(g.map_T_camera), g.covariance) for g in guesses]
@@ -138,17 +139,26 @@ class Refiner:
             for pose, spread in places:
                 prior = self._history.prior if self._history.agrees(pose, gate=self._config.gate) else None
                 found = search.near(pose, spread + added, features, inliers=needed, prior=prior)
-                if not found.objection and self._believed(found):
+                if not found.objection and self._believed(image, found, features):
                     return self._accept(found, Status.REFINED)
         return None
 
-    def _believed(self, found: Found) -> bool:
-        """Whether the pose is where the frames before lead; without these, where the map looks like nowhere else."""
+    def _believed(self, image: Image, found: Found, features: Features) -> bool:
+        """Whether the pose is where the frames before lead; without these, where the image fits nowhere else."""
         assert found.solution is not None
         pose = found.solution.map_T_camera
         if self._history.expected is not None:
             return self._history.agrees(pose, gate=self._config.gate)
-        return not self._map.doubled(pose)
+        if self._map.doubled(pose):
+            return False
+        others = [other.solution for other in self._alike(image, features) if other.solution and not other.objection]
+        return all(same_place(other.map_T_camera, pose) for other in others)
+
+    def _alike(self, image: Image, features: Features) -> list[Found]:
+        """What is found at the keyframes that look like the image."""
+        search, needed = self._known_camera[2], 2 * self._config.inliers
+        alike = nearest(self._map.thumbnails, thumbnail(image), self._config.retrieved)
+        return [search.near(self._map.correction.adjusted[k], search.widest, features, inliers=needed) for k in alike]
 
     def _accept(self, found: Found, status: Status, reason: str = "") -> Refinement:
         solution, camera = found.solution, self._known_camera[0]
@@ -162,10 +172,9 @@ class Refiner:
     def _elsewhere(self, image: Image, features: Features, guesses: Sequence[Guess]) -> Refinement:
         """A pose at a guess or a keyframe that looks like the image; believed after several frames that agree."""
         search, needed = self._known_camera[2], 2 * self._config.inliers
-        alike = nearest(self._map.thumbnails, thumbnail(image), self._config.retrieved)
         tried = [self._map.correction.to_adjusted(guess.map_T_camera) for guess in guesses]
-        tried += [self._map.correction.adjusted[k] for k in alike]
         places = [search.near(pose, search.widest, features, inliers=needed) for pose in tried]
+        places += self._alike(image, features)
         best = max(places, key=lambda found: (not found.objection, found.inliers), default=None)
         reason = "the image does not agree with the guess" if guesses else "no guess"
         if best is None or best.solution is None or best.objection:
