@@ -26,7 +26,12 @@ def _large(tiny_map: ContextMap, count: int = 3000) -> ContextMap:
     poses[:2] = START
     features = torch.from_numpy(random.standard_normal((count, *tiny_map.features.shape[1:]), dtype=np.float32))
     return dataclasses.replace(
-        tiny_map, features=features, poses=poses, bounds=(0.0, 0.0, 120.0, 80.0), covariances=np.zeros((0, 3, 3))
+        tiny_map,
+        features=features,
+        poses=poses,
+        bounds=(0.0, 0.0, 120.0, 80.0),
+        covariances=np.zeros((0, 3, 3)),
+        reliability=np.zeros(0),
     )
 
 
