@@ -89,9 +89,10 @@ class KeyframeMap:
         )
         return replace(self, correction=correction, thumbnails=self.thumbnails[left], doubles=self.doubles[left])
 
-    def doubled(self, map_T_camera: Array) -> bool:
-        """Whether the view from a pose (4, 4) of the adjusted map, its nearest keyframe's, is found elsewhere too."""
-        return bool(self.doubles[self.correction.nearest(map_T_camera)])
+    def near_doubled(self, map_T_camera: Array, metres: float) -> bool:
+        """Whether any keyframe so near a pose (4, 4) of the adjusted map has a view that is found elsewhere too."""
+        away = np.linalg.norm(self.correction.adjusted[:, :3, 3] - map_T_camera[:3, 3], axis=1)
+        return bool((self.doubles & (away < metres)).any())
 
     def save(self, path: str | Path) -> None:
         """Write the file, all or nothing.

@@ -23,6 +23,9 @@ from vlocnet_ros.refinement.verdict import Status, covariance
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
+#: Metres around a first pose within which no view may be found elsewhere too: rooms repeat as a whole.
+_ROOM = 1.5
+
 
 @dataclass(frozen=True)
 class Guess:
@@ -149,7 +152,7 @@ class Refiner:
         pose = found.solution.map_T_camera
         if self._history.expected is not None:
             return self._history.agrees(pose, gate=self._config.gate)
-        if self._map.doubled(pose):
+        if self._map.near_doubled(pose, _ROOM):
             return False
         others = [other.solution for other in self._alike(image, features) if other.solution and not other.objection]
         return all(same_place(other.map_T_camera, pose) for other in others)
@@ -180,7 +183,7 @@ class Refiner:
         if best is None or best.solution is None or best.objection:
             self._history.seems_nowhere()
             return Refinement(Status.REFUSED, reason=f"{reason}, nor with any place in the map")
-        if self._map.doubled(best.solution.map_T_camera):
+        if self._map.near_doubled(best.solution.map_T_camera, _ROOM):
             self._history.seems_nowhere()
             return Refinement(Status.REFUSED, reason=f"{reason}; it agrees with several places in the map")
         frames = self._history.seems(best.solution.map_T_camera)

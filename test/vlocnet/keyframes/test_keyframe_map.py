@@ -68,8 +68,12 @@ def test_tensors_stay_in_the_file_until_they_are_looked_at(path: Path) -> None:
     assert read.descriptors[0, 0] == 123
 
 
-def test_a_pose_is_doubled_where_its_nearest_keyframe_is(known: KeyframeMap) -> None:
-    assert [known.doubled(pose) for pose in known.correction.adjusted] == [False, True, False]
+def test_poses_near_a_doubled_keyframe_are_told(known: KeyframeMap) -> None:
+    poses = known.correction.adjusted
+    assert [known.near_doubled(pose, 1e-6) for pose in poses] == [False, True, False]
+    away = float(np.linalg.norm(poses[0, :3, 3] - poses[1, :3, 3]))
+    assert known.near_doubled(poses[0], 1.01 * away)
+    assert not known.near_doubled(poses[0], 0.99 * away)
 
 
 def test_a_map_that_cannot_be_written_leaves_the_old_one(known: KeyframeMap, path: Path, tmp_path: Path) -> None:

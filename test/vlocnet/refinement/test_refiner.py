@@ -120,7 +120,8 @@ def test_frames_that_the_odometry_contradicts_are_not_believed(motion: Motion | 
 def test_the_frames_must_be_in_a_row(broken: str) -> None:
     """Between two that agree, one shows nothing, or a place that the map holds twice."""
     far = MAP_T_SCENE @ exponential(np.array([0.4, 0.0, 0.0, 0.0, 0.0, 0.0]))
-    keyframes = np.stack([MAP_T_SCENE, far])
+    beyond = MAP_T_SCENE @ exponential(np.array([1.7, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    keyframes = np.stack([MAP_T_SCENE, beyond])
     known = make_map(
         POINTS, LOOKS, keyframes, thumbnails=np.tile(thumbnail(IMAGE), (2, 1)), doubles=np.array([False, True])
     )
@@ -139,10 +140,11 @@ def test_the_frames_must_be_in_a_row(broken: str) -> None:
 
 def test_a_place_that_the_map_holds_twice_is_confirmed_only_where_the_frames_before_lead() -> None:
     there = MAP_T_SCENE @ exponential(np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    beyond = MAP_T_SCENE @ exponential(np.array([1.6, 0.0, 0.0, 0.0, 0.0, 0.0]))  # a room's middle, 1.1 m on
     known = make_map(
         POINTS,
         LOOKS,
-        np.stack([MAP_T_SCENE, there]),
+        np.stack([MAP_T_SCENE, beyond]),
         thumbnails=np.tile(thumbnail(IMAGE), (2, 1)),
         doubles=np.array([False, True]),
     )
