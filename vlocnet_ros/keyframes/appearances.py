@@ -20,8 +20,7 @@ _MOST = 4
 
 def appearances(features: Sequence[Features], tracks: Tracks, adjusted: Adjusted) -> dict[str, Any]:
     """Fields of `KeyframeMap` about appearances: descriptors, appearance_point, directions, ranges."""
-    first = np.cumsum([0, *(len(f) for f in features)])
-    descriptors = np.concatenate([f.descriptors for f in features])[first[tracks.keyframe] + tracks.feature]
+    descriptors = tracks.observed([f.descriptors for f in features])
     sight = adjusted.points[tracks.point] - adjusted.map_T_camera[tracks.keyframe, :3, 3]
     metres = np.linalg.norm(sight, axis=1)
     sight /= metres[:, None]

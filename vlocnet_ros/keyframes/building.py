@@ -12,6 +12,7 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from localization_common.datasets import sequence as data
 from localization_common.errors import ConfigError, MapError
+from localization_common.geometry import se3
 from vlocnet_ros.keyframes.adjustment import Adjusted, adjust
 from vlocnet_ros.keyframes.appearances import appearances
 from vlocnet_ros.keyframes.correction_fit import fit_correction
@@ -21,7 +22,7 @@ from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.keyframes.lens import Lens
 from vlocnet_ros.keyframes.retrieval import thumbnail
 from vlocnet_ros.keyframes.tracks import MatchingConfig, Tracks, find_tracks
-from vlocnet_ros.keyframes.triangulation import camera_T_map, residuals, triangulate
+from vlocnet_ros.keyframes.triangulation import residuals, triangulate
 
 Array = npt.NDArray[np.float64]
 
@@ -120,22 +121,22 @@ def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | N
             "does not tell millimetres: give poses from an origin nearby"
         )
     tracks = find_tracks(keyframes.features, keyframes.given, config.matching)
-    rays = _rays(keyframes.features, tracks)
-    points = triangulate(rays, camera_T_map(keyframes.given, tracks.keyframe), tracks.point, tracks.points)
+    rays = _rays(keyframes, tracks)
+    points = triangulate(rays, se3.inverse(keyframes.given)[tracks.keyframe], tracks.point, tracks.points)
     now = Adjusted(points, keyframes.given, Lens())
     for factor in _COARSE_TO_FINE:
         tracks, now = _clean(keyframes, tracks, now, factor * config.residual)
         now = adjust(
             now.points,
             keyframes.given,
-            _rays(keyframes.features, tracks),
+            _rays(keyframes, tracks),
             tracks,
             position_std=config.position_std,
             calibrate=config.calibrate,
             loss=config.residual / 3.0,
         )
     tracks, now = _clean(keyframes, tracks, now, config.residual)
-    corrected = now.lens.correct(_rays(keyframes.features, tracks))
+    corrected = now.lens.correct(_rays(keyframes, tracks))
     error = residuals(now.points[tracks.point], now.map_T_camera[tracks.keyframe], corrected)
     unit = {"metres": config.metres, "radians": float(np.radians(config.degrees))}
     seen = appearances(keyframes.features, tracks, now)
@@ -154,15 +155,14 @@ def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | N
     )
 
 
-def _rays(features: Sequence[Features], tracks: Tracks) -> Array:
+def _rays(keyframes: Keyframes, tracks: Tracks) -> Array:
     """(O, 2) of the observations."""
-    first = np.cumsum([0, *(len(f) for f in features)])
-    return np.concatenate([f.rays for f in features])[first[tracks.keyframe] + tracks.feature]
+    return tracks.observed([f.rays for f in keyframes.features])
 
 
 def _clean(keyframes: Keyframes, tracks: Tracks, now: Adjusted, limit: float) -> tuple[Tracks, Adjusted]:
     """Without observations that are off by more than the limit, and points that lose too many."""
-    rays = now.lens.correct(_rays(keyframes.features, tracks))
+    rays = now.lens.correct(_rays(keyframes, tracks))
     off = residuals(now.points[tracks.point], now.map_T_camera[tracks.keyframe], rays)
     kept, points = tracks.keep(off < limit)
     if len(points) < 20:

@@ -52,14 +52,6 @@ class FrameCorrection:
         """A pose (4, 4) of the given frame in the adjusted map."""
         return map_T_camera @ se3.inverse(exponential(self._regress(self.given, map_T_camera)[0]))
 
-    def nearest(self, map_T_camera: Array) -> int:
-        """The keyframe nearest to a pose (4, 4) of the adjusted map."""
-        return int(self.widths_away(map_T_camera).argmin())
-
-    def widths_away(self, map_T_camera: Array) -> Array:
-        """(K,) distances of the keyframes from a pose (4, 4) of the adjusted map, in widths of the kernel."""
-        return distances(self.adjusted, map_T_camera, metres=self.metres, radians=self.radians)
-
     def _regress(self, poses: Array, pose: Array) -> tuple[Array, float]:
         away = distances(poses, pose, metres=self.metres, radians=self.radians)
         return weighted(self._twists, away), float(away.min())

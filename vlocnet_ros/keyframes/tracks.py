@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from vlocnet_ros.keyframes.features import Descriptors, Features
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
+Value = TypeVar("Value", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class Tracks:
     def points(self) -> int:
         """Number of points."""
         return int(self.point.max(initial=-1)) + 1
+
+    def observed(self, values: Sequence[npt.NDArray[Value]]) -> npt.NDArray[Value]:
+        """(O, ...) of the observations, of what each keyframe has for each of its features."""
+        first = np.cumsum([0, *(len(v) for v in values)])
+        return np.asarray(np.concatenate(values)[first[self.keyframe] + self.feature])
 
     def keep(self, kept: npt.NDArray[np.bool_], *, least: int = 3) -> tuple[Tracks, Indices]:
         """Tracks of the kept observations, of points with still ``least`` of them; and which points these are."""

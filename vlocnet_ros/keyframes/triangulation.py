@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.geometry import se3
-
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
@@ -45,8 +43,3 @@ def residuals(points: Array, map_T_camera: Array, rays: Array) -> Array:
         expected, depth = seen_from(points, map_T_camera)
         off = np.linalg.norm(expected - rays, axis=1)
     return np.where((depth > NEAREST) & (depth < FARTHEST) & np.isfinite(off), off, np.inf)
-
-
-def camera_T_map(map_T_camera: Array, keyframe: Indices) -> Array:
-    """(O, 4, 4) of the keyframes that made each observation."""
-    return se3.inverse(map_T_camera)[keyframe]

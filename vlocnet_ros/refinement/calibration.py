@@ -10,13 +10,13 @@ import numpy as np
 from localization_common.datasets import sequence as data
 from localization_common.metrics import twist_errors
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.refinement.perturbation import moved_by
+from vlocnet_ros.refinement.perturbation import isotropic, moved_by
 from vlocnet_ros.refinement.refiner import Guess, Refiner
 
 #: Frames that are tried, evenly chosen.
 _FRAMES = 150
-#: Standard deviations of the guesses: metres and radians.
-_GUESS = np.diag([0.1**2] * 3 + [float(np.radians(3.0)) ** 2] * 3)
+#: Covariance of the guesses.
+_GUESS = isotropic(0.1, float(np.radians(3.0)))
 #: A pose is wrong, not inaccurate, from here on; what remains of the errors must fit.
 _QUANTILE = 0.99
 #: Nanoseconds: what a robot sees later was not recorded a moment before, so keyframes as near in time do not correct a

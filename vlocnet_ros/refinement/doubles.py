@@ -43,6 +43,8 @@ def mark_doubles(known: KeyframeMap, features: Sequence[Features], camera: Camer
         for other in others[nearest(known.thumbnails[others], known.thumbnails[k], _TRIED)]:
             found = search.near(adjusted[other], search.widest, true, inliers=needed)
             if found.solution is not None and not found.objection:
-                doubles[k] |= not same_place(found.solution.map_T_camera, adjusted[k])
+                doubles[k] = not same_place(found.solution.map_T_camera, adjusted[k])
+            if doubles[k]:
+                break
     near = [distances(adjusted, pose, metres=_METRES, radians=_RADIANS) < 1.0 for pose in adjusted]
     return replace(known, doubles=np.stack(near) @ doubles)  # views between them look alike too

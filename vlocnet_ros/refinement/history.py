@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vlocnet_ros.refinement.perturbation import difference
+from vlocnet_ros.refinement.perturbation import difference, isotropic
 from vlocnet_ros.refinement.pose_solver import Prior
 
 Array = npt.NDArray[np.float64]
@@ -71,9 +71,8 @@ class History:
         if self.expected is None:
             return False
         pose, covariance = self.expected
-        slack = np.diag([_METRES**2] * 3 + [_RADIANS**2] * 3)
         off = difference(map_T_camera, pose)
-        return float(off @ np.linalg.solve(covariance + slack, off)) < gate**2
+        return float(off @ np.linalg.solve(covariance + isotropic(_METRES, _RADIANS), off)) < gate**2
 
     def seems(self, map_T_camera: Array) -> int:
         """A frame seems to be at a pose (4, 4) far from where it should be: how many in a row now agree on that."""

@@ -9,6 +9,11 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 
+def isotropic(metres: float, radians: float) -> Array:
+    """Covariance (6, 6) of x y z rX rY rZ, of the same standard deviation about all axes."""
+    return np.diag([metres**2] * 3 + [radians**2] * 3)
+
+
 def difference(pose: Array, other: Array) -> Array:
     """Twist (6,) x y z rX rY rZ about the map's axes that takes the other pose to this one."""
     turned = cv2.Rodrigues(pose[:3, :3] @ other[:3, :3].T)[0][:, 0]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ from vlocnet_ros.refinement.verdict import Status, covariance
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
+#: What is found at the keyframes that look like an image, searched for when it is first asked for.
+Alike = Callable[[], list[Found]]
 
 #: Metres around a first pose within which no view may be found elsewhere too: rooms repeat as a whole.
 _ROOM = 1.5
@@ -121,7 +124,8 @@ class Refiner:
         features = self.features(image) if features is None else features
         extracted = time.perf_counter()
         self._history.move(motion)
-        result = self._near_guesses(image, guesses, features) or self._elsewhere(image, features, guesses)
+        alike = cache(lambda: self._alike(image, features))  # asked for up to several times, mostly never
+        result = self._near_guesses(guesses, features, alike) or self._elsewhere(guesses, features, alike)
         finished = time.perf_counter()
         result.timings.update(features=1e3 * (extracted - started), solve=1e3 * (finished - extracted))
         return result
@@ -132,7 +136,7 @@ class Refiner:
             raise CameraError("no camera is known yet: set_camera() comes before the first frame")
         return self._camera
 
-    def _near_guesses(self, image: Image, guesses: Sequence[Guess], features: Features) -> Refinement | None:
+    def _near_guesses(self, guesses: Sequence[Guess], features: Features, alike: Alike) -> Refinement | None:
         """A pose near a guess, or near where the frames before lead; None if there is none."""
         search, inliers = self._known_camera[2], self._config.inliers
         places = [(self._map.correction.to_adjusted(g.map_T_camera), g.covariance) for g in guesses]
@@ -142,11 +146,11 @@ class Refiner:
             for pose, spread in places:
                 prior = self._history.prior if self._history.agrees(pose, gate=self._config.gate) else None
                 found = search.near(pose, spread + added, features, inliers=needed, prior=prior)
-                if not found.objection and self._believed(image, found, features):
+                if not found.objection and self._believed(found, alike):
                     return self._accept(found, Status.REFINED)
         return None
 
-    def _believed(self, image: Image, found: Found, features: Features) -> bool:
+    def _believed(self, found: Found, alike: Alike) -> bool:
         """Whether the pose is where the frames before lead; without these, where the image fits nowhere else."""
         assert found.solution is not None
         pose = found.solution.map_T_camera
@@ -154,7 +158,7 @@ class Refiner:
             return self._history.agrees(pose, gate=self._config.gate)
         if self._map.near_doubled(pose, _ROOM):
             return False
-        others = [other.solution for other in self._alike(image, features) if other.solution and not other.objection]
+        others = [other.solution for other in alike() if other.solution and not other.objection]
         return all(same_place(other.map_T_camera, pose) for other in others)
 
     def _alike(self, image: Image, features: Features) -> list[Found]:
@@ -172,12 +176,11 @@ class Refiner:
         pixels = camera.project(self._map.lens.spoil(found.rays[solution.inliers]))
         return Refinement(status, pose, known_to, pixels, len(found.rays), reason)
 
-    def _elsewhere(self, image: Image, features: Features, guesses: Sequence[Guess]) -> Refinement:
+    def _elsewhere(self, guesses: Sequence[Guess], features: Features, alike: Alike) -> Refinement:
         """A pose at a guess or a keyframe that looks like the image; believed after several frames that agree."""
         search, needed = self._known_camera[2], 2 * self._config.inliers
         tried = [self._map.correction.to_adjusted(guess.map_T_camera) for guess in guesses]
-        places = [search.near(pose, search.widest, features, inliers=needed) for pose in tried]
-        places += self._alike(image, features)
+        places = [search.near(pose, search.widest, features, inliers=needed) for pose in tried] + alike()
         best = max(places, key=lambda found: (not found.objection, found.inliers), default=None)
         reason = "the image does not agree with the guess" if guesses else "no guess"
         if best is None or best.solution is None or best.objection:

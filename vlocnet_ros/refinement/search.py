@@ -13,7 +13,7 @@ from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.refinement.candidates import candidates, field_of_view
 from vlocnet_ros.refinement.config import RefinementConfig
 from vlocnet_ros.refinement.matching import match
-from vlocnet_ros.refinement.perturbation import difference
+from vlocnet_ros.refinement.perturbation import difference, isotropic
 from vlocnet_ros.refinement.pose_solver import Prior, Solution, solve
 from vlocnet_ros.refinement.verdict import objection
 
@@ -53,8 +53,8 @@ class Search:
         self._map, self._camera, self._config = known, camera, config
         self._view = field_of_view(camera, known.lens)
         self._noise = max(known.noise, config.least_noise / known.focal)
-        self.least = _diagonal(config.least_metres, config.least_degrees)
-        self.widest = _diagonal(config.wide_metres, config.wide_degrees)
+        self.least = isotropic(config.least_metres, float(np.radians(config.least_degrees)))
+        self.widest = isotropic(config.wide_metres, float(np.radians(config.wide_degrees)))
 
     def near(
         self, map_T_camera: Array, covariance: Array, features: Features, *, inliers: int, prior: Prior | None = None
@@ -96,7 +96,3 @@ class Search:
             if float(off @ np.linalg.solve(covariance, off)) > (c.gate + 1.0) ** 2:
                 told = "the points agree on a pose outside the gate"
         return Found(solution, rays, points, told)
-
-
-def _diagonal(metres: float, degrees: float) -> Array:
-    return np.diag([metres**2] * 3 + [float(np.radians(degrees)) ** 2] * 3)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from synthetic_views import angle_deg, cameras, rays_of, scene, small
 
+from localization_common.geometry import se3
 from vlocnet_ros.keyframes.adjustment import Adjusted, adjust
 from vlocnet_ros.keyframes.lens import Lens
 from vlocnet_ros.keyframes.tracks import Tracks
-from vlocnet_ros.keyframes.triangulation import camera_T_map, triangulate
+from vlocnet_ros.keyframes.triangulation import triangulate
 
 POINTS, KEYFRAMES = 150, 12
 EACH = np.tile(np.arange(POINTS), KEYFRAMES)
@@ -25,7 +26,7 @@ def adjusted(
     rng = np.random.default_rng(5)
     given = true @ np.stack([small(rng, 0.01, 0.3) if wrong else np.eye(4) for _ in true])
     rays = np.concatenate([lens.spoil(rays_of(points, pose)) for pose in true])
-    start = triangulate(rays, camera_T_map(given, TRACKS.keyframe), TRACKS.point, POINTS)
+    start = triangulate(rays, se3.inverse(given)[TRACKS.keyframe], TRACKS.point, POINTS)
     found = adjust(start, given, rays, TRACKS, position_std=position_std, calibrate=calibrate, loss=0.002)
     return true, given, found
 

@@ -8,6 +8,7 @@ from synthetic_views import angle_deg, cameras, small
 
 from localization_common.geometry import se3
 from vlocnet_ros.keyframes.correction_fit import fit_correction
+from vlocnet_ros.keyframes.coverage import distances
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection, exponential, twists
 
 KERNEL = {"metres": 0.1, "radians": np.radians(8.0)}
@@ -33,7 +34,7 @@ def test_a_keyframe_alone_is_corrected_exactly() -> None:
     for k in range(5):
         np.testing.assert_allclose(correction.to_given(adjusted[k])[0], given[k], atol=1e-9)
         np.testing.assert_allclose(correction.to_adjusted(given[k]), adjusted[k], atol=1e-9)
-        assert correction.nearest(adjusted[k]) == k
+        assert distances(adjusted, adjusted[k], **KERNEL).argmin() == k
 
 
 def test_there_and_back() -> None:
