@@ -13,7 +13,7 @@ import torch
 from dmn_ros import resampling
 from dmn_ros.belief import Belief
 from dmn_ros.checkpoint import load_network
-from dmn_ros.clusters import densest_cluster, mean_and_covariance
+from dmn_ros.clusters import covariance_about, densest_cluster, mean_and_covariance
 from dmn_ros.config import FilterConfig
 from dmn_ros.context_map import ContextMap
 from dmn_ros.network import egocentric
@@ -22,7 +22,7 @@ from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.particle_filter import ParticleFilter
 from dmn_ros.planar_gaussian import PlanarGaussian
 from dmn_ros.reliability import attention_weights, updated, view_evidence
-from dmn_ros.verdict import agreement, confirmed_share, doubt
+from dmn_ros.verdict import agreement, confirmed_covariance, confirmed_share, doubt
 from dmn_ros.view_selection import select_views, sum_of_new
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.errors import CameraError, InputError
@@ -318,6 +318,7 @@ class Localizer:
         if observed:
             self._agreed = agreement(cluster, proposal, config)
         share = confirmed_share(cluster.share, self._agreed, config.proposal_trust)
+        about = covariance_about(cluster.pose, particles, weights)
         reason = doubt(share, self._filter.fit, config)
         timings["total"] = (time.perf_counter() - start) * 1e3
         return Belief(
@@ -325,6 +326,7 @@ class Localizer:
             mean=mean,
             covariance=covariance,
             most_likely=cluster.pose,
+            pose_covariance=confirmed_covariance(about, cluster, share),
             particles=particles,
             weights=weights,
             effective_sample_size=float(1.0 / np.square(weights).sum()),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from dmn_ros.clusters import Cluster
 from dmn_ros.config import FilterConfig
 from dmn_ros.planar_gaussian import PlanarGaussian
 from localization_common.geometry import planar
+
+Array = npt.NDArray[np.float64]
 
 #: Draws from a proposal that tell how much of it lies in a cluster.
 _DRAWS = 256
@@ -35,6 +39,19 @@ def confirmed_share(share: float, agreed: float, trust: float) -> float:
     and the share stays.
     """
     return share + agreed * trust * (1.0 - share)
+
+
+def confirmed_covariance(covariance: Array, cluster: Cluster, share: float) -> Array:
+    """Covariance (3, 3) about the cluster's pose, if the robot is in the cluster with the probability ``share``.
+
+    Args:
+        covariance: (3, 3) of all particles about the cluster's pose.
+        share: of the cluster, confirmed; its own leaves the covariance as it is.
+    """
+    if cluster.share >= 1.0:
+        return covariance
+    elsewhere = (covariance - cluster.share * cluster.covariance) / (1.0 - cluster.share)
+    return share * cluster.covariance + (1.0 - share) * elsewhere
 
 
 def doubt(share: float, fit: float, config: FilterConfig) -> str:
