@@ -87,8 +87,11 @@ class TrainingModule(lightning.LightningModule):
         self.log_dict({f"train/{name}": value for name, value in terms.items()})
         return total
 
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        super().optimizer_step(*arguments, **named)
+        self.loss.clamp_()  # before anything is saved: a resumed run goes on with what an undisturbed one has
+
     def on_train_batch_end(self, *_: Any) -> None:
-        self.loss.clamp_()
         if self.progress >= 1.0:
             self.trainer.should_stop = True
 
