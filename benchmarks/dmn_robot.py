@@ -18,10 +18,11 @@ import tyro
 
 from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
 from deep_localization.kidnapping import Kidnapping, kidnapped
-from deep_localization.offline import proposals_of
+from deep_localization.offline import NO_PROPOSALS, proposals_of
 from deep_localization.trials import Trial, frames_until, run_trial
 from dmn_ros.config import FilterConfig
 from dmn_ros.localizer import Localizer
+from dmn_ros.planar_gaussian import PlanarGaussian
 from localization_common.datasets.open import open_sequence
 from localization_common.datasets.sequence import Sequence
 from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
@@ -40,7 +41,7 @@ class Config:
     Attributes:
         drive: held-out sequence, with poses and odometry.
         checkpoint, map, vlocnet: what to localise with.
-        seeds: kidnapped robots, each with recovery on and off.
+        seeds: kidnapped robots, each with recovery on, also with vlocnet's poses, and off.
         starts: places at which a robot starts that knows nothing.
         frames: camera frames from there.
         threads: of torch.
@@ -69,18 +70,18 @@ def localizer_of(config: Config, filter_config: FilterConfig, drive: Sequence) -
     return localizer
 
 
-def kidnappings(config: Config, drive: Sequence) -> dict[str, list[dict[str, Any]]]:
-    """For each seed what happened, with recovery on and off."""
+def kidnappings(config: Config, drive: Sequence, vlocnet: VlocnetLocalizer) -> dict[str, list[dict[str, Any]]]:
+    """For each seed what happened, with recovery on, off, and on with vlocnet's poses as proposals."""
     off = replace(config.filter, recovery_alpha_slow=0.0, recovery_alpha_fast=0.0)
-    found: dict[str, list[dict[str, Any]]] = {}
-    for name, filter_config in (("on", config.filter), ("off", off)):
-        localizer = localizer_of(config, filter_config, drive)
-        found[name] = []
+    found: dict[str, list[dict[str, Any]]] = {"on": [], "on, with proposals": [], "off": []}
+    for name, runs in found.items():
+        localizer = localizer_of(config, off if name == "off" else config.filter, drive)
         for seed in range(config.seeds):
             kidnapping = Kidnapping(seed=seed)
-            trial = run_trial(localizer, kidnapped(drive, kidnapping), seed)
-            found[name].append(_after(trial, kidnapping.before))
-        print(f"recovery {name}: {sum(run['localised'] for run in found[name])} of {config.seeds}", flush=True)
+            torn = kidnapped(drive, kidnapping)
+            given = proposals_of(vlocnet, torn) if name.endswith("proposals") else NO_PROPOSALS
+            runs.append(_after(run_trial(localizer, torn, seed, given), kidnapping.before))
+        print(f"recovery {name}: {sum(run['localised'] for run in runs)} of {config.seeds}", flush=True)
     return found
 
 
@@ -97,25 +98,35 @@ def _after(trial: Trial, before: int) -> dict[str, Any]:
     }
 
 
-def starts(config: Config, drive: Sequence) -> dict[str, dict[str, list[int]]]:
-    """Frames until each start is localised for good: by particles, then without proposals and with them."""
-    vlocnet = VlocnetLocalizer.from_checkpoint(config.vlocnet, threads=config.threads)
+def starts(config: Config, drive: Sequence, vlocnet: VlocnetLocalizer) -> dict[str, dict[str, Any]]:
+    """Frames until each start is localised for good: by particles, then by what is made of vlocnet's poses."""
     begins = [int(np.random.default_rng(s).integers(len(drive) - config.frames + 1)) for s in range(config.starts)]
     drives = [drive.select(np.arange(begin, begin + config.frames)) for begin in begins]
     proposals = [proposals_of(vlocnet, one) for one in drives]
-    found = {}
-    for count in PARTICLES:
-        fewest = min(count, config.filter.min_particles)
-        few = replace(config.filter, global_particles=count, min_particles=fewest)
-        localizer = localizer_of(config, few, drive)
-        runs: dict[str, list[int]] = {name: [] for name in ("without", "with", "near without", "near with")}
-        for seed, (one, proposed) in enumerate(zip(drives, proposals, strict=True)):
-            for name, given in (("without", {}), ("with", proposed)):
-                trial = run_trial(localizer, one, seed, given)
-                runs[name].append(frames_until(trial.localised))
-                runs[f"near {name}"].append(frames_until(trial.near))
-        found[str(count)] = runs
-        print(f"{count} particles: { ({name: float(np.mean(frames)) for name, frames in runs.items()}) }", flush=True)
+    return {str(count): _started(config, count, drive, drives, proposals) for count in PARTICLES}
+
+
+def _started(
+    config: Config,
+    count: int,
+    drive: Sequence,
+    drives: list[Sequence],
+    proposals: list[dict[int, PlanarGaussian]],
+) -> dict[str, Any]:
+    """With so many particles for the first image: nothing proposed, proposed, and proposed but no confirmation."""
+    few = replace(config.filter, global_particles=count, min_particles=min(count, config.filter.min_particles))
+    found: dict[str, Any] = {}
+    for name, trust in (("without", 0.0), ("with", few.proposal_trust), ("unconfirmed", 0.0)):
+        localizer = localizer_of(config, replace(few, proposal_trust=trust), drive)
+        given = [NO_PROPOSALS] * len(drives) if name == "without" else proposals
+        trials = [run_trial(localizer, *one) for one in zip(drives, range(len(drives)), given, strict=True)]
+        found[name] = [frames_until(trial.localised) for trial in trials]
+        found[f"near {name}"] = [frames_until(trial.near) for trial in trials]
+        found[f"published {name}"] = sum(int(trial.published.sum()) for trial in trials)
+        found[f"wrong {name}"] = sum(int((trial.published & ~trial.near).sum()) for trial in trials)
+        print(
+            f"{count} particles, {name}: {np.mean(found[name]):.2f} frames, {found[f'wrong {name}']} wrong", flush=True
+        )
     return found
 
 
@@ -136,24 +147,26 @@ def tables(numbers: dict[str, Any]) -> list[Table]:
         wrong = 100.0 * np.mean([run["wrong_published"] for run in runs]) / Kidnapping().after
         middle = float(np.median([run["frames"] for run in runs]))
         rows.append([name, len(runs), *sums, middle if middle <= Kidnapping().after else None, float(wrong)])
-    told, mean = "{:.0f}", "{:.2f}"
+    mean, wrong = "{:.2f}", "{:.2f} %"
     frames = (
         Column("particles for the first image", "{:d}"),
         Column("without proposals: mean", mean),
-        Column("median", told),
         Column("with: mean", mean),
-        Column("median", told),
-        Column("ratio of the means", "{:.2f}"),
+        Column("ratio", mean),
+        Column("with, agreement not counted: mean", mean),
         Column("estimate, without: mean", mean),
         Column("with: mean", mean),
+        Column("wrong of the published, without", wrong),
+        Column("with", wrong),
     )
     cells: list[list[Cell]] = []
     for count, runs in numbers["starts"].items():
-        means = {name: float(np.mean(found)) for name, found in runs.items()}
-        row: list[Cell] = [int(count)]
-        for name in ("without", "with"):
-            row += [means[name], float(np.median(runs[name]))]
-        cells.append([*row, means["with"] / means["without"], means["near without"], means["near with"]])
+        means = {name: float(np.mean(values)) for name, values in runs.items() if isinstance(values, list)}
+        row: list[Cell] = [int(count), means["without"], means["with"], means["with"] / means["without"]]
+        row += [means["unconfirmed"], means["near without"], means["near with"]]
+        cells.append(
+            [*row, *(100.0 * runs[f"wrong {n}"] / max(1, runs[f"published {n}"]) for n in ("without", "with"))]
+        )
     return [
         Table("Kidnapped: carried at least 3 m away between two frames", columns, rows),
         Table("Frames until localised for good, from a uniform belief", frames, cells),
@@ -187,7 +200,8 @@ def main() -> None:
     if config.quick:
         config = replace(config, seeds=max(1, config.seeds // 10), starts=max(1, config.starts // 10))
     drive = open_sequence(config.drive)
-    numbers = {"kidnapped": kidnappings(config, drive), "starts": starts(config, drive)}
+    vlocnet = VlocnetLocalizer.from_checkpoint(config.vlocnet, threads=config.threads)
+    numbers = {"kidnapped": kidnappings(config, drive, vlocnet), "starts": starts(config, drive, vlocnet)}
     file = BenchmarkFile.of(
         __file__,
         title="A robot in the apartment: carried away, and started anywhere",

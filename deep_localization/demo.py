@@ -47,6 +47,8 @@ class Demo:
         vlocnet: checkpoint; by default the shipped one.
         dmn: checkpoint; by default the shipped one.
         map: context map of that checkpoint; by default the shipped one.
+        keyframe_map: that vlocnet's poses are refined against, such as models/apartment_keyframes.safetensors; by
+            default none, to see what the network does by itself.
         drive: which drive; ``test`` is the held-out loop, which no network was trained on.
         seed: which apartment; the shipped checkpoints know apartment 0.
         duration: end after so many seconds of driving; 0 drives the whole loop.
@@ -60,6 +62,7 @@ class Demo:
     vlocnet: Path = field(default_factory=lambda: Path("models/vlocnet_apartment_light.safetensors"))
     dmn: Path = field(default_factory=lambda: Path("models/dmn_apartment.safetensors"))
     map: Path = field(default_factory=lambda: Path("models/apartment_map.safetensors"))
+    keyframe_map: Path | None = None
     drive: str = "test"
     seed: int = 0
     duration: float = 0.0
@@ -71,8 +74,13 @@ class Demo:
     @property
     def models(self) -> Models:
         """Files of the networks; relative ones that are not there are looked for among the shipped files."""
-        found = (path if path.is_file() else shipped(str(path)) for path in (self.vlocnet, self.dmn, self.map))
-        return Models(*found)
+        named = (self.vlocnet, self.dmn, self.map, self.keyframe_map)
+        return Models(*(path if path is None or path.is_file() else shipped(str(path)) for path in named))
+
+    @property
+    def refined(self) -> bool:
+        """Whether poses are refined."""
+        return self.keyframe_map is not None
 
 
 @dataclass(frozen=True)

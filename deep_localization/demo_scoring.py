@@ -19,6 +19,8 @@ from localization_common.errors import DatasetError
 from localization_sim.rendering import mounted_camera
 from localization_sim.solid import CLASS_NAMES
 
+TITLE = "Demonstration: held-out loop of the simulated apartment"
+
 
 def evaluate(options: Demo, recording: Recording) -> ResultFile:
     """Score a recorded drive and write metrics, report and pictures."""
@@ -30,8 +32,8 @@ def evaluate(options: Demo, recording: Recording) -> ResultFile:
         "frames lost on the way to the recorder": str(results.frames_in - len(truth)),
     }
     result = ResultFile(
-        title="Demonstration: held-out loop of the simulated apartment",
-        command="make demo",
+        title=TITLE + (", poses refined against a keyframe map" if options.refined else ""),
+        command=f"localization_demo --keyframe-map {options.keyframe_map}" if options.refined else "make demo",
         commit=commit_of(Path(__file__).parent),
         metrics=values,
         aims=summary.AIMS["apartment"],

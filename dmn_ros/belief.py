@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.geometry import planar
-
 Array = npt.NDArray[np.float64]
 
 
@@ -21,6 +19,8 @@ class Belief:
         mean: (3,) weighted mean; the yaw is a circular mean.
         covariance: (3, 3) of x, y, yaw.
         most_likely: (3,) pose of the densest cluster; unlike the mean it is never between two clusters.
+        pose_covariance: (3, 3) about `most_likely`: of all particles, those elsewhere weighing less where another
+            localizer confirms the cluster.
         particles: (K, 3).
         weights: (K,), sum 1.
         effective_sample_size: 1 / sum of squared weights.
@@ -34,6 +34,7 @@ class Belief:
     mean: Array
     covariance: Array
     most_likely: Array
+    pose_covariance: Array
     particles: Array
     weights: Array
     effective_sample_size: float
@@ -42,10 +43,3 @@ class Belief:
     reason: str = ""
     observed: bool = True
     timings: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def pose_covariance(self) -> Array:
-        """(3, 3) of x, y, yaw about `most_likely`: larger than that about the mean by their distance."""
-        offset = self.mean - self.most_likely
-        offset[2] = planar.wrap_angle(offset[2])
-        return self.covariance + np.outer(offset, offset)

@@ -40,6 +40,16 @@ def mean_and_covariance(particles: Array, weights: Array) -> tuple[Array, Array]
     return mean, (difference * weights) @ difference.T
 
 
+def covariance_about(pose: Array, particles: Array, weights: Array) -> Array:
+    """(3, 3) of wrapped differences from a pose (3,), which need not be the mean.
+
+    Args:
+        particles: (K, 3). weights: (K,), sum 1.
+    """
+    difference = _differences(_rows(particles), pose)
+    return np.asarray((difference * weights) @ difference.T)
+
+
 def densest_cluster(particles: Array, weights: Array, *, radius_d: float, radius_a: float) -> Cluster:
     """The place that holds the most weight within a radius (metres, radians), and the mean of the particles there.
 

@@ -106,6 +106,8 @@ class FilterConfig:
         recovery_max: at most this share of the particles is drawn anew at one update.
         proposal_share: this share of the particles is drawn from another localizer's pose where there is one, and
             weighted so that the belief stays what motion and images make it; 0 switches that off.
+        proposal_trust: probability that the other localizer's pose is right; a cluster that it agrees with needs less
+            weight for ``localized``. 0: its agreement does not count.
         alpha1, alpha2, alpha3, alpha4: odometry noise: rotation from rotation, rotation from translation, translation
             from translation, translation from rotation (variances per squared radian and metre, as in amcl's
             differential model).
@@ -122,7 +124,7 @@ class FilterConfig:
             normal quantile of the confidence in it (2.326 is 99 %); they set the number of particles, within its
             bounds. Names are amcl's.
         cluster_d, cluster_a: size of the cluster that `most_likely` is taken from, metres and radians.
-        localized_share: share of the weight that this cluster must hold for ``localized``.
+        localized_share: share of the weight that this cluster must hold for ``localized``, if nothing else confirms it.
         localized_fit: least logarithm of the likelihood of the last images against that of the map at large for
             ``localized``; a kidnapped robot's particles stay together, but the images speak against them.
         random_seed: same seed, same frames, same beliefs.
@@ -139,6 +141,7 @@ class FilterConfig:
     recovery_alpha_fast: float = 0.5
     recovery_max: float = 0.25
     proposal_share: float = 0.2
+    proposal_trust: float = 0.9
     alpha1: float = 0.1
     alpha2: float = 0.05
     alpha3: float = 0.05
@@ -197,6 +200,8 @@ class FilterConfig:
             raise ConfigError(f"max_evaluated_views is {self.max_evaluated_views}; it must be at least 4")
         if not 0.0 <= self.proposal_share < 1.0:
             raise ConfigError(f"proposal_share is {self.proposal_share}; it must be in 0..1, and less than 1")
+        if not 0.0 <= self.proposal_trust <= 1.0:
+            raise ConfigError(f"proposal_trust is {self.proposal_trust}; it must be in 0..1")
         if not 0.0 <= self.recovery_max <= 1.0 or self.reference_poses < 1:
             raise ConfigError("recovery_max must be in 0..1 and reference_poses positive")
 

@@ -13,7 +13,7 @@ import torch
 from dmn_ros import resampling
 from dmn_ros.belief import Belief
 from dmn_ros.checkpoint import load_network
-from dmn_ros.clusters import densest_cluster, mean_and_covariance
+from dmn_ros.clusters import covariance_about, densest_cluster, mean_and_covariance
 from dmn_ros.config import FilterConfig
 from dmn_ros.context_map import ContextMap
 from dmn_ros.network import egocentric
@@ -22,6 +22,7 @@ from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.particle_filter import ParticleFilter
 from dmn_ros.planar_gaussian import PlanarGaussian
 from dmn_ros.reliability import attention_weights, updated, view_evidence
+from dmn_ros.verdict import agreement, confirmed_covariance, confirmed_share, doubt
 from dmn_ros.view_selection import select_views, sum_of_new
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.errors import CameraError, InputError
@@ -128,7 +129,8 @@ class Localizer:
             image: (H, W, 3) uint8 RGB of the camera set by `set_camera`.
             stamp: nanoseconds.
             odom_P_base: (3,) planar pose of the base in the odometry frame at that stamp, metres and radians.
-            proposal: where another localizer says the base is at that stamp; looked at there, not believed.
+            proposal: where another localizer says the base is at that stamp; the belief looks there, and is not changed
+                by it, but a pose that it agrees with is published sooner.
 
         Raises:
             InputError: the image or the odometry cannot be used; the belief stays as it was.
@@ -152,7 +154,7 @@ class Localizer:
                 self._filter.propose(proposal)
             features, reference = self._weigh(pixels, timings)
             self._odom, self._requested, motion = odom, False, np.zeros(3)
-        belief = self._belief(stamp, motion, observed, timings, start)
+        belief = self._belief(stamp, motion, proposal, observed, timings, start)
         if observed and belief.localized and self._filter.fit > _SURE:
             self._judge_views(features, torch.from_numpy(belief.most_likely), reference[:_JUDGED_AGAINST])
             timings["total"] = (time.perf_counter() - start) * 1e3
@@ -260,6 +262,7 @@ class Localizer:
         self._odom: Array | None = None
         self._stamp: int | None = None
         self._requested = True
+        self._agreed = 0.0
 
     def _adapted(self, image: Image) -> Image:
         try:
@@ -294,7 +297,15 @@ class Localizer:
         timings["filter"] = (time.perf_counter() - weighed) * 1e3
         return features[0, 0], reference
 
-    def _belief(self, stamp: int, motion: Array, observed: bool, timings: dict[str, float], start: float) -> Belief:
+    def _belief(
+        self,
+        stamp: int,
+        motion: Array,
+        proposal: PlanarGaussian | None,
+        observed: bool,
+        timings: dict[str, float],
+        start: float,
+    ) -> Belief:
         """Summary of the particles, moved without noise by what odometry says since they were last weighed."""
         config = self.filter_config
         particles = self._filter.particles.cpu().numpy().astype(np.float64)
@@ -304,13 +315,18 @@ class Localizer:
         weights /= weights.sum()
         mean, covariance = mean_and_covariance(particles, weights)
         cluster = densest_cluster(particles, weights, radius_d=config.cluster_d, radius_a=config.cluster_a)
-        reason = self._doubt(cluster.share)
+        if observed:
+            self._agreed = agreement(cluster, proposal, config)
+        share = confirmed_share(cluster.share, self._agreed, config.proposal_trust)
+        about = covariance_about(cluster.pose, particles, weights)
+        reason = doubt(share, self._filter.fit, config)
         timings["total"] = (time.perf_counter() - start) * 1e3
         return Belief(
             stamp=stamp,
             mean=mean,
             covariance=covariance,
             most_likely=cluster.pose,
+            pose_covariance=confirmed_covariance(about, cluster, share),
             particles=particles,
             weights=weights,
             effective_sample_size=float(1.0 / np.square(weights).sum()),
@@ -320,15 +336,3 @@ class Localizer:
             observed=observed,
             timings=timings,
         )
-
-    def _doubt(self, share: float) -> str:
-        """Why the pose should not be trusted; empty if it may be."""
-        config = self.filter_config
-        if share < config.localized_share:
-            return f"the densest cluster holds {share:.0%} of the weight, {config.localized_share:.0%} is needed"
-        if self._filter.fit < config.localized_fit:
-            return (
-                f"the last images fit the belief worse than the map at large: logarithm {self._filter.fit:.1f}, "
-                f"{config.localized_fit:.1f} is needed"
-            )
-        return ""

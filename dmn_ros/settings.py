@@ -30,6 +30,9 @@ _FILTER = {
         0.0,
         0.9,
     ),
+    "proposal_trust": detail(
+        "Probability that the pose on `proposal` is right; what it agrees with is published sooner; 0 is off.", 0.0, 1.0
+    ),
     "alpha1": detail(_MOTION.format("rotation", "squared radian of rotation"), 0.0, 100.0),
     "alpha2": detail(_MOTION.format("rotation", "squared metre of translation"), 0.0, 100.0),
     "alpha3": detail(_MOTION.format("translation", "squared metre of translation"), 0.0, 100.0),

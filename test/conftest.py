@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import socket
@@ -13,6 +14,9 @@ import pytest
 
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
+
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401 - both hold an LLVM: where Mesa's is there first, this import, which torch does, crashes
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HIGHEST_DOMAIN = 101  # above, DDS would use ports that Linux hands out to others

@@ -152,6 +152,8 @@ class MultitaskLoss(nn.Module):
         """Bring the learned weights back within their bounds; to be called after each optimiser step."""
         for name, value in self.s.items():
             value.clamp_(*(TASK_BOUNDS if name in TASKS else COMPONENT_BOUNDS))
+        for name in ("x", "q"):
+            self.s[f"{name}_rel"].clamp_(min=self.s[name])
 
     def _combine(self, terms: dict[str, Tensor], names: list[str]) -> Tensor:
         return torch.stack([self._weigh(name, terms[name]) for name in names]).sum()

@@ -21,6 +21,7 @@ from localization_common.ros.main import run
 from localization_common.ros.monitor import Level
 from localization_common.ros.outputs import LATCHED, odometry_message, pose_message, wanted
 from localization_common.ros.settings import existing_file
+from localization_common.ros.worker import Rest
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate, Health
 from vlocnet_ros.frame_localizer import FrameLocalizer
@@ -117,11 +118,23 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             return streams | {"refined": "no: keyframe_map is empty, or refine is false"}
         return streams | self._refinements.values
 
-    def step(self, frame: Frame, image: Picture) -> None:
-        """Estimate and publish; of streams that the network lacks, nothing."""
-        assert self._localizer is not None
+    def step(self, frame: Frame, image: Picture) -> Rest | None:
+        """Estimate and publish; of streams that the network lacks, nothing. A pose is refined beside the next frame."""
+        localizer = self._localizer
+        assert localizer is not None
         base_T_camera = self.base_T_camera(frame)
-        estimate = self._localizer.step(image, frame.stamp)
+        explained = localizer.explains and wanted(self._explanation)
+        if isinstance(localizer, RefiningLocalizer) and not explained:
+            estimated = localizer.begin(image, frame.stamp)
+            return lambda: self._publish(frame, image, base_T_camera, estimated())
+        self.settle()  # an explanation is of the network's last frame
+        self._publish(frame, image, base_T_camera, localizer.step(image, frame.stamp))
+        if explained:
+            self._publish_explanation(frame, image)
+        return None
+
+    def _publish(self, frame: Frame, image: Picture, base_T_camera: Array, estimate: Estimate) -> None:
+        assert self._localizer is not None
         self.monitor.inference.add(estimate.timings["total"])
         self._refinements.add(estimate)
         tasks = self._localizer.tasks
@@ -137,8 +150,6 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         if estimate.refinement is not None and wanted(self._matched_points):
             points = circled(image, estimate.refinement.pixels)
             self._matched_points.publish(image_from_array(points, "rgb8", frame.header))
-        if self._localizer.explains and wanted(self._explanation):
-            self._publish_explanation(frame, image)
 
     def _publish_odometry(self, sample: OdometrySample) -> None:
         settings = self.settings
@@ -187,7 +198,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             self._overlay.publish(image_from_array(mixed, "rgb8", frame.header))
 
     def _publish_explanation(self, frame: Frame, image: Picture) -> None:
-        """Last of all: the pose does not wait for it."""
+        """Last of all: the frame's pose does not wait for it."""
         assert self._localizer is not None
         heat = self._localizer.labels_in_image(self._localizer.explain(), fill=0)
         overlay = heat_overlay(image, heat, self.settings.overlay_opacity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,7 @@ class RefiningLocalizer:
         self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="features")
         self.camera, self.class_names, self.tasks = localizer.camera, localizer.class_names, localizer.tasks
         self.obstacle = ""
+        self._interrupted = False
 
     @classmethod
     def with_map(cls, localizer: FrameLocalizer, path: str | Path) -> RefiningLocalizer:
@@ -85,25 +87,47 @@ class RefiningLocalizer:
         Raises:
             CameraError, InputError: as `Localizer.step`; the frames before lead the refinement no further.
         """
+        return self.begin(image, stamp)()
+
+    def begin(self, image: Image, stamp: int) -> Callable[[], Estimate]:
+        """The network's part of a step; what it answers does the rest, and may run beside the next frame's `begin`.
+
+        The rest of each frame is called once, in the order of the frames, and before `set_camera` or `reset`.
+
+        Raises:
+            CameraError, InputError: as `step`; there is no rest then.
+        """
         started = time.perf_counter()
         if self.obstacle:
             refused = Refinement(Status.REFUSED, reason=self.obstacle)
-            return replace(self._localizer.step(image, stamp), refinement=refused)
+            estimate = replace(self._localizer.step(image, stamp), refinement=refused)
+            return lambda: estimate
         extraction = self._beside.submit(self._extract, image)
         try:
             estimate = self._localizer.step(image, stamp)
         except Exception:
-            extraction.exception()  # the refiner is free again when it is there; of this image, nothing else counts
-            self._refiner.reset()
+            extraction.exception()  # of this image, nothing counts
+            self._interrupted = True
             raise
-        estimated = time.perf_counter()
-        features, extract_ms = extraction.result()
-        refined = self._refine(image, estimate, features)
-        finished = time.perf_counter()
-        refined.timings.update(
-            features=extract_ms, refine=1e3 * (finished - estimated), total=1e3 * (finished - started)
-        )
-        return refined
+        interrupted, self._interrupted = self._interrupted, False
+        begun_ms = 1e3 * (time.perf_counter() - started)
+
+        def rest() -> Estimate:
+            resumed = time.perf_counter()
+            if interrupted:
+                self._refiner.reset()
+            features, extract_ms = extraction.result()
+            extracted = time.perf_counter()
+            refined = self._refine(image, estimate, features)
+            finished = time.perf_counter()
+            refined.timings.update(
+                features=extract_ms,
+                refine=1e3 * (finished - extracted),
+                total=begun_ms + 1e3 * (finished - resumed),
+            )
+            return refined
+
+        return rest
 
     @property
     def explains(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -27,7 +28,7 @@ from localization_common.ros.pose_broadcaster import broadcast_pose
 from localization_common.ros.settings import NodeSettings
 from localization_common.ros.tf_buffer import TransformError
 from localization_common.ros.transforms import make_transforms
-from localization_common.ros.worker import Worker
+from localization_common.ros.worker import Rest, Worker
 from localization_common.ros.worker_services import WorkerServices
 
 S = TypeVar("S", bound=NodeSettings)
@@ -48,7 +49,8 @@ class LocalizerNode(ManagedNode, Generic[S]):
     """Base of the vlocnet and the dmn node.
 
     A subclass implements `load` (make its localizer), `step` (one frame) and `restart` (after a clock jumped back).
-    `load` runs before the worker starts, the others in the worker: the localizer needs no lock.
+    `load` runs before the worker starts, the others in the worker: the localizer needs no lock. What `step` leaves to
+    do is done beside the next frame's `step`.
 
     Args:
         name: of the node.
@@ -93,8 +95,11 @@ class LocalizerNode(ManagedNode, Generic[S]):
         """Tell the localizer which camera delivers the images."""
         raise NotImplementedError
 
-    def step(self, frame: Frame, image: Image) -> None:
+    def step(self, frame: Frame, image: Image) -> Rest | None:
         """Localize with one image (H, W, 3), publish, and tell the monitor how long the inference took.
+
+        Returns:
+            What is left of this, to be done while the next frame is begun; it may raise the same. None: nothing.
 
         Raises:
             LocalizationError: the image cannot be used.
@@ -120,6 +125,11 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def stopping(self) -> bool:
         """Whether the worker was told to end: then nothing is worth waiting for."""
         return self._worker is None or self._worker.stopping
+
+    def settle(self) -> None:
+        """Wait in `step` until nothing is left of the frames before."""
+        if self._worker is not None:
+            self._worker.settle()
 
     def base_T_camera(self, frame: Frame) -> Array:
         """Where the camera sits on the robot at the time of a frame, from TF.
@@ -184,12 +194,22 @@ class LocalizerNode(ManagedNode, Generic[S]):
             self.monitor.input_rate.tick()
             self.frames.put(frame)
 
-    def _process(self, frame: Frame) -> None:
+    def _process(self, frame: Frame) -> Rest:
+        """Begin with a frame; answers what ends it."""
         try:
             self._guard_clock(frame.stamp)
             image = frame.rgb()
             self._use_camera(image)
-            self.step(frame, image)
+            rest = self.step(frame, image)
+        except Exception as error:
+            return partial(self._end, frame, partial(_fail, error))  # in its turn
+        return partial(self._end, frame, rest)
+
+    def _end(self, frame: Frame, rest: Rest | None) -> None:
+        """Do what is left of a frame, and say how it went."""
+        try:
+            if rest is not None:
+                rest()
         except LocalizationError as error:
             self._refuse(error)
         else:
@@ -213,6 +233,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         camera = self.feed.camera(self.settings.camera_info_timeout)
         check_size(image, camera)
         if camera != self._camera:
+            self.settle()
             self.set_camera(camera)
             self._camera = camera
 
@@ -245,6 +266,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.get_logger().warning(f"{what}: frame pair, odometry and TF of the time before are forgotten")
         self.monitor.jumps += 1
         self._last_stamp = None
+        self.settle()
         self.transforms.clear()
         self.restart(now)
 
@@ -283,6 +305,10 @@ class LocalizerNode(ManagedNode, Generic[S]):
             self.get_logger().error(problem.text)
         else:
             self.get_logger().warning(problem.text)
+
+
+def _fail(error: Exception) -> None:
+    raise error
 
 
 def check_device(name: str) -> None:

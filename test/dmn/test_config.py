@@ -29,6 +29,7 @@ from localization_common.errors import ConfigError
         (FilterConfig, {"recovery_max": 2.0}, "recovery_max"),
         (FilterConfig, {"pf_err": 0.0}, "pf_err"),
         (FilterConfig, {"proposal_share": 1.0}, "proposal_share"),
+        (FilterConfig, {"proposal_trust": 1.1}, "proposal_trust"),
         (TrainingConfig, {"objective": "other"}, "objective"),
         (TrainingConfig, {"contexts": (5, 4)}, "contexts"),
         (TrainingConfig, {"worlds": 0}, "worlds"),

@@ -15,6 +15,7 @@ from dmn_ros.config import FilterConfig
 from dmn_ros.context_map import ContextMap
 from dmn_ros.localizer import Localizer
 from dmn_ros.network import egocentric
+from dmn_ros.planar_gaussian import PlanarGaussian
 from localization_common.camera import Camera
 from localization_common.errors import CameraError, CheckpointError, InputError, MapError
 
@@ -140,6 +141,27 @@ def test_a_pose_that_the_images_speak_against_is_not_trusted(localizer: Localize
     belief = localizer.step(_image(1), 1, [0.0, 0.0, 0.0])
     assert not belief.localized
     assert "worse than the map at large" in belief.reason
+
+
+def test_a_cluster_that_another_localizer_agrees_with_is_trusted_sooner(tiny_files: tuple[Path, Path]) -> None:
+    def drive(proposed: tuple[float, float] | None, trust: float) -> list[Belief]:
+        localizer = Localizer.from_files(*tiny_files, filter_config=dataclasses.replace(CONFIG, proposal_trust=trust))
+        localizer.set_camera(CAMERA)
+        localizer.reset_gaussian([0.0, 0.0, 0.0], np.diag([0.3, 0.3, 0.05]))
+        proposal = None if proposed is None else PlanarGaussian(np.array([*proposed, 0.0]), np.eye(3) * 0.01)
+        steps = [(0, 0.0, proposal), (1, 0.02, None), (2, 0.2, None)]  # stands nearly still, then drives on
+        return [localizer.step(_image(0), stamp, [x, 0.0, 0.0], proposed) for stamp, x, proposed in steps]
+
+    alone = drive(None, 0.9)
+    assert [belief.localized for belief in alone] == [False] * 3
+    centre = tuple(alone[0].most_likely[:2])
+    agreed = drive(centre, 0.9)
+    assert [belief.localized for belief in agreed] == [True, True, False]  # until an image is weighed without
+    assert not any(belief.localized for belief in drive((centre[0] + 2.0, centre[1]), 0.9))
+    ignored = drive(centre, 0.0)
+    assert not ignored[0].localized
+    np.testing.assert_array_equal(agreed[0].particles, ignored[0].particles)  # what is believed is the same
+    np.testing.assert_array_equal(agreed[0].weights, ignored[0].weights)
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,9 @@ def test_publishes_what_the_localizer_believes(stage: Stage, models: Path) -> No
     assert sorted(published) == stamps
     for stamp, belief in zip(stamps, offline(models, range(8)), strict=True):
         np.testing.assert_allclose(planar.from_se3(published[stamp].matrix), belief.most_likely, atol=1e-6)
-        offset = belief.mean - belief.most_likely
-        offset[2] = planar.wrap_angle(offset[2])
-        expected = belief.covariance + np.outer(offset, offset)
+        off = belief.particles - belief.most_likely
+        off[:, 2] = planar.wrap_angle(off[:, 2])
+        expected = (off.T * belief.weights) @ off
         np.testing.assert_allclose(published[stamp].covariance[np.ix_((0, 1, 5), (0, 1, 5))], expected, atol=1e-6)
 
 

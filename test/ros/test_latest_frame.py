@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from robot_stage import Stage, wait_until
@@ -179,3 +179,78 @@ def test_a_node_that_processes_all_drops_nothing(stage: Stage) -> None:
     stage.robot.await_processed("vlocnet", stamps[-1])
     assert sorted(stage.robot.recorder.by_stamp("vlocnet/processed")) == stamps
     assert node.frames.dropped == 0
+
+
+class Ending:
+    """A worker that leaves the rest of each frame; rests wait until they are let through, one by one."""
+
+    def __init__(self) -> None:
+        self.frames: LatestFrame[int] = LatestFrame(100)
+        self.begun: list[int] = []
+        self.ended: list[int] = []
+        self.threads: set[int] = set()
+        self.errors: list[Exception] = []
+        self.through = threading.Semaphore(0)
+        self.worker = Worker(self.frames, self._process, self.errors.append)
+        self.worker.start()
+
+    def _process(self, frame: int) -> Callable[[], None]:
+        self.begun.append(frame)
+        return lambda: self._end(frame)
+
+    def _end(self, frame: int) -> None:
+        assert self.through.acquire(timeout=10.0)
+        self.threads.add(threading.get_ident())
+        if frame < 0:
+            raise ValueError(str(frame))
+        self.ended.append(frame)
+
+
+@pytest.fixture
+def ending() -> Iterator[Ending]:
+    ending = Ending()
+    yield ending
+    ending.through.release(100)
+    ending.worker.stop()
+
+
+def test_what_is_left_of_a_frame_is_done_beside_the_next_and_one_frame_behind_at_most(ending: Ending) -> None:
+    for i in range(5):
+        ending.frames.put(i)
+    for i in range(4):
+        assert wait_until(lambda: len(ending.begun) == i + 2), i  # noqa: B023 - called at once
+        assert ending.ended == list(range(i))
+        ending.through.release()
+    ending.through.release()
+    assert wait_until(lambda: ending.ended == list(range(5)))
+    assert len(ending.threads) == 1
+    assert threading.get_ident() not in ending.threads
+
+
+def test_a_job_waits_for_what_is_left_of_the_frames_before(ending: Ending) -> None:
+    ending.frames.put(1)
+    assert wait_until(lambda: ending.begun == [1])
+    job = ending.worker.submit(lambda: list(ending.ended))
+    ending.frames.put(2)
+    ending.through.release(2)
+    assert job.result(5.0)[:1] == [1]
+    assert wait_until(lambda: ending.ended == [1, 2])
+
+
+def test_an_error_in_the_rest_of_a_frame_is_reported_and_the_next_one_is_ended(ending: Ending) -> None:
+    ending.frames.put(-1)
+    ending.frames.put(2)
+    ending.through.release(2)
+    assert wait_until(lambda: ending.ended == [2])
+    assert [str(error) for error in ending.errors] == ["-1"]
+
+
+def test_stopping_waits_for_what_is_left(ending: Ending) -> None:
+    ending.frames.put(1)
+    assert wait_until(lambda: ending.begun == [1])
+    stopper = threading.Thread(target=ending.worker.stop)
+    stopper.start()
+    ending.through.release()
+    stopper.join(5.0)
+    assert not stopper.is_alive()
+    assert ending.ended == [1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sensor_msgs.msg import Image
 import vlocnet_ros.node
 from localization_common import metrics
 from localization_common.datasets.sequence import Sequence
+from localization_common.errors import InputError
 from localization_common.geometry import se3
 from localization_common.odometry_integration import base_covariance
 from localization_common.palette import circled
@@ -22,18 +25,25 @@ from localization_common.ros.outputs import header
 from vlocnet_ros.estimate import Estimate
 from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.node import VlocnetNode
+from vlocnet_ros.refinement.refiner import Refinement
 from vlocnet_ros.refining_localizer import RefiningLocalizer
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "models" / "vlocnet_apartment_light.safetensors"
 Picture = npt.NDArray[np.uint8]
 
 
-def send(stage: Stage, queries: Sequence, image: Picture, index: int) -> int:
-    """Publish an image of the apartment's camera, and wait until the node has dealt with it."""
+def publish(stage: Stage, queries: Sequence, image: Picture, index: int) -> int:
+    """Publish an image of the apartment's camera."""
     stamp = FIRST + index * PERIOD
     head = header(stamp, "camera_optical_frame")
     stage.robot.infos.publish(camera_to_info(queries.camera, head))
     stage.robot.images.publish(image_from_array(image, "rgb8", head))
+    return stamp
+
+
+def send(stage: Stage, queries: Sequence, image: Picture, index: int) -> int:
+    """Publish an image, and wait until the node has dealt with it."""
+    stamp = publish(stage, queries, image, index)
     stage.robot.await_processed("vlocnet", stamp)
     return stamp
 
@@ -47,12 +57,16 @@ def start(stage: Stage, keyframe_map: Path, **values: Any) -> VlocnetNode:
 
 
 def offline(queries: Sequence, images: list[Picture], keyframe_map: Path | None) -> list[Estimate]:
-    """What the localizer itself says."""
+    """What the localizer itself says of the images that it can use."""
     localizer: Any = Localizer.from_checkpoint(CHECKPOINT)
     if keyframe_map is not None:
         localizer = RefiningLocalizer.with_map(localizer, keyframe_map)
     localizer.set_camera(queries.camera)
-    return [localizer.step(image, FIRST + i * PERIOD) for i, image in enumerate(images)]
+    estimates = []
+    for i, image in enumerate(images):
+        with contextlib.suppress(InputError):
+            estimates.append(localizer.step(image, FIRST + i * PERIOD))
+    return estimates
 
 
 def published(stage: Stage, stamps: list[int]) -> list[Any]:
@@ -97,6 +111,40 @@ def test_refined_poses_go_out_with_their_covariance_points_and_diagnostics(
     assert (values["refined"], values["frames refined [%]"]) == ("yes", "100.0")
     assert int(values["refinement inliers"]) == len(refinement.pixels)
     assert 0.0 < float(values["refinement p50 [ms]"]) <= float(values["refinement p95 [ms]"])
+
+
+def test_a_pose_is_refined_beside_the_next_frames_network(
+    stage: Stage, queries: Sequence, keyframe_map: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of frames that come faster than they are dealt with; one of them is unusable."""
+    localizer = start(stage, keyframe_map)._localizer
+    assert isinstance(localizer, RefiningLocalizer)
+    images = [queries.read_image(i) for i in range(4)]
+    images.insert(2, np.zeros_like(images[0]))
+    begin, refine = localizer._localizer.step, localizer._refiner.step
+    others, refined = threading.Semaphore(0), []
+
+    def begin_and_tell(image: Picture, stamp: int) -> Estimate:
+        if stamp > FIRST:
+            others.release()
+        return begin(image, stamp)
+
+    def refine_later(*arguments: Any, **named: Any) -> Refinement:
+        """Only when the network has another frame; the last one has nothing to wait for."""
+        refined.append(len(refined) == 3 or others.acquire(timeout=20.0))
+        return refine(*arguments, **named)
+
+    monkeypatch.setattr(localizer._localizer, "step", begin_and_tell)
+    monkeypatch.setattr(localizer._refiner, "step", refine_later)
+    stamps = [publish(stage, queries, image, i) for i, image in enumerate(images)]
+    recorder = stage.robot.recorder
+    assert recorder.wait_for(lambda: recorder.count("vlocnet/processed") == 5, 20.0)
+    assert refined == [True] * 4
+    assert [message.stamp for message in recorder.of("vlocnet/processed")] == stamps
+    expected = offline(queries, images, keyframe_map)
+    assert len(expected) == 4
+    for pose, estimate in zip(published(stage, stamps[:2] + stamps[3:]), expected, strict=True):
+        np.testing.assert_allclose(pose.matrix, estimate.map_T_camera @ se3.inverse(BASE_T_CAMERA), atol=1e-5)
 
 
 def test_a_frame_that_the_map_does_not_show_keeps_the_networks_own_pose(

@@ -88,6 +88,18 @@ def test_demo_drives_scores_and_ends_by_itself(tiny_models, tmp_path: Path) -> N
     assert "position error, median" in done.stdout
 
 
+def test_demo_refines_against_the_shipped_keyframe_map(tmp_path: Path) -> None:
+    words = ["--keyframe-map", "models/apartment_keyframes.safetensors", "--duration", "5", "--starts", "0"]
+    arguments = [sys.executable, "-m", "deep_localization.demo", *words, "--output", str(tmp_path)]
+    done = subprocess.run(arguments, cwd=REPOSITORY, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    pose = json.loads((tmp_path / "metrics.json").read_text())["pose"]
+    assert pose["frames"] >= 3  # a busy machine drops some
+    assert pose["median_m"] < 0.01  # the network alone: some 4 cm
+    assert pose["median_deg"] < 0.3
+    assert "poses refined against a keyframe map" in (tmp_path / "report.html").read_text()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_the_whole_process_tree(started: subprocess.Popen[str], number: signal.Signals) -> None:
     children = descendants(started.pid)

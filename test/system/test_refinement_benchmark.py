@@ -24,14 +24,15 @@ CAMERA = Camera(160, 120, 110.0, 110.0, 79.5, 59.5)
 def benchmark() -> Iterator[SimpleNamespace]:
     sys.path.insert(0, str(BENCHMARKS))
     import refinement
+    import refinement_pace
 
     import refinement_priors
     import refinement_tables
     import refinement_trials
     import sift_pnp_baseline
 
-    modules = (refinement, refinement_priors, refinement_tables, refinement_trials, sift_pnp_baseline)
-    yield SimpleNamespace(**{module.__name__: module for module in modules})
+    others = (refinement_pace, refinement_priors, refinement_tables, refinement_trials, sift_pnp_baseline)
+    yield SimpleNamespace(**{module.__name__: module for module in (refinement, *others)})
     sys.path.remove(str(BENCHMARKS))
 
 
@@ -172,3 +173,9 @@ def test_notes_say_which_targets_are_met(benchmark: SimpleNamespace) -> None:
     assert f"{tables.REDKITCHEN}: median at most 2.0 cm and 1.0 deg" not in missed
     assert f"{tables.TWICE}: no frame confirmed in the wrong one" in missed
     assert f"{tables.REDKITCHEN}: NEES within its 95 % band" in missed
+
+
+def test_what_is_hidden_of_the_refinements_time(benchmark: SimpleNamespace) -> None:
+    pace = benchmark.refinement_pace
+    (told,) = pace.notes({"here": {pace.ALONE: 20.0, pace.AFTER: 40.0, pace.BESIDE: 25.0}}).values()
+    assert told == "75 % of 20.0 ms"

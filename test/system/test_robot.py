@@ -71,6 +71,21 @@ def test_proposals_halve_the_frames_of_a_filter_with_few_particles(loop: Sequenc
     assert np.mean(with_them) <= 0.5 * np.mean(without), (with_them, without)
 
 
+def test_a_pose_that_vlocnet_agrees_with_is_published_sooner(loop: Sequence) -> None:
+    """With the shipped particles the first images find the place; what takes time is to be sure of it."""
+    vlocnet = VlocnetLocalizer.from_checkpoint(shipped("models/vlocnet_apartment_light.safetensors"), threads=1)
+    frames: dict[float, list[int]] = {0.0: [], 0.9: []}
+    localizers = {trust: shipped_localizer(loop, FilterConfig(proposal_trust=trust)) for trust in frames}
+    for seed, begin in enumerate((40, 150, 260, 370)):
+        few = loop.select(np.arange(begin, begin + 10))
+        proposals = proposals_of(vlocnet, few)
+        for trust, localizer in localizers.items():
+            trial = run_trial(localizer, few, seed, proposals)
+            frames[trust].append(frames_until(trial.localised))
+            assert not (trial.published & ~trial.near).any(), (trust, begin)
+    assert np.mean(frames[0.9]) <= 0.7 * np.mean(frames[0.0]), frames
+
+
 def test_views_that_show_another_place_lose_their_say(loop: Sequence) -> None:
     """A third of the views along a drive get the pictures of others, as if rooms had been refurnished."""
     known = ContextMap.load(shipped("models/apartment_map.safetensors"))

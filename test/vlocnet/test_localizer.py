@@ -11,6 +11,7 @@ import torch
 from localization_common.camera import Camera
 from localization_common.errors import CameraError, CheckpointError, ConfigError, InputError
 from localization_common.geometry import se3
+from vlocnet_ros.backends.torch_backend import TorchBackend
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate, Health
@@ -250,6 +251,25 @@ def test_half_precision_stays_close(tiny_checkpoint, frames):
     a, b = (one.step(frames[0], 1).map_T_camera for one in (whole, half))
     np.testing.assert_allclose(a, b, atol=0.2)
     assert not np.array_equal(a, b)
+
+
+def test_half_precision_is_what_autocast_makes_of_the_network(tiny_checkpoint, frames):
+    """Convolutions are cast once, and not at every frame; that changes nothing."""
+    network = load_vlocnet(tiny_checkpoint).network
+    backend, plain = TorchBackend(network, half=True), TorchBackend(network).network
+    kept, before = None, None
+    for frame in frames[:2]:
+        image = frame[::2, ::2]
+        kept, prediction = backend.step(image, kept)
+        tensor = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255.0
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            now = plain.encode(tensor)
+            right, before = plain.decode(now, before or now), now
+        assert prediction.translation is not None
+        for found, wanted in zip(prediction, right, strict=True):
+            assert (found is None) == (wanted is None)
+            if found is not None:
+                torch.testing.assert_close(found, wanted.float(), rtol=0.0, atol=0.0)
 
 
 def test_unusable_device_and_threads_are_named(tiny_checkpoint):

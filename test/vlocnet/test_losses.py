@@ -196,6 +196,20 @@ def test_learned_weights_cannot_sink_or_rise_without_end():
     assert loss.s["q"].item() == COMPONENT_BOUNDS[1]
 
 
+def test_consistency_never_weighs_more_than_the_poses_themselves():
+    loss = MultitaskLoss()
+    with torch.no_grad():
+        for name, value in {"x": -1.0, "x_rel": -4.0, "q": -4.0, "q_rel": -3.5}.items():
+            loss.s[name].fill_(value)
+    loss.clamp_()
+    assert {name: loss.s[name].item() for name in ("x", "x_rel", "q", "q_rel")} == {
+        "x": -1.0,
+        "x_rel": -1.0,
+        "q": -4.0,
+        "q_rel": -3.5,
+    }
+
+
 def test_initial_weights_are_those_of_posenets_successors():
     s = MultitaskLoss().s
     assert (s["x"].item(), s["q"].item(), s["x_rel"].item(), s["q_vo"].item()) == (0.0, -3.0, 0.0, -3.0)

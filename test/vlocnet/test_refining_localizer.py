@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +100,35 @@ def test_refined_poses_are_nearer_to_the_truth_and_know_it(refining, queries):
     timings = estimates[-1].timings
     assert set(timings) == {"prepare", "network", "finish", "features", "refine", "total"}
     assert timings["total"] >= timings["network"] + timings["refine"] > timings["refine"] > 0.0
+
+
+def test_frames_that_overlap_are_refined_as_one_after_the_other(refining, queries, keyframe_map):
+    """The rest of each frame in a thread of its own, while the next one is begun; one image among them is unusable."""
+    frames, unusable = range(6), 3
+    dark = np.zeros_like(queries.read_image(0))
+    images = [dark if i == unusable else queries.read_image(i) for i in frames]
+    alone = RefiningLocalizer.with_map(Localizer.from_checkpoint(CHECKPOINT), keyframe_map)
+    alone.set_camera(queries.camera)
+    expected, found = [], []
+    for i in frames:
+        with contextlib.suppress(InputError):
+            expected.append(alone.step(images[i], int(queries.stamps[i])))
+    with ThreadPoolExecutor(max_workers=1) as second:
+        for i in frames:
+            with contextlib.suppress(InputError):
+                found.append(second.submit(refining.begin(images[i], int(queries.stamps[i]))))
+    assert len(found) == len(expected) == 5
+    for one, other in zip(found, expected, strict=True):
+        assert same(one.result(), other)
+        assert one.result().refinement.status is other.refinement.status
+
+
+def test_what_an_unusable_image_forgets_is_not_what_was_begun_before_it(lost, queries):
+    begun = [lost.begin(queries.read_image(i), int(queries.stamps[i])) for i in range(2)]
+    with pytest.raises(InputError, match="constant"):
+        lost.begin(np.zeros_like(queries.read_image(2)), int(queries.stamps[2]))
+    begun.append(lost.begin(queries.read_image(3), int(queries.stamps[3])))
+    assert statuses([rest() for rest in begun]) == [Status.REFINED, Status.REFINED, Status.REFUSED]
 
 
 def test_what_the_map_does_not_show_leaves_the_networks_own_pose(refining, queries):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from localization_common.errors import ConfigError
 from vlocnet_ros.backends.backend import Image
@@ -32,6 +32,8 @@ class TorchBackend:
             raise ConfigError(f"device: {device!r} cannot be used ({str(error).splitlines()[0]})") from error
         self._dtype = torch.float16 if self._device.type == "cuda" else torch.bfloat16
         self._half = half
+        if half:
+            _cast_convolutions(self.network, self._dtype)
 
     @torch.inference_mode()
     def step(self, image: Image, previous: FrameFeatures | None) -> tuple[FrameFeatures, Prediction]:
@@ -46,3 +48,10 @@ class TorchBackend:
         with torch.autocast(self._device.type, self._dtype, enabled=self._half):
             features = self.network.encode(tensor)
             return features, self.network.decode(features, features if previous is None else previous)
+
+
+def _cast_convolutions(network: VLocNet, dtype: torch.dtype) -> None:
+    """Once, what autocast would do to their parameters at every frame."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.to(dtype)

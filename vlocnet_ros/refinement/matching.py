@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from vlocnet_ros.keyframes.features import Features
+from vlocnet_ros.keyframes.features import Descriptors, Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.refinement.candidates import Candidates
 
@@ -25,7 +26,7 @@ def match(
     """
     # A second best below this cannot spoil a best one that is good enough.
     floor = 1.0 - (1.0 - similarity) / ratio**2
-    looks = known.float_descriptors(looked_for.appearance) @ features.descriptors.T
+    looks = _products(known.float_descriptors(looked_for.appearance), features.descriptors)
     appearance, feature = np.nonzero(looks > floor)
     value = looks[appearance, feature]
     candidate = np.searchsorted(looked_for.first, appearance, side="right") - 1
@@ -44,6 +45,16 @@ def match(
     np.maximum.at(best_of_point, candidate, value)
     chosen = chosen[value[chosen] >= best_of_point[candidate[chosen]]]
     return looked_for.point[candidate[chosen]], feature[chosen]
+
+
+def _products(descriptors: Descriptors, others: Descriptors) -> Descriptors:
+    """(A, F) scalar products of descriptors (A, D) and (F, D).
+
+    By torch, whose threads are as many as the node was told: those of NumPy's BLAS wait busily for the next product and
+    take the network's core.
+    """
+    torch.get_num_threads()  # before it asks, a new thread takes all cores for products, whatever torch was told
+    return np.asarray((torch.from_numpy(descriptors) @ torch.from_numpy(others).T).numpy())
 
 
 def _best_appearance(
