@@ -121,11 +121,12 @@ class Benchmark:
         self._pool = ThreadPoolExecutor(config.jobs)
 
     def results(self, runs: tuple[Run, ...]) -> dict[str, list[dict[str, Any]]]:
-        """What `vlocnet_evaluate` wrote, for each run and seed."""
+        """What `vlocnet_evaluate` wrote, for each run and seed; one seed after the other, so that some are whole soon."""
         seeds = {run.name: self.config.seeds if run.main else self.config.seeds[:1] for run in runs}
-        for run in runs:
-            for seed in seeds[run.name]:
-                self._submit(run, seed)
+        for seed in self.config.seeds:
+            for run in runs:
+                if seed in seeds[run.name]:
+                    self._submit(run, seed)
         found: dict[str, list[dict[str, Any]]] = {}
         for run in runs:
             found[run.name] = [self._futures[run.name, seed].result() for seed in seeds[run.name]]
