@@ -121,7 +121,7 @@ class Benchmark:
         self._pool = ThreadPoolExecutor(config.jobs)
 
     def results(self, runs: tuple[Run, ...]) -> dict[str, list[dict[str, Any]]]:
-        """What `vlocnet_evaluate` wrote, for each run and seed; one seed after the other, so that some are whole soon."""
+        """What `vlocnet_evaluate` wrote, for each run and seed; seed after seed, so that some are whole soon."""
         seeds = {run.name: self.config.seeds if run.main else self.config.seeds[:1] for run in runs}
         for seed in self.config.seeds:
             for run in runs:
