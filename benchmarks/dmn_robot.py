@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import tyro
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, judged
 from deep_localization.kidnapping import Kidnapping, kidnapped
 from deep_localization.offline import NO_PROPOSALS, proposals_of
 from deep_localization.trials import Trial, frames_until, run_trial
@@ -178,19 +178,15 @@ def notes(numbers: dict[str, Any]) -> dict[str, str]:
     on, off = (numbers["kidnapped"][name] for name in ("on", "off"))
     again, lost = (float(np.mean([run["localised"] for run in runs])) for runs in (on, off))
     told = {
-        "localised again in at least 90 of 100": f"{100 * again:.0f} %: {_judged(again >= AIMS['recovered'])}",
+        "localised again in at least 90 of 100": f"{100 * again:.0f} %: {judged(again >= AIMS['recovered'])}",
         "stays lost with recovery off": f"{100 * (1.0 - lost):.0f} % stay lost",
     }
     for count, runs in numbers["starts"].items():
         ratio = float(np.mean(runs["with"]) / np.mean(runs["without"]))
         told[f"at most half the frames with proposals, {count} particles"] = (
-            f"{ratio:.2f}: {_judged(ratio <= AIMS['frames'])}"
+            f"{ratio:.2f}: {judged(ratio <= AIMS['frames'])}"
         )
     return told
-
-
-def _judged(met: bool) -> str:
-    return "met" if met else "**missed**"
 
 
 @torch.inference_mode()

@@ -23,7 +23,7 @@ import torch
 import tyro
 from torch import Tensor
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, judged
 from dmn_ros.clusters import densest_cluster, mean_and_covariance
 from dmn_ros.config import FilterConfig, NetworkConfig
 from dmn_ros.network.dmn import DMN
@@ -260,7 +260,7 @@ def notes(found: dict[str, Any]) -> dict[str, str]:
 
 
 def _judged(met: bool, aim: float) -> str:
-    return f"(aim {aim:g}: {'met' if met else '**missed**'})"
+    return f"(aim {aim:g}: {judged(met)})"
 
 
 @torch.inference_mode()

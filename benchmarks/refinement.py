@@ -23,7 +23,7 @@ from localization_common.camera import Camera
 from localization_common.datasets.open import open_sequence
 from localization_common.geometry import se3
 from refinement_priors import Prior, as_guesses, elsewhere, from_dmn, from_odometry, from_vlocnet, shifted
-from refinement_scenes import Place, apartment, keyframe_map, missing, redkitchen
+from refinement_scenes import Data, Place, apartment, keyframe_map, missing, redkitchen
 from refinement_tables import (
     ALL,
     ALONE,
@@ -59,33 +59,23 @@ QUICK_FRAMES, QUICK_KEYFRAMES = 120, 150
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Data):
     """Measure the refinement.
 
     Attributes:
-        redkitchen: sequence seq-01 of 7-Scenes' RedKitchen.
-        redkitchen_checkpoint: vlocnet trained on it without the held-out frames.
-        apartment: recorded apartment: train_*, test (made by `apartment_record --output build/apartment`).
-        apartment_checkpoint: vlocnet that knows it.
         dmn: checkpoint.
         context_map: that dmn's, of the apartment.
         rearranged: the test drive after some furniture was moved (`apartment_record --rearranged 0.25`).
         twin: recorded apartment in which one room is there twice (`apartment_record --twin-room`).
-        work: directory for the maps; delete it when their building has changed.
         threads: of torch and OpenCV.
         quick: few frames and small maps of the apartments: whether everything runs, not how good it is.
         json: file for the numbers.
     """
 
-    redkitchen: Path = Path("../shared/data/7scenes/redkitchen/seq-01")
-    redkitchen_checkpoint: Path = Path("build/vlocnet_redkitchen.safetensors")
-    apartment: Path = Path("build/apartment")
-    apartment_checkpoint: Path = REPOSITORY / "models/vlocnet_apartment_light.safetensors"
     dmn: Path = REPOSITORY / "models/dmn_apartment.safetensors"
     context_map: Path = REPOSITORY / "models/apartment_map.safetensors"
     rearranged: Path = Path("build/apartment_rearranged/test")
     twin: Path = Path("build/apartment_twin")
-    work: Path = Path("build/refinement")
     threads: int = 2
     quick: bool = False
     json: Path | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -17,40 +17,32 @@ import numpy as np
 import torch
 import tyro
 
-from deep_localization.benchmark_file import BenchmarkFile, Column, Table
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
 from localization_common.datasets.sequence import Sequence
-from refinement_scenes import Place, apartment, keyframe_map, missing, redkitchen
+from localization_sim.drive import in_memory
+from refinement_scenes import Data, Place, apartment, keyframe_map, missing, redkitchen
+from refinement_tables import APARTMENT, REDKITCHEN
 from vlocnet_ros.estimate import Estimate
 from vlocnet_ros.frame_localizer import FrameLocalizer
 from vlocnet_ros.localizer import Localizer
+from vlocnet_ros.refinement.refiner import Refiner
 from vlocnet_ros.refining_localizer import RefiningLocalizer
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 #: What is measured, in this order.
 ALONE, AFTER, BESIDE = "network alone", "refined after it", "refined beside the next frame's"
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Data):
     """Measure the pace.
 
     Attributes:
-        redkitchen: sequence seq-01 of 7-Scenes' RedKitchen.
-        redkitchen_checkpoint: vlocnet trained on it without the held-out frames.
-        apartment: recorded apartment: train_*, test (made by `apartment_record --output build/apartment`).
-        apartment_checkpoint: vlocnet that knows it.
-        work: directory for the maps, which refinement.py shares.
         frames: of each drive.
         rounds: the best of which counts.
         threads: of torch, as of the node; the refinement has one of its own.
         json: file for the numbers.
     """
 
-    redkitchen: Path = Path("../shared/data/7scenes/redkitchen/seq-01")
-    redkitchen_checkpoint: Path = Path("build/vlocnet_redkitchen.safetensors")
-    apartment: Path = Path("build/apartment")
-    apartment_checkpoint: Path = REPOSITORY / "models/vlocnet_apartment_light.safetensors"
-    work: Path = Path("build/refinement")
     frames: int = 100
     rounds: int = 5
     threads: int = 1
@@ -60,7 +52,7 @@ class Config:
 def alone(localizer: FrameLocalizer, sequence: Sequence) -> int:
     """One frame after the other; answers how many had a pose refined."""
     estimates = [localizer.step(sequence.read_image(i), int(sequence.stamps[i])) for i in range(len(sequence))]
-    return _refined(estimates)
+    return sum(estimate.refined for estimate in estimates)
 
 
 def beside(localizer: RefiningLocalizer, sequence: Sequence) -> int:
@@ -72,21 +64,16 @@ def beside(localizer: RefiningLocalizer, sequence: Sequence) -> int:
             if rests:
                 rests[-1].result()
             rests.append(second.submit(rest))
-    return _refined([rest.result() for rest in rests])
-
-
-def _refined(estimates: list[Estimate]) -> int:
-    return sum(e.refinement is not None and e.refinement.map_T_camera is not None for e in estimates)
+    return sum(rest.result().refined for rest in rests)
 
 
 def paces(config: Config, place: Place) -> dict[str, float]:
     """Milliseconds from frame to frame, the best of the rounds."""
     assert place.checkpoint is not None
     plain = Localizer.from_checkpoint(place.checkpoint, threads=config.threads)
-    keyframe_map(place, config.work)
-    path = config.work / f"{place.name}.safetensors"
-    refining = RefiningLocalizer.with_map(Localizer.from_checkpoint(place.checkpoint, threads=config.threads), path)
-    sequence = _in_memory(place.test.select(np.arange(min(config.frames, len(place.test)))))
+    known, _ = keyframe_map(place, config.work)
+    refining = RefiningLocalizer(Localizer.from_checkpoint(place.checkpoint, threads=config.threads), Refiner(known))
+    sequence = in_memory(place.test.select(np.arange(min(config.frames, len(place.test)))))
     ways: dict[str, Callable[[], int]] = {
         ALONE: lambda: alone(plain, sequence),
         AFTER: lambda: alone(refining, sequence),
@@ -105,11 +92,6 @@ def paces(config: Config, place: Place) -> dict[str, float]:
     return {name: min(values) for name, values in took.items()}
 
 
-def _in_memory(sequence: Sequence) -> Sequence:
-    images = [sequence.read_image(i) for i in range(len(sequence))]
-    return replace(sequence, read_image=images.__getitem__)
-
-
 def notes(places: dict[str, dict[str, float]]) -> dict[str, str]:
     """How much of the refinement's time is hidden."""
     told = {}
@@ -123,16 +105,17 @@ def notes(places: dict[str, dict[str, float]]) -> dict[str, str]:
 
 def measured(config: Config) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     """Paces by place, and what was left out for want of its data."""
-    checkpoints = {"RedKitchen": config.redkitchen_checkpoint, "apartment": config.apartment_checkpoint}
-    folders = {"RedKitchen": config.redkitchen, "apartment": config.apartment}
-    make = {"RedKitchen": redkitchen, "apartment": partial(apartment, "apartment")}
+    known: tuple[tuple[str, Path, Path, Callable[[Path, Path], Place]], ...] = (
+        (REDKITCHEN, config.redkitchen, config.redkitchen_checkpoint, redkitchen),
+        (APARTMENT, config.apartment, config.apartment_checkpoint, partial(apartment, APARTMENT)),
+    )
     places, left_out = {}, {}
-    for name, folder in folders.items():
-        absent = missing((folder, checkpoints[name]))
+    for name, folder, checkpoint, place in known:
+        absent = missing((folder, checkpoint))
         if absent:
             left_out[f"{name} is left out"] = f"{absent} is not there"
         else:
-            places[name] = paces(config, make[name](folder, checkpoints[name]))
+            places[name] = paces(config, place(folder, checkpoint))
     return places, left_out
 
 
@@ -142,7 +125,7 @@ def main() -> None:
     config = tyro.cli(Config, description=__doc__)
     places, left_out = measured(config)
     columns = (Column("place"), *(Column(name, "{:.1f} ms") for name in (ALONE, AFTER, BESIDE)))
-    rows = [[name, *values.values()] for name, values in places.items()]
+    rows: list[list[Cell]] = [[name, *values.values()] for name, values in places.items()]
     file = BenchmarkFile.of(
         __file__,
         title="How fast frames can follow each other when poses are refined",

@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dmn_ros.clusters import Cluster, densest_cluster
+from dmn_ros.clusters import Cluster, densest_cluster, near
 from dmn_ros.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import InputError
 from localization_common.geometry import planar, se3
 from localization_common.odometry_integration import OdometryIntegrator, PlanarOdometry, shift_covariance
-from vlocnet_ros.estimate import Health
 from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.refinement.history import Motion
-from vlocnet_ros.refinement.perturbation import moved_by
+from vlocnet_ros.refinement.perturbation import isotropic, moved_by
 from vlocnet_ros.refinement.refiner import Guess
+from vlocnet_ros.refining_localizer import guesses_of, motion_of
 
 Array = npt.NDArray[np.float64]
 
@@ -58,12 +58,9 @@ def from_vlocnet(checkpoint: Path, sequence: Sequence, *, fuse: bool = True) -> 
         except InputError:
             priors.append(Prior(priors[-1].own, nothing, (), None))
             continue
-        motion = None
-        if estimate.previous_T_camera is not None and estimate.motion_covariance is not None:
-            motion = Motion(estimate.previous_T_camera, estimate.motion_covariance)
-        lost = estimate.health is Health.LOST
-        guesses = () if lost else (Guess(estimate.map_T_camera, estimate.covariance),)
-        priors.append(Prior(estimate.map_T_camera, nothing if lost else estimate.covariance, guesses, motion))
+        guesses = guesses_of(estimate)
+        said = estimate.covariance if guesses else nothing
+        priors.append(Prior(estimate.map_T_camera, said, guesses, motion_of(estimate)))
     return priors[1:]
 
 
@@ -89,7 +86,7 @@ def from_dmn(checkpoint: Path, context_map: Path, sequence: Sequence, moved: Man
 def from_odometry(sequence: Sequence) -> list[Prior]:
     """The recording's odometry, and no guess."""
     assert sequence.odom_T_base is not None
-    base_T_camera, covariance = sequence.base_T_camera, np.diag([0.02**2] * 3 + [np.radians(0.5) ** 2] * 3)
+    base_T_camera, covariance = sequence.base_T_camera, isotropic(0.02, float(np.radians(0.5)))
     odom_T_camera = sequence.odom_T_base @ base_T_camera
     moved = [Motion(m, covariance) for m in se3.inverse(odom_T_camera[:-1]) @ odom_T_camera[1:]]
     return [Prior(np.eye(4), np.full((6, 6), np.nan), (), motion) for motion in (None, *moved)]
@@ -97,7 +94,7 @@ def from_odometry(sequence: Sequence) -> list[Prior]:
 
 def as_guesses(priors: Many[Prior], *poses: Array) -> list[Prior]:
     """With these poses (N, 4, 4) for guesses, the first ones the likeliest, as good as a network's."""
-    covariance = np.diag([0.05**2] * 3 + [np.radians(1.0) ** 2] * 3)
+    covariance = isotropic(0.05, float(np.radians(1.0)))
     return [
         replace(prior, guesses=tuple(Guess(places[row], covariance) for places in poses))
         for row, prior in enumerate(priors)
@@ -132,16 +129,15 @@ def _modes(particles: Array, weights: Array, *, radius_d: float, radius_a: float
     """The densest cluster, the densest of what is left, and so on; none as wide as a room."""
     found = []
     for _ in range(MODES):
-        left = weights.sum()
-        if left < LEAST_SHARE:
+        total = weights.sum()
+        if total < LEAST_SHARE:
             break
-        mode = densest_cluster(particles, weights / left, radius_d=radius_d, radius_a=radius_a)
-        if mode.share * left < LEAST_SHARE:
+        mode = densest_cluster(particles, weights / total, radius_d=radius_d, radius_a=radius_a)
+        if mode.share * total < LEAST_SHARE:
             break
         found.append(mode)
-        off = particles - mode.pose
-        near = (np.hypot(off[:, 0], off[:, 1]) <= radius_d) & (np.abs(planar.wrap_angle(off[:, 2])) <= radius_a)
-        particles, weights = particles[~near], weights[~near]
+        left = ~near(mode.pose, particles, radius_d=radius_d, radius_a=radius_a)
+        particles, weights = particles[left], weights[left]
     return found
 
 

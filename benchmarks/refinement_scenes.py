@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deep_localization import kept_runs
 from localization_common.datasets.open import open_sequence
-from localization_common.datasets.sequence import FrameRanges, Sequence
+from localization_common.datasets.sequence import Sequence
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -20,6 +20,25 @@ REDKITCHEN_MAP = ("--keyframes.calibrate", "--keyframes.metres", "0.02", "--keyf
 APARTMENT_MAP: tuple[str, ...] = ()
 #: Keyframes of the baseline in RedKitchen; elsewhere as many as the map has.
 REDKITCHEN_BASELINE = 150
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a measurement of the refinement is made on.
+
+    Attributes:
+        redkitchen: sequence seq-01 of 7-Scenes' RedKitchen.
+        redkitchen_checkpoint: vlocnet trained on it without the held-out frames.
+        apartment: recorded apartment: train_*, test (made by `apartment_record --output build/apartment`).
+        apartment_checkpoint: vlocnet that knows it.
+        work: directory for the maps; delete it when their building has changed.
+    """
+
+    redkitchen: Path = Path("../shared/data/7scenes/redkitchen/seq-01")
+    redkitchen_checkpoint: Path = Path("build/vlocnet_redkitchen.safetensors")
+    apartment: Path = Path("build/apartment")
+    apartment_checkpoint: Path = REPOSITORY / "models/vlocnet_apartment_light.safetensors"
+    work: Path = Path("build/refinement")
 
 
 @dataclass(frozen=True)
@@ -46,15 +65,12 @@ class Place:
 
     def training(self) -> list[Sequence]:
         """What the map is made of."""
-        sequences = [open_sequence(path) for path in self.mapped]
-        if self.excluded:
-            sequences = [s.without_numbers(FrameRanges.parse(self.excluded)) for s in sequences]
-        return sequences
+        return [open_sequence(path).chosen(exclude=self.excluded) for path in self.mapped]
 
 
 def redkitchen(sequence: Path, checkpoint: Path) -> Place:
     """7-Scenes' RedKitchen."""
-    test = open_sequence(sequence).with_numbers(FrameRanges.parse(HELD_OUT))
+    test = open_sequence(sequence).chosen(HELD_OUT)
     return Place("RedKitchen", (sequence,), HELD_OUT, REDKITCHEN_MAP, test, checkpoint, REDKITCHEN_BASELINE)
 
 

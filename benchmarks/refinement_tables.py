@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from deep_localization.benchmark_file import Cell, Column, Table
+from deep_localization.benchmark_file import Cell, Column, Table, judged
 
 Numbers = dict[str, Any]
 
@@ -83,8 +83,8 @@ def _costs(place: str, system: str, row: Numbers, numbers: Numbers) -> list[Cell
     plain, size = numbers["systems"][place].get(BASELINE), numbers["maps"].get(place, {})
     ratio = plain["p50_ms"] / row["p50_ms"] if plain and row["p50_ms"] and system != BASELINE else None
     megabytes = size.get("baseline_mb") if system == BASELINE else size.get("megabytes") if row["p50_ms"] else None
-    judged = row["consistency"]
-    covariance: list[Cell] = [judged["nees"], list(judged["band"])] if judged else [None, None]
+    nees = row["consistency"]
+    covariance: list[Cell] = [nees["nees"], list(nees["band"])] if nees else [None, None]
     return [place, system, row["p50_ms"], row["p95_ms"], ratio, megabytes, *covariance]
 
 
@@ -104,18 +104,18 @@ def _aims(numbers: Numbers) -> Iterator[tuple[str, str]]:
         yield from _against_baseline(systems[REDKITCHEN], numbers["maps"][REDKITCHEN]["megabytes"])
     for place in (REDKITCHEN, APARTMENT):
         if place in trials:
-            judged = systems[place][ALL]["consistency"]
-            inside = judged is not None and judged["band"][0] <= judged["nees"] <= judged["band"][1]
-            yield f"{place}: NEES within its 95 % band", _told(inside)
+            nees = systems[place][ALL]["consistency"]
+            inside = nees is not None and nees["band"][0] <= nees["nees"] <= nees["band"][1]
+            yield f"{place}: NEES within its 95 % band", judged(inside)
             share = 100.0 * trials[place][OFF]["as_good"]
-            yield f"{place}: {OFF}, as good on at least 90 %", f"{share:.1f} %: {_told(share >= 90.0)}"
+            yield f"{place}: {OFF}, as good on at least 90 %", f"{share:.1f} %: {judged(share >= 90.0)}"
             yield from _cameras(place, trials[place])
     wrong = [row["confirmed_wrong"] for name, row in trials.get(APARTMENT, {}).items() if IN_ANOTHER_ROOM in name]
     if wrong:
-        yield f"{IN_ANOTHER_ROOM}: never confirmed", f"{sum(wrong)} frames: {_told(not any(wrong))}"
+        yield f"{IN_ANOTHER_ROOM}: never confirmed", f"{sum(wrong)} frames: {judged(not any(wrong))}"
     if numbers["twin"]:
         count = sum(row["confirmed_wrong"] for row in numbers["twin"].values())
-        yield f"{TWICE}: no frame confirmed in the wrong one", f"{count} frames: {_told(count == 0)}"
+        yield f"{TWICE}: no frame confirmed in the wrong one", f"{count} frames: {judged(count == 0)}"
 
 
 def _median(place: str, row: Numbers, metres: float, degrees: float | None) -> tuple[str, str]:
@@ -124,28 +124,24 @@ def _median(place: str, row: Numbers, metres: float, degrees: float | None) -> t
     if degrees is not None:
         aim, value = f"{aim} and {degrees:.1f} deg", f"{value}, {row['median_deg']:.2f} deg"
         met = met and row["median_deg"] <= degrees
-    return f"{place}: median {aim}", f"{value}: {_told(met)}"
+    return f"{place}: median {aim}", f"{value}: {judged(met)}"
 
 
 def _against_baseline(systems: Numbers, megabytes: float) -> Iterator[tuple[str, str]]:
     ours, plain = systems[REFINED], systems[BASELINE]
     within, lost, ms = 100.0 * ours["within_5cm_5deg"], ours["lost_but_found_by_baseline"], ours["p50_ms"]
     ratio = plain["p50_ms"] / ms
-    yield f"{REDKITCHEN}: at least 85 % within 5 cm, 5 deg", f"{within:.1f} %: {_told(within >= 85.0)}"
-    yield f"{REDKITCHEN}: nothing lost that {BASELINE} finds", f"{lost} frames: {_told(lost == 0)}"
-    yield f"{REDKITCHEN}: at most 25 ms a frame", f"{ms:.1f} ms: {_told(ms <= 25.0)}"
-    yield f"{REDKITCHEN}: at least 3 times as fast as {BASELINE}", f"{ratio:.1f} times: {_told(ratio >= 3.0)}"
-    yield f"{REDKITCHEN}: map under 5 MB", f"{megabytes:.2f} MB: {_told(megabytes < 5.0)}"
+    yield f"{REDKITCHEN}: at least 85 % within 5 cm, 5 deg", f"{within:.1f} %: {judged(within >= 85.0)}"
+    yield f"{REDKITCHEN}: nothing lost that {BASELINE} finds", f"{lost} frames: {judged(lost == 0)}"
+    yield f"{REDKITCHEN}: at most 25 ms a frame", f"{ms:.1f} ms: {judged(ms <= 25.0)}"
+    yield f"{REDKITCHEN}: at least 3 times as fast as {BASELINE}", f"{ratio:.1f} times: {judged(ratio >= 3.0)}"
+    yield f"{REDKITCHEN}: map under 5 MB", f"{megabytes:.2f} MB: {judged(megabytes < 5.0)}"
 
 
 def _cameras(place: str, trials: Numbers) -> Iterator[tuple[str, str]]:
     for camera in ("cropped and rescaled", "distorted"):
         share = 100.0 * trials[camera]["as_good"]
-        yield f"{place}: {camera} camera, as good on at least 90 %", f"{share:.1f} %: {_told(share >= 90.0)}"
-
-
-def _told(met: bool) -> str:
-    return "met" if met else "**missed**"
+        yield f"{place}: {camera} camera, as good on at least 90 %", f"{share:.1f} %: {judged(share >= 90.0)}"
 
 
 def _cm(metres: float | None) -> float | None:

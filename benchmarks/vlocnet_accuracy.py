@@ -18,7 +18,7 @@ from typing import Any
 import tyro
 
 from deep_localization import kept_runs
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, judged
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 #: In the paper's order, worst first.
@@ -263,7 +263,7 @@ def notes(results: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
     ratio = errors["posenet"] / errors["vlocnetpp"]
     return {
         "order": f"{told}; the paper's is {' > '.join(ORDER)}: {'the same' if right else 'not the same'}",
-        "PoseNet over VLocNet++": f"{ratio:.2f}; aim: at least 3: {'met' if ratio >= 3.0 else '**missed**'}",
+        "PoseNet over VLocNet++": f"{ratio:.2f}; aim: at least 3: {judged(ratio >= 3.0)}",
     }
 
 

@@ -18,7 +18,7 @@ import torch
 import tyro
 from scipy import stats
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, judged
 from localization_common.datasets.open import open_sequences
 from localization_common.datasets.sequence import Sequence
 from vlocnet_ros.backends.backend import Image
@@ -200,14 +200,11 @@ def notes(numbers: dict[str, Any]) -> dict[str, str]:
     wrong, good = total["wrong_withheld"] / max(1, total["wrong"]), total["good_withheld"] / total["good"]
     rank = min(c["rank_m"], c["rank_deg"])
 
-    def told(met: bool) -> str:
-        return "met" if met else "**missed**"
-
     return {
-        "NEES within its 95 % band": told(c["band"][0] <= c["nees"] <= c["band"][1]),
-        "rank correlation at least 0.5": f"{rank:.3f}: {told(rank >= AIMS['rank'])}",
-        "at least 95 % of wrong poses withheld": f"{100 * wrong:.1f} %: {told(wrong >= AIMS['withheld of wrong'])}",
-        "at most 2 % of good poses withheld": f"{100 * good:.2f} %: {told(good <= AIMS['withheld of good'])}",
+        "NEES within its 95 % band": judged(c["band"][0] <= c["nees"] <= c["band"][1]),
+        "rank correlation at least 0.5": f"{rank:.3f}: {judged(rank >= AIMS['rank'])}",
+        "at least 95 % of wrong poses withheld": f"{100 * wrong:.1f} %: {judged(wrong >= AIMS['withheld of wrong'])}",
+        "at most 2 % of good poses withheld": f"{100 * good:.2f} %: {judged(good <= AIMS['withheld of good'])}",
     }
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 import tyro
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, judged
 from localization_common.errors import LocalizationError
 from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet
 from vlocnet_ros.complexity import size
@@ -196,7 +196,7 @@ def notes(results: dict[str, dict[str, dict[str, Any]]]) -> dict[str, str]:
 
 
 def _judged(met: bool, aim: float) -> str:
-    return f"(aim {aim}: {'met' if met else '**missed**'})"
+    return f"(aim {aim}: {judged(met)})"
 
 
 def main() -> None:

@@ -20,6 +20,11 @@ from localization_common.errors import DatasetError
 Cell = float | int | str | Sequence[float] | None
 
 
+def judged(met: bool) -> str:
+    """Whether an aim was met, in Markdown."""
+    return "met" if met else "**missed**"
+
+
 @dataclass(frozen=True)
 class Column:
     """Heading, and how its numbers are shown (a format string)."""

@@ -36,8 +36,7 @@ def mean_and_covariance(particles: Array, weights: Array) -> tuple[Array, Array]
     yaw = torch.from_numpy(rows[2])  # NumPy's sine of float64 takes five times as long
     heading = np.arctan2(weights @ yaw.sin().numpy(), weights @ yaw.cos().numpy())
     mean = np.append(rows[:2] @ weights, heading)
-    difference = _differences(rows, mean)
-    return mean, (difference * weights) @ difference.T
+    return mean, _covariance_about(mean, rows, weights)
 
 
 def covariance_about(pose: Array, particles: Array, weights: Array) -> Array:
@@ -46,8 +45,12 @@ def covariance_about(pose: Array, particles: Array, weights: Array) -> Array:
     Args:
         particles: (K, 3). weights: (K,), sum 1.
     """
-    difference = _differences(_rows(particles), pose)
-    return np.asarray((difference * weights) @ difference.T)
+    return _covariance_about(pose, _rows(particles), weights)
+
+
+def near(pose: Array, poses: Array, *, radius_d: float, radius_a: float) -> npt.NDArray[np.bool_]:
+    """(K,) which of the poses (K, 3) are within reach of a pose (3,): metres and radians."""
+    return _near(pose[:, None], poses.T, radius_d, radius_a)
 
 
 def densest_cluster(particles: Array, weights: Array, *, radius_d: float, radius_a: float) -> Cluster:
@@ -61,8 +64,8 @@ def densest_cluster(particles: Array, weights: Array, *, radius_d: float, radius
     edges = np.cumsum(weights)
     draws = np.searchsorted(edges, (np.arange(_DRAWS) + 0.5) * (edges[-1] / _DRAWS)).clip(max=len(weights) - 1)
     candidates = rows[:, np.append(draws[:: _DRAWS // _CANDIDATES], weights.argmax())]
-    near = _near(candidates[:, :, None], rows[:, None, draws], radius_d, radius_a)
-    centre = candidates[:, int(near.sum(axis=1).argmax())]
+    reached = _near(candidates[:, :, None], rows[:, None, draws], radius_d, radius_a)
+    centre = candidates[:, int(reached.sum(axis=1).argmax())]
     for _ in range(2):  # mean shift: a candidate at the rim of its cluster moves to the middle
         inside = _near(centre[:, None], rows, radius_d, radius_a)
         kept, difference = weights[inside], _differences(rows[:, inside], centre)
@@ -72,6 +75,11 @@ def densest_cluster(particles: Array, weights: Array, *, radius_d: float, radius
         centre = centre + offset
     centre[2] = planar.wrap_angle(centre[2])
     return Cluster(centre, share, (difference * kept) @ difference.T - np.outer(offset, offset))
+
+
+def _covariance_about(pose: Array, rows: Array, weights: Array) -> Array:
+    difference = _differences(rows, pose)
+    return np.asarray((difference * weights) @ difference.T)
 
 
 def _differences(rows: Array, pose: Array) -> Array:

@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dmn_ros.clusters import Cluster
+from dmn_ros.clusters import Cluster, near
 from dmn_ros.config import FilterConfig
 from dmn_ros.planar_gaussian import PlanarGaussian
-from localization_common.geometry import planar
 
 Array = npt.NDArray[np.float64]
 
@@ -22,11 +21,7 @@ def agreement(cluster: Cluster, proposal: PlanarGaussian | None, config: FilterC
     if proposal is None:
         return 0.0
     draws = proposal.sample(_DRAWS, torch.Generator().manual_seed(0)).double().numpy()
-    off = draws - cluster.pose
-    near = (off[:, 0] ** 2 + off[:, 1] ** 2 <= config.cluster_d**2) & (
-        abs(planar.wrap_angle(off[:, 2])) <= config.cluster_a
-    )
-    return float(near.mean())
+    return float(near(cluster.pose, draws, radius_d=config.cluster_d, radius_a=config.cluster_a).mean())
 
 
 def confirmed_share(share: float, agreed: float, trust: float) -> float:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import tyro
 
 from localization_common.datasets.open import open_sequences
-from localization_common.datasets.sequence import FrameRanges, Sequence
+from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from vlocnet_ros.keyframes.building import Ignored, KeyframeConfig, build, choose
 from vlocnet_ros.localizer import Localizer
@@ -63,7 +63,7 @@ def main() -> None:
 def build_keyframes(config: BuildConfig) -> None:
     """Read, build, write."""
     started = time.monotonic()
-    sequences = [_chosen(s, config) for path in config.sequences for s in open_sequences(path)]
+    sequences = [s.chosen(config.frames, config.exclude) for path in config.sequences for s in open_sequences(path)]
     keyframes = choose(sequences, config.keyframes, _ignored(config))
     print(f"{len(keyframes.given)} keyframes of {sum(map(len, sequences))} frames")
     card = {"data": [s.name for s in sequences], "movable": list(config.movable)}
@@ -76,12 +76,6 @@ def build_keyframes(config: BuildConfig) -> None:
     print(f"covariances multiplied by {known.covariance_scale:.2f}")
     print(f"{known.doubles.mean():.0%} of the keyframes look like another place")
     print(f"{config.output}: {config.output.stat().st_size / 1e6:.2f} MB, in {time.monotonic() - started:.0f} s")
-
-
-def _chosen(sequence: Sequence, config: BuildConfig) -> Sequence:
-    if config.frames:
-        sequence = sequence.with_numbers(FrameRanges.parse(config.frames))
-    return sequence.without_numbers(FrameRanges.parse(config.exclude)) if config.exclude else sequence
 
 
 def _ignored(config: BuildConfig) -> Ignored:

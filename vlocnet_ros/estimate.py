@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vlocnet_ros.refinement.refiner import Refinement
+from vlocnet_ros.refinement.verdict import Status
 
 Array = npt.NDArray[np.float64]
 
@@ -65,3 +66,8 @@ class Estimate:
     reason: str = ""
     refinement: Refinement | None = None
     timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def refined(self) -> bool:
+        """Whether the pose is one that a keyframe map confirmed."""
+        return self.refinement is not None and self.refinement.status is not Status.REFUSED

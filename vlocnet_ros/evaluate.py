@@ -19,14 +19,13 @@ import tyro
 
 from localization_common import baselines, metrics, trajectories
 from localization_common.datasets.open import open_sequences
-from localization_common.datasets.sequence import FrameRanges, Sequence
+from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, InputError, LocalizationError
 from localization_common.geometry import se3
 from vlocnet_ros.estimate import Estimate
 from vlocnet_ros.frame_localizer import FrameLocalizer
 from vlocnet_ros.integrity.replay import Drive
 from vlocnet_ros.localizer import Localizer
-from vlocnet_ros.refinement.verdict import Status
 from vlocnet_ros.refining_localizer import RefiningLocalizer
 
 Array = npt.NDArray[np.float64]
@@ -88,14 +87,10 @@ def main() -> None:
     """Entry point of `vlocnet_evaluate`."""
     config = tyro.cli(EvaluateConfig, description=__doc__)
     try:
-        sequences = [s for path in config.sequences for s in open_sequences(path, split="test")]
-        if config.frames:
-            sequences = [s.with_numbers(FrameRanges.parse(config.frames)) for s in sequences]
-        train = [s for path in config.train for s in open_sequences(path)]
-        if config.train_frames:
-            train = [s.with_numbers(FrameRanges.parse(config.train_frames)) for s in train]
-        if config.train_exclude:
-            train = [s.without_numbers(FrameRanges.parse(config.train_exclude)) for s in train]
+        sequences = [s.chosen(config.frames) for path in config.sequences for s in open_sequences(path, split="test")]
+        train = [
+            s.chosen(config.train_frames, config.train_exclude) for path in config.train for s in open_sequences(path)
+        ]
         evaluation = evaluate(
             config.checkpoint,
             sequences,
@@ -252,10 +247,9 @@ def _drive(sequence: Sequence, estimates: list[Estimate]) -> Drive:
 
 def _refinement_numbers(estimates: list[Estimate]) -> dict[str, float]:
     """Share of the frames that were refined, and what that took on top of the network."""
-    refined = [e.refinement is not None and e.refinement.status is not Status.REFUSED for e in estimates]
     milliseconds = [e.timings["refine"] for e in estimates if "refine" in e.timings]
     p50, p95 = np.percentile(milliseconds, [50, 95]).tolist() if milliseconds else (float("nan"), float("nan"))
-    return {"refined": float(np.mean(refined)), "p50_ms": p50, "p95_ms": p95}
+    return {"refined": float(np.mean([e.refined for e in estimates])), "p50_ms": p50, "p95_ms": p95}
 
 
 def _odometry_numbers(

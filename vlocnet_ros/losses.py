@@ -35,7 +35,9 @@ INITIAL = {
 }
 
 #: Bounds of the learned weights. A task's loss may be negative (its own s are part of it); unbounded, the task's s
-#: would then sink for ever and its weight explode, until the network gives one constant pose.
+#: would then sink for ever and its weight explode, until the network gives one constant pose. The same comes of
+#: relative terms that weigh more than the poses themselves, as their smaller errors would have it: while poses are off
+#: by more than the camera moves between two frames, a constant pose is the most consistent one.
 COMPONENT_BOUNDS = (-8.0, 3.0)
 TASK_BOUNDS = (-2.0, 3.0)
 TASKS = ("loc", "vo", "seg", "depth", "photometric")

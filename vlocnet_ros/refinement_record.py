@@ -22,7 +22,7 @@ class RefinementRecord:
         """Remember one frame."""
         if estimate.refinement is None:
             return
-        self._refined.append(estimate.refinement.status is not Status.REFUSED)
+        self._refined.append(estimate.refined)
         if "refine" in estimate.timings:
             self._durations.add(estimate.timings["refine"])
         self._last = estimate.refinement

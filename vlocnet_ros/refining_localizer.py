@@ -148,12 +148,7 @@ class RefiningLocalizer:
         return self._refiner.features(image), 1e3 * (time.perf_counter() - started)
 
     def _refine(self, image: Image, estimate: Estimate, features: Features) -> Estimate:
-        motion = None
-        if estimate.previous_T_camera is not None and estimate.motion_covariance is not None:
-            motion = Motion(estimate.previous_T_camera, estimate.motion_covariance)
-        lost = estimate.health is Health.LOST
-        guesses = [] if lost else [Guess(estimate.map_T_camera, estimate.covariance)]
-        refinement = self._refiner.step(image, guesses, motion=motion, features=features)
+        refinement = self._refiner.step(image, guesses_of(estimate), motion=motion_of(estimate), features=features)
         if refinement.map_T_camera is None or refinement.covariance is None:
             return replace(estimate, refinement=refinement)
         return replace(
@@ -164,3 +159,15 @@ class RefiningLocalizer:
             reason="",
             refinement=refinement,
         )
+
+
+def guesses_of(estimate: Estimate) -> tuple[Guess, ...]:
+    """Where a refinement begins: the network's own pose, unless it is lost."""
+    return () if estimate.health is Health.LOST else (Guess(estimate.map_T_camera, estimate.covariance),)
+
+
+def motion_of(estimate: Estimate) -> Motion | None:
+    """How the camera moved since the frame before, by the network's odometry; None on a first frame."""
+    if estimate.previous_T_camera is None or estimate.motion_covariance is None:
+        return None
+    return Motion(estimate.previous_T_camera, estimate.motion_covariance)

@@ -114,6 +114,15 @@ class Sequence:
         """Frames whose number does not lie in these ranges."""
         return self.select(~ranges.mask(self.frame_numbers))
 
+    def chosen(self, frames: str = "", exclude: str = "") -> Sequence:
+        """Only the frames with these numbers (``200-239,450``), and without those; empty words leave all.
+
+        Raises:
+            DatasetError: malformed ranges, or no frames are left.
+        """
+        left = self.with_numbers(FrameRanges.parse(frames)) if frames else self
+        return left.without_numbers(FrameRanges.parse(exclude)) if exclude else left
+
 
 @dataclass(frozen=True)
 class _Chosen(Generic[Picture]):

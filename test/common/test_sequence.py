@@ -73,6 +73,9 @@ def test_hold_out_and_the_rest_make_the_whole() -> None:
     ranges = FrameRanges.parse("4-9,12")
     assert sequence().with_numbers(ranges).frame_numbers.tolist() == [4, 5, 9, 12]
     assert sequence().without_numbers(ranges).frame_numbers.tolist() == [3, 10]
+    assert sequence().chosen("4-9,12", exclude="5").frame_numbers.tolist() == [4, 9, 12]
+    assert sequence().chosen(exclude="4-9,12").frame_numbers.tolist() == [3, 10]
+    assert sequence().chosen().frame_numbers.tolist() == [3, 4, 5, 9, 10, 12]
 
 
 @pytest.mark.parametrize("text", ["", "a", "5-3", "1-2-3", "1,,2", "-4"])

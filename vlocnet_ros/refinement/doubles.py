@@ -37,14 +37,14 @@ def mark_doubles(known: KeyframeMap, features: Sequence[Features], camera: Camer
     """
     search, needed = Search(known, camera, RefinementConfig()), 2 * RefinementConfig().inliers
     adjusted, doubles = known.correction.adjusted, np.zeros(len(features), dtype=np.bool_)
+    away = np.stack([distances(adjusted, pose, metres=_METRES, radians=_RADIANS) for pose in adjusted])
     for k, own in enumerate(features):
         true = replace(own, rays=known.lens.correct(own.rays))
-        others = np.nonzero(distances(adjusted, adjusted[k], metres=_METRES, radians=_RADIANS) > 1.0)[0]
+        others = np.nonzero(away[k] > 1.0)[0]
         for other in others[nearest(known.thumbnails[others], known.thumbnails[k], _TRIED)]:
             found = search.near(adjusted[other], search.widest, true, inliers=needed)
             if found.solution is not None and not found.objection:
                 doubles[k] = not same_place(found.solution.map_T_camera, adjusted[k])
             if doubles[k]:
                 break
-    near = [distances(adjusted, pose, metres=_METRES, radians=_RADIANS) < 1.0 for pose in adjusted]
-    return replace(known, doubles=np.stack(near) @ doubles)  # views between them look alike too
+    return replace(known, doubles=(away < 1.0) @ doubles)  # views between them look alike too

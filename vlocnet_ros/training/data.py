@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from localization_common.datasets.open import open_sequences
-from localization_common.datasets.sequence import FrameRanges, Sequence
+from localization_common.datasets.sequence import Sequence
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.systems import SYSTEMS
 from vlocnet_ros.training.config import TrainConfig
@@ -68,16 +68,12 @@ def open_data(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
     """Sequences to train on, and sequences that are held out."""
     options = {} if config.poses == "original" else {"poses": config.poses}
     every = [s for path in config.train for s in open_sequences(path, **options)]
-    chosen = every if not config.frames else [s.with_numbers(FrameRanges.parse(config.frames)) for s in every]
-    if config.exclude:
-        chosen = [s.without_numbers(FrameRanges.parse(config.exclude)) for s in chosen]
+    chosen = [s.chosen(config.frames, config.exclude) for s in every]
     held_out = [s for path in config.validate for s in open_sequences(path, split="test", **options)]
     ranges = config.validate_frames or (config.exclude if not config.validate else "")
     if not held_out and ranges:
         held_out = every
-    if ranges:
-        held_out = [s.with_numbers(FrameRanges.parse(ranges)) for s in held_out]
-    return chosen, held_out
+    return chosen, [s.chosen(ranges) for s in held_out]
 
 
 def structure(config: TrainConfig, *, tasks: Tasks | None = None, classes: int = 10) -> VLocNetConfig:
