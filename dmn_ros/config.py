@@ -21,16 +21,20 @@ class NetworkConfig:
         feature_channels: channels of a view embedding.
         observation: ``attention`` is the paper's plain form (section 3, figures 3 and 4). ``matching`` adds what made
             it train on a CPU: features of each (query, view) pair from a correlation volume, Fourier features of the
-            relative coordinates that gate them, and only the nearest views of each particle.
+            relative coordinates that gate them, and only the nearest views of each particle. ``projection`` compares
+            the query with what a view saw where a particle's pose would put it, by a depth that the embedding tells.
         hidden_channels: of the convolutions behind the embedding.
-        key_size: length of the view and query keys.
-        value_size: length of what attention reads from one view (``matching``), and of the dense layer.
+        key_size: length of the view and query keys; of each part of a descriptor (``projection``).
+        value_size: length of what attention reads from one view (``matching``), and of the dense layer; of the
+            summary of the query (``projection``).
         pair_size: length of the features of one (query, view) pair (``matching``).
         gate_size: hidden units of the gate over relative coordinates (``matching``).
         frequencies: of the Fourier features, radians per map unit (``matching``).
-        nearest_views: views that each particle attends to (``matching``); the plain form attends to all.
+        nearest_views: views that each particle attends to (``matching``); the other forms attend to all.
         view_reach: metres ahead of a view where it is taken to look, for finding the nearest views.
         metres_per_unit: scale of the map coordinates in which the network was trained.
+        descriptor_parts: parts of a cell's descriptor that are compared each by itself (``projection``).
+        view_angle: degrees that the images are wide, from which learning starts; 360 are panoramas (``projection``).
     """
 
     image_width: int = 64
@@ -38,7 +42,7 @@ class NetworkConfig:
     block_widths: tuple[int, ...] = (32, 64, 64, 96, 96)
     block_strides: tuple[tuple[int, int], ...] = ((2, 2), (2, 2), (1, 1), (2, 1), (2, 1))
     feature_channels: int = 64
-    observation: Literal["attention", "matching"] = "matching"
+    observation: Literal["attention", "matching", "projection"] = "matching"
     hidden_channels: int = 64
     key_size: int = 32
     value_size: int = 64
@@ -48,6 +52,8 @@ class NetworkConfig:
     nearest_views: int = 8
     view_reach: float = 1.5
     metres_per_unit: float = 5.0
+    descriptor_parts: int = 2
+    view_angle: float = 60.0
 
     def __post_init__(self) -> None:
         if len(self.block_widths) != len(self.block_strides):
@@ -57,10 +63,12 @@ class NetworkConfig:
                 f"block_strides leave a {self.grid} feature grid of a {self.image_height}x{self.image_width} image; "
                 "at least 2x2 is needed"
             )
-        if self.observation not in ("attention", "matching"):
-            raise ConfigError(f"observation must be 'attention' or 'matching', not {self.observation!r}")
+        if self.observation not in ("attention", "matching", "projection"):
+            raise ConfigError(f"observation must be 'attention', 'matching' or 'projection', not {self.observation!r}")
         if self.metres_per_unit <= 0 or self.view_reach <= 0 or self.nearest_views < 1:
             raise ConfigError("metres_per_unit, view_reach and nearest_views must be positive")
+        if not (0.0 < self.view_angle < 180.0 or self.view_angle == 360.0) or self.descriptor_parts < 1:
+            raise ConfigError("view_angle must be in 0..180 degrees, or 360, and descriptor_parts positive")
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -30,7 +30,7 @@ class MappingConfig:
     def __post_init__(self) -> None:
         if self.map != "view_embedding" and self.coordinates != "global":
             raise ConfigError(f"a {self.map} map has no egocentric coordinates; set coordinates to 'global'")
-        matching = self.network.observation == "matching"
+        form = self.network.observation
         plain = (self.map, self.algorithm, self.coordinates, self.reading)
-        if matching and plain != ("view_embedding", "filter", "egocentric", "attention"):
-            raise ConfigError(f"'matching' is a filter on egocentric view embeddings, not {plain}")
+        if form != "attention" and plain != ("view_embedding", "filter", "egocentric", "attention"):
+            raise ConfigError(f"{form!r} is a filter on egocentric view embeddings, not {plain}")

@@ -23,6 +23,7 @@ SystemName = Literal[
     "global_coordinates",
     "mean_over_views",
     "matching",
+    "projection",
 ]
 
 #: Halve images until their shorter side has so many cells.
@@ -45,8 +46,8 @@ class System:
     mapping: Mapping[str, Any] = field(default_factory=dict)
     sizes: Mapping[str, Any] = field(default_factory=dict)
 
-    def structure(self, width: int = 32, height: int = 32) -> MappingConfig:
-        """Its configuration for images of this size, pixels.
+    def structure(self, width: int = 32, height: int = 32, *, panoramic: bool = False) -> MappingConfig:
+        """Its configuration for images of this size, pixels; panoramic ones show all directions.
 
         Raises:
             ConfigError: the images are too small.
@@ -62,6 +63,7 @@ class System:
             block_widths=(32, *(64,) * (blocks - 1)),
             block_strides=(*((2, 2),) * halvings, *((1, 1),) * (blocks - halvings)),
             metres_per_unit=1.0,
+            view_angle=360.0 if panoramic else NetworkConfig.view_angle,
             **self.sizes,
         )
         return MappingConfig(network=network, **self.mapping)
@@ -81,7 +83,7 @@ SYSTEMS: dict[SystemName, System] = {
     "latent_vector_regression": System("the same map, pose regressed", _VECTOR | _REGRESSION),
     "global_coordinates": System("the DMN, its attention given both poses in the map", {"coordinates": "global"}),
     "mean_over_views": System("the DMN, every view counted the same", {"reading": "mean"}, _WIDER),
-    # Not in the paper: what the shipped checkpoint is made of. Scale and reach are in map units here.
+    # Not in the paper: what the shipped checkpoint of robots is made of. Scale and reach are in map units here.
     "matching": System(
         "the DMN with correlation of query and views, and gates by coordinates",
         sizes={
@@ -91,6 +93,16 @@ SYSTEMS: dict[SystemName, System] = {
             "value_size": 64,
             "hidden_channels": 48,
             "view_reach": 0.3,
+        },
+    ),
+    "projection": System(
+        "the DMN with views compared where a pose puts them in the query",
+        sizes={
+            "observation": "projection",
+            "feature_channels": 64,
+            "key_size": 32,
+            "value_size": 96,
+            "hidden_channels": 128,
         },
     ),
 }

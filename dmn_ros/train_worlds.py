@@ -82,7 +82,8 @@ def train(arguments: Arguments) -> WorldTraining:
     lightning.seed_everything(config.seed, verbose=False)
     worlds, held = open_worlds(arguments.worlds, limit=arguments.limit), open_worlds(arguments.validation)
     height, width = worlds.images.shape[2:4]
-    module = WorldTraining(SYSTEMS[arguments.system].structure(int(width), int(height)), config)
+    structure = SYSTEMS[arguments.system].structure(int(width), int(height), panoramic=worlds.panoramic)
+    module = WorldTraining(structure, config)
     last = arguments.logs / "last.ckpt"
     resumed = arguments.resume and last.is_file()
     trainer = _trainer(arguments)

@@ -23,15 +23,16 @@ from dmn_ros.network.embedding import ImageEmbedding
 from dmn_ros.network.frames import FRAMES
 from dmn_ros.network.matching import MatchingMap, MatchingObservation, MatchingQuery
 from dmn_ros.network.observation import AttentionMap, AttentionObservation, AttentionQuery
+from dmn_ros.network.projection import ProjectionMap, ProjectionObservation, ProjectionQuery
 
 #: Particles whose activations, about 1000 numbers each, stay in a core's second cache.
 _CACHED_PARTICLES = 256
 
-PreparedMap = AttentionMap | MatchingMap | LatentMap | MeanMap
-PreparedQuery = AttentionQuery | MatchingQuery | PosedQuery | MeanQuery
+PreparedMap = AttentionMap | MatchingMap | ProjectionMap | LatentMap | MeanMap
+PreparedQuery = AttentionQuery | MatchingQuery | ProjectionQuery | PosedQuery | MeanQuery
 #: With `read` for all of a regression's outputs, where it is not the shipped form.
 Readable = AttentionObservation | LatentImageObservation | LatentVectorObservation | MeanObservation
-Observation = Readable | MatchingObservation
+Observation = Readable | MatchingObservation | ProjectionObservation
 
 
 class DMN(nn.Module):
@@ -78,7 +79,9 @@ class DMN(nn.Module):
 
     def reweighted(self, prepared: PreparedMap, weights: Tensor) -> PreparedMap:
         """The same map with each view's attention multiplied with a weight (A, N) above 0 before normalisation."""
-        assert isinstance(prepared, AttentionMap | MatchingMap), "a map that is one piece has no views to weigh"
+        assert isinstance(prepared, AttentionMap | MatchingMap | ProjectionMap), (
+            "a map that is one piece has no views to weigh"
+        )
         return prepared._replace(log_weights=weights.log())
 
     def prepare_query(self, prepared: PreparedMap, queries: Tensor) -> PreparedQuery:
@@ -110,7 +113,9 @@ class DMN(nn.Module):
 
     def context_fingerprint(self) -> str:
         """Hash of the context embedding's shape and weights: a map made with other weights means nothing to it."""
-        digest = hashlib.sha256(repr(self.config).encode())
+        config = self.config
+        shape = (self.context_embedding.size, config.block_widths, config.block_strides, config.feature_channels)
+        digest = hashlib.sha256(repr(shape).encode())
         for name, tensor in sorted(self.context_embedding.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().to(torch.float32).numpy().tobytes())
@@ -128,4 +133,6 @@ def build_observation(config: MappingConfig) -> Observation:
         return MeanObservation(config.network, FRAMES[config.coordinates], outputs=outputs)
     if config.network.observation == "matching":
         return MatchingObservation(config.network)
+    if config.network.observation == "projection":
+        return ProjectionObservation(config.network)
     return AttentionObservation(config.network, outputs=outputs, frame=FRAMES[config.coordinates])

@@ -47,7 +47,7 @@ def test_evidence_is_that_of_each_view_alone(tiny_network: DMN, tiny_map: Contex
             assert float(value) == pytest.approx(float(alone[0] - alone[1:].exp().mean().log()), abs=1e-5)
 
 
-@pytest.mark.parametrize("observation", ["matching", "attention"])
+@pytest.mark.parametrize("observation", ["matching", "attention", "projection"])
 def test_a_view_without_weight_is_as_good_as_none(tiny_config: NetworkConfig, observation: str) -> None:
     torch.manual_seed(1)
     network = DMN(dataclasses.replace(tiny_config, observation=observation, nearest_views=4)).eval()

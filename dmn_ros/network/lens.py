@@ -1,0 +1,84 @@
+"""Where points in front of a camera fall in its picture, as learned: pinhole pictures and panoramas.
+
+A lens is told an angle to start from and learns its own numbers, because worlds that are only pictures with poses do not
+tell them. Frames are the camera's, on a floor: x ahead, y left, z up from the camera.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from dmn_ros.config import NetworkConfig
+
+#: Map units; what is nearer than this, or behind, is not seen.
+_NEAR = 0.05
+#: In `functional.grid_sample`'s coordinates pictures span -1..1: a place that is surely outside.
+_OUTSIDE = 3.0
+
+
+class PinholeLens(nn.Module):
+    """A picture of less than a half turn; its depth is measured along x."""
+
+    wraps = False
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.grid, self.aspect = config.grid, config.image_width / config.image_height
+        self.focal = nn.Parameter(torch.tensor(0.5 / math.tan(math.radians(config.view_angle) / 2)))  # picture widths
+        self.horizon = nn.Parameter(torch.tensor(0.5))  # picture heights, from the top
+
+    def rays(self) -> Tensor:
+        """Directions (P, 3) of the cells of a feature grid, row by row, at depth 1."""
+        v, u = cell_centres(self.grid, self.focal.device)
+        left, up = (0.5 - u) / self.focal, (self.horizon - v) / (self.focal * self.aspect)
+        return torch.stack([torch.ones_like(left), left, up], dim=-1)
+
+    def places(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        """Places (..., 2) of points (...) in the picture, as `functional.grid_sample` takes them."""
+        scale = self.focal / x.clamp_min(_NEAR)
+        across = torch.where(x > _NEAR, -2.0 * y * scale, _OUTSIDE)
+        down = (2.0 * self.horizon - 1.0) - (2.0 * self.aspect) * z * scale
+        return torch.stack([across, down], dim=-1)
+
+
+class PanoramicLens(nn.Module):
+    """A picture of all directions (equirectangular), its middle ahead; its depth is measured along the floor."""
+
+    wraps = True
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.grid, self.aspect = config.grid, config.image_width / config.image_height
+        self.horizon = nn.Parameter(torch.tensor(0.5))
+
+    def rays(self) -> Tensor:
+        """See `PinholeLens.rays`."""
+        v, u = cell_centres(self.grid, self.horizon.device)
+        bearing, elevation = (0.5 - u) * (2.0 * math.pi), (self.horizon - v) * (2.0 * math.pi / self.aspect)
+        return torch.stack([bearing.cos(), bearing.sin(), elevation.tan()], dim=-1)
+
+    def places(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        """See `PinholeLens.places`; for a picture with one more column of cells at either side."""
+        columns = self.grid[1]
+        bearing, elevation = torch.atan2(y, x), torch.atan(z / torch.hypot(x, y).clamp_min(_NEAR))
+        across = bearing * (-columns / (math.pi * (columns + 2)))
+        down = (2.0 * self.horizon - 1.0) - elevation * (self.aspect / math.pi)
+        return torch.stack([across, down], dim=-1)
+
+
+Lens = PinholeLens | PanoramicLens
+
+
+def build_lens(config: NetworkConfig) -> Lens:
+    """Lens for pictures of the configured angle; 360 degrees are a panorama."""
+    return PanoramicLens(config) if config.view_angle == 360.0 else PinholeLens(config)
+
+
+def cell_centres(grid: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Rows v and columns u (P,) of a grid's cells, as shares of the picture's height and width."""
+    rows, columns = grid
+    v, u = torch.meshgrid(torch.arange(rows) + 0.5, torch.arange(columns) + 0.5, indexing="ij")
+    return (v / rows).flatten().to(device), (u / columns).flatten().to(device)

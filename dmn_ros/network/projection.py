@@ -1,0 +1,126 @@
+"""The observation model that knows geometry: what a view saw must be where a particle's pose puts it in the query.
+
+Every cell of a view's picture is lifted to a point by a depth that the view's embedding tells. From a particle's pose
+that point falls somewhere in the query's picture; how well the two descriptors agree there is looked up in the
+correlation volume of the pair. So the network need not learn how pictures change with poses, only depth and what to
+compare: the plain form, which is told coordinates as numbers, has to learn the former from examples. (Warping by
+depth and pose is that of view synthesis, Zhou et al. 2017; looking up a correlation volume that of RAFT, 2020.)
+
+As in the paper each view has a weight, a softmax over views that depends on query, view and egocentric coordinates, and
+what the weighted views tell becomes one log-likelihood.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dmn_ros.config import NetworkConfig
+from dmn_ros.network import egocentric
+from dmn_ros.network.lens import build_lens
+
+#: Depth, map units, that learning starts from, and the least.
+_FIRST_DEPTH, _LEAST_DEPTH = 0.9, 0.05
+#: Factor on cosines, to begin with: brings them to about unit variance.
+_GAIN = 3.0
+
+
+class ProjectionMap(NamedTuple):
+    """Unit descriptors (A, N, G, d, P) and points (A, N, P, 3) of the views' P cells, and poses (A, N, 3).
+
+    `log_weights` (A, N) are added to the views' logits: 0, unless `DMN.reweighted` says otherwise.
+    """
+
+    descriptors: Tensor
+    points: Tensor
+    poses: Tensor
+    log_weights: Tensor
+
+
+class ProjectionQuery(NamedTuple):
+    """Agreement (A, Q, N, P, G + 1, h, w) of each view's cells with the query's picture, and a summary (A, Q, S).
+
+    The last of the G + 1 channels is 1: looked up outside of the picture it is 0.
+    """
+
+    agreement: Tensor
+    summary: Tensor
+
+
+class ProjectionObservation(nn.Module):
+    """One log-likelihood for each particle; the same three steps as `AttentionObservation`."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.frequencies, self.parts = config.frequencies, config.descriptor_parts
+        channels, hidden, summary = config.feature_channels, config.hidden_channels, config.value_size
+        rows, columns = config.grid
+        cells = rows * columns
+        self.lens = build_lens(config)
+        self.describe_view = nn.Conv2d(channels, config.key_size * self.parts, 1)
+        self.describe_query = nn.Conv2d(channels, config.key_size * self.parts, 1)
+        self.gain = nn.Parameter(torch.tensor(_GAIN))
+        self.depth = nn.Conv2d(channels, 1, 3, padding=1)
+        self.cell_depth = nn.Parameter(torch.full((cells,), _FIRST_DEPTH).expm1().log())  # softplus's inverse
+        self.looked_up = nn.Linear(cells * (self.parts + 1), hidden)
+        self.coordinates = nn.Linear(4 + 8 * len(config.frequencies) + 6, hidden)
+        self.pair = nn.Linear(hidden, hidden)
+        self.weight = nn.Linear(hidden, 1, bias=False)
+        self.query = nn.Sequential(
+            nn.Conv2d(channels, summary, 3, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Flatten(),
+            nn.Linear(summary * (-(-rows // 2)) * (-(-columns // 2)), summary),
+        )
+        self.dense = nn.Sequential(nn.Linear(hidden + summary, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, 1))
+
+    def prepare_map(self, views: Tensor, view_poses: Tensor) -> ProjectionMap:
+        """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3) in map units."""
+        flat = views.flatten(0, 1)
+        descriptors = self._directions(self.describe_view(flat))
+        depth = functional.softplus(self.depth(flat).float().flatten(1) + self.cell_depth) + _LEAST_DEPTH
+        points = depth.unsqueeze(-1) * self.lens.rays()
+        shape = views.shape[:2]
+        none = view_poses.new_zeros(shape)
+        return ProjectionMap(descriptors.unflatten(0, shape), points.unflatten(0, shape), view_poses, none)
+
+    def prepare_query(self, prepared: ProjectionMap, queries: Tensor) -> ProjectionQuery:
+        """All that depends on images and map but on no particle; queries (A, Q, C, h, w)."""
+        shape, picture = queries.shape[:2], queries.shape[3:]
+        flat = queries.flatten(0, 1)
+        directions = self._directions(self.describe_query(flat)).unflatten(0, shape)
+        agreement = self.gain * torch.einsum("aqgdr,angdp->aqnpgr", directions, prepared.descriptors).float()
+        agreement = torch.cat([agreement, torch.ones_like(agreement[..., :1, :])], dim=-2).unflatten(-1, picture)
+        if self.lens.wraps:
+            agreement = torch.cat([agreement[..., -1:], agreement, agreement[..., :1]], dim=-1)
+        return ProjectionQuery(agreement, self.query(flat).unflatten(0, shape))
+
+    def log_likelihood(self, prepared: ProjectionMap, query: ProjectionQuery, particles: Tensor) -> Tensor:
+        """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3), map units."""
+        relative = egocentric.relative(particles.unsqueeze(2), prepared.poses[:, None, :, None])  # (A, Q, N, K, 3)
+        seen = self._look_up(query.agreement, prepared.points, relative)
+        seen = seen + self.coordinates(egocentric.fourier_features(relative, self.frequencies))
+        pairs = torch.relu(self.pair(torch.relu(seen)))  # (A, Q, N, K, H)
+        log_weights = prepared.log_weights[:, None, :, None, None]
+        attended = ((self.weight(pairs) + log_weights).softmax(2) * pairs).sum(2)
+        summary = query.summary.unsqueeze(2).expand(-1, -1, particles.shape[2], -1)
+        result: Tensor = self.dense(torch.cat([attended, summary], dim=-1))
+        return result.squeeze(-1)
+
+    def _directions(self, features: Tensor) -> Tensor:
+        """Descriptors (B, G d, h, w) in G parts of unit length each: (B, G, d, P)."""
+        return functional.normalize(features.float().unflatten(1, (self.parts, -1)), dim=2).flatten(3)
+
+    def _look_up(self, agreement: Tensor, points: Tensor, particle_P_view: Tensor) -> Tensor:
+        """First layer (A, Q, N, K, H) of what the views' points meet in the query's picture."""
+        a, q, n, k, _ = particle_P_view.shape
+        x, y, z = points[:, None, :, :, None].unbind(-1)  # (A, 1, N, P, 1)
+        shift_x, shift_y, yaw = particle_P_view.unsqueeze(3).unbind(-1)  # (A, Q, N, 1, K)
+        cos, sin = yaw.cos(), yaw.sin()
+        places = self.lens.places(cos * x - sin * y + shift_x, sin * x + cos * y + shift_y, z)
+        found = functional.grid_sample(agreement.flatten(0, 3), places.flatten(0, 3).unsqueeze(1), align_corners=False)
+        columns = found.view(a, q, n, -1, k)  # (A, Q, N, P (G + 1), K): a product from the left needs no transposition
+        return (self.looked_up.weight @ columns).transpose(-1, -2) + self.looked_up.bias

@@ -1,0 +1,174 @@
+"""The lenses against trigonometry, and the projecting observation model against a loop over particles and cells."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dmn_ros.config import NetworkConfig
+from dmn_ros.network import egocentric
+from dmn_ros.network.dmn import DMN
+from dmn_ros.network.lens import Lens, build_lens
+from dmn_ros.network.projection import ProjectionObservation
+from localization_common.errors import ConfigError
+
+A, N, Q, K = 2, 3, 2, 9
+ANGLES = (60.0, 360.0)
+
+
+def _config(angle: float) -> NetworkConfig:
+    """Grids of 4 x 4 cells, and of 4 x 8."""
+    return replace(
+        NetworkConfig.paper(),
+        image_width=32 if angle == 360.0 else 16,
+        image_height=16,
+        block_widths=(8, 16),
+        block_strides=((2, 2), (2, 2)),
+        feature_channels=8,
+        hidden_channels=16,
+        key_size=8,
+        value_size=8,
+        observation="projection",
+        view_angle=angle,
+    )
+
+
+@pytest.fixture(params=ANGLES, ids=["pinhole", "panorama"])
+def config(request: pytest.FixtureRequest) -> NetworkConfig:
+    return _config(request.param)
+
+
+@pytest.fixture
+def network(config: NetworkConfig) -> DMN:
+    torch.manual_seed(1)
+    return DMN(config).eval()
+
+
+def _inputs(config: NetworkConfig) -> tuple[Tensor, ...]:
+    torch.manual_seed(2)
+    shape = (config.feature_channels, *config.grid)
+    turn = torch.tensor([0.5, 0.5, 2.0])
+    return (
+        torch.randn(A, N, *shape),
+        torch.randn(A, N, 3) * turn,
+        torch.randn(A, Q, *shape),
+        torch.randn(A, Q, K, 3) * turn,
+    )
+
+
+def _place(lens: Lens, point: Tensor) -> list[float]:
+    place: list[float] = lens.places(*point.unbind(-1)).tolist()
+    return place
+
+
+@torch.no_grad()
+def test_each_cell_sees_what_lies_on_its_ray(config: NetworkConfig) -> None:
+    lens, (rows, columns) = build_lens(config), config.grid
+    for depth in (0.2, 3.0):
+        places = lens.places(*(depth * lens.rays()).unbind(-1)).view(rows, columns, 2)
+        wide = columns + 2 if lens.wraps else columns
+        across = (torch.arange(columns) * 2.0 - (columns - 1)) / wide
+        down = (torch.arange(rows) * 2.0 - (rows - 1)) / rows
+        torch.testing.assert_close(places[..., 0], across.expand(rows, -1), atol=1e-5, rtol=0)
+        torch.testing.assert_close(places[..., 1], down[:, None].expand(-1, columns), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_a_pinhole_picture_ends_where_its_angle_does() -> None:
+    lens, edge = build_lens(_config(60.0)), math.tan(math.radians(30.0))
+    left, right = (_place(lens, torch.tensor([2.0, 2.0 * side * edge, 0.0])) for side in (1, -1))
+    assert left == pytest.approx([-1.0, 0.0], abs=1e-6)
+    assert right == pytest.approx([1.0, 0.0], abs=1e-6)
+    assert _place(lens, torch.tensor([1.0, 0.0, edge])) == pytest.approx([0.0, -1.0], abs=1e-6)
+    for behind in ([-1.0, 0.0, 0.0], [-0.01, 0.0, 0.0], [0.0, 0.0, 0.0]):
+        assert abs(_place(lens, torch.tensor(behind))[0]) > 2.0
+
+
+@torch.no_grad()
+def test_a_panorama_shows_what_lies_behind_at_both_borders() -> None:
+    lens = build_lens(_config(360.0))
+    wide = 8 / 10  # of ten columns, the outer two are repeated ones
+    assert _place(lens, torch.tensor([-1.0, 1e-6, 0.0])) == pytest.approx([-wide, 0.0], abs=1e-5)
+    assert _place(lens, torch.tensor([-1.0, -1e-6, 0.0])) == pytest.approx([wide, 0.0], abs=1e-5)
+    assert _place(lens, torch.tensor([0.0, 1.0, 0.0])) == pytest.approx([-wide / 2, 0.0], abs=1e-5)
+    assert _place(lens, torch.tensor([1.0, 0.0, 1.0]))[1] == pytest.approx(-0.5, abs=1e-5)  # 45 of 90 degrees
+
+
+def _met(model: ProjectionObservation, query: Tensor, view: Tensor, relative: Tensor) -> Tensor:
+    """(P (G + 1),) what each of a view's cells meets in the query's picture, cell after cell."""
+    lens, (rows, columns), parts = model.lens, query.shape[1:], model.parts
+    wide = columns + 2 if lens.wraps else columns
+    depth = functional.softplus(model.depth(view[None]).flatten() + model.cell_depth) + 0.05
+    asked = functional.normalize(model.describe_query(query[None])[0].unflatten(0, (parts, -1)), dim=1)
+    told = functional.normalize(model.describe_view(view[None])[0].unflatten(0, (parts, -1)), dim=1).flatten(2)
+    met = []
+    for p, ray in enumerate(lens.rays()):
+        x, y, z = (depth[p] * ray).tolist()
+        cos, sin = math.cos(relative[2]), math.sin(relative[2])
+        point = torch.tensor([cos * x - sin * y + float(relative[0]), sin * x + cos * y + float(relative[1]), z])
+        across, down = _place(lens, point)
+        column, row = (across + 1) * wide / 2 - 0.5 - (1 if lens.wraps else 0), (down + 1) * rows / 2 - 0.5
+        found = torch.zeros(parts + 1)
+        for r in (math.floor(row), math.floor(row) + 1):
+            for c in (math.floor(column), math.floor(column) + 1):
+                inside = 0 <= r < rows and (lens.wraps or 0 <= c < columns)
+                if inside:
+                    agreed = 3.0 * (asked[:, :, r, c % columns] * told[:, :, p]).sum(1)
+                    found += (1 - abs(row - r)) * (1 - abs(column - c)) * torch.cat([agreed, torch.ones(1)])
+        met.append(found)
+    return torch.cat(met)
+
+
+@torch.no_grad()
+def test_equals_a_naive_loop(network: DMN, config: NetworkConfig) -> None:
+    model = network.observation
+    assert isinstance(model, ProjectionObservation)
+    views, poses, queries, particles = _inputs(config)
+    weights = torch.tensor([[1.0, 0.3, 0.6], [0.5, 1.0, 0.1]])
+    prepared = network.reweighted(network.prepare_map(views, poses), weights)
+    result = network.log_likelihood(prepared, network.prepare_query(prepared, queries), particles)
+    assert result.std() > 1e-3
+    for a, q, k in [(0, 0, 0), (1, 1, 8), (1, 0, 4)]:
+        pairs = []
+        for n in range(N):
+            relative = egocentric.relative(particles[a, q, k], poses[a, n])
+            told = model.coordinates(egocentric.fourier_features(relative, config.frequencies))
+            seen = model.looked_up(_met(model, queries[a, q], views[a, n], relative))
+            pairs.append(torch.relu(model.pair(torch.relu(told + seen))))
+        both = torch.stack(pairs)
+        attention = (model.weight(both) + weights[a].log()[:, None]).softmax(0)
+        attended = torch.cat([(attention * both).sum(0), model.query(queries[a, q][None])[0]])
+        torch.testing.assert_close(result[a, q, k], model.dense(attended)[0], atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_chunks_and_views_of_no_weight_do_not_matter(network: DMN, config: NetworkConfig) -> None:
+    views, poses, queries, particles = _inputs(config)
+    whole = network(views, poses, queries, particles)
+    prepared = network.prepare_map(views, poses)
+    chunked = network.log_likelihood(prepared, network.prepare_query(prepared, queries), particles, chunk=4)
+    torch.testing.assert_close(chunked, whole, atol=1e-5, rtol=0)
+    weighed = network.reweighted(prepared, torch.tensor([[1.0, 1.0, 1e-9]]).expand(A, -1))
+    seen = network.log_likelihood(weighed, network.prepare_query(weighed, queries), particles)
+    torch.testing.assert_close(seen, network(views[:, :2], poses[:, :2], queries, particles), atol=1e-5, rtol=0)
+    assert (seen - whole).abs().max() > 1e-3
+
+
+def test_depths_and_lens_are_learned_from_log_likelihoods(network: DMN, config: NetworkConfig) -> None:
+    views, poses, queries, particles = _inputs(config)
+    network(views, poses, queries, particles).sum().backward()
+    for name, parameter in network.observation.named_parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+    assert network.observation.depth.weight.grad.abs().max() > 0  # type: ignore[union-attr]
+    assert all(float(p.grad.abs()) > 0 for p in network.observation.lens.parameters())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("angle", [0.0, 180.0, 270.0, -60.0])
+def test_angles_that_are_no_pictures_are_refused(angle: float) -> None:
+    with pytest.raises(ConfigError, match="view_angle"):
+        _config(angle)
