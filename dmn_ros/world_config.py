@@ -58,8 +58,8 @@ class WorldTrainingConfig:
     belief: BeliefConfig = BeliefConfig()
     particles: int = 128
     local_share: float = 0.25
-    target_d: float = 0.15
-    target_a: float = 0.25
+    target_d: float = 0.06
+    target_a: float = 0.1
     contexts: int = 4
     length: int = 1
     resample_alpha: float = 0.5
