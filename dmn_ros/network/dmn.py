@@ -108,6 +108,7 @@ class DMN(nn.Module):
 
         A belief's mean enters as a candidate pose would, and the three outputs are a motion from it.
         """
+        assert not isinstance(self.observation, MatchingObservation | ProjectionObservation), "filters only"
         outputs: Tensor = self.observation.read(prepared, query, beliefs.unsqueeze(2))  # type: ignore[arg-type]
         return egocentric.compose(beliefs, outputs.squeeze(-1).to(beliefs.dtype))
 

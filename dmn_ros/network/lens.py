@@ -1,7 +1,7 @@
 """Where points in front of a camera fall in its picture, as learned: pinhole pictures and panoramas.
 
-A lens is told an angle to start from and learns its own numbers, because worlds that are only pictures with poses do not
-tell them. Frames are the camera's, on a floor: x ahead, y left, z up from the camera.
+A lens is told an angle to start from and learns its own numbers, because worlds that are only pictures with poses do
+not tell them. Frames are the camera's, on a floor: x ahead, y left, z up from the camera.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ compare: the plain form, which is told coordinates as numbers, has to learn the 
 depth and pose is that of view synthesis, Zhou et al. 2017; looking up a correlation volume that of RAFT, 2020.)
 
 As in the paper each view has a weight, a softmax over views that depends on query, view and egocentric coordinates, and
-what the weighted views tell becomes one log-likelihood.
+what the weighted views tell becomes one log-likelihood. Only the nearest views of each particle are read.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class ProjectionObservation(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.frequencies, self.parts = config.frequencies, config.descriptor_parts
+        self.nearest, self.reach = config.nearest_views, config.view_reach / config.metres_per_unit
         channels, hidden, summary = config.feature_channels, config.hidden_channels, config.value_size
         rows, columns = config.grid
         cells = rows * columns
@@ -85,42 +86,76 @@ class ProjectionObservation(nn.Module):
         points = depth.unsqueeze(-1) * self.lens.rays()
         shape = views.shape[:2]
         none = view_poses.new_zeros(shape)
-        return ProjectionMap(descriptors.unflatten(0, shape), points.unflatten(0, shape), view_poses, none)
+        return ProjectionMap(_as_maps(descriptors, shape), _as_maps(points, shape), view_poses, none)
 
     def prepare_query(self, prepared: ProjectionMap, queries: Tensor) -> ProjectionQuery:
         """All that depends on images and map but on no particle; queries (A, Q, C, h, w)."""
         shape, picture = queries.shape[:2], queries.shape[3:]
         flat = queries.flatten(0, 1)
-        directions = self._directions(self.describe_query(flat)).unflatten(0, shape)
+        directions = _as_maps(self._directions(self.describe_query(flat)), shape)
         agreement = self.gain * torch.einsum("aqgdr,angdp->aqnpgr", directions, prepared.descriptors).float()
-        agreement = torch.cat([agreement, torch.ones_like(agreement[..., :1, :])], dim=-2).unflatten(-1, picture)
+        agreement = torch.cat([agreement, torch.ones_like(agreement[..., :1, :])], dim=-2)
+        agreement = agreement.view(*agreement.shape[:-1], *picture)
         if self.lens.wraps:
             agreement = torch.cat([agreement[..., -1:], agreement, agreement[..., :1]], dim=-1)
-        return ProjectionQuery(agreement, self.query(flat).unflatten(0, shape))
+        return ProjectionQuery(agreement, _as_maps(self.query(flat), shape))
 
     def log_likelihood(self, prepared: ProjectionMap, query: ProjectionQuery, particles: Tensor) -> Tensor:
         """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3), map units."""
-        relative = egocentric.relative(particles.unsqueeze(2), prepared.poses[:, None, :, None])  # (A, Q, N, K, 3)
-        seen = self._look_up(query.agreement, prepared.points, relative)
+        chosen = egocentric.nearest_views(prepared.poses.unsqueeze(1), particles, self.nearest, self.reach)
+        maps = torch.arange(len(particles), device=particles.device).view(-1, 1, 1, 1)
+        relative = egocentric.relative(particles.unsqueeze(3), prepared.poses[maps, chosen])  # (A, Q, K, n, 3)
+        seen = self._look_up(query.agreement, prepared.points, relative, chosen)
         seen = seen + self.coordinates(egocentric.fourier_features(relative, self.frequencies))
-        pairs = torch.relu(self.pair(torch.relu(seen)))  # (A, Q, N, K, H)
-        log_weights = prepared.log_weights[:, None, :, None, None]
-        attended = ((self.weight(pairs) + log_weights).softmax(2) * pairs).sum(2)
+        pairs = torch.relu(self.pair(torch.relu(seen)))  # (A, Q, K, n, H)
+        logits = self.weight(pairs) + prepared.log_weights[maps, chosen].unsqueeze(-1)
+        attended = (logits.softmax(3) * pairs).sum(3)
         summary = query.summary.unsqueeze(2).expand(-1, -1, particles.shape[2], -1)
         result: Tensor = self.dense(torch.cat([attended, summary], dim=-1))
         return result.squeeze(-1)
 
     def _directions(self, features: Tensor) -> Tensor:
         """Descriptors (B, G d, h, w) in G parts of unit length each: (B, G, d, P)."""
-        return functional.normalize(features.float().unflatten(1, (self.parts, -1)), dim=2).flatten(3)
+        parts = features.float().view(len(features), self.parts, -1, *features.shape[2:])
+        return functional.normalize(parts, dim=2).flatten(3)
 
-    def _look_up(self, agreement: Tensor, points: Tensor, particle_P_view: Tensor) -> Tensor:
-        """First layer (A, Q, N, K, H) of what the views' points meet in the query's picture."""
-        a, q, n, k, _ = particle_P_view.shape
+    def _look_up(self, agreement: Tensor, points: Tensor, particle_P_view: Tensor, chosen: Tensor) -> Tensor:
+        """First layer (A, Q, K, n, H) of what the points of chosen views (A, Q, K, n) meet in the query's picture."""
+        a, q, k, n = chosen.shape
+        pairs, slots = by_view(chosen, points.shape[1])
+        relative = particle_P_view.flatten(0, 3)[pairs]  # (A, Q, N, M, 3): as many rows as a view has readers
         x, y, z = points[:, None, :, :, None].unbind(-1)  # (A, 1, N, P, 1)
-        shift_x, shift_y, yaw = particle_P_view.unsqueeze(3).unbind(-1)  # (A, Q, N, 1, K)
+        shift_x, shift_y, yaw = relative.unsqueeze(3).unbind(-1)  # (A, Q, N, 1, M)
         cos, sin = yaw.cos(), yaw.sin()
         places = self.lens.places(cos * x - sin * y + shift_x, sin * x + cos * y + shift_y, z)
         found = functional.grid_sample(agreement.flatten(0, 3), places.flatten(0, 3).unsqueeze(1), align_corners=False)
-        columns = found.view(a, q, n, -1, k)  # (A, Q, N, P (G + 1), K): a product from the left needs no transposition
-        return (self.looked_up.weight @ columns).transpose(-1, -2) + self.looked_up.bias
+        columns = found.view(*relative.shape[:3], -1, relative.shape[3])  # (A, Q, N, P (G + 1), M)
+        rows = (self.looked_up.weight @ columns).transpose(-1, -2).flatten(0, 3)  # from the left: nothing to transpose
+        return rows.index_select(0, slots).view(a, q, k, n, -1) + self.looked_up.bias
+
+
+def _as_maps(features: Tensor, shape: torch.Size) -> Tensor:
+    """(A, N, ...) of what came as (A N, ...)."""
+    return features.view(*shape, *features.shape[1:])
+
+
+def by_view(chosen: Tensor, views: int) -> tuple[Tensor, Tensor]:
+    """Pairs of particle and view, as they come by particles, ordered by views: each view is compared with its readers.
+
+    Args:
+        chosen: (A, Q, K, n) views that each particle reads, each once.
+        views: N.
+
+    Returns:
+        Pairs (A, Q, N, M), places in the flat (A Q K n), where M readers are the most that a view has (others have some
+        first pair repeated), and for each of the A Q K n pairs its place in the flat (A Q N M).
+    """
+    a, q, k, n = chosen.shape
+    reads = torch.zeros(a, q, k, views, dtype=torch.int64, device=chosen.device).scatter_(3, chosen, 1)
+    ranks = reads.cumsum(2)
+    most = int(ranks[:, :, -1].max())
+    queries = torch.arange(a * q, device=chosen.device).view(a, q, 1, 1)
+    slots = ((queries * views + chosen) * most + ranks.gather(3, chosen) - 1).flatten()
+    pairs = torch.zeros(a * q * views * most, dtype=torch.int64, device=chosen.device)
+    pairs[slots] = torch.arange(a * q * k * n, device=chosen.device)
+    return pairs.view(a, q, views, most), slots

@@ -14,10 +14,12 @@ from dmn_ros.config import NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.dmn import DMN
 from dmn_ros.network.lens import Lens, build_lens
-from dmn_ros.network.projection import ProjectionObservation
+from dmn_ros.network.projection import ProjectionObservation, by_view
 from localization_common.errors import ConfigError
 
-A, N, Q, K = 2, 3, 2, 9
+A, N, Q, K = 2, 5, 2, 9
+#: Views that a particle reads.
+NEAREST = 3
 ANGLES = (60.0, 360.0)
 
 
@@ -34,6 +36,7 @@ def _config(angle: float) -> NetworkConfig:
         key_size=8,
         value_size=8,
         observation="projection",
+        nearest_views=NEAREST,
         view_angle=angle,
     )
 
@@ -129,41 +132,69 @@ def test_equals_a_naive_loop(network: DMN, config: NetworkConfig) -> None:
     model = network.observation
     assert isinstance(model, ProjectionObservation)
     views, poses, queries, particles = _inputs(config)
-    weights = torch.tensor([[1.0, 0.3, 0.6], [0.5, 1.0, 0.1]])
+    weights = torch.tensor([[1.0, 0.3, 0.6, 0.9, 0.4], [0.5, 1.0, 0.1, 0.7, 0.2]])
     prepared = network.reweighted(network.prepare_map(views, poses), weights)
     result = network.log_likelihood(prepared, network.prepare_query(prepared, queries), particles)
     assert result.std() > 1e-3
     for a, q, k in [(0, 0, 0), (1, 1, 8), (1, 0, 4)]:
         pairs = []
-        for n in range(N):
+        chosen = egocentric.nearest_views(poses[a], particles[a, q, k : k + 1], NEAREST, model.reach)[0]
+        for n in chosen.tolist():
             relative = egocentric.relative(particles[a, q, k], poses[a, n])
             told = model.coordinates(egocentric.fourier_features(relative, config.frequencies))
             seen = model.looked_up(_met(model, queries[a, q], views[a, n], relative))
             pairs.append(torch.relu(model.pair(torch.relu(told + seen))))
         both = torch.stack(pairs)
-        attention = (model.weight(both) + weights[a].log()[:, None]).softmax(0)
+        attention = (model.weight(both) + weights[a, chosen].log()[:, None]).softmax(0)
         attended = torch.cat([(attention * both).sum(0), model.query(queries[a, q][None])[0]])
         torch.testing.assert_close(result[a, q, k], model.dense(attended)[0], atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
-def test_chunks_and_views_of_no_weight_do_not_matter(network: DMN, config: NetworkConfig) -> None:
+def test_chunks_and_the_order_of_views_do_not_matter(network: DMN, config: NetworkConfig) -> None:
     views, poses, queries, particles = _inputs(config)
     whole = network(views, poses, queries, particles)
     prepared = network.prepare_map(views, poses)
     chunked = network.log_likelihood(prepared, network.prepare_query(prepared, queries), particles, chunk=4)
     torch.testing.assert_close(chunked, whole, atol=1e-5, rtol=0)
+    turned = network(views.flip(1), poses.flip(1), queries, particles)
+    torch.testing.assert_close(turned, whole, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_views_of_no_weight_and_far_ones_do_not_matter(network: DMN, config: NetworkConfig) -> None:
+    views, poses, queries, particles = _inputs(config)
+    far = poses.clone()
+    far[:, -1, 0] = 100.0
+    expected = network(views[:, :NEAREST], poses[:, :NEAREST], queries, particles)
+    prepared = network.prepare_map(views[:, :NEAREST], poses[:, :NEAREST])
     weighed = network.reweighted(prepared, torch.tensor([[1.0, 1.0, 1e-9]]).expand(A, -1))
     seen = network.log_likelihood(weighed, network.prepare_query(weighed, queries), particles)
     torch.testing.assert_close(seen, network(views[:, :2], poses[:, :2], queries, particles), atol=1e-5, rtol=0)
-    assert (seen - whole).abs().max() > 1e-3
+    assert (seen - expected).abs().max() > 1e-3
+    with_far = [torch.cat([part[:, :NEAREST], part[:, -1:]], dim=1) for part in (views, far)]
+    torch.testing.assert_close(network(*with_far, queries, particles), expected, atol=1e-5, rtol=0)
+
+
+def test_pairs_are_ordered_by_views_and_back() -> None:
+    torch.manual_seed(0)
+    chosen = torch.rand(A, Q, K, N).topk(NEAREST).indices
+    pairs, slots = by_view(chosen, N)
+    flat = torch.arange(chosen.numel())
+    assert torch.equal(pairs.flatten()[slots], flat)
+    readers = torch.stack([(chosen == view).any(-1).sum(-1) for view in range(N)], dim=-1)  # (A, Q, N)
+    assert pairs.shape == (A, Q, N, readers.max())
+    a, q, _, _ = torch.unravel_index(flat, chosen.shape)
+    views = torch.unravel_index(slots, pairs.shape)
+    assert torch.equal(torch.stack(views[:3]), torch.stack([a, q, chosen.flatten()]))
 
 
 def test_depths_and_lens_are_learned_from_log_likelihoods(network: DMN, config: NetworkConfig) -> None:
     views, poses, queries, particles = _inputs(config)
     network(views, poses, queries, particles).sum().backward()
     for name, parameter in network.observation.named_parameters():
-        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
     assert network.observation.depth.weight.grad.abs().max() > 0  # type: ignore[union-attr]
     assert all(float(p.grad.abs()) > 0 for p in network.observation.lens.parameters())  # type: ignore[union-attr]
 
