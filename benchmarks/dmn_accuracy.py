@@ -37,6 +37,7 @@ class Config:
         domains: which of them.
         train: worlds to train with, in each domain; mazes take thirty times the room of rooms.
         test: worlds to score on.
+        varied: as many of them, at most, to vary contexts and particles on.
         steps: batches that each system is trained with at most.
         seeds: of the main rows; others are trained with the first.
         rows: names of the rows; all by default.
@@ -52,6 +53,7 @@ class Config:
     domains: tuple[Domain, ...] = ("rooms", "mazes", "street")
     train: tuple[int, int, int] = (20_000, 960, 4_000)
     test: int = 1_000
+    varied: int = 250
     steps: int = 20_000
     seeds: tuple[int, ...] = (0, 1, 2)
     rows: tuple[str, ...] = ()
@@ -121,7 +123,8 @@ class Benchmark:
             }
             found: dict[str, dict[str, list[Numbers]]] = {}
             for domain in self.config.domains:
-                untrained = self._evaluate(domain, None, self.config.work / f"{domain}-untrained.json")
+                file = self.config.work / f"{domain}-untrained.json"
+                untrained = self._evaluate(domain, None, file, self.config.test)
                 found[domain] = {name: [untrained[name]] for name in BASELINES}
             for (domain, name, _), future in futures.items():
                 found[domain].setdefault(name, []).append(future.result())
@@ -144,8 +147,12 @@ class Benchmark:
         if kept is not None:
             return kept
         kept_runs.run(command, file.with_suffix(".log"), REPOSITORY)
-        varied = run.name in VARIED and seed == self.config.seeds[0]
-        values = self._evaluate(domain, file, result.with_suffix(".part"), varied=varied)
+        values = self._evaluate(domain, file, result.with_suffix(".part"), self.config.test)
+        if run.name in VARIED and seed == self.config.seeds[0]:
+            contexts, particles = CONTEXTS[domain], PARTICLES[:2] if self.config.quick else PARTICLES
+            words = ["--vary-contexts", *map(str, contexts), "--vary-particles", *map(str, particles)]
+            few = self._evaluate(domain, file, result.with_suffix(".varied"), self.config.varied, *words)
+            values |= {"contexts": few["contexts"], "particles": few["particles"]}
         values = kept_runs.keep(result, told, values)
         print(f"{stem}: {values['sequential']['mean']['success']:.3f} sequential", flush=True)
         return values
@@ -160,14 +167,11 @@ class Benchmark:
         words += ["--precision", self.config.precision]
         return [*words, "--no-progress", *options("training", training, WorldTrainingConfig())]
 
-    def _evaluate(self, domain: Domain, checkpoint: Path | None, output: Path, *, varied: bool = False) -> Numbers:
+    def _evaluate(self, domain: Domain, checkpoint: Path | None, output: Path, limit: int, *more: str) -> Numbers:
         words = [sys.executable, "-m", "dmn_ros.evaluate_worlds", str(self._worlds(domain) / "test")]
-        words += ["--output", str(output), "--limit", str(self.config.test), "--device", self.config.accelerator]
+        words += ["--output", str(output), "--limit", str(limit), "--device", self.config.accelerator, *more]
         if checkpoint is not None:
             words += ["--checkpoint", str(checkpoint)]
-        if varied:
-            contexts, particles = CONTEXTS[domain], PARTICLES[:2] if self.config.quick else PARTICLES
-            words += ["--vary-contexts", *map(str, contexts), "--vary-particles", *map(str, particles)]
         kept_runs.run(words, output.with_suffix(".evaluation.log"), REPOSITORY)
         found: Numbers = json.loads(output.read_text(encoding="utf-8"))
         return found

@@ -23,6 +23,7 @@ from dmn_ros.network.dmn import DMN
 from dmn_ros.training_data import Place, TrainingBatches, read_place
 from dmn_ros.training_module import TrainingModule
 from dmn_ros.validation import ValidationBatches
+from localization_common.allocator import keep_freed_memory
 from localization_common.errors import LocalizationError
 
 
@@ -99,6 +100,7 @@ class _WriteCheckpoint(lightning.Callback):
 
 def train(arguments: Arguments) -> TrainingModule:
     """Train as the arguments say; the checkpoint is written on the way."""
+    keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     lightning.seed_everything(arguments.training.seed, verbose=False)
     if arguments.start is None:

@@ -21,6 +21,7 @@ from dmn_ros.systems import SYSTEMS, SystemName, parameter_count
 from dmn_ros.world_config import WorldTrainingConfig
 from dmn_ros.world_data import TrainingWorlds
 from dmn_ros.world_training import WorldTraining
+from localization_common.allocator import keep_freed_memory
 from localization_common.configuration import to_dict
 from localization_common.datasets.open_worlds import open_worlds
 from localization_common.datasets.worlds import WorldSet
@@ -77,6 +78,7 @@ def train(arguments: Arguments) -> WorldTraining:
         DatasetError: no worlds, or too few views for contexts and trajectories.
         CheckpointError: what to resume from was trained differently.
     """
+    keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     config = arguments.training
     lightning.seed_everything(config.seed, verbose=False)

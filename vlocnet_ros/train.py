@@ -16,6 +16,7 @@ import torch
 import tyro
 from lightning.pytorch.utilities import rank_zero_only
 
+from localization_common.allocator import keep_freed_memory
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
 from vlocnet_ros.calibrate import calibrated
@@ -52,6 +53,7 @@ def train(
         data: read as the configuration says by default; given where several trainings share it.
         about: what else the card says.
     """
+    keep_freed_memory()
     lightning.seed_everything(config.seed)
     config = of_system(config)
     torch.set_float32_matmul_precision("high")

@@ -31,7 +31,15 @@ from localization_common.datasets.worlds import WorldSet
 from localization_common.errors import CheckpointError, DatasetError
 
 QUICK = WorldTrainingConfig(
-    particles=32, worlds=4, trajectories=2, learning_rate=3e-3, mirror=0.0, recolour=0.0, relight=False
+    particles=32,
+    target_d=0.15,
+    target_a=0.25,
+    worlds=4,
+    trajectories=2,
+    learning_rate=3e-3,
+    mirror=0.0,
+    recolour=0.0,
+    relight=False,
 )
 TRACKING = replace(QUICK, objective="tracking")
 
