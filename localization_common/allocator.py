@@ -1,4 +1,4 @@
-"""How the C library treats what programs free: training on a CPU frees and allocates the same megabytes in each step."""
+"""How the C library treats what programs free: training frees and allocates the same megabytes in each step."""
 
 from __future__ import annotations
 
