@@ -6,23 +6,22 @@ import json
 from pathlib import Path
 from typing import Any
 
+from dmn_ros.config import NetworkConfig
 from dmn_ros.network.dmn import DMN
 from localization_common.camera import Camera
 
+_WHAT = (
+    "Differentiable Mapping Network (Karkus et al., 2020): embeddings of context views, egocentric spatial attention "
+    "and a discriminative observation model for a particle filter."
+)
+_SETTINGS = {"one_step": "one image", "sequential": "five images", "tracking": "tracking, five images"}
+
 
 def write_card(path: Path, network: DMN, camera: Camera, card: dict[str, Any]) -> None:
-    """Write a card as Markdown."""
-    config = network.config
-    rows, columns = config.grid
+    """Write the card of a network that was trained on drives, as Markdown."""
     parameters = sum(p.numel() for p in network.parameters())
     lines = [
-        f"# {path.stem}",
-        "",
-        "Differentiable Mapping Network (Karkus et al., 2020): embeddings of context views, egocentric spatial "
-        "attention and a discriminative observation model for a particle filter.",
-        "",
-        f"- Form: `{config.observation}`, {parameters:,} parameters; views are {config.feature_channels} channels on "
-        f"{rows}x{columns} cells",
+        *_head(path, network.config, parameters),
         f"- Camera: {camera.width}x{camera.height} pixels, fx {camera.fx:.1f} (other cameras are rectified to it)",
         f"- Data (frames of each drive): `{json.dumps(card['data'])}`",
         f"- Command: `{card['command']}`",
@@ -30,4 +29,41 @@ def write_card(path: Path, network: DMN, camera: Camera, card: dict[str, Any]) -
         f"- Numbers at the end of training: `{json.dumps(card['numbers'])}`",
         "",
     ]
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def write_world_card(path: Path, config: NetworkConfig, result: dict[str, Any]) -> None:
+    """Write the card of a network that was trained on worlds, with its numbers on other worlds, as Markdown.
+
+    Args:
+        path: of the card.
+        config: sizes of the network.
+        result: what `dmn_evaluate_worlds` found.
+    """
+    card, evaluation = result["card"], result["evaluation"]
+    lines = [
+        *_head(path, config, result["parameters"]),
+        f"- Images: {config.image_width}x{config.image_height} pixels; poses in map units, the environment spans -1..1",
+        f"- Trained by `dmn_train_worlds --system {card['system']}` on {card.get('data', 'worlds')}: {card['steps']} "
+        f"steps, {card['minutes']} minutes, seed {card['training']['seed']}",
+        "",
+        f"On {result['trials']} trajectories through other worlds ({result['worlds']}), {evaluation['contexts']} views "
+        f"in the map, {evaluation['global_particles']} particles all over it ({evaluation['tracking_particles']} when "
+        "tracking); success is a squared position error below 0.2 square units:",
+        "",
+        "| setting | success, mean | success, most likely | mean squared error, mean |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, setting in _SETTINGS.items():
+        found = result[name]
+        best = f"{100 * found['most_likely']['success']:.1f} %" if "most_likely" in found else ""
+        lines.append(f"| {setting} | {100 * found['mean']['success']:.1f} % | {best} | {found['mean']['mse']:.4f} |")
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def _head(path: Path, config: NetworkConfig, parameters: int) -> list[str]:
+    rows, columns = config.grid
+    form = (
+        f"- Form: `{config.observation}`, {parameters:,} parameters; views are {config.feature_channels} channels on "
+    )
+    return [f"# {path.stem}", "", _WHAT, "", f"{form}{rows}x{columns} cells"]

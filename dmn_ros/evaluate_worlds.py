@@ -11,13 +11,14 @@ from typing import Annotated, Any
 import torch
 import tyro
 
+from dmn_ros.card import write_world_card
 from dmn_ros.checkpoint import load_world_network
 from dmn_ros.systems import parameter_count
 from dmn_ros.world_config import WorldEvaluationConfig
 from dmn_ros.world_evaluation import evaluate_baselines, evaluate_worlds
 from localization_common.configuration import to_dict
 from localization_common.datasets.open_worlds import open_worlds
-from localization_common.errors import LocalizationError
+from localization_common.errors import ConfigError, LocalizationError
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Arguments:
         worlds: directory of test worlds, such as build/worlds/rooms/test.
         checkpoint: of dmn_train_worlds; without, closest context and uninformed estimate only.
         output: JSON file.
+        card: Markdown file for the checkpoint's card, with these numbers.
         evaluation: settings.
         vary_contexts, vary_particles: further numbers of contexts, and of particles of global localization, to try.
         limit: use the first so many worlds.
@@ -38,6 +40,7 @@ class Arguments:
     worlds: Annotated[Path, tyro.conf.Positional]
     checkpoint: Path | None = None
     output: Path = Path("build/dmn_worlds_evaluation.json")
+    card: Path | None = None
     evaluation: WorldEvaluationConfig = field(default_factory=WorldEvaluationConfig)
     vary_contexts: tuple[int, ...] = ()
     vary_particles: tuple[int, ...] = ()
@@ -50,6 +53,7 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
     """All numbers; see `evaluate_worlds`. Keys of ``contexts`` and ``particles`` are their numbers as text.
 
     Raises:
+        ConfigError: a card of no checkpoint.
         DatasetError: no worlds, or too few views.
         CheckpointError: the checkpoint cannot be used.
     """
@@ -57,6 +61,8 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
     worlds, config = open_worlds(arguments.worlds, limit=arguments.limit), arguments.evaluation
     result: dict[str, Any] = {"worlds": worlds.name, "evaluation": to_dict(config)}
     if arguments.checkpoint is None:
+        if arguments.card is not None:
+            raise ConfigError("a card is a checkpoint's: give both, or neither")
         return result | evaluate_baselines(worlds, config)
     network, mapping, card = load_world_network(arguments.checkpoint)
     network.to(arguments.device)
@@ -64,15 +70,13 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
     def numbers(varied: WorldEvaluationConfig) -> dict[str, Any]:
         return evaluate_worlds(network, worlds, varied, regression=mapping.algorithm == "regression")
 
-    return (
-        result
-        | {"card": card, "parameters": parameter_count(mapping)}
-        | numbers(config)
-        | {
-            "contexts": {str(n): numbers(replace(config, contexts=n)) for n in arguments.vary_contexts},
-            "particles": {str(k): numbers(replace(config, global_particles=k)) for k in arguments.vary_particles},
-        }
-    )
+    result |= {"card": card, "parameters": parameter_count(mapping)} | numbers(config)
+    if arguments.card is not None:
+        write_world_card(arguments.card, mapping.network, result)
+    return result | {
+        "contexts": {str(n): numbers(replace(config, contexts=n)) for n in arguments.vary_contexts},
+        "particles": {str(k): numbers(replace(config, global_particles=k)) for k in arguments.vary_particles},
+    }
 
 
 def table(result: dict[str, Any]) -> str:

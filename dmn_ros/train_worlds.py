@@ -104,7 +104,7 @@ def train(arguments: Arguments) -> WorldTraining:
     if best:
         module.load_state_dict(torch.load(best, weights_only=True, map_location="cpu")["state_dict"])
     if trainer.is_global_zero:
-        _write(arguments, module, trainer, time.monotonic() - started)
+        _write(arguments, module, trainer, len(worlds), time.monotonic() - started)
     return module
 
 
@@ -179,10 +179,13 @@ def _step_of(path: Path, module: WorldTraining) -> int:
     return int(state["global_step"])
 
 
-def _write(arguments: Arguments, module: WorldTraining, trainer: lightning.Trainer, seconds: float) -> None:
+def _write(
+    arguments: Arguments, module: WorldTraining, trainer: lightning.Trainer, trained: int, seconds: float
+) -> None:
     monitored = trainer.early_stopping_callback
     card = {
         "system": arguments.system,
+        "data": f"{trained} worlds of {'/'.join(arguments.worlds.parts[-2:])}",
         "training": to_dict(arguments.training),
         "parameters": parameter_count(module.mapping),
         "steps": trainer.global_step,

@@ -315,9 +315,16 @@ def test_the_commands_train_and_evaluate_a_regression_on_shards(shards: Path) ->
     subprocess.run([*command, "--validation", str(shards / "validation"), *words], check=True)
     result = evaluate_command.evaluate(
         evaluate_command.Arguments(
-            shards / "validation", shards / "x.safetensors", vary_contexts=(1, 2), vary_particles=(64,)
+            shards / "validation",
+            shards / "x.safetensors",
+            card=shards / "x.md",
+            vary_contexts=(1, 2),
+            vary_particles=(64,),
         )
     )
     assert result["trials"] == 6
     assert set(result["contexts"]) == {"1", "2"}
     assert 0.0 <= result["sequential"]["mean"]["success"] <= 1.0
+    card = (shards / "x.md").read_text()
+    assert "12 worlds of" in card
+    assert f"| five images | {100 * result['sequential']['mean']['success']:.1f} % |" in card

@@ -57,6 +57,11 @@ def test_tables_show_means_over_seeds_and_notes_say_who_is_ahead(accuracy: Modul
     text = tables[0].text()
     assert "70.0 ± 14.1 %" in text
     assert "95.6 %" in text  # the paper's
-    assert "ahead of every baseline" in accuracy.notes({"rooms": rows})["rooms"]
+    told = accuracy.notes({"rooms": rows})
+    assert "ahead of every baseline" in told["rooms"]
+    assert told["rooms, one-step, at least 93 %"] == "view_embedding 70.0 %: **missed**"
+    rows["projection"] = [_numbers(0.97)]
+    assert accuracy.notes({"rooms": rows})["rooms, sequential, at least 95 %"] == "projection 97.0 %: met"
+    del rows["projection"]
     rows["closest_context"] = [_numbers(0.9, filters=False)]
     assert "**not ahead**" in accuracy.notes({"rooms": rows})["rooms"]
