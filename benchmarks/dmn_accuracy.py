@@ -13,19 +13,17 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean, stdev
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import tyro
+from dmn_accuracy_tables import BASELINES, VARIED, Domain, Numbers, notes, tables
 
 from deep_localization import kept_runs
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, judged
+from deep_localization.benchmark_file import BenchmarkFile
 from dmn_ros.systems import SYSTEMS, SystemName
 from dmn_ros.world_config import WorldTrainingConfig
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-Domain = Literal["rooms", "mazes", "street"]
-Numbers = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,9 @@ class Config:
         worlds: directory of worlds, generated there as far as they are missing.
         domains: which of them.
         train: worlds to train with, in each domain; mazes take thirty times the room of rooms.
-        test: worlds to score on.
+        test: worlds to score on, in each domain.
         varied: as many of them, at most, to vary contexts and particles on.
-        steps: batches that each system is trained with at most.
+        steps: batches that each system is trained with at most, in each domain.
         seeds: of the main rows; others are trained with the first.
         rows: names of the rows; all by default.
         accelerator: as Lightning names it; cuda is used for scoring, too.
@@ -52,9 +50,9 @@ class Config:
     worlds: Path = Path("build/worlds")
     domains: tuple[Domain, ...] = ("rooms", "mazes", "street")
     train: tuple[int, int, int] = (20_000, 960, 4_000)
-    test: int = 1_000
+    test: tuple[int, int, int] = (1_000, 300, 200)
     varied: int = 250
-    steps: int = 20_000
+    steps: tuple[int, int, int] = (20_000, 20_000, 20_000)
     seeds: tuple[int, ...] = (0, 1, 2)
     rows: tuple[str, ...] = ()
     accelerator: Literal["cpu", "cuda"] = "cpu"
@@ -75,10 +73,6 @@ class Run:
     main: bool = False
 
 
-DMN = "view_embedding"
-#: Filters on maps of view embeddings: the paper's form and ours. Their evaluation is varied: contexts where worlds have
-#: so many views, particles, with the first seed.
-VARIED = (DMN, "matching", "projection")
 RUNS = (
     *(Run(name, name, main=name in VARIED) for name in SYSTEMS),
     Run("view_embedding, paper's objective", "view_embedding", WorldTrainingConfig.paper()),
@@ -89,20 +83,6 @@ CONTEXTS: dict[Domain, tuple[int, ...]] = {
     "street": (1, 2, 4, 8, 12),
 }
 PARTICLES = (32, 128, 512, 2048, 16384)
-#: Tables 1 and 2 of the paper: sequential and one-step success, per cent, on its own data.
-PAPER: dict[str, dict[Domain, tuple[float, float]]] = {
-    "view_embedding": {"rooms": (95.6, 93.5), "mazes": (75.9, 27.0), "street": (73.2, 28.4)},
-    "view_embedding_regression": {"rooms": (97.2, 60.5), "mazes": (39.9, 19.0), "street": (42.3, 13.4)},
-    "latent_image": {"rooms": (94.0, 90.5), "mazes": (69.4, 21.1), "street": (37.8, 9.8)},
-    "latent_image_regression": {"rooms": (9.6, 5.1), "mazes": (10.1, 5.5), "street": (11.1, 10.1)},
-    "latent_vector": {"rooms": (92.9, 88.1), "mazes": (40.4, 13.2), "street": (15.8, 5.7)},
-    "latent_vector_regression": {"rooms": (9.8, 5.6), "mazes": (16.8, 7.3), "street": (10.4, 7.1)},
-    "closest_context": {"rooms": (11.0, 11.4), "mazes": (39.3, 34.5), "street": (8.6, 8.7)},
-    "uninformed": {"rooms": (1.7, 2.9), "mazes": (3.3, 3.7), "street": (2.7, 7.1)},
-}
-#: Sequential and one-step success to reach, per cent.
-MARKS: dict[Domain, tuple[float, float]] = {"rooms": (95.0, 93.0), "mazes": (75.0, 27.0), "street": (73.0, 28.0)}
-BASELINES = ("closest_context", "uninformed")
 
 
 class Benchmark:
@@ -126,7 +106,7 @@ class Benchmark:
             found: dict[str, dict[str, list[Numbers]]] = {}
             for domain in self.config.domains:
                 file = self.config.work / f"{domain}-untrained.json"
-                untrained = self._evaluate(domain, None, file, self.config.test)
+                untrained = self._evaluate(domain, None, file)
                 found[domain] = {name: [untrained[name]] for name in BASELINES}
             for (domain, name, _), future in futures.items():
                 found[domain].setdefault(name, []).append(future.result())
@@ -134,14 +114,15 @@ class Benchmark:
 
     def _generate(self, domain: Domain) -> None:
         """Worlds that are not there yet; one process at a time, which uses all cores."""
-        count = dict(zip(("rooms", "mazes", "street"), self.config.train, strict=True))[domain]
-        few = ["--validation", str(max(8, self.config.test // 4)), "--test", str(self.config.test)]
+        count, test = self._count(domain, self.config.train), self._count(domain, self.config.test)
+        few = ["--validation", str(max(8, test // 4)), "--test", str(test)]
         command = [sys.executable, "-m", "localization_sim.worlds.generate", domain, "--train", str(count), *few]
         command += ["--output", str(self._worlds(domain))]
         kept_runs.run(command, self.config.work / f"{domain}-worlds.log", REPOSITORY)
 
     def _perform(self, domain: Domain, run: Run, seed: int) -> Numbers:
-        stem = f"{domain}-{run.name.replace(', ', '-').replace(' ', '_')}-{self.config.steps}-{seed}"
+        steps = self._count(domain, self.config.steps)
+        stem = f"{domain}-{run.name.replace(', ', '-').replace(' ', '_')}-{steps}-{seed}"
         file = self.config.work.resolve() / f"{stem}.safetensors"
         result, command = file.with_suffix(".json"), self._training(domain, run, seed, file)
         told = kept_runs.told(command, REPOSITORY)
@@ -149,18 +130,19 @@ class Benchmark:
         if kept is not None:
             return kept
         kept_runs.run(command, file.with_suffix(".log"), REPOSITORY)
-        values = self._evaluate(domain, file, result.with_suffix(".part"), self.config.test)
+        values = self._evaluate(domain, file, result.with_suffix(".part"))
         if run.name in VARIED and seed == self.config.seeds[0]:
             contexts, particles = CONTEXTS[domain], PARTICLES[:2] if self.config.quick else PARTICLES
             words = ["--vary-contexts", *map(str, contexts), "--vary-particles", *map(str, particles)]
-            few = self._evaluate(domain, file, result.with_suffix(".varied"), self.config.varied, *words)
+            few = self._evaluate(domain, file, result.with_suffix(".varied"), *words, most=self.config.varied)
             values |= {"contexts": few["contexts"], "particles": few["particles"]}
         values = kept_runs.keep(result, told, values)
         print(f"{stem}: {values['sequential']['mean']['success']:.3f} sequential", flush=True)
         return values
 
     def _training(self, domain: Domain, run: Run, seed: int, file: Path) -> list[str]:
-        worlds, training = self._worlds(domain), replace(run.training, steps=self.config.steps, seed=seed)
+        steps = self._count(domain, self.config.steps)
+        worlds, training = self._worlds(domain), replace(run.training, steps=steps, seed=seed)
         if self.config.quick:
             training = replace(training, worlds=4, evaluate_every=4)
         words = [sys.executable, "-m", "dmn_ros.train_worlds", str(worlds / "train")]
@@ -169,7 +151,10 @@ class Benchmark:
         words += ["--precision", self.config.precision]
         return [*words, "--no-progress", *options("training", training, WorldTrainingConfig())]
 
-    def _evaluate(self, domain: Domain, checkpoint: Path | None, output: Path, limit: int, *more: str) -> Numbers:
+    def _evaluate(
+        self, domain: Domain, checkpoint: Path | None, output: Path, *more: str, most: int = sys.maxsize
+    ) -> Numbers:
+        limit = min(most, self._count(domain, self.config.test))
         words = [sys.executable, "-m", "dmn_ros.evaluate_worlds", str(self._worlds(domain) / "test")]
         words += ["--output", str(output), "--limit", str(limit), "--device", self.config.accelerator, *more]
         if checkpoint is not None:
@@ -177,6 +162,10 @@ class Benchmark:
         kept_runs.run(words, output.with_suffix(".evaluation.log"), REPOSITORY)
         found: Numbers = json.loads(output.read_text(encoding="utf-8"))
         return found
+
+    @staticmethod
+    def _count(domain: Domain, counts: tuple[int, int, int]) -> int:
+        return counts[get_args(Domain).index(domain)]
 
     def _worlds(self, domain: Domain) -> Path:
         return self.config.worlds.resolve() / domain
@@ -198,105 +187,13 @@ def options(prefix: str, config: Any, default: Any) -> list[str]:
     return words
 
 
-GLOBAL = (
-    Column("row"),
-    Column("sequential, mean", "{:.1f} ± {:.1f} %"),
-    Column("sequential, most likely", "{:.1f} %"),
-    Column("one-step, mean", "{:.1f} ± {:.1f} %"),
-    Column("one-step, most likely", "{:.1f} %"),
-    Column("paper, sequential", "{:.1f} %"),
-    Column("paper, one-step", "{:.1f} %"),
-    Column("parameters", "{:,d}"),
-    Column("seeds", "{:d}"),
-)
-VARIATION = (
-    Column("domain"),
-    Column("row"),
-    Column("varied"),
-    Column("value", "{:d}"),
-    Column("sequential", "{:.1f} %"),
-    Column("one-step", "{:.1f} %"),
-)
-
-
-def tables(results: dict[str, dict[str, list[Numbers]]]) -> list[Table]:
-    """Tables 1 and 2 of the paper by domain, tracking, and what was varied at evaluation."""
-    found = []
-    for domain, of in results.items():
-        number = 2 if domain == "street" else 1
-        title = f"Global localization, {domain} (table {number} of the paper)"
-        found.append(Table(title, GLOBAL, [_global_row(name, domain, runs) for name, runs in of.items()]))
-    columns = [Column("row"), *(Column(f"{domain}, mean squared error", "{:.4f}") for domain in results)]
-    columns += [Column(f"{domain}, most likely", "{:.4f}") for domain in results]
-    names = next(iter(results.values()))
-    found.append(
-        Table("Tracking, square units after the last image", columns, [_tracking_row(n, results) for n in names])
-    )
-    variations = [row for domain, of in results.items() for name in VARIED for row in _varied(domain, name, of)]
-    if variations:
-        found.append(Table("Varied at evaluation (mean estimate)", VARIATION, variations))
-    return found
-
-
-def _values(runs: list[Numbers], setting: str, estimate: str, key: str, factor: float = 1.0) -> list[float]:
-    return [factor * run[setting][estimate][key] for run in runs if estimate in run[setting]]
-
-
-def _global_row(name: str, domain: str, runs: list[Numbers]) -> list[Cell]:
-    row: list[Cell] = [name]
-    for setting in ("sequential", "one_step"):
-        means = _values(runs, setting, "mean", "success", 100.0)
-        best = _values(runs, setting, "most_likely", "success", 100.0)
-        row += [[mean(means), stdev(means) if len(means) > 1 else 0.0], mean(best) if best else None]
-    paper = PAPER.get(name, {}).get(domain, (None, None))  # type: ignore[call-overload]
-    return [*row, *paper, runs[0].get("parameters"), len(runs)]
-
-
-def _tracking_row(name: str, results: dict[str, dict[str, list[Numbers]]]) -> list[Cell]:
-    row: list[Cell] = [name]
-    for estimate in ("mean", "most_likely"):
-        for rows in results.values():
-            found = _values(rows[name], "tracking", estimate, "mse")
-            row.append(mean(found) if found else None)
-    return row
-
-
-def _varied(domain: str, name: str, rows: dict[str, list[Numbers]]) -> list[list[Cell]]:
-    runs, found = rows.get(name, []), list[list[Cell]]()
-    if not runs:
-        return found
-    for varied in ("contexts", "particles"):
-        for value, part in runs[0][varied].items():
-            both = [100.0 * part[setting]["mean"]["success"] for setting in ("sequential", "one_step")]
-            found.append([domain, name, varied, int(value), *both])
-    for index, _ in enumerate(runs[0]["sequential"]["mean"]["success_by_image"]):
-        shares = [100.0 * run["sequential"]["mean"]["success_by_image"][index] for run in runs]
-        found.append([domain, name, "images", index + 1, mean(shares), None])
-    return found
-
-
-def notes(results: dict[str, dict[str, list[Numbers]]]) -> dict[str, str]:
-    """Whether a particle filter on view embeddings is ahead of every baseline, and at the marks, domain by domain."""
-    told = {}
-    for domain, rows in results.items():
-        scores = {name: mean(_values(runs, "sequential", "mean", "success", 100.0)) for name, runs in rows.items()}
-        ours = {name: scores[name] for name in VARIED if name in scores}
-        others = {name: scores[name] for name in PAPER if name in scores and name != DMN}
-        if ours and others:
-            best, rival = max(ours, key=lambda name: ours[name]), max(others, key=lambda name: others[name])
-            verdict = "ahead of every baseline" if ours[best] > others[rival] else "**not ahead**"
-            told[domain] = f"{best} {ours[best]:.1f} %, {rival} {others[rival]:.1f} %: {verdict} (sequential)"
-            reached = ours[best], mean(_values(rows[best], "one_step", "mean", "success", 100.0))
-            for setting, value, mark in zip(("sequential", "one-step"), reached, MARKS[domain], strict=True):  # type: ignore[index]
-                told[f"{domain}, {setting}, at least {mark:.0f} %"] = f"{best} {value:.1f} %: {judged(value >= mark)}"
-    return told
-
-
 def main() -> None:
     """Run, print, write."""
     config = tyro.cli(Config, description=__doc__)
     if config.quick:
-        config = replace(config, domains=("rooms",), train=(200, 0, 0), test=24, steps=8, seeds=config.seeds[:1])
+        config = replace(
+            config, domains=("rooms",), train=(200, 0, 0), test=(24, 0, 0), steps=(8, 0, 0), seeds=config.seeds[:1]
+        )
         config = replace(config, worlds=config.worlds.with_name("quick_worlds"))
         config = replace(config, work=config.work.with_name("quick_dmn_accuracy"))
     unknown = set(config.rows) - {run.name for run in RUNS}
@@ -306,7 +203,7 @@ def main() -> None:
     results = Benchmark(config).results(runs)
     file = BenchmarkFile.of(
         __file__,
-        title="DMN and what it is compared with",
+        title=f"DMN and what it is compared with: {', '.join(config.domains)}",
         tables=tables(results),
         notes=notes(results),
         runs=results,

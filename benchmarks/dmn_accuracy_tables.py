@@ -1,0 +1,124 @@
+"""Tables of what the benchmark of the DMN paper's systems measured, and whether the marks were reached."""
+
+from __future__ import annotations
+
+from statistics import mean, stdev
+from typing import Any, Literal
+
+from deep_localization.benchmark_file import Cell, Column, Table, judged
+
+Domain = Literal["rooms", "mazes", "street"]
+Numbers = dict[str, Any]
+
+DMN = "view_embedding"
+#: Filters on maps of view embeddings: the paper's form and ours. Their evaluation is varied: contexts where worlds have
+#: so many views, particles, with the first seed.
+VARIED = (DMN, "matching", "projection")
+#: Tables 1 and 2 of the paper: sequential and one-step success, per cent, on its own data.
+PAPER: dict[str, dict[Domain, tuple[float, float]]] = {
+    "view_embedding": {"rooms": (95.6, 93.5), "mazes": (75.9, 27.0), "street": (73.2, 28.4)},
+    "view_embedding_regression": {"rooms": (97.2, 60.5), "mazes": (39.9, 19.0), "street": (42.3, 13.4)},
+    "latent_image": {"rooms": (94.0, 90.5), "mazes": (69.4, 21.1), "street": (37.8, 9.8)},
+    "latent_image_regression": {"rooms": (9.6, 5.1), "mazes": (10.1, 5.5), "street": (11.1, 10.1)},
+    "latent_vector": {"rooms": (92.9, 88.1), "mazes": (40.4, 13.2), "street": (15.8, 5.7)},
+    "latent_vector_regression": {"rooms": (9.8, 5.6), "mazes": (16.8, 7.3), "street": (10.4, 7.1)},
+    "closest_context": {"rooms": (11.0, 11.4), "mazes": (39.3, 34.5), "street": (8.6, 8.7)},
+    "uninformed": {"rooms": (1.7, 2.9), "mazes": (3.3, 3.7), "street": (2.7, 7.1)},
+}
+#: Sequential and one-step success to reach, per cent.
+MARKS: dict[Domain, tuple[float, float]] = {"rooms": (95.0, 93.0), "mazes": (75.0, 27.0), "street": (73.0, 28.0)}
+BASELINES = ("closest_context", "uninformed")
+
+
+GLOBAL = (
+    Column("row"),
+    Column("sequential, mean", "{:.1f} ± {:.1f} %"),
+    Column("sequential, most likely", "{:.1f} %"),
+    Column("one-step, mean", "{:.1f} ± {:.1f} %"),
+    Column("one-step, most likely", "{:.1f} %"),
+    Column("paper, sequential", "{:.1f} %"),
+    Column("paper, one-step", "{:.1f} %"),
+    Column("parameters", "{:,d}"),
+    Column("seeds", "{:d}"),
+)
+VARIATION = (
+    Column("domain"),
+    Column("row"),
+    Column("varied"),
+    Column("value", "{:d}"),
+    Column("sequential", "{:.1f} %"),
+    Column("one-step", "{:.1f} %"),
+)
+
+
+def tables(results: dict[str, dict[str, list[Numbers]]]) -> list[Table]:
+    """Tables 1 and 2 of the paper by domain, tracking, and what was varied at evaluation."""
+    found = []
+    for domain, of in results.items():
+        number = 2 if domain == "street" else 1
+        title = f"Global localization, {domain} (table {number} of the paper)"
+        found.append(Table(title, GLOBAL, [_global_row(name, domain, runs) for name, runs in of.items()]))
+    columns = [Column("row"), *(Column(f"{domain}, mean squared error", "{:.4f}") for domain in results)]
+    columns += [Column(f"{domain}, most likely", "{:.4f}") for domain in results]
+    names = next(iter(results.values()))
+    found.append(
+        Table("Tracking, square units after the last image", columns, [_tracking_row(n, results) for n in names])
+    )
+    variations = [row for domain, of in results.items() for name in VARIED for row in _varied(domain, name, of)]
+    if variations:
+        found.append(Table("Varied at evaluation (mean estimate)", VARIATION, variations))
+    return found
+
+
+def _values(runs: list[Numbers], setting: str, estimate: str, key: str, factor: float = 1.0) -> list[float]:
+    return [factor * run[setting][estimate][key] for run in runs if estimate in run[setting]]
+
+
+def _global_row(name: str, domain: str, runs: list[Numbers]) -> list[Cell]:
+    row: list[Cell] = [name]
+    for setting in ("sequential", "one_step"):
+        means = _values(runs, setting, "mean", "success", 100.0)
+        best = _values(runs, setting, "most_likely", "success", 100.0)
+        row += [[mean(means), stdev(means) if len(means) > 1 else 0.0], mean(best) if best else None]
+    paper = PAPER.get(name, {}).get(domain, (None, None))  # type: ignore[call-overload]
+    return [*row, *paper, runs[0].get("parameters"), len(runs)]
+
+
+def _tracking_row(name: str, results: dict[str, dict[str, list[Numbers]]]) -> list[Cell]:
+    row: list[Cell] = [name]
+    for estimate in ("mean", "most_likely"):
+        for rows in results.values():
+            found = _values(rows[name], "tracking", estimate, "mse")
+            row.append(mean(found) if found else None)
+    return row
+
+
+def _varied(domain: str, name: str, rows: dict[str, list[Numbers]]) -> list[list[Cell]]:
+    runs, found = rows.get(name, []), list[list[Cell]]()
+    if not runs:
+        return found
+    for varied in ("contexts", "particles"):
+        for value, part in runs[0][varied].items():
+            both = [100.0 * part[setting]["mean"]["success"] for setting in ("sequential", "one_step")]
+            found.append([domain, name, varied, int(value), *both])
+    for index, _ in enumerate(runs[0]["sequential"]["mean"]["success_by_image"]):
+        shares = [100.0 * run["sequential"]["mean"]["success_by_image"][index] for run in runs]
+        found.append([domain, name, "images", index + 1, mean(shares), None])
+    return found
+
+
+def notes(results: dict[str, dict[str, list[Numbers]]]) -> dict[str, str]:
+    """Whether a particle filter on view embeddings is ahead of every baseline, and at the marks, domain by domain."""
+    told = {}
+    for domain, rows in results.items():
+        scores = {name: mean(_values(runs, "sequential", "mean", "success", 100.0)) for name, runs in rows.items()}
+        ours = {name: scores[name] for name in VARIED if name in scores}
+        others = {name: scores[name] for name in PAPER if name in scores and name != DMN}
+        if ours and others:
+            best, rival = max(ours, key=lambda name: ours[name]), max(others, key=lambda name: others[name])
+            verdict = "ahead of every baseline" if ours[best] > others[rival] else "**not ahead**"
+            told[domain] = f"{best} {ours[best]:.1f} %, {rival} {others[rival]:.1f} %: {verdict} (sequential)"
+            reached = ours[best], mean(_values(rows[best], "one_step", "mean", "success", 100.0))
+            for setting, value, mark in zip(("sequential", "one-step"), reached, MARKS[domain], strict=True):  # type: ignore[index]
+                told[f"{domain}, {setting}, at least {mark:.0f} %"] = f"{best} {value:.1f} %: {judged(value >= mark)}"
+    return told
