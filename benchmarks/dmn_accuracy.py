@@ -35,7 +35,7 @@ class Config:
         domains: which of them.
         train: worlds to train with, in each domain; mazes take thirty times the room of rooms.
         test: worlds to score on, in each domain.
-        varied: as many of them, at most, to vary contexts and particles on.
+        varied: as many of them, at most, to vary contexts and particles on; 0 varies nothing.
         steps: batches that each system is trained with at most, in each domain.
         seeds: of the main rows; others are trained with the first.
         rows: names of the rows; all by default.
@@ -124,19 +124,17 @@ class Benchmark:
         steps = self._count(domain, self.config.steps)
         stem = f"{domain}-{run.name.replace(', ', '-').replace(' ', '_')}-{steps}-{seed}"
         file = self.config.work.resolve() / f"{stem}.safetensors"
-        result, command = file.with_suffix(".json"), self._training(domain, run, seed, file)
-        told = kept_runs.told(command, REPOSITORY)
-        kept = kept_runs.kept(result, told)
-        if kept is not None:
-            return kept
-        kept_runs.run(command, file.with_suffix(".log"), REPOSITORY)
-        values = self._evaluate(domain, file, result.with_suffix(".part"))
-        if run.name in VARIED and seed == self.config.seeds[0]:
+        training = self._training(domain, run, seed, file)
+        trained, told = file.with_suffix(".trained"), kept_runs.told(training, REPOSITORY)
+        if kept_runs.kept(trained, told) is None:
+            kept_runs.run(training, file.with_suffix(".log"), REPOSITORY)
+            kept_runs.keep(trained, told, {})
+        values = self._evaluate(domain, file, file.with_suffix(".json"))
+        if run.name in VARIED and seed == self.config.seeds[0] and self.config.varied:
             contexts, particles = CONTEXTS[domain], PARTICLES[:2] if self.config.quick else PARTICLES
             words = ["--vary-contexts", *map(str, contexts), "--vary-particles", *map(str, particles)]
-            few = self._evaluate(domain, file, result.with_suffix(".varied"), *words, most=self.config.varied)
+            few = self._evaluate(domain, file, file.with_suffix(".varied"), *words, most=self.config.varied)
             values |= {"contexts": few["contexts"], "particles": few["particles"]}
-        values = kept_runs.keep(result, told, values)
         print(f"{stem}: {values['sequential']['mean']['success']:.3f} sequential", flush=True)
         return values
 
@@ -154,14 +152,18 @@ class Benchmark:
     def _evaluate(
         self, domain: Domain, checkpoint: Path | None, output: Path, *more: str, most: int = sys.maxsize
     ) -> Numbers:
-        limit = min(most, self._count(domain, self.config.test))
-        words = [sys.executable, "-m", "dmn_ros.evaluate_worlds", str(self._worlds(domain) / "test")]
-        words += ["--output", str(output), "--limit", str(limit), "--device", self.config.accelerator, *more]
+        worlds, limit = self._worlds(domain), min(most, self._count(domain, self.config.test))
+        words = [sys.executable, "-m", "dmn_ros.evaluate_worlds", str(worlds / "test")]
+        words += ["--limit", str(limit), "--device", self.config.accelerator, *more]
         if checkpoint is not None:
-            words += ["--checkpoint", str(checkpoint)]
-        kept_runs.run(words, output.with_suffix(".evaluation.log"), REPOSITORY)
-        found: Numbers = json.loads(output.read_text(encoding="utf-8"))
-        return found
+            words += ["--checkpoint", str(checkpoint), "--fit-on", str(worlds / "validation")]
+        told = kept_runs.told(words, REPOSITORY)
+        kept = kept_runs.kept(output, told)
+        if kept is not None:
+            return kept
+        part = output.with_name(f"{output.name}.part")
+        kept_runs.run([*words, "--output", str(part)], output.with_suffix(".evaluation.log"), REPOSITORY)
+        return kept_runs.keep(output, told, json.loads(part.read_text(encoding="utf-8")))
 
     @staticmethod
     def _count(domain: Domain, counts: tuple[int, int, int]) -> int:

@@ -38,6 +38,7 @@ GLOBAL = (
     Column("one-step, most likely", "{:.1f} %"),
     Column("paper, sequential", "{:.1f} %"),
     Column("paper, one-step", "{:.1f} %"),
+    Column("power of likelihoods", "{:g}"),
     Column("parameters", "{:,d}"),
     Column("seeds", "{:d}"),
 )
@@ -81,7 +82,9 @@ def _global_row(name: str, domain: str, runs: list[Numbers]) -> list[Cell]:
         best = _values(runs, setting, "most_likely", "success", 100.0)
         row += [[mean(means), stdev(means) if len(means) > 1 else 0.0], mean(best) if best else None]
     paper = PAPER.get(name, {}).get(domain, (None, None))  # type: ignore[call-overload]
-    return [*row, *paper, runs[0].get("parameters"), len(runs)]
+    filters = "most_likely" in runs[0]["one_step"]
+    power = mean(run["evaluation"]["likelihood_exponent"] for run in runs) if filters else None
+    return [*row, *paper, power, runs[0].get("parameters"), len(runs)]
 
 
 def _tracking_row(name: str, results: dict[str, dict[str, list[Numbers]]]) -> list[Cell]:

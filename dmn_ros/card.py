@@ -49,7 +49,8 @@ def write_world_card(path: Path, config: NetworkConfig, result: dict[str, Any]) 
         "",
         f"On {result['trials']} trajectories through other worlds ({result['worlds']}), {evaluation['contexts']} views "
         f"in the map, {evaluation['global_particles']} particles all over it ({evaluation['tracking_particles']} when "
-        "tracking); success is a squared position error below 0.2 square units:",
+        f"tracking), likelihoods to the power of {evaluation['likelihood_exponent']:g}; success is a squared position "
+        "error below 0.2 square units:",
         "",
         "| setting | success, mean | success, most likely | mean squared error, mean |",
         "|---|---:|---:|---:|",

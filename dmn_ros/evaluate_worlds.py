@@ -15,7 +15,7 @@ from dmn_ros.card import write_world_card
 from dmn_ros.checkpoint import load_world_network
 from dmn_ros.systems import parameter_count
 from dmn_ros.world_config import WorldEvaluationConfig
-from dmn_ros.world_evaluation import evaluate_baselines, evaluate_worlds
+from dmn_ros.world_evaluation import evaluate_baselines, evaluate_worlds, fit_likelihood_exponent
 from localization_common.configuration import to_dict
 from localization_common.datasets.open_worlds import open_worlds
 from localization_common.errors import ConfigError, LocalizationError
@@ -31,6 +31,8 @@ class Arguments:
         output: JSON file.
         card: Markdown file for the checkpoint's card, with these numbers.
         evaluation: settings.
+        fit_on: worlds to fit the power of likelihoods on, such as build/worlds/rooms/validation; without, it is that of
+            the settings.
         vary_contexts, vary_particles: further numbers of contexts, and of particles of global localization, to try.
         limit: use the first so many worlds.
         device: torch device.
@@ -42,6 +44,7 @@ class Arguments:
     output: Path = Path("build/dmn_worlds_evaluation.json")
     card: Path | None = None
     evaluation: WorldEvaluationConfig = field(default_factory=WorldEvaluationConfig)
+    fit_on: Path | None = None
     vary_contexts: tuple[int, ...] = ()
     vary_particles: tuple[int, ...] = ()
     limit: int | None = None
@@ -66,9 +69,14 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
         return result | evaluate_baselines(worlds, config)
     network, mapping, card = load_world_network(arguments.checkpoint)
     network.to(arguments.device)
+    regression = mapping.algorithm == "regression"
+    if arguments.fit_on is not None and not regression:
+        exponent = fit_likelihood_exponent(network, open_worlds(arguments.fit_on), config)
+        config = replace(config, likelihood_exponent=exponent)
+        result["evaluation"] = to_dict(config)
 
     def numbers(varied: WorldEvaluationConfig) -> dict[str, Any]:
-        return evaluate_worlds(network, worlds, varied, regression=mapping.algorithm == "regression")
+        return evaluate_worlds(network, worlds, varied, regression=regression)
 
     result |= {"card": card, "parameters": parameter_count(mapping)} | numbers(config)
     if arguments.card is not None:

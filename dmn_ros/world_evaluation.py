@@ -18,6 +18,8 @@ from dmn_ros.world_data import Array, fixed_trials, local_beliefs, uniform_parti
 from localization_common.datasets.world_difficulty import SUCCESS
 from localization_common.datasets.worlds import WorldSet
 
+#: Powers of likelihoods that are tried.
+_EXPONENTS = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0)
 #: Estimates of a setting, by what gives them: (A, Q, T, 3).
 Estimates = dict[str, Tensor]
 
@@ -39,7 +41,7 @@ def evaluate_worlds(
     Raises:
         DatasetError: worlds have too few views.
     """
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    device = _device(network)
     random, settings = np.random.default_rng(config.seed), _Settings()
     for views, view_poses, queries, truth in fixed_trials(
         worlds, config.contexts, config.trajectories, config.length, random
@@ -59,6 +61,31 @@ def evaluate_worlds(
     return settings.numbers()
 
 
+@torch.inference_mode()
+def fit_likelihood_exponent(network: DMN, worlds: WorldSet, config: WorldEvaluationConfig) -> float:
+    """Power of the likelihoods with which the mean of a global belief is most often right, over all images.
+
+    A network that learns by cross-entropy is as sure as it is right; a mean gains from one that is surer, since half
+    way between two places is neither. Weights only accumulate, so that one run serves all powers.
+
+    Args:
+        network: a filter's.
+        worlds: to fit on; not those to score on.
+        config: of the evaluation; its own power does not matter.
+    """
+    device, random = _device(network), np.random.default_rng(config.seed)
+    right: dict[float, list[Tensor]] = {exponent: [] for exponent in _EXPONENTS}
+    for trial in fixed_trials(worlds, config.contexts, config.trajectories, config.length, random):
+        particles, _ = _beliefs(trial[3][:, :, 0].double().numpy(), config, random)["global"]
+        views, view_poses, queries, truth = (part.to(device) for part in trial)
+        prepared, query = network.prepare(views, view_poses, queries.flatten(1, 2))
+        states, log_weights = filter_trajectories(network, prepared, query, particles.to(device), ego_motion(truth))
+        for exponent, found in right.items():
+            means = mean_pose(states, resampling.normalize(exponent * log_weights))
+            found.append(((means - truth)[..., :2].square().sum(-1) < SUCCESS).float().flatten())
+    return max(_EXPONENTS, key=lambda exponent: float(torch.cat(right[exponent]).mean()))
+
+
 def evaluate_baselines(worlds: WorldSet, config: WorldEvaluationConfig) -> dict[str, dict[str, Any]]:
     """The same numbers, on the same trials, of answers that look at no picture (appendix C.2).
 
@@ -76,6 +103,10 @@ def evaluate_baselines(worlds: WorldSet, config: WorldEvaluationConfig) -> dict[
             settings["closest_context"].add(name, {"mean": view_poses[world, distance.argmin(-1)]}, truth)
             settings["uninformed"].add(name, {"mean": _moved_mean(particles, ego_motion(truth))}, truth)
     return {name: found.numbers() for name, found in settings.items()}
+
+
+def _device(network: DMN) -> torch.device:
+    return next((p.device for p in network.parameters()), torch.device("cpu"))
 
 
 def _beliefs(

@@ -23,7 +23,7 @@ from dmn_ros.train_worlds import Arguments, compare_rates, train
 from dmn_ros.trajectory_filter import ego_motion, filter_trajectories
 from dmn_ros.world_config import BeliefConfig, WorldEvaluationConfig, WorldTrainingConfig
 from dmn_ros.world_data import TrainingWorlds, WorldBatch, local_beliefs
-from dmn_ros.world_evaluation import evaluate_baselines, evaluate_worlds
+from dmn_ros.world_evaluation import evaluate_baselines, evaluate_worlds, fit_likelihood_exponent
 from dmn_ros.world_training import WorldTraining
 from localization_common.datasets.world_difficulty import measure_difficulty
 from localization_common.datasets.world_shards import shard_path, write_shard
@@ -117,6 +117,18 @@ def test_a_model_that_says_nothing_is_the_uninformed_estimate() -> None:
     assert baselines["closest_context"]["one_step"]["mean"]["success"] == pytest.approx(level.closest_context, abs=0.1)
     first = evaluate_worlds(_Reader(0.0), worlds, WorldEvaluationConfig(length=1))  # type: ignore[arg-type]
     assert first["tracking"]["mean"]["mse"] == pytest.approx(2 * 0.3**2, rel=0.2)
+
+
+def test_the_fitted_power_of_likelihoods_is_the_one_that_is_most_often_right() -> None:
+    worlds, reader = _coded(30), _Reader(1.0)
+
+    def right(exponent: float) -> float:
+        numbers = evaluate_worlds(reader, worlds, WorldEvaluationConfig(likelihood_exponent=exponent))  # type: ignore[arg-type]
+        return float(np.mean(numbers["sequential"]["mean"]["success_by_image"]))
+
+    fitted = fit_likelihood_exponent(reader, worlds, WorldEvaluationConfig())  # type: ignore[arg-type]
+    assert right(fitted) == max(right(e) for e in (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0))
+    assert right(fitted) > right(1.0) + 0.02
 
 
 def test_evaluation_depends_on_the_seed_only_and_needs_enough_views() -> None:
@@ -318,6 +330,7 @@ def test_the_commands_train_and_evaluate_a_regression_on_shards(shards: Path) ->
             shards / "validation",
             shards / "x.safetensors",
             card=shards / "x.md",
+            fit_on=shards / "validation",
             vary_contexts=(1, 2),
             vary_particles=(64,),
         )

@@ -28,8 +28,12 @@ def _numbers(sequential: float, *, filters: bool = True) -> dict[str, Any]:
     found = {"success": sequential, "mse": 0.1, "success_by_image": [0.1, sequential]}
     settings = {"mean": found} | ({"most_likely": found} if filters else {})
     varied = {"contexts": {"1": {}}, "particles": {}}
-    return {"one_step": settings, "sequential": settings, "tracking": settings, "parameters": 9} | (
-        varied | {"contexts": {"1": {"one_step": settings, "sequential": settings}}}
+    evaluation = {"likelihood_exponent": 1.5}
+    told = {"evaluation": evaluation, "parameters": 9}
+    return (
+        {"one_step": settings, "sequential": settings, "tracking": settings}
+        | told
+        | (varied | {"contexts": {"1": {"one_step": settings, "sequential": settings}}})
     )
 
 
