@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -92,7 +91,6 @@ def train(arguments: Arguments) -> WorldTraining:
     first = _step_of(last, module) if resumed else 0
     regression = module.mapping.algorithm == "regression"
     batches = TrainingWorlds(worlds, config, regression=regression, first=first, rank=trainer.global_rank)
-    started = time.monotonic()
     trainer.fit(
         module,
         DataLoader(batches, batch_size=None, num_workers=arguments.workers),
@@ -104,7 +102,7 @@ def train(arguments: Arguments) -> WorldTraining:
     if best:
         module.load_state_dict(torch.load(best, weights_only=True, map_location="cpu")["state_dict"])
     if trainer.is_global_zero:
-        _write(arguments, module, trainer, len(worlds), time.monotonic() - started)
+        _write(arguments, module, trainer, len(worlds))
     return module
 
 
@@ -179,9 +177,7 @@ def _step_of(path: Path, module: WorldTraining) -> int:
     return int(state["global_step"])
 
 
-def _write(
-    arguments: Arguments, module: WorldTraining, trainer: lightning.Trainer, trained: int, seconds: float
-) -> None:
+def _write(arguments: Arguments, module: WorldTraining, trainer: lightning.Trainer, trained: int) -> None:
     monitored = trainer.early_stopping_callback
     card = {
         "system": arguments.system,
@@ -189,7 +185,7 @@ def _write(
         "training": to_dict(arguments.training),
         "parameters": parameter_count(module.mapping),
         "steps": trainer.global_step,
-        "minutes": round(seconds / 60.0, 2),
+        "minutes": round(module.minutes, 2),
         "validation_loss": float(monitored.best_score) if monitored is not None else math.nan,
         "stopped_early": bool(monitored is not None and monitored.wait_count >= monitored.patience),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import lightning
@@ -28,6 +29,16 @@ class WorldTraining(lightning.LightningModule):
         super().__init__()
         self.mapping, self.config = mapping, config
         self.network = build_network(mapping)
+        self._spent, self._resumed = 0.0, time.monotonic()
+
+    @property
+    def minutes(self) -> float:
+        """Spent so far, earlier runs included."""
+        return self._spent + (time.monotonic() - self._resumed) / 60.0
+
+    def on_fit_start(self) -> None:
+        """Start the clock."""
+        self._resumed = time.monotonic()
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, object]]]:
         """AdamW; the rate warms up, and falls as a cosine."""
@@ -42,8 +53,12 @@ class WorldTraining(lightning.LightningModule):
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember the numbers: to go on with others would be neither training."""
-        checkpoint["training"] = to_dict(self.config)
+        """Remember the time spent, and the numbers: to go on with others would be neither training."""
+        checkpoint["training"], checkpoint["minutes"] = to_dict(self.config), self.minutes
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the time spent before."""
+        self._spent = float(checkpoint.get("minutes", 0.0))
 
     def loss(self, batch: WorldBatch) -> Tensor:
         """Mean objective over all images of a batch."""

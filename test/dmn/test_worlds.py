@@ -274,9 +274,11 @@ def test_a_resumed_training_ends_with_the_same_weights(shards: Path) -> None:
     halfway = _arguments(shards, "half")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WorldTraining, "on_train_batch_start", lambda self, batch, index: _stop(self, 2), raising=False)
-        train(halfway)
+        before = train(halfway).minutes
     resumed = train(replace(halfway, resume=True))
     assert resumed.trainer.global_step == 4
+    spent = torch.load(shards / "half" / "last.ckpt", weights_only=True)["minutes"]
+    assert resumed.minutes > spent > 0.6 * before  # of the checkpoint at the end of the first half, and more
     # what training ended with; the modules come back with the best weights, which may be older
     states = [torch.load(shards / name / "last.ckpt", weights_only=True) for name in ("whole", "half")]
     assert [state["global_step"] for state in states] == [4, 4]
