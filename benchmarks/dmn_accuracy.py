@@ -63,13 +63,22 @@ class Config:
     json: Path | None = None
 
 
+#: With four views of a large maze most pictures share nothing with any view, and nothing is learned from them for long.
+#: All systems learn mazes from more; they are judged with four.
+TRAININGS: dict[Domain, WorldTrainingConfig] = {
+    "rooms": WorldTrainingConfig(),
+    "mazes": WorldTrainingConfig(contexts=16, worlds=8, trajectories=8),
+    "street": WorldTrainingConfig(),
+}
+
+
 @dataclass(frozen=True)
 class Run:
-    """One training: a system, and the objective."""
+    """One training: a system, and the objective, if it is not the domain's."""
 
     name: str
     system: SystemName
-    training: WorldTrainingConfig = WorldTrainingConfig()  # noqa: RUF009 - frozen
+    training: WorldTrainingConfig | None = None
     main: bool = False
 
 
@@ -140,7 +149,7 @@ class Benchmark:
 
     def _training(self, domain: Domain, run: Run, seed: int, file: Path) -> list[str]:
         steps = self._count(domain, self.config.steps)
-        worlds, training = self._worlds(domain), replace(run.training, steps=steps, seed=seed)
+        worlds, training = self._worlds(domain), replace(run.training or TRAININGS[domain], steps=steps, seed=seed)
         if self.config.quick:
             training = replace(training, worlds=4, evaluate_every=4)
         words = [sys.executable, "-m", "dmn_ros.train_worlds", str(worlds / "train")]

@@ -39,10 +39,10 @@ def _numbers(sequential: float, *, filters: bool = True) -> dict[str, Any]:
 
 def test_every_system_is_a_row_and_options_give_back_the_training(accuracy: ModuleType) -> None:
     assert {run.system for run in accuracy.RUNS} == set(SYSTEMS)
-    for run in accuracy.RUNS:
-        words = accuracy.options("training", run.training, WorldTrainingConfig())
-        arguments = tyro.cli(Arguments, args=["there", "--validation", "here", "--system", run.system, *words])
-        assert (arguments.system, arguments.training) == (run.system, run.training)
+    for training in (*accuracy.TRAININGS.values(), *(run.training for run in accuracy.RUNS if run.training)):
+        words = accuracy.options("training", training, WorldTrainingConfig())
+        arguments = tyro.cli(Arguments, args=["there", "--validation", "here", *words])
+        assert arguments.training == training
 
 
 def test_tables_show_means_over_seeds_and_notes_say_who_is_ahead(accuracy: ModuleType) -> None:
