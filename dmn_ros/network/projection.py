@@ -6,8 +6,10 @@ correlation volume of the pair. So the network need not learn how pictures chang
 compare: the plain form, which is told coordinates as numbers, has to learn the former from examples. (Warping by
 depth and pose is that of view synthesis, Zhou et al. 2017; looking up a correlation volume that of RAFT, 2020.)
 
-As in the paper each view has a weight, a softmax over views that depends on query, view and egocentric coordinates, and
-what the weighted views tell becomes one log-likelihood. Only the nearest views of each particle are read.
+As in the paper each view has a weight, a softmax over views that depends on query, view and egocentric coordinates. To
+what the weighted views tell, what all of them tell is added, as their mean and as the most of each feature: how a
+particle stands to the views together says whether a camera could stand there at all. Only the nearest views of each
+particle are read.
 """
 
 from __future__ import annotations
@@ -76,7 +78,13 @@ class ProjectionObservation(nn.Module):
             nn.Flatten(),
             nn.Linear(summary * (-(-rows // 2)) * (-(-columns // 2)), summary),
         )
-        self.dense = nn.Sequential(nn.Linear(hidden + summary, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, 1))
+        self.dense = nn.Sequential(
+            nn.Linear(3 * hidden + summary, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, 1),
+        )
 
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> ProjectionMap:
         """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3) in map units."""
@@ -108,10 +116,12 @@ class ProjectionObservation(nn.Module):
         seen = self._look_up(query.agreement, prepared.points, relative, chosen)
         seen = seen + self.coordinates(egocentric.fourier_features(relative, self.frequencies))
         pairs = torch.relu(self.pair(torch.relu(seen)))  # (A, Q, K, n, H)
-        logits = self.weight(pairs) + prepared.log_weights[maps, chosen].unsqueeze(-1)
-        attended = (logits.softmax(3) * pairs).sum(3)
+        log_weights = prepared.log_weights[maps, chosen].unsqueeze(-1)
+        attended = ((self.weight(pairs) + log_weights).softmax(3) * pairs).sum(3)
+        weights = log_weights.exp()
+        mean, most = (weights * pairs).sum(3) / weights.sum(3), (weights * pairs).amax(3)
         summary = query.summary.unsqueeze(2).expand(-1, -1, particles.shape[2], -1)
-        result: Tensor = self.dense(torch.cat([attended, summary], dim=-1))
+        result: Tensor = self.dense(torch.cat([attended, mean, most, summary], dim=-1))
         return result.squeeze(-1)
 
     def _directions(self, features: Tensor) -> Tensor:

@@ -146,8 +146,10 @@ def test_equals_a_naive_loop(network: DMN, config: NetworkConfig) -> None:
             pairs.append(torch.relu(model.pair(torch.relu(told + seen))))
         both = torch.stack(pairs)
         attention = (model.weight(both) + weights[a, chosen].log()[:, None]).softmax(0)
-        attended = torch.cat([(attention * both).sum(0), model.query(queries[a, q][None])[0]])
-        torch.testing.assert_close(result[a, q, k], model.dense(attended)[0], atol=1e-5, rtol=0)
+        kept = weights[a, chosen][:, None] * both
+        mean, most = kept.sum(0) / weights[a, chosen].sum(), kept.max(0).values
+        joined = torch.cat([(attention * both).sum(0), mean, most, model.query(queries[a, q][None])[0]])
+        torch.testing.assert_close(result[a, q, k], model.dense(joined)[0], atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
