@@ -31,7 +31,7 @@ def kept(result: Path, command: str) -> dict[str, Any] | None:
     if not result.is_file():
         return None
     values: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
-    return values if values["command"] == command else None
+    return values if values.get("command") == command else None
 
 
 def keep(result: Path, command: str, values: dict[str, Any]) -> dict[str, Any]:

@@ -26,18 +26,25 @@ def pose_error(estimate: Tensor, truth: Tensor) -> Tensor:
 
 
 def softmax_objective(
-    particles: Tensor, log_likelihood: Tensor, truth: Tensor, *, target_d: float, target_a: float
+    particles: Tensor,
+    log_weights: Tensor,
+    truth: Tensor,
+    *,
+    target_d: float,
+    target_a: float,
+    log_density: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy (...) between a Gaussian around the truth and the particles' weights.
 
     Unlike the error of a mean, which rewards sharpness only, this rewards being right about every particle.
 
     Args:
-        particles: (..., K, 3). log_likelihood: (..., K), up to a constant. truth: (..., 3).
+        particles: (..., K, 3). log_weights: (..., K), up to a constant. truth: (..., 3).
         target_d, target_a: standard deviations of the Gaussian, in the particles' unit and radians.
+        log_density: (..., K) of what the particles were drawn from, if the weights allow for it; the target does, too.
     """
     difference = particles - truth.unsqueeze(-2)
     turn = egocentric.wrap_angle(difference[..., 2])
     distance = difference[..., :2].square().sum(-1) / target_d**2 + (turn / target_a).square()
-    target = (-0.5 * distance).softmax(-1)
-    return -(target * log_likelihood.log_softmax(-1)).sum(-1)
+    aim = -0.5 * distance if log_density is None else -0.5 * distance - log_density
+    return -(aim.softmax(-1) * log_weights.log_softmax(-1)).sum(-1)

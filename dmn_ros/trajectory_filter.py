@@ -22,6 +22,7 @@ def filter_trajectories(
     particles: Tensor,
     odometry: Tensor,
     *,
+    log_density: Tensor | None = None,
     resample_alpha: float | None = None,
     likelihood_exponent: float = 1.0,
     generator: torch.Generator | None = None,
@@ -30,8 +31,10 @@ def filter_trajectories(
 
     Args:
         prepared, query: of A maps and Q trajectories of T images each, as A x (Q T) queries.
-        particles: (A, Q, K, 3) equally weighted at the first image.
+        particles: (A, Q, K, 3) at the first image.
         odometry: (A, Q, T - 1, 3); taken as exact, as in the paper.
+        log_density: (A, Q, K) of what the particles were drawn from, which their weights then allow for: the belief
+            begins uniform. Without, the particles weigh the same: the belief begins as they are spread.
         resample_alpha: resample softly between images; without, weights only accumulate.
         likelihood_exponent: power of each likelihood.
         generator: of the resampling.
@@ -40,7 +43,7 @@ def filter_trajectories(
         Particles (A, Q, T, K, 3) and normalised log weights (A, Q, T, K).
     """
     trajectories, length = odometry.shape[1], odometry.shape[2] + 1
-    log_weights = resampling.normalize(torch.zeros_like(particles[..., 0]))
+    log_weights = resampling.normalize(torch.zeros_like(particles[..., 0]) if log_density is None else -log_density)
     states, weights = [], []
     for t in range(length):
         if t > 0:

@@ -33,7 +33,8 @@ class WorldTrainingConfig:
     Attributes:
         objective: ``tracking`` is the paper's: squared error of the weighted mean of particles of a local belief;
             ``softmax`` is cross-entropy between the particles' weights and a Gaussian around the truth, over particles
-            that mostly cover the whole environment. A regression has no weights: its error is squared in both, but
+            of which some lie around the truth and most anywhere. Weights allow for their density: it is the posterior
+            of a uniform belief that is learned. A regression has no weights: its error is squared in both, but
             with ``softmax`` most of its beliefs cover the whole environment.
         belief: of ``tracking``.
         particles: of each trajectory; the paper has 32.

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from dmn_ros.network import egocentric
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.training_data import relight, uniform_poses
 from dmn_ros.world_config import BeliefConfig, WorldTrainingConfig
@@ -22,8 +23,11 @@ Array = npt.NDArray[np.float64]
 
 #: The environment, map units.
 BOUNDS = (-1.0, -1.0, 1.0, 1.0)
-#: Largest distance scales of the particles around the truth that the softmax objective learns from.
-_AROUND = (0.5, 0.5, 0.8)
+#: Standard deviations of the particles around the truth that the softmax objective learns from: these, times a number
+#: that is drawn between two bounds for each particle.
+_AROUND, _SCALES = (0.5, 0.5, 0.8), (0.1, 1.0)
+#: Numbers that the mean over them is taken with.
+_NODES = 16
 
 
 class WorldBatch(NamedTuple):
@@ -34,6 +38,7 @@ class WorldBatch(NamedTuple):
     query_images: Tensor  # (A, Q, T, 3, H, W)
     query_poses: Tensor  # (A, Q, T, 3)
     particles: Tensor  # (A, Q, K, 3) at the first image
+    log_density: Tensor  # (A, Q, K) of what they were drawn from; 0 where they stand for the belief themselves
     beliefs: Tensor  # (A, Q, 3) mean belief at the first image
     seed: int  # of what is drawn while the batch is worked on
 
@@ -80,7 +85,10 @@ class TrainingWorlds(IterableDataset[WorldBatch]):
         parts = [torch.stack(part) for part in zip(*drawn, strict=True)]
         truth = parts[3][:, :, 0].double().numpy()
         particles, beliefs = self._start(truth, random)
-        return WorldBatch(*parts, particles, beliefs, int(random.integers(2**31)))
+        log_density = torch.zeros(particles.shape[:-1])
+        if training.objective == "softmax" and not self._regression:
+            log_density = mixture_log_density(particles, parts[3][:, :, 0], training.local_share)
+        return WorldBatch(*parts, particles, log_density, beliefs, int(random.integers(2**31)))
 
     def _augmented(
         self, views: Tensor, view_poses: Tensor, queries: Tensor, poses: Tensor, random: np.random.Generator
@@ -108,11 +116,29 @@ class TrainingWorlds(IterableDataset[WorldBatch]):
             anywhere = torch.from_numpy(random.random(truth.shape[:2]) >= training.local_share)
             return particles, torch.where(anywhere.unsqueeze(-1), torch.zeros(()), means)
         local = round(training.particles * training.local_share)
-        scale = random.uniform(0.1, 1.0, (*truth.shape[:2], local, 1)) * _AROUND
+        scale = random.uniform(*_SCALES, (*truth.shape[:2], local, 1)) * _AROUND
         around = truth[:, :, None] + random.normal(size=(*truth.shape[:2], local, 3)) * scale
         rest = uniform_particles(truth.shape[0], truth.shape[1], training.particles - local, random)
         particles = np.concatenate([around, rest], axis=2)
         return torch.from_numpy(particles).float(), torch.zeros(*truth.shape)
+
+
+def mixture_log_density(particles: Tensor, truth: Tensor, local_share: float) -> Tensor:
+    """Log-density (A, Q, K) of the softmax objective's particles (A, Q, K, 3) round true poses (A, Q, 3).
+
+    Per square map unit and radian; a share of them is spread round the truth, the others over the environment.
+    """
+    low, high = _SCALES
+    scales = low + (torch.arange(_NODES, device=particles.device) + 0.5) * ((high - low) / _NODES)
+    spread = scales.unsqueeze(-1) * torch.tensor(_AROUND, device=particles.device)  # (nodes, 3)
+    off = particles - truth.unsqueeze(2)
+    off = torch.cat([off[..., :2], egocentric.wrap_angle(off[..., 2:])], dim=-1)
+    exponents = -0.5 * (off.unsqueeze(-2) / spread).square().sum(-1) - spread.log().sum(-1)
+    around = exponents.logsumexp(-1) - math.log(_NODES) - 1.5 * math.log(2.0 * math.pi)
+    width, height = BOUNDS[2] - BOUNDS[0], BOUNDS[3] - BOUNDS[1]
+    anywhere = torch.full_like(around, -math.log(width * height * 2.0 * math.pi))
+    shares = torch.tensor([local_share, 1.0 - local_share], device=particles.device).log()
+    return torch.logaddexp(around + shares[0], anywhere + shares[1])
 
 
 def uniform_particles(worlds: int, trajectories: int, count: int, random: np.random.Generator) -> Array:

@@ -74,13 +74,21 @@ class WorldTraining(lightning.LightningModule):
             query,
             batch.particles,
             odometry,
+            log_density=batch.log_density,
             resample_alpha=config.resample_alpha,
             generator=torch.Generator().manual_seed(batch.seed),
         )
         if config.objective == "tracking":
             return pose_error(mean_pose(particles, log_weights), truth).mean()
+        # after resampling, particles stand for the belief themselves
+        later = batch.log_density.new_zeros(*truth.shape[:2], truth.shape[2] - 1, particles.shape[3])
         return softmax_objective(
-            particles, log_weights, truth, target_d=config.target_d, target_a=config.target_a
+            particles,
+            log_weights,
+            truth,
+            target_d=config.target_d,
+            target_a=config.target_a,
+            log_density=torch.cat([batch.log_density.unsqueeze(2), later], dim=2),
         ).mean()
 
     def training_step(self, batch: WorldBatch, batch_idx: int) -> Tensor:

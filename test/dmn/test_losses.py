@@ -36,6 +36,26 @@ def test_softmax_objective_is_least_for_the_target_itself() -> None:
     assert (worse > best).all()
 
 
+def test_the_least_softmax_objective_does_not_depend_on_where_particles_were_drawn() -> None:
+    """Weights that allow for the particles' density are judged by what they say of places, not of particles."""
+    torch.manual_seed(0)
+    truth = torch.zeros(3)
+    around = torch.randn(4000, 3) * torch.tensor([0.5, 0.5, 0.3])
+    particles = torch.cat([around, torch.rand(4000, 3) * 2 - 1])
+    spread = torch.distributions.Normal(torch.zeros(3), torch.tensor([0.5, 0.5, 0.3])).log_prob(particles).sum(-1).exp()
+    density = (0.5 * spread + 0.5 * (particles.abs() <= 1).all(-1) / 8).log()
+    widths = torch.linspace(0.2, 0.4, 9)
+
+    def loss(width: torch.Tensor) -> float:
+        log_likelihood = -0.5 * ((particles[:, :2] / width).square().sum(-1) + (particles[:, 2] / 0.1).square())
+        sizes = {"target_d": 0.3, "target_a": 0.1, "log_density": density}
+        return float(losses.softmax_objective(particles, log_likelihood - density, truth, **sizes))  # type: ignore[arg-type]
+
+    assert float(widths[torch.tensor([loss(width) for width in widths]).argmin()]) == pytest.approx(0.3)
+    # two Gaussians in the plane, one twice as wide as the other: their Kullback-Leibler divergence
+    assert loss(torch.tensor(0.6)) - loss(torch.tensor(0.3)) == pytest.approx(2 * math.log(2) - 0.75, abs=0.1)
+
+
 def test_softmax_objective_does_not_see_a_constant() -> None:
     torch.manual_seed(1)
     particles, truth, values = torch.randn(2, 9, 3), torch.randn(2, 3), torch.randn(2, 9)

@@ -174,6 +174,30 @@ def test_a_mirrored_world_is_seen_as_its_mirrored_camera_would() -> None:
     assert torch.equal(plain.query_poses * torch.tensor([1.0, -1.0, -1.0]), mirrored.query_poses)
 
 
+def test_densities_of_particles_measure_volumes() -> None:
+    batch = TrainingWorlds(_coded(4), replace(QUICK, particles=40_000)).draw(0)
+    off = (batch.particles - batch.query_poses[:, :, :1]).abs()
+    for metres, radians in ((0.05, 0.1), (0.2, 0.3)):  # where most particles of either kind are
+        inside = (off[..., :2] < metres).all(-1) & (off[..., 2] < radians)
+        volume = (inside / batch.log_density.exp()).mean()
+        assert float(volume) == pytest.approx(8.0 * metres * metres * radians, rel=0.1)
+    assert float((1.0 / batch.log_density.exp()).mean()) > 0.9 * 4.0 * 2.0 * np.pi
+
+
+def test_a_belief_whose_weights_allow_for_the_particles_density_begins_uniform() -> None:
+    batch = TrainingWorlds(_coded(8), replace(QUICK, particles=20_000)).draw(0)
+    model, odometry = _Reader(0.0), ego_motion(batch.query_poses)
+    prepared, query = model.prepare(batch.view_images, batch.view_poses, batch.query_images.flatten(1, 2))
+    means = []
+    for density in (None, batch.log_density):
+        particles, log_weights = filter_trajectories(  # type: ignore[arg-type]
+            model, prepared, query, batch.particles, odometry, log_density=density
+        )
+        means.append((log_weights.exp().unsqueeze(-1) * particles)[:, :, 0, :, :2].sum(-2))
+    assert means[0].abs().max() > 0.15  # drawn towards the truth, round which particles are dense
+    assert means[1].abs().max() < 0.1
+
+
 def test_weights_accumulate_what_all_images_say() -> None:
     batch = TrainingWorlds(_coded(8), replace(QUICK, length=3)).draw(0)
     model, odometry = _Reader(1.0), ego_motion(batch.query_poses)
