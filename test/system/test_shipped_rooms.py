@@ -1,0 +1,21 @@
+"""The shipped network for rooms, in rooms that it was not trained with: as good as its card says."""
+
+from __future__ import annotations
+
+from deep_localization.shipped import shipped
+from dmn_ros.checkpoint import load_world_network
+from dmn_ros.world_config import WorldEvaluationConfig
+from dmn_ros.world_evaluation import evaluate_worlds
+from localization_sim.worlds.drawing import draw_worlds
+
+
+def test_cameras_are_found_in_unknown_rooms() -> None:
+    network, mapping, card = load_world_network(shipped("models/dmn_rooms.safetensors"))
+    assert mapping.network.observation == "projection"
+    assert card["steps"] >= 4000
+    worlds = draw_worlds("rooms", 1, "test", range(60))
+    numbers = evaluate_worlds(network, worlds, WorldEvaluationConfig(likelihood_exponent=2.0))
+    # of 60, three standard deviations below what the card says of 1000
+    assert numbers["sequential"]["mean"]["success"] > 0.93
+    assert numbers["one_step"]["mean"]["success"] > 0.79
+    assert numbers["tracking"]["mean"]["success"] > 0.93
