@@ -32,9 +32,9 @@ BASELINES = ("closest_context", "uninformed")
 
 GLOBAL = (
     Column("row"),
-    Column("sequential, mean", "{:.1f} ± {:.1f} %"),
+    Column("sequential, mean", "{:.1f}{} %"),
     Column("sequential, most likely", "{:.1f} %"),
-    Column("one-step, mean", "{:.1f} ± {:.1f} %"),
+    Column("one-step, mean", "{:.1f}{} %"),
     Column("one-step, most likely", "{:.1f} %"),
     Column("paper, sequential", "{:.1f} %"),
     Column("paper, one-step", "{:.1f} %"),
@@ -80,7 +80,8 @@ def _global_row(name: str, domain: str, runs: list[Numbers]) -> list[Cell]:
     for setting in ("sequential", "one_step"):
         means = _values(runs, setting, "mean", "success", 100.0)
         best = _values(runs, setting, "most_likely", "success", 100.0)
-        row += [[mean(means), stdev(means) if len(means) > 1 else 0.0], mean(best) if best else None]
+        spread = f" ± {stdev(means):.1f}" if len(means) > 1 else ""
+        row += [[mean(means), spread], mean(best) if best else None]
     paper = PAPER.get(name, {}).get(domain, (None, None))  # type: ignore[call-overload]
     filters = "most_likely" in runs[0]["one_step"]
     power = mean(run["evaluation"]["likelihood_exponent"] for run in runs) if filters else None

@@ -17,7 +17,7 @@ from deep_localization.result_file import commit_of
 from localization_common.errors import DatasetError
 
 #: A number, several that one form shows together (mean and deviation), a word, or nothing.
-Cell = float | int | str | Sequence[float] | None
+Cell = float | int | str | Sequence[float | str] | None
 
 
 def judged(met: bool) -> str:
