@@ -137,6 +137,8 @@ class Benchmark:
         trained, told = file.with_suffix(".trained"), kept_runs.told(training, REPOSITORY)
         if kept_runs.kept(trained, told) is None:
             kept_runs.run(training, file.with_suffix(".log"), REPOSITORY)
+            for suffix in (".json", ".varied"):  # of weights that were there before
+                file.with_suffix(suffix).unlink(missing_ok=True)
             kept_runs.keep(trained, told, {})
         values = self._evaluate(domain, file, file.with_suffix(".json"))
         if run.name in VARIED and seed == self.config.seeds[0] and self.config.varied:
