@@ -140,10 +140,12 @@ class Benchmark:
             for suffix in (".json", ".varied"):  # of weights that were there before
                 file.with_suffix(suffix).unlink(missing_ok=True)
             kept_runs.keep(trained, told, {})
-        values = self._evaluate(domain, file, file.with_suffix(".json"))
+        fit = ("--fit-on", str(self._worlds(domain) / "validation"))
+        values = self._evaluate(domain, file, file.with_suffix(".json"), *fit)
         if run.name in VARIED and seed == self.config.seeds[0] and self.config.varied:
             contexts, particles = CONTEXTS[domain], PARTICLES[:2] if self.config.quick else PARTICLES
             words = ["--vary-contexts", *map(str, contexts), "--vary-particles", *map(str, particles)]
+            words += ["--evaluation.likelihood-exponent", str(values["evaluation"]["likelihood_exponent"])]
             few = self._evaluate(domain, file, file.with_suffix(".varied"), *words, most=self.config.varied)
             values |= {"contexts": few["contexts"], "particles": few["particles"]}
         print(f"{stem}: {values['sequential']['mean']['success']:.3f} sequential", flush=True)
@@ -163,11 +165,12 @@ class Benchmark:
     def _evaluate(
         self, domain: Domain, checkpoint: Path | None, output: Path, *more: str, most: int = sys.maxsize
     ) -> Numbers:
-        worlds, limit = self._worlds(domain), min(most, self._count(domain, self.config.test))
-        words = [sys.executable, "-m", "dmn_ros.evaluate_worlds", str(worlds / "test")]
-        words += ["--limit", str(limit), "--device", self.config.accelerator, *more]
+        limit = min(most, self._count(domain, self.config.test))
+        words = [sys.executable, "-m", "dmn_ros.evaluate_worlds", str(self._worlds(domain) / "test")]
+        words += ["--limit", str(limit), "--device", self.config.accelerator]
         if checkpoint is not None:
-            words += ["--checkpoint", str(checkpoint), "--fit-on", str(worlds / "validation")]
+            words += ["--checkpoint", str(checkpoint)]
+        words += more
         told = kept_runs.told(words, REPOSITORY)
         kept = kept_runs.kept(output, told)
         if kept is not None:

@@ -29,8 +29,8 @@ class NetworkConfig:
             summary of the query (``projection``).
         pair_size: length of the features of one (query, view) pair (``matching``).
         gate_size: hidden units of the gate over relative coordinates (``matching``).
-        frequencies: of the Fourier features, radians per map unit (``matching``).
-        nearest_views: views that each particle attends to (``matching``); the other forms attend to all.
+        frequencies: of the Fourier features, radians per map unit; the plain form has none.
+        nearest_views: views that each particle attends to; the plain form attends to all.
         view_reach: metres ahead of a view where it is taken to look, for finding the nearest views.
         metres_per_unit: scale of the map coordinates in which the network was trained.
         descriptor_parts: parts of a cell's descriptor that are compared each by itself (``projection``).
@@ -77,6 +77,11 @@ class NetworkConfig:
         for vertical, horizontal in self.block_strides:
             rows, columns = -(-rows // vertical), -(-columns // horizontal)
         return rows, columns
+
+    @property
+    def half_grid(self) -> tuple[int, int]:
+        """(rows, columns) behind a convolution of stride 2 over a view embedding."""
+        return -(-self.grid[0] // 2), -(-self.grid[1] // 2)
 
     @classmethod
     def paper(cls) -> NetworkConfig:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
-import lightning
 import torch
 from torch import Tensor
 
@@ -14,43 +12,36 @@ from dmn_ros import resampling
 from dmn_ros.config import TrainingConfig
 from dmn_ros.losses import mean_pose, pose_error, softmax_objective
 from dmn_ros.network.dmn import DMN
+from dmn_ros.training_clock import ClockedModule
 from dmn_ros.training_data import Batch
 
 #: Steps of linear warm-up.
 _WARM_UP = 200
 
 
-class TrainingModule(lightning.LightningModule):
+class TrainingModule(ClockedModule):
     """Trains for a number of minutes; the learning rate falls as a cosine of the time spent, also across a resume."""
 
     def __init__(self, network: DMN, config: TrainingConfig, minutes: float, command: str = "") -> None:
         super().__init__()
         self.network, self.config = network, config
         self.commands = [command]
-        self._budget, self._spent, self._resumed = minutes * 60.0, 0.0, time.monotonic()
-
-    @property
-    def minutes(self) -> float:
-        """Spent so far, earlier runs included."""
-        return (self._spent + time.monotonic() - self._resumed) / 60.0
+        self._budget = minutes * 60.0
 
     @property
     def finished(self) -> bool:
         """Whether the budget is spent."""
         return self.minutes * 60.0 >= self._budget
 
-    def on_fit_start(self) -> None:
-        """Start the clock."""
-        self._resumed = time.monotonic()
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember the time spent, and on what."""
-        checkpoint["minutes"], checkpoint["commands"] = self.minutes, self.commands
+        """Remember on what the time was spent, too."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["commands"] = self.commands
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the time spent before."""
+        super().on_load_checkpoint(checkpoint)
         self.commands = [*checkpoint["commands"], *self.commands]
-        self._spent = float(checkpoint["minutes"]) * 60.0
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW."""

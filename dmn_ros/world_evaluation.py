@@ -82,7 +82,7 @@ def fit_likelihood_exponent(network: DMN, worlds: WorldSet, config: WorldEvaluat
         states, log_weights = filter_trajectories(network, prepared, query, particles.to(device), ego_motion(truth))
         for exponent, found in right.items():
             means = mean_pose(states, resampling.normalize(exponent * log_weights))
-            found.append(((means - truth)[..., :2].square().sum(-1) < SUCCESS).float().flatten())
+            found.append((_squared_error(means, truth) < SUCCESS).float().flatten())
     return max(_EXPONENTS, key=lambda exponent: float(torch.cat(right[exponent]).mean()))
 
 
@@ -145,6 +145,11 @@ def _filtered(
     return {"mean": mean_pose(particles, log_weights), "most_likely": particles.gather(-2, best).squeeze(-2)}
 
 
+def _squared_error(estimates: Tensor, truth: Tensor) -> Tensor:
+    """(...) of the positions of poses (..., 3)."""
+    return (estimates - truth)[..., :2].square().sum(-1)
+
+
 class _Settings:
     """Collects squared errors, batch after batch."""
 
@@ -154,7 +159,7 @@ class _Settings:
     def add(self, setting: str, estimates: Estimates, truth: Tensor) -> None:
         """Errors (A Q, T) of estimates (A, Q, T, 3)."""
         for name, estimate in estimates.items():
-            errors = (estimate - truth)[..., :2].square().sum(-1).flatten(0, 1)
+            errors = _squared_error(estimate, truth).flatten(0, 1)
             self._errors.setdefault((setting, name), []).append(errors.cpu())
 
     def numbers(self) -> dict[str, Any]:

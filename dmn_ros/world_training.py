@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
-import lightning
 import torch
 from torch import Tensor
 
 from dmn_ros.losses import mean_pose, pose_error, softmax_objective
 from dmn_ros.mapping_config import MappingConfig
 from dmn_ros.systems import build_network
+from dmn_ros.training_clock import ClockedModule
 from dmn_ros.trajectory_filter import ego_motion, filter_trajectories, regress_trajectories
 from dmn_ros.world_config import WorldTrainingConfig
 from dmn_ros.world_data import WorldBatch
@@ -22,23 +21,13 @@ from localization_common.configuration import to_dict
 _WARM_UP, _LAST = 200, 0.01
 
 
-class WorldTraining(lightning.LightningModule):
+class WorldTraining(ClockedModule):
     """Trains one system for a number of steps; same seed, same worlds, same weights, also across a resume."""
 
     def __init__(self, mapping: MappingConfig, config: WorldTrainingConfig) -> None:
         super().__init__()
         self.mapping, self.config = mapping, config
         self.network = build_network(mapping)
-        self._spent, self._resumed = 0.0, time.monotonic()
-
-    @property
-    def minutes(self) -> float:
-        """Spent so far, earlier runs included."""
-        return self._spent + (time.monotonic() - self._resumed) / 60.0
-
-    def on_fit_start(self) -> None:
-        """Start the clock."""
-        self._resumed = time.monotonic()
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, object]]]:
         """AdamW; the rate warms up, and falls as a cosine."""
@@ -53,12 +42,9 @@ class WorldTraining(lightning.LightningModule):
         return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember the time spent, and the numbers: to go on with others would be neither training."""
-        checkpoint["training"], checkpoint["minutes"] = to_dict(self.config), self.minutes
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the time spent before."""
-        self._spent = float(checkpoint.get("minutes", 0.0))
+        """Remember the numbers, too: to go on with others would be neither training."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["training"] = to_dict(self.config)
 
     def loss(self, batch: WorldBatch) -> Tensor:
         """Mean objective over all images of a batch."""

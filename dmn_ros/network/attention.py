@@ -41,7 +41,7 @@ class EgocentricAttention(nn.Module):
         self.frame = frame
         channels, hidden, key = config.feature_channels, config.hidden_channels, config.key_size
         self.grid = config.grid
-        flat = hidden * (-(-self.grid[0] // 2)) * (-(-self.grid[1] // 2))
+        flat = hidden * config.half_grid[0] * config.half_grid[1]
         self.view_conv = nn.Conv2d(channels + frame.channels, hidden, 3, stride=2, padding=1)
         self.view_key = nn.Linear(flat, key)
         self.query_conv = nn.Conv2d(channels, hidden, 3, stride=2, padding=1)

@@ -57,7 +57,7 @@ class Head(nn.Module):
     def __init__(self, config: NetworkConfig, outputs: int) -> None:
         super().__init__()
         hidden = config.hidden_channels
-        self.rows, self.columns = half_grid(config)
+        self.rows, self.columns = config.half_grid
         self.conv = nn.Conv2d(2 * hidden, hidden, 3, padding=1)
         self.dense = nn.Sequential(
             nn.Linear(hidden * self.rows * self.columns, config.value_size),
@@ -135,7 +135,7 @@ class LatentVectorObservation(nn.Module):
 
     def __init__(self, config: NetworkConfig, *, outputs: int = 1) -> None:
         super().__init__()
-        rows, columns = half_grid(config)
+        rows, columns = config.half_grid
         flat, vector = config.hidden_channels * rows * columns, config.value_size
         self.view_conv = nn.Conv2d(config.feature_channels + _POSE, config.hidden_channels, 3, stride=2, padding=1)
         self.view_vector = nn.Linear(flat, vector)
@@ -218,8 +218,3 @@ def with_coordinates(views: Tensor, coordinates: Tensor) -> Tensor:
     """(A N, C + c, h, w): views (A, N, C, h, w) with coordinates (A, N, c) as further channels, the same everywhere."""
     channels = coordinates[..., None, None].expand(-1, -1, -1, *views.shape[3:])
     return torch.cat([views, channels.to(views.dtype)], dim=2).flatten(0, 1)
-
-
-def half_grid(config: NetworkConfig) -> tuple[int, int]:
-    """(rows, columns) behind a convolution of stride 2 over a view embedding."""
-    return -(-config.grid[0] // 2), -(-config.grid[1] // 2)

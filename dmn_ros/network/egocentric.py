@@ -70,6 +70,11 @@ def fourier_features(particle_P_view: Tensor, frequencies: tuple[float, ...]) ->
     return torch.cat([both, waves.sin(), waves.cos(), turns.cos(), turns.sin()], dim=-1)
 
 
+def fourier_size(frequencies: tuple[float, ...]) -> int:
+    """How many `fourier_features` there are."""
+    return 4 + 8 * len(frequencies) + 6
+
+
 def nearest_views(view_poses: Tensor, particles: Tensor, count: int, reach: float, *, in_order: bool = False) -> Tensor:
     """Indices (..., K, n) of the views that see most nearly what each particle would see.
 

@@ -87,10 +87,10 @@ class MatchingObservation(nn.Module):
         self.frequencies, self.nearest = config.frequencies, config.nearest_views
         self.reach = config.view_reach / config.metres_per_unit
         pair, value, key = config.pair_size, config.value_size, config.key_size
-        rows, columns = config.grid
+        rows, columns = config.half_grid
         self.pair_features = PairFeatures(config)
         self.gate = nn.Sequential(
-            nn.Linear(4 + 8 * len(config.frequencies) + 6, config.gate_size),
+            nn.Linear(egocentric.fourier_size(config.frequencies), config.gate_size),
             nn.ReLU(inplace=True),
             nn.Linear(config.gate_size, 2 * pair),
         )
@@ -99,7 +99,7 @@ class MatchingObservation(nn.Module):
             nn.Conv2d(config.feature_channels, config.hidden_channels, 3, stride=2, padding=1),
             nn.ReLU(inplace=True),
             nn.Flatten(),
-            nn.Linear(config.hidden_channels * (-(-rows // 2)) * (-(-columns // 2)), value + key),
+            nn.Linear(config.hidden_channels * rows * columns, value + key),
         )
         self.dense = nn.Sequential(
             nn.Linear(2 * value, value), nn.ReLU(inplace=True), nn.Linear(value, value // 2), nn.ReLU(inplace=True)

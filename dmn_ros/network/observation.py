@@ -50,7 +50,7 @@ class AttentionObservation(nn.Module):
         """Args are the network's sizes, the output units (3 regress a pose), and the frame of the coordinates."""
         super().__init__()
         channels, hidden = config.feature_channels, config.hidden_channels
-        flat = hidden * (-(-config.grid[0] // 2)) * (-(-config.grid[1] // 2))
+        flat = hidden * config.half_grid[0] * config.half_grid[1]
         self.attention = EgocentricAttention(config, frame)
         self.conv = nn.Conv2d(2 * channels, hidden, 3, stride=2, padding=1)
         self.dense = nn.Sequential(

@@ -60,8 +60,7 @@ class ProjectionObservation(nn.Module):
         self.frequencies, self.parts = config.frequencies, config.descriptor_parts
         self.nearest, self.reach = config.nearest_views, config.view_reach / config.metres_per_unit
         channels, hidden, summary = config.feature_channels, config.hidden_channels, config.value_size
-        rows, columns = config.grid
-        cells = rows * columns
+        (rows, columns), cells = config.half_grid, config.grid[0] * config.grid[1]
         self.lens = build_lens(config)
         self.describe_view = nn.Conv2d(channels, config.key_size * self.parts, 1)
         self.describe_query = nn.Conv2d(channels, config.key_size * self.parts, 1)
@@ -69,14 +68,14 @@ class ProjectionObservation(nn.Module):
         self.depth = nn.Conv2d(channels, 1, 3, padding=1)
         self.cell_depth = nn.Parameter(torch.full((cells,), _FIRST_DEPTH).expm1().log())  # softplus's inverse
         self.looked_up = nn.Linear(cells * (self.parts + 1), hidden)
-        self.coordinates = nn.Linear(4 + 8 * len(config.frequencies) + 6, hidden)
+        self.coordinates = nn.Linear(egocentric.fourier_size(config.frequencies), hidden)
         self.pair = nn.Linear(hidden, hidden)
         self.weight = nn.Linear(hidden, 1, bias=False)
         self.query = nn.Sequential(
             nn.Conv2d(channels, summary, 3, stride=2, padding=1),
             nn.ReLU(inplace=True),
             nn.Flatten(),
-            nn.Linear(summary * (-(-rows // 2)) * (-(-columns // 2)), summary),
+            nn.Linear(summary * rows * columns, summary),
         )
         self.dense = nn.Sequential(
             nn.Linear(3 * hidden + summary, hidden),
