@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import tyro
-from dmn_accuracy_tables import BASELINES, VARIED, Domain, Numbers, notes, tables
+from dmn_accuracy_tables import BASELINES, LONGER, VARIED, Domain, Numbers, notes, tables
 
 from deep_localization import kept_runs
 from deep_localization.benchmark_file import BenchmarkFile
@@ -74,16 +74,18 @@ TRAININGS: dict[Domain, WorldTrainingConfig] = {
 
 @dataclass(frozen=True)
 class Run:
-    """One training: a system, and the objective, if it is not the domain's."""
+    """One training: a system, the objective, if it is not the domain's, and how many times the steps of the others."""
 
     name: str
     system: SystemName
     training: WorldTrainingConfig | None = None
     main: bool = False
+    longer: int = 1
 
 
 RUNS = (
     *(Run(name, name, main=name in VARIED) for name in SYSTEMS),
+    Run(LONGER, "projection", longer=5),
     Run("view_embedding, paper's objective", "view_embedding", WorldTrainingConfig.paper()),
 )
 CONTEXTS: dict[Domain, tuple[int, ...]] = {
@@ -130,7 +132,7 @@ class Benchmark:
         kept_runs.run(command, self.config.work / f"{domain}-worlds.log", REPOSITORY)
 
     def _perform(self, domain: Domain, run: Run, seed: int) -> Numbers:
-        steps = self._count(domain, self.config.steps)
+        steps = self._count(domain, self.config.steps) * run.longer
         stem = f"{domain}-{run.name.replace(', ', '-').replace(' ', '_')}-{steps}-{seed}"
         file = self.config.work.resolve() / f"{stem}.safetensors"
         training = self._training(domain, run, seed, file)
@@ -152,7 +154,7 @@ class Benchmark:
         return values
 
     def _training(self, domain: Domain, run: Run, seed: int, file: Path) -> list[str]:
-        steps = self._count(domain, self.config.steps)
+        steps = self._count(domain, self.config.steps) * run.longer
         worlds, training = self._worlds(domain), replace(run.training or TRAININGS[domain], steps=steps, seed=seed)
         if self.config.quick:
             training = replace(training, worlds=4, evaluate_every=4)

@@ -35,6 +35,8 @@ class NetworkConfig:
         metres_per_unit: scale of the map coordinates in which the network was trained.
         descriptor_parts: parts of a cell's descriptor that are compared each by itself (``projection``).
         view_angle: degrees that the images are wide, from which learning starts; 360 are panoramas (``projection``).
+        mount: (x, y, yaw) of the camera on the base, whose poses the network is given, metres and radians
+            (``projection``; other forms learn what it does to pictures).
     """
 
     image_width: int = 64
@@ -54,6 +56,7 @@ class NetworkConfig:
     metres_per_unit: float = 5.0
     descriptor_parts: int = 2
     view_angle: float = 60.0
+    mount: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         if len(self.block_widths) != len(self.block_strides):
@@ -100,6 +103,11 @@ class NetworkConfig:
     @classmethod
     def light(cls) -> NetworkConfig:
         """The shipped form: 64x48 keeps a robot camera's 4:3 picture whole, at 1.4 degrees a pixel for 90 degrees."""
+        return cls(observation="projection", value_size=96, hidden_channels=128, view_angle=90.0)
+
+    @classmethod
+    def matching(cls) -> NetworkConfig:
+        """The form that was shipped before: geometry is learned from examples."""
         return cls()
 
 
@@ -225,8 +233,8 @@ class TrainingConfig:
 
     Attributes:
         objective: ``softmax`` is cross-entropy between the particles' weights and a Gaussian around the truth, over
-            particles that mostly cover the whole map; ``pose`` is the paper's squared error of the mean pose (its
-            equation 1) over local particles.
+            particles that mostly cover the whole map, whose weights allow for their density; ``pose`` is the paper's
+            squared error of the mean pose (its equation 1) over local particles.
         particles: per query.
         local_share: share of the particles around the truth (``softmax``); the rest cover the map.
         target_d, target_a: standard deviations of the soft target, metres and radians.

@@ -11,9 +11,12 @@ from torch import Tensor
 
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.datasets.sequence import Sequence
-from localization_common.geometry import planar
+from localization_common.geometry import planar, se3
 
 Array = npt.NDArray[np.float64]
+
+_OPTICAL_T_BODY = np.eye(4)
+_OPTICAL_T_BODY[:3, :3] = se3.BODY_R_OPTICAL.T
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Frames:
         poses: (N, 3) planar map_P_base, metres and radians.
         odometry: (N, 3) planar odom_P_base; from the ground truth where the drive has no odometry.
         stamps: (N,) nanoseconds.
+        mount: (x, y, yaw) planar base_P_camera, metres and radians; the camera's frame is x ahead, y left here.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Frames:
     poses: Array
     odometry: Array
     stamps: npt.NDArray[np.int64]
+    mount: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def read_frames(sequence: Sequence, camera: Camera) -> Frames:
@@ -45,7 +50,8 @@ def read_frames(sequence: Sequence, camera: Camera) -> Frames:
     images = np.stack([adapter(sequence.read_image(i)) for i in range(len(sequence))])
     poses = planar.from_se3(sequence.map_T_base)
     odometry = poses if sequence.odom_T_base is None else planar.from_se3(sequence.odom_T_base)
-    return Frames(sequence.name, torch.from_numpy(images), poses, odometry, sequence.stamps)
+    x, y, yaw = planar.from_se3(sequence.base_T_camera @ _OPTICAL_T_BODY).tolist()
+    return Frames(sequence.name, torch.from_numpy(images), poses, odometry, sequence.stamps, (x, y, yaw))
 
 
 def bounds_of(poses: Array, margin: float) -> tuple[float, float, float, float]:

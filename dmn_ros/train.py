@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,7 +20,7 @@ from dmn_ros.card import write_card
 from dmn_ros.checkpoint import load_network, network_camera, save_network
 from dmn_ros.config import NetworkConfig, TrainingConfig
 from dmn_ros.network.dmn import DMN
-from dmn_ros.training_data import Place, TrainingBatches, read_place
+from dmn_ros.training_data import Place, TrainingBatches, read_place, require_mount
 from dmn_ros.training_module import TrainingModule
 from dmn_ros.validation import ValidationBatches
 from localization_common.allocator import keep_freed_memory
@@ -38,7 +38,8 @@ class Arguments:
         validation: drive through the first place, localised in a map of that place's training drives.
         minutes: budget; the learning rate falls to nearly zero at its end.
         max_steps: stop after so many steps even if minutes are left; -1 for no such bound.
-        network: `light` is the shipped form, `paper` the plain form of the paper.
+        network: `light` is the shipped form and knows geometry; `matching` learns that, too; `paper` is the plain form
+            of the paper.
         training: objective and numbers.
         horizontal_fov: of the network's camera, degrees; what drives see beyond is cut off.
         start: checkpoint to start the weights from.
@@ -54,7 +55,7 @@ class Arguments:
     validation: Path | None = None
     minutes: float = 30.0
     max_steps: int = -1
-    network: Literal["light", "paper"] = "light"
+    network: Literal["light", "matching", "paper"] = "light"
     training: TrainingConfig = field(default_factory=TrainingConfig)
     horizontal_fov: float = 90.0
     start: Path | None = None
@@ -103,12 +104,14 @@ def train(arguments: Arguments) -> TrainingModule:
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     lightning.seed_everything(arguments.training.seed, verbose=False)
-    if arguments.start is None:
-        network = DMN(NetworkConfig.paper() if arguments.network == "paper" else NetworkConfig.light())
-    else:
-        network = load_network(arguments.start)[0]
-    camera = network_camera(network.config, arguments.horizontal_fov)
+    start = None if arguments.start is None else load_network(arguments.start)[0]
+    config: NetworkConfig = getattr(NetworkConfig, arguments.network)() if start is None else start.config
+    camera = network_camera(config, arguments.horizontal_fov)
     places = [read_place(path, camera) for path in arguments.places]
+    if start is None and config.observation == "projection":
+        config = replace(config, view_angle=arguments.horizontal_fov, mount=places[0].drives[0].mount)
+    require_mount(places, config)
+    network = DMN(config) if start is None else start
     command = " ".join(["dmn_train", *sys.argv[1:]])
     module = TrainingModule(network.train(), arguments.training, arguments.minutes, command)
     trainer = lightning.Trainer(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +17,20 @@ from dmn_ros.config import NetworkConfig, TrainingConfig
 from dmn_ros.coverage import cover
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.sources import Frames, bounds_of, read_frames
+from dmn_ros.training_particles import Mixture
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
 from localization_common.errors import DatasetError
+from localization_common.geometry import planar
 
 Array = npt.NDArray[np.float64]
 
 #: Frames that views are chosen among: enough for variety, few enough to choose in a millisecond.
 _CANDIDATES = 300
-#: Shares of the local particles: Gaussian round the truth, and at other frames of the place, where a robot could be.
-_NEAR_TRUTH = 0.6
+#: Metres and radians by which a camera may sit elsewhere.
+_SAME_MOUNT = 0.03
+#: Largest standard deviations of the softmax objective's particles around the truth, metres and radians.
+_AROUND = (1.2, 1.2, 0.8)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Batch(NamedTuple):
     query_images: Tensor  # (A, Q, 3, H, W)
     query_poses: Tensor  # (A, Q, 3)
     particles: Tensor  # (A, Q, K, 3)
+    log_density: Tensor  # (A, Q, K) of what they were drawn from; 0 where they stand for the belief themselves
 
 
 def read_place(path: Path, camera: Camera, pattern: str = "train*", margin: float = 0.5) -> Place:
@@ -60,6 +64,25 @@ def read_place(path: Path, camera: Camera, pattern: str = "train*", margin: floa
     if not drives:
         raise DatasetError(f"{path}: no drives {pattern}")
     return Place(path.name, drives, bounds_of(np.concatenate([d.poses for d in drives]), margin))
+
+
+def require_mount(places: list[Place], network: NetworkConfig) -> None:
+    """Raise DatasetError unless the camera of every drive sits where a network that knows geometry has it."""
+    if network.observation != "projection":
+        return
+    for place in places:
+        for drive in place.drives:
+            if not np.allclose(drive.mount, network.mount, atol=_SAME_MOUNT):
+                raise DatasetError(
+                    f"{place.name}/{drive.name}: the camera sits at {drive.mount} (x, y, yaw) on the base, the network "
+                    f"is trained for {network.mount}; train with drives of one robot"
+                )
+
+
+def mirrored(poses: Array, mount: tuple[float, float, float]) -> Array:
+    """Poses (..., 3) of bases whose cameras, mounted so, see the mirror image of what those of these poses saw."""
+    cameras = planar.compose(poses, np.array(mount)) * [1.0, -1.0, -1.0]
+    return planar.compose(cameras, planar.inverse(np.array(mount)))
 
 
 class TrainingBatches(IterableDataset[Batch]):
@@ -89,36 +112,29 @@ class TrainingBatches(IterableDataset[Batch]):
         maps, asked = _split(place, random)
         chosen = _choose_views(maps[1], views, random)
         queries = random.integers(0, len(asked[1]), training.queries)
-        particles = np.stack([self._particles(place, asked[1][q], random) for q in queries])
         view_poses, query_poses = maps[1][chosen], asked[1][queries]
+        particles, log_density = self._particles(place, query_poses, random)
         images = images_to_tensor(torch.cat([maps[0][torch.from_numpy(chosen)], asked[0][torch.from_numpy(queries)]]))
         if random.random() < training.mirror:
             images = images.flip(-1)
-            view_poses, query_poses, particles = (p * [1.0, -1.0, -1.0] for p in (view_poses, query_poses, particles))
+            view_poses, query_poses, particles = (
+                mirrored(p, config.mount) for p in (view_poses, query_poses, particles)
+            )
         images = relight(images, random, recolour=random.random() < training.recolour)
         unit = [config.metres_per_unit, config.metres_per_unit, 1.0]
         poses = [torch.from_numpy(p / unit).float() for p in (view_poses, query_poses, particles)]
-        return images[:views], poses[0], images[views:], poses[1], poses[2]
+        return images[:views], poses[0], images[views:], poses[1], poses[2], log_density
 
-    def _particles(self, place: Place, truth: Array, random: np.random.Generator) -> Array:
+    def _particles(self, place: Place, truth: Array, random: np.random.Generator) -> tuple[Array, Tensor]:
+        """Particles (Q, K, 3) for true poses (Q, 3), metres, and how densely they lie (Q, K)."""
         training = self._training
-        count = training.particles
         if training.objective == "pose":
             spread = [training.tracking_d, training.tracking_d, training.tracking_a]
-            return np.asarray(truth + random.normal(size=(count, 3)) * spread)
-        local = int(count * training.local_share)
-        near = int(local * _NEAR_TRUTH)
-        scale = random.uniform(0.1, 1.0, (near, 1)) * [1.2, 1.2, 0.8]
-        around = truth + random.normal(size=(near, 3)) * scale
-        poses = np.concatenate([drive.poses for drive in place.drives])
-        visited = poses[random.integers(0, len(poses), local - near)] + random.normal(size=(local - near, 3)) * 0.15
-        return np.concatenate([around, visited, uniform_poses(place.bounds, count - local, random)])
-
-
-def uniform_poses(bounds: tuple[float, float, float, float], count: int, random: np.random.Generator) -> Array:
-    """Poses (count, 3) uniform over bounds and headings."""
-    low, high = [bounds[0], bounds[1], -math.pi], [bounds[2], bounds[3], math.pi]
-    return random.uniform(low, high, (count, 3))
+            noise = random.normal(size=(len(truth), training.particles, 3)) * spread
+            return truth[:, None] + noise, torch.zeros(noise.shape[:2])
+        mixture = Mixture(place.bounds, training.local_share, _AROUND)
+        particles = mixture.draw(truth, training.particles, random)
+        return particles, mixture.log_density(torch.from_numpy(particles).float(), torch.from_numpy(truth).float())
 
 
 def _split(place: Place, random: np.random.Generator) -> tuple[tuple[Tensor, Array], tuple[Tensor, Array]]:

@@ -74,7 +74,12 @@ class TrainingModule(ClockedModule):
             return pose_error(estimate, batch.query_poses).mean()
         target_d = config.target_d / self.network.config.metres_per_unit
         return softmax_objective(
-            batch.particles, log_likelihood, batch.query_poses, target_d=target_d, target_a=config.target_a
+            batch.particles,
+            log_likelihood - batch.log_density,
+            batch.query_poses,
+            target_d=target_d,
+            target_a=config.target_a,
+            log_density=batch.log_density,
         ).mean()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

@@ -13,7 +13,8 @@ from dmn_ros.config import NetworkConfig
 from dmn_ros.coverage import cover
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.sources import Frames
-from dmn_ros.training_data import Batch, Place, uniform_poses
+from dmn_ros.training_data import Batch, Place
+from dmn_ros.training_particles import uniform_poses
 
 #: As many particles as the paper tests with, queries that share an embedding of the map, and batches of them.
 _PARTICLES, _QUERIES, _BATCHES = 2048, 8, 10
@@ -34,10 +35,11 @@ class ValidationBatches(IterableDataset[Batch]):
         random = np.random.default_rng(0)
         frames = np.linspace(0, len(self._drive.poses) - 1, _BATCHES * _QUERIES).astype(np.int64)
         for queries in frames.reshape(_QUERIES, _BATCHES).T:
-            particles = uniform_poses(self._place.bounds, _QUERIES * _PARTICLES, random).reshape(_QUERIES, -1, 3)
+            particles = uniform_poses(self._place.bounds, (_QUERIES, _PARTICLES), random)
             poses = [
                 torch.from_numpy(p / self._unit).float()[None]
                 for p in (self._view_poses, self._drive.poses[queries], particles)
             ]
             images = images_to_tensor(self._drive.images[torch.from_numpy(queries)])
-            yield Batch(self._views[None], poses[0], images[None], poses[1], poses[2])
+            none = torch.zeros(poses[2].shape[:-1])
+            yield Batch(self._views[None], poses[0], images[None], poses[1], poses[2], none)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from dmn_ros.network import egocentric
 from dmn_ros.network.embedding import images_to_tensor
-from dmn_ros.training_data import relight, uniform_poses
+from dmn_ros.training_data import relight
+from dmn_ros.training_particles import Mixture
 from dmn_ros.world_config import BeliefConfig, WorldTrainingConfig
 from localization_common.datasets.world_difficulty import pick_views
 from localization_common.datasets.worlds import WorldSet
@@ -23,11 +23,8 @@ Array = npt.NDArray[np.float64]
 
 #: The environment, map units.
 BOUNDS = (-1.0, -1.0, 1.0, 1.0)
-#: Standard deviations of the particles around the truth that the softmax objective learns from: these, times a number
-#: that is drawn between two bounds for each particle.
-_AROUND, _SCALES = (0.5, 0.5, 0.8), (0.1, 1.0)
-#: Numbers that the mean over them is taken with.
-_NODES = 16
+#: Largest standard deviations of the softmax objective's particles around the truth.
+_AROUND = (0.5, 0.5, 0.8)
 
 
 class WorldBatch(NamedTuple):
@@ -58,6 +55,7 @@ class TrainingWorlds(IterableDataset[WorldBatch]):
         """Batches from step `first` on; each of several devices has its own `rank`."""
         self._worlds, self._training, self._regression = worlds, training, regression
         self._first, self._rank = first, rank
+        self._mixture = Mixture(BOUNDS, training.local_share, _AROUND)
 
     def __iter__(self) -> Iterator[WorldBatch]:
         worker = get_worker_info()
@@ -87,7 +85,7 @@ class TrainingWorlds(IterableDataset[WorldBatch]):
         particles, beliefs = self._start(truth, random)
         log_density = torch.zeros(particles.shape[:-1])
         if training.objective == "softmax" and not self._regression:
-            log_density = mixture_log_density(particles, parts[3][:, :, 0], training.local_share)
+            log_density = self._mixture.log_density(particles, parts[3][:, :, 0])
         return WorldBatch(*parts, particles, log_density, beliefs, int(random.integers(2**31)))
 
     def _augmented(
@@ -115,35 +113,8 @@ class TrainingWorlds(IterableDataset[WorldBatch]):
             particles, means = local_beliefs(truth, 1, training.belief, random)
             anywhere = torch.from_numpy(random.random(truth.shape[:2]) >= training.local_share)
             return particles, torch.where(anywhere.unsqueeze(-1), torch.zeros(()), means)
-        local = round(training.particles * training.local_share)
-        scale = random.uniform(*_SCALES, (*truth.shape[:2], local, 1)) * _AROUND
-        around = truth[:, :, None] + random.normal(size=(*truth.shape[:2], local, 3)) * scale
-        rest = uniform_particles(truth.shape[0], truth.shape[1], training.particles - local, random)
-        particles = np.concatenate([around, rest], axis=2)
+        particles = self._mixture.draw(truth, training.particles, random)
         return torch.from_numpy(particles).float(), torch.zeros(*truth.shape)
-
-
-def mixture_log_density(particles: Tensor, truth: Tensor, local_share: float) -> Tensor:
-    """Log-density (A, Q, K) of the softmax objective's particles (A, Q, K, 3) round true poses (A, Q, 3).
-
-    Per square map unit and radian; a share of them is spread round the truth, the others over the environment.
-    """
-    low, high = _SCALES
-    scales = low + (torch.arange(_NODES, device=particles.device) + 0.5) * ((high - low) / _NODES)
-    spread = scales.unsqueeze(-1) * torch.tensor(_AROUND, device=particles.device)  # (nodes, 3)
-    off = particles - truth.unsqueeze(2)
-    off = torch.cat([off[..., :2], egocentric.wrap_angle(off[..., 2:])], dim=-1)
-    exponents = -0.5 * (off.unsqueeze(-2) / spread).square().sum(-1) - spread.log().sum(-1)
-    around = exponents.logsumexp(-1) - math.log(_NODES) - 1.5 * math.log(2.0 * math.pi)
-    width, height = BOUNDS[2] - BOUNDS[0], BOUNDS[3] - BOUNDS[1]
-    anywhere = torch.full_like(around, -math.log(width * height * 2.0 * math.pi))
-    shares = torch.tensor([local_share, 1.0 - local_share], device=particles.device).log()
-    return torch.logaddexp(around + shares[0], anywhere + shares[1])
-
-
-def uniform_particles(worlds: int, trajectories: int, count: int, random: np.random.Generator) -> Array:
-    """(A, Q, K, 3) over the environment and all headings."""
-    return uniform_poses(BOUNDS, worlds * trajectories * count, random).reshape(worlds, trajectories, count, 3)
 
 
 def local_beliefs(truth: Array, count: int, belief: BeliefConfig, random: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -12,9 +12,10 @@ from dmn_ros import resampling
 from dmn_ros.losses import mean_pose
 from dmn_ros.network import egocentric
 from dmn_ros.network.dmn import DMN, PreparedMap, PreparedQuery
+from dmn_ros.training_particles import uniform_poses
 from dmn_ros.trajectory_filter import ego_motion, filter_trajectories, regress_trajectories
 from dmn_ros.world_config import WorldEvaluationConfig
-from dmn_ros.world_data import Array, fixed_trials, local_beliefs, uniform_particles
+from dmn_ros.world_data import BOUNDS, Array, fixed_trials, local_beliefs
 from localization_common.datasets.world_difficulty import SUCCESS
 from localization_common.datasets.worlds import WorldSet
 
@@ -113,7 +114,7 @@ def _beliefs(
     starts: Array, config: WorldEvaluationConfig, random: np.random.Generator
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Particles and mean of the initial belief of each setting, for true poses (A, Q, 3)."""
-    uniform = uniform_particles(*starts.shape[:2], config.global_particles, random)
+    uniform = uniform_poses(BOUNDS, (*starts.shape[:2], config.global_particles), random)
     return {
         "global": (torch.from_numpy(uniform).float(), torch.zeros(starts.shape)),
         "tracking": local_beliefs(starts, config.tracking_particles, config.belief, random),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from dmn_ros import evaluate, scores
 from dmn_ros.config import FilterConfig
+from dmn_ros.sources import read_frames
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
@@ -40,6 +42,14 @@ def test_rows_that_calibrate() -> None:
     }
     row = scores.uninformed(truth, (0.0, -1.0, 4.0, 1.0), 0.5)
     assert row == {"success": pytest.approx(1 / 3), "median_m": pytest.approx(2.0)}
+
+
+def test_a_drives_frames_know_where_its_camera_sits() -> None:
+    sequence = _sequence(5)
+    camera = Camera.from_field_of_view(32, 24, 90.0)
+    assert read_frames(sequence, camera).mount == pytest.approx((0.0, 0.0, 0.0))
+    turned = planar.to_se3(np.array([0.3, -0.1, 0.6])) @ sequence.base_T_camera
+    assert read_frames(replace(sequence, base_T_camera=turned), camera).mount == pytest.approx((0.3, -0.1, 0.6))
 
 
 def _sequence(frames: int = 161) -> Sequence:

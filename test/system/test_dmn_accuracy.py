@@ -45,6 +45,15 @@ def test_every_system_is_a_row_and_options_give_back_the_training(accuracy: Modu
         assert arguments.training == training
 
 
+def test_a_row_may_be_trained_for_longer_than_the_others(accuracy: ModuleType, tmp_path: Path) -> None:
+    benchmark = accuracy.Benchmark(accuracy.Config(steps=(400, 0, 0), work=tmp_path))
+    runs = {run.name: run for run in accuracy.RUNS}
+    for name, steps in (("projection", 400), (accuracy.LONGER, 2000)):
+        words = benchmark._training("rooms", runs[name], 0, tmp_path / "out.safetensors")
+        arguments = tyro.cli(Arguments, args=words[3:])
+        assert (arguments.system, arguments.training.steps) == ("projection", steps)
+
+
 def test_tables_show_means_over_seeds_and_notes_say_who_is_ahead(accuracy: ModuleType) -> None:
     rows = {
         "closest_context": [_numbers(0.5, filters=False)],
