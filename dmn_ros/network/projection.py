@@ -26,6 +26,9 @@ from dmn_ros.network.lens import build_lens
 
 #: Depth, map units, that learning starts from, and the least.
 _FIRST_DEPTH, _LEAST_DEPTH = 0.9, 0.05
+#: Pairs of particle and view are looked up in tiles of so many, if tiles as large as the most that a view is read make
+#: the work more than so many times as much.
+_TILE, _VOID = 32, 1.5
 #: Factor on cosines, to begin with: brings them to about unit variance.
 _GAIN = 3.0
 
@@ -136,17 +139,19 @@ class ProjectionObservation(nn.Module):
 
     def _look_up(self, agreement: Tensor, points: Tensor, particle_P_view: Tensor, chosen: Tensor) -> Tensor:
         """First layer (A, Q, K, n, H) of what the points of chosen views (A, Q, K, n) meet in the query's picture."""
-        a, q, k, n = chosen.shape
-        pairs, slots = by_view(chosen, points.shape[1])
-        relative = particle_P_view.flatten(0, 3)[pairs]  # (A, Q, N, M, 3): as many rows as a view has readers
-        x, y, z = points[:, None, :, :, None].unbind(-1)  # (A, 1, N, P, 1)
-        shift_x, shift_y, yaw = relative.unsqueeze(3).unbind(-1)  # (A, Q, N, 1, M)
+        (queries, views), cells = agreement.shape[1:3], points.shape[2]
+        pairs, of, slots = by_view(chosen, views)
+        shift_x, shift_y, yaw = particle_P_view.flatten(0, 3)[pairs].unsqueeze(1).unbind(-1)  # (T, 1, M)
+        x, y, z = points[of // (queries * views), of % views].unsqueeze(2).unbind(-1)  # (T, P, 1)
         cos, sin = yaw.cos(), yaw.sin()
         places = self.lens.places(cos * x - sin * y + shift_x, sin * x + cos * y + shift_y, z)
-        found = functional.grid_sample(agreement.flatten(0, 3), places.flatten(0, 3).unsqueeze(1), align_corners=False)
-        columns = found.view(*relative.shape[:3], -1, relative.shape[3])  # (A, Q, N, P (G + 1), M)
-        rows = (self.looked_up.weight @ columns).transpose(-1, -2).flatten(0, 3)  # from the left: nothing to transpose
-        return rows.index_select(0, slots).view(a, q, k, n, -1) + self.looked_up.bias
+        pictures = agreement.flatten(0, 2)[of].flatten(0, 1)  # (T P, G + 1, h, w)
+        found = functional.grid_sample(pictures, places.flatten(0, 1).unsqueeze(1), align_corners=False)
+        columns = found.view(len(of), cells * found.shape[1], -1)  # (T, P (G + 1), M)
+        # as batches: `nn.Linear` would copy the columns to have one matrix of rows
+        weight = self.looked_up.weight.T.to(columns.dtype).expand(len(columns), -1, -1)
+        rows = torch.bmm(columns.transpose(1, 2), weight).flatten(0, 1)
+        return rows.index_select(0, slots).view(*chosen.shape, -1) + self.looked_up.bias
 
 
 def _as_maps(features: Tensor, shape: torch.Size) -> Tensor:
@@ -154,23 +159,32 @@ def _as_maps(features: Tensor, shape: torch.Size) -> Tensor:
     return features.view(*shape, *features.shape[1:])
 
 
-def by_view(chosen: Tensor, views: int) -> tuple[Tensor, Tensor]:
-    """Pairs of particle and view, as they come by particles, ordered by views: each view is compared with its readers.
+def by_view(chosen: Tensor, views: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Pairs of particle and view, as they come by particles, in tiles of one query and one view each.
+
+    Views that are read equally often have one tile each; where particles gather round a few views, tiles are small, so
+    that little of them is void.
 
     Args:
-        chosen: (A, Q, K, n) views that each particle reads, each once.
+        chosen: (A, Q, K, n) views that each particle reads.
         views: N.
 
     Returns:
-        Pairs (A, Q, N, M), places in the flat (A Q K n), where M readers are the most that a view has (others have some
-        first pair repeated), and for each of the A Q K n pairs its place in the flat (A Q N M).
+        Pairs (T, M), places in the flat (A Q K n), where void ones are some pair; of which query and view each tile is,
+        (T,) in the flat (A Q N); and for each of the A Q K n pairs its place in the flat (T M).
     """
-    a, q, k, n = chosen.shape
-    reads = torch.zeros(a, q, k, views, dtype=torch.int64, device=chosen.device).scatter_(3, chosen, 1)
-    ranks = reads.cumsum(2)
-    most = int(ranks[:, :, -1].max())
-    queries = torch.arange(a * q, device=chosen.device).view(a, q, 1, 1)
-    slots = ((queries * views + chosen) * most + ranks.gather(3, chosen) - 1).flatten()
-    pairs = torch.zeros(a * q * views * most, dtype=torch.int64, device=chosen.device)
-    pairs[slots] = torch.arange(a * q * k * n, device=chosen.device)
-    return pairs.view(a, q, views, most), slots
+    a, q, _, _ = chosen.shape
+    read = (torch.arange(a * q, device=chosen.device).view(a, q, 1, 1) * views + chosen).flatten()
+    readers = read.bincount(minlength=a * q * views)
+    most = int(readers.max())
+    size = most if len(readers) * most <= _VOID * len(read) else _TILE
+    tiles = (readers + size - 1) // size
+    first_slot, first_pair = (tiles.cumsum(0) - tiles) * size, readers.cumsum(0) - readers
+    order = read.argsort(stable=True)
+    ordered, all_pairs = read[order], torch.arange(len(read), device=read.device)
+    slots = torch.empty_like(read)
+    slots[order] = first_slot[ordered] + all_pairs - first_pair[ordered]
+    of = torch.arange(len(readers), device=read.device).repeat_interleave(tiles)
+    pairs = torch.zeros(len(of) * size, dtype=torch.int64, device=read.device)
+    pairs[slots] = all_pairs
+    return pairs.view(-1, size), of, slots

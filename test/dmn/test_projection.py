@@ -193,17 +193,19 @@ def test_poses_are_of_a_base_that_the_camera_is_mounted_on(network: DMN, config:
     assert (network(views, poses, queries, particles) - expected).abs().max() > 1e-3
 
 
-def test_pairs_are_ordered_by_views_and_back() -> None:
+def test_pairs_come_in_tiles_of_one_view_and_back() -> None:
     torch.manual_seed(0)
-    chosen = torch.rand(A, Q, K, N).topk(NEAREST).indices
-    pairs, slots = by_view(chosen, N)
-    flat = torch.arange(chosen.numel())
-    assert torch.equal(pairs.flatten()[slots], flat)
-    readers = torch.stack([(chosen == view).any(-1).sum(-1) for view in range(N)], dim=-1)  # (A, Q, N)
-    assert pairs.shape == (A, Q, N, readers.max())
-    a, q, _, _ = torch.unravel_index(flat, chosen.shape)
-    views = torch.unravel_index(slots, pairs.shape)
-    assert torch.equal(torch.stack(views[:3]), torch.stack([a, q, chosen.flatten()]))
+    evenly = torch.arange(NEAREST * A * Q * 50).remainder(N).view(A, Q, 50, NEAREST)
+    gathered = torch.cat([torch.rand(A, Q, 900, 2), torch.rand(A, Q, 900, 18) - 0.9], dim=-1).topk(NEAREST).indices
+    for chosen, views in ((evenly, N), (gathered, 20)):
+        pairs, of, slots = by_view(chosen, views)
+        flat = torch.arange(chosen.numel())
+        assert torch.equal(pairs.flatten()[slots], flat)
+        a, q, _, _ = torch.unravel_index(flat, chosen.shape)
+        read = torch.stack(torch.unravel_index(of[slots // pairs.shape[1]], (A, Q, views)))
+        assert torch.equal(read, torch.stack([a, q, chosen.flatten()]))
+        assert pairs.numel() < 1.7 * len(flat)
+    assert pairs.shape[1] < gathered.shape[2]  # a tile for each view would be nearly void, most of them
 
 
 def test_depths_and_lens_are_learned_from_log_likelihoods(network: DMN, config: NetworkConfig) -> None:
