@@ -43,8 +43,9 @@ class MapOptions:
 
 @torch.inference_mode()
 def build_map(network: DMN, drives: list[Frames], options: MapOptions) -> ContextMap:
-    """Map of views chosen from drives through one place, in one map frame."""
-    poses = np.concatenate([drive.poses for drive in drives])
+    """Map of views chosen from drives through one place, in one map frame, for the robot of the first drive."""
+    mount = drives[0].mount
+    poses = np.concatenate([drive.on_base(mount).poses for drive in drives])
     chosen = cover(poses, spacing_d=options.spacing_d, spacing_a=options.spacing_a, max_views=options.max_views)
     images = torch.cat([drive.images for drive in drives])[torch.from_numpy(chosen)]
     features = network.context_embedding(images_to_tensor(images))
@@ -55,6 +56,7 @@ def build_map(network: DMN, drives: list[Frames], options: MapOptions) -> Contex
         scale=network.config.metres_per_unit,
         frame_id=options.frame_id,
         fingerprint=network.context_fingerprint(),
+        mount=mount,
     )
 
 

@@ -35,8 +35,6 @@ class NetworkConfig:
         metres_per_unit: scale of the map coordinates in which the network was trained.
         descriptor_parts: parts of a cell's descriptor that are compared each by itself (``projection``).
         view_angle: degrees that the images are wide, from which learning starts; 360 are panoramas (``projection``).
-        mount: (x, y, yaw) of the camera on the base, whose poses the network is given, metres and radians
-            (``projection``; other forms learn what it does to pictures).
     """
 
     image_width: int = 64
@@ -56,7 +54,6 @@ class NetworkConfig:
     metres_per_unit: float = 5.0
     descriptor_parts: int = 2
     view_angle: float = 60.0
-    mount: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         if len(self.block_widths) != len(self.block_strides):

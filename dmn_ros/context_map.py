@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dmn_ros.coverage import cover, view_distance
 from dmn_ros.network.dmn import DMN
+from dmn_ros.sources import Mount
 from localization_common import checkpoints
 from localization_common.errors import CheckpointError, MapError
 
@@ -19,7 +20,7 @@ Array = npt.NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
 
 KIND = "context_map"
-VERSION = 3
+VERSION = 4
 #: A larger file is mapped into memory rather than read: few of its views are looked at for one image.
 _MAPPED_BYTES = 1 << 26
 
@@ -38,6 +39,7 @@ class ContextMap:
         covariances: (N, 3, 3) of x, y, yaw (metres, radians): how well each pose is known. Those of a map that was made
             from ground truth are zero, which is also what none at all mean.
         reliability: (N,) in 0..1: how far each view can be relied on (`dmn_ros.reliability`); 1 is also what none mean.
+        mount: planar base_P_camera (metres, radians) of the robot; the network is told where cameras are.
     """
 
     features: Tensor
@@ -48,6 +50,7 @@ class ContextMap:
     fingerprint: str
     covariances: Array = field(default_factory=lambda: np.zeros((0, 3, 3)))
     reliability: Array = field(default_factory=lambda: np.zeros(0))
+    mount: Mount = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         if len(self.covariances) == 0:
@@ -65,6 +68,8 @@ class ContextMap:
         if not (finite and np.isfinite(self.poses).all() and np.isfinite(self.covariances).all()):
             raise MapError("views hold NaN or infinity")
         min_x, min_y, max_x, max_y = self.bounds
+        if not np.isfinite(self.mount).all() or len(self.mount) != 3:
+            raise MapError(f"mount {self.mount} must be three finite numbers: x, y, yaw")
         if not (np.isfinite(self.bounds).all() and min_x < max_x and min_y < max_y and self.scale > 0):
             raise MapError(f"bounds {self.bounds} must be an increasing box and scale {self.scale} positive")
 
@@ -117,9 +122,9 @@ class ContextMap:
                 other, this map's stays.
 
         Raises:
-            MapError: the other one is in another frame or scale, or of another network.
+            MapError: the other one is in another frame or scale, or of another network or mount.
         """
-        for name in ("frame_id", "scale", "fingerprint"):
+        for name in ("frame_id", "scale", "fingerprint", "mount"):
             if getattr(self, name) != getattr(other, name):
                 raise MapError(f"maps of {name} {getattr(self, name)!r} and {getattr(other, name)!r} cannot be merged")
         unit = np.array([spacing_d, spacing_d, spacing_a]) ** 2
@@ -161,6 +166,7 @@ class ContextMap:
             "scale": self.scale,
             "frame_id": self.frame_id,
             "fingerprint": self.fingerprint,
+            "mount": list(self.mount),
         }
         tensors = {
             "features": self.features,
@@ -175,7 +181,10 @@ class ContextMap:
 
     @classmethod
     def load(cls, path: str | Path) -> ContextMap:
-        """Read a file that `save` wrote, of this version or before: 1 had no covariances, 1 and 2 had no reliability.
+        """Read a file that `save` wrote, of this version or before.
+
+        Version 1 had no covariances, 1 and 2 had no reliability. Up to 3 there was no mount: networks were told where
+        bases are, which is what a mount of zeros does.
 
         Of a large file the embeddings stay where they are until they are looked at.
 
@@ -193,6 +202,7 @@ class ContextMap:
             min_x, min_y, max_x, max_y = (float(value) for value in header["bounds"])
             covariances = tensors["covariances"] if header["version"] > 1 else torch.zeros(0, 3, 3)
             reliability = tensors["reliability"] if header["version"] > 2 else torch.zeros(0)
+            x, y, yaw = (float(value) for value in (header["mount"] if header["version"] > 3 else (0.0, 0.0, 0.0)))
             return cls(
                 features=tensors["features"].to(torch.float32),
                 poses=tensors["poses"].numpy().astype(np.float64),
@@ -202,6 +212,7 @@ class ContextMap:
                 fingerprint=str(header["fingerprint"]),
                 covariances=covariances.numpy().astype(np.float64),
                 reliability=reliability.numpy().astype(np.float64),
+                mount=(x, y, yaw),
             )
         except (KeyError, TypeError, ValueError, MapError) as error:
             raise MapError(f"{path}: not a usable map ({error}); build it again with dmn_build_map") from error

@@ -206,7 +206,8 @@ class Localizer:
     @torch.inference_mode()
     def _use_map(self, context_map: ContextMap) -> None:
         self._map, self._filter.bounds = context_map, context_map.bounds
-        self._view_poses = torch.from_numpy(context_map.poses).to(self._device, torch.float32) / self._unit
+        self._mount = torch.tensor(context_map.mount, device=self._device)
+        self._view_poses = self._cameras(torch.from_numpy(context_map.poses).to(self._device, torch.float32))
         self._selected: torch.Tensor | None = None
         self._reliability = context_map.reliability
         if len(context_map) <= self.filter_config.max_evaluated_views:
@@ -229,7 +230,7 @@ class Localizer:
 
     def _judge_views(self, features: torch.Tensor, pose: torch.Tensor, reference: torch.Tensor) -> None:
         """Whether the views next to a pose (3,) in metres still tell of it, for an image with these features."""
-        pose = pose.to(reference) / self._unit
+        pose = self._cameras(pose.to(reference))
         reach = self._network.config.view_reach / self._network.config.metres_per_unit
         judged = egocentric.nearest_views(self._view_poses, pose[None], _JUDGED, reach)[0].cpu()
         views = self._map.features[judged].to(self._device)
@@ -239,7 +240,7 @@ class Localizer:
         self._reweigh()
 
     def _prepare_near(self, particles: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-        """Have those views of a large map ready that these particles read, and answer what of reference has its own.
+        """Have those views of a large map ready that particles read; answers which of reference (R, 3) have theirs.
 
         Most of the views are the particles'. The rest go to the reference poses, which are used as far as they last:
         the first so many of poses that are uniform over the map are uniform, too.
@@ -252,11 +253,12 @@ class Localizer:
         own = egocentric.nearest_views(poses, reference, 1, reach).squeeze(-1)
         used = sum_of_new(own, near) <= most - len(near)
         self._prepare(torch.cat([near, own[used]]).unique().cpu())
-        return reference[used]
+        return used
 
-    @property
-    def _unit(self) -> torch.Tensor:
-        return torch.tensor([self._map.scale, self._map.scale, 1.0], device=self._device)
+    def _cameras(self, poses: torch.Tensor) -> torch.Tensor:
+        """Where the cameras are (..., 3), map units, of bases (..., 3) in metres."""
+        scale = self._map.scale
+        return egocentric.compose(poses, self._mount) / torch.tensor([scale, scale, 1.0], device=self._device)
 
     def _forget_motion(self) -> None:
         self._odom: Array | None = None
@@ -279,10 +281,11 @@ class Localizer:
     def _weigh(self, pixels: Image, timings: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
         """Weigh and resample; answers the image's features (C, h, w) and the reference poses (R, 3), map units."""
         start = time.perf_counter()
-        particles = self._filter.particles / self._unit
-        reference = self._filter.draw_uniform(self.filter_config.reference_poses) / self._unit
+        drawn = self._filter.draw_uniform(self.filter_config.reference_poses)
+        particles, reference = self._cameras(self._filter.particles), self._cameras(drawn)
         if len(self._map) > self.filter_config.max_evaluated_views:
-            reference = self._prepare_near(particles, reference)
+            used = self._prepare_near(particles, reference)
+            drawn, reference = drawn[used], reference[used]
         poses = torch.cat([particles, reference])
         with self._precision():
             features = self._network.query_embedding(self._tensor(pixels))[None]
@@ -291,7 +294,7 @@ class Localizer:
             log_likelihood = self._network.log_likelihood(self._prepared, query, poses[None, None])[0, 0].float()
         weighed = time.perf_counter()
         self._filter.weigh(*log_likelihood.split([len(self._filter.particles), len(reference)]))
-        self._filter.resample(reference * self._unit)
+        self._filter.resample(drawn)
         timings["network"] = (encoded - start) * 1e3
         timings["particles"] = (weighed - encoded) * 1e3
         timings["filter"] = (time.perf_counter() - weighed) * 1e3

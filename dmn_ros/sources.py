@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar, se3
 
 Array = npt.NDArray[np.float64]
+Mount = tuple[float, float, float]
 
 _OPTICAL_T_BODY = np.eye(4)
 _OPTICAL_T_BODY[:3, :3] = se3.BODY_R_OPTICAL.T
@@ -37,7 +38,18 @@ class Frames:
     poses: Array
     odometry: Array
     stamps: npt.NDArray[np.int64]
-    mount: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    mount: Mount = (0.0, 0.0, 0.0)
+
+    def of_camera(self) -> Frames:
+        """With the camera's poses in place of the base's."""
+        return self.on_base((0.0, 0.0, 0.0))
+
+    def on_base(self, mount: Mount) -> Frames:
+        """With the poses of a base that has the camera there; the odometry stays as it was."""
+        if mount == self.mount:
+            return self
+        old_P_new = planar.compose(np.array(self.mount), planar.inverse(np.array(mount)))
+        return replace(self, poses=planar.compose(self.poses, old_P_new), mount=mount)
 
 
 def read_frames(sequence: Sequence, camera: Camera) -> Frames:

@@ -20,7 +20,7 @@ from dmn_ros.card import write_card
 from dmn_ros.checkpoint import load_network, network_camera, save_network
 from dmn_ros.config import NetworkConfig, TrainingConfig
 from dmn_ros.network.dmn import DMN
-from dmn_ros.training_data import Place, TrainingBatches, read_place, require_mount
+from dmn_ros.training_data import Place, TrainingBatches, read_place
 from dmn_ros.training_module import TrainingModule
 from dmn_ros.validation import ValidationBatches
 from localization_common.allocator import keep_freed_memory
@@ -108,10 +108,7 @@ def train(arguments: Arguments) -> TrainingModule:
     config: NetworkConfig = getattr(NetworkConfig, arguments.network)() if start is None else start.config
     camera = network_camera(config, arguments.horizontal_fov)
     places = [read_place(path, camera) for path in arguments.places]
-    if start is None and config.observation == "projection":
-        config = replace(config, view_angle=arguments.horizontal_fov, mount=places[0].drives[0].mount)
-    require_mount(places, config)
-    network = DMN(config) if start is None else start
+    network = DMN(replace(config, view_angle=arguments.horizontal_fov)) if start is None else start
     command = " ".join(["dmn_train", *sys.argv[1:]])
     module = TrainingModule(network.train(), arguments.training, arguments.minutes, command)
     trainer = lightning.Trainer(

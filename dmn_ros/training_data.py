@@ -21,21 +21,18 @@ from dmn_ros.training_particles import Mixture
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
 from localization_common.errors import DatasetError
-from localization_common.geometry import planar
 
 Array = npt.NDArray[np.float64]
 
 #: Frames that views are chosen among: enough for variety, few enough to choose in a millisecond.
 _CANDIDATES = 300
-#: Metres and radians by which a camera may sit elsewhere.
-_SAME_MOUNT = 0.03
 #: Largest standard deviations of the softmax objective's particles around the truth, metres and radians.
 _AROUND = (1.2, 1.2, 0.8)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Drives through one place, in one map frame, and its bounds (min_x, min_y, max_x, max_y; metres)."""
+    """Drives through one place, with poses of the cameras in one map frame, and its bounds (metres)."""
 
     name: str
     drives: tuple[Frames, ...]
@@ -60,29 +57,10 @@ def read_place(path: Path, camera: Camera, pattern: str = "train*", margin: floa
         DatasetError: no drive is there.
     """
     inner = sorted(path.glob(pattern)) if path.is_dir() else []
-    drives = tuple(read_frames(open_sequence(entry), camera) for entry in (inner or [path]))
+    drives = tuple(read_frames(open_sequence(entry), camera).of_camera() for entry in (inner or [path]))
     if not drives:
         raise DatasetError(f"{path}: no drives {pattern}")
     return Place(path.name, drives, bounds_of(np.concatenate([d.poses for d in drives]), margin))
-
-
-def require_mount(places: list[Place], network: NetworkConfig) -> None:
-    """Raise DatasetError unless the camera of every drive sits where a network that knows geometry has it."""
-    if network.observation != "projection":
-        return
-    for place in places:
-        for drive in place.drives:
-            if not np.allclose(drive.mount, network.mount, atol=_SAME_MOUNT):
-                raise DatasetError(
-                    f"{place.name}/{drive.name}: the camera sits at {drive.mount} (x, y, yaw) on the base, the network "
-                    f"is trained for {network.mount}; train with drives of one robot"
-                )
-
-
-def mirrored(poses: Array, mount: tuple[float, float, float]) -> Array:
-    """Poses (..., 3) of bases whose cameras, mounted so, see the mirror image of what those of these poses saw."""
-    cameras = planar.compose(poses, np.array(mount)) * [1.0, -1.0, -1.0]
-    return planar.compose(cameras, planar.inverse(np.array(mount)))
 
 
 class TrainingBatches(IterableDataset[Batch]):
@@ -117,9 +95,7 @@ class TrainingBatches(IterableDataset[Batch]):
         images = images_to_tensor(torch.cat([maps[0][torch.from_numpy(chosen)], asked[0][torch.from_numpy(queries)]]))
         if random.random() < training.mirror:
             images = images.flip(-1)
-            view_poses, query_poses, particles = (
-                mirrored(p, config.mount) for p in (view_poses, query_poses, particles)
-            )
+            view_poses, query_poses, particles = (p * [1.0, -1.0, -1.0] for p in (view_poses, query_poses, particles))
         images = relight(images, random, recolour=random.random() < training.recolour)
         unit = [config.metres_per_unit, config.metres_per_unit, 1.0]
         poses = [torch.from_numpy(p / unit).float() for p in (view_poses, query_poses, particles)]

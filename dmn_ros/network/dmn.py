@@ -36,7 +36,9 @@ Observation = Readable | MatchingObservation | ProjectionObservation
 
 
 class DMN(nn.Module):
-    """Poses are planar, in map units (the map holds the metres per unit); images (B, 3, H, W) float32 in 0..1.
+    """Poses are planar, of cameras, in map units; the map holds metres per unit, and where the base has its camera.
+
+    Images are (B, 3, H, W) float32 in 0..1.
 
     Example:
         >>> dmn = DMN(NetworkConfig.light()).eval()

@@ -34,7 +34,7 @@ _GAIN = 3.0
 
 
 class ProjectionMap(NamedTuple):
-    """Unit descriptors (A, N, G, d, P) and points (A, N, P, 3) of the views' P cells, and the cameras' poses (A, N, 3).
+    """Unit descriptors (A, N, G, d, P) and points (A, N, P, 3) of the views' P cells, and poses (A, N, 3).
 
     `log_weights` (A, N) are added to the views' logits: 0, unless `DMN.reweighted` says otherwise.
     """
@@ -58,8 +58,6 @@ class ProjectionQuery(NamedTuple):
 class ProjectionObservation(nn.Module):
     """One log-likelihood for each particle; the same three steps as `AttentionObservation`."""
 
-    mount: Tensor
-
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.frequencies, self.parts = config.frequencies, config.descriptor_parts
@@ -67,8 +65,6 @@ class ProjectionObservation(nn.Module):
         channels, hidden, summary = config.feature_channels, config.hidden_channels, config.value_size
         (rows, columns), cells = config.half_grid, config.grid[0] * config.grid[1]
         self.lens = build_lens(config)
-        scale = torch.tensor([config.metres_per_unit, config.metres_per_unit, 1.0])
-        self.register_buffer("mount", torch.tensor(config.mount) / scale, persistent=False)
         self.describe_view = nn.Conv2d(channels, config.key_size * self.parts, 1)
         self.describe_query = nn.Conv2d(channels, config.key_size * self.parts, 1)
         self.gain = nn.Parameter(torch.tensor(_GAIN))
@@ -100,8 +96,7 @@ class ProjectionObservation(nn.Module):
         points = depth.unsqueeze(-1) * self.lens.rays()
         shape = views.shape[:2]
         none = view_poses.new_zeros(shape)
-        cameras = egocentric.compose(view_poses, self.mount)
-        return ProjectionMap(_as_maps(descriptors, shape), _as_maps(points, shape), cameras, none)
+        return ProjectionMap(_as_maps(descriptors, shape), _as_maps(points, shape), view_poses, none)
 
     def prepare_query(self, prepared: ProjectionMap, queries: Tensor) -> ProjectionQuery:
         """All that depends on images and map but on no particle; queries (A, Q, C, h, w)."""
@@ -117,10 +112,9 @@ class ProjectionObservation(nn.Module):
 
     def log_likelihood(self, prepared: ProjectionMap, query: ProjectionQuery, particles: Tensor) -> Tensor:
         """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3), map units."""
-        cameras = egocentric.compose(particles, self.mount)
-        chosen = egocentric.nearest_views(prepared.poses.unsqueeze(1), cameras, self.nearest, self.reach)
-        maps = torch.arange(len(cameras), device=cameras.device).view(-1, 1, 1, 1)
-        relative = egocentric.relative(cameras.unsqueeze(3), prepared.poses[maps, chosen])  # (A, Q, K, n, 3)
+        chosen = egocentric.nearest_views(prepared.poses.unsqueeze(1), particles, self.nearest, self.reach)
+        maps = torch.arange(len(particles), device=particles.device).view(-1, 1, 1, 1)
+        relative = egocentric.relative(particles.unsqueeze(3), prepared.poses[maps, chosen])  # (A, Q, K, n, 3)
         seen = self._look_up(query.agreement, prepared.points, relative, chosen)
         seen = seen + self.coordinates(egocentric.fourier_features(relative, self.frequencies))
         pairs = torch.relu(self.pair(torch.relu(seen)))  # (A, Q, K, n, H)

@@ -26,6 +26,11 @@ def test_a_map_survives_its_file(tiny_map: ContextMap, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.poses, tiny_map.poses)
     assert (read.bounds, read.scale, read.frame_id) == (tiny_map.bounds, tiny_map.scale, "map")
     assert read.fingerprint == tiny_map.fingerprint
+    mounted = dataclasses.replace(tiny_map, mount=(0.1, -0.2, 0.3))
+    mounted.save(path)
+    assert ContextMap.load(path).mount == (0.1, -0.2, 0.3)
+    with pytest.raises(MapError, match="mount"):
+        dataclasses.replace(tiny_map, mount=(0.1, float("nan"), 0.3))
 
 
 def test_missing(tmp_path: Path) -> None:
@@ -147,6 +152,7 @@ def test_a_map_of_the_version_before_is_read(tiny_map: ContextMap, tmp_path: Pat
     read = ContextMap.load(tmp_path / "m")
     np.testing.assert_array_equal(read.poses, tiny_map.poses)
     assert not read.covariances.any()
+    assert read.mount == (0.0, 0.0, 0.0)
     header["version"] = 2
     checkpoints.save(tmp_path / "m", kind="context_map", tensors=tensors, header=header)
     with pytest.raises(MapError, match="covariances"):
@@ -175,7 +181,7 @@ def test_merging_keeps_the_more_certain_of_views_that_cover_each_other(tiny_map:
     assert merged(one(0.0, 0.2, 1.0), one(0.3, 0.1, 2.0)) == [2.0]
     assert merged(one(0.0, 0.1, 1.0), one(0.3, 0.1, 2.0)) == [1.0]
     assert merged(one(0.0, 0.1, 1.0), one(0.7, 0.2, 2.0)) == [1.0, 2.0]
-    for name, value in (("frame_id", "odom"), ("scale", 2.0), ("fingerprint", "y")):
+    for name, value in (("frame_id", "odom"), ("scale", 2.0), ("fingerprint", "y"), ("mount", (0.1, 0.0, 0.0))):
         with pytest.raises(MapError, match=name):
             tiny_map.merged(dataclasses.replace(tiny_map, **{name: value}), spacing_d=1.0, spacing_a=1.0)
 

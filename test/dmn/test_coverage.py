@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from dmn_ros.coverage import cover, view_distance
 from dmn_ros.network.dmn import DMN
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.sources import Frames
+from localization_common.geometry import planar
 
 
 def _drive(count: int, seed: int) -> Frames:
@@ -62,6 +64,17 @@ def test_a_map_covers_its_drives(tiny_network: DMN, tmp_path: Path) -> None:
     np.testing.assert_allclose(made.bounds, expected)
     assert made.scale == tiny_network.config.metres_per_unit
     made.require_made_by(tiny_network, path)
+
+
+def test_a_map_of_two_robots_drives_has_poses_of_one_of_them(tiny_network: DMN) -> None:
+    drive = _drive(60, 2)
+    robots = [dataclasses.replace(drive, mount=mount) for mount in ((0.3, 0.1, 0.5), (-0.2, 0.0, 0.0))]
+    made, other = (build_map(tiny_network, drives, MapOptions()) for drives in ([robots[0]], robots[::-1]))
+    assert (made.mount, other.mount) == (robots[0].mount, robots[1].mount)
+    np.testing.assert_array_equal(made.poses, build_map(tiny_network, [drive], MapOptions()).poses)
+    of_cameras = [planar.compose(drive.poses, np.array(robot.mount)) for robot in robots]
+    distance = np.abs(planar.compose(other.poses, np.array(other.mount))[:, None] - np.concatenate(of_cameras)[None])
+    assert distance.max(-1).min(1).max() < 1e-9
 
 
 @torch.inference_mode()

@@ -45,11 +45,19 @@ def test_rows_that_calibrate() -> None:
 
 
 def test_a_drives_frames_know_where_its_camera_sits() -> None:
-    sequence = _sequence(5)
+    sequence, mount = _sequence(5), (0.3, -0.1, 0.6)
     camera = Camera.from_field_of_view(32, 24, 90.0)
     assert read_frames(sequence, camera).mount == pytest.approx((0.0, 0.0, 0.0))
-    turned = planar.to_se3(np.array([0.3, -0.1, 0.6])) @ sequence.base_T_camera
-    assert read_frames(replace(sequence, base_T_camera=turned), camera).mount == pytest.approx((0.3, -0.1, 0.6))
+    base_T_camera = planar.to_se3(np.array(mount)) @ sequence.base_T_camera
+    frames = read_frames(replace(sequence, base_T_camera=base_T_camera), camera)
+    assert frames.mount == pytest.approx(mount)
+    of_camera = frames.of_camera()
+    np.testing.assert_allclose(of_camera.poses, planar.compose(frames.poses, np.array(mount)), atol=1e-12)
+    expected = read_frames(sequence, camera).poses  # whose base is where its camera is
+    np.testing.assert_allclose(planar.relative(expected, of_camera.poses), 0.0, atol=1e-9)
+    again = of_camera.on_base(mount)
+    np.testing.assert_allclose(planar.relative(frames.poses, again.poses), 0.0, atol=1e-12)
+    assert again.mount == mount
 
 
 def _sequence(frames: int = 161) -> Sequence:

@@ -18,6 +18,7 @@ from dmn_ros.network import egocentric
 from dmn_ros.planar_gaussian import PlanarGaussian
 from localization_common.camera import Camera
 from localization_common.errors import CameraError, CheckpointError, InputError, MapError
+from localization_common.geometry import planar
 
 CAMERA = Camera.from_field_of_view(64, 48, 90.0)
 CONFIG = FilterConfig(min_particles=50, max_particles=300, global_particles=300, reference_poses=16)
@@ -122,6 +123,24 @@ def test_a_clock_that_goes_back_drops_the_odometry_s_reference(localizer: Locali
     belief = localizer.step(_image(1), 5, [0.0, 5.0, 0.0])
     assert belief.observed
     assert np.hypot(*belief.mean[:2]) < 10 * config.min_noise_d  # the jump of 9 m was no motion
+
+
+def test_the_network_is_told_where_cameras_are(tiny_files: tuple[Path, Path]) -> None:
+    network, camera, _ = load_network(tiny_files[0])
+    context_map, mount = ContextMap.load(tiny_files[1]), (0.5, -0.3, 0.7)
+    cameras = planar.compose(context_map.poses, np.array(mount))
+    still = dataclasses.replace(CONFIG, min_noise_d=0.0, min_noise_a=0.0)
+    mounted = Localizer(network, camera, dataclasses.replace(context_map, mount=mount), filter_config=still)
+    bare = Localizer(network, camera, dataclasses.replace(context_map, poses=cameras), filter_config=still)
+    base, covariance = np.array([1.0, -0.5, 0.4]), np.diag([0.25, 0.25, 0.0])
+    weights = []
+    for localizer, mean in ((mounted, base), (bare, planar.compose(base, np.array(mount))), (bare, base)):
+        localizer.set_camera(CAMERA)
+        localizer.reset_uniform(seed=3)
+        localizer.reset_gaussian(mean, covariance)
+        weights.append(np.log(localizer.step(_image(), 0, [0.0, 0.0, 0.0]).weights))
+    np.testing.assert_allclose(weights[0], weights[1], atol=1e-5)
+    assert np.abs(weights[0] - weights[2]).max() > 1e-3
 
 
 def test_an_initial_pose_is_believed_and_moved_by_odometry(localizer: Localizer) -> None:

@@ -178,21 +178,6 @@ def test_views_of_no_weight_and_far_ones_do_not_matter(network: DMN, config: Net
     torch.testing.assert_close(network(*with_far, queries, particles), expected, atol=1e-5, rtol=0)
 
 
-@torch.no_grad()
-def test_poses_are_of_a_base_that_the_camera_is_mounted_on(network: DMN, config: NetworkConfig) -> None:
-    views, poses, queries, particles = _inputs(config)
-    unit, mount = torch.tensor([2.0, 2.0, 1.0]), (0.8, -0.4, 0.7)  # metres and radians, of two metres a map unit
-    mounted = DMN(replace(config, metres_per_unit=2.0, view_reach=config.view_reach * 2.0, mount=mount)).eval()
-    mounted.load_state_dict(network.state_dict())
-    network = DMN(replace(config, metres_per_unit=1.0)).eval()
-    network.load_state_dict(mounted.state_dict())
-    base_P_camera = torch.tensor(mount) / unit
-    cameras = [egocentric.compose(part, base_P_camera) for part in (poses, particles)]
-    expected = network(views, cameras[0], queries, cameras[1])
-    torch.testing.assert_close(mounted(views, poses, queries, particles), expected, atol=1e-5, rtol=0)
-    assert (network(views, poses, queries, particles) - expected).abs().max() > 1e-3
-
-
 def test_pairs_come_in_tiles_of_one_view_and_back() -> None:
     torch.manual_seed(0)
     evenly = torch.arange(NEAREST * A * Q * 50).remainder(N).view(A, Q, 50, NEAREST)
