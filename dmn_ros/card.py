@@ -14,7 +14,7 @@ _WHAT = (
     "Differentiable Mapping Network (Karkus et al., 2020): embeddings of context views, egocentric spatial attention "
     "and a discriminative observation model for a particle filter."
 )
-_SETTINGS = {"one_step": "one image", "sequential": "five images", "tracking": "tracking, five images"}
+_SETTINGS = {"one_step": "1 image", "sequential": "{} images", "tracking": "tracking, {} images"}
 
 
 def write_card(path: Path, network: DMN, camera: Camera, card: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ def write_world_card(path: Path, config: NetworkConfig, result: dict[str, Any]) 
     for name, setting in _SETTINGS.items():
         found = result[name]
         best = f"{100 * found['most_likely']['success']:.1f} %" if "most_likely" in found else ""
-        lines.append(f"| {setting} | {100 * found['mean']['success']:.1f} % | {best} | {found['mean']['mse']:.4f} |")
+        lines.append(f"| {setting.format(evaluation['length'])} | {100 * found['mean']['success']:.1f} % | {best} | {found['mean']['mse']:.4f} |")
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 

@@ -366,4 +366,4 @@ def test_the_commands_train_and_evaluate_a_regression_on_shards(shards: Path) ->
     assert 0.0 <= result["sequential"]["mean"]["success"] <= 1.0
     card = (shards / "x.md").read_text()
     assert "12 worlds of" in card
-    assert f"| five images | {100 * result['sequential']['mean']['success']:.1f} % |" in card
+    assert f"| 5 images | {100 * result['sequential']['mean']['success']:.1f} % |" in card
