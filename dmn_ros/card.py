@@ -55,10 +55,10 @@ def write_world_card(path: Path, config: NetworkConfig, result: dict[str, Any]) 
         "| setting | success, mean | success, most likely | mean squared error, mean |",
         "|---|---:|---:|---:|",
     ]
-    for name, setting in _SETTINGS.items():
-        found = result[name]
+    for key, setting in _SETTINGS.items():
+        found, name = result[key], setting.format(evaluation["length"])
         best = f"{100 * found['most_likely']['success']:.1f} %" if "most_likely" in found else ""
-        lines.append(f"| {setting.format(evaluation['length'])} | {100 * found['mean']['success']:.1f} % | {best} | {found['mean']['mse']:.4f} |")
+        lines.append(f"| {name} | {100 * found['mean']['success']:.1f} % | {best} | {found['mean']['mse']:.4f} |")
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +15,11 @@ from dmn_ros.checkpoint import load_network
 from dmn_ros.clusters import covariance_about, densest_cluster, mean_and_covariance
 from dmn_ros.config import FilterConfig
 from dmn_ros.context_map import ContextMap
-from dmn_ros.network import egocentric
+from dmn_ros.map_reader import MapReader
 from dmn_ros.network.dmn import DMN
-from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.particle_filter import ParticleFilter
 from dmn_ros.planar_gaussian import PlanarGaussian
-from dmn_ros.reliability import attention_weights, updated, view_evidence
 from dmn_ros.verdict import agreement, confirmed_covariance, confirmed_share, doubt
-from dmn_ros.view_selection import select_views, sum_of_new
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.errors import CameraError, InputError
 from localization_common.geometry import planar
@@ -35,9 +31,8 @@ Image = npt.NDArray[np.uint8]
 #: Particles that choose the views of a large map, and an order in which any first few are spread over the belief.
 _DRAWS = 128
 _SPREAD = torch.arange(_DRAWS) * 79 % _DRAWS
-#: Views next to the pose that are judged by each image, poses they are judged against, and how well the last images
-#: must fit the belief (`ParticleFilter.fit`) for it to be the judge.
-_JUDGED, _JUDGED_AGAINST, _SURE = 8, 64, 1.0
+#: How well the last images must fit the belief (`ParticleFilter.fit`) for it to judge the map's views.
+_SURE = 1.0
 
 
 class Localizer:
@@ -58,13 +53,13 @@ class Localizer:
         half: bool = False,
         map_name: str | Path = "map",
     ) -> None:
-        context_map.require_made_by(network, map_name)
         self.camera, self.filter_config = camera, filter_config or FilterConfig()
         self._device = torch.device(device)
-        self._dtype = torch.bfloat16 if half else torch.float32
-        self._network = network.eval().to(self._device)
+        self._reader = MapReader(
+            network, device=self._device, half=half, most_views=self.filter_config.max_evaluated_views
+        )
         self._adapter = CameraAdapter(camera, camera)
-        self._set_map(context_map)
+        self._set_map(context_map, map_name)
         self.reset_uniform()
 
     @classmethod
@@ -156,7 +151,7 @@ class Localizer:
             self._odom, self._requested, motion = odom, False, np.zeros(3)
         belief = self._belief(stamp, motion, proposal, observed, timings, start)
         if observed and belief.localized and self._filter.fit > _SURE:
-            self._judge_views(features, torch.from_numpy(belief.most_likely), reference[:_JUDGED_AGAINST])
+            self._reader.judge(features, torch.from_numpy(belief.most_likely), reference)
             timings["total"] = (time.perf_counter() - start) * 1e3
         return belief
 
@@ -167,22 +162,20 @@ class Localizer:
         Raises:
             InputError: the image cannot be used. MapError: the pose cannot.
         """
-        pixels = self._tensor(self._adapted(image))
-        with self._precision():
-            features = self._network.context_embedding(pixels)[0].float()
-        self._use_map(self.context_map.add(features.cpu(), map_P_base, covariance))
+        features = self._reader.embedding(self._adapted(image))
+        grown = self.context_map.add(features, map_P_base, covariance)
+        self._reader.use(grown)
+        self._filter.bounds = grown.bounds
 
     @property
     def context_map(self) -> ContextMap:
         """The map as it is now, with what was added and how far its views can be relied on."""
-        if not np.array_equal(self._reliability, self._map.reliability):
-            self._map = replace(self._map, reliability=self._reliability)
-        return self._map
+        return self._reader.context_map
 
     @property
     def evaluated_views(self) -> npt.NDArray[np.int64]:
         """Positions (n,) in the map of the views that the last image was compared with."""
-        return np.array([] if self._selected is None else self._selected.cpu().numpy(), dtype=np.int64)
+        return self._reader.evaluated_views
 
     def save_map(self, path: str | Path) -> None:
         """Write the map's file; raises MapError if that fails."""
@@ -194,71 +187,12 @@ class Localizer:
         Raises:
             MapError: the file is unusable; the old map stays.
         """
-        context_map = ContextMap.load(path)
-        context_map.require_made_by(self._network, path)
-        self._set_map(context_map)
+        self._set_map(ContextMap.load(path), path)
         self.reset_uniform()
 
-    def _set_map(self, context_map: ContextMap) -> None:
+    def _set_map(self, context_map: ContextMap, name: str | Path) -> None:
+        self._reader.use(context_map, name)
         self._filter = ParticleFilter(self.filter_config, context_map.bounds, self._device)
-        self._use_map(context_map)
-
-    @torch.inference_mode()
-    def _use_map(self, context_map: ContextMap) -> None:
-        self._map, self._filter.bounds = context_map, context_map.bounds
-        self._mount = torch.tensor(context_map.mount, device=self._device)
-        self._view_poses = self._cameras(torch.from_numpy(context_map.poses).to(self._device, torch.float32))
-        self._selected: torch.Tensor | None = None
-        self._reliability = context_map.reliability
-        if len(context_map) <= self.filter_config.max_evaluated_views:
-            self._prepare(torch.arange(len(context_map)))
-
-    def _prepare(self, selected: torch.Tensor) -> None:
-        """Have these views ready; the embeddings of others need not even be in memory."""
-        if self._selected is not None and torch.equal(selected, self._selected):
-            return
-        features = self._map.features[selected].to(self._device)
-        with self._precision():
-            self._prepared = self._network.prepare_map(features[None], self._view_poses[selected][None])
-        self._selected = selected
-        self._reweigh()
-
-    def _reweigh(self) -> None:
-        """Lessen the attention to doubtful views."""
-        weights = attention_weights(self._reliability[self.evaluated_views])
-        self._prepared = self._network.reweighted(self._prepared, self._view_poses.new_tensor(weights)[None])
-
-    def _judge_views(self, features: torch.Tensor, pose: torch.Tensor, reference: torch.Tensor) -> None:
-        """Whether the views next to a pose (3,) in metres still tell of it, for an image with these features."""
-        pose = self._cameras(pose.to(reference))
-        reach = self._network.config.view_reach / self._network.config.metres_per_unit
-        judged = egocentric.nearest_views(self._view_poses, pose[None], _JUDGED, reach)[0].cpu()
-        views = self._map.features[judged].to(self._device)
-        with self._precision():
-            evidence = view_evidence(self._network, views, self._view_poses[judged], features, pose, reference)
-        self._reliability = updated(self._reliability, judged.numpy(), evidence.double().cpu().numpy())
-        self._reweigh()
-
-    def _prepare_near(self, particles: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-        """Have those views of a large map ready that particles read; answers which of reference (R, 3) have theirs.
-
-        Most of the views are the particles'. The rest go to the reference poses, which are used as far as they last:
-        the first so many of poses that are uniform over the map are uniform, too.
-        """
-        network, most = self._network.config, self.filter_config.max_evaluated_views
-        reach, poses = network.view_reach / network.metres_per_unit, self._view_poses
-        drawn = resampling.systematic_indices(self._filter.log_weights.exp(), _DRAWS, poses.new_tensor(0.5))
-        draws = particles[drawn[_SPREAD.to(drawn.device)]]
-        near = select_views(poses, draws, nearest=network.nearest_views, reach=reach, most=most * 3 // 4)
-        own = egocentric.nearest_views(poses, reference, 1, reach).squeeze(-1)
-        used = sum_of_new(own, near) <= most - len(near)
-        self._prepare(torch.cat([near, own[used]]).unique().cpu())
-        return used
-
-    def _cameras(self, poses: torch.Tensor) -> torch.Tensor:
-        """Where the cameras are (..., 3), map units, of bases (..., 3) in metres."""
-        scale = self._map.scale
-        return egocentric.compose(poses, self._mount) / torch.tensor([scale, scale, 1.0], device=self._device)
 
     def _forget_motion(self) -> None:
         self._odom: Array | None = None
@@ -272,33 +206,17 @@ class Localizer:
         except CameraError as error:
             raise InputError(str(error)) from error
 
-    def _tensor(self, pixels: Image) -> torch.Tensor:
-        return images_to_tensor(torch.from_numpy(pixels)[None].to(self._device))
-
-    def _precision(self) -> torch.autocast:
-        return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._dtype == torch.bfloat16)
-
     def _weigh(self, pixels: Image, timings: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weigh and resample; answers the image's features (C, h, w) and the reference poses (R, 3), map units."""
-        start = time.perf_counter()
-        drawn = self._filter.draw_uniform(self.filter_config.reference_poses)
-        particles, reference = self._cameras(self._filter.particles), self._cameras(drawn)
-        if len(self._map) > self.filter_config.max_evaluated_views:
-            used = self._prepare_near(particles, reference)
-            drawn, reference = drawn[used], reference[used]
-        poses = torch.cat([particles, reference])
-        with self._precision():
-            features = self._network.query_embedding(self._tensor(pixels))[None]
-            query = self._network.prepare_query(self._prepared, features)
-            encoded = time.perf_counter()
-            log_likelihood = self._network.log_likelihood(self._prepared, query, poses[None, None])[0, 0].float()
-        weighed = time.perf_counter()
-        self._filter.weigh(*log_likelihood.split([len(self._filter.particles), len(reference)]))
-        self._filter.resample(drawn)
-        timings["network"] = (encoded - start) * 1e3
-        timings["particles"] = (weighed - encoded) * 1e3
-        timings["filter"] = (time.perf_counter() - weighed) * 1e3
-        return features[0, 0], reference
+        """Weigh and resample; answers the image's features (C, h, w) and the reference poses (R, 3)."""
+        particles, weights = self._filter.particles, self._filter.log_weights.exp()
+        reference = self._filter.draw_uniform(self.filter_config.reference_poses)
+        drawn = resampling.systematic_indices(weights, _DRAWS, particles.new_tensor(0.5))
+        reading = self._reader.read(pixels, particles, particles[drawn[_SPREAD.to(drawn.device)]], reference)
+        start, reference = time.perf_counter(), reference[reading.reference]
+        self._filter.weigh(reading.log_likelihood, reading.reference_log_likelihood)
+        self._filter.resample(reference)
+        timings |= reading.timings | {"filter": (time.perf_counter() - start) * 1e3}
+        return reading.features, reference
 
     def _belief(
         self,

@@ -93,7 +93,7 @@ def test_a_bound_that_holds_every_view_that_is_read_changes_no_likelihood(
         )
         localizer = Localizer.from_files(*tiny_files, filter_config=config)
         localizer.set_camera(CAMERA)
-        localizer._set_map(large)
+        localizer._set_map(large, "large")
         localizer.reset_gaussian(START, SPREAD)
         beliefs.append(localizer.step(_image(1), 1, [0.0, 0.0, 0.0]))
         assert (len(localizer.evaluated_views) == 400) == (most == 400)
