@@ -42,6 +42,7 @@ class ParticleFilter:
     def reset_uniform(self) -> None:
         """Belief over the whole map, all headings."""
         self._start(self.draw_uniform(self.config.global_particles))
+        self._anywhere = True
 
     def reset_gaussian(self, belief: PlanarGaussian) -> None:
         """Belief around a pose."""
@@ -55,7 +56,7 @@ class ParticleFilter:
         self.particles = particles
         self.log_weights = torch.full((len(particles),), -math.log(len(particles)), device=self.device)
         self.slow = self.fast = self.fit = 0.0
-        self._weighed = 0
+        self._weighed, self._anywhere = 0, False
         self._log_reference = self.log_weights.new_zeros(0)
 
     def draw_uniform(self, count: int) -> Tensor:
@@ -101,8 +102,12 @@ class ParticleFilter:
         """
         power = self.config.likelihood_exponent
         self._log_reference = power * log_reference
+        joint = self.log_weights + power * log_likelihood
         unit = self._log_reference.logsumexp(0) - math.log(len(log_reference))
-        joint = self.log_weights + power * log_likelihood - unit
+        if self._anywhere:  # then particles tell of the map at large, too, and there are more of them
+            share = len(joint) / (len(joint) + len(log_reference))
+            unit = torch.logaddexp(joint.logsumexp(0) + math.log(share), unit + math.log(1.0 - share))
+        joint = joint - unit
         log_average = float(joint.logsumexp(0))
         average = math.exp(log_average)
         fit = min(_FIT_LIMIT, max(-_FIT_LIMIT, log_average))
@@ -110,7 +115,7 @@ class ParticleFilter:
         self.slow += self.config.recovery_alpha_slow * (average - self.slow) if self._weighed else average
         self.fast += self.config.recovery_alpha_fast * (average - self.fast) if self._weighed else average
         self.log_weights = joint - log_average
-        self._weighed += 1
+        self._weighed, self._anywhere = self._weighed + 1, False
 
     @property
     def effective_sample_size(self) -> float:

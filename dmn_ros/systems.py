@@ -83,7 +83,7 @@ SYSTEMS: dict[SystemName, System] = {
     "latent_vector_regression": System("the same map, pose regressed", _VECTOR | _REGRESSION),
     "global_coordinates": System("the DMN, its attention given both poses in the map", {"coordinates": "global"}),
     "mean_over_views": System("the DMN, every view counted the same", {"reading": "mean"}, _WIDER),
-    # Not in the paper: what the shipped checkpoint of robots is made of. Scale and reach are in map units here.
+    # Not in the paper; robots' shipped checkpoint is of the second form. Scale and reach are in map units here.
     "matching": System(
         "the DMN with correlation of query and views, and gates by coordinates",
         sizes={

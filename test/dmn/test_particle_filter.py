@@ -235,6 +235,18 @@ def test_recovery_does_not_depend_on_the_likelihood_s_unit() -> None:
     assert averages[0] == pytest.approx(averages[1], rel=1e-3)
 
 
+def test_an_image_fits_a_belief_that_knows_nothing_as_it_fits_the_map_at_large() -> None:
+    """However few of the reference poses are near the one place that the image shows."""
+    config = FilterConfig(min_particles=100, max_particles=2000, global_particles=8000)
+    for seed in range(5):
+        particle_filter = ParticleFilter(config, (-5.0, -5.0, 5.0, 5.0))
+        particle_filter.seed(seed)
+        particle_filter.reset_uniform()
+        parts = particle_filter.particles, particle_filter.draw_uniform(64)
+        particle_filter.weigh(*(-0.5 * part[:, :2].square().sum(1) / 0.1**2 for part in parts))
+        assert abs(particle_filter.fit) < 0.1
+
+
 def test_fit_tells_a_right_belief_from_a_wrong_one() -> None:
     """Likelihood 10 within a metre of the origin and 1 elsewhere; the unit is the mean over the reference poses."""
 
