@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dmn_ros import evaluate, scores
+from dmn_ros import evaluate, scores, training_data
 from dmn_ros.config import FilterConfig
 from dmn_ros.sources import read_frames
 from localization_common.camera import Camera
@@ -58,6 +58,15 @@ def test_a_drives_frames_know_where_its_camera_sits() -> None:
     again = of_camera.on_base(mount)
     np.testing.assert_allclose(planar.relative(frames.poses, again.poses), 0.0, atol=1e-12)
     assert again.mount == mount
+
+
+def test_training_is_told_where_cameras_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sequence, camera = _sequence(5), Camera.from_field_of_view(32, 24, 90.0)
+    base_T_camera = planar.to_se3(np.array([0.3, -0.1, 0.6])) @ sequence.base_T_camera
+    monkeypatch.setattr(training_data, "open_sequence", lambda path: replace(sequence, base_T_camera=base_T_camera))
+    place = training_data.read_place(tmp_path / "drive", camera)
+    of_cameras = read_frames(sequence, camera).poses  # whose base is where its camera is
+    np.testing.assert_allclose(planar.relative(of_cameras, place.drives[0].poses), 0.0, atol=1e-9)
 
 
 def _sequence(frames: int = 161) -> Sequence:
