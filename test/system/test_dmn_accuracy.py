@@ -70,6 +70,9 @@ def test_tables_show_means_over_seeds_and_notes_say_who_is_ahead(accuracy: Modul
     assert told["rooms, one-step, at least 93 %"] == "view_embedding 70.0 %: **missed**"
     rows["projection"] = [_numbers(0.97)]
     assert accuracy.notes({"rooms": rows})["rooms, sequential, at least 95 %"] == "projection 97.0 %: met"
+    better = _numbers(0.97) | {"one_step": _numbers(0.99)["one_step"]}
+    told = accuracy.notes({"rooms": rows | {accuracy.LONGER: [better]}})  # as good in sequences, and better at once
+    assert told["rooms, one-step, at least 93 %"] == f"{accuracy.LONGER} 99.0 %: met"
     del rows["projection"]
     rows["closest_context"] = [_numbers(0.9, filters=False)]
     assert "**not ahead**" in accuracy.notes({"rooms": rows})["rooms"]
