@@ -132,8 +132,7 @@ class Benchmark:
         kept_runs.run(command, self.config.work / f"{domain}-worlds.log", REPOSITORY)
 
     def _perform(self, domain: Domain, run: Run, seed: int) -> Numbers:
-        steps = self._count(domain, self.config.steps) * run.longer
-        stem = f"{domain}-{run.name.replace(', ', '-').replace(' ', '_')}-{steps}-{seed}"
+        stem = f"{domain}-{run.name.replace(', ', '-').replace(' ', '_')}-{self._steps(domain, run)}-{seed}"
         file = self.config.work.resolve() / f"{stem}.safetensors"
         training = self._training(domain, run, seed, file)
         trained, told = file.with_suffix(".trained"), kept_runs.told(training, REPOSITORY)
@@ -154,8 +153,8 @@ class Benchmark:
         return values
 
     def _training(self, domain: Domain, run: Run, seed: int, file: Path) -> list[str]:
-        steps = self._count(domain, self.config.steps) * run.longer
-        worlds, training = self._worlds(domain), replace(run.training or TRAININGS[domain], steps=steps, seed=seed)
+        worlds, training = self._worlds(domain), run.training or TRAININGS[domain]
+        training = replace(training, steps=self._steps(domain, run), seed=seed)
         if self.config.quick:
             training = replace(training, worlds=4, evaluate_every=4)
         words = [sys.executable, "-m", "dmn_ros.train_worlds", str(worlds / "train")]
@@ -180,6 +179,9 @@ class Benchmark:
         part = output.with_name(f"{output.name}.part")
         kept_runs.run([*words, "--output", str(part)], output.with_suffix(".evaluation.log"), REPOSITORY)
         return kept_runs.keep(output, told, json.loads(part.read_text(encoding="utf-8")))
+
+    def _steps(self, domain: Domain, run: Run) -> int:
+        return self._count(domain, self.config.steps) * run.longer
 
     @staticmethod
     def _count(domain: Domain, counts: tuple[int, int, int]) -> int:

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from dmn_ros.coverage import cover, view_distance
 from dmn_ros.network.dmn import DMN
-from dmn_ros.sources import Mount
 from localization_common import checkpoints
 from localization_common.errors import CheckpointError, MapError
 
 Array = npt.NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
+Mount = tuple[float, float, float]
 
 KIND = "context_map"
 VERSION = 4
@@ -67,9 +67,9 @@ class ContextMap:
         finite = all(bool(torch.isfinite(part).all()) for part in self.features.split(256))
         if not (finite and np.isfinite(self.poses).all() and np.isfinite(self.covariances).all()):
             raise MapError("views hold NaN or infinity")
-        min_x, min_y, max_x, max_y = self.bounds
         if not np.isfinite(self.mount).all() or len(self.mount) != 3:
             raise MapError(f"mount {self.mount} must be three finite numbers: x, y, yaw")
+        min_x, min_y, max_x, max_y = self.bounds
         if not (np.isfinite(self.bounds).all() and min_x < max_x and min_y < max_y and self.scale > 0):
             raise MapError(f"bounds {self.bounds} must be an increasing box and scale {self.scale} positive")
 

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dmn_ros import resampling
 from dmn_ros.belief import Belief
 from dmn_ros.checkpoint import load_network
 from dmn_ros.clusters import covariance_about, densest_cluster, mean_and_covariance
@@ -28,9 +27,6 @@ from localization_common.images import require_usable
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
-#: Particles that choose the views of a large map, and an order in which any first few are spread over the belief.
-_DRAWS = 128
-_SPREAD = torch.arange(_DRAWS) * 79 % _DRAWS
 #: How well the last images must fit the belief (`ParticleFilter.fit`) for it to judge the map's views.
 _SURE = 1.0
 
@@ -208,10 +204,8 @@ class Localizer:
 
     def _weigh(self, pixels: Image, timings: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
         """Weigh and resample; answers the image's features (C, h, w) and the reference poses (R, 3)."""
-        particles, weights = self._filter.particles, self._filter.log_weights.exp()
         reference = self._filter.draw_uniform(self.filter_config.reference_poses)
-        drawn = resampling.systematic_indices(weights, _DRAWS, particles.new_tensor(0.5))
-        reading = self._reader.read(pixels, particles, particles[drawn[_SPREAD.to(drawn.device)]], reference)
+        reading = self._reader.read(pixels, self._filter.particles, self._filter.log_weights, reference)
         start, reference = time.perf_counter(), reference[reading.reference]
         self._filter.weigh(reading.log_likelihood, reading.reference_log_likelihood)
         self._filter.resample(reference)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from dmn_ros import resampling
 from dmn_ros.context_map import ContextMap
 from dmn_ros.network import egocentric
 from dmn_ros.network.dmn import DMN
@@ -20,6 +21,9 @@ from dmn_ros.view_selection import select_views, sum_of_new
 
 Image = npt.NDArray[np.uint8]
 
+#: Particles that choose the views of a large map, and an order in which any first few are spread over the belief.
+_DRAWS = 128
+_SPREAD = torch.arange(_DRAWS) * 79 % _DRAWS
 #: Views next to a pose that are judged by an image, and poses that they are judged against.
 _JUDGED, _JUDGED_AGAINST = 8, 64
 
@@ -87,19 +91,21 @@ class MapReader:
             return self._network.context_embedding(self._tensor(image))[0].float().cpu()
 
     @torch.inference_mode()
-    def read(self, image: Image, particles: Tensor, draws: Tensor, reference: Tensor) -> Reading:
+    def read(self, image: Image, particles: Tensor, log_weights: Tensor, reference: Tensor) -> Reading:
         """What the map says of an image (H, W, 3) of the network's camera.
 
         Args:
-            particles: (K, 3) poses. draws: (D, 3) of them that stand for the belief: of a large map, their views are
-                read; any first few should be spread over the belief.
+            particles: (K, 3) poses. log_weights: (K,) normalised; of a large map, the views that the belief reads
+                are compared.
             reference: (R, 3) further poses, spread over the map; of a large map as many are used as their views allow.
         """
         start = time.perf_counter()
-        used = torch.arange(len(reference), device=self._device)
+        cameras, others = self._cameras(particles), self._cameras(reference)
+        used = torch.arange(len(others), device=self._device)
         if self._large:
-            used = self._prepare_near(self._cameras(draws), self._cameras(reference))
-        poses = self._cameras(torch.cat([particles, reference[used]]))
+            drawn = resampling.systematic_indices(log_weights.exp(), _DRAWS, cameras.new_tensor(0.5))
+            used = self._prepare_near(cameras[drawn[_SPREAD.to(drawn.device)]], others)
+        poses = torch.cat([cameras, others[used]])
         with self._precision():
             features = self._network.query_embedding(self._tensor(image))[None]
             query = self._network.prepare_query(self._prepared, features)

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from dmn_ros.context_map import Mount
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar, se3
 
 Array = npt.NDArray[np.float64]
-Mount = tuple[float, float, float]
 
 _OPTICAL_T_BODY = np.eye(4)
 _OPTICAL_T_BODY[:3, :3] = se3.BODY_R_OPTICAL.T

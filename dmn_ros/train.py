@@ -104,11 +104,13 @@ def train(arguments: Arguments) -> TrainingModule:
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     lightning.seed_everything(arguments.training.seed, verbose=False)
-    start = None if arguments.start is None else load_network(arguments.start)[0]
-    config: NetworkConfig = getattr(NetworkConfig, arguments.network)() if start is None else start.config
-    camera = network_camera(config, arguments.horizontal_fov)
+    if arguments.start is None:
+        config: NetworkConfig = getattr(NetworkConfig, arguments.network)()
+        network = DMN(replace(config, view_angle=arguments.horizontal_fov))
+    else:
+        network = load_network(arguments.start)[0]
+    camera = network_camera(network.config, arguments.horizontal_fov)
     places = [read_place(path, camera) for path in arguments.places]
-    network = DMN(replace(config, view_angle=arguments.horizontal_fov)) if start is None else start
     command = " ".join(["dmn_train", *sys.argv[1:]])
     module = TrainingModule(network.train(), arguments.training, arguments.minutes, command)
     trainer = lightning.Trainer(

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from dmn_ros.context_map import Bounds
 from dmn_ros.network import egocentric
 
 Array = npt.NDArray[np.float64]
-Bounds = tuple[float, float, float, float]
 
 #: Standard deviations around the truth are `Mixture.spread` times a number between these, drawn for each particle.
 _SCALES = (0.1, 1.0)
