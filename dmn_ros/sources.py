@@ -16,9 +16,6 @@ from localization_common.geometry import planar, se3
 
 Array = npt.NDArray[np.float64]
 
-_OPTICAL_T_BODY = np.eye(4)
-_OPTICAL_T_BODY[:3, :3] = se3.BODY_R_OPTICAL.T
-
 
 @dataclass(frozen=True)
 class Frames:
@@ -62,7 +59,7 @@ def read_frames(sequence: Sequence, camera: Camera) -> Frames:
     images = np.stack([adapter(sequence.read_image(i)) for i in range(len(sequence))])
     poses = planar.from_se3(sequence.map_T_base)
     odometry = poses if sequence.odom_T_base is None else planar.from_se3(sequence.odom_T_base)
-    x, y, yaw = planar.from_se3(sequence.base_T_camera @ _OPTICAL_T_BODY).tolist()
+    x, y, yaw = planar.from_se3(sequence.base_T_camera @ se3.inverse(se3.BODY_T_OPTICAL)).tolist()
     return Frames(sequence.name, torch.from_numpy(images), poses, odometry, sequence.stamps, (x, y, yaw))
 
 

@@ -88,7 +88,6 @@ class Renderer:
 
 def mounted_camera(height: float = 0.6, forward: float = 0.1) -> npt.NDArray[np.float64]:
     """base_T_camera of a camera that looks straight ahead, so many metres above the floor and ahead of the axle."""
-    base_T_camera = np.eye(4)
-    base_T_camera[:3, :3] = se3.BODY_R_OPTICAL
+    base_T_camera = se3.BODY_T_OPTICAL.copy()
     base_T_camera[:3, 3] = (forward, 0.0, height)
     return base_T_camera

@@ -80,9 +80,7 @@ def in_optical_axes(map_T_sensor: npt.NDArray[np.float64]) -> npt.NDArray[np.flo
     along_x, _, along_z = np.bincount(np.abs(steps).argmax(axis=1), minlength=3)
     if along_x <= along_z:
         return map_T_sensor
-    body_T_optical = np.eye(4)
-    body_T_optical[:3, :3] = se3.BODY_R_OPTICAL
-    return map_T_sensor @ body_T_optical
+    return map_T_sensor @ se3.BODY_T_OPTICAL
 
 
 def _read_poses(path: Path) -> dict[int, npt.NDArray[np.float64]]:

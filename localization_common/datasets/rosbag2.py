@@ -259,9 +259,7 @@ def _mounting(bag: Bag, topics: BagTopics, base_frame: str) -> Poses:
     base_T_camera, seen = np.eye(4), set()
     while frame != base_frame:
         if frame not in edges or frame in seen:
-            default = np.eye(4)
-            default[:3, :3] = se3.BODY_R_OPTICAL
-            return default
+            return se3.BODY_T_OPTICAL.copy()
         seen.add(frame)
         frame, parent_T_child = edges[frame]
         base_T_camera = parent_T_child @ base_T_camera

@@ -18,12 +18,6 @@ Image = npt.NDArray[np.uint8]
 Picture = TypeVar("Picture", npt.NDArray[np.uint8], npt.NDArray[np.float32])
 
 
-def _optical_in_body() -> Poses:
-    base_T_camera = np.eye(4)
-    base_T_camera[:3, :3] = se3.BODY_R_OPTICAL
-    return base_T_camera
-
-
 @dataclass(frozen=True)
 class Sequence:
     """Frames of one camera in order of time. Images are read when asked for, never all at once.
@@ -51,7 +45,7 @@ class Sequence:
     read_depth: Callable[[int], npt.NDArray[np.float32]] | None = None
     read_labels: Callable[[int], Image] | None = None
     class_names: tuple[str, ...] = ()
-    base_T_camera: Poses = field(default_factory=_optical_in_body)
+    base_T_camera: Poses = field(default_factory=se3.BODY_T_OPTICAL.copy)
     odom_T_base: Poses | None = None
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ Array = npt.NDArray[np.float64]
 
 #: Rotation from an optical frame (x right, y down, z forward) to a body frame (x forward, y left, z up), REP-103.
 BODY_R_OPTICAL: Array = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
+BODY_T_OPTICAL: Array = np.block([[BODY_R_OPTICAL, np.zeros((3, 1))], [np.zeros((1, 3)), np.ones((1, 1))]])
 
 
 def from_parts(translation: npt.ArrayLike, quaternion: npt.ArrayLike) -> Array:
