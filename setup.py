@@ -28,7 +28,7 @@ setup(
     # OpenCV is not named: Debian's python3-opencv, which robots have, is invisible to pip and would be doubled.
     install_requires=["setuptools", "numpy", "safetensors>=0.4", "torch>=2.1"],
     extras_require={
-        "train": ["evo", "lightning", "rosbags", "scipy", "tensorboard", "timm", "torchvision", "tyro"],
+        "train": ["evo", "lightning", "rosbags", "scipy", "tensorboard", "timm>=1.0.27", "torchvision", "tyro"],
         "sim": ["mujoco", "rosbags", "scipy", "tyro"],
         "keyframes": ["pycolmap", "scipy", "tyro"],
         "export": ["onnx", "onnxruntime", "onnxscript", "tyro"],

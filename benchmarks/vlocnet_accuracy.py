@@ -30,7 +30,7 @@ class Config:
     """Train and score all systems.
 
     Attributes:
-        data: recorded apartment: train_*, test (made by `apartment_record --output build/apartment`).
+        data: recorded apartment: train_*, val, test (made by `apartment_record --output build/apartment`).
         drives: of train_*, the first so many.
         redkitchen: sequence seq-01 of 7-Scenes' RedKitchen, whose rows are left out where it is not.
         steps: batches that each system is trained with; joint training adds half as many to its single tasks'.
@@ -184,11 +184,16 @@ class Benchmark:
         return [*words, *run.options]
 
     def _drives(self) -> list[str]:
-        """Training in the apartment, where the camera turns about the vertical alone."""
+        """Training in the apartment, where the camera turns about the vertical alone.
+
+        The validation drive says which state is the best, and how far poses and motions are off: what joins them.
+        """
         drives = sorted(self.config.data.resolve().glob("train_*"))[: self.config.drives]
         if not drives:
             sys.exit(f"{self.config.data}: no train_*; run apartment_record --output {self.config.data}")
         words = ["--train", *map(str, drives), "--augmentation.planar", "--augmentation.shift", "0"]
+        words += ["--validate", str(self.config.data.resolve() / "val")]
+        words += ["--validate-every", str(max(1, self.config.steps // 4))]
         return [*words, "--augmentation.light", "0.15", "--augmentation.erase", "0.05"]
 
     def _redkitchen(self) -> list[str]:

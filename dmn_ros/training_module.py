@@ -14,6 +14,7 @@ from dmn_ros.losses import mean_pose, pose_error, softmax_objective
 from dmn_ros.network.dmn import DMN
 from dmn_ros.training_clock import ClockedModule
 from dmn_ros.training_data import Batch
+from localization_common.optimizers import build_optimizer
 
 #: Steps of linear warm-up.
 _WARM_UP = 200
@@ -44,8 +45,10 @@ class TrainingModule(ClockedModule):
         self.commands = [*checkpoint["commands"], *self.commands]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW."""
-        return torch.optim.AdamW(self.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay)
+        """Over all weights."""
+        config = self.config
+        group = {"params": list(self.parameters()), "weight_decay": config.weight_decay, "share": 1.0}
+        return build_optimizer(config.algorithm, [group], config.learning_rate)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
         """Set the learning rate; -1 ends the run when the budget is spent."""
@@ -56,7 +59,7 @@ class TrainingModule(ClockedModule):
         cosine = max(0.01, 0.5 * (1.0 + math.cos(math.pi * fraction)))
         rate = self.config.learning_rate * min(1.0, (self.global_step + 1) / _WARM_UP) * cosine
         for group in self.optimizers().param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         return None
 
     def log_likelihood(self, batch: Batch) -> Tensor:

@@ -16,6 +16,7 @@ from dmn_ros.trajectory_filter import ego_motion, filter_trajectories, regress_t
 from dmn_ros.world_config import WorldTrainingConfig
 from dmn_ros.world_data import WorldBatch
 from localization_common.configuration import to_dict
+from localization_common.optimizers import build_optimizer
 
 #: Steps of linear warm-up, and what is left of the learning rate at the end.
 _WARM_UP, _LAST = 200, 0.01
@@ -30,9 +31,10 @@ class WorldTraining(ClockedModule):
         self.network = build_network(mapping)
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, object]]]:
-        """AdamW; the rate warms up, and falls as a cosine."""
+        """The rate warms up, and falls as a cosine."""
         config = self.config
-        optimizer = torch.optim.AdamW(self.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        group = {"params": list(self.parameters()), "weight_decay": config.weight_decay, "share": 1.0}
+        optimizer = build_optimizer(config.algorithm, [group], config.learning_rate)
 
         def rate(step: int) -> float:
             cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / config.steps)))

@@ -1,0 +1,68 @@
+"""Optimisers of all trainings: AdamW, or Muon, which moves whole matrices of weights.
+
+Muon (Jordan et al. 2024, as in timm) replaces the momentum of a matrix by the nearest orthogonal one, so that
+directions that have small gradients are learned as fast as others. Kernels of convolutions are matrices, too: one row
+for each output. What is no matrix, biases and scales, and what is too narrow to have directions, is moved by AdamW with
+Nesterov's momentum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+Algorithm = Literal["adamw", "muon"]
+
+#: Muon's learning rate, as a multiple of AdamW's.
+_MUON_RATE = 10.0
+#: Rows and columns that a matrix has at least.
+_NARROWEST = 16
+
+
+def build_optimizer(
+    algorithm: Algorithm,
+    groups: Iterable[dict[str, Any]],
+    learning_rate: float,
+    *,
+    eps: float = 1e-8,
+    fused: bool = False,
+) -> torch.optim.Optimizer:
+    """An optimiser over groups of parameters.
+
+    Args:
+        groups: with ``params``, ``weight_decay``, and ``share``: how many times the learning rate they move with. The
+            optimiser's own groups have that, too, for schedules: ``group["lr"] = rate * group["share"]``.
+        learning_rate: AdamW's.
+        eps: of ``adamw``.
+        fused: whether ``adamw`` is one kernel; Lightning clips no gradients of such.
+    """
+    if algorithm == "adamw":
+        own = [{**group, "lr": learning_rate * group["share"]} for group in groups]
+        return torch.optim.AdamW(own, lr=learning_rate, eps=eps, fused=fused)
+    from timm.optim.muon import Muon  # needed for training alone, and slow to import
+
+    own = [part for group in groups for part in _split(group, learning_rate)]
+    return Muon(
+        own, lr=learning_rate, nesterov=True, ns_coefficients="original", adjust_lr_fn="original", betas=(0.9, 0.999)
+    )
+
+
+def _split(group: dict[str, Any], learning_rate: float) -> list[dict[str, Any]]:
+    """Matrices of a group, and the rest of it."""
+    parameters = list(group["params"])
+    parts = {True: [p for p in parameters if is_matrix(p)], False: [p for p in parameters if not is_matrix(p)]}
+    found = []
+    for muon, chosen in parts.items():
+        factor = _MUON_RATE if muon else 1.0
+        share, decay = group["share"] * factor, group["weight_decay"] / factor
+        own = {"params": chosen, "share": share, "weight_decay": decay, "use_fallback": not muon}
+        found.append({**own, "lr": learning_rate * share})
+    return [part for part in found if part["params"]]
+
+
+def is_matrix(parameter: Tensor) -> bool:
+    """Whether Muon moves it."""
+    return parameter.ndim > 1 and min(parameter.shape[0], parameter[0].numel()) >= _NARROWEST
