@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from dmn_ros.coverage import cover, view_distance
+from dmn_ros.mount import UNKNOWN, Mount
 from dmn_ros.network.dmn import DMN
 from localization_common import checkpoints
 from localization_common.errors import CheckpointError, MapError
 
 Array = npt.NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
-Mount = tuple[float, float, float]
 
 KIND = "context_map"
 VERSION = 4
@@ -50,7 +50,7 @@ class ContextMap:
     fingerprint: str
     covariances: Array = field(default_factory=lambda: np.zeros((0, 3, 3)))
     reliability: Array = field(default_factory=lambda: np.zeros(0))
-    mount: Mount = (0.0, 0.0, 0.0)
+    mount: Mount = UNKNOWN
 
     def __post_init__(self) -> None:
         if len(self.covariances) == 0:
@@ -202,7 +202,7 @@ class ContextMap:
             min_x, min_y, max_x, max_y = (float(value) for value in header["bounds"])
             covariances = tensors["covariances"] if header["version"] > 1 else torch.zeros(0, 3, 3)
             reliability = tensors["reliability"] if header["version"] > 2 else torch.zeros(0)
-            x, y, yaw = (float(value) for value in (header["mount"] if header["version"] > 3 else (0.0, 0.0, 0.0)))
+            x, y, yaw = (float(value) for value in (header["mount"] if header["version"] > 3 else UNKNOWN))
             return cls(
                 features=tensors["features"].to(torch.float32),
                 poses=tensors["poses"].numpy().astype(np.float64),

@@ -15,6 +15,7 @@ from visualization_msgs.msg import MarkerArray
 
 from dmn_ros.belief import Belief
 from dmn_ros.localizer import Localizer
+from dmn_ros.mount import conflict, mount_of
 from dmn_ros.planar_gaussian import PlanarGaussian
 from dmn_ros.settings import DmnSettings
 from localization_common.camera import Camera
@@ -164,8 +165,20 @@ class DmnNode(LocalizerNode[DmnSettings]):
         if self._initial is initial:  # else a newer one came meanwhile
             self._initial = None
         self._last = (image, belief)
+        self._check_mount(frame)
         self._publish_pose(belief)
         self._publish_particles(belief)
+
+    def _check_mount(self, frame: Frame) -> None:
+        """Whether the camera sits where the map has it; the map is believed, and where TF knows nothing, alone."""
+        try:
+            found = mount_of(self.base_T_camera(frame, timeout=0.0))
+        except LocalizationError:
+            return
+        if wrong := conflict(self.localizer.context_map.mount, found):
+            self.monitor.problem("mount", Level.WARN, f"{wrong}: make a map with this robot, or mend TF")
+        else:
+            self.monitor.solved("mount")
 
     def values(self) -> dict[str, str]:
         """Lines for /diagnostics."""

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dmn_ros.context_map import Mount
+from dmn_ros.mount import Mount, mount_of
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.datasets.sequence import Sequence
-from localization_common.geometry import planar, se3
+from localization_common.geometry import planar
 
 Array = npt.NDArray[np.float64]
 
@@ -59,8 +59,8 @@ def read_frames(sequence: Sequence, camera: Camera) -> Frames:
     images = np.stack([adapter(sequence.read_image(i)) for i in range(len(sequence))])
     poses = planar.from_se3(sequence.map_T_base)
     odometry = poses if sequence.odom_T_base is None else planar.from_se3(sequence.odom_T_base)
-    x, y, yaw = planar.from_se3(sequence.base_T_camera @ se3.inverse(se3.BODY_T_OPTICAL)).tolist()
-    return Frames(sequence.name, torch.from_numpy(images), poses, odometry, sequence.stamps, (x, y, yaw))
+    mount = mount_of(sequence.base_T_camera)
+    return Frames(sequence.name, torch.from_numpy(images), poses, odometry, sequence.stamps, mount)
 
 
 def bounds_of(poses: Array, margin: float) -> tuple[float, float, float, float]:

@@ -47,7 +47,7 @@ class WorldTrainingConfig:
         worlds: in one step.
         trajectories: asked of each world in one step; they share its map.
         steps: of training; the learning rate falls as a cosine to their end.
-        algorithm: of the optimisation: ``muon`` needs fewer steps (`localization_common/optimizers.py`).
+        algorithm: of the optimisation, see `localization_common/optimizers.py`; ``muon`` gains little here.
         learning_rate, weight_decay: of ``adamw``, matrices move with ten times as much by ``muon``; the paper decays
             weights (1e-4) on street views only.
         gradient_clip: norm.

@@ -131,8 +131,11 @@ class LocalizerNode(ManagedNode, Generic[S]):
         if self._worker is not None:
             self._worker.settle()
 
-    def base_T_camera(self, frame: Frame) -> Array:
+    def base_T_camera(self, frame: Frame, timeout: float | None = None) -> Array:
         """Where the camera sits on the robot at the time of a frame, from TF.
+
+        Args:
+            timeout: seconds to wait for it; by default the parameter's.
 
         Raises:
             TransformError: unknown. InputError: the image does not say its frame.
@@ -140,8 +143,8 @@ class LocalizerNode(ManagedNode, Generic[S]):
         camera = self.settings.camera_frame_id or frame.frame_id
         if not camera:
             raise InputError("the image's header has no frame_id: set it in the driver, or set camera_frame_id")
-        base, timeout = self.settings.base_frame_id, self.settings.transform_timeout
-        return self.transforms.lookup(base, camera, frame.stamp, timeout)
+        base, patience = self.settings.base_frame_id, self.settings.transform_timeout if timeout is None else timeout
+        return self.transforms.lookup(base, camera, frame.stamp, patience)
 
     def broadcast(self, map_T_base: Array, stamp: int) -> None:
         """Send the transform that `tf_mode` asks for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -201,6 +202,33 @@ def test_a_damaged_map_is_refused_and_the_old_one_stays(stage: Stage, models: Pa
     stamp = stage.robot.send(0)
     stage.robot.await_processed("dmn", stamp)
     assert list(stage.robot.recorder.by_stamp("dmn/pose")) == [stamp]
+
+
+def with_mount(models: Path, path: Path, mount: tuple[float, float, float]) -> str:
+    """The models' map, of a robot that has its camera there."""
+    replace(ContextMap.load(models / "map.safetensors"), mount=mount).save(path)
+    return str(path)
+
+
+def test_a_camera_that_sits_elsewhere_than_the_maps_is_a_diagnostic(stage: Stage, models: Path, tmp_path: Path) -> None:
+    path = tmp_path / "map.safetensors"
+    with_mount(models, path, (0.2, 0.05, 1.0))
+    node = stage.start(DmnNode, process_all=True, map_path=str(path), localized_share=ALWAYS_LOCALIZED)
+    stage.robot.mount_camera()
+    stage.robot.await_processed("dmn", stage.robot.send(0))
+    frames = iter(range(1, 100))
+
+    def noticed() -> bool:  # TF comes when it comes
+        stage.robot.await_processed("dmn", stage.robot.send(next(frames)))
+        return "mount" in node.monitor.problems
+
+    assert wait_until(noticed)
+    told = "the camera sits at (0.20 m, 0.05 m, 0 deg) on the base, but the map is of a robot that has it at (0.20 m"
+    assert told in stage.status_now("dmn").message
+    with_mount(models, path, (0.2, 0.05, 0.0))
+    assert stage.call(Trigger, "dmn/load_map").success
+    stage.robot.await_processed("dmn", stage.robot.send(next(frames)))
+    assert "mount" not in node.monitor.problems
 
 
 def test_services_of_a_node_that_is_not_configured_answer(stage: Stage) -> None:
