@@ -6,12 +6,10 @@ import sys
 
 import numpy as np
 import numpy.typing as npt
-from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
-from nav_msgs.msg import OccupancyGrid, Odometry
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from nav_msgs.msg import Odometry
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.qos import QoSProfile
 from std_srvs.srv import Empty, Trigger
-from visualization_msgs.msg import MarkerArray
 
 from dmn_ros.belief import Belief
 from dmn_ros.localizer import Localizer
@@ -22,24 +20,16 @@ from localization_common.camera import Camera
 from localization_common.errors import InputError, LocalizationError, MapError
 from localization_common.geometry import planar
 from localization_common.odometry_integration import PlanarOdometry
+from localization_common.ros.belief_publishers import BeliefPublishers
 from localization_common.ros.camera_feed import CameraFeed, Frame, image_qos
 from localization_common.ros.conversions import covariance_from_planar, matrix_from_pose, stamp_from_time
-from localization_common.ros.initial_pose import InitialPose, read_initial_pose
+from localization_common.ros.initial_pose import InitialPose
 from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.main import run
 from localization_common.ros.monitor import Level
 from localization_common.ros.odometry_buffer import OdometryBuffer
-from localization_common.ros.outputs import (
-    LATCHED,
-    belief_grid,
-    particle_cloud,
-    particle_cloud_type,
-    particle_markers,
-    pose_array,
-    pose_message,
-    view_markers,
-    wanted,
-)
+from localization_common.ros.outputs import LATCHED, pose_message
+from localization_common.ros.pose_inputs import PoseInputs
 from localization_common.ros.settings import existing_file
 
 Array = npt.NDArray[np.float64]
@@ -58,32 +48,21 @@ class DmnNode(LocalizerNode[DmnSettings]):
         super().__init__("dmn", DmnSettings, feed=feed, **options)
         self._localizer: Localizer | None = None
         self._odometry, self._planar = OdometryBuffer(), PlanarOdometry()
-        self._initial: InitialPose | None = None
-        self._proposal: InitialPose | None = None
         self._last: tuple[Picture, Belief] | None = None
-        publisher = self.create_lifecycle_publisher
-        self._pose = publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
-        self._particles = publisher(PoseArray, "~/particles", 2)
-        self._markers = publisher(MarkerArray, "~/particle_markers", 2)
-        self._belief = publisher(OccupancyGrid, "~/belief", 2)
-        self._views = publisher(MarkerArray, "~/context_views", LATCHED)
-        cloud_type = particle_cloud_type()
-        self._cloud = None if cloud_type is None else publisher(cloud_type, "particle_cloud", 2)
-        self._subscribe_poses()
+        self._pose = self.create_lifecycle_publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
+        self._shown, self._poses = BeliefPublishers(self), PoseInputs(self, self._odometry)
+        self._subscribe_odometry()
         self.work.serve(Empty, "reinitialize_global_localization", self._on_global_localization)
         self.work.serve(Empty, "request_nomotion_update", self._on_nomotion_update)
         self.work.serve(Trigger, "~/save_map", self._on_save_map)
         self.work.serve(Trigger, "~/load_map", self._on_load_map)
         self.work.serve(Trigger, "~/add_context", self._on_add_context)
 
-    def _subscribe_poses(self) -> None:
+    def _subscribe_odometry(self) -> None:
         everything = self.settings.process_all
         qos = image_qos(reliable=everything, depth=self.settings.queue_size if everything else 100)
         group = MutuallyExclusiveCallbackGroup()
         self.create_subscription(Odometry, "odom", self._on_odometry, qos, callback_group=group)
-        initial = PoseWithCovarianceStamped
-        self.create_subscription(initial, "initialpose", self._on_initial_pose, QoSProfile(depth=1))
-        self.create_subscription(initial, "proposal", self._on_proposal, QoSProfile(depth=10))
 
     @property
     def localizer(self) -> Localizer:
@@ -99,12 +78,12 @@ class DmnNode(LocalizerNode[DmnSettings]):
     @property
     def pending_initial_pose(self) -> InitialPose | None:
         """Set by a user, not yet used: it waits for an image."""
-        return self._initial
+        return self._poses.initial
 
     @property
     def pending_proposal(self) -> InitialPose | None:
         """The newest of another localizer, not yet used: it waits for an image."""
-        return self._proposal
+        return self._poses.proposal
 
     # Lifecycle.
 
@@ -158,16 +137,22 @@ class DmnNode(LocalizerNode[DmnSettings]):
     def step(self, frame: Frame, image: Picture) -> None:
         """Move the particles to the image's stamp, weigh them, publish."""
         odom_T_base = self._odometry.at(frame.stamp, self.settings.odometry_timeout, lambda: self.stopping)
-        initial = self._use_initial_pose(frame.stamp, odom_T_base)
-        proposal = self._use_proposal(frame.stamp, odom_T_base)
+        initial = self._poses.begin(frame.stamp, odom_T_base, self.localizer.reset_gaussian)
+        proposal = self._poses.take_proposal(frame.stamp, odom_T_base, PlanarGaussian)
         belief = self.localizer.step(image, frame.stamp, self._planar.step(odom_T_base), proposal)
         self.monitor.inference.add(belief.timings["total"])
-        if self._initial is initial:  # else a newer one came meanwhile
-            self._initial = None
+        self._poses.used(initial)
         self._last = (image, belief)
         self._check_mount(frame)
         self._publish_pose(belief)
-        self._publish_particles(belief)
+        self._shown.publish(
+            belief.stamp,
+            belief.particles,
+            belief.weights,
+            most=self.settings.published_particles,
+            bounds=self.localizer.context_map.bounds,
+            cell=self.settings.belief_resolution,
+        )
 
     def _check_mount(self, frame: Frame) -> None:
         """Whether the camera sits where the map has it; the map is believed, and where TF knows nothing, alone."""
@@ -206,57 +191,6 @@ class DmnNode(LocalizerNode[DmnSettings]):
             self.monitor.solved("odometry_frame")
         self._odometry.add(stamp_from_time(msg.header.stamp), odom_T_base)
 
-    # Initial pose and proposals.
-
-    def _on_initial_pose(self, msg: PoseWithCovarianceStamped) -> None:
-        """Accepted in every state; whether its frame is known shows when the next image needs it."""
-        try:
-            self._initial = read_initial_pose(msg)
-        except InputError as error:
-            self._ignore("initialpose", error)
-
-    def _on_proposal(self, msg: PoseWithCovarianceStamped) -> None:
-        try:
-            self._proposal = read_initial_pose(msg)
-        except InputError as error:
-            self._ignore("proposal", error)
-
-    def _use_initial_pose(self, stamp: int, odom_T_base: Array) -> InitialPose | None:
-        """Begin at the pose that a user set; it stays pending until an image was weighed with it."""
-        initial = self._initial
-        if initial is None:
-            return None
-        try:
-            self.localizer.reset_gaussian(*self._placed(initial, stamp, odom_T_base))
-        except LocalizationError as error:
-            self._ignore("initialpose", error)
-        else:
-            self.monitor.solved("initialpose")
-        return initial
-
-    def _use_proposal(self, stamp: int, odom_T_base: Array) -> PlanarGaussian | None:
-        """Where another localizer says the base is; said once, it counts for one image."""
-        proposal, self._proposal = self._proposal, None
-        if proposal is None:
-            return None
-        try:
-            placed = PlanarGaussian(*self._placed(proposal, stamp, odom_T_base))
-        except LocalizationError as error:
-            self._ignore("proposal", error)
-            return None
-        self.monitor.solved("proposal")
-        return placed
-
-    def _placed(self, pose: InitialPose, stamp: int, odom_T_base: Array) -> tuple[Array, Array]:
-        settings = self.settings
-        known = pose.in_frame(settings.global_frame_id, self.transforms, settings.transform_timeout)
-        return known.moved_to(stamp, odom_T_base, self._odometry)
-
-    def _ignore(self, topic: str, error: LocalizationError) -> None:
-        self.monitor.problem(topic, Level.WARN, f"{topic} is ignored: {error}")
-
-    # Output.
-
     def _publish_pose(self, belief: Belief) -> None:
         if not belief.localized:
             self.monitor.problem("lost", Level.ERROR, f"not localized: {belief.reason}")
@@ -267,25 +201,8 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self._pose.publish(pose_message(belief.stamp, self.settings.global_frame_id, map_T_base, covariance))
         self.broadcast(map_T_base, belief.stamp)
 
-    def _publish_particles(self, belief: Belief) -> None:
-        settings, frame = self.settings, self.settings.global_frame_id
-        every = -(-len(belief.particles) // settings.published_particles)
-        poses, weights = belief.particles[::every], belief.weights[::every]
-        if wanted(self._particles):
-            self._particles.publish(pose_array(belief.stamp, frame, poses))
-        if wanted(self._markers):
-            self._markers.publish(particle_markers(belief.stamp, frame, poses, weights))
-        if self._cloud is not None and wanted(self._cloud):
-            self._cloud.publish(particle_cloud(belief.stamp, frame, poses, weights))
-        if wanted(self._belief):
-            bounds, cell = self.localizer.context_map.bounds, settings.belief_resolution
-            grid = belief_grid(belief.stamp, frame, belief.particles, belief.weights, bounds, cell)
-            self._belief.publish(grid)
-
     def _publish_views(self) -> None:
-        now = self.get_clock().now().nanoseconds
-        poses = self.localizer.context_map.poses
-        self._views.publish(view_markers(now, self.settings.global_frame_id, poses))
+        self._shown.publish_views(self.localizer.context_map.poses)
 
     # Services.
 

@@ -1,0 +1,72 @@
+"""What RViz shows of a belief and its map: particles, their density over the floor, the views."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from geometry_msgs.msg import PoseArray
+from nav_msgs.msg import OccupancyGrid
+from visualization_msgs.msg import MarkerArray
+
+from localization_common.ros.localizer_node import LocalizerNode
+from localization_common.ros.outputs import (
+    LATCHED,
+    belief_grid,
+    particle_cloud,
+    particle_cloud_type,
+    particle_markers,
+    pose_array,
+    view_markers,
+    wanted,
+)
+
+Array = npt.NDArray[np.float64]
+
+
+class BeliefPublishers:
+    """Makes only what someone listens to; `particle_cloud` where nav2_msgs is installed."""
+
+    def __init__(self, node: LocalizerNode[Any]) -> None:
+        self._node = node
+        publisher = node.create_lifecycle_publisher
+        self._particles = publisher(PoseArray, "~/particles", 2)
+        self._markers = publisher(MarkerArray, "~/particle_markers", 2)
+        self._belief = publisher(OccupancyGrid, "~/belief", 2)
+        self._views = publisher(MarkerArray, "~/context_views", LATCHED)
+        cloud_type = particle_cloud_type()
+        self._cloud = None if cloud_type is None else publisher(cloud_type, "particle_cloud", 2)
+
+    def publish(
+        self,
+        stamp: int,
+        particles: Array,
+        weights: Array,
+        *,
+        most: int,
+        bounds: tuple[float, float, float, float],
+        cell: float,
+    ) -> None:
+        """Particles (K, 3) with weights (K,).
+
+        Args:
+            most: so many of them are shown at most.
+            bounds, cell: of the grid that says how all of them cover the floor, and the width of its cells, metres.
+        """
+        frame = self._node.settings.global_frame_id
+        every = -(-len(particles) // most)
+        poses, shares = particles[::every], weights[::every]
+        if wanted(self._particles):
+            self._particles.publish(pose_array(stamp, frame, poses))
+        if wanted(self._markers):
+            self._markers.publish(particle_markers(stamp, frame, poses, shares))
+        if self._cloud is not None and wanted(self._cloud):
+            self._cloud.publish(particle_cloud(stamp, frame, poses, shares))
+        if wanted(self._belief):
+            self._belief.publish(belief_grid(stamp, frame, particles, weights, bounds, cell))
+
+    def publish_views(self, poses: Array) -> None:
+        """Where the map's views (N, 3) are."""
+        now = self._node.get_clock().now().nanoseconds
+        self._views.publish(view_markers(now, self._node.settings.global_frame_id, poses))
