@@ -20,7 +20,7 @@ class OptimizerConfig:
     """Numbers of the optimisation.
 
     Attributes:
-        algorithm: ``muon`` needs about half as many steps as ``adamw`` (`localization_common/optimizers.py`); the
+        algorithm: ``muon`` gets farther than ``adamw`` in as many steps (`localization_common/optimizers.py`); the
             paper has Adam.
         learning_rate: of the network's weights, at its height, for ``adamw``; matrices move with ten times as much by
             ``muon``.
