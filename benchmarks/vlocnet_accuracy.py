@@ -180,7 +180,7 @@ class Benchmark:
             words += ["--ablate", *run.ablations]
         if run.initial:
             words += ["--initial", *(str(self._checkpoint(name, seed)) for name in run.initial)]
-            words += ["--optimizer.taken-rate", "1"]
+            words += ["--optimizer.taken-rate", "0.3"]
         return [*words, *run.options]
 
     def _drives(self) -> list[str]:
