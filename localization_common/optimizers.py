@@ -9,10 +9,12 @@ Nesterov's momentum.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
+
+from localization_common.errors import ConfigError
 
 Algorithm = Literal["adamw", "muon"]
 
@@ -38,7 +40,12 @@ def build_optimizer(
         learning_rate: AdamW's.
         eps: of ``adamw``.
         fused: whether ``adamw`` is one kernel; Lightning clips no gradients of such.
+
+    Raises:
+        ConfigError: there is no such algorithm.
     """
+    if algorithm not in get_args(Algorithm):
+        raise ConfigError(f"algorithm: {algorithm!r} is not one of {', '.join(get_args(Algorithm))}")
     if algorithm == "adamw":
         own = [{**group, "lr": learning_rate * group["share"]} for group in groups]
         return torch.optim.AdamW(own, lr=learning_rate, eps=eps, fused=fused)

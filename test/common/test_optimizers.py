@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from localization_common.errors import ConfigError
 from localization_common.optimizers import build_optimizer, is_matrix
 
 RATE = 1e-3
@@ -50,6 +51,11 @@ def test_muon_moves_a_matrix_alike_in_all_directions(algorithm, alike):
     assert (lengths.min() > 0.5 * lengths.max()) == alike
     if alike:
         assert lengths.max() < 1.3 * 10.0 * RATE
+
+
+def test_an_algorithm_that_does_not_exist_is_refused(network):
+    with pytest.raises(ConfigError, match="'sgd' is not one of adamw, muon"):
+        build_optimizer("sgd", groups_of(network), RATE)
 
 
 def test_what_is_no_matrix_moves_as_by_adam_with_nesterovs_momentum(network):
