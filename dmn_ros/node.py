@@ -29,7 +29,7 @@ from localization_common.ros.main import run
 from localization_common.ros.monitor import Level
 from localization_common.ros.odometry_buffer import OdometryBuffer
 from localization_common.ros.outputs import LATCHED, pose_message
-from localization_common.ros.pose_inputs import PoseInputs
+from localization_common.ros.pose_input import PoseInput
 from localization_common.ros.settings import existing_file
 
 Array = npt.NDArray[np.float64]
@@ -50,7 +50,9 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self._odometry, self._planar = OdometryBuffer(), PlanarOdometry()
         self._last: tuple[Picture, Belief] | None = None
         self._pose = self.create_lifecycle_publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
-        self._shown, self._poses = BeliefPublishers(self), PoseInputs(self, self._odometry)
+        self._shown = BeliefPublishers(self)
+        self._initial = PoseInput(self, "initialpose", self._odometry, depth=1)
+        self._proposal = PoseInput(self, "proposal", self._odometry, depth=10)
         self._subscribe_odometry()
         self.work.serve(Empty, "reinitialize_global_localization", self._on_global_localization)
         self.work.serve(Empty, "request_nomotion_update", self._on_nomotion_update)
@@ -78,12 +80,12 @@ class DmnNode(LocalizerNode[DmnSettings]):
     @property
     def pending_initial_pose(self) -> InitialPose | None:
         """Set by a user, not yet used: it waits for an image."""
-        return self._poses.initial
+        return self._initial.pending
 
     @property
     def pending_proposal(self) -> InitialPose | None:
         """The newest of another localizer, not yet used: it waits for an image."""
-        return self._poses.proposal
+        return self._proposal.pending
 
     # Lifecycle.
 
@@ -137,13 +139,13 @@ class DmnNode(LocalizerNode[DmnSettings]):
     def step(self, frame: Frame, image: Picture) -> None:
         """Move the particles to the image's stamp, weigh them, publish."""
         odom_T_base = self._odometry.at(frame.stamp, self.settings.odometry_timeout, lambda: self.stopping)
-        initial = self._poses.begin(frame.stamp, odom_T_base, self.localizer.reset_gaussian)
-        proposal = self._poses.take_proposal(frame.stamp, odom_T_base, PlanarGaussian)
+        initial = self._initial.pending  # until an image was weighed with it; a proposal counts for one image
+        self._initial.place(initial, frame.stamp, odom_T_base, self.localizer.reset_gaussian)
+        proposal = self._proposal.place(self._proposal.take(), frame.stamp, odom_T_base, PlanarGaussian)
         belief = self.localizer.step(image, frame.stamp, self._planar.step(odom_T_base), proposal)
         self.monitor.inference.add(belief.timings["total"])
-        self._poses.used(initial)
+        self._initial.drop(initial)
         self._last = (image, belief)
-        self._check_mount(frame)
         self._publish_pose(belief)
         self._shown.publish(
             belief.stamp,
@@ -153,6 +155,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
             bounds=self.localizer.context_map.bounds,
             cell=self.settings.belief_resolution,
         )
+        self._check_mount(frame)
 
     def _check_mount(self, frame: Frame) -> None:
         """Whether the camera sits where the map has it; the map is believed, and where TF knows nothing, alone."""

@@ -1,5 +1,7 @@
 """Optimisers: which weights Muon moves and how far, what AdamW moves, and going on from a saved state."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -66,7 +68,7 @@ def test_what_is_no_matrix_moves_as_by_adam_with_nesterovs_momentum(network):
 
 @pytest.mark.parametrize("algorithm", ["adamw", "muon"])
 def test_a_share_is_of_the_learning_rate(network, algorithm):
-    state = {name: value.clone() for name, value in network.state_dict().items()}
+    state = deepcopy(network.state_dict())
     whole = moved(network, algorithm)
     network.load_state_dict(state)
     half = moved(network, algorithm, share=0.5)
@@ -75,7 +77,7 @@ def test_a_share_is_of_the_learning_rate(network, algorithm):
 
 
 def test_weights_decay_alike_by_both(network):
-    state = {name: value.clone() for name, value in network.state_dict().items()}
+    state = deepcopy(network.state_dict())
     for algorithm in ("adamw", "muon"):
         network.load_state_dict(state)
         optimizer = build_optimizer(algorithm, groups_of(network, decay=0.5), RATE)
@@ -90,11 +92,9 @@ def test_weights_decay_alike_by_both(network):
 def test_goes_on_from_its_state(network, algorithm):
     optimizer = build_optimizer(algorithm, groups_of(network), RATE)
     take_step(network, optimizer)
-    weights = {name: value.clone() for name, value in network.state_dict().items()}
-    saved = {"state": optimizer.state_dict()["state"], "param_groups": optimizer.state_dict()["param_groups"]}
-    saved = torch.utils._pytree.tree_map(lambda v: v.clone() if torch.is_tensor(v) else v, saved)
+    weights, saved = deepcopy(network.state_dict()), deepcopy(optimizer.state_dict())
     take_step(network, optimizer)
-    undisturbed = {name: value.clone() for name, value in network.state_dict().items()}
+    undisturbed = deepcopy(network.state_dict())
     network.load_state_dict(weights)
     resumed = build_optimizer(algorithm, groups_of(network), RATE)
     resumed.load_state_dict(saved)

@@ -204,15 +204,14 @@ def test_a_damaged_map_is_refused_and_the_old_one_stays(stage: Stage, models: Pa
     assert list(stage.robot.recorder.by_stamp("dmn/pose")) == [stamp]
 
 
-def with_mount(models: Path, path: Path, mount: tuple[float, float, float]) -> str:
+def save_with_mount(models: Path, path: Path, mount: tuple[float, float, float]) -> None:
     """The models' map, of a robot that has its camera there."""
     replace(ContextMap.load(models / "map.safetensors"), mount=mount).save(path)
-    return str(path)
 
 
 def test_a_camera_that_sits_elsewhere_than_the_maps_is_a_diagnostic(stage: Stage, models: Path, tmp_path: Path) -> None:
     path = tmp_path / "map.safetensors"
-    with_mount(models, path, (0.2, 0.05, 1.0))
+    save_with_mount(models, path, (0.2, 0.05, 1.0))
     node = stage.start(DmnNode, process_all=True, map_path=str(path), localized_share=ALWAYS_LOCALIZED)
     stage.robot.mount_camera()
     stage.robot.await_processed("dmn", stage.robot.send(0))
@@ -225,7 +224,7 @@ def test_a_camera_that_sits_elsewhere_than_the_maps_is_a_diagnostic(stage: Stage
     assert wait_until(noticed)
     told = "the camera sits at (0.20 m, 0.05 m, 0 deg) on the base, but the map is of a robot that has it at (0.20 m"
     assert told in stage.status_now("dmn").message
-    with_mount(models, path, (0.2, 0.05, 0.0))
+    save_with_mount(models, path, (0.2, 0.05, 0.0))
     assert stage.call(Trigger, "dmn/load_map").success
     stage.robot.await_processed("dmn", stage.robot.send(next(frames)))
     assert "mount" not in node.monitor.problems
