@@ -20,9 +20,10 @@ import tyro
 from localization_common.datasets.open import open_sequences
 from localization_common.errors import LocalizationError
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
-from vlocnet_ros.evaluate import Evaluation, evaluate, pose_summary, table
+from vlocnet_ros.evaluate import Evaluation, evaluate, table
 from vlocnet_ros.integrity.replay import fit
 from vlocnet_ros.integrity.tracking import TrackingConfig
+from vlocnet_ros.scores import pose_summary
 
 
 @dataclass(frozen=True)

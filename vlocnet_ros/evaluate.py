@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterable
 from collections.abc import Sequence as Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +18,17 @@ import numpy as np
 import numpy.typing as npt
 import tyro
 
-from localization_common import baselines, metrics, trajectories
+from localization_common import metrics
 from localization_common.datasets.open import open_sequences
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, InputError, LocalizationError
-from localization_common.geometry import se3
-from vlocnet_ros.estimate import Estimate
+from vlocnet_ros import scores
+from vlocnet_ros.config import Tasks
 from vlocnet_ros.frame_localizer import FrameLocalizer
 from vlocnet_ros.integrity.replay import Drive
 from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.refining_localizer import RefiningLocalizer
+from vlocnet_ros.scores import Answers
 
 Array = npt.NDArray[np.float64]
 
@@ -137,30 +139,31 @@ def evaluate(
         if classes and sequence.class_names and len(sequence.class_names) != classes:
             raise DatasetError(f"{sequence.name}: {len(sequence.class_names)} classes, but {checkpoint} has {classes}")
     score = metrics.SegmentationScore(classes) if classes else None
-    started, runs = time.perf_counter(), []
-    for sequence in sequences:
-        runs.append(_run(localizer, sequence, max_frame_gap, score))
-    frames = sum(len(estimates) for _, estimates in runs)
-    refused = sum(len(sequence) for sequence in sequences) - frames
+    started = time.perf_counter()
+    answers = [_ask(localizer, sequence, max_frame_gap, score) for sequence in sequences]
+    frames = sum(len(a.estimates) for a in answers)
     numbers: dict[str, Any] = {
         "frames": frames,
-        "refused": refused,
+        "refused": sum(len(sequence) for sequence in sequences) - frames,
         "ms_per_frame": 1e3 * (time.perf_counter() - started) / frames,
     }
-    regressed_errors = _pose_numbers(localizer, runs, train, numbers)
+    if localizer.tasks.pose:
+        numbers |= scores.pose_scores(answers)
     if keyframe_map is not None:
-        numbers["refinement"] = _refinement_numbers([e for _, estimates in runs for e in estimates])
-    motion_errors = _odometry_numbers(runs, train, segment_m, numbers)
+        numbers["refinement"] = scores.refinement_scores(answers)
+    if (odometry := scores.odometry_scores(answers, segment_m)) is not None:
+        numbers["odometry"] = odometry
+    if known := _baselines(answers, train, segment_m, localizer.tasks):
+        numbers["baselines"] = known
     if score is not None and score.confusion.sum() > 0:
-        names = dict(zip(localizer.class_names, score.iou.tolist(), strict=True))
-        numbers["segmentation"] = {
-            "miou": score.mean_iou,
-            "pixel_accuracy": score.pixel_accuracy,
-            "iou": {name: value for name, value in names.items() if np.isfinite(value)},
-        }
-    sharpness = min(e.sharpness for _, estimates in runs for e in estimates)
-    drives = tuple(_drive(*run) for run in runs) if localizer.tasks.pose else ()
-    return Evaluation(numbers, regressed_errors, motion_errors, drives, sharpness)
+        numbers["segmentation"] = scores.segmentation_scores(score, localizer.class_names)
+    return Evaluation(
+        numbers,
+        _joined(metrics.twist_errors(a.regressed, a.frames.map_T_camera) for a in answers if localizer.tasks.pose),
+        _joined(metrics.twist_errors(a.motions, a.true_motions) for a in answers if len(a.moved)),
+        tuple(_drive(a) for a in answers) if localizer.tasks.pose else (),
+        min(e.sharpness for a in answers for e in a.estimates),
+    )
 
 
 def table(numbers: dict[str, Any]) -> str:
@@ -188,13 +191,10 @@ def table(numbers: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _run(
+def _ask(
     localizer: FrameLocalizer, sequence: Sequence, max_frame_gap: int, score: metrics.SegmentationScore | None
-) -> tuple[Sequence, list[Estimate]]:
-    """The frames that were not refused, and estimates for them, in order.
-
-    Labels are scored in the source image, where the network sees.
-    """
+) -> Answers:
+    """What is said of a sequence. Labels are scored in the source image, where the network sees."""
     localizer.set_camera(sequence.camera)
     positions, estimates = [], []
     for i in range(len(sequence)):
@@ -210,106 +210,34 @@ def _run(
             score.add(labels[labels != 255], sequence.read_labels(i)[labels != 255])
         positions.append(i)
         estimates.append(estimate)
-    return sequence.select(positions), estimates
+    return Answers(sequence.select(positions), estimates)
 
 
-def _pose_numbers(
-    localizer: FrameLocalizer,
-    runs: list[tuple[Sequence, list[Estimate]]],
-    train: Collection[Sequence],
-    numbers: dict[str, Any],
-) -> Array:
-    if not localizer.tasks.pose:
-        return np.zeros((0, 6))
-    estimated = np.stack([e.map_T_camera for _, estimates in runs for e in estimates])
-    regressed = np.stack([p for _, estimates in runs for e in estimates if (p := e.regressed_T_camera) is not None])
-    truth = np.concatenate([sequence.map_T_camera for sequence, _ in runs])
-    numbers["pose"], numbers["regressed"] = pose_summary(estimated, truth), pose_summary(regressed, truth)
-    if train:
-        known = np.concatenate([sequence.map_T_camera for sequence in train])
-        thumbnails = [baselines.thumbnail_nearest_neighbour(list(train), sequence) for sequence, _ in runs]
-        numbers.setdefault("baselines", {}).update(
-            thumbnail_nearest_neighbour=pose_summary(np.concatenate(thumbnails), truth),
-            nearest_training_pose=pose_summary(baselines.nearest_training_pose(known, truth), truth),
-        )
-    return metrics.twist_errors(regressed, truth)
-
-
-def _drive(sequence: Sequence, estimates: list[Estimate]) -> Drive:
-    return Drive(
-        stamps=sequence.stamps,
-        map_T_camera=sequence.map_T_camera,
-        regressed=np.stack([p for e in estimates if (p := e.regressed_T_camera) is not None]),
-        motions=tuple(e.previous_T_camera for e in estimates),
-        features=np.stack([np.zeros(0) if e.pose_features is None else e.pose_features for e in estimates]),
+def _baselines(
+    answers: Collection[Answers], train: Collection[Sequence], segment_m: float, tasks: Tasks
+) -> dict[str, Any]:
+    """What a network has to beat that was trained with these sequences."""
+    if not train:
+        return {}
+    constant = scores.odometry_baseline(answers, train, segment_m)
+    return (scores.pose_baselines(answers, train) if tasks.pose else {}) | (
+        {} if constant is None else {"constant_motion": constant}
     )
 
 
-def _refinement_numbers(estimates: list[Estimate]) -> dict[str, float]:
-    """Share of the frames that were refined, and what that took on top of the network."""
-    milliseconds = [e.timings["refine"] for e in estimates if "refine" in e.timings]
-    p50, p95 = np.percentile(milliseconds, [50, 95]).tolist() if milliseconds else (float("nan"), float("nan"))
-    return {"refined": float(np.mean([e.refined for e in estimates])), "p50_ms": p50, "p95_ms": p95}
+def _joined(errors: Iterable[Array]) -> Array:
+    return np.concatenate([np.zeros((0, 6)), *errors])
 
 
-def _odometry_numbers(
-    runs: list[tuple[Sequence, list[Estimate]]], train: Collection[Sequence], segment_m: float, numbers: dict[str, Any]
-) -> Array:
-    constant = _mean_motion(train)
-    parts, constant_parts, twists = [], [], [np.zeros((0, 6))]
-    for sequence, estimates in runs:
-        current = np.array([i for i, e in enumerate(estimates) if e.previous_T_camera is not None], dtype=np.int64)
-        if len(current) == 0:
-            continue
-        pairs = np.stack([current - 1, current], axis=1)
-        motions = np.stack([m for e in estimates if (m := e.previous_T_camera) is not None])
-        truth = sequence.map_T_camera
-        twists.append(metrics.twist_errors(motions, se3.inverse(truth[pairs[:, 0]]) @ truth[pairs[:, 1]]))
-        try:
-            parts.append(trajectories.odometry_errors(motions, pairs, truth, segment_m=segment_m))
-            if constant is not None:
-                same = np.broadcast_to(constant, motions.shape)
-                constant_parts.append(trajectories.odometry_errors(same, pairs, truth, segment_m=segment_m))
-        except DatasetError as error:
-            print(f"{sequence.name}: no odometry numbers ({error})", file=sys.stderr)
-    for where, name, found in ((numbers, "odometry", parts), (None, "constant_motion", constant_parts)):
-        if found:
-            errors = trajectories.pooled(found)
-            entry = {
-                "rpe_percent": errors.mean_percent,
-                "rpe_deg_per_m": errors.mean_deg_per_m,
-                "segment_m": segment_m,
-                "segments": len(errors.percent),
-            }
-            (numbers.setdefault("baselines", {}) if where is None else where)[name] = entry
-    return np.concatenate(twists)
-
-
-def _mean_motion(train: Collection[Sequence]) -> Array | None:
-    """Mean motion between neighbouring training frames (4, 4): odometry's baseline."""
-    motions = [se3.inverse(s.map_T_camera[p[:, 0]]) @ s.map_T_camera[p[:, 1]] for s in train if len(p := s.pairs()) > 0]
-    if not motions:
-        return None
-    every = np.concatenate(motions)
-    u, _, vt = np.linalg.svd(every[:, :3, :3].mean(0))
-    mean = np.eye(4)
-    mean[:3, :3] = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
-    mean[:3, 3] = every[:, :3, 3].mean(0)
-    return mean
-
-
-def pose_summary(estimated: Array, truth: Array) -> dict[str, float | int]:
-    """Medians and the like of poses (N, 4, 4), as in `Evaluation.numbers`."""
-    errors = metrics.pose_errors(estimated, truth)
-    return {
-        "median_m": errors.median_m,
-        "median_deg": errors.median_deg,
-        "p90_m": float(np.quantile(errors.metres, 0.9)),
-        "p90_deg": float(np.quantile(errors.degrees, 0.9)),
-        "within_5cm_5deg": errors.share_within(),
-        "within_25cm_5deg": errors.share_within(0.25, 5.0),
-        "frames": len(truth),
-    }
+def _drive(answers: Answers) -> Drive:
+    estimates = answers.estimates
+    return Drive(
+        stamps=answers.frames.stamps,
+        map_T_camera=answers.frames.map_T_camera,
+        regressed=answers.regressed,
+        motions=tuple(e.previous_T_camera for e in estimates),
+        features=np.stack([np.zeros(0) if e.pose_features is None else e.pose_features for e in estimates]),
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,150 @@
+"""Numbers for what a checkpoint said about sequences, and for what it has to beat."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence as Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common import baselines, metrics, trajectories
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import DatasetError
+from localization_common.geometry import se3
+from vlocnet_ros.estimate import Estimate
+
+Array = npt.NDArray[np.float64]
+Numbers = dict[str, Any]
+
+
+class Answers(NamedTuple):
+    """The frames of a sequence that were not refused, and the estimates for them, in order."""
+
+    frames: Sequence
+    estimates: list[Estimate]
+
+    @property
+    def regressed(self) -> Array:
+        """(N, 4, 4) each frame's own pose, map_T_camera, of a network with a pose stream."""
+        return np.stack([p for e in self.estimates if (p := e.regressed_T_camera) is not None])
+
+    @property
+    def moved(self) -> npt.NDArray[np.int64]:
+        """(P,) positions of the frames whose motion since the frame before was estimated."""
+        return np.array([i for i, e in enumerate(self.estimates) if e.previous_T_camera is not None], dtype=np.int64)
+
+    @property
+    def motions(self) -> Array:
+        """(P, 4, 4) these motions, previous_T_camera."""
+        return np.stack([m for e in self.estimates if (m := e.previous_T_camera) is not None])
+
+    @property
+    def true_motions(self) -> Array:
+        """(P, 4, 4) what they should be."""
+        poses = self.frames.map_T_camera
+        return se3.inverse(poses[self.moved - 1]) @ poses[self.moved]
+
+
+def pose_summary(estimated: Array, truth: Array) -> Numbers:
+    """Medians and the like of poses (N, 4, 4)."""
+    errors = metrics.pose_errors(estimated, truth)
+    return {
+        "median_m": errors.median_m,
+        "median_deg": errors.median_deg,
+        "p90_m": float(np.quantile(errors.metres, 0.9)),
+        "p90_deg": float(np.quantile(errors.degrees, 0.9)),
+        "within_5cm_5deg": errors.share_within(),
+        "within_25cm_5deg": errors.share_within(0.25, 5.0),
+        "frames": len(truth),
+    }
+
+
+def pose_scores(answers: Collection[Answers]) -> Numbers:
+    """``pose``: what a robot is told; ``regressed``: of each frame by itself."""
+    estimated = np.stack([e.map_T_camera for a in answers for e in a.estimates])
+    truth = np.concatenate([a.frames.map_T_camera for a in answers])
+    regressed = np.concatenate([a.regressed for a in answers])
+    return {"pose": pose_summary(estimated, truth), "regressed": pose_summary(regressed, truth)}
+
+
+def pose_baselines(answers: Collection[Answers], train: Collection[Sequence]) -> Numbers:
+    """Answering with the pose of a training frame: of the one that looks most alike, or stands nearest."""
+    truth = np.concatenate([a.frames.map_T_camera for a in answers])
+    known = np.concatenate([sequence.map_T_camera for sequence in train])
+    alike = np.concatenate([baselines.thumbnail_nearest_neighbour(list(train), a.frames) for a in answers])
+    return {
+        "thumbnail_nearest_neighbour": pose_summary(alike, truth),
+        "nearest_training_pose": pose_summary(baselines.nearest_training_pose(known, truth), truth),
+    }
+
+
+def odometry_scores(answers: Collection[Answers], segment_m: float) -> Numbers | None:
+    """Relative errors over segments; None where none is that long, which is told for each sequence."""
+    parts = []
+    for a in answers:
+        try:
+            parts.append(_odometry_errors(a, a.motions, segment_m) if len(a.moved) else trajectories.pooled([]))
+        except DatasetError as error:
+            print(f"{a.frames.name}: no odometry numbers ({error})", file=sys.stderr)
+    return _odometry_summary(parts, segment_m)
+
+
+def odometry_baseline(answers: Collection[Answers], train: Collection[Sequence], segment_m: float) -> Numbers | None:
+    """Always moving as the training frames do on average, scored where `odometry_scores` has numbers."""
+    moves = [se3.inverse(s.map_T_camera[p[:, 0]]) @ s.map_T_camera[p[:, 1]] for s in train if len(p := s.pairs()) > 0]
+    if not moves:
+        return None
+    mean, parts = _mean_motion(np.concatenate(moves)), []
+    for a in answers:
+        try:
+            same = np.broadcast_to(mean, (len(a.moved), 4, 4))
+            parts.append(_odometry_errors(a, same, segment_m) if len(a.moved) else trajectories.pooled([]))
+        except DatasetError:
+            continue  # `odometry_scores` tells of it
+    return _odometry_summary(parts, segment_m)
+
+
+def segmentation_scores(score: metrics.SegmentationScore, class_names: Collection[str]) -> Numbers:
+    """Mean intersection over union, and of each class that occurs."""
+    iou = zip(class_names, score.iou.tolist(), strict=True)
+    return {
+        "miou": score.mean_iou,
+        "pixel_accuracy": score.pixel_accuracy,
+        "iou": {name: value for name, value in iou if np.isfinite(value)},
+    }
+
+
+def refinement_scores(answers: Collection[Answers]) -> Numbers:
+    """Share of the frames that were refined, and what that took on top of the network."""
+    estimates = [e for a in answers for e in a.estimates]
+    milliseconds = [e.timings["refine"] for e in estimates if "refine" in e.timings]
+    p50, p95 = np.percentile(milliseconds, [50, 95]).tolist() if milliseconds else (float("nan"), float("nan"))
+    return {"refined": float(np.mean([e.refined for e in estimates])), "p50_ms": p50, "p95_ms": p95}
+
+
+def _odometry_errors(answers: Answers, motions: Array, segment_m: float) -> trajectories.RelativeErrors:
+    pairs = np.stack([answers.moved - 1, answers.moved], axis=1)
+    return trajectories.odometry_errors(motions, pairs, answers.frames.map_T_camera, segment_m=segment_m)
+
+
+def _odometry_summary(parts: Collection[trajectories.RelativeErrors], segment_m: float) -> Numbers | None:
+    errors = trajectories.pooled(parts)
+    if len(errors.percent) == 0:
+        return None
+    return {
+        "rpe_percent": errors.mean_percent,
+        "rpe_deg_per_m": errors.mean_deg_per_m,
+        "segment_m": segment_m,
+        "segments": len(errors.percent),
+    }
+
+
+def _mean_motion(motions: Array) -> Array:
+    """The rigid motion (4, 4) nearest to the mean of these (N, 4, 4)."""
+    u, _, vt = np.linalg.svd(motions[:, :3, :3].mean(0))
+    mean = np.eye(4)
+    mean[:3, :3] = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
+    mean[:3, 3] = motions[:, :3, 3].mean(0)
+    return mean
