@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from rclpy.clock import JumpThreshold, TimeJump
-from rclpy.duration import Duration
 from std_msgs.msg import Header
 from std_srvs.srv import SetBool, Trigger
 
 from localization_common.camera import Camera
 from localization_common.errors import CameraError, ConfigError, InputError, LocalizationError
 from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
+from localization_common.ros.clock_guard import ClockGuard
 from localization_common.ros.diagnostics import DiagnosticsPublisher, frame_values, starvation
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.lifecycle import ManagedNode
@@ -67,7 +67,6 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.frames: LatestFrame[Frame] = LatestFrame()
         self._worker: Worker[Frame] | None = None
         self._enabled = True
-        self._last_stamp: int | None = None
         self._camera: Camera | None = None
         self.feed = feed or self._subscribe()
         self.feed.add_listener(self._on_frame)
@@ -75,8 +74,9 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.work = WorkerServices(self, lambda: self._worker)
         self.work.serve(SetBool, "~/enable", self._on_enable)
         self.work.serve(Trigger, "~/reset", self._on_reset)
-        threshold = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=False)
-        self._jump_handle = self.get_clock().create_jump_callback(threshold, post_callback=self._on_clock_jump)
+        self._clock_guard = ClockGuard(
+            self, submit=self._submit, waiting=lambda: len(self.frames) > 0, went_back=self._on_clock_jump
+        )
         self.diagnostics = DiagnosticsPublisher(self, self._status)
         if self.settings.autostart:
             self.autostart()
@@ -157,7 +157,8 @@ class LocalizerNode(ManagedNode, Generic[S]):
         check_device(self.settings.device)
         self.monitor.reset()
         self.load()
-        self._last_stamp, self._camera = None, None
+        self._clock_guard.reset()
+        self._camera = None
         self.frames = LatestFrame(self.settings.queue_size if self.settings.process_all else 1)
         self._worker = Worker(self.frames, self._process, self._on_unexpected)
         self._worker.start()
@@ -200,7 +201,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def _process(self, frame: Frame) -> Rest:
         """Begin with a frame; answers what ends it."""
         try:
-            self._guard_clock(frame.stamp)
+            self._clock_guard.check(frame.stamp)
             image = frame.rgb()
             self._use_camera(image)
             rest = self.step(frame, image)
@@ -225,13 +226,6 @@ class LocalizerNode(ManagedNode, Generic[S]):
             self.monitor.stamp_age = (self.get_clock().now().nanoseconds - frame.stamp) * 1e-9
             self._processed.publish(frame.header)
 
-    def _guard_clock(self, stamp: int) -> None:
-        if self._last_stamp is not None and stamp == self._last_stamp:
-            raise InputError(f"two images have the same stamp {stamp}: does the driver stamp its images?")
-        if self._last_stamp is not None and stamp < self._last_stamp:
-            self._jumped(f"image stamps went back by {(self._last_stamp - stamp) * 1e-9:.3f} s", stamp)
-        self._last_stamp = stamp
-
     def _use_camera(self, image: Image) -> None:
         camera = self.feed.camera(self.settings.camera_info_timeout)
         check_size(image, camera)
@@ -255,20 +249,13 @@ class LocalizerNode(ManagedNode, Generic[S]):
 
     # Time.
 
-    def _on_clock_jump(self, jump: TimeJump) -> None:
+    def _submit(self, job: Callable[[], None]) -> None:
         if self._worker is not None:
-            self._worker.submit(lambda: self._ros_time_went_back(-jump.delta.nanoseconds * 1e-9))
+            self._worker.submit(job)
 
-    def _ros_time_went_back(self, seconds: float) -> None:
-        # Images may have told of it before, and waiting ones will: one jump is one restart.
-        now = self.get_clock().now().nanoseconds
-        if self._last_stamp is not None and self._last_stamp > now and len(self.frames) == 0:
-            self._jumped(f"ROS time went back by {seconds:.3f} s", now)
-
-    def _jumped(self, what: str, now: int) -> None:
+    def _on_clock_jump(self, what: str, now: int) -> None:
         self.get_logger().warning(f"{what}: frame pair, odometry and TF of the time before are forgotten")
         self.monitor.jumps += 1
-        self._last_stamp = None
         self.settle()
         self.transforms.clear()
         self.restart(now)
