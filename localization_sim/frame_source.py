@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -11,10 +11,8 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_sim import drive as drives
-from localization_sim.apartment import Apartment
 from localization_sim.drive import Drive
 from localization_sim.rendering import Renderer
 
@@ -35,9 +33,8 @@ class FrameSource:
     """A drive's frames, in order. Use it in a ``with`` statement.
 
     Args:
-        seed: which apartment.
+        open_renderer: of the apartment for the camera, such as `open_apartment`; called in that thread.
         drive_name: which drive.
-        camera: intrinsics.
         rate: images per second.
         random_seed: draws the errors of the wheel odometry.
         depth: render depth too.
@@ -45,14 +42,20 @@ class FrameSource:
     """
 
     def __init__(
-        self, seed: int, drive_name: str, camera: Camera, *, rate: float, random_seed: int, depth: bool, labels: bool
+        self,
+        open_renderer: Callable[[], Renderer],
+        drive_name: str,
+        *,
+        rate: float,
+        random_seed: int,
+        depth: bool,
+        labels: bool,
     ) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="renderer")
         self._renderer: Renderer | None = None
 
         def open_drive() -> tuple[Drive, Sequence]:
-            apartment = Apartment.from_seed(seed, width=camera.width, height=camera.height)
-            self._renderer = Renderer(apartment, camera)
+            self._renderer = open_renderer()
             drive = drives.plan(self._renderer, drive_name, rate=rate, random_seed=random_seed)
             return drive, drives.as_sequence(self._renderer, drive, depth=depth, labels=labels)
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from localization_common.ros.spinning import spinning
 from localization_common.ros.transforms import transform_stamped
 from localization_sim.drive import START_STAMP
 from localization_sim.frame_source import FrameSource, RenderedFrame
+from localization_sim.rendering import open_apartment
 
 Array = npt.NDArray[np.float64]
 
@@ -42,6 +44,14 @@ class ApartmentCameraSettings:
     """What is driven, shown and published; read once, when the process starts."""
 
     seed: int = parameter(0, "Which apartment.", minimum=0, when=START)
+    rearranged: float = parameter(
+        0.0,
+        "This share of the furniture stands elsewhere; all else is the seed's apartment.",
+        minimum=0.0,
+        maximum=1.0,
+        when=START,
+    )
+    twin_room: bool = parameter(False, "Another floor plan, in which one room is there twice.", when=START)
     drive: str = parameter("test", "Name of the drive: test, val, train_00, train_01, ...", when=START)
     loops: int = parameter(1, "How often the drive is repeated; 0 for ever.", minimum=0, when=START)
     max_duration: float = parameter(
@@ -124,10 +134,16 @@ class ApartmentCamera(Node):  # type: ignore[misc]  # rclpy has no types
             LocalizationError: the apartment has no such drive, or cannot be rendered.
         """
         settings = self.settings
-        with FrameSource(
+        apartment = partial(
+            open_apartment,
             settings.seed,
-            settings.drive,
             self.camera,
+            rearranged=settings.rearranged,
+            twin_room=settings.twin_room,
+        )
+        with FrameSource(
+            apartment,
+            settings.drive,
             rate=settings.rate,
             random_seed=settings.random_seed,
             depth=settings.publish_depth,

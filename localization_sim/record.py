@@ -16,9 +16,8 @@ from localization_common.datasets.rosbag2_writer import write_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
 from localization_sim import drive
-from localization_sim.apartment import Apartment
 from localization_sim.changes import write_changes
-from localization_sim.rendering import Renderer
+from localization_sim.rendering import open_apartment
 
 
 @dataclass(frozen=True)
@@ -69,14 +68,6 @@ class Recording:
         held_out = [name for name, wanted in (("test", self.test), ("val", self.val)) if wanted]
         further = (f"val_{i:02d}" for i in range(1, self.more + 1))
         return [*held_out, *further, *(f"train_{i:02d}" for i in range(self.train))]
-
-
-def open_apartment(seed: int, camera: Camera, *, rearranged: float = 0.0, twin_room: bool = False) -> Renderer:
-    """Renderer of an apartment (as of `Apartment.from_seed`) for a camera."""
-    apartment = Apartment.from_seed(
-        seed, rearranged=rearranged, twin_room=twin_room, width=camera.width, height=camera.height
-    )
-    return Renderer(apartment, camera)
 
 
 def render_drives(

@@ -91,3 +91,11 @@ def mounted_camera(height: float = 0.6, forward: float = 0.1) -> npt.NDArray[np.
     base_T_camera = se3.BODY_T_OPTICAL.copy()
     base_T_camera[:3, 3] = (forward, 0.0, height)
     return base_T_camera
+
+
+def open_apartment(seed: int, camera: Camera, *, rearranged: float = 0.0, twin_room: bool = False) -> Renderer:
+    """Renderer of an apartment (as of `Apartment.from_seed`) for a camera."""
+    apartment = Apartment.from_seed(
+        seed, rearranged=rearranged, twin_room=twin_room, width=camera.width, height=camera.height
+    )
+    return Renderer(apartment, camera)

@@ -52,7 +52,7 @@ def shared_data() -> Path:
 def apartment_drive() -> Sequence:
     """32 frames in 3.2 s of the simulated robot's held-out drive, which the shipped network knows its way about."""
     from localization_sim import drive  # late: most tests render nothing
-    from localization_sim.record import open_apartment
+    from localization_sim.rendering import open_apartment
 
     with open_apartment(0, Camera.from_field_of_view(320, 240, 90.0)) as renderer:
         frames = drive.as_sequence(renderer, drive.plan(renderer, "test", rate=10.0), depth=False, labels=False)

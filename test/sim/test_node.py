@@ -36,7 +36,7 @@ from localization_common.ros.spinning import spinning
 from localization_sim.apartment import Apartment
 from localization_sim.drive import START_STAMP
 from localization_sim.node import ApartmentCamera, MissingSubscribersError
-from localization_sim.rendering import Renderer, mounted_camera
+from localization_sim.rendering import Renderer, mounted_camera, open_apartment
 from localization_sim.trajectories import plan_drive
 
 RATE = 10.0
@@ -128,6 +128,18 @@ def test_everything_of_an_image_carries_its_stamp_and_the_truth(context: Context
             np.testing.assert_array_equal(array_from_image(heard["depth"][i]), renderer.depth())
             np.testing.assert_array_equal(array_from_image(heard["labels"][i]), renderer.labels())
     assert tuple(json.loads(heard["label_names"][0].data)) == apartment.class_names
+
+
+@pytest.mark.parametrize("changes", [{"rearranged": 0.25}, {"twin_room": True}])
+def test_a_changed_apartment_is_driven_through(context: Context, changes: dict[str, Any]) -> None:
+    heard = drive_and_listen(context, max_duration=0.25, **changes)
+    with open_apartment(0, Camera.from_field_of_view(64, 48, 90.0), **changes) as renderer:
+        path = plan_drive(renderer.apartment, "test")
+        truth = [matrix_from_pose(message.pose) for message in heard["ground_truth/pose"]]
+        np.testing.assert_allclose(truth, planar.to_se3(path.at(np.arange(3) / RATE)), atol=1e-9)
+        for pose, image in zip(truth, heard["image"], strict=True):
+            renderer.look_from(pose @ mounted_camera())
+            np.testing.assert_array_equal(array_from_image(image), renderer.colour())
 
 
 def test_odometry_and_tf_say_the_same_and_frames_follow_rep_103(context: Context, apartment: Apartment) -> None:

@@ -24,7 +24,7 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
 from localization_common.geometry import planar
 from localization_sim import drive as drives
-from localization_sim.record import open_apartment
+from localization_sim.rendering import open_apartment
 from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
 
 
