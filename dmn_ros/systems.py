@@ -24,6 +24,7 @@ SystemName = Literal[
     "mean_over_views",
     "matching",
     "projection",
+    "projection_placed",
 ]
 
 #: Halve images until their shorter side has so many cells.
@@ -73,6 +74,13 @@ _IMAGE = {"map": "latent_image", "coordinates": "global"}
 _VECTOR = {"map": "latent_vector", "coordinates": "global"}
 _REGRESSION = {"algorithm": "regression"}
 _WIDER = {"value_size": 160}
+_PROJECTION = {
+    "observation": "projection",
+    "feature_channels": 64,
+    "key_size": 32,
+    "value_size": 96,
+    "hidden_channels": 128,
+}
 
 SYSTEMS: dict[SystemName, System] = {
     "view_embedding": System("the DMN: view embeddings, egocentric attention, particle filter"),
@@ -95,16 +103,8 @@ SYSTEMS: dict[SystemName, System] = {
             "view_reach": 0.3,
         },
     ),
-    "projection": System(
-        "the DMN with views compared where a pose puts them in the query",
-        sizes={
-            "observation": "projection",
-            "feature_channels": 64,
-            "key_size": 32,
-            "value_size": 96,
-            "hidden_channels": 128,
-        },
-    ),
+    "projection": System("the DMN with views compared where a pose puts them in the query", sizes=_PROJECTION),
+    "projection_placed": System("the same, told a particle's place in the map", {"coordinates": "both"}, _PROJECTION),
 }
 
 

@@ -52,6 +52,7 @@ class WorldTrainingConfig:
             weights (1e-4) on street views only.
         gradient_clip: norm.
         mirror, recolour: share of worlds that are mirrored, and whose colour channels are permuted.
+        quarter_turns: whether worlds are turned by quarters; only what knows the map's frame learns more from that.
         relight: whether gamma of a world, and exposure and noise of each image are varied.
         evaluate_every: steps between validations.
         patience: stop after so many validations without progress; the paper's 100k iterations are 5 of its.
@@ -76,6 +77,7 @@ class WorldTrainingConfig:
     gradient_clip: float = 1.0
     mirror: float = 0.5
     recolour: float = 0.5
+    quarter_turns: bool = True
     relight: bool = True
     evaluate_every: int = 500
     patience: int = 20
@@ -106,6 +108,7 @@ class WorldTrainingConfig:
             weight_decay=0.0,
             mirror=0.0,
             recolour=0.0,
+            quarter_turns=False,
             relight=False,
             patience=5,
         )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from dmn_ros.network import egocentric
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.training_data import relight
 from dmn_ros.training_particles import Mixture
@@ -91,12 +92,15 @@ class TrainingWorlds(IterableDataset[WorldBatch]):
     def _augmented(
         self, views: Tensor, view_poses: Tensor, queries: Tensor, poses: Tensor, random: np.random.Generator
     ) -> tuple[Tensor, ...]:
-        """Images as floats (N, 3, H, W), (Q, T, 3, H, W), a whole world mirrored, recoloured, relit."""
+        """Images as floats (N, 3, H, W), (Q, T, 3, H, W), a whole world mirrored, turned, recoloured, relit."""
         training, count = self._training, len(views)
         images = images_to_tensor(torch.cat([views, queries.flatten(0, 1)]))
         if random.random() < training.mirror:
             images, sign = images.flip(-1), torch.tensor([1.0, -1.0, -1.0])
             view_poses, poses = view_poses * sign, poses * sign
+        if training.quarter_turns:
+            turn = torch.tensor([0.0, 0.0, math.pi / 2 * random.integers(4)])
+            view_poses, poses = egocentric.compose(turn, view_poses), egocentric.compose(turn, poses)
         recolour = random.random() < training.recolour
         if training.relight:
             images = relight(images, random, recolour=recolour)

@@ -138,5 +138,5 @@ def build_observation(config: MappingConfig) -> Observation:
     if config.network.observation == "matching":
         return MatchingObservation(config.network)
     if config.network.observation == "projection":
-        return ProjectionObservation(config.network)
+        return ProjectionObservation(config.network, placed=config.coordinates == "both")
     return AttentionObservation(config.network, outputs=outputs, frame=FRAMES[config.coordinates])

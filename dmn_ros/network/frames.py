@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from dmn_ros.network import egocentric
-
-FrameName = Literal["egocentric", "global"]
 
 
 class Frame(Protocol):
@@ -70,4 +68,4 @@ class GlobalFrame:
         return torch.cat([own, views], dim=-2)
 
 
-FRAMES: dict[FrameName, Frame] = {"egocentric": EgocentricFrame(), "global": GlobalFrame()}
+FRAMES: dict[str, Frame] = {"egocentric": EgocentricFrame(), "global": GlobalFrame()}

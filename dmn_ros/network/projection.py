@@ -9,7 +9,7 @@ depth and pose is that of view synthesis, Zhou et al. 2017; looking up a correla
 As in the paper each view has a weight, a softmax over views that depends on query, view and egocentric coordinates. To
 what the weighted views tell, what all of them tell is added, as their mean and as the most of each feature: how a
 particle stands to the views together says whether a camera could stand there at all. Only the nearest views of each
-particle are read.
+particle are read. Where maps share a frame, a particle's place in it tells, too (`place`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch.nn import functional
 from dmn_ros.config import NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.lens import build_lens
+from dmn_ros.network.place import PlaceFeatures
 
 #: Depth, map units, that learning starts from, and the least.
 _FIRST_DEPTH, _LEAST_DEPTH = 0.9, 0.05
@@ -56,9 +57,13 @@ class ProjectionQuery(NamedTuple):
 
 
 class ProjectionObservation(nn.Module):
-    """One log-likelihood for each particle; the same three steps as `AttentionObservation`."""
+    """One log-likelihood for each particle; the same three steps as `AttentionObservation`.
 
-    def __init__(self, config: NetworkConfig) -> None:
+    Args:
+        placed: tell the particle's place in the map, too.
+    """
+
+    def __init__(self, config: NetworkConfig, *, placed: bool = False) -> None:
         super().__init__()
         self.frequencies, self.parts = config.frequencies, config.descriptor_parts
         self.nearest, self.reach = config.nearest_views, config.view_reach / config.metres_per_unit
@@ -80,8 +85,9 @@ class ProjectionObservation(nn.Module):
             nn.Flatten(),
             nn.Linear(summary * rows * columns, summary),
         )
+        self.place = PlaceFeatures(config) if placed else None
         self.dense = nn.Sequential(
-            nn.Linear(3 * hidden + summary, hidden),
+            nn.Linear((4 if placed else 3) * hidden + summary, hidden),
             nn.ReLU(inplace=True),
             nn.Linear(hidden, hidden),
             nn.ReLU(inplace=True),
@@ -123,7 +129,10 @@ class ProjectionObservation(nn.Module):
         weights = log_weights.exp()
         mean, most = (weights * pairs).sum(3) / weights.sum(3), (weights * pairs).amax(3)
         summary = query.summary.unsqueeze(2).expand(-1, -1, particles.shape[2], -1)
-        result: Tensor = self.dense(torch.cat([attended, mean, most, summary], dim=-1))
+        told = [attended, mean, most, summary]
+        if self.place is not None:
+            told.append(self.place(query.summary, particles))
+        result: Tensor = self.dense(torch.cat(told, dim=-1))
         return result.squeeze(-1)
 
     def _directions(self, features: Tensor) -> Tensor:

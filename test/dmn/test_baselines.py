@@ -15,7 +15,7 @@ from dmn_ros.mapping_config import MappingConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.baselines import LatentImageObservation, LatentVectorObservation, MeanObservation
 from dmn_ros.network.dmn import DMN
-from dmn_ros.network.frames import FRAMES, FrameName
+from dmn_ros.network.frames import FRAMES
 from dmn_ros.network.observation import AttentionObservation
 from dmn_ros.systems import SYSTEMS, SystemName, build_network, parameter_count
 from localization_common.errors import ConfigError
@@ -106,8 +106,8 @@ def test_attention_in_global_coordinates_equals_the_direct_evaluation() -> None:
     torch.testing.assert_close(network.log_likelihood(prepared, query, particles), expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", get_args(FrameName))
-def test_frames_are_products_of_what_belongs_to_particles_and_to_views(name: FrameName) -> None:
+@pytest.mark.parametrize("name", FRAMES)
+def test_frames_are_products_of_what_belongs_to_particles_and_to_views(name: str) -> None:
     frame, (_, poses, _, particles) = FRAMES[name], _inputs()
     product = frame.matrix(poses)[:, None, None] @ frame.points(particles)[:, :, :, None, :, None]
     expected = frame.coordinates(particles[:, :, :, None], poses[:, None, None])
@@ -159,3 +159,5 @@ def test_combinations_that_mean_nothing_are_refused() -> None:
     matching = replace(NetworkConfig.paper(), observation="matching")
     with pytest.raises(ConfigError, match="'matching' is a filter"):
         MappingConfig(matching, algorithm="regression")
+    with pytest.raises(ConfigError, match="'both' with 'projection' only"):
+        MappingConfig(matching, coordinates="both")

@@ -11,9 +11,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from dmn_ros.config import NetworkConfig
+from dmn_ros.mapping_config import MappingConfig
 from dmn_ros.network import egocentric
-from dmn_ros.network.dmn import DMN
+from dmn_ros.network.dmn import DMN, build_observation
 from dmn_ros.network.lens import Lens, build_lens
+from dmn_ros.network.place import PlaceFeatures
 from dmn_ros.network.projection import ProjectionObservation, by_view
 from localization_common.errors import ConfigError
 
@@ -176,6 +178,48 @@ def test_views_of_no_weight_and_far_ones_do_not_matter(network: DMN, config: Net
     assert (seen - expected).abs().max() > 1e-3
     with_far = [torch.cat([part[:, :NEAREST], part[:, -1:]], dim=1) for part in (views, far)]
     torch.testing.assert_close(network(*with_far, queries, particles), expected, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_a_place_in_the_map_is_told_to_the_last_layers(config: NetworkConfig) -> None:
+    """The same weights but for those of the place: views tell what they did, and the place is added to that."""
+    torch.manual_seed(1)
+    network = DMN(config, build_observation(MappingConfig(config, coordinates="both"))).eval()
+    plain, placed = DMN(config).eval(), network.observation
+    assert isinstance(placed, ProjectionObservation)
+    assert isinstance(plain.observation, ProjectionObservation)
+    assert placed.place is not None
+    known = 3 * config.hidden_channels + config.value_size
+    weights = {name: value for name, value in network.state_dict().items() if ".place." not in name}
+    weights["observation.dense.0.weight"] = placed.dense[0].weight[:, :known]
+    plain.load_state_dict(weights)
+    views, poses, queries, particles = _inputs(config)
+    summary = placed.query(queries.flatten(0, 1)).unflatten(0, (A, Q))
+    told, first = placed.place(summary, particles), placed.dense[0]
+    expected = placed.dense[1:](
+        _first_layer(plain, views, poses, queries, particles) + told @ first.weight[:, known:].T
+    )
+    torch.testing.assert_close(network(views, poses, queries, particles), expected.squeeze(-1), atol=1e-5, rtol=0)
+
+
+def _first_layer(network: DMN, *inputs: Tensor) -> Tensor:
+    """What the first of the last layers gives, before it is cut at 0."""
+    found: list[Tensor] = []
+    layer = network.observation.dense[0]  # type: ignore[union-attr,index]
+    handle = layer.register_forward_hook(lambda module, given, result: found.append(result.clone()))
+    network(*inputs)
+    handle.remove()
+    return found[0]
+
+
+@torch.no_grad()
+def test_beyond_the_edge_of_the_map_every_place_is_alike() -> None:
+    torch.manual_seed(0)
+    place, summary = PlaceFeatures(_config(60.0)), torch.randn(A, Q, 8)
+    particles = torch.tensor([[1.5, 0.2, 0.4], [4.0, 0.2, 0.4], [1.4, 0.2, 0.4]]).expand(A, Q, 3, 3)
+    at_edge, beyond, inside = place(summary, particles).unbind(2)
+    torch.testing.assert_close(at_edge, beyond)
+    assert (at_edge - inside).abs().max() > 1e-3
 
 
 def test_pairs_come_in_tiles_of_one_view_and_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -39,6 +40,7 @@ QUICK = WorldTrainingConfig(
     learning_rate=3e-3,
     mirror=0.0,
     recolour=0.0,
+    quarter_turns=False,
     relight=False,
 )
 TRACKING = replace(QUICK, objective="tracking")
@@ -172,6 +174,24 @@ def test_a_mirrored_world_is_seen_as_its_mirrored_camera_would() -> None:
     plain, mirrored = (TrainingWorlds(worlds, replace(config, mirror=share)).draw(5) for share in (0.0, 1.0))
     assert torch.equal(plain.view_images.flip(-1), mirrored.view_images)
     assert torch.equal(plain.query_poses * torch.tensor([1.0, -1.0, -1.0]), mirrored.query_poses)
+
+
+def test_a_turned_world_is_seen_as_before_from_where_it_was_turned_to() -> None:
+    """Turned by no, one, two and three quarters, each as often; views and queries alike, particles round the truth."""
+    worlds, turns = _worlds(1), []
+    for step in range(40):
+        plain = TrainingWorlds(worlds, replace(QUICK, worlds=1)).draw(step)
+        turned = TrainingWorlds(worlds, replace(QUICK, worlds=1, quarter_turns=True)).draw(step)
+        assert torch.equal(plain.view_images, turned.view_images)
+        turn = turned.view_poses[0, 0, 2] - plain.view_poses[0, 0, 2]
+        motion = torch.stack([torch.tensor(0.0), torch.tensor(0.0), turn])
+        for before, after in ((plain.view_poses, turned.view_poses), (plain.query_poses, turned.query_poses)):
+            expected = egocentric.compose(motion, before)
+            torch.testing.assert_close(after[..., :2], expected[..., :2], atol=1e-5, rtol=0)
+            assert egocentric.wrap_angle(after - expected)[..., 2].abs().max() < 1e-5
+        assert (turned.particles[:, :, :8] - turned.query_poses[:, :, :1])[..., :2].abs().median() < 0.5
+        turns.append(round(float(turn) / (math.pi / 2)) % 4)
+    assert min(turns.count(quarters) for quarters in range(4)) >= 4
 
 
 def test_densities_of_particles_measure_volumes() -> None:
