@@ -13,6 +13,7 @@ from localization_common.datasets.sequence import Sequence
 from vlocnet_ros import checkpoint
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
+from vlocnet_ros.training.frames import Frames, network_camera
 
 WIDTH, HEIGHT = 64, 48
 
@@ -103,3 +104,9 @@ def wall_sequence() -> Sequence:
 
 
 POSE_AND_ODOMETRY = Tasks(pose=True, odometry=True, segmentation=False, depth=False)
+
+
+@pytest.fixture
+def frames(wall_sequence: Sequence) -> Frames:
+    """The wall, as the tiny network's camera sees it."""
+    return Frames.read([wall_sequence], network_camera(wall_sequence.camera, WIDTH, HEIGHT))

@@ -1,8 +1,7 @@
-"""From sequences to a checkpoint: frames in memory, batches, learning, resuming, evaluating, the card."""
+"""From batches to a checkpoint: learning, resuming, the best state, the card."""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,110 +11,26 @@ import numpy as np
 import pytest
 import torch
 
-from localization_common.camera import Camera
 from localization_common.datasets import sequence as sequences
-from localization_common.errors import CheckpointError, ConfigError, DatasetError
-from localization_common.geometry import se3
+from localization_common.errors import ConfigError
 from vlocnet_ros import evaluate as evaluation
-from vlocnet_ros.calibrate import calibrated
-from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet, set_camera
+from vlocnet_ros.checkpoint import set_camera
 from vlocnet_ros.config import Tasks
-from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.train import TrainConfig, train
 from vlocnet_ros.training import data as training_data
 from vlocnet_ros.training import validation
-from vlocnet_ros.training.augmentation import AugmentationConfig, Kind
+from vlocnet_ros.training.augmentation import AugmentationConfig
 from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
 from vlocnet_ros.training.calibration import _lines, calibrate_odometry
 from vlocnet_ros.training.data import Data
 from vlocnet_ros.training.frames import Frames, network_camera
-from vlocnet_ros.training.imagenet import copy_weights, load_imagenet
-from vlocnet_ros.training.initial import take_over
 from vlocnet_ros.training.keeping import KeepBest, KeepState
 from vlocnet_ros.training.module import TrainingModule
 from vlocnet_ros.training.optimizer import OptimizerConfig, set_learning_rate
 from vlocnet_ros.training.validation import score
 
 from .conftest import HEIGHT, POSE_AND_ODOMETRY, WIDTH, make_config
-
-
-@pytest.fixture
-def frames(wall_sequence) -> Frames:
-    return Frames.read([wall_sequence], network_camera(wall_sequence.camera, WIDTH, HEIGHT))
-
-
-def test_network_camera_covers_the_input_and_keeps_pixels_square():
-    source = Camera(640, 480, 525.0, 525.0, 320.0, 240.0)
-    camera = network_camera(source, 160, 112)
-    assert (camera.fx, camera.fy) == (525.0 / 4, 525.0 / 4)
-    # the middle row of the source is the middle row of the crop
-    assert camera.cy == pytest.approx((240.0 + 0.5) / 4 - 0.5 - 4.0)
-    wide = network_camera(Camera(1241, 376, 718.0, 718.0, 607.0, 185.0), 256, 80)
-    assert wide.fx == pytest.approx(718.0 * 80 / 376)
-
-
-def test_frames_hold_what_the_sequence_has(frames, wall_sequence):
-    assert frames.images.shape == (8, 3, HEIGHT, WIDTH)
-    assert frames.images.dtype == torch.uint8
-    np.testing.assert_allclose(frames.translation, wall_sequence.map_T_camera[:, :3, 3], atol=1e-6)
-    assert frames.pairs.tolist() == [[i, i + 1] for i in range(7)]
-    assert (frames.depth == 2.0).all()
-    assert set(frames.labels.unique().tolist()) <= {0, 1, 2}
-    assert frames.class_names == ("left", "middle", "right")
-
-
-def test_frames_over_a_gap_are_no_pair_and_stay_as_single_ones(wall_sequence):
-    cut = wall_sequence.select([0, 1, 3])
-    frames = Frames.read([cut, wall_sequence.select([6, 7])], network_camera(cut.camera, WIDTH, HEIGHT))
-    assert frames.pairs.tolist() == [[0, 1], [2, 2], [3, 4]]
-
-
-def test_masks_where_one_sequence_lacks_depth_or_labels(wall_sequence):
-    bare = replace(wall_sequence, read_depth=None, read_labels=None, class_names=())
-    frames = Frames.read([wall_sequence, bare], network_camera(bare.camera, WIDTH, HEIGHT))
-    assert torch.isfinite(frames.depth[:8]).all()
-    assert torch.isnan(frames.depth[8:]).all()
-    assert (frames.labels[8:] == 255).all()
-    alone = Frames.read([bare], network_camera(bare.camera, WIDTH, HEIGHT))
-    assert alone.depth is None
-    assert alone.labels is None
-
-
-def test_sequences_with_different_classes_are_refused(wall_sequence):
-    other = replace(wall_sequence, class_names=("a", "b", "c"))
-    with pytest.raises(DatasetError, match="classes"):
-        Frames.read([wall_sequence, other], network_camera(other.camera, WIDTH, HEIGHT))
-
-
-def test_pairs_go_in_both_directions_of_time(frames):
-    batch = gather(frames, frames.pairs[[2, 5]].flatten())
-    assert batch.targets.previous.tolist() == [1, 0, 3, 2]
-    assert batch.targets.pair.all()
-    single = gather(frames, torch.tensor([3, 5]), Kind.POSE, previous=torch.arange(2), group=1)
-    assert single.targets.previous.tolist() == [0, 1]
-    assert not single.targets.pair.any()
-    assert single.targets.labels is None
-
-
-def test_batches_depend_on_seed_and_step_alone(frames):
-    a, b, c, d = (RandomBatches(frames, size=4, seed=s, rank=r) for s, r in ((1, 0), (1, 0), (2, 0), (1, 1)))
-    assert all(torch.equal(a(i).targets.translation, b(i).targets.translation) for i in (5, 3))
-    for other in (c, d):
-        assert not all(torch.equal(a(i).targets.translation, other(i).targets.translation) for i in range(6))
-    assert not all(torch.equal(a(i).targets.translation, a(0).targets.translation) for i in range(6))
-
-
-def test_clips_follow_the_drive_and_stop_at_its_end(frames):
-    batch = RandomBatches(frames, size=16, seed=0, clip=4)(0)
-    t = batch.targets
-    assert t.previous.tolist() == [0, 0, 1, 2, 4, 4, 5, 6, 8, 8, 9, 10, 12, 12, 13, 14]
-    assert batch.group == 4
-    step = (t.translation - t.translation[t.previous])[:, 0]
-    torch.testing.assert_close(step, 0.05 * t.pair.float(), atol=1e-5, rtol=0)
-    assert not t.pair[::4].any()
-    ends = (t.translation[:, 0] > 0.34) & ~t.pair
-    assert ends.any()  # the last frame stands for what would follow
 
 
 def test_frozen_weights_and_statistics_stay(frames, tmp_path):
@@ -135,17 +50,6 @@ def test_frozen_weights_and_statistics_stay(frames, tmp_path):
     part = TrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken, freeze=["trunk.res1"])
     frozen = {n for n, p in part.network.named_parameters() if not p.requires_grad}
     assert frozen == {n for n in taken if n.startswith("trunk.res1")}
-
-
-def test_mixture_holds_what_it_says():
-    kinds = [Mixture(2, 1, 1).kind(step) for step in range(8)]
-    assert kinds[:4] == kinds[4:]
-    assert sorted(k.value for k in kinds[:4]) == ["all", "pairs", "pose", "pose"]
-    assert {Mixture(0, 0, 1).kind(step) for step in range(3)} == {Kind.ALL}
-    uneven = [Mixture(1, 3, 1).kind(step).value for step in range(5)]
-    assert sorted(uneven) == ["all", "pairs", "pairs", "pairs", "pose"]
-    with pytest.raises(ConfigError, match="mixture"):
-        Mixture(0, 0, 0)
 
 
 def make_module(frames: Frames, **changes: object) -> TrainingModule:
@@ -356,149 +260,11 @@ def test_odd_batches_are_refused(tmp_path):
         config_for(tmp_path, batch=3)
 
 
-def test_evaluation_measures_what_the_localizer_says(tiny_network, tmp_path, wall_sequence, monkeypatch):
-    path = tmp_path / "tiny.safetensors"
-    save_vlocnet(
-        path,
-        tiny_network,
-        camera=network_camera(wall_sequence.camera, WIDTH, HEIGHT),
-        class_names=wall_sequence.class_names,
-    )
-    n = len(wall_sequence)
-    longer = replace(wall_sequence, map_T_camera=wall_sequence.map_T_camera.copy())
-    true = longer.map_T_camera
-    offset = np.array([0.03, 0.0, 0.04])
-
-    def estimate(self, stamp, prediction, sharpness):
-        made = original(self, stamp, prediction, sharpness)
-        i = stamp // 100_000_000 - 1
-        pose = true[i].copy()
-        pose[:3, 3] += offset
-        motion = None if self._previous is None else se3.inverse(true[i - 1]) @ true[i]
-        if motion is not None:
-            motion[:3, 3] *= 1.1
-        labels = longer.read_labels(i)[::2, ::2]
-        return replace(made, map_T_camera=pose, regressed_T_camera=pose, previous_T_camera=motion, labels=labels)
-
-    original = evaluation.Localizer._estimate
-    monkeypatch.setattr(evaluation.Localizer, "_estimate", estimate)
-    result = evaluation.evaluate(path, [longer], train=[wall_sequence.select([0, 1, 2])], segment_m=0.25)
-    numbers = result.numbers
-    assert numbers["pose"]["median_m"] == pytest.approx(0.05)
-    assert numbers["pose"]["frames"] == n
-    assert numbers["odometry"]["rpe_percent"] == pytest.approx(10.0)
-    assert numbers["segmentation"]["miou"] > 0.9
-    assert numbers["baselines"]["nearest_training_pose"]["median_m"] == pytest.approx(
-        np.median([0, 0, 0, *0.05 * np.arange(1, 6)])
-    )
-    assert numbers["baselines"]["constant_motion"]["rpe_percent"] == pytest.approx(0.0, abs=1e-6)
-    again, residuals = calibrated(result, TrackingConfig())
-    assert again["pose"]["frames"] == n
-    np.testing.assert_allclose(np.diag(residuals.pose)[:3], offset**2, atol=1e-7)
-    assert residuals.motion[0][0] == pytest.approx(0.005**2, rel=1e-2)
-    assert "RPE 10.00 %" in evaluation.table(numbers)
-    json.dumps(numbers)
-
-
-def test_evaluation_goes_on_after_a_frame_that_is_refused(tiny_checkpoint, wall_sequence, capsys):
-    def read(position):
-        image = wall_sequence.read_image(position)
-        return np.zeros_like(image) if position == 3 else image
-
-    result = evaluation.evaluate(tiny_checkpoint, [replace(wall_sequence, read_image=read)], segment_m=0.1)
-    assert (result.numbers["frames"], result.numbers["refused"]) == (len(wall_sequence) - 1, 1)
-    assert len(result.motion_errors) == len(wall_sequence) - 2
-    assert "nearly constant" in capsys.readouterr().err
-
-
-def test_evaluation_starts_a_new_pair_after_a_gap(tiny_checkpoint, wall_sequence):
-    cut = wall_sequence.select([0, 1, 2, 5, 6, 7])
-    result = evaluation.evaluate(tiny_checkpoint, [cut], segment_m=0.1)
-    assert len(result.motion_errors) == 4
-    (drive,) = result.drives
-    assert [motion is None for motion in drive.motions] == [True, False, False, True, False, False]
-    np.testing.assert_array_equal(drive.stamps, cut.stamps)
-    np.testing.assert_array_equal(drive.map_T_camera, cut.map_T_camera)
-    assert drive.features.shape == (6, 16)
-
-
-def test_imagenet_weights_go_where_they_fit():
-    network = VLocNet(make_config(stem=64, mids=(64, 4, 8, 8), expansion=4, units=(1, 2, 4, 2)))
-    source = {}
-    for key, shape in {
-        "conv1.weight": (64, 64, 1, 1),
-        "conv2.weight": (64, 64, 3, 3),
-        "conv3.weight": (256, 64, 1, 1),
-    }.items():
-        source[f"stages.0.blocks.0.{key}"] = torch.randn(shape)
-    source["stages.0.blocks.0.downsample.conv.weight"] = torch.randn(256, 64, 1, 1)
-    for norm in ("norm1", "norm2", "norm3"):
-        source[f"stages.0.blocks.0.{norm}.weight"] = torch.randn(64)
-    source["stem.conv.weight"] = torch.randn(64, 3, 7, 7)
-    for stage, (a, mid) in ((1, (256, 128)), (2, (512, 256)), (3, (1024, 512))):
-        for unit in range(4):
-            source[f"stages.{stage}.blocks.{unit}.conv1.weight"] = torch.randn(mid, a, 1, 1)
-            source[f"stages.{stage}.blocks.{unit}.conv2.weight"] = torch.randn(mid, mid, 3, 3)
-    assert copy_weights(network, source) == 3  # the first blocks of three streams; the others are narrower here
-    assert torch.equal(network.trunk.res2[0].conv2[0].weight, source["stages.0.blocks.0.conv2.weight"])
-    assert torch.equal(network.segmentation.block1[0].norm2.weight, source["stages.0.blocks.0.norm2.weight"])
-    assert torch.equal(network.odometry.previous_trunk.res1[0].weight, source["stem.conv.weight"])
-
-
-def test_without_a_network_imagenet_is_a_warning(tiny_network, monkeypatch):
-    timm = pytest.importorskip("timm")
-
-    def offline(*_: object, **__: object) -> None:
-        raise OSError("no route to host")
-
-    monkeypatch.setattr(timm, "create_model", offline)
-    before = {name: value.clone() for name, value in tiny_network.state_dict().items()}
-    with pytest.warns(UserWarning, match="no route"):
-        assert not load_imagenet(tiny_network)
-    assert all(torch.equal(value, before[name]) for name, value in tiny_network.state_dict().items())
-
-
 def test_frame_ranges_of_the_command_line_split_train_from_validation(on_disk, tmp_path):
     chosen, held_out = training_data.open_data(config_for(tmp_path, frames="0-5", exclude="4-5"))
     assert [s.frame_numbers.tolist() for s in chosen] == [[0, 1, 2, 3]]
     assert [s.frame_numbers.tolist() for s in held_out] == [[4, 5]]
     assert sequences.FrameRanges.parse("4-5").mask(np.arange(6)).sum() == 2
-
-
-def test_joint_training_begins_at_the_accuracy_of_the_single_tasks(tmp_path, images):
-    """Streams come from single-task checkpoints; new fusions pass them on, once normalisation has seen the shift."""
-    single = {
-        "pose": Tasks(odometry=False, segmentation=False, depth=False),
-        "segmentation": Tasks(pose=False, odometry=False),
-    }
-    networks, paths = {}, []
-    for name, tasks in single.items():
-        networks[name] = VLocNet(make_config(tasks=tasks, dropout=0.0))
-        paths.append(tmp_path / f"{name}.safetensors")
-        save_vlocnet(paths[-1], networks[name])
-        networks[name] = load_vlocnet(paths[-1]).network.train()  # training mode: normalised by the batch
-    joint = VLocNet(make_config(dropout=0.0))
-    taken, told = take_over(joint, paths, images)
-    assert "trunk.res1.0.weight" in taken
-    assert not any(name.startswith("odometry") for name in taken)
-    assert "trunk" in told
-    assert "semantic_fusion: begins" in told
-    with torch.inference_mode():
-        both = joint.train()(images, images)
-        torch.testing.assert_close(both.translation, networks["pose"](images, images).translation, atol=1e-3, rtol=1e-3)
-        torch.testing.assert_close(both.logits, networks["segmentation"](images, images).logits, atol=1e-2, rtol=1e-2)
-    assert torch.equal(joint.odometry.current_res4[0].conv1.weight, networks["pose"].pose.res4[0].conv1.weight)
-
-
-def test_checkpoints_that_fit_nowhere_are_refused(tmp_path, images):
-    path = tmp_path / "o.safetensors"
-    save_vlocnet(
-        path,
-        VLocNet(make_config(tasks=Tasks(pose=False, segmentation=False, depth=False), stem=6, mids=(6, 6, 6, 6), fc=9)),
-    )
-    joint = VLocNet(make_config(tasks=Tasks(pose=False, odometry=False)))
-    with pytest.raises(CheckpointError, match=r"o\.safetensors"):
-        take_over(joint, [path], images)
 
 
 def test_calibration_takes_the_bias_out_of_odometry(frames):
