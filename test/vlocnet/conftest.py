@@ -12,6 +12,7 @@ from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from vlocnet_ros import checkpoint
 from vlocnet_ros.config import Tasks, VLocNetConfig
+from vlocnet_ros.network.pose import PoseStream
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.training.frames import Frames, network_camera
 
@@ -35,11 +36,15 @@ def make_config(**changes: object) -> VLocNetConfig:
 
 
 def randomize_statistics(network: torch.nn.Module) -> None:
-    """Running statistics as after training, so that evaluation mode is not the identity by accident."""
+    """Running statistics and fusions as after training: untrained, neither does anything."""
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(0.0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
+    for module in network.modules():
+        if isinstance(module, PoseStream) and module.temporal_fusion is not None:
+            with torch.random.fork_rng():
+                torch.nn.init.normal_(module.temporal_fusion.pool.weight)
 
 
 @pytest.fixture(autouse=True)

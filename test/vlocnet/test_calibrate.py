@@ -49,8 +49,9 @@ def test_residuals_are_measured_and_weights_stay(monkeypatch, tmp_path, tiny_che
 def test_it_measures_what_it_will_store(monkeypatch, tmp_path, tiny_checkpoint, wall_sequence, capsys):
     """The checkpoint's own window is of no account: with one of a single pose, the mean is each frame's own."""
     write_sequence(wall_sequence, tmp_path / "wall")
+    all_agree = ("--tracking.consensus.metres", 100, "--tracking.consensus.radians", 100)
     for window in (1, 50):
-        given = ("--tracking.consensus.window", window, "--output", tmp_path / f"{window}.safetensors")
+        given = (*all_agree, "--tracking.consensus.window", window, "--output", tmp_path / f"{window}.safetensors")
         run(monkeypatch, "--checkpoint", tiny_checkpoint, "--sequences", tmp_path / "wall", *given)
     lines = [line.split("median")[1] for line in capsys.readouterr().out.splitlines() if "median" in line]
     assert lines[0] == lines[1] == lines[3] != lines[2]

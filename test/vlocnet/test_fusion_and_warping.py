@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from localization_common.geometry import quaternions
-from vlocnet_ros.network.fusion import AdaptiveFusion
+from vlocnet_ros.network.fusion import FUSIONS, AdaptiveFusion
 from vlocnet_ros.network.warping import sampling_grid, warp
 
 H, W = 32, 48
@@ -29,6 +29,17 @@ def test_fusion_is_equation_one():
 
 def test_fusion_keeps_the_channels_of_the_refined_map():
     assert AdaptiveFusion(6, 9)(torch.rand(1, 6, 2, 2), torch.rand(1, 9, 2, 2)).shape == (1, 6, 2, 2)
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_a_fusion_of_a_fresh_network_lets_the_refined_map_pass(kind):
+    fusion = FUSIONS[kind](6, 9)
+    fusion.let_pass()
+    a = 4.0 * torch.rand(2, 6, 3, 3) - 3.9
+    passed = fusion(a, torch.randn(2, 9, 3, 3))
+    torch.testing.assert_close(passed - fusion.offset, a)
+    passed.sum().backward()
+    assert fusion.pool.weight.grad[:, 6:].abs().min() > 0.0  # what the other map adds can be learned
 
 
 @pytest.mark.parametrize("scale", [1, 4, 16])

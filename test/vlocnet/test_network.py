@@ -148,6 +148,7 @@ def test_correlation_peaks_where_the_features_went():
 @pytest.mark.parametrize(("correlation", "at"), [(None, "res3"), ((1, 1), "res3"), ((1, 1), "res2")])
 def test_gradient_reaches_every_parameter(images, correlation, at):
     network = VLocNet(make_config(dropout=0.0, correlation=correlation, correlation_at=at)).train()
+    randomize_statistics(network)
     previous = torch.tensor([1, 0, 3, 2])
     quaternion = torch.nn.functional.normalize(torch.randn(4, 4), dim=1)
     labels = torch.randint(0, 3, (4, HEIGHT, WIDTH), dtype=torch.uint8)
@@ -181,6 +182,7 @@ def test_streams_can_be_left_out(images):
 def test_depth_without_labels_keeps_the_encoder(images):
     tasks = Tasks(segmentation=False)
     network = VLocNet(make_config(tasks=tasks, alignment=(1,), dropout=0.0)).train()
+    randomize_statistics(network)
     assert network.segmentation.decoder is None
     previous = torch.tensor([1, 0, 3, 2])
     features = network.encode(images)

@@ -99,6 +99,7 @@ def test_single_frame_systems_do_not_see_the_frame_before(images):
 @pytest.mark.parametrize("fusion", ["concatenation", "adaptive"])
 def test_temporal_fusion_sees_the_frame_before(images, fusion):
     network = VLocNet(make_config(tasks=Tasks(True, False, False, False), temporal_fusion=fusion)).eval()
+    randomize_statistics(network)
     assert network.config.paired
     with torch.inference_mode():
         a, b = (network(images[i : i + 1], images[3:]) for i in (0, 1))

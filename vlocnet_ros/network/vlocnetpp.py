@@ -98,6 +98,8 @@ class VLocNet(nn.Module):
         aligned = len(config.alignment) > 0 and tasks.depth and tasks.odometry
         self.alignment = DirectAlignment(config.alignment) if aligned else None
         initialize(self)
+        if self.pose is not None and self.pose.temporal_fusion is not None:
+            self.pose.temporal_fusion.let_pass()
         if self.segmentation is not None and self.segmentation.decoder is not None:
             self.segmentation.decoder.initialize()
         self.baseline = None if adapnet else SegmentationBaseline(config)  # begins as torchvision's do, not with Xavier

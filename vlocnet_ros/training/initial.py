@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from localization_common.errors import CheckpointError
 from vlocnet_ros.checkpoint import load_vlocnet
-from vlocnet_ros.network.fusion import AdaptiveFusion
+from vlocnet_ros.network.fusion import Fusion
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
 #: Streams without weights of their own begin as copies of the pose stream's blocks of the same shape.
@@ -58,14 +58,15 @@ def take_over(network: VLocNet, paths: Sequence[Path], images: Tensor) -> tuple[
             copies = {target + n.removeprefix(source): t for n, t in seen.items() if n.startswith(source)}
             taken |= {n: t for n, t in copies.items() if n in own and own[n].shape == t.shape}
     network.load_state_dict(taken, strict=False)
-    new = [n for n, m in network.named_modules() if isinstance(m, AdaptiveFusion) and f"{n}.weight_a" not in taken]
-    _let_pass(network, {name: network.get_submodule(name) for name in new}, images)
+    fusions = {name: module for name, module in network.named_modules() if isinstance(module, Fusion)}
+    new = {name: fusion for name, fusion in fusions.items() if f"{name}.pool.weight" not in taken}
+    _let_pass(network, new, images)
     return trained, "\n".join([*lines, *(f"{name}: begins by passing its stream on" for name in new)])
 
 
 @torch.no_grad()
-def _let_pass(network: VLocNet, fusions: dict[str, nn.Module], images: Tensor) -> None:
-    """Identity on z_a, nothing of z_b, and a bias that keeps all positive, which the normalisation behind takes out."""
+def _let_pass(network: VLocNet, fusions: dict[str, Fusion], images: Tensor) -> None:
+    """Let fusions begin with their own streams, and offsets that keep all that passes positive on these images."""
     lowest: dict[str, Tensor] = {}
 
     def note(name: str) -> None:
@@ -84,9 +85,4 @@ def _let_pass(network: VLocNet, fusions: dict[str, nn.Module], images: Tensor) -
     for hook in hooks:
         hook.remove()
     for name, fusion in fusions.items():
-        if isinstance(fusion, AdaptiveFusion):
-            fusion.pool.weight.zero_()
-            channels = len(fusion.pool.weight)
-            fusion.pool.weight[:, :channels, 0, 0] = torch.eye(channels)
-            # twice the least seen: other images go below it
-            fusion.pool.bias.fill_(float(-2.0 * lowest[name].clamp_max(0.0)))
+        fusion.let_pass(float(-2.0 * lowest[name].clamp_max(0.0)))  # twice the least seen: others go below it
