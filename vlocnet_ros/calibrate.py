@@ -21,6 +21,7 @@ from localization_common.datasets.open import open_sequences
 from localization_common.errors import LocalizationError
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.evaluate import Evaluation, evaluate, table
+from vlocnet_ros.integrity.familiarity import least_familiar
 from vlocnet_ros.integrity.replay import fit
 from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.scores import pose_summary
@@ -92,6 +93,7 @@ def calibrated(evaluation: Evaluation, tracking: TrackingConfig) -> tuple[dict[s
         frame_error=frame_error,
         uncertainty=uncertainty,
         sharpness=evaluation.sharpness,
+        familiarity=least_familiar(np.concatenate([drive.features for drive in drives])) if drives else 0.0,
         tracking=tracking,
     )
     return numbers, residuals

@@ -41,6 +41,7 @@ class Residuals:
         frame_error: how wrong a frame's own pose may be; None if that was not measured, or cannot be told.
         uncertainty: of what several frames agree on; None if that was not measured.
         sharpness: of the least sharp frame (`integrity.shutter.sharpness`).
+        familiarity: least norm of a familiar frame's features (`integrity.familiarity`); 0 if that was not measured.
         tracking: how poses are joined, and when they are not to be believed.
     """
 
@@ -49,6 +50,7 @@ class Residuals:
     frame_error: FrameError | None = None
     uncertainty: Uncertainty | None = None
     sharpness: float = 0.0
+    familiarity: float = 0.0
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     def __post_init__(self) -> None:

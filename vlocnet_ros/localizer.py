@@ -20,6 +20,7 @@ from vlocnet_ros.checkpoint import Description
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate, Health
 from vlocnet_ros.explanation import Layer, explain
+from vlocnet_ros.integrity.familiarity import require_familiar
 from vlocnet_ros.integrity.judge import Judge, Verdict
 from vlocnet_ros.integrity.shutter import Shutter
 from vlocnet_ros.network.vlocnetpp import Prediction
@@ -122,6 +123,8 @@ class Localizer:
         before = None if self._previous is None else self._previous[1]
         features, prediction = self._backend.step(adapted, before)
         inferred = time.perf_counter()
+        pose_features = None if prediction.pose_features is None else prediction.pose_features[0].numpy()
+        require_familiar(pose_features, self._residuals.familiarity)
         estimate = self._estimate(stamp, prediction, sharpness)
         self._before = features if before is None else before
         self._previous = (stamp, features, estimate)
