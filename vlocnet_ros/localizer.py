@@ -20,7 +20,8 @@ from vlocnet_ros.checkpoint import Description
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate, Health
 from vlocnet_ros.explanation import Layer, explain
-from vlocnet_ros.integrity.familiarity import require_familiar
+from vlocnet_ros.integrity.familiarity import Familiarity, Place
+from vlocnet_ros.integrity.frame_error import UNKNOWN
 from vlocnet_ros.integrity.judge import Judge, Verdict
 from vlocnet_ros.integrity.shutter import Shutter
 from vlocnet_ros.network.vlocnetpp import Prediction
@@ -61,6 +62,7 @@ class Localizer:
         known = self._residuals
         self._judge = Judge(known.pose, known.uncertainty, known.tracking, fuse=fuse)
         self._shutter = Shutter(frozen_after, known.sharpness)
+        self._familiarity = Familiarity(known.familiarity)
         self.camera: Camera = description.camera
         self.class_names: tuple[str, ...] = description.class_names
         self.tasks: Tasks = description.config.tasks
@@ -98,6 +100,7 @@ class Localizer:
         self._previous, self._before = None, None
         self._judge.reset()
         self._shutter.reset()
+        self._familiarity.reset()
 
     def step(self, image: Image, stamp: int) -> Estimate:
         """Estimate for one frame.
@@ -123,8 +126,6 @@ class Localizer:
         before = None if self._previous is None else self._previous[1]
         features, prediction = self._backend.step(adapted, before)
         inferred = time.perf_counter()
-        pose_features = None if prediction.pose_features is None else prediction.pose_features[0].numpy()
-        require_familiar(pose_features, self._residuals.familiarity)
         estimate = self._estimate(stamp, prediction, sharpness)
         self._before = features if before is None else before
         self._previous = (stamp, features, estimate)
@@ -174,10 +175,7 @@ class Localizer:
         motion_covariance = None if motion is None else np.asarray(self._residuals.motion)
         pose = _transform(prediction.translation, prediction.quaternion)
         features = None if prediction.pose_features is None else prediction.pose_features[0].numpy()
-        if pose is None:
-            verdict = self._dead_reckoning(motion)
-        else:
-            verdict = self._judge.step(pose, motion, stamp, self._residuals.expected(features))
+        verdict = self._dead_reckoning(motion) if pose is None else self._judged(pose, motion, stamp, features)
         covariance = verdict.covariance
         if prediction.pose_covariance is not None:
             # How unsure the weights are of this frame; what all of them get wrong alike only the residuals know.
@@ -199,6 +197,15 @@ class Localizer:
             health=verdict.health,
             reason=verdict.reason,
         )
+
+    def _judged(self, pose: Array, motion: Array | None, stamp: int, features: Array | None) -> Verdict:
+        """What the last frames say, of those that show a place that the network knows."""
+        place, reason = self._familiarity.step(features)
+        if place is Place.STRANGE:
+            self._judge.reset()  # where to the camera was carried meanwhile, nothing tells
+        expected = np.full(2, UNKNOWN) if place is Place.DOUBTFUL else self._residuals.expected(features)
+        verdict = self._judge.step(pose, motion, stamp, expected)
+        return verdict if place is Place.KNOWN else verdict._replace(health=Health.LOST, reason=reason)
 
     def _dead_reckoning(self, motion: Array | None) -> Verdict:
         """A network without pose stream: odometry added up from where the pair began, its covariance too."""

@@ -1,18 +1,20 @@
-"""Pictures of places that a network does not know are refused."""
+"""Poses of places that a network does not know are withheld."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from localization_common.errors import InputError
 from vlocnet_ros import calibrate
 from vlocnet_ros.backends.torch_backend import TorchBackend
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet
+from vlocnet_ros.estimate import Estimate, Health
 from vlocnet_ros.evaluate import evaluate
-from vlocnet_ros.integrity.familiarity import least_familiar, require_familiar
+from vlocnet_ros.integrity.consensus import ConsensusConfig
+from vlocnet_ros.integrity.familiarity import Familiarity, Place, least_familiar
 from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.localizer import Localizer
 
@@ -22,26 +24,31 @@ STEP = 200_000_000
 def test_a_hundredth_of_the_held_out_frames_is_weaker_than_the_limit():
     features = np.random.default_rng(0).normal(size=(2000, 64)) + 1.0
     limit = least_familiar(features)
-    refused = 0
-    for one in features:
-        try:
-            require_familiar(one, limit)
-        except InputError:
-            refused += 1
-    assert refused == 20
-    with pytest.raises(InputError, match="no place that the network knows"):
-        require_familiar(0.1 * features[0], limit)
-
-
-def test_where_nothing_was_measured_nothing_is_refused():
-    require_familiar(np.zeros(4), 0.0)
-    require_familiar(None, 3.0)  # no pose stream
+    assert (np.linalg.norm(features, axis=1) < limit).sum() == 20
     assert least_familiar(np.zeros((0, 4))) == 0.0
+
+
+def test_three_weak_frames_in_a_row_are_another_place_until_as_many_are_familiar():
+    familiarity = Familiarity(1.0)
+    told = [familiarity.step(np.array([norm, 0.0]))[0] for norm in (2, 0.5, 2, 0.5, 0.5, 0.5, 0.5, 2, 0.5, 2, 2, 2, 2)]
+    known, doubtful, strange = Place.KNOWN, Place.DOUBTFUL, Place.STRANGE
+    assert told == [known, doubtful, known, doubtful, doubtful, *[strange] * 6, known, known]
+    familiarity.step(np.zeros(2))
+    assert "norm 0.0, usual is 1.0 at least" in familiarity.step(np.zeros(2))[1]
+    familiarity.step(np.zeros(2))
+    familiarity.reset()
+    assert familiarity.step(np.ones(2)) == (known, "")
+
+
+def test_where_nothing_was_measured_every_place_is_known():
     assert Residuals().familiarity == 0.0
+    assert {Familiarity(0.0).step(np.zeros(4))[0] for _ in range(5)} == {Place.KNOWN}
+    familiarity = Familiarity(3.0)  # no pose stream
+    assert {familiarity.step(None)[0] for _ in range(5)} == {Place.KNOWN}
 
 
 class Estranged(TorchBackend):
-    """Nearly no features for every bright picture."""
+    """Hardly any features for every bright picture."""
 
     def step(self, image, previous):
         features, prediction = super().step(image, previous)
@@ -49,21 +56,36 @@ class Estranged(TorchBackend):
         return features, prediction._replace(pose_features=weak * prediction.pose_features)
 
 
-def test_the_localizer_refuses_and_is_as_before(tiny_checkpoint, wall_sequence):
+@pytest.fixture
+def ask(tiny_checkpoint, wall_sequence) -> Callable[[list[np.ndarray]], list[Estimate]]:
+    """What is said of pictures in turn where poses are joined whatever they contradict."""
     known = load_vlocnet(tiny_checkpoint)
-    frames = [wall_sequence.read_image(i) for i in range(2)]
-    strange = np.clip(frames[1] // 8 + np.uint8(215), 0, 255)
-    found = {}
-    for refused in (True, False):
-        localizer = Localizer(replace(known, residuals=Residuals(familiarity=1e-2)), Estranged(known.network))
+    joined = TrackingConfig(ConsensusConfig(metres=1e3, radians=1e3), agreement=1e3, patience=1e3, reach=1e3)
+
+    def answers(pictures: list[np.ndarray]) -> list[Estimate]:
+        residuals = Residuals(familiarity=1e-2, tracking=joined)
+        localizer = Localizer(replace(known, residuals=residuals), Estranged(known.network))
         localizer.set_camera(wall_sequence.camera)
-        localizer.step(frames[0], STEP)
-        if refused:
-            with pytest.raises(InputError, match="no place"):
-                localizer.step(strange, 2 * STEP)
-        found[refused] = localizer.step(frames[1], 3 * STEP)
-    np.testing.assert_array_equal(found[True].map_T_camera, found[False].map_T_camera)
-    np.testing.assert_array_equal(found[True].previous_T_camera, found[False].previous_T_camera)
+        return [localizer.step(picture, (i + 1) * STEP) for i, picture in enumerate(pictures)]
+
+    return answers
+
+
+def test_poses_of_another_place_are_withheld(ask, wall_sequence):
+    frames = [wall_sequence.read_image(i) for i in range(8)]
+    strange = [frame // 8 + np.uint8(215) for frame in frames]
+    told = ask([*frames[:2], strange[2], *frames[3:5], *strange[:4], *frames[:5]])
+    withheld = [i for i, estimate in enumerate(told) if estimate.health is Health.LOST]
+    assert withheld == [2, 5, 6, 7, 8, 9, 10]
+    assert all("no place that the network knows" in told[i].reason for i in withheld)
+
+
+def test_after_another_place_nothing_from_before_it_is_believed(ask, wall_sequence):
+    frames = [wall_sequence.read_image(i) for i in range(8)]
+    strange = [frame // 8 + np.uint8(215) for frame in frames]
+    for between, same in (([strange[0]], False), (strange[:4], True)):
+        one, other = (ask([*before, *between, *frames[2:6]])[-1] for before in (frames[:2], frames[6:8]))
+        assert np.array_equal(one.map_T_camera, other.map_T_camera) is same
 
 
 def test_calibration_measures_it(tiny_checkpoint, wall_sequence):

@@ -7,13 +7,25 @@ tells another place from this one, of which the pose itself, some pose of this p
 
 from __future__ import annotations
 
+from enum import Enum
+
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.errors import InputError
-
-#: Share of the frames of held-out drives that are taken for another place's.
+#: Share of the frames of held-out drives that are weaker than the limit.
 _SHARE = 0.01
+#: So many frames in a row are chance no more.
+_ROW = 3
+
+
+class Place(Enum):
+    """Where the camera is, as far as features tell."""
+
+    KNOWN = "known"
+    #: One or two weak frames: of no use by themselves, but the camera has moved as its pictures say.
+    DOUBTFUL = "doubtful"
+    #: More of them: of what the camera did since nothing is known, until as many frames are familiar again.
+    STRANGE = "strange"
 
 
 def least_familiar(features: npt.NDArray[np.floating]) -> float:
@@ -21,15 +33,32 @@ def least_familiar(features: npt.NDArray[np.floating]) -> float:
     return float(np.quantile(np.linalg.norm(features, axis=1), _SHARE)) if len(features) else 0.0
 
 
-def require_familiar(features: npt.ArrayLike | None, least: float) -> None:
-    """Refuse a frame whose features (F,) are weaker than those of this place are; None are not judged.
+class Familiarity:
+    """Follows from frame to frame whether the place is known.
 
-    Raises:
-        InputError: says how weak.
+    Args:
+        least: norm below which features are weak; 0 finds every place familiar.
     """
-    norm = np.inf if features is None else float(np.linalg.norm(np.asarray(features)))
-    if norm < least:
-        raise InputError(
-            f"image looks like no place that the network knows: features of norm {norm:.1f}, {least:.1f} is usual; "
-            "if this is the place, calibrate on a drive through it as it is now"
+
+    def __init__(self, least: float) -> None:
+        self._least = least
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin with a known place."""
+        self._place, self._row = Place.KNOWN, 0
+
+    def step(self, features: npt.NDArray[np.floating] | None) -> tuple[Place, str]:
+        """Place after one more frame's features (F,), and why it is not known; without features it is."""
+        norm = np.inf if features is None else float(np.linalg.norm(features))
+        weak = norm < self._least
+        self._row = self._row + 1 if weak != (self._place is Place.STRANGE) else 0
+        if self._row >= _ROW:
+            self._place, self._row = Place.KNOWN if self._place is Place.STRANGE else Place.STRANGE, 0
+        place = Place.DOUBTFUL if weak and self._place is Place.KNOWN else self._place
+        if place is Place.KNOWN:
+            return place, ""
+        return place, (
+            f"this looks like no place that the network knows: features of norm {norm:.1f}, usual is {self._least:.1f} "
+            "at least; if the place has changed, calibrate on a drive through it"
         )

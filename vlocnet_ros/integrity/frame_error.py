@@ -19,6 +19,8 @@ Array = npt.NDArray[np.float64]
 
 #: Metres and radians below which an error is as good as none.
 _FLOOR = np.array([0.02, 0.005])
+#: Logarithms that are expected at most: of poses that may be anywhere.
+UNKNOWN = 5.0
 #: Pull towards the same answer for all features, as a share of what each varies by: few frames must do.
 _RIDGE = 0.3
 #: Parts that the frames are cut into at least, to ask of each what the others know of it.
@@ -50,7 +52,7 @@ class FrameError:
     def logarithms(self, features: npt.ArrayLike) -> Array:
         """(..., 2) for features (..., F)."""
         values: Array = np.asarray(features, dtype=np.float64) @ np.array(self.slopes).T + np.array(self.offsets)
-        return np.clip(values, -10.0, 5.0)
+        return np.clip(values, -10.0, UNKNOWN)
 
 
 def fit_frame_error(features: Array, errors: Array) -> FrameError:
