@@ -19,7 +19,6 @@ from localization_common.errors import ConfigError, InputError
 from localization_common.geometry import planar, se3
 from localization_common.odometry_integration import OdometryIntegrator, PlanarOdometry, base_covariance
 from localization_common.report.beliefs import density
-from vlocnet_ros.estimate import Health
 from vlocnet_ros.frame_localizer import FrameLocalizer
 
 Progress = Callable[[int, int], None]
@@ -96,7 +95,7 @@ def _run_vlocnet(localizer: FrameLocalizer, truth: Sequence, results: Results, p
         if localizer.tasks.odometry:
             motion = (estimate.previous_T_camera, estimate.motion_covariance)
             results.odom_T_base[stamp] = integrator.step(stamp, *motion, truth.base_T_camera).odom_T_base
-        if localizer.tasks.localizes and estimate.health is not Health.LOST:
+        if localizer.tasks.localizes and estimate.health.published:
             results.map_T_base[stamp] = estimate.map_T_camera @ camera_T_base
         if estimate.labels is not None:
             results.labels[stamp] = localizer.labels_in_image(estimate.labels)
@@ -145,7 +144,7 @@ def proposals_of(localizer: FrameLocalizer, truth: Sequence) -> dict[int, Planar
             estimate = localizer.step(truth.read_image(position), stamp)
         except InputError:
             continue
-        if estimate.health is Health.LOST:
+        if not estimate.health.published:
             continue
         covariance = base_covariance(estimate.covariance, estimate.map_T_camera, truth.base_T_camera)
         pose = planar.from_se3(estimate.map_T_camera @ se3.inverse(truth.base_T_camera))

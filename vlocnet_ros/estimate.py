@@ -19,7 +19,13 @@ class Health(enum.Enum):
 
     OK = "ok"
     UNCERTAIN = "uncertain"  # published with a larger covariance
+    SKIPPED = "skipped"  # not published, and nothing to worry about: this one frame may be of another place
     LOST = "lost"  # not published
+
+    @property
+    def published(self) -> bool:
+        """Whether the pose is of use."""
+        return self in (Health.OK, Health.UNCERTAIN)
 
 
 @dataclass(frozen=True)

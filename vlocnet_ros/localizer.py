@@ -205,7 +205,9 @@ class Localizer:
             self._judge.reset()  # where to the camera was carried meanwhile, nothing tells
         expected = np.full(2, UNKNOWN) if place is Place.DOUBTFUL else self._residuals.expected(features)
         verdict = self._judge.step(pose, motion, stamp, expected)
-        return verdict if place is Place.KNOWN else verdict._replace(health=Health.LOST, reason=reason)
+        if place is Place.KNOWN:
+            return verdict
+        return verdict._replace(health=Health.LOST if place is Place.STRANGE else Health.SKIPPED, reason=reason)
 
     def _dead_reckoning(self, motion: Array | None) -> Verdict:
         """A network without pose stream: odometry added up from where the pair began, its covariance too."""

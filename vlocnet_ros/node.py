@@ -166,9 +166,10 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             self.monitor.solved("publish_odom_tf")
 
     def _publish_pose(self, estimate: Estimate, base_T_camera: Array) -> Array | None:
-        """The pose (4, 4) of the base, published; none while lost."""
+        """The pose (4, 4) of the base, published; none of a frame that is skipped, or while lost."""
         if estimate.health is Health.LOST:
             self.monitor.problem("lost", Level.ERROR, f"lost: {estimate.reason}")
+        if not estimate.health.published:
             return None
         if estimate.health is Health.UNCERTAIN:
             self.monitor.problem("lost", Level.WARN, f"uncertain: {estimate.reason}")

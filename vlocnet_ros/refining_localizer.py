@@ -163,7 +163,7 @@ class RefiningLocalizer:
 
 def guesses_of(estimate: Estimate) -> tuple[Guess, ...]:
     """Where a refinement begins: the network's own pose, unless it is lost."""
-    return () if estimate.health is Health.LOST else (Guess(estimate.map_T_camera, estimate.covariance),)
+    return (Guess(estimate.map_T_camera, estimate.covariance),) if estimate.health.published else ()
 
 
 def motion_of(estimate: Estimate) -> Motion | None:

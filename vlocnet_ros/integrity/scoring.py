@@ -10,7 +10,6 @@ import numpy.typing as npt
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import InputError
 from localization_common.metrics import twist_errors
-from vlocnet_ros.estimate import Health
 from vlocnet_ros.frame_localizer import FrameLocalizer
 
 Array = npt.NDArray[np.float64]
@@ -50,7 +49,7 @@ def ask(localizer: FrameLocalizer, sequence: Sequence) -> Answers:
         try:
             estimate = localizer.step(sequence.read_image(position), stamp)
             pose, covariance = estimate.map_T_camera, estimate.covariance
-            refused = estimate.health is Health.LOST
+            refused = not estimate.health.published
         except InputError:
             pass
         poses.append(pose)
