@@ -44,7 +44,7 @@ def randomize_statistics(network: torch.nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, PoseStream) and module.temporal_fusion is not None:
             with torch.random.fork_rng():
-                torch.nn.init.normal_(module.temporal_fusion.pool.weight)
+                torch.nn.init.xavier_uniform_(module.temporal_fusion.pool.weight)
 
 
 @pytest.fixture(autouse=True)
