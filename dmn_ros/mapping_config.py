@@ -34,6 +34,7 @@ class MappingConfig:
         form = self.network.observation
         if self.coordinates == "both" and form != "projection":
             raise ConfigError(f"coordinates can be 'both' with 'projection' only, not with {form!r}")
-        plain = (self.map, self.algorithm, self.coordinates.replace("both", "egocentric"), self.reading)
-        if form != "attention" and plain != ("view_embedding", "filter", "egocentric", "attention"):
-            raise ConfigError(f"{form!r} is a filter on egocentric view embeddings, not {plain}")
+        plain = (self.map, self.algorithm, self.reading) == ("view_embedding", "filter", "attention")
+        if form != "attention" and not (plain and self.coordinates != "global"):
+            asked = (self.map, self.algorithm, self.coordinates, self.reading)
+            raise ConfigError(f"{form!r} is a filter on egocentric view embeddings, not {asked}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from collections.abc import Sequence as Collection
 from typing import Any, NamedTuple
 
@@ -82,13 +83,11 @@ def pose_baselines(answers: Collection[Answers], train: Collection[Sequence]) ->
 
 def odometry_scores(answers: Collection[Answers], segment_m: float) -> Numbers | None:
     """Relative errors over segments; None where none is that long, which is told for each sequence."""
-    parts = []
-    for a in answers:
-        try:
-            parts.append(_odometry_errors(a, a.motions, segment_m) if len(a.moved) else trajectories.pooled([]))
-        except DatasetError as error:
-            print(f"{a.frames.name}: no odometry numbers ({error})", file=sys.stderr)
-    return _odometry_summary(parts, segment_m)
+
+    def tell(sequence: Sequence, error: DatasetError) -> None:
+        print(f"{sequence.name}: no odometry numbers ({error})", file=sys.stderr)
+
+    return _odometry_summary(answers, lambda a: a.motions, segment_m, tell)
 
 
 def odometry_baseline(answers: Collection[Answers], train: Collection[Sequence], segment_m: float) -> Numbers | None:
@@ -96,14 +95,8 @@ def odometry_baseline(answers: Collection[Answers], train: Collection[Sequence],
     moves = [se3.inverse(s.map_T_camera[p[:, 0]]) @ s.map_T_camera[p[:, 1]] for s in train if len(p := s.pairs()) > 0]
     if not moves:
         return None
-    mean, parts = _mean_motion(np.concatenate(moves)), []
-    for a in answers:
-        try:
-            same = np.broadcast_to(mean, (len(a.moved), 4, 4))
-            parts.append(_odometry_errors(a, same, segment_m) if len(a.moved) else trajectories.pooled([]))
-        except DatasetError:
-            continue  # `odometry_scores` tells of it
-    return _odometry_summary(parts, segment_m)
+    mean = _mean_motion(np.concatenate(moves))
+    return _odometry_summary(answers, lambda a: np.broadcast_to(mean, (len(a.moved), 4, 4)), segment_m)
 
 
 def segmentation_scores(score: metrics.SegmentationScore, class_names: Collection[str]) -> Numbers:
@@ -124,15 +117,26 @@ def refinement_scores(answers: Collection[Answers]) -> Numbers:
     return {"refined": float(np.mean([e.refined for e in estimates])), "p50_ms": p50, "p95_ms": p95}
 
 
-def _odometry_errors(answers: Answers, motions: Array, segment_m: float) -> trajectories.RelativeErrors:
-    pairs = np.stack([answers.moved - 1, answers.moved], axis=1)
-    return trajectories.odometry_errors(motions, pairs, answers.frames.map_T_camera, segment_m=segment_m)
-
-
-def _odometry_summary(parts: Collection[trajectories.RelativeErrors], segment_m: float) -> Numbers | None:
-    errors = trajectories.pooled(parts)
-    if len(errors.percent) == 0:
+def _odometry_summary(
+    answers: Collection[Answers],
+    motions_of: Callable[[Answers], Array],
+    segment_m: float,
+    too_short: Callable[[Sequence, DatasetError], None] = lambda sequence, error: None,
+) -> Numbers | None:
+    """Of all sequences with motions that are long enough; None without any."""
+    parts = []
+    for a in answers:
+        moved = a.moved
+        if len(moved) == 0:
+            continue
+        pairs = np.stack([moved - 1, moved], axis=1)
+        try:
+            parts.append(trajectories.odometry_errors(motions_of(a), pairs, a.frames.map_T_camera, segment_m=segment_m))
+        except DatasetError as error:
+            too_short(a.frames, error)
+    if not parts:
         return None
+    errors = trajectories.pooled(parts)
     return {
         "rpe_percent": errors.mean_percent,
         "rpe_deg_per_m": errors.mean_deg_per_m,

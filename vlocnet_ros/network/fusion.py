@@ -27,7 +27,6 @@ class Fusion(nn.Module):
         super().__init__()
         self.pool = nn.Conv2d(a + b, a, 1)
 
-    @torch.no_grad()
     def let_pass(self, offset: float | None = None) -> None:
         """Identity on z_a and an offset, by default the class's; what z_b has to add is learned from there."""
         nn.init.dirac_(self.pool.weight)
