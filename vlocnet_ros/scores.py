@@ -147,8 +147,7 @@ def _odometry_summary(
 
 def _mean_motion(motions: Array) -> Array:
     """The rigid motion (4, 4) nearest to the mean of these (N, 4, 4)."""
-    u, _, vt = np.linalg.svd(motions[:, :3, :3].mean(0))
     mean = np.eye(4)
-    mean[:3, :3] = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
+    mean[:3, :3] = se3.nearest_rotation(motions[:, :3, :3].mean(0))
     mean[:3, 3] = motions[:, :3, 3].mean(0)
     return mean

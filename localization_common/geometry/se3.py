@@ -34,6 +34,12 @@ def to_parts(a_T_b: Array) -> tuple[Array, Array]:
     return a_T_b[:3, 3].copy(), np.asarray(quaternions.mat2quat(a_T_b[:3, :3]), dtype=np.float64)
 
 
+def nearest_rotation(matrix: Array) -> Array:
+    """The rotation (3, 3) nearest to a matrix (3, 3), such as a mean of rotations, by its singular values."""
+    left, _, right = np.linalg.svd(matrix)
+    return np.asarray(left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right)
+
+
 def inverse(a_T_b: Array) -> Array:
     """Inverse of rigid transforms (..., 4, 4), exact in the rotation (a transpose, not a matrix inversion)."""
     rotation_t = np.swapaxes(a_T_b[..., :3, :3], -1, -2)

@@ -88,8 +88,7 @@ def agree(poses: Array, expected: Array, decay: float, config: ConsensusConfig) 
     for _ in range(_ROUNDS):
         weights = prior / (1.0 + _from(pose, poses, config)[2] ** 2) ** 2
         pose[:3, 3] = weights @ positions / weights.sum()
-        left, _, right = np.linalg.svd(np.einsum("n,nij->ij", weights, rotations))
-        pose[:3, :3] = left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right
+        pose[:3, :3] = se3.nearest_rotation(np.einsum("n,nij->ij", weights, rotations))
     return Agreement(pose, *_from(pose, poses, config), weights, expected)
 
 
