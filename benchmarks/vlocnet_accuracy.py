@@ -12,17 +12,14 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import mean, stdev
-from typing import Any
 
 import tyro
+from vlocnet_accuracy_tables import NO_WARPING, ORDER, Numbers, notes, tables
 
 from deep_localization import kept_runs
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, judged
+from deep_localization.benchmark_file import BenchmarkFile
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-#: In the paper's order, worst first.
-ORDER = ("posenet", "vlocnet", "vlocnetpp_single", "vlocnetpp")
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ RUNS = (
     _ablation("no geometric consistency", "no_consistency"),
     _ablation("no temporal fusion", "temporal_none"),
     _ablation("temporal fusion by concatenation", "temporal_concatenation"),
-    _ablation("no warping", "no_warping"),
+    _ablation(NO_WARPING, "no_warping"),
     *(_ablation(f"semantic fusion at {place}", f"semantic_{place}") for place in ("4a", "4b", "4d", "4e", "4f")),
     _ablation("no hard sharing", "own_trunk"),
     _ablation("ReLU", "relu"),
@@ -117,17 +114,17 @@ class Benchmark:
     def __init__(self, config: Config) -> None:
         self.config = config
         config.work.mkdir(parents=True, exist_ok=True)
-        self._futures: dict[tuple[str, int], Future[dict[str, Any]]] = {}
+        self._futures: dict[tuple[str, int], Future[Numbers]] = {}
         self._pool = ThreadPoolExecutor(config.jobs)
 
-    def results(self, runs: tuple[Run, ...]) -> dict[str, list[dict[str, Any]]]:
+    def results(self, runs: tuple[Run, ...]) -> dict[str, list[Numbers]]:
         """What `vlocnet_evaluate` wrote, for each run and seed; seed after seed, so that some are whole soon."""
         seeds = {run.name: self.config.seeds if run.main else self.config.seeds[:1] for run in runs}
         for seed in self.config.seeds:
             for run in runs:
                 if seed in seeds[run.name]:
                     self._submit(run, seed)
-        found: dict[str, list[dict[str, Any]]] = {}
+        found: dict[str, list[Numbers]] = {}
         for run in runs:
             found[run.name] = [self._futures[run.name, seed].result() for seed in seeds[run.name]]
         self._pool.shutdown()
@@ -141,7 +138,7 @@ class Benchmark:
             needed = [self._futures[name, seed] for name in run.initial]
             self._futures[run.name, seed] = self._pool.submit(self._perform, run, seed, needed)
 
-    def _perform(self, run: Run, seed: int, needed: list[Future[dict[str, Any]]]) -> dict[str, Any]:
+    def _perform(self, run: Run, seed: int, needed: list[Future[Numbers]]) -> Numbers:
         for future in needed:
             future.result()
         file = self._checkpoint(run.name, seed)
@@ -212,66 +209,6 @@ class Benchmark:
         return words + (["--frames", "0-59"] if self.config.quick else [])
 
 
-COLUMNS = (
-    Column("system"),
-    Column("position, median", "{:.3f} ± {:.3f} m"),
-    Column("rotation, median", "{:.2f} ± {:.2f} deg"),
-    Column("each frame by itself", "{:.3f} m"),
-    Column("within 5 cm, 5 deg", "{:.1f} %"),
-    Column("within 25 cm, 5 deg", "{:.1f} %"),
-    Column("odometry", "{:.1f} %"),
-    Column("odometry", "{:.2f} deg/m"),
-    Column("mIoU", "{:.3f}"),
-    Column("seeds", "{:d}"),
-)
-
-
-def tables(runs: tuple[Run, ...], results: dict[str, list[dict[str, Any]]]) -> list[Table]:
-    """A table for each group of runs; means over the seeds, with their deviation."""
-    groups = {run.group: [r for r in runs if r.group == run.group] for run in runs}
-    return [Table(group, COLUMNS, [_row(run, results[run.name]) for run in rows]) for group, rows in groups.items()]
-
-
-def _row(run: Run, results: list[dict[str, Any]]) -> list[Cell]:
-    def values(group: str, key: str, factor: float = 1.0) -> list[float]:
-        return [factor * r[group][key] for r in results if group in r]
-
-    def average(group: str, key: str, factor: float = 1.0) -> float | None:
-        found = values(group, key, factor)
-        return mean(found) if found else None
-
-    def spread(group: str, key: str) -> list[float] | None:
-        found = values(group, key)
-        return [mean(found), stdev(found) if len(found) > 1 else 0.0] if found else None
-
-    return [
-        run.name,
-        spread("pose", "median_m"),
-        spread("pose", "median_deg"),
-        average("regressed", "median_m"),
-        average("pose", "within_5cm_5deg", 100.0),
-        average("pose", "within_25cm_5deg", 100.0),
-        average("odometry", "rpe_percent"),
-        average("odometry", "rpe_deg_per_m"),
-        average("segmentation", "miou"),
-        len(results),
-    ]
-
-
-def notes(results: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
-    """Whether the paper's order came out."""
-    errors = {name: mean(r["pose"]["median_m"] for r in results[name]) for name in ORDER if name in results}
-    if len(errors) < len(ORDER):
-        return {}
-    told = " > ".join(f"{name} {error:.3f} m" for name, error in sorted(errors.items(), key=lambda item: -item[1]))
-    right = list(errors) == sorted(errors, key=lambda name: -errors[name])
-    ratio = errors["posenet"] / errors["vlocnetpp"]
-    return {
-        "order": f"{told}; the paper's is {' > '.join(ORDER)}: {'the same' if right else 'not the same'}",
-        "PoseNet over VLocNet++": f"{ratio:.2f}; aim: at least 3: {judged(ratio >= 3.0)}",
-    }
-
-
 def names(redkitchen: bool) -> set[str]:
     """Rows that can be trained, with RedKitchen at hand or without."""
     return {run.name for run in RUNS if redkitchen or not run.redkitchen}
@@ -291,10 +228,11 @@ def main() -> None:
     there = config.redkitchen.is_dir()
     runs = tuple(run for run in RUNS if run.name in (config.rows or names(there)))
     results = Benchmark(config).results(runs)
+    groups = {run.group: [r.name for r in runs if r.group == run.group] for run in runs}
     file = BenchmarkFile.of(
         __file__,
         title="VLocNet++ and what it is compared with",
-        tables=tables(runs, results),
+        tables=tables(groups, results),
         notes=notes(results),
         runs=results,
     )

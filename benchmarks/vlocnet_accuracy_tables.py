@@ -1,0 +1,84 @@
+"""Tables of what the benchmark of VLocNet++'s systems measured, and whether the paper's order came out."""
+
+from __future__ import annotations
+
+from statistics import mean, stdev
+from typing import Any
+
+from deep_localization.benchmark_file import Cell, Column, Table, judged
+
+Numbers = dict[str, Any]
+
+#: In the paper's order, worst first.
+ORDER = ("posenet", "vlocnet", "vlocnetpp_single", "vlocnetpp")
+NO_WARPING = "no warping"
+
+COLUMNS = (
+    Column("system"),
+    Column("position, median", "{:.3f} ± {:.3f} m"),
+    Column("rotation, median", "{:.2f} ± {:.2f} deg"),
+    Column("each frame by itself", "{:.3f} m"),
+    Column("within 5 cm, 5 deg", "{:.1f} %"),
+    Column("within 25 cm, 5 deg", "{:.1f} %"),
+    Column("odometry", "{:.1f} %"),
+    Column("odometry", "{:.2f} deg/m"),
+    Column("mIoU", "{:.3f}"),
+    Column("seeds", "{:d}"),
+)
+
+
+def tables(groups: dict[str, list[str]], results: dict[str, list[Numbers]]) -> list[Table]:
+    """A table for each group of rows; means over the seeds, with their deviation."""
+    return [Table(group, COLUMNS, [_row(name, results[name]) for name in rows]) for group, rows in groups.items()]
+
+
+def _row(name: str, results: list[Numbers]) -> list[Cell]:
+    def values(group: str, key: str, factor: float = 1.0) -> list[float]:
+        return [factor * r[group][key] for r in results if group in r]
+
+    def average(group: str, key: str, factor: float = 1.0) -> float | None:
+        found = values(group, key, factor)
+        return mean(found) if found else None
+
+    def spread(group: str, key: str) -> list[float] | None:
+        found = values(group, key)
+        return [mean(found), stdev(found) if len(found) > 1 else 0.0] if found else None
+
+    return [
+        name,
+        spread("pose", "median_m"),
+        spread("pose", "median_deg"),
+        average("regressed", "median_m"),
+        average("pose", "within_5cm_5deg", 100.0),
+        average("pose", "within_25cm_5deg", 100.0),
+        average("odometry", "rpe_percent"),
+        average("odometry", "rpe_deg_per_m"),
+        average("segmentation", "miou"),
+        len(results),
+    ]
+
+
+def notes(results: dict[str, list[Numbers]]) -> dict[str, str]:
+    """Whether the paper's order came out, and whether the frame before helps to label the next."""
+    return _order(results) | _warping(results)
+
+
+def _order(results: dict[str, list[Numbers]]) -> dict[str, str]:
+    errors = {name: mean(r["pose"]["median_m"] for r in results[name]) for name in ORDER if name in results}
+    if len(errors) < len(ORDER):
+        return {}
+    told = " > ".join(f"{name} {error:.3f} m" for name, error in sorted(errors.items(), key=lambda item: -item[1]))
+    right = list(errors) == sorted(errors, key=lambda name: -errors[name])
+    ratio = errors["posenet"] / errors["vlocnetpp"]
+    return {
+        "order": f"{told}; the paper's is {' > '.join(ORDER)}: {'the same' if right else 'not the same'}",
+        "PoseNet over VLocNet++": f"{ratio:.2f}; aim: at least 3: {judged(ratio >= 3.0)}",
+    }
+
+
+def _warping(results: dict[str, list[Numbers]]) -> dict[str, str]:
+    """The rows of one seed, since there is one without warping."""
+    if NO_WARPING not in results or ORDER[-1] not in results:
+        return {}
+    warped, alone = (results[name][0]["segmentation"]["miou"] for name in (ORDER[-1], NO_WARPING))
+    return {"mIoU with warping and without": f"{warped:.4f} and {alone:.4f}: {judged(warped > alone)}"}
