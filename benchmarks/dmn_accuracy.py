@@ -70,23 +70,28 @@ TRAININGS: dict[Domain, WorldTrainingConfig] = {
     "mazes": WorldTrainingConfig(contexts=16, worlds=8, trajectories=8),
     "street": WorldTrainingConfig(),
 }
+#: A compass learns from how light differs from view to view, of many worlds in a batch rather than many queries of one.
+COMPASS: dict[Domain, WorldTrainingConfig] = {
+    domain: WorldTrainingConfig(contexts=6 if domain == "mazes" else 4, worlds=32, trajectories=2, relight=False)
+    for domain in TRAININGS
+}
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training: a system, the objective, if it is not the domain's, and how many times the steps of the others."""
+    """One training: a system, how it is trained, and how many times the steps of the others."""
 
     name: str
     system: SystemName
-    training: WorldTrainingConfig | None = None
+    trainings: dict[Domain, WorldTrainingConfig] = dataclasses.field(default_factory=TRAININGS.copy)
     main: bool = False
     longer: int = 1
 
 
 RUNS = (
-    *(Run(name, name, main=name in VARIED) for name in SYSTEMS),
+    *(Run(n, n, COMPASS if n == "projection_compass" else TRAININGS, main=n in VARIED) for n in SYSTEMS),
     Run(LONGER, "projection", longer=5),
-    Run("view_embedding, paper's objective", "view_embedding", WorldTrainingConfig.paper()),
+    Run("view_embedding, paper's objective", "view_embedding", dict.fromkeys(TRAININGS, WorldTrainingConfig.paper())),
 )
 CONTEXTS: dict[Domain, tuple[int, ...]] = {
     "rooms": (1, 2, 3, 4, 5),
@@ -153,7 +158,7 @@ class Benchmark:
         return values
 
     def _training(self, domain: Domain, run: Run, seed: int, file: Path) -> list[str]:
-        worlds, training = self._worlds(domain), run.training or TRAININGS[domain]
+        worlds, training = self._worlds(domain), run.trainings[domain]
         training = replace(training, steps=self._steps(domain, run), seed=seed)
         if self.config.quick:
             training = replace(training, worlds=4, evaluate_every=4)

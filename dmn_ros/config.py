@@ -35,6 +35,7 @@ class NetworkConfig:
         metres_per_unit: scale of the map coordinates in which the network was trained.
         descriptor_parts: parts of a cell's descriptor that are compared each by itself (``projection``).
         view_angle: degrees that the images are wide, from which learning starts; 360 are panoramas (``projection``).
+        compass: waves to a turn, at most, by which all views together tell a heading (``projection``); 0: they do not.
     """
 
     image_width: int = 64
@@ -54,6 +55,7 @@ class NetworkConfig:
     metres_per_unit: float = 5.0
     descriptor_parts: int = 2
     view_angle: float = 60.0
+    compass: int = 0
 
     def __post_init__(self) -> None:
         if len(self.block_widths) != len(self.block_strides):
@@ -69,6 +71,8 @@ class NetworkConfig:
             raise ConfigError("metres_per_unit, view_reach and nearest_views must be positive")
         if not (0.0 < self.view_angle < 180.0 or self.view_angle == 360.0) or self.descriptor_parts < 1:
             raise ConfigError("view_angle must be in 0..180 degrees, or 360, and descriptor_parts positive")
+        if self.compass < 0 or (self.compass and self.observation != "projection"):
+            raise ConfigError(f"compass is {self.compass}; it must not be negative, and 0 without 'projection'")
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -25,6 +25,7 @@ SystemName = Literal[
     "matching",
     "projection",
     "projection_placed",
+    "projection_compass",
 ]
 
 #: Halve images until their shorter side has so many cells.
@@ -105,6 +106,11 @@ SYSTEMS: dict[SystemName, System] = {
     ),
     "projection": System("the DMN with views compared where a pose puts them in the query", sizes=_PROJECTION),
     "projection_placed": System("the same, told a particle's place in the map", {"coordinates": "both"}, _PROJECTION),
+    "projection_compass": System(
+        "the same, and headings told by all views together",
+        {"coordinates": "both"},
+        _PROJECTION | {"value_size": 64, "compass": 4},
+    ),
 }
 
 

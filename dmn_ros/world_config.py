@@ -41,6 +41,8 @@ class WorldTrainingConfig:
         particles: of each trajectory; the paper has 32.
         local_share: share of the particles around the truth (``softmax``), at mixed distances.
         target_d, target_a: standard deviations of the soft target, map units and radians.
+        heading_weight: of the cross-entropy with which a compass tells a heading from those that are quarters of a turn
+            off, beside the objective.
         contexts: views that a map is made of.
         length: images of a trajectory; the paper trains with 1.
         resample_alpha: trade-off of soft resampling between images; see `soft_resample`.
@@ -65,6 +67,7 @@ class WorldTrainingConfig:
     local_share: float = 0.25
     target_d: float = 0.06
     target_a: float = 0.1
+    heading_weight: float = 3.0
     contexts: int = 4
     length: int = 1
     resample_alpha: float = 0.5

@@ -106,6 +106,13 @@ class DMN(nn.Module):
         parts = torch.split(particles, chunk, dim=2)
         return torch.cat([self.observation.log_likelihood(prepared, query, part) for part in parts], dim=2)  # type: ignore[arg-type]
 
+    def heading_log_likelihood(self, query: PreparedQuery, headings: Tensor) -> Tensor | None:
+        """What all views tell of headings (A, Q, K), radians, by themselves: as likely; None without a compass."""
+        if not isinstance(self.observation, ProjectionObservation) or self.observation.compass is None:
+            return None
+        assert isinstance(query, ProjectionQuery)
+        return self.observation.compass.log_likelihood(query.headings, headings)
+
     def estimate(self, prepared: PreparedMap, query: PreparedQuery, beliefs: Tensor) -> Tensor:
         """Poses (A, Q, 3) of a regression, given the means of the beliefs (A, Q, 3) (appendix C.2, "Regression").
 

@@ -9,7 +9,8 @@ depth and pose is that of view synthesis, Zhou et al. 2017; looking up a correla
 As in the paper each view has a weight, a softmax over views that depends on query, view and egocentric coordinates. To
 what the weighted views tell, what all of them tell is added, as their mean and as the most of each feature: how a
 particle stands to the views together says whether a camera could stand there at all. Only the nearest views of each
-particle are read. Where maps share a frame, a particle's place in it tells, too (`place`).
+particle are read. Where maps share a frame, a particle's place in it tells, too (`place`); and where one light falls on
+all that a map shows, all views together tell a heading (`compass`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from torch.nn import functional
 
 from dmn_ros.config import NetworkConfig
 from dmn_ros.network import egocentric
+from dmn_ros.network.compass import Compass
 from dmn_ros.network.lens import build_lens
 from dmn_ros.network.place import PlaceFeatures
 
@@ -37,23 +39,27 @@ _GAIN = 3.0
 class ProjectionMap(NamedTuple):
     """Unit descriptors (A, N, G, d, P) and points (A, N, P, 3) of the views' P cells, and poses (A, N, 3).
 
-    `log_weights` (A, N) are added to the views' logits: 0, unless `DMN.reweighted` says otherwise.
+    `described` (A, N, S) is what a compass compares, of no length without one. `log_weights` (A, N) are added to the
+    views' logits: 0, unless `DMN.reweighted` says otherwise.
     """
 
     descriptors: Tensor
     points: Tensor
     poses: Tensor
+    described: Tensor
     log_weights: Tensor
 
 
 class ProjectionQuery(NamedTuple):
     """Agreement (A, Q, N, P, G + 1, h, w) of each view's cells with the query's picture, and a summary (A, Q, S).
 
-    The last of the G + 1 channels is 1: looked up outside of the picture it is 0.
+    The last of the G + 1 channels is 1: looked up outside of the picture it is 0. `headings` (A, Q, 2, F) is the
+    compass's series, of no length without one.
     """
 
     agreement: Tensor
     summary: Tensor
+    headings: Tensor
 
 
 class ProjectionObservation(nn.Module):
@@ -86,6 +92,7 @@ class ProjectionObservation(nn.Module):
             nn.Linear(summary * rows * columns, summary),
         )
         self.place = PlaceFeatures(config) if placed else None
+        self.compass = Compass(config) if config.compass else None
         self.dense = nn.Sequential(
             nn.Linear((4 if placed else 3) * hidden + summary, hidden),
             nn.ReLU(inplace=True),
@@ -100,9 +107,10 @@ class ProjectionObservation(nn.Module):
         descriptors = self._directions(self.describe_view(flat))
         depth = functional.softplus(self.depth(flat).float().flatten(1) + self.cell_depth) + _LEAST_DEPTH
         points = depth.unsqueeze(-1) * self.lens.rays()
+        described = flat[:, 0, 0, :0] if self.compass is None else self.compass.describe_view(flat)
         shape = views.shape[:2]
-        none = view_poses.new_zeros(shape)
-        return ProjectionMap(_as_maps(descriptors, shape), _as_maps(points, shape), view_poses, none)
+        parts = (_as_maps(descriptors, shape), _as_maps(points, shape), view_poses, _as_maps(described, shape))
+        return ProjectionMap(*parts, log_weights=view_poses.new_zeros(shape))
 
     def prepare_query(self, prepared: ProjectionMap, queries: Tensor) -> ProjectionQuery:
         """All that depends on images and map but on no particle; queries (A, Q, C, h, w)."""
@@ -114,7 +122,11 @@ class ProjectionObservation(nn.Module):
         agreement = agreement.view(*agreement.shape[:-1], *picture)
         if self.lens.wraps:
             agreement = torch.cat([agreement[..., -1:], agreement, agreement[..., :1]], dim=-1)
-        return ProjectionQuery(agreement, _as_maps(self.query(flat), shape))
+        headings = flat.new_zeros(*shape, 2, 0)
+        if self.compass is not None:
+            weights = prepared.log_weights.exp()
+            headings = self.compass.series(prepared.described, prepared.poses[..., 2], weights, queries)
+        return ProjectionQuery(agreement, _as_maps(self.query(flat), shape), headings)
 
     def log_likelihood(self, prepared: ProjectionMap, query: ProjectionQuery, particles: Tensor) -> Tensor:
         """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3), map units."""
@@ -132,8 +144,10 @@ class ProjectionObservation(nn.Module):
         told = [attended, mean, most, summary]
         if self.place is not None:
             told.append(self.place(query.summary, particles))
-        result: Tensor = self.dense(torch.cat(told, dim=-1))
-        return result.squeeze(-1)
+        result: Tensor = self.dense(torch.cat(told, dim=-1)).squeeze(-1)
+        return (
+            result if self.compass is None else result + self.compass.log_likelihood(query.headings, particles[..., 2])
+        )
 
     def _directions(self, features: Tensor) -> Tensor:
         """Descriptors (B, G d, h, w) in G parts of unit length each: (B, G, d, P)."""

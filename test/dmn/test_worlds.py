@@ -265,6 +265,21 @@ def test_every_system_learns_a_tiny_world(name: SystemName, config: WorldTrainin
     assert losses[-1] < 0.7 * losses[0]
 
 
+def test_a_compass_learns_beside_the_objective_but_is_not_judged_by_it() -> None:
+    torch.manual_seed(0)
+    batch = TrainingWorlds(_worlds(), QUICK).draw(0)
+    modules = [WorldTraining(_small("projection_compass"), replace(QUICK, heading_weight=w)) for w in (0.0, 1.0, 3.0)]
+    for module in modules:
+        module.load_state_dict(modules[0].state_dict())
+    with torch.no_grad():
+        trained = [module.train().loss(batch).item() for module in modules]
+        judged = [module.eval().loss(batch).item() for module in modules]
+    heading = trained[1] - trained[0]
+    assert 0.5 < heading < 2.5  # one of four is a guess: log 4
+    assert trained[2] - trained[0] == pytest.approx(3.0 * heading, rel=1e-3)
+    assert judged[1] == judged[2] == judged[0]
+
+
 def test_gradients_pass_through_resampling() -> None:
     torch.manual_seed(0)
     config = replace(QUICK, length=3)

@@ -39,7 +39,7 @@ def _numbers(sequential: float, *, filters: bool = True) -> dict[str, Any]:
 
 def test_every_system_is_a_row_and_options_give_back_the_training(accuracy: ModuleType) -> None:
     assert {run.system for run in accuracy.RUNS} == set(SYSTEMS)
-    for training in (*accuracy.TRAININGS.values(), *(run.training for run in accuracy.RUNS if run.training)):
+    for training in {training for run in accuracy.RUNS for training in run.trainings.values()}:
         words = accuracy.options("training", training, WorldTrainingConfig())
         arguments = tyro.cli(Arguments, args=["there", "--validation", "here", *words])
         assert arguments.training == training

@@ -1,0 +1,133 @@
+"""What views tell of a heading by themselves: against a loop over them, and what it must not depend on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from dmn_ros.config import NetworkConfig
+from dmn_ros.network.dmn import DMN
+from dmn_ros.network.projection import ProjectionObservation
+from localization_common.errors import ConfigError
+
+A, N, Q, K, ORDER = 2, 4, 3, 6, 3
+CONFIG = replace(
+    NetworkConfig.paper(),
+    image_width=16,
+    image_height=16,
+    block_widths=(8, 16),
+    block_strides=((2, 2), (2, 2)),
+    feature_channels=8,
+    hidden_channels=16,
+    key_size=8,
+    value_size=8,
+    observation="projection",
+    compass=ORDER,
+)
+
+
+@pytest.fixture
+def network() -> DMN:
+    torch.manual_seed(1)
+    return DMN(CONFIG).eval()
+
+
+@pytest.fixture
+def inputs() -> tuple[Tensor, ...]:
+    """Views, their poses, queries and particles."""
+    torch.manual_seed(2)
+    turn, picture = torch.tensor([0.5, 0.5, 2.0]), (CONFIG.feature_channels, *CONFIG.grid)
+    poses, particles = torch.randn(A, N, 3) * turn, torch.randn(A, Q, K, 3) * turn
+    return torch.randn(A, N, *picture), poses, torch.randn(A, Q, *picture), particles
+
+
+def _headings(network: DMN, views: Tensor, poses: Tensor, queries: Tensor, headings: Tensor) -> Tensor:
+    told = network.heading_log_likelihood(network.prepare_query(network.prepare_map(views, poses), queries), headings)
+    assert told is not None
+    return told
+
+
+@torch.no_grad()
+def test_equals_a_loop_over_views(network: DMN, inputs: tuple[Tensor, ...]) -> None:
+    views, poses, queries, particles = inputs
+    model = network.observation
+    assert isinstance(model, ProjectionObservation)
+    assert model.compass is not None
+    weights = torch.tensor([[1.0, 0.3, 0.6, 0.9], [0.5, 1.0, 0.1, 0.7]])
+    prepared = network.reweighted(network.prepare_map(views, poses), weights)
+    told = network.heading_log_likelihood(network.prepare_query(prepared, queries), particles[..., 2])
+    assert told is not None
+    assert told.std() > 1e-2
+    for a, q, k in [(0, 0, 0), (1, 2, 5), (1, 0, 3)]:
+        expected = 0.0
+        asked = model.compass.query(model.compass.describe(queries[a, q : q + 1]))
+        for n in range(N):
+            pair = model.compass.pair(model.compass.describe_view(views[a, n : n + 1]) + asked)[0].tolist()
+            turn = float(particles[a, q, k, 2] - poses[a, n, 2])
+            for i in range(ORDER):
+                wave = pair[i] * math.cos((i + 1) * turn) + pair[ORDER + i] * math.sin((i + 1) * turn)
+                expected += float(weights[a, n]) * wave
+        assert float(told[a, q, k]) == pytest.approx(expected, abs=1e-5)
+
+
+@torch.no_grad()
+def test_only_turns_between_views_and_particles_count(network: DMN, inputs: tuple[Tensor, ...]) -> None:
+    views, poses, queries, particles = inputs
+    told = _headings(network, views, poses, queries, particles[..., 2])
+    turned = poses + torch.tensor([3.0, -2.0, 0.7])  # views elsewhere, and all turned
+    same = _headings(network, views, turned, queries, particles[..., 2] + 0.7)
+    torch.testing.assert_close(same, told, atol=1e-5, rtol=0)
+    assert (_headings(network, views, turned, queries, particles[..., 2]) - told).abs().max() > 1e-2
+
+
+@torch.no_grad()
+def test_it_is_added_to_what_the_nearest_views_tell(network: DMN, inputs: tuple[Tensor, ...]) -> None:
+    views, poses, queries, particles = inputs
+    told = _headings(network, views, poses, queries, particles[..., 2])
+    without = DMN(replace(CONFIG, compass=0)).eval()
+    without.load_state_dict({k: v for k, v in network.state_dict().items() if ".compass." not in k})
+    expected = without(views, poses, queries, particles) + told
+    torch.testing.assert_close(network(views, poses, queries, particles), expected, atol=1e-5, rtol=0)
+    prepared = without.prepare_map(views, poses)
+    assert without.heading_log_likelihood(without.prepare_query(prepared, queries), particles[..., 2]) is None
+
+
+def _sunny(worlds: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Pictures of one colour, which tells the turn from the camera to the sun, wherever that is in a world."""
+    sun, poses = 2.0 * math.pi * torch.rand(worlds, 1), torch.randn(worlds, N + Q, 3) * torch.tensor([1.0, 1.0, 3.0])
+    turn = sun - poses[..., 2]
+    colours = 0.5 + 0.4 * torch.stack([turn.cos(), turn.sin(), torch.zeros_like(turn)], dim=-1)
+    images = colours[..., None, None].expand(-1, -1, -1, CONFIG.image_height, CONFIG.image_width)
+    return images[:, :N], poses[:, :N], images[:, N:], poses[:, N:, 2]
+
+
+def test_light_that_falls_from_one_side_tells_headings_in_worlds_never_seen(network: DMN) -> None:
+    torch.manual_seed(3)
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
+
+    def told(worlds: int) -> Tensor:
+        views, poses, queries, truth = _sunny(worlds)
+        _, query = network.train().prepare(views, poses, queries)
+        found = network.heading_log_likelihood(query, truth[..., None] + torch.arange(4) * (math.pi / 2))
+        assert found is not None
+        return found.log_softmax(-1)
+
+    for _ in range(150):
+        loss = -told(32)[..., 0].mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        right = (told(64).argmax(-1) == 0).float().mean()
+    assert right > 0.9
+
+
+def test_only_projection_has_a_compass() -> None:
+    with pytest.raises(ConfigError, match="compass"):
+        replace(CONFIG, observation="matching")
+    with pytest.raises(ConfigError, match="compass"):
+        replace(CONFIG, compass=-1)
