@@ -43,6 +43,8 @@ class WorldTrainingConfig:
         target_d, target_a: standard deviations of the soft target, map units and radians.
         heading_weight: of the cross-entropy with which a compass tells a heading from those that are quarters of a turn
             off, beside the objective.
+        heading_after: share of the steps after which a compass begins to learn, and to count: it compares what the rest
+            has learned to see, and of what tells nothing yet it learns to say nothing for good.
         contexts: views that a map is made of.
         length: images of a trajectory; the paper trains with 1.
         resample_alpha: trade-off of soft resampling between images; see `soft_resample`.
@@ -68,6 +70,7 @@ class WorldTrainingConfig:
     target_d: float = 0.06
     target_a: float = 0.1
     heading_weight: float = 3.0
+    heading_after: float = 0.3
     contexts: int = 4
     length: int = 1
     resample_alpha: float = 0.5
@@ -91,13 +94,13 @@ class WorldTrainingConfig:
         for name in counts:
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("local_share", "resample_alpha", "mirror", "recolour"):
+        for name in ("local_share", "heading_after", "resample_alpha", "mirror", "recolour"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be in 0..1")
-        if min(self.target_d, self.target_a, self.learning_rate) <= 0 or self.weight_decay < 0 or self.seed < 0:
-            raise ConfigError(
-                "target_d, target_a and learning_rate must be positive, weight_decay and seed not negative"
-            )
+        if min(self.target_d, self.target_a, self.learning_rate) <= 0:
+            raise ConfigError("target_d, target_a and learning_rate must be positive")
+        if min(self.heading_weight, self.weight_decay, self.seed) < 0:
+            raise ConfigError("heading_weight, weight_decay and seed must not be negative")
 
     @classmethod
     def paper(cls) -> WorldTrainingConfig:

@@ -11,6 +11,7 @@ from torch import Tensor
 from dmn_ros.losses import mean_pose, pose_error, softmax_objective
 from dmn_ros.mapping_config import MappingConfig
 from dmn_ros.network.dmn import PreparedMap, PreparedQuery
+from dmn_ros.network.projection import ProjectionQuery
 from dmn_ros.systems import build_network
 from dmn_ros.training_clock import ClockedModule
 from dmn_ros.trajectory_filter import ego_motion, filter_trajectories, regress_trajectories
@@ -51,14 +52,14 @@ class WorldTraining(ClockedModule):
 
     def loss(self, batch: WorldBatch) -> Tensor:
         """Mean objective over all images of a batch; in training with what a compass learns from."""
-        truth = batch.query_poses
+        config, truth = self.config, batch.query_poses
         prepared, query = self.network.prepare(batch.view_images, batch.view_poses, batch.query_images.flatten(1, 2))
+        if isinstance(query, ProjectionQuery) and self.global_step < config.heading_after * config.steps:
+            query = query._replace(headings=query.headings[..., :0])
         objective = self._objective(batch, prepared, query)
         turns = truth.flatten(1, 2)[..., 2:] + torch.arange(4, device=truth.device) * (math.pi / 2)
         told = self.network.heading_log_likelihood(query, turns) if self.training else None
-        return (
-            objective if told is None else objective - self.config.heading_weight * told.log_softmax(-1)[..., 0].mean()
-        )
+        return objective if told is None else objective - config.heading_weight * told.log_softmax(-1)[..., 0].mean()
 
     def _objective(self, batch: WorldBatch, prepared: PreparedMap, query: PreparedQuery) -> Tensor:
         config, truth = self.config, batch.query_poses

@@ -28,9 +28,10 @@ class Compass(nn.Module):
             nn.Linear(channels * rows * columns, size),
         )
         self.view, self.query = nn.Linear(size, size), nn.Linear(size, size, bias=False)
-        self.pair = nn.Sequential(
-            nn.ReLU(inplace=True), nn.Linear(size, size), nn.ReLU(inplace=True), nn.Linear(size, 2 * self.order)
-        )
+        last = nn.Linear(size, 2 * self.order)
+        nn.init.zeros_(last.weight)  # what has not learned anything says nothing
+        nn.init.zeros_(last.bias)
+        self.pair = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(size, size), nn.ReLU(inplace=True), last)
 
     def describe_view(self, views: Tensor) -> Tensor:
         """What of view embeddings (B, C, h, w) is compared: (B, S)."""

@@ -108,10 +108,10 @@ class DMN(nn.Module):
 
     def heading_log_likelihood(self, query: PreparedQuery, headings: Tensor) -> Tensor | None:
         """What all views tell of headings (A, Q, K), radians, by themselves: as likely; None without a compass."""
-        if not isinstance(self.observation, ProjectionObservation) or self.observation.compass is None:
+        if not isinstance(query, ProjectionQuery):
             return None
-        assert isinstance(query, ProjectionQuery)
-        return self.observation.compass.log_likelihood(query.headings, headings)
+        assert isinstance(self.observation, ProjectionObservation)
+        return self.observation.heading_log_likelihood(query, headings)
 
     def estimate(self, prepared: PreparedMap, query: PreparedQuery, beliefs: Tensor) -> Tensor:
         """Poses (A, Q, 3) of a regression, given the means of the beliefs (A, Q, 3) (appendix C.2, "Regression").

@@ -54,7 +54,7 @@ class ProjectionQuery(NamedTuple):
     """Agreement (A, Q, N, P, G + 1, h, w) of each view's cells with the query's picture, and a summary (A, Q, S).
 
     The last of the G + 1 channels is 1: looked up outside of the picture it is 0. `headings` (A, Q, 2, F) is the
-    compass's series, of no length without one.
+    compass's series, of no length where none is used.
     """
 
     agreement: Tensor
@@ -145,9 +145,14 @@ class ProjectionObservation(nn.Module):
         if self.place is not None:
             told.append(self.place(query.summary, particles))
         result: Tensor = self.dense(torch.cat(told, dim=-1)).squeeze(-1)
-        return (
-            result if self.compass is None else result + self.compass.log_likelihood(query.headings, particles[..., 2])
-        )
+        headings = self.heading_log_likelihood(query, particles[..., 2])
+        return result if headings is None else result + headings
+
+    def heading_log_likelihood(self, query: ProjectionQuery, headings: Tensor) -> Tensor | None:
+        """What all views tell of headings (A, Q, K), radians; None without a compass."""
+        if self.compass is None or not query.headings.shape[-1]:
+            return None
+        return self.compass.log_likelihood(query.headings, headings)
 
     def _directions(self, features: Tensor) -> Tensor:
         """Descriptors (B, G d, h, w) in G parts of unit length each: (B, G, d, P)."""
