@@ -41,11 +41,12 @@ def write_world_card(path: Path, config: NetworkConfig, result: dict[str, Any]) 
         result: what `dmn_evaluate_worlds` found.
     """
     card, evaluation = result["card"], result["evaluation"]
+    begun = f", begun with {card['initial']}" if card.get("initial") else ""
     lines = [
         *_head(path, config, result["parameters"]),
         f"- Images: {config.image_width}x{config.image_height} pixels; poses in map units, the environment spans -1..1",
         f"- Trained by `dmn_train_worlds --system {card['system']}` on {card.get('data', 'worlds')}: {card['steps']} "
-        f"steps, {card['minutes']} minutes, seed {card['training']['seed']}",
+        f"steps, {card['minutes']} minutes, seed {card['training']['seed']}{begun}",
         "",
         f"On {result['trials']} trajectories through other worlds ({result['worlds']}), {evaluation['contexts']} views "
         f"in the map, {evaluation['global_particles']} particles all over it ({evaluation['tracking_particles']} when "

@@ -39,6 +39,7 @@ class Arguments:
         output: checkpoint to write.
         system: row of the tables.
         training: objective and numbers; `WorldTrainingConfig.paper` lists those of the paper.
+        initial: checkpoint of the same system whose weights the training begins with; None begins with random ones.
         limit: train on the first so many worlds.
         minutes: stop after so many, whatever is left of the steps; the learning rate falls over the steps all the same.
         logs: directory of the run: last.ckpt to resume from and best.ckpt.
@@ -56,6 +57,7 @@ class Arguments:
     output: Path = Path("build/dmn_worlds.safetensors")
     system: SystemName = "view_embedding"
     training: WorldTrainingConfig = field(default_factory=WorldTrainingConfig)
+    initial: Path | None = None
     limit: int | None = None
     minutes: float = math.inf
     logs: Path = Path("build/dmn_worlds_training")
@@ -75,7 +77,7 @@ def train(arguments: Arguments) -> WorldTraining:
 
     Raises:
         DatasetError: no worlds, or too few views for contexts and trajectories.
-        CheckpointError: what to resume from was trained differently.
+        CheckpointError: what to resume from was trained differently, or what to begin with is of another system.
     """
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
@@ -85,6 +87,7 @@ def train(arguments: Arguments) -> WorldTraining:
     height, width = worlds.images.shape[2:4]
     structure = SYSTEMS[arguments.system].structure(int(width), int(height), panoramic=worlds.panoramic)
     module = WorldTraining(structure, config)
+    begun = _begin(module, arguments, int(width), int(height))
     last = arguments.logs / "last.ckpt"
     resumed = arguments.resume and last.is_file()
     trainer = _trainer(arguments)
@@ -102,7 +105,7 @@ def train(arguments: Arguments) -> WorldTraining:
     if best:
         module.load_state_dict(torch.load(best, weights_only=True, map_location="cpu")["state_dict"])
     if trainer.is_global_zero:
-        _write(arguments, module, trainer, len(worlds))
+        _write(arguments, module, trainer, len(worlds), begun)
     return module
 
 
@@ -177,10 +180,24 @@ def _step_of(path: Path, module: WorldTraining) -> int:
     return int(state["global_step"])
 
 
-def _write(arguments: Arguments, module: WorldTraining, trainer: lightning.Trainer, trained: int) -> None:
+def _begin(module: WorldTraining, arguments: Arguments, width: int, height: int) -> str | None:
+    """Take over the initial weights, if any; says which and what they had been trained."""
+    if arguments.initial is None:
+        return None
+    network, mapping, card = load_world_network(arguments.initial)
+    if mapping != module.mapping:
+        raise CheckpointError(f"{arguments.initial}: no {arguments.system} for images of {width} x {height} pixels")
+    module.network.load_state_dict(network.state_dict())
+    return f"{arguments.initial.name} ({card['steps']} steps, {card['minutes']} minutes)"
+
+
+def _write(
+    arguments: Arguments, module: WorldTraining, trainer: lightning.Trainer, trained: int, begun: str | None
+) -> None:
     monitored = trainer.early_stopping_callback
     card = {
         "system": arguments.system,
+        "initial": begun,
         "data": f"{trained} worlds of {'/'.join(arguments.worlds.parts[-2:])}",
         "training": to_dict(arguments.training),
         "parameters": parameter_count(module.mapping),

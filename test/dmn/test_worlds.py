@@ -367,6 +367,23 @@ def test_a_resumed_training_ends_with_the_same_weights(shards: Path) -> None:
         train(replace(halfway, resume=True, training=replace(halfway.training, steps=6)))
 
 
+def test_training_may_begin_with_what_another_ended_with(shards: Path) -> None:
+    first = _arguments(shards, "first")
+    train(first)
+    still = replace(first.training, learning_rate=1e-12, weight_decay=0.0)
+    second = replace(first, initial=first.output, training=still, output=shards / "on.safetensors", logs=shards / "on")
+    went_on = dict(train(second).network.named_parameters())
+    for name, value in load_world_network(first.output)[0].named_parameters():
+        torch.testing.assert_close(went_on[name], value, atol=1e-6, rtol=0)
+    result = evaluate_command.evaluate(
+        evaluate_command.Arguments(shards / "validation", second.output, card=shards / "on.md")
+    )
+    assert result["card"]["initial"].startswith("first.safetensors (4 steps, ")
+    assert f"begun with {result['card']['initial']}" in (shards / "on.md").read_text()
+    with pytest.raises(CheckpointError, match=r"first\.safetensors: no latent_vector for images of 32 x 32"):
+        train(replace(second, system="latent_vector"))
+
+
 def _stop(module: WorldTraining, step: int) -> int | None:
     if module.global_step >= step:
         module.trainer.should_stop = True

@@ -51,7 +51,12 @@ def test_a_row_may_be_trained_for_longer_than_the_others(accuracy: ModuleType, t
     for name, steps in (("projection", 400), (accuracy.LONGER, 2000)):
         words = benchmark._training("rooms", runs[name], 0, tmp_path / "out.safetensors")
         arguments = tyro.cli(Arguments, args=words[3:])
-        assert (arguments.system, arguments.training.steps) == ("projection", steps)
+        assert (arguments.system, arguments.training.steps, arguments.initial) == ("projection", steps, None)
+    words = benchmark._training("rooms", runs[accuracy.AS_IT_IS], 0, tmp_path / "out.safetensors")
+    arguments = tyro.cli(Arguments, args=words[3:])
+    begun = tyro.cli(Arguments, args=benchmark._training("rooms", runs[accuracy.LONGER], 0, arguments.initial)[3:])
+    assert (arguments.training.steps, begun.training.steps, begun.output) == (200, 2000, arguments.initial)
+    assert arguments.initial == benchmark._checkpoint("rooms", runs[accuracy.LONGER], 0)
 
 
 def test_tables_show_means_over_seeds_and_notes_say_who_is_ahead(accuracy: ModuleType) -> None:
