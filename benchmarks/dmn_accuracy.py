@@ -1,8 +1,8 @@
 """Trains and scores the rows of the DMN paper's tables on worlds: ``python benchmarks/dmn_accuracy.py --help``.
 
 Each run is ``dmn_train_worlds`` and ``dmn_evaluate_worlds`` in processes of their own. What a run gave is kept in the
-work directory, so that an interrupted benchmark goes on where it stopped, also in the middle of a training. All systems
-see the same number of batches of the same worlds, and are judged on the same trials.
+work directory, so that an interrupted benchmark goes on where it stopped, also in the middle of a training. All rows
+see the same number of batches of the same worlds, but for those whose names say more, and the same trials judge them.
 """
 
 from __future__ import annotations
