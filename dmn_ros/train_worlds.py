@@ -87,7 +87,7 @@ def train(arguments: Arguments) -> WorldTraining:
     height, width = worlds.images.shape[2:4]
     structure = SYSTEMS[arguments.system].structure(int(width), int(height), panoramic=worlds.panoramic)
     module = WorldTraining(structure, config)
-    begun = _begin(module, arguments, int(width), int(height))
+    begun = _begin(module, arguments)
     last = arguments.logs / "last.ckpt"
     resumed = arguments.resume and last.is_file()
     trainer = _trainer(arguments)
@@ -180,13 +180,14 @@ def _step_of(path: Path, module: WorldTraining) -> int:
     return int(state["global_step"])
 
 
-def _begin(module: WorldTraining, arguments: Arguments, width: int, height: int) -> str | None:
+def _begin(module: WorldTraining, arguments: Arguments) -> str | None:
     """Take over the initial weights, if any; says which and what they had been trained."""
     if arguments.initial is None:
         return None
     network, mapping, card = load_world_network(arguments.initial)
     if mapping != module.mapping:
-        raise CheckpointError(f"{arguments.initial}: no {arguments.system} for images of {width} x {height} pixels")
+        size = f"{module.mapping.network.image_width} x {module.mapping.network.image_height} pixels"
+        raise CheckpointError(f"{arguments.initial}: no {arguments.system} for images of {size}")
     module.network.load_state_dict(network.state_dict())
     return f"{arguments.initial.name} ({card['steps']} steps, {card['minutes']} minutes)"
 

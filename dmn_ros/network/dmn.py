@@ -107,7 +107,7 @@ class DMN(nn.Module):
         return torch.cat([self.observation.log_likelihood(prepared, query, part) for part in parts], dim=2)  # type: ignore[arg-type]
 
     def heading_log_likelihood(self, query: PreparedQuery, headings: Tensor) -> Tensor | None:
-        """What all views tell of headings (A, Q, K), radians, by themselves: as likely; None without a compass."""
+        """Log-likelihoods (A, Q, K) of headings (A, Q, K), radians, by all views together; None without a compass."""
         if not isinstance(query, ProjectionQuery):
             return None
         assert isinstance(self.observation, ProjectionObservation)

@@ -107,7 +107,7 @@ class ProjectionObservation(nn.Module):
         descriptors = self._directions(self.describe_view(flat))
         depth = functional.softplus(self.depth(flat).float().flatten(1) + self.cell_depth) + _LEAST_DEPTH
         points = depth.unsqueeze(-1) * self.lens.rays()
-        described = flat[:, 0, 0, :0] if self.compass is None else self.compass.describe_view(flat)
+        described = flat.new_zeros(len(flat), 0) if self.compass is None else self.compass.describe_view(flat)
         shape = views.shape[:2]
         parts = (_as_maps(descriptors, shape), _as_maps(points, shape), view_poses, _as_maps(described, shape))
         return ProjectionMap(*parts, log_weights=view_poses.new_zeros(shape))
@@ -149,7 +149,7 @@ class ProjectionObservation(nn.Module):
         return result if headings is None else result + headings
 
     def heading_log_likelihood(self, query: ProjectionQuery, headings: Tensor) -> Tensor | None:
-        """What all views tell of headings (A, Q, K), radians; None without a compass."""
+        """See `DMN.heading_log_likelihood`; None, too, for queries whose compass is left out."""
         if self.compass is None or not query.headings.shape[-1]:
             return None
         return self.compass.log_likelihood(query.headings, headings)

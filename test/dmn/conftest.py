@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,23 @@ def tiny_config() -> NetworkConfig:
         pair_size=16,
         gate_size=16,
         nearest_views=4,
+    )
+
+
+@pytest.fixture
+def projection_config() -> NetworkConfig:
+    """Views compared by projection, on grids of 4 x 4 cells of square pictures."""
+    return replace(
+        NetworkConfig.paper(),
+        image_width=16,
+        image_height=16,
+        block_widths=(8, 16),
+        block_strides=((2, 2), (2, 2)),
+        feature_channels=8,
+        hidden_channels=16,
+        key_size=8,
+        value_size=8,
+        observation="projection",
     )
 
 

@@ -16,25 +16,17 @@ from dmn_ros.network.projection import ProjectionObservation
 from localization_common.errors import ConfigError
 
 A, N, Q, K, ORDER = 2, 4, 3, 6, 3
-CONFIG = replace(
-    NetworkConfig.paper(),
-    image_width=16,
-    image_height=16,
-    block_widths=(8, 16),
-    block_strides=((2, 2), (2, 2)),
-    feature_channels=8,
-    hidden_channels=16,
-    key_size=8,
-    value_size=24,
-    observation="projection",
-    compass=ORDER,
-)
 
 
 @pytest.fixture
-def network() -> DMN:
+def config(projection_config: NetworkConfig) -> NetworkConfig:
+    return replace(projection_config, value_size=24, compass=ORDER)
+
+
+@pytest.fixture
+def network(config: NetworkConfig) -> DMN:
     torch.manual_seed(1)
-    network = DMN(CONFIG).eval()
+    network = DMN(config).eval()
     torch.nn.init.normal_(_compass(network).pair[-1].weight)
     return network
 
@@ -46,10 +38,10 @@ def _compass(network: DMN) -> Compass:
 
 
 @pytest.fixture
-def inputs() -> tuple[Tensor, ...]:
+def inputs(config: NetworkConfig) -> tuple[Tensor, ...]:
     """Views, their poses, queries and particles."""
     torch.manual_seed(2)
-    turn, picture = torch.tensor([0.5, 0.5, 2.0]), (CONFIG.feature_channels, *CONFIG.grid)
+    turn, picture = torch.tensor([0.5, 0.5, 2.0]), (config.feature_channels, *config.grid)
     poses, particles = torch.randn(A, N, 3) * turn, torch.randn(A, Q, K, 3) * turn
     return torch.randn(A, N, *picture), poses, torch.randn(A, Q, *picture), particles
 
@@ -92,10 +84,12 @@ def test_only_turns_between_views_and_particles_count(network: DMN, inputs: tupl
 
 
 @torch.no_grad()
-def test_it_is_added_to_what_the_nearest_views_tell(network: DMN, inputs: tuple[Tensor, ...]) -> None:
+def test_it_is_added_to_what_the_nearest_views_tell(
+    network: DMN, config: NetworkConfig, inputs: tuple[Tensor, ...]
+) -> None:
     views, poses, queries, particles = inputs
     told = _headings(network, views, poses, queries, particles[..., 2])
-    without = DMN(replace(CONFIG, compass=0)).eval()
+    without = DMN(replace(config, compass=0)).eval()
     without.load_state_dict({k: v for k, v in network.state_dict().items() if ".compass." not in k})
     expected = without(views, poses, queries, particles) + told
     torch.testing.assert_close(network(views, poses, queries, particles), expected, atol=1e-5, rtol=0)
@@ -103,22 +97,22 @@ def test_it_is_added_to_what_the_nearest_views_tell(network: DMN, inputs: tuple[
     assert without.heading_log_likelihood(without.prepare_query(prepared, queries), particles[..., 2]) is None
 
 
-def _sunny(worlds: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _sunny(config: NetworkConfig, worlds: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Pictures of one colour, which tells the turn from the camera to the sun, wherever that is in a world."""
     sun, poses = 2.0 * math.pi * torch.rand(worlds, 1), torch.randn(worlds, N + Q, 3) * torch.tensor([1.0, 1.0, 3.0])
     turn = sun - poses[..., 2]
     colours = 0.5 + 0.4 * torch.stack([turn.cos(), turn.sin(), torch.zeros_like(turn)], dim=-1)
-    images = colours[..., None, None].expand(-1, -1, -1, CONFIG.image_height, CONFIG.image_width)
+    images = colours[..., None, None].expand(-1, -1, -1, config.image_height, config.image_width)
     return images[:, :N], poses[:, :N], images[:, N:], poses[:, N:, 2]
 
 
-def test_light_that_falls_from_one_side_tells_headings_in_worlds_never_seen() -> None:
+def test_light_that_falls_from_one_side_tells_headings_in_worlds_never_seen(config: NetworkConfig) -> None:
     torch.manual_seed(3)
-    network = DMN(CONFIG)
+    network = DMN(config)
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
 
     def told(worlds: int) -> Tensor:
-        views, poses, queries, truth = _sunny(worlds)
+        views, poses, queries, truth = _sunny(config, worlds)
         _, query = network.train().prepare(views, poses, queries)
         found = network.heading_log_likelihood(query, truth[..., None] + torch.arange(4) * (math.pi / 2))
         assert found is not None
@@ -135,8 +129,8 @@ def test_light_that_falls_from_one_side_tells_headings_in_worlds_never_seen() ->
     assert right > 0.9
 
 
-def test_only_projection_has_a_compass() -> None:
+def test_only_projection_has_a_compass(config: NetworkConfig) -> None:
     with pytest.raises(ConfigError, match="compass"):
-        replace(CONFIG, observation="matching")
+        replace(config, observation="matching")
     with pytest.raises(ConfigError, match="compass"):
-        replace(CONFIG, compass=-1)
+        replace(config, compass=-1)

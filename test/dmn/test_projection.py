@@ -25,27 +25,15 @@ NEAREST = 3
 ANGLES = (60.0, 360.0)
 
 
-def _config(angle: float) -> NetworkConfig:
+def _wide(config: NetworkConfig, angle: float) -> NetworkConfig:
     """Grids of 4 x 4 cells, and of 4 x 8."""
-    return replace(
-        NetworkConfig.paper(),
-        image_width=32 if angle == 360.0 else 16,
-        image_height=16,
-        block_widths=(8, 16),
-        block_strides=((2, 2), (2, 2)),
-        feature_channels=8,
-        hidden_channels=16,
-        key_size=8,
-        value_size=8,
-        observation="projection",
-        nearest_views=NEAREST,
-        view_angle=angle,
-    )
+    width = 32 if angle == 360.0 else config.image_width
+    return replace(config, image_width=width, view_angle=angle, nearest_views=NEAREST)
 
 
 @pytest.fixture(params=ANGLES, ids=["pinhole", "panorama"])
-def config(request: pytest.FixtureRequest) -> NetworkConfig:
-    return _config(request.param)
+def config(request: pytest.FixtureRequest, projection_config: NetworkConfig) -> NetworkConfig:
+    return _wide(projection_config, request.param)
 
 
 @pytest.fixture
@@ -84,8 +72,8 @@ def test_each_cell_sees_what_lies_on_its_ray(config: NetworkConfig) -> None:
 
 
 @torch.no_grad()
-def test_a_pinhole_picture_ends_where_its_angle_does() -> None:
-    lens, edge = build_lens(_config(60.0)), math.tan(math.radians(30.0))
+def test_a_pinhole_picture_ends_where_its_angle_does(projection_config: NetworkConfig) -> None:
+    lens, edge = build_lens(_wide(projection_config, 60.0)), math.tan(math.radians(30.0))
     left, right = (_place(lens, torch.tensor([2.0, 2.0 * side * edge, 0.0])) for side in (1, -1))
     assert left == pytest.approx([-1.0, 0.0], abs=1e-6)
     assert right == pytest.approx([1.0, 0.0], abs=1e-6)
@@ -95,8 +83,8 @@ def test_a_pinhole_picture_ends_where_its_angle_does() -> None:
 
 
 @torch.no_grad()
-def test_a_panorama_shows_what_lies_behind_at_both_borders() -> None:
-    lens = build_lens(_config(360.0))
+def test_a_panorama_shows_what_lies_behind_at_both_borders(projection_config: NetworkConfig) -> None:
+    lens = build_lens(_wide(projection_config, 360.0))
     wide = 8 / 10  # of ten columns, the outer two are repeated ones
     assert _place(lens, torch.tensor([-1.0, 1e-6, 0.0])) == pytest.approx([-wide, 0.0], abs=1e-5)
     assert _place(lens, torch.tensor([-1.0, -1e-6, 0.0])) == pytest.approx([wide, 0.0], abs=1e-5)
@@ -213,9 +201,9 @@ def _first_layer(network: DMN, *inputs: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def test_beyond_the_edge_of_the_map_every_place_is_alike() -> None:
+def test_beyond_the_edge_of_the_map_every_place_is_alike(projection_config: NetworkConfig) -> None:
     torch.manual_seed(0)
-    place, summary = PlaceFeatures(_config(60.0)), torch.randn(A, Q, 8)
+    place, summary = PlaceFeatures(_wide(projection_config, 60.0)), torch.randn(A, Q, 8)
     particles = torch.tensor([[1.5, 0.2, 0.4], [4.0, 0.2, 0.4], [1.4, 0.2, 0.4]]).expand(A, Q, 3, 3)
     at_edge, beyond, inside = place(summary, particles).unbind(2)
     torch.testing.assert_close(at_edge, beyond)
@@ -248,6 +236,6 @@ def test_depths_and_lens_are_learned_from_log_likelihoods(network: DMN, config: 
 
 
 @pytest.mark.parametrize("angle", [0.0, 180.0, 270.0, -60.0])
-def test_angles_that_are_no_pictures_are_refused(angle: float) -> None:
+def test_angles_that_are_no_pictures_are_refused(projection_config: NetworkConfig, angle: float) -> None:
     with pytest.raises(ConfigError, match="view_angle"):
-        _config(angle)
+        _wide(projection_config, angle)

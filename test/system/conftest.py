@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 BOUNDS = (-1.0, -3.0, 7.0, 3.0)
 
 
@@ -33,6 +36,18 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def import_benchmark() -> Callable[[str], ModuleType]:
+    """Gives a script of benchmarks/ by its name, as a module; it finds its neighbours there as when it is run."""
+
+    def imported(name: str) -> ModuleType:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(str(BENCHMARKS))
+            return importlib.import_module(name)
+
+    return imported
 
 
 def make_drive(count: int = 60, *, step_m: float = 0.1, width: int = 64, height: int = 48) -> Sequence:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -23,10 +23,8 @@ TABLE = Table(
 
 
 @pytest.fixture(scope="module")
-def accuracy() -> ModuleType:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(REPOSITORY / "benchmarks"))
-        return importlib.import_module("vlocnet_accuracy")
+def accuracy(import_benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return import_benchmark("vlocnet_accuracy")
 
 
 def benchmark() -> BenchmarkFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,14 +14,10 @@ from dmn_ros.systems import SYSTEMS
 from dmn_ros.train_worlds import Arguments
 from dmn_ros.world_config import WorldTrainingConfig
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture(scope="module")
-def accuracy() -> ModuleType:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(REPOSITORY / "benchmarks"))
-        return importlib.import_module("dmn_accuracy")
+def accuracy(import_benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return import_benchmark("dmn_accuracy")
 
 
 def _numbers(sequential: float, *, filters: bool = True) -> dict[str, Any]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,24 +14,13 @@ from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar, se3
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 CAMERA = Camera(160, 120, 110.0, 110.0, 79.5, 59.5)
 
 
 @pytest.fixture(scope="module")
-def benchmark() -> Iterator[SimpleNamespace]:
-    sys.path.insert(0, str(BENCHMARKS))
-    import refinement
-    import refinement_pace
-
-    import refinement_priors
-    import refinement_tables
-    import refinement_trials
-    import sift_pnp_baseline
-
-    others = (refinement_pace, refinement_priors, refinement_tables, refinement_trials, sift_pnp_baseline)
-    yield SimpleNamespace(**{module.__name__: module for module in (refinement, *others)})
-    sys.path.remove(str(BENCHMARKS))
+def benchmark(import_benchmark: Callable[[str], ModuleType]) -> SimpleNamespace:
+    scripts = ("refinement", *(f"refinement_{part}" for part in ("pace", "priors", "tables", "trials")))
+    return SimpleNamespace(**{name: import_benchmark(name) for name in (*scripts, "sift_pnp_baseline")})
 
 
 def wall(camera: Camera, poses: np.ndarray) -> Sequence:
