@@ -37,8 +37,10 @@ GLOBAL = (
     Column("row"),
     Column("sequential, mean", "{:.1f}{} %"),
     Column("sequential, most likely", "{:.1f} %"),
+    Column("sequential, densest", "{:.1f} %"),
     Column("one-step, mean", "{:.1f}{} %"),
     Column("one-step, most likely", "{:.1f} %"),
+    Column("one-step, densest", "{:.1f} %"),
     Column("paper, sequential", "{:.1f} %"),
     Column("paper, one-step", "{:.1f} %"),
     Column("power of likelihoods", "{:g}"),
@@ -82,9 +84,11 @@ def _global_row(name: str, domain: str, runs: list[Numbers]) -> list[Cell]:
     row: list[Cell] = [name]
     for setting in ("sequential", "one_step"):
         means = _values(runs, setting, "mean", "success", 100.0)
-        best = _values(runs, setting, "most_likely", "success", 100.0)
         spread = f" ± {stdev(means):.1f}" if len(means) > 1 else ""
-        row += [[mean(means), spread], mean(best) if best else None]
+        row.append([mean(means), spread])
+        for estimate in ("most_likely", "densest"):
+            found = _values(runs, setting, estimate, "success", 100.0)
+            row.append(mean(found) if found else None)
     paper = PAPER.get(name, {}).get(domain, (None, None))  # type: ignore[call-overload]
     filters = "most_likely" in runs[0]["one_step"]
     power = mean(run["evaluation"]["likelihood_exponent"] for run in runs) if filters else None

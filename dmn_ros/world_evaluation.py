@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dmn_ros import resampling
+from dmn_ros.clusters import densest_cluster
 from dmn_ros.losses import mean_pose
 from dmn_ros.network import egocentric
 from dmn_ros.network.dmn import DMN, PreparedMap, PreparedQuery
@@ -34,7 +36,8 @@ def evaluate_worlds(
     Every configuration with the same seed sees the same views, trajectories and beliefs.
 
     Returns:
-        ``one_step``, ``sequential`` and ``tracking``, each with ``mean`` and ``most_likely`` (not for a regression):
+        ``one_step``, ``sequential`` and ``tracking``, each with ``mean`` and, but for a regression, ``most_likely``
+        (the best particle) and ``densest`` (the middle of the circle with most of the belief, as large as success is):
         ``success`` (share with a squared position error below 0.2 square units) and ``mse`` (mean squared position
         error, square units) after the last image, and ``success_by_image``. A regression that starts globally has the
         middle of the environment for its belief.
@@ -143,7 +146,22 @@ def _filtered(
         network, prepared, query, particles, odometry, likelihood_exponent=config.likelihood_exponent
     )
     best = log_weights.argmax(-1)[..., None, None].expand(*particles.shape[:3], 1, 3)
-    return {"mean": mean_pose(particles, log_weights), "most_likely": particles.gather(-2, best).squeeze(-2)}
+    return {
+        "mean": mean_pose(particles, log_weights),
+        "most_likely": particles.gather(-2, best).squeeze(-2),
+        "densest": _densest(particles, log_weights),
+    }
+
+
+def _densest(particles: Tensor, log_weights: Tensor) -> Tensor:
+    """Poses (A, Q, T, 3) near which, whatever the heading, there is more of the belief than near any other."""
+    states, weights = particles.flatten(0, 2).double().cpu().numpy(), log_weights.flatten(0, 2).double().exp().cpu()
+    weights = (weights / weights.sum(-1, keepdim=True)).numpy()
+    found = [
+        densest_cluster(*belief, radius_d=math.sqrt(SUCCESS), radius_a=math.pi).pose
+        for belief in zip(states, weights, strict=True)
+    ]
+    return torch.from_numpy(np.stack(found)).to(particles).unflatten(0, particles.shape[:3])
 
 
 def _squared_error(estimates: Tensor, truth: Tensor) -> Tensor:
