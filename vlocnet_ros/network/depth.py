@@ -23,9 +23,9 @@ class DepthDecoder(nn.Module):
         self.deep = nn.Sequential(nn.BatchNorm2d(c5), activation(inplace=True), nn.Conv2d(c5, width, 1))
         self.fine = nn.Sequential(nn.BatchNorm2d(c3), activation(inplace=True), nn.Conv2d(c3, width, 1))
         self.head = nn.Sequential(
-            activation(),
+            activation(inplace=True),
             nn.Conv2d(width, width, 3, padding=1),
-            activation(),
+            activation(inplace=True),
             nn.Conv2d(width, 1, 3, padding=1),
         )
         self.log_range = (math.log(config.depth_range[0]), math.log(config.depth_range[1]))
