@@ -73,10 +73,14 @@ HELD_OUT = "200-239,450-489,700-739"
 #: Pose is trained on single frames mostly: two frames of a pair show the same place.
 PAIRS = ("--mixture.pose", "2", "--mixture.pairs", "1", "--mixture.all", "1")
 JOINT = ("vlocnetpp_single", "adapnet")
+#: Group of the rows that see as many batches as VLocNet++.
+FAIR = "Beside VLocNet++, as long"
+#: Group of the ablations: too many for all of the joint training, so their first row is what they are compared with.
+SHORT = "Ablations, after a third of the joint training"
 
 
-def _ablation(name: str, *ablations: str, options: tuple[str, ...] = (), initial: tuple[str, ...] = JOINT) -> Run:
-    return Run(name, "vlocnetpp", "Ablations", 0.5, ablations, initial, (*PAIRS, *options))
+def _ablation(name: str, *ablations: str, options: tuple[str, ...] = ()) -> Run:
+    return Run(name, "vlocnetpp", SHORT, 0.5 / 3.0, ablations, JOINT, (*PAIRS, *options))
 
 
 RUNS = (
@@ -91,13 +95,14 @@ RUNS = (
     Run("adapnet", "adapnet", "Systems", 0.5, main=True),
     Run("fcn", "fcn", "Systems", 0.5),
     Run("deeplabv3", "deeplabv3", "Systems", 0.5),
-    # what joint training gives beyond the time that it takes
-    Run("single, as long", "vlocnetpp_single", "Ablations", 0.5, initial=("vlocnetpp_single",), options=PAIRS),
+    # what joint training gives beyond the time that it takes, and the frame before to the labels
+    Run("single, as long", "vlocnetpp_single", FAIR, 0.5, initial=("vlocnetpp_single",), options=PAIRS),
+    Run(NO_WARPING, "vlocnetpp", FAIR, 0.5, ("no_warping",), JOINT, PAIRS),
+    _ablation("all of it"),
     _ablation("no viewpoint augmentation", options=("--augmentation.viewpoint", "0")),
     _ablation("no geometric consistency", "no_consistency"),
     _ablation("no temporal fusion", "temporal_none"),
     _ablation("temporal fusion by concatenation", "temporal_concatenation"),
-    _ablation(NO_WARPING, "no_warping"),
     *(_ablation(f"semantic fusion at {place}", f"semantic_{place}") for place in ("4a", "4b", "4d", "4e", "4f")),
     _ablation("no hard sharing", "own_trunk"),
     _ablation("ReLU", "relu"),
