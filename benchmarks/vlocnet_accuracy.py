@@ -85,6 +85,7 @@ def _ablation(name: str, *ablations: str, options: tuple[str, ...] = ()) -> Run:
 
 RUNS = (
     Run("posenet", "posenet", "Systems", main=True),
+    Run("posenet with ReLU", "posenet", "Systems", ablations=("relu",)),  # not VLocNet++, whose single tasks have ELU
     Run("bayesian_posenet", "bayesian_posenet", "Systems"),
     Run("lstm_pose", "lstm_pose", "Systems"),
     Run("svs_pose", "svs_pose", "Systems"),
@@ -105,7 +106,6 @@ RUNS = (
     _ablation("temporal fusion by concatenation", "temporal_concatenation"),
     *(_ablation(f"semantic fusion at {place}", f"semantic_{place}") for place in ("4a", "4b", "4d", "4e", "4f")),
     _ablation("no hard sharing", "own_trunk"),
-    _ablation("ReLU", "relu"),
     *(
         Run(f"{system} in RedKitchen", system, "RedKitchen", options=options, redkitchen=True)
         for system, options in (("posenet", ()), ("svs_pose", ()), ("vlocnet", PAIRS), ("vlocnetpp_single", PAIRS))
