@@ -15,8 +15,8 @@ NO_WARPING = "no warping"
 
 COLUMNS = (
     Column("system"),
-    Column("position, median", "{:.3f} ± {:.3f} m"),
-    Column("rotation, median", "{:.2f} ± {:.2f} deg"),
+    Column("position, median", "{:.3f}{} m"),
+    Column("rotation, median", "{:.2f}{} deg"),
     Column("each frame by itself", "{:.3f} m"),
     Column("within 5 cm, 5 deg", "{:.1f} %"),
     Column("within 25 cm, 5 deg", "{:.1f} %"),
@@ -40,14 +40,15 @@ def _row(name: str, results: list[Numbers]) -> list[Cell]:
         found = values(group, key, factor)
         return mean(found) if found else None
 
-    def spread(group: str, key: str) -> list[float] | None:
+    def spread(group: str, key: str, digits: int) -> list[float | str] | None:
         found = values(group, key)
-        return [mean(found), stdev(found) if len(found) > 1 else 0.0] if found else None
+        told = f" ± {stdev(found):.{digits}f}" if len(found) > 1 else ""
+        return [mean(found), told] if found else None
 
     return [
         name,
-        spread("pose", "median_m"),
-        spread("pose", "median_deg"),
+        spread("pose", "median_m", 3),
+        spread("pose", "median_deg", 2),
         average("regressed", "median_m"),
         average("pose", "within_5cm_5deg", 100.0),
         average("pose", "within_25cm_5deg", 100.0),

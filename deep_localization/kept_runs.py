@@ -23,7 +23,7 @@ def run(command: Sequence[str], log: Path, folder: Path) -> None:
 
 def told(command: Sequence[str], folder: Path) -> str:
     """The command without its program, and with paths from the folder on: the same on every machine."""
-    return shlex.join(command[1:]).replace(f"{folder}/", "")
+    return shlex.join(command[1:]).replace(f"{folder}/", "").replace(f"{folder.parent}/", "../")
 
 
 def kept(result: Path, command: str) -> dict[str, Any] | None:
