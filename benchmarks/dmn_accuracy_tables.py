@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any, Literal
 
-from deep_localization.benchmark_file import Cell, Column, Table, judged
+from deep_localization.benchmark_file import Cell, Column, Table, judged, over_seeds
 
 Domain = Literal["rooms", "mazes", "street"]
 Numbers = dict[str, Any]
@@ -83,9 +83,7 @@ def _values(runs: list[Numbers], setting: str, estimate: str, key: str, factor: 
 def _global_row(name: str, domain: str, runs: list[Numbers]) -> list[Cell]:
     row: list[Cell] = [name]
     for setting in ("sequential", "one_step"):
-        means = _values(runs, setting, "mean", "success", 100.0)
-        spread = f" ± {stdev(means):.1f}" if len(means) > 1 else ""
-        row.append([mean(means), spread])
+        row.append(over_seeds(_values(runs, setting, "mean", "success", 100.0), 1))
         for estimate in ("most_likely", "densest"):
             found = _values(runs, setting, estimate, "success", 100.0)
             row.append(mean(found) if found else None)

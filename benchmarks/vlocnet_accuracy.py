@@ -74,7 +74,7 @@ HELD_OUT = "200-239,450-489,700-739"
 PAIRS = ("--mixture.pose", "2", "--mixture.pairs", "1", "--mixture.all", "1")
 JOINT = ("vlocnetpp_single", "adapnet")
 #: Group of the rows that see as many batches as VLocNet++.
-FAIR = "Beside VLocNet++, as long"
+AS_LONG = "Beside VLocNet++, as long"
 #: Group of the ablations: too many for all of the joint training, so their first row is what they are compared with.
 SHORT = "Ablations, after a third of the joint training"
 
@@ -97,8 +97,8 @@ RUNS = (
     Run("fcn", "fcn", "Systems", 0.5),
     Run("deeplabv3", "deeplabv3", "Systems", 0.5),
     # what joint training gives beyond the time that it takes, and the frame before to the labels
-    Run("single, as long", "vlocnetpp_single", FAIR, 0.5, initial=("vlocnetpp_single",), options=PAIRS),
-    Run(NO_WARPING, "vlocnetpp", FAIR, 0.5, ("no_warping",), JOINT, PAIRS),
+    Run("single, as long", "vlocnetpp_single", AS_LONG, 0.5, initial=("vlocnetpp_single",), options=PAIRS),
+    Run(NO_WARPING, "vlocnetpp", AS_LONG, 0.5, ("no_warping",), JOINT, PAIRS),
     _ablation("all of it"),
     _ablation("no viewpoint augmentation", options=("--augmentation.viewpoint", "0")),
     _ablation("no geometric consistency", "no_consistency"),

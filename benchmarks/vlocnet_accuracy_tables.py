@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
-from deep_localization.benchmark_file import Cell, Column, Table, judged
+from deep_localization.benchmark_file import Cell, Column, Table, judged, over_seeds
 
 Numbers = dict[str, Any]
 
@@ -40,15 +40,10 @@ def _row(name: str, results: list[Numbers]) -> list[Cell]:
         found = values(group, key, factor)
         return mean(found) if found else None
 
-    def spread(group: str, key: str, digits: int) -> list[float | str] | None:
-        found = values(group, key)
-        told = f" ± {stdev(found):.{digits}f}" if len(found) > 1 else ""
-        return [mean(found), told] if found else None
-
     return [
         name,
-        spread("pose", "median_m", 3),
-        spread("pose", "median_deg", 2),
+        over_seeds(values("pose", "median_m"), 3),
+        over_seeds(values("pose", "median_deg"), 2),
         average("regressed", "median_m"),
         average("pose", "within_5cm_5deg", 100.0),
         average("pose", "within_25cm_5deg", 100.0),

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import mean, stdev
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +24,12 @@ Cell = float | int | str | Sequence[float | str] | None
 def judged(met: bool) -> str:
     """Whether an aim was met, in Markdown."""
     return "met" if met else "**missed**"
+
+
+def over_seeds(values: Sequence[float], digits: int) -> Cell:
+    """Mean of what seeds gave and, of several, their deviation in words, for forms such as ``{:.1f}{} %``."""
+    spread = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return [mean(values), spread] if values else None
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ def run(command: Sequence[str], log: Path, folder: Path) -> None:
 
 
 def told(command: Sequence[str], folder: Path) -> str:
-    """The command without its program, and with paths from the folder on: the same on every machine."""
-    return shlex.join(command[1:]).replace(f"{folder}/", "").replace(f"{folder.parent}/", "../")
+    """The command without its program; paths in the folder, or beside it, as seen from it: alike on every machine."""
+    words = (os.path.relpath(w, folder) if Path(w).is_relative_to(folder.parent) else w for w in command[1:])
+    return shlex.join(words)
 
 
 def kept(result: Path, command: str) -> dict[str, Any] | None:

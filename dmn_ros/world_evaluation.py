@@ -155,10 +155,9 @@ def _filtered(
 
 def _densest(particles: Tensor, log_weights: Tensor) -> Tensor:
     """Poses (A, Q, T, 3) near which, whatever the heading, there is more of the belief than near any other."""
-    states, weights = particles.flatten(0, 2).double().cpu().numpy(), log_weights.flatten(0, 2).double().exp().cpu()
-    weights = (weights / weights.sum(-1, keepdim=True)).numpy()
+    states, weights = (part.flatten(0, 2).double().cpu().numpy() for part in (particles, log_weights.exp()))
     found = [
-        densest_cluster(*belief, radius_d=math.sqrt(SUCCESS), radius_a=math.pi).pose
+        densest_cluster(*belief, radius_d=math.sqrt(SUCCESS), radius_a=math.inf).pose
         for belief in zip(states, weights, strict=True)
     ]
     return torch.from_numpy(np.stack(found)).to(particles).unflatten(0, particles.shape[:3])

@@ -13,7 +13,8 @@ from deep_localization import kept_runs
 def test_what_a_command_gave_is_kept_for_this_command_alone(tmp_path: Path) -> None:
     result = tmp_path / "run.json"
     command = kept_runs.told([sys.executable, "-m", "train", f"{tmp_path}/data", "--steps", "3"], tmp_path)
-    assert kept_runs.told(["", f"{tmp_path.parent}/shared"], tmp_path) == "../shared"
+    beside, elsewhere = f"{tmp_path.parent}/shared", f"/mnt{tmp_path.parent}/shared"
+    assert kept_runs.told(["", beside, elsewhere], tmp_path) == f"../shared {elsewhere}"
     assert command == "-m train data --steps 3"
     assert kept_runs.kept(result, command) is None
     values = kept_runs.keep(result, command, {"error": 0.5})
