@@ -22,7 +22,7 @@ from localization_common.errors import LocalizationError
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.evaluate import Evaluation, evaluate, table
 from vlocnet_ros.integrity.familiarity import least_familiar
-from vlocnet_ros.integrity.replay import fit
+from vlocnet_ros.integrity.replay import MEMORIES, fit
 from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.scores import pose_summary
 
@@ -36,6 +36,7 @@ class CalibrateConfig:
         sequences: with poses, and not trained with; several drives teach more than one.
         output: file to write; the checkpoint itself by default.
         tracking: how poses are joined, and when they are not to be believed.
+        memories: places in the window that are tried for tracking.consensus.recency; give none to have it as it is.
         max_frame_gap: frames whose numbers differ by more are no pair.
         threads: of torch; 0 leaves torch's own choice.
     """
@@ -44,6 +45,7 @@ class CalibrateConfig:
     sequences: tuple[Path, ...]
     output: Path | None = None
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    memories: tuple[float, ...] = MEMORIES
     max_frame_gap: int = 1
     threads: int = 0
 
@@ -71,12 +73,14 @@ def calibrate(config: CalibrateConfig) -> None:
         trial = Path(directory) / config.checkpoint.name
         save(trial, Residuals(tracking=config.tracking))
         evaluation = evaluate(trial, sequences, max_frame_gap=config.max_frame_gap, threads=config.threads or None)
-    numbers, residuals = calibrated(evaluation, config.tracking)
+    numbers, residuals = calibrated(evaluation, config.tracking, config.memories)
     print(table(numbers))
     save(config.output or config.checkpoint, residuals)
 
 
-def calibrated(evaluation: Evaluation, tracking: TrackingConfig) -> tuple[dict[str, Any], Residuals]:
+def calibrated(
+    evaluation: Evaluation, tracking: TrackingConfig, memories: tuple[float, ...] = MEMORIES
+) -> tuple[dict[str, Any], Residuals]:
     """What is to be stored in a checkpoint, and the numbers of its evaluation as they will be with that.
 
     Poses are those that a robot would get with what frames elsewhere in these sequences taught.
@@ -85,7 +89,7 @@ def calibrated(evaluation: Evaluation, tracking: TrackingConfig) -> tuple[dict[s
     frame_error = uncertainty = None
     numbers = evaluation.numbers
     if drives:
-        frame_error, uncertainty, poses = fit(drives, tracking)
+        frame_error, uncertainty, tracking, poses = fit(drives, tracking, memories)
         numbers = numbers | {"pose": pose_summary(poses, np.concatenate([drive.map_T_camera for drive in drives]))}
     residuals = Residuals(
         pose=_moments(evaluation.regressed_errors, fallback.pose),

@@ -29,8 +29,8 @@ class ConsensusConfig:
     Attributes:
         window: poses that are kept.
         decay: places in the window after which a pose counts e times less in what is tracked, for the odometry's drift.
-        recency: likewise in what is published. A shorter memory follows the newest poses; its errors are larger where
-            the network's are, and so can be told. What is lost in accuracy is gained by expecting errors.
+        recency: likewise in what is published. How many frames are worth joining depends on how wrong they are, and on
+            how fast the odometry drifts: calibration finds out (`replay.fit`).
         spacing: least time between poses that are kept, nanoseconds: a fast camera's are all alike.
         metres, radians: residuals at which a pose counts a quarter of what it would (Geman and McClure's kernel).
     """

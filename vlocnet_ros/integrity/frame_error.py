@@ -62,7 +62,7 @@ def fit_frame_error(features: Array, errors: Array) -> FrameError:
         features: (N, F) of fc1.
         errors: (N, 6) x y z rX rY rZ of the frames' own poses.
     """
-    true = _logarithms(errors)
+    true = log_errors(errors)
     middle, spread = features.mean(0), features.std(0) + 1e-6
     units = (features - middle) / spread
     gram = units.T @ units + _RIDGE * len(units) * np.eye(units.shape[1])
@@ -88,12 +88,13 @@ def said_by_others(features: Sequence[Array], errors: Sequence[Array]) -> Array 
     for part in np.unique(parts):
         inside = parts == part
         said[inside] = fit_frame_error(every[~inside], wrong[~inside]).logarithms(every[inside])
-    true = _logarithms(wrong)
+    true = log_errors(wrong)
     better = np.mean((said - true) ** 2, axis=0) < np.var(true, axis=0)
     return said if better.all() else None
 
 
-def _logarithms(errors: Array) -> Array:
+def log_errors(errors: Array) -> Array:
+    """(N, 2) logarithms of the metres and radians of errors (N, 6), x y z rX rY rZ, a floor added to both."""
     norms = np.linalg.norm(errors.reshape(-1, 2, 3), axis=-1)
     logarithms: Array = np.log(norms + _FLOOR)
     return logarithms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +11,15 @@ import numpy.typing as npt
 
 from localization_common.metrics import twist_errors
 from vlocnet_ros.integrity.calibration import fit_uncertainty
-from vlocnet_ros.integrity.frame_error import FrameError, fit_frame_error, said_by_others
+from vlocnet_ros.integrity.frame_error import FrameError, fit_frame_error, log_errors, said_by_others
 from vlocnet_ros.integrity.judge import Judge
 from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.integrity.uncertainty import Uncertainty
 
 Array = npt.NDArray[np.float64]
+
+#: Values that are tried for `ConsensusConfig.recency`.
+MEMORIES = (8.0, 12.0, 20.0, 30.0, 45.0)
 
 
 @dataclass(frozen=True)
@@ -39,30 +42,50 @@ class Drive:
 
 
 class Fitted(NamedTuple):
-    """What drives taught of errors, and poses (N, 4, 4) of all their frames, each judged by what others taught."""
+    """What drives taught: of errors, and how long to remember; poses (N, 4, 4) of all frames, judged by the others."""
 
     frame_error: FrameError | None
     uncertainty: Uncertainty | None
+    tracking: TrackingConfig
     poses: Array
 
 
-def fit(drives: Sequence[Drive], tracking: TrackingConfig) -> Fitted:
-    """Learn how wrong single frames are, and how uncertain what the last of them agree on is once that is known.
+def fit(drives: Sequence[Drive], tracking: TrackingConfig, memories: Sequence[float] = MEMORIES) -> Fitted:
+    """Learn how wrong single frames are, how many of them to join, and how uncertain what they agree on is then.
 
-    Of frames that it was fitted to, a `FrameError` knows too much: covariances are fitted to what is expected of each
-    frame by the others.
+    Of frames that it was fitted to, a `FrameError` knows too much: all else is fitted to what is expected of each frame
+    by the others.
+
+    Args:
+        memories: tried in place of the configuration's `recency`, which is kept if none of them is better.
     """
     features = [drive.features for drive in drives]
     errors = [twist_errors(drive.regressed, drive.map_T_camera) for drive in drives]
     expected = said_by_others(features, errors)
     frame_error = None if expected is None else fit_frame_error(np.concatenate(features), np.concatenate(errors))
     ends = np.cumsum([len(drive.stamps) for drive in drives])[:-1]
-    expected = np.zeros((sum(map(len, errors)), 2)) if expected is None else expected
-    runs = [_judged(drive, e, tracking) for drive, e in zip(drives, np.split(expected, ends), strict=True)]
-    poses, shown = (np.concatenate(parts) for parts in zip(*runs, strict=True))
-    off = twist_errors(poses, np.concatenate([drive.map_T_camera for drive in drives]))
+    parts = np.split(np.zeros((sum(map(len, errors)), 2)) if expected is None else expected, ends)
+    true = np.concatenate([drive.map_T_camera for drive in drives])
+    tried = [tracking, *(replace(tracking, consensus=replace(tracking.consensus, recency=m)) for m in memories)]
+    replays = [_replay(drives, parts, true, each) for each in tried]
+    best = int(np.argmin([log_errors(replay.errors).mean() for replay in replays]))
+    poses, shown, off = replays[best]
     enough = np.isfinite(shown).all(axis=1)
-    return Fitted(frame_error, fit_uncertainty(shown[enough], off[enough]), poses)
+    return Fitted(frame_error, fit_uncertainty(shown[enough], off[enough]), tried[best], poses)
+
+
+class _Replay(NamedTuple):
+    """Poses (N, 4, 4) of all frames of some drives, evidence (N, 6), and how far the poses are off (N, 6)."""
+
+    poses: Array
+    shown: Array
+    errors: Array
+
+
+def _replay(drives: Sequence[Drive], expected: Sequence[Array], true: Array, tracking: TrackingConfig) -> _Replay:
+    runs = [_judged(drive, e, tracking) for drive, e in zip(drives, expected, strict=True)]
+    poses, shown = (np.concatenate(parts) for parts in zip(*runs, strict=True))
+    return _Replay(poses, shown, twist_errors(poses, true))
 
 
 def _judged(drive: Drive, expected: Array, tracking: TrackingConfig) -> tuple[Array, Array]:
