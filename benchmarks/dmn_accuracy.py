@@ -16,7 +16,18 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import tyro
-from dmn_accuracy_tables import AS_IT_IS, BASELINES, LONGER, NOT_YET, THEN, VARIED, Domain, Numbers, notes, tables
+from dmn_accuracy_tables import (
+    AS_IT_IS,
+    BASELINES,
+    LONGER,
+    VARIED,
+    WALLS_FIRST,
+    WALLS_ONLY,
+    Domain,
+    Numbers,
+    notes,
+    tables,
+)
 
 from deep_localization import kept_runs
 from deep_localization.benchmark_file import BenchmarkFile
@@ -104,8 +115,8 @@ RUNS = (
     *(Run(n, n, COMPASS if n == "projection_compass" else TRAININGS, main=n in VARIED) for n in SYSTEMS),
     Run(LONGER, "projection", longer=5),
     Run(AS_IT_IS, "projection", PLAIN, longer=0.5, initial=LONGER),
-    Run(NOT_YET, "projection_compass", WITHOUT_COMPASS),
-    Run(THEN, "projection_compass", WITH_COMPASS, longer=0.75, initial=NOT_YET),
+    Run(WALLS_ONLY, "projection_compass", WITHOUT_COMPASS),
+    Run(WALLS_FIRST, "projection_compass", WITH_COMPASS, longer=0.75, initial=WALLS_ONLY),
     Run("view_embedding, paper's objective", "view_embedding", dict.fromkeys(TRAININGS, WorldTrainingConfig.paper())),
 )
 CONTEXTS: dict[Domain, tuple[int, ...]] = {

@@ -66,7 +66,9 @@ def fit(drives: Sequence[Drive], tracking: TrackingConfig, memories: Sequence[fl
     ends = np.cumsum([len(drive.stamps) for drive in drives])[:-1]
     parts = np.split(np.zeros((sum(map(len, errors)), 2)) if expected is None else expected, ends)
     true = np.concatenate([drive.map_T_camera for drive in drives])
-    tried = [tracking, *(replace(tracking, consensus=replace(tracking.consensus, recency=m)) for m in memories)]
+    known = tracking.consensus
+    each_once = dict.fromkeys((known.recency, *memories))  # the first of equally good ones is kept
+    tried = [replace(tracking, consensus=replace(known, recency=memory)) for memory in each_once]
     replays = [_replay(drives, parts, true, each) for each in tried]
     best = int(np.argmin([log_errors(replay.errors).mean() for replay in replays]))
     poses, shown, off = replays[best]
