@@ -16,22 +16,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import tyro
-from dmn_accuracy_tables import (
-    AS_IT_IS,
-    BASELINES,
-    LONGER,
-    VARIED,
-    WALLS_FIRST,
-    WALLS_ONLY,
-    Domain,
-    Numbers,
-    notes,
-    tables,
-)
+from dmn_accuracy_rows import RUNS, Run
+from dmn_accuracy_tables import BASELINES, VARIED, Domain, Numbers, notes, tables
 
 from deep_localization import kept_runs
 from deep_localization.benchmark_file import BenchmarkFile
-from dmn_ros.systems import SYSTEMS, SystemName
 from dmn_ros.world_config import WorldTrainingConfig
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -74,51 +63,6 @@ class Config:
     json: Path | None = None
 
 
-#: With four views of a large maze most pictures share nothing with any view, and nothing is learned from them for long.
-#: All systems learn mazes from more; they are judged with four.
-TRAININGS: dict[Domain, WorldTrainingConfig] = {
-    "rooms": WorldTrainingConfig(),
-    "mazes": WorldTrainingConfig(contexts=16, worlds=8, trajectories=8),
-    "street": WorldTrainingConfig(),
-}
-#: A compass learns from how light differs from view to view, of many worlds in a batch rather than many queries of one.
-COMPASS: dict[Domain, WorldTrainingConfig] = {
-    domain: WorldTrainingConfig(contexts=6 if domain == "mazes" else 4, worlds=32, trajectories=2, relight=False)
-    for domain in TRAININGS
-}
-#: Before that, walls: with sixteen views a maze's picture shows what one of them shows more often than with six.
-WITHOUT_COMPASS: dict[Domain, WorldTrainingConfig] = {
-    domain: replace(training, relight=False, heading_after=1.0) for domain, training in TRAININGS.items()
-}
-WITH_COMPASS: dict[Domain, WorldTrainingConfig] = {
-    domain: replace(training, learning_rate=1e-3, heading_after=0.0) for domain, training in COMPASS.items()
-}
-#: Light that is varied from view to view tells nothing of walls and headings; at the end it is left as it is.
-PLAIN: dict[Domain, WorldTrainingConfig] = {
-    domain: replace(training, relight=False, learning_rate=5e-4) for domain, training in TRAININGS.items()
-}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training: a system, how it is trained, how many times the steps of the others, and which it goes on from."""
-
-    name: str
-    system: SystemName
-    trainings: dict[Domain, WorldTrainingConfig] = dataclasses.field(default_factory=TRAININGS.copy)
-    main: bool = False
-    longer: float = 1.0
-    initial: str | None = None
-
-
-RUNS = (
-    *(Run(n, n, COMPASS if n == "projection_compass" else TRAININGS, main=n in VARIED) for n in SYSTEMS),
-    Run(LONGER, "projection", longer=5),
-    Run(AS_IT_IS, "projection", PLAIN, longer=0.5, initial=LONGER),
-    Run(WALLS_ONLY, "projection_compass", WITHOUT_COMPASS),
-    Run(WALLS_FIRST, "projection_compass", WITH_COMPASS, longer=0.75, initial=WALLS_ONLY),
-    Run("view_embedding, paper's objective", "view_embedding", dict.fromkeys(TRAININGS, WorldTrainingConfig.paper())),
-)
 CONTEXTS: dict[Domain, tuple[int, ...]] = {
     "rooms": (1, 2, 3, 4, 5),
     "mazes": (1, 2, 4, 8, 16, 32),
@@ -231,6 +175,15 @@ class Benchmark:
         return self.config.worlds.resolve() / domain
 
 
+def chosen(rows: tuple[str, ...]) -> tuple[Run, ...]:
+    """Runs of these rows, all of them where none is named, and those that they go on from; in the order of `RUNS`."""
+    wanted = set(rows) or {run.name for run in RUNS}
+    for run in reversed(RUNS):  # each comes after the one that it goes on from
+        if run.name in wanted and run.initial is not None:
+            wanted.add(run.initial)
+    return tuple(run for run in RUNS if run.name in wanted)
+
+
 def options(prefix: str, config: Any, default: Any) -> list[str]:
     """A dataclass's differences from another one of its kind, as options of a command line."""
     words: list[str] = []
@@ -259,9 +212,7 @@ def main() -> None:
     unknown = set(config.rows) - {run.name for run in RUNS}
     if unknown:
         sys.exit(f"rows: {sorted(unknown)} are not among {[run.name for run in RUNS]}")
-    initial = {run.initial for run in RUNS if run.name in config.rows}
-    runs = tuple(run for run in RUNS if not config.rows or run.name in config.rows or run.name in initial)
-    results = Benchmark(config).results(runs)
+    results = Benchmark(config).results(chosen(config.rows))
     file = BenchmarkFile.of(
         __file__,
         title=f"DMN and what it is compared with: {', '.join(config.domains)}",

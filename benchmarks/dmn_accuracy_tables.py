@@ -17,6 +17,7 @@ AS_IT_IS = "projection, and then pictures as they are"
 #: A compass learns from features that walls have taught.
 WALLS_ONLY = "projection_compass, walls only"
 WALLS_FIRST = "projection_compass, walls first"
+WALLS_FIRST_LONGER = "projection_compass, walls first, longer"
 #: Filters on maps of view embeddings: the paper's form and ours. Their evaluation is varied: contexts where worlds have
 #: so many views, particles, with the first seed.
 VARIED = (
@@ -29,6 +30,7 @@ VARIED = (
     "projection_compass",
     WALLS_ONLY,
     WALLS_FIRST,
+    WALLS_FIRST_LONGER,
 )
 #: Tables 1 and 2 of the paper: sequential and one-step success, per cent, on its own data.
 PAPER: dict[str, dict[Domain, tuple[float, float]]] = {

@@ -14,12 +14,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
-from vlocnet_accuracy_tables import NO_WARPING, ORDER, Numbers, notes, tables
+from vlocnet_accuracy_rows import RUNS, Data, Run
+from vlocnet_accuracy_tables import ORDER, Numbers, notes, tables
 
 from deep_localization import kept_runs
 from deep_localization.benchmark_file import BenchmarkFile
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+CHECKPOINT = REPOSITORY / "models" / "vlocnet_apartment_light.safetensors"
+#: Frames of RedKitchen that are scored and not trained with.
+HELD_OUT = "200-239,450-489,700-739"
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Config:
     Attributes:
         data: recorded apartment: train_*, val, test (made by `apartment_record --output build/apartment`).
         drives: of train_*, the first so many.
+        more: thirty drives through the same apartment, for the rows beside the shipped network; left out where they are
+            not (made by `apartment_record --output build/more --train 30 --no-val --no-test`).
         redkitchen: sequence seq-01 of 7-Scenes' RedKitchen, whose rows are left out where it is not.
         steps: batches that each system is trained with; joint training adds half as many to its single tasks'.
         batch: frames in one.
@@ -42,6 +48,7 @@ class Config:
 
     data: Path = Path("build/apartment")
     drives: int = 3
+    more: Path = Path("build/more")
     redkitchen: Path = Path("../shared/data/7scenes/redkitchen/seq-01")
     steps: int = 800
     batch: int = 32
@@ -51,66 +58,6 @@ class Config:
     work: Path = Path("build/vlocnet_accuracy")
     quick: bool = False
     json: Path | None = None
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training: a system, changed by ablations or options, from what other runs ended with."""
-
-    name: str
-    system: str
-    group: str
-    steps: float = 1.0  # share of Config.steps
-    ablations: tuple[str, ...] = ()
-    initial: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-    main: bool = False
-    redkitchen: bool = False
-
-
-#: Frames of RedKitchen that are scored and not trained with.
-HELD_OUT = "200-239,450-489,700-739"
-#: Pose is trained on single frames mostly: two frames of a pair show the same place.
-PAIRS = ("--mixture.pose", "2", "--mixture.pairs", "1", "--mixture.all", "1")
-JOINT = ("vlocnetpp_single", "adapnet")
-#: Group of the rows that see as many batches as VLocNet++.
-AS_LONG = "Beside VLocNet++, as long"
-#: Group of the ablations: too many for all of the joint training, so their first row is what they are compared with.
-SHORT = "Ablations, after a third of the joint training"
-
-
-def _ablation(name: str, *ablations: str, options: tuple[str, ...] = ()) -> Run:
-    return Run(name, "vlocnetpp", SHORT, 0.5 / 3.0, ablations, JOINT, (*PAIRS, *options))
-
-
-RUNS = (
-    Run("posenet", "posenet", "Systems", main=True),
-    Run("posenet with ReLU", "posenet", "Systems", ablations=("relu",)),  # not VLocNet++, whose single tasks have ELU
-    Run("bayesian_posenet", "bayesian_posenet", "Systems"),
-    Run("lstm_pose", "lstm_pose", "Systems"),
-    Run("svs_pose", "svs_pose", "Systems"),
-    Run("vlocnet", "vlocnet", "Systems", options=PAIRS, main=True),
-    Run("vlocnetpp_single", "vlocnetpp_single", "Systems", options=PAIRS, main=True),
-    Run("vlocnetpp", "vlocnetpp", "Systems", 0.5, initial=JOINT, options=PAIRS, main=True),
-    Run("odometry", "odometry", "Systems"),
-    Run("adapnet", "adapnet", "Systems", 0.5, main=True),
-    Run("fcn", "fcn", "Systems", 0.5),
-    Run("deeplabv3", "deeplabv3", "Systems", 0.5),
-    # what joint training gives beyond the time that it takes, and the frame before to the labels
-    Run("single, as long", "vlocnetpp_single", AS_LONG, 0.5, initial=("vlocnetpp_single",), options=PAIRS),
-    Run(NO_WARPING, "vlocnetpp", AS_LONG, 0.5, ("no_warping",), JOINT, PAIRS),
-    _ablation("all of it"),
-    _ablation("no viewpoint augmentation", options=("--augmentation.viewpoint", "0")),
-    _ablation("no geometric consistency", "no_consistency"),
-    _ablation("no temporal fusion", "temporal_none"),
-    _ablation("temporal fusion by concatenation", "temporal_concatenation"),
-    *(_ablation(f"semantic fusion at {place}", f"semantic_{place}") for place in ("4a", "4b", "4d", "4e", "4f")),
-    _ablation("no hard sharing", "own_trunk"),
-    *(
-        Run(f"{system} in RedKitchen", system, "RedKitchen", options=options, redkitchen=True)
-        for system, options in (("posenet", ()), ("svs_pose", ()), ("vlocnet", PAIRS), ("vlocnetpp_single", PAIRS))
-    ),
-)
 
 
 class Benchmark:
@@ -146,6 +93,8 @@ class Benchmark:
     def _perform(self, run: Run, seed: int, needed: list[Future[Numbers]]) -> Numbers:
         for future in needed:
             future.result()
+        if not run.steps:
+            return self._scored(run, CHECKPOINT, self.config.work / CHECKPOINT.with_suffix(".part").name)
         file = self._checkpoint(run.name, seed)
         result, log, command = file.with_suffix(".json"), file.with_suffix(".log"), self._training(run, seed)
         told = kept_runs.told(command, REPOSITORY)
@@ -154,10 +103,14 @@ class Benchmark:
             return kept
         log.unlink(missing_ok=True)
         kept_runs.run(command, log, REPOSITORY)
-        kept_runs.run(self._evaluation(run, file), log, REPOSITORY)
-        part = file.with_suffix(".part")
-        values = kept_runs.keep(result, told, json.loads(part.read_text(encoding="utf-8")))
+        values = kept_runs.keep(result, told, self._scored(run, file, file.with_suffix(".part")))
         print(f"{run.name}, seed {seed}: {json.dumps(values.get('pose', values.get('segmentation', {})))[:110]}")
+        return values
+
+    def _scored(self, run: Run, checkpoint: Path, output: Path) -> Numbers:
+        words = [*self._evaluation(run), "--checkpoint", str(checkpoint), "--output", str(output.resolve())]
+        kept_runs.run(words, output.with_suffix(".log"), REPOSITORY)
+        values: Numbers = json.loads(output.read_text(encoding="utf-8"))
         return values
 
     def _checkpoint(self, name: str, seed: int) -> Path:
@@ -166,7 +119,7 @@ class Benchmark:
     def _training(self, run: Run, seed: int) -> list[str]:
         c = self.config
         words = [sys.executable, "-m", "vlocnet_ros.train", "--system", run.system]
-        words += self._redkitchen() if run.redkitchen else self._drives()
+        words += self._redkitchen() if run.data == "redkitchen" else self._drives(run.data)
         words += [
             "--output",
             str(self._checkpoint(run.name, seed)),
@@ -175,7 +128,7 @@ class Benchmark:
             "--runs",
             str(c.work / "runs"),
         ]
-        words += ["--optimizer.minutes", "None", "--optimizer.steps", str(max(1, round(c.steps * run.steps)))]
+        words += ["--optimizer.minutes", "None", "--optimizer.steps", str(self._steps(run))]
         words += ["--batch", str(c.batch), "--threads", "1", "--no-progress-bar", "--accelerator", "cpu"]
         words += ["--optimizer.learning-rate", "1.5e-3" if not run.initial else "1e-3"]
         if run.ablations:
@@ -185,14 +138,18 @@ class Benchmark:
             words += ["--optimizer.taken-rate", "0.3"]
         return [*words, *run.options]
 
-    def _drives(self) -> list[str]:
+    def _steps(self, run: Run) -> int:
+        return max(1, round(self.config.steps * run.steps))
+
+    def _drives(self, data: Data) -> list[str]:
         """Training in the apartment, where the camera turns about the vertical alone.
 
         The validation drive says which state is the best, and how far poses and motions are off: what joins them.
         """
-        drives = sorted(self.config.data.resolve().glob("train_*"))[: self.config.drives]
+        folder, most = (self.config.data, self.config.drives) if data == "drives" else (self.config.more, None)
+        drives = sorted(folder.resolve().glob("train_*"))[:most]
         if not drives:
-            sys.exit(f"{self.config.data}: no train_*; run apartment_record --output {self.config.data}")
+            sys.exit(f"{folder}: no train_*; run apartment_record --output {folder}")
         words = ["--train", *map(str, drives), "--augmentation.planar", "--augmentation.shift", "0"]
         words += ["--validate", str(self.config.data.resolve() / "val")]
         words += ["--validate-every", str(max(1, self.config.steps // 4))]
@@ -204,19 +161,18 @@ class Benchmark:
         words += ["--augmentation.viewpoint", "0.8", "--augmentation.metres", "0.16", "--augmentation.degrees", "9"]
         return [*words, "--augmentation.light", "0.3", "--augmentation.erase", "0.2", "--augmentation.shift", "2"]
 
-    def _evaluation(self, run: Run, file: Path) -> list[str]:
-        words = [sys.executable, "-m", "vlocnet_ros.evaluate", "--checkpoint", str(file), "--threads", "1"]
-        words += ["--output", str(file.with_suffix(".part"))]
-        if run.redkitchen:
+    def _evaluation(self, run: Run) -> list[str]:
+        words = [sys.executable, "-m", "vlocnet_ros.evaluate", "--threads", "1"]
+        if run.data == "redkitchen":
             scored = ["--frames", HELD_OUT, "--max-frame-gap", "3"]
             return [*words, "--sequences", str(self.config.redkitchen.resolve()), *scored]
         words += ["--sequences", str(self.config.data.resolve() / "test")]
         return words + (["--frames", "0-59"] if self.config.quick else [])
 
 
-def names(redkitchen: bool) -> set[str]:
-    """Rows that can be trained, with RedKitchen at hand or without."""
-    return {run.name for run in RUNS if redkitchen or not run.redkitchen}
+def names(there: set[Data]) -> set[str]:
+    """Rows that can be trained with the data at hand."""
+    return {run.name for run in RUNS if run.data in there}
 
 
 def main() -> None:
@@ -230,7 +186,9 @@ def main() -> None:
     unknown = set(config.rows) - {run.name for run in RUNS}
     if unknown:
         sys.exit(f"rows: {sorted(unknown)} are not among {[run.name for run in RUNS]}")
-    there = config.redkitchen.is_dir()
+    there: set[Data] = {"drives"}
+    there |= {"more drives"} if config.more.is_dir() else set()
+    there |= {"redkitchen"} if config.redkitchen.is_dir() else set()
     runs = tuple(run for run in RUNS if run.name in (config.rows or names(there)))
     results = Benchmark(config).results(runs)
     groups = {run.group: [r.name for r in runs if r.group == run.group] for run in runs}

@@ -110,6 +110,24 @@ def test_labels_with_warping_are_held_against_those_without(accuracy: ModuleType
     assert accuracy.notes({"vlocnetpp": results["vlocnetpp"]}) == {}
 
 
+def test_the_shipped_network_is_scored_as_it_is_beside_posenet_with_as_many_drives(
+    accuracy: ModuleType, tmp_path: Path
+) -> None:
+    for folder, drives in (("data", 3), ("more", 5)):
+        for drive in range(drives):
+            (tmp_path / folder / f"train_{drive:02}").mkdir(parents=True)
+    config = accuracy.Config(data=tmp_path / "data", more=tmp_path / "more", drives=2, steps=3000, work=tmp_path)
+    benchmark = accuracy.Benchmark(config)
+    shipped, posenet = (run for run in accuracy.RUNS if run.data == "more drives")
+    assert (shipped.steps, benchmark._steps(posenet)) == (0.0, 13089)
+    words = benchmark._training(posenet, 0)
+    assert [str(tmp_path / "more" / f"train_{drive:02}") for drive in range(5)] == words[6:11]
+    assert {run.name for run in accuracy.RUNS} - accuracy.names({"drives"}) > {shipped.name, posenet.name}
+    errors = {posenet.name: 0.06, shipped.name: 0.015}
+    told = accuracy.notes({name: [{"pose": {"median_m": e}}] for name, e in errors.items()})
+    assert list(told.values()) == ["4.00; aim: at least 3: met"]
+
+
 def test_every_run_starts_from_runs_that_exist(accuracy: ModuleType) -> None:
     names = [run.name for run in accuracy.RUNS]
     assert len(set(names)) == len(names)

@@ -20,6 +20,11 @@ def accuracy(import_benchmark: Callable[[str], ModuleType]) -> ModuleType:
     return import_benchmark("dmn_accuracy")
 
 
+@pytest.fixture(scope="module")
+def rows(import_benchmark: Callable[[str], ModuleType]) -> ModuleType:
+    return import_benchmark("dmn_accuracy_rows")
+
+
 def _numbers(sequential: float, *, filters: bool = True) -> dict[str, Any]:
     found = {"success": sequential, "mse": 0.1, "success_by_image": [0.1, sequential]}
     settings = {"mean": found} | ({"most_likely": found} if filters else {})
@@ -41,39 +46,47 @@ def test_every_system_is_a_row_and_options_give_back_the_training(accuracy: Modu
         assert arguments.training == training
 
 
-def test_a_row_may_be_trained_for_longer_than_the_others(accuracy: ModuleType, tmp_path: Path) -> None:
+def test_a_row_may_be_trained_for_longer_than_the_others(
+    accuracy: ModuleType, rows: ModuleType, tmp_path: Path
+) -> None:
     benchmark = accuracy.Benchmark(accuracy.Config(steps=(400, 0, 0), work=tmp_path))
     runs = {run.name: run for run in accuracy.RUNS}
-    for name, steps in (("projection", 400), (accuracy.LONGER, 2000)):
+    for name, steps in (("projection", 400), (rows.LONGER, 2000)):
         words = benchmark._training("rooms", runs[name], 0, tmp_path / "out.safetensors")
         arguments = tyro.cli(Arguments, args=words[3:])
         assert (arguments.system, arguments.training.steps, arguments.initial) == ("projection", steps, None)
-    words = benchmark._training("rooms", runs[accuracy.AS_IT_IS], 0, tmp_path / "out.safetensors")
+    words = benchmark._training("rooms", runs[rows.AS_IT_IS], 0, tmp_path / "out.safetensors")
     arguments = tyro.cli(Arguments, args=words[3:])
-    begun = tyro.cli(Arguments, args=benchmark._training("rooms", runs[accuracy.LONGER], 0, arguments.initial)[3:])
+    begun = tyro.cli(Arguments, args=benchmark._training("rooms", runs[rows.LONGER], 0, arguments.initial)[3:])
     assert (arguments.training.steps, begun.training.steps, begun.output) == (200, 2000, arguments.initial)
-    assert arguments.initial == benchmark._checkpoint("rooms", runs[accuracy.LONGER], 0)
+    assert arguments.initial == benchmark._checkpoint("rooms", runs[rows.LONGER], 0)
 
 
-def test_tables_show_means_over_seeds_and_notes_say_who_is_ahead(accuracy: ModuleType) -> None:
-    rows = {
+def test_a_row_brings_all_that_it_goes_on_from(accuracy: ModuleType, rows: ModuleType) -> None:
+    names = [run.name for run in accuracy.chosen((rows.WALLS_FIRST_LONGER,))]
+    assert names == [rows.WALLS_ONLY, rows.WALLS_FIRST, rows.WALLS_FIRST_LONGER]
+    assert accuracy.chosen(()) == accuracy.RUNS
+
+
+def test_tables_show_means_over_seeds_and_notes_say_who_is_ahead(accuracy: ModuleType, rows: ModuleType) -> None:
+    results = {
         "closest_context": [_numbers(0.5, filters=False)],
         "view_embedding": [_numbers(0.6), _numbers(0.8)],
         "latent_image_regression": [_numbers(0.2, filters=False)],
     }
-    tables = accuracy.tables({"rooms": rows})
+    tables = accuracy.tables({"rooms": results})
     assert [len(table.rows) for table in tables] == [3, 3, 3]
     text = tables[0].text()
     assert "70.0 ± 14.1 %" in text
     assert "95.6 %" in text  # the paper's
-    told = accuracy.notes({"rooms": rows})
+    told = accuracy.notes({"rooms": results})
     assert "ahead of every baseline" in told["rooms"]
     assert told["rooms, one-step, at least 93 %"] == "view_embedding 70.0 %: **missed**"
-    rows["projection"] = [_numbers(0.97)]
-    assert accuracy.notes({"rooms": rows})["rooms, sequential, at least 95 %"] == "projection 97.0 %: met"
+    results["projection"] = [_numbers(0.97)]
+    assert accuracy.notes({"rooms": results})["rooms, sequential, at least 95 %"] == "projection 97.0 %: met"
     better = _numbers(0.97) | {"one_step": _numbers(0.99)["one_step"]}
-    told = accuracy.notes({"rooms": rows | {accuracy.LONGER: [better]}})  # as good in sequences, and better at once
-    assert told["rooms, one-step, at least 93 %"] == f"{accuracy.LONGER} 99.0 %: met"
-    del rows["projection"]
-    rows["closest_context"] = [_numbers(0.9, filters=False)]
-    assert "**not ahead**" in accuracy.notes({"rooms": rows})["rooms"]
+    told = accuracy.notes({"rooms": results | {rows.LONGER: [better]}})  # as good in sequences, and better at once
+    assert told["rooms, one-step, at least 93 %"] == f"{rows.LONGER} 99.0 %: met"
+    del results["projection"]
+    results["closest_context"] = [_numbers(0.9, filters=False)]
+    assert "**not ahead**" in accuracy.notes({"rooms": results})["rooms"]

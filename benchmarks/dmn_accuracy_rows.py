@@ -1,0 +1,71 @@
+"""Rows of the benchmark of the DMN paper's systems: what is trained how, for how long, and from what."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, replace
+
+from dmn_accuracy_tables import (
+    AS_IT_IS,
+    LONGER,
+    VARIED,
+    WALLS_FIRST,
+    WALLS_FIRST_LONGER,
+    WALLS_ONLY,
+    Domain,
+)
+
+from dmn_ros.systems import SYSTEMS, SystemName
+from dmn_ros.world_config import WorldTrainingConfig
+
+#: With four views of a large maze most pictures share nothing with any view, and nothing is learned from them for long.
+#: All systems learn mazes from more; they are judged with four.
+TRAININGS: dict[Domain, WorldTrainingConfig] = {
+    "rooms": WorldTrainingConfig(),
+    "mazes": WorldTrainingConfig(contexts=16, worlds=8, trajectories=8),
+    "street": WorldTrainingConfig(),
+}
+#: A compass learns from how light differs from view to view, of many worlds in a batch rather than many queries of one.
+COMPASS: dict[Domain, WorldTrainingConfig] = {
+    domain: WorldTrainingConfig(contexts=6 if domain == "mazes" else 4, worlds=32, trajectories=2, relight=False)
+    for domain in TRAININGS
+}
+#: Before that, walls: with sixteen views a maze's picture shows what one of them shows more often than with six.
+WITHOUT_COMPASS: dict[Domain, WorldTrainingConfig] = {
+    domain: replace(training, relight=False, heading_after=1.0) for domain, training in TRAININGS.items()
+}
+WITH_COMPASS: dict[Domain, WorldTrainingConfig] = {
+    domain: replace(training, learning_rate=1e-3, heading_after=0.0) for domain, training in COMPASS.items()
+}
+#: Both are there: walls go on with more views, the compass needs many mazes no longer.
+WALLS_AND_COMPASS: dict[Domain, WorldTrainingConfig] = {
+    domain: replace(training, contexts=8, worlds=16, trajectories=4) if domain == "mazes" else training
+    for domain, training in WITH_COMPASS.items()
+}
+#: Light that is varied from view to view tells nothing of walls and headings; at the end it is left as it is.
+PLAIN: dict[Domain, WorldTrainingConfig] = {
+    domain: replace(training, relight=False, learning_rate=5e-4) for domain, training in TRAININGS.items()
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a system, how it is trained, how many times the steps of the others, and which it goes on from."""
+
+    name: str
+    system: SystemName
+    trainings: dict[Domain, WorldTrainingConfig] = dataclasses.field(default_factory=TRAININGS.copy)
+    main: bool = False
+    longer: float = 1.0
+    initial: str | None = None
+
+
+RUNS = (
+    *(Run(n, n, COMPASS if n == "projection_compass" else TRAININGS, main=n in VARIED) for n in SYSTEMS),
+    Run(LONGER, "projection", longer=5),
+    Run(AS_IT_IS, "projection", PLAIN, longer=0.5, initial=LONGER),
+    Run(WALLS_ONLY, "projection_compass", WITHOUT_COMPASS),
+    Run(WALLS_FIRST, "projection_compass", WITH_COMPASS, longer=0.75, initial=WALLS_ONLY),
+    Run(WALLS_FIRST_LONGER, "projection_compass", WALLS_AND_COMPASS, initial=WALLS_FIRST),
+    Run("view_embedding, paper's objective", "view_embedding", dict.fromkeys(TRAININGS, WorldTrainingConfig.paper())),
+)
