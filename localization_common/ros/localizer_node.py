@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -15,18 +14,17 @@ from std_msgs.msg import Header
 from std_srvs.srv import SetBool, Trigger
 
 from localization_common.camera import Camera
-from localization_common.errors import CameraError, ConfigError, InputError, LocalizationError
+from localization_common.errors import InputError, LocalizationError
 from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
 from localization_common.ros.clock_guard import ClockGuard
 from localization_common.ros.diagnostics import DiagnosticsPublisher, frame_values, starvation
+from localization_common.ros.frame_outcomes import FrameOutcomes
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.lifecycle import ManagedNode
 from localization_common.ros.monitor import Level, Monitor, Problem
-from localization_common.ros.odometry_buffer import OdometryError
 from localization_common.ros.parameters import Parameters
 from localization_common.ros.pose_broadcaster import broadcast_pose
-from localization_common.ros.settings import NodeSettings
-from localization_common.ros.tf_buffer import TransformError
+from localization_common.ros.settings import NodeSettings, check_device
 from localization_common.ros.transforms import make_transforms
 from localization_common.ros.worker import Rest, Worker
 from localization_common.ros.worker_services import WorkerServices
@@ -34,15 +32,6 @@ from localization_common.ros.worker_services import WorkerServices
 S = TypeVar("S", bound=NodeSettings)
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
-
-
-#: Why a frame was refused: kind of error, name of the problem, its level; the first that fits.
-_REFUSALS: tuple[tuple[type[LocalizationError], str, Level], ...] = (
-    (TransformError, "transform", Level.ERROR),
-    (CameraError, "camera", Level.ERROR),
-    (OdometryError, "odometry", Level.ERROR),
-    (LocalizationError, "input", Level.WARN),
-)
 
 
 class LocalizerNode(ManagedNode, Generic[S]):
@@ -63,6 +52,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         super().__init__(name, **options)
         self._declared: Parameters[S] = Parameters(self, settings, configured=lambda: self.configured)
         self.monitor = Monitor(self._log_problem)
+        self._outcomes = FrameOutcomes(self, self.monitor)
         self.transforms = make_transforms(self)
         self.frames: LatestFrame[Frame] = LatestFrame()
         self._worker: Worker[Frame] | None = None
@@ -160,7 +150,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self._clock_guard.reset()
         self._camera = None
         self.frames = LatestFrame(self.settings.queue_size if self.settings.process_all else 1)
-        self._worker = Worker(self.frames, self._process, self._on_unexpected)
+        self._worker = Worker(self.frames, self._process, self._outcomes.failed)
         self._worker.start()
 
     def report_failure(self, transition: str, reason: str) -> None:
@@ -215,13 +205,9 @@ class LocalizerNode(ManagedNode, Generic[S]):
             if rest is not None:
                 rest()
         except LocalizationError as error:
-            self._refuse(error)
+            self._outcomes.refused(error)
         else:
-            for key in ("unexpected", *(key for _, key, _ in _REFUSALS)):
-                self.monitor.solved(key)
-            self.monitor.processed += 1
-            self.monitor.output_rate.tick()
-            self.monitor.latency.add((time.monotonic() - frame.arrived) * 1e3)
+            self._outcomes.done((time.monotonic() - frame.arrived) * 1e3)
         finally:
             self.monitor.stamp_age = (self.get_clock().now().nanoseconds - frame.stamp) * 1e-9
             self._processed.publish(frame.header)
@@ -233,19 +219,6 @@ class LocalizerNode(ManagedNode, Generic[S]):
             self.settle()
             self.set_camera(camera)
             self._camera = camera
-
-    def _refuse(self, error: LocalizationError) -> None:
-        self.monitor.refused += 1
-        key, level = next((key, level) for kind, key, level in _REFUSALS if isinstance(error, kind))
-        self.monitor.problem(key, level, str(error))
-
-    def _on_unexpected(self, error: Exception) -> None:
-        text = "".join(traceback.format_exception(error))
-        if not self.context.ok():
-            return  # the process is ending: nothing can be published any more
-        self.get_logger().error(f"a frame failed unexpectedly:\n{text}", throttle_duration_sec=5.0)
-        self.monitor.refused += 1
-        self.monitor.problem("unexpected", Level.ERROR, f"unexpected: {type(error).__name__}: {error}")
 
     # Time.
 
@@ -299,17 +272,3 @@ class LocalizerNode(ManagedNode, Generic[S]):
 
 def _fail(error: Exception) -> None:
     raise error
-
-
-def check_device(name: str) -> None:
-    """Refuse a device that torch does not know or that this machine does not have.
-
-    Raises:
-        ConfigError: says which.
-    """
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ConfigError(f"parameter device is {name!r}: {error}") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"parameter device is {name!r}, but torch finds no CUDA device: set device to cpu")

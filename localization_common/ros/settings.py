@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from localization_common.errors import ConfigError
 from localization_common.ros.parameters import ALWAYS, START, parameter
 
@@ -85,3 +87,17 @@ def existing_file(value: str, parameter_name: str) -> Path:
     if not path.is_file():
         raise ConfigError(f"{path}: no such file (parameter {parameter_name}, looked for from {Path.cwd()})")
     return path
+
+
+def check_device(name: str) -> None:
+    """Refuse a device that torch does not know or that this machine does not have.
+
+    Raises:
+        ConfigError: says which.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"parameter device is {name!r}: {error}") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"parameter device is {name!r}, but torch finds no CUDA device: set device to cpu")
