@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from localization_common.errors import LocalizationError
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.evaluate import Evaluation, evaluate, table
 from vlocnet_ros.integrity.familiarity import least_familiar
-from vlocnet_ros.integrity.replay import MEMORIES, fit
+from vlocnet_ros.integrity.replay import MEMORIES, fit, remembering
 from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.scores import pose_summary
 
@@ -61,6 +62,7 @@ def main() -> None:
 
 def calibrate(config: CalibrateConfig) -> None:
     """Measure and store."""
+    candidates = remembering(config.tracking, config.memories)
     sequences = [s for path in config.sequences for s in open_sequences(path)]
     known = load_vlocnet(config.checkpoint)
 
@@ -73,23 +75,26 @@ def calibrate(config: CalibrateConfig) -> None:
         trial = Path(directory) / config.checkpoint.name
         save(trial, Residuals(tracking=config.tracking))
         evaluation = evaluate(trial, sequences, max_frame_gap=config.max_frame_gap, threads=config.threads or None)
-    numbers, residuals = calibrated(evaluation, config.tracking, config.memories)
+    numbers, residuals = calibrated(evaluation, candidates)
     print(table(numbers))
     save(config.output or config.checkpoint, residuals)
 
 
-def calibrated(
-    evaluation: Evaluation, tracking: TrackingConfig, memories: tuple[float, ...] = MEMORIES
-) -> tuple[dict[str, Any], Residuals]:
+def calibrated(evaluation: Evaluation, candidates: Sequence[TrackingConfig]) -> tuple[dict[str, Any], Residuals]:
     """What is to be stored in a checkpoint, and the numbers of its evaluation as they will be with that.
 
     Poses are those that a robot would get with what frames elsewhere in these sequences taught.
+
+    Args:
+        evaluation: of held-out sequences.
+        candidates: ways to join frames, of which the best is stored; where there are no poses, the first.
     """
     fallback, drives = Residuals(), evaluation.drives
     frame_error = uncertainty = None
+    tracking = candidates[0]
     numbers = evaluation.numbers
     if drives:
-        frame_error, uncertainty, tracking, poses = fit(drives, tracking, memories)
+        frame_error, uncertainty, tracking, poses = fit(drives, candidates)
         numbers = numbers | {"pose": pose_summary(poses, np.concatenate([drive.map_T_camera for drive in drives]))}
     residuals = Residuals(
         pose=_moments(evaluation.regressed_errors, fallback.pose),

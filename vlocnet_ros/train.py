@@ -23,6 +23,7 @@ from vlocnet_ros.calibrate import calibrated
 from vlocnet_ros.checkpoint import Checkpoint, Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.evaluate import evaluate, table
+from vlocnet_ros.integrity.replay import remembering
 from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.training.batches import Mixture, RandomBatches
@@ -115,7 +116,7 @@ def _measure(file: Path, held_out: Collection[Sequence], max_frame_gap: int) -> 
         print("no validation sequences: the checkpoint's covariances are placeholders")
         return {}, Residuals()
     evaluation = evaluate(file, held_out, max_frame_gap=max_frame_gap)
-    numbers, residuals = calibrated(evaluation, TrackingConfig())
+    numbers, residuals = calibrated(evaluation, remembering(TrackingConfig()))
     print(table(numbers))
     return numbers, residuals
 

@@ -12,6 +12,7 @@ from localization_common.datasets.rosbag2_writer import write_sequence
 from vlocnet_ros import calibrate
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet
 from vlocnet_ros.evaluate import evaluate
+from vlocnet_ros.integrity.replay import remembering
 from vlocnet_ros.integrity.shutter import sharpness
 from vlocnet_ros.integrity.tracking import TrackingConfig
 
@@ -38,7 +39,7 @@ def test_residuals_are_measured_and_weights_stay(monkeypatch, tmp_path, tiny_che
     before, after = (checkpoints.load(path, kind="vlocnet") for path in (tiny_checkpoint, output))
     assert all(np.array_equal(before[0][name], tensor) for name, tensor in after[0].items())
     loaded = load_vlocnet(output)
-    _, expected = calibrate.calibrated(evaluate(tiny_checkpoint, [wall_sequence]), TrackingConfig())
+    _, expected = calibrate.calibrated(evaluate(tiny_checkpoint, [wall_sequence]), remembering(TrackingConfig()))
     np.testing.assert_allclose(loaded.residuals.pose, expected.pose, rtol=0.05)
     assert loaded.residuals != Residuals()
     least = min(sharpness(wall_sequence.read_image(i)) for i in range(len(wall_sequence)))
@@ -59,15 +60,10 @@ def test_it_measures_what_it_will_store(monkeypatch, tmp_path, tiny_checkpoint, 
     assert lines[0] == lines[1] == lines[3] != lines[2]
 
 
-def test_what_cannot_be_is_said_and_nothing_is_written(monkeypatch, tmp_path, tiny_checkpoint):
-    with pytest.raises(SystemExit, match=r"vlocnet_calibrate: .*nowhere"):
-        run(
-            monkeypatch,
-            "--checkpoint",
-            tiny_checkpoint,
-            "--sequences",
-            tmp_path / "nowhere",
-            "--output",
-            tmp_path / "x",
-        )
+@pytest.mark.parametrize(("memories", "told"), [((), "nowhere"), (("--memories", 12, -1), "recency")])
+def test_what_cannot_be_is_said_and_nothing_is_written(monkeypatch, tmp_path, tiny_checkpoint, memories, told):
+    """A memory that cannot be before any drive is looked at: that takes long."""
+    given = ("--checkpoint", tiny_checkpoint, "--sequences", tmp_path / "nowhere", "--output", tmp_path / "x")
+    with pytest.raises(SystemExit, match=f"vlocnet_calibrate: .*{told}"):
+        run(monkeypatch, *given, *memories)
     assert not (tmp_path / "x").exists()

@@ -54,7 +54,7 @@ def test_evaluation_measures_what_the_localizer_says(tiny_network, tmp_path, wal
         np.median([0, 0, 0, *0.05 * np.arange(1, 6)])
     )
     assert numbers["baselines"]["constant_motion"]["rpe_percent"] == pytest.approx(0.0, abs=1e-6)
-    again, residuals = calibrated(result, TrackingConfig())
+    again, residuals = calibrated(result, [TrackingConfig()])
     assert again["pose"]["frames"] == n
     np.testing.assert_allclose(np.diag(residuals.pose)[:3], offset**2, atol=1e-7)
     assert residuals.motion[0][0] == pytest.approx(0.005**2, rel=1e-2)

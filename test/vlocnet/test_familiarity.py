@@ -91,5 +91,5 @@ def test_after_another_place_nothing_from_before_it_is_believed(ask, wall_sequen
 
 def test_calibration_measures_it(tiny_checkpoint, wall_sequence):
     evaluation = evaluate(tiny_checkpoint, [wall_sequence])
-    _, residuals = calibrate.calibrated(evaluation, TrackingConfig())
+    _, residuals = calibrate.calibrated(evaluation, [TrackingConfig()])
     assert residuals.familiarity == least_familiar(evaluation.drives[0].features) > 0.0

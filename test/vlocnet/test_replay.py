@@ -10,13 +10,13 @@ from made_drives import SPREAD, USUAL, drive, foggy, noisy
 
 from localization_common.metrics import twist_errors
 from vlocnet_ros.integrity.judge import Judge
-from vlocnet_ros.integrity.replay import Drive, fit
+from vlocnet_ros.integrity.replay import Drive, fit, remembering
 from vlocnet_ros.integrity.scoring import Answers, consistency
 
 
 def test_a_fit_holds_on_another_drive():
     """Many features and few frames: what the fit thinks of its own frames is far too good."""
-    fitted = fit([foggy(100, seed)[0] for seed in range(4)], USUAL)
+    fitted = fit([foggy(100, seed)[0] for seed in range(4)], remembering(USUAL))
     assert fitted.frame_error is not None
     assert fitted.uncertainty is not None
     assert fitted.poses.shape == (400, 4, 4)
@@ -36,7 +36,7 @@ def test_frames_of_a_fit_are_judged_by_the_others():
     """A feature that names each frame is of no use to the others, and of all to the frame itself."""
     one, _ = foggy(100, 0)
     named = replace(one, features=np.eye(100))
-    fitted = fit([named], USUAL, memories=())
+    fitted = fit([named], [USUAL])
     assert fitted.frame_error is None
     judge = Judge(SPREAD, None, USUAL)
     plain = [judge.step(*f).pose for f in zip(one.regressed, one.motions, one.stamps.tolist(), strict=True)]
@@ -56,13 +56,13 @@ def test_the_better_the_odometry_the_more_frames_are_joined():
     chosen = []
     for metres, drift in ((0.1, 0.001), (0.1, 0.01), (0.02, 0.1)):
         drives = [drifting(metres, drift, seed) for seed in range(2)]
-        fitted = fit(drives, USUAL, memories=(2.0, 40.0))
+        fitted = fit(drives, remembering(USUAL, (2.0, 40.0)))
         chosen.append(fitted.tracking.consensus.recency)
         kept = replace(USUAL, consensus=replace(USUAL.consensus, recency=chosen[-1]))
-        np.testing.assert_array_equal(fitted.poses, fit(drives, kept, memories=()).poses)
+        np.testing.assert_array_equal(fitted.poses, fit(drives, [kept]).poses)
     assert chosen == [40.0, USUAL.consensus.recency, 2.0]
 
 
 def test_where_frames_are_not_joined_memory_stays_as_it_is():
     one = foggy(100, 0)[0]
-    assert fit([replace(one, motions=(None,) * 100)], USUAL).tracking == USUAL
+    assert fit([replace(one, motions=(None,) * 100)], remembering(USUAL)).tracking == USUAL

@@ -50,14 +50,25 @@ class Fitted(NamedTuple):
     poses: Array
 
 
-def fit(drives: Sequence[Drive], tracking: TrackingConfig, memories: Sequence[float] = MEMORIES) -> Fitted:
-    """Learn how wrong single frames are, how many of them to join, and how uncertain what they agree on is then.
+def remembering(tracking: TrackingConfig, memories: Sequence[float] = MEMORIES) -> list[TrackingConfig]:
+    """A configuration, and the same with other values of `ConsensusConfig.recency`; each once.
+
+    Raises:
+        ConfigError: a value is none.
+    """
+    known = tracking.consensus
+    each_once = dict.fromkeys((known.recency, *memories))
+    return [replace(tracking, consensus=replace(known, recency=memory)) for memory in each_once]
+
+
+def fit(drives: Sequence[Drive], candidates: Sequence[TrackingConfig]) -> Fitted:
+    """Learn how wrong single frames are, how to join them, and how uncertain what they agree on is then.
 
     Of frames that it was fitted to, a `FrameError` knows too much: all else is fitted to what is expected of each frame
     by the others.
 
     Args:
-        memories: tried in place of the configuration's `recency`, which is kept if none of them is better.
+        candidates: ways to join frames, of which the best is chosen; of equally good ones the first.
     """
     features = [drive.features for drive in drives]
     errors = [twist_errors(drive.regressed, drive.map_T_camera) for drive in drives]
@@ -66,14 +77,11 @@ def fit(drives: Sequence[Drive], tracking: TrackingConfig, memories: Sequence[fl
     ends = np.cumsum([len(drive.stamps) for drive in drives])[:-1]
     parts = np.split(np.zeros((sum(map(len, errors)), 2)) if expected is None else expected, ends)
     true = np.concatenate([drive.map_T_camera for drive in drives])
-    known = tracking.consensus
-    each_once = dict.fromkeys((known.recency, *memories))  # the first of equally good ones is kept
-    tried = [replace(tracking, consensus=replace(known, recency=memory)) for memory in each_once]
-    replays = [_replay(drives, parts, true, each) for each in tried]
+    replays = [_replay(drives, parts, true, each) for each in candidates]
     best = int(np.argmin([log_errors(replay.errors).mean() for replay in replays]))
     poses, shown, off = replays[best]
     enough = np.isfinite(shown).all(axis=1)
-    return Fitted(frame_error, fit_uncertainty(shown[enough], off[enough]), tried[best], poses)
+    return Fitted(frame_error, fit_uncertainty(shown[enough], off[enough]), candidates[best], poses)
 
 
 class _Replay(NamedTuple):
