@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import tyro
-from dmn_accuracy_rows import RUNS, Run
+from dmn_accuracy_rows import QUICK, RUNS, Run
 from dmn_accuracy_tables import BASELINES, VARIED, Domain, Numbers, notes, tables
 
 from deep_localization import kept_runs
@@ -207,7 +207,7 @@ def main() -> None:
         config = replace(
             config, domains=("rooms",), train=(200, 0, 0), test=(24, 0, 0), steps=(8, 0, 0), seeds=config.seeds[:1]
         )
-        config = replace(config, worlds=config.worlds.with_name("quick_worlds"))
+        config = replace(config, rows=config.rows or QUICK, worlds=config.worlds.with_name("quick_worlds"))
         config = replace(config, work=config.work.with_name("quick_dmn_accuracy"))
     unknown = set(config.rows) - {run.name for run in RUNS}
     if unknown:

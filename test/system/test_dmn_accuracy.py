@@ -38,8 +38,9 @@ def _numbers(sequential: float, *, filters: bool = True) -> dict[str, Any]:
     )
 
 
-def test_every_system_is_a_row_and_options_give_back_the_training(accuracy: ModuleType) -> None:
-    assert {run.system for run in accuracy.RUNS} == set(SYSTEMS)
+def test_every_system_is_a_row_and_options_give_back_the_training(accuracy: ModuleType, rows: ModuleType) -> None:
+    for runs in (accuracy.RUNS, accuracy.chosen(rows.QUICK)):
+        assert {run.system for run in runs} == set(SYSTEMS)
     for training in {training for run in accuracy.RUNS for training in run.trainings.values()}:
         words = accuracy.options("training", training, WorldTrainingConfig())
         arguments = tyro.cli(Arguments, args=["there", "--validation", "here", *words])
