@@ -44,7 +44,7 @@ WALLS_AND_COMPASS: dict[Domain, WorldTrainingConfig] = {
     domain: replace(training, contexts=8, worlds=16, trajectories=4) if domain == "mazes" else training
     for domain, training in WITH_COMPASS.items()
 }
-#: At last as few views as systems are judged with: what a picture shows of none of them tells less of four.
+#: At last as few views as systems are judged with: of four, hardly one shows what the picture shows.
 WITH_FOUR_VIEWS: dict[Domain, WorldTrainingConfig] = {
     domain: replace(training, contexts=4, learning_rate=5e-4) for domain, training in WALLS_AND_COMPASS.items()
 }

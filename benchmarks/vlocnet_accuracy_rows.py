@@ -36,7 +36,7 @@ JOINT = ("vlocnetpp_single", "adapnet")
 AS_LONG = "Beside VLocNet++, as long"
 #: Group of the shipped network, which is scored as it is, and of what had as many drives and batches.
 AS_SHIPPED = "Beside the shipped network: thirty drives, as long"
-#: Batches of the shipped network's poses (`models/vlocnet_apartment_light.md`): 3000, 7414 and, with everything, 2675.
+#: Batches of the shipped network's poses, in three trainings (its card in `models/`), as a share of `--steps 3000`.
 SHIPPED_STEPS = (3000 + 7414 + 2675) / 3000
 #: Group of the ablations: too many for all of the joint training, so their first row is what they are compared with.
 SHORT = "Ablations, after a third of the joint training"

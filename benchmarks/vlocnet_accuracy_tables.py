@@ -82,7 +82,8 @@ def _shipped(results: dict[str, list[Numbers]]) -> dict[str, str]:
 
 
 def _ratio(posenet: float, vlocnetpp: float) -> str:
-    return f"{posenet / vlocnetpp:.2f}; aim: at least 3: {judged(posenet / vlocnetpp >= 3.0)}"
+    ratio = posenet / vlocnetpp
+    return f"{ratio:.2f}; aim: at least 3: {judged(ratio >= 3.0)}"
 
 
 def _warping(results: dict[str, list[Numbers]]) -> dict[str, str]:
