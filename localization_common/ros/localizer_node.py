@@ -206,6 +206,8 @@ class LocalizerNode(ManagedNode, Generic[S]):
                 rest()
         except LocalizationError as error:
             self._outcomes.refused(error)
+        except Exception as error:  # counted before the frame is announced as processed
+            self._outcomes.failed(error)
         else:
             self._outcomes.done((time.monotonic() - frame.arrived) * 1e3)
         finally:

@@ -127,6 +127,26 @@ def test_a_refused_image_leaves_no_trace_in_the_frame_pair(stage: Stage) -> None
     assert not np.allclose(moved[last].matrix, np.eye(4), atol=1e-6)
 
 
+@pytest.mark.parametrize("node_type", NODES)
+def test_a_defect_costs_one_frame(stage: Stage, node_type: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody expected is told in /diagnostics, until a frame ends well."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("of a defect")
+
+    node = stage.start(node_type, process_all=True)
+    stage.robot.mount_camera()
+    name = node.get_name()
+    with monkeypatch.context() as patch:
+        patch.setattr(node, "step", fail)
+        stage.robot.await_processed(name, stage.robot.send(0))
+    assert "unexpected: ZeroDivisionError: of a defect" in stage.status_now(name).message
+    assert (node.monitor.refused, node.monitor.processed) == (1, 0)
+    stage.robot.await_processed(name, stage.robot.send(1))
+    assert "unexpected" not in stage.status_now(name).message
+    assert (node.monitor.refused, node.monitor.processed) == (1, 1)
+
+
 def test_without_camera_info_the_image_is_refused(stage: Stage) -> None:
     stage.start(VlocnetNode, process_all=True, camera_info_timeout=0.1)
     stage.robot.mount_camera()
