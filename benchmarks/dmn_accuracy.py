@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import tyro
-from dmn_accuracy_rows import QUICK, RUNS, Run
-from dmn_accuracy_tables import BASELINES, VARIED, Domain, Numbers, notes, tables
+from dmn_accuracy_rows import QUICK, RUNS, Run, chosen
+from dmn_accuracy_tables import BASELINES, DMN, VARIED, Domain, Numbers, notes, tables
 
 from deep_localization import kept_runs
 from deep_localization.benchmark_file import BenchmarkFile
@@ -38,6 +38,7 @@ class Config:
         varied: as many of them, at most, to vary contexts and particles on; 0 varies nothing.
         steps: batches that each system is trained with at most, in each domain.
         seeds: of the main rows; others are trained with the first.
+        main: names of these rows, all of them where none is named; what they go on from is trained with all seeds, too.
         rows: names of the rows; all by default.
         accelerator: as Lightning names it; cuda is used for scoring, too.
         precision: of the training, as Lightning names it.
@@ -54,6 +55,7 @@ class Config:
     varied: int = 250
     steps: tuple[int, int, int] = (20_000, 20_000, 20_000)
     seeds: tuple[int, ...] = (0, 1, 2)
+    main: tuple[str, ...] = (DMN, "projection", "projection_placed", "projection_compass")
     rows: tuple[str, ...] = ()
     accelerator: Literal["cpu", "cuda"] = "cpu"
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
@@ -81,12 +83,13 @@ class Benchmark:
     def results(self, runs: tuple[Run, ...]) -> dict[str, dict[str, list[Numbers]]]:
         """For each domain: what `dmn_evaluate_worlds` wrote for each row and seed; untrained rows have one."""
         for domain in self.config.domains:
-            self._generate(domain)
+            for more in sorted({1.0, *(run.more_worlds for run in runs)}):
+                self._generate(domain, more)
         with ThreadPoolExecutor(self.config.jobs) as pool:
             futures: dict[tuple[Domain, str, int], Future[Numbers]] = {}
             for domain in self.config.domains:
                 for run in runs:
-                    for seed in self.config.seeds if run.main else self.config.seeds[:1]:
+                    for seed in self.seeds(run):
                         needed = None if run.initial is None else futures[domain, run.initial, seed]
                         futures[domain, run.name, seed] = pool.submit(self._perform, domain, run, seed, needed)
             found: dict[str, dict[str, list[Numbers]]] = {}
@@ -98,13 +101,19 @@ class Benchmark:
                 found[domain].setdefault(name, []).append(future.result())
         return found
 
-    def _generate(self, domain: Domain) -> None:
+    def seeds(self, run: Run) -> tuple[int, ...]:
+        """With which a row is trained."""
+        return self.config.seeds if run in chosen(self.config.main) else self.config.seeds[:1]
+
+    def _generate(self, domain: Domain, more: float) -> None:
         """Worlds that are not there yet; one process at a time, which uses all cores."""
-        count, test = self._count(domain, self.config.train), self._count(domain, self.config.test)
-        few = ["--validation", str(max(8, test // 4)), "--test", str(test)]
+        count = round(more * self._count(domain, self.config.train))
+        test = self._count(domain, self.config.test) if more == 1.0 else 0  # all rows are judged by the same
+        few = ["--validation", str(max(8, test // 4) if test else 0), "--test", str(test)]
+        worlds = self._worlds(domain, more)
         command = [sys.executable, "-m", "localization_sim.worlds.generate", domain, "--train", str(count), *few]
-        command += ["--output", str(self._worlds(domain))]
-        kept_runs.run(command, self.config.work / f"{domain}-worlds.log", REPOSITORY)
+        command += ["--output", str(worlds)]
+        kept_runs.run(command, self.config.work / f"{worlds.name}-worlds.log", REPOSITORY)
 
     def _perform(self, domain: Domain, run: Run, seed: int, needed: Future[Numbers] | None) -> Numbers:
         """Train and score, once that is done which it begins with: it was submitted before."""
@@ -134,7 +143,7 @@ class Benchmark:
         training = replace(training, steps=self._steps(domain, run), seed=seed)
         if self.config.quick:
             training = replace(training, worlds=4, evaluate_every=4)
-        words = [sys.executable, "-m", "dmn_ros.train_worlds", str(worlds / "train")]
+        words = [sys.executable, "-m", "dmn_ros.train_worlds", str(self._worlds(domain, run.more_worlds) / "train")]
         words += ["--validation", str(worlds / "validation"), "--system", run.system, "--output", str(file)]
         words += ["--logs", str(file.with_suffix("")), "--resume", "--accelerator", self.config.accelerator]
         words += ["--precision", self.config.precision]
@@ -171,17 +180,10 @@ class Benchmark:
     def _count(domain: Domain, counts: tuple[int, int, int]) -> int:
         return counts[get_args(Domain).index(domain)]
 
-    def _worlds(self, domain: Domain) -> Path:
-        return self.config.worlds.resolve() / domain
-
-
-def chosen(rows: tuple[str, ...]) -> tuple[Run, ...]:
-    """Runs of these rows, all of them where none is named, and those that they go on from; in the order of `RUNS`."""
-    wanted = set(rows) or {run.name for run in RUNS}
-    for run in reversed(RUNS):  # each comes after the one that it goes on from
-        if run.name in wanted and run.initial is not None:
-            wanted.add(run.initial)
-    return tuple(run for run in RUNS if run.name in wanted)
+    def _worlds(self, domain: Domain, more: float = 1.0) -> Path:
+        """Of a domain; those for rows that are trained with more of them are beside it."""
+        name = domain if more == 1.0 else f"{domain}-{round(more * self._count(domain, self.config.train))}"
+        return self.config.worlds.resolve() / name
 
 
 def options(prefix: str, config: Any, default: Any) -> list[str]:
@@ -209,7 +211,7 @@ def main() -> None:
         )
         config = replace(config, rows=config.rows or QUICK, worlds=config.worlds.with_name("quick_worlds"))
         config = replace(config, work=config.work.with_name("quick_dmn_accuracy"))
-    unknown = set(config.rows) - {run.name for run in RUNS}
+    unknown = {*config.rows, *config.main} - {run.name for run in RUNS}
     if unknown:
         sys.exit(f"rows: {sorted(unknown)} are not among {[run.name for run in RUNS]}")
     results = Benchmark(config).results(chosen(config.rows))

@@ -9,8 +9,8 @@ from dmn_accuracy_tables import (
     AS_IT_IS,
     FOUR_VIEWS,
     LONGER,
+    MORE_WORLDS,
     PAPER_OBJECTIVE,
-    VARIED,
     WALLS_FIRST,
     WALLS_FIRST_LONGER,
     WALLS_ONLY,
@@ -56,25 +56,35 @@ PLAIN: dict[Domain, WorldTrainingConfig] = {
 
 @dataclass(frozen=True)
 class Run:
-    """One training: a system, how it is trained, how many times the steps of the others, and which it goes on from."""
+    """One training: a system, how, from which other one it goes on, and how many times the others' steps and worlds."""
 
     name: str
     system: SystemName
     trainings: dict[Domain, WorldTrainingConfig] = dataclasses.field(default_factory=TRAININGS.copy)
-    main: bool = False
     longer: float = 1.0
+    more_worlds: float = 1.0
     initial: str | None = None
 
 
 RUNS = (
-    *(Run(n, n, COMPASS if n == "projection_compass" else TRAININGS, main=n in VARIED) for n in SYSTEMS),
+    *(Run(n, n, COMPASS if n == "projection_compass" else TRAININGS) for n in SYSTEMS),
     Run(LONGER, "projection", longer=5),
     Run(AS_IT_IS, "projection", PLAIN, longer=0.5, initial=LONGER),
     Run(WALLS_ONLY, "projection_compass", WITHOUT_COMPASS),
     Run(WALLS_FIRST, "projection_compass", WITH_COMPASS, longer=0.75, initial=WALLS_ONLY),
     Run(WALLS_FIRST_LONGER, "projection_compass", WALLS_AND_COMPASS, initial=WALLS_FIRST),
     Run(FOUR_VIEWS, "projection_compass", WITH_FOUR_VIEWS, longer=0.5, initial=WALLS_FIRST_LONGER),
+    Run(MORE_WORLDS, "projection_compass", WALLS_AND_COMPASS, longer=0.8, more_worlds=2.4, initial=WALLS_FIRST_LONGER),
     Run(PAPER_OBJECTIVE, "view_embedding", dict.fromkeys(TRAININGS, WorldTrainingConfig.paper())),
 )
 #: Rows that between them do all that rows do: every system, a training that goes on from another, the paper's loss.
 QUICK = (*SYSTEMS, AS_IT_IS, PAPER_OBJECTIVE)
+
+
+def chosen(rows: tuple[str, ...]) -> tuple[Run, ...]:
+    """Runs of these rows, all of them where none is named, and those that they go on from; in the order of `RUNS`."""
+    wanted = set(rows) or {run.name for run in RUNS}
+    for run in reversed(RUNS):  # each comes after the one that it goes on from
+        if run.name in wanted and run.initial is not None:
+            wanted.add(run.initial)
+    return tuple(run for run in RUNS if run.name in wanted)

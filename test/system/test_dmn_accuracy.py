@@ -69,6 +69,26 @@ def test_a_row_brings_all_that_it_goes_on_from(accuracy: ModuleType, rows: Modul
     assert accuracy.chosen(()) == accuracy.RUNS
 
 
+def test_a_main_row_and_what_it_goes_on_from_have_all_seeds(
+    accuracy: ModuleType, rows: ModuleType, tmp_path: Path
+) -> None:
+    benchmark = accuracy.Benchmark(accuracy.Config(seeds=(3, 4), main=(rows.WALLS_FIRST,), work=tmp_path))
+    seeds = {run.name: benchmark.seeds(run) for run in accuracy.RUNS}
+    assert {name for name, of in seeds.items() if of == (3, 4)} == {rows.WALLS_ONLY, rows.WALLS_FIRST}
+    assert set(seeds.values()) == {(3, 4), (3,)}
+
+
+def test_a_row_with_more_worlds_is_judged_by_those_of_the_others(
+    accuracy: ModuleType, rows: ModuleType, tmp_path: Path
+) -> None:
+    benchmark = accuracy.Benchmark(accuracy.Config(train=(0, 50, 0), work=tmp_path, worlds=tmp_path / "worlds"))
+    run = next(run for run in accuracy.RUNS if run.name == rows.MORE_WORLDS)
+    words = benchmark._training("mazes", run, 0, tmp_path / "out.safetensors")
+    arguments = tyro.cli(Arguments, args=words[3:])
+    worlds = tmp_path / "worlds"
+    assert (arguments.worlds, arguments.validation) == (worlds / "mazes-120/train", worlds / "mazes/validation")
+
+
 def test_tables_show_means_over_seeds_and_notes_say_who_is_ahead(accuracy: ModuleType, rows: ModuleType) -> None:
     results = {
         "closest_context": [_numbers(0.5, filters=False)],
