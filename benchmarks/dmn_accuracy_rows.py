@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from dmn_accuracy_tables import (
     AS_IT_IS,
     FOUR_VIEWS,
+    LIKENESS,
     LONGER,
     MORE_WORLDS,
     PAPER_OBJECTIVE,
@@ -67,7 +68,7 @@ class Run:
 
 
 RUNS = (
-    *(Run(n, n, COMPASS if n == "projection_compass" else TRAININGS) for n in SYSTEMS),
+    *(Run(n, n, COMPASS if n in ("projection_compass", "projection_likeness") else TRAININGS) for n in SYSTEMS),
     Run(LONGER, "projection", longer=5),
     Run(AS_IT_IS, "projection", PLAIN, longer=0.5, initial=LONGER),
     Run(WALLS_ONLY, "projection_compass", WITHOUT_COMPASS),
@@ -75,6 +76,7 @@ RUNS = (
     Run(WALLS_FIRST_LONGER, "projection_compass", WALLS_AND_COMPASS, initial=WALLS_FIRST),
     Run(FOUR_VIEWS, "projection_compass", WITH_FOUR_VIEWS, longer=0.5, initial=WALLS_FIRST_LONGER),
     Run(MORE_WORLDS, "projection_compass", WALLS_AND_COMPASS, longer=0.8, more_worlds=2.4, initial=WALLS_FIRST_LONGER),
+    Run(LIKENESS, "projection_likeness", WALLS_AND_COMPASS, longer=0.8, more_worlds=2.4, initial=WALLS_FIRST_LONGER),
     Run(PAPER_OBJECTIVE, "view_embedding", dict.fromkeys(TRAININGS, WorldTrainingConfig.paper())),
 )
 #: Rows that between them do all that rows do: every system, a training that goes on from another, the paper's loss.

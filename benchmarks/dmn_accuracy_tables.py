@@ -21,6 +21,7 @@ WALLS_FIRST = "projection_compass, walls first"
 WALLS_FIRST_LONGER = "projection_compass, walls first, longer"
 FOUR_VIEWS = "projection_compass, walls first, four views at last"
 MORE_WORLDS = "projection_compass, walls first, more worlds at last"
+LIKENESS = "projection_likeness, more worlds and likeness at last"
 #: Filters on maps of view embeddings: the paper's form and ours. Their evaluation is varied: contexts where worlds have
 #: so many views, particles, with the first seed.
 VARIED = (
@@ -36,6 +37,8 @@ VARIED = (
     WALLS_FIRST_LONGER,
     FOUR_VIEWS,
     MORE_WORLDS,
+    "projection_likeness",
+    LIKENESS,
 )
 #: Tables 1 and 2 of the paper: sequential and one-step success, per cent, on its own data.
 PAPER: dict[str, dict[Domain, tuple[float, float]]] = {

@@ -36,6 +36,7 @@ class NetworkConfig:
         descriptor_parts: parts of a cell's descriptor that are compared each by itself (``projection``).
         view_angle: degrees that the images are wide, from which learning starts; 360 are panoramas (``projection``).
         compass: waves to a turn, at most, by which all views together tell a heading (``projection``); 0: they do not.
+        likeness: whether each view is told how alike it and the query are as a whole (``projection``).
     """
 
     image_width: int = 64
@@ -56,6 +57,7 @@ class NetworkConfig:
     descriptor_parts: int = 2
     view_angle: float = 60.0
     compass: int = 0
+    likeness: bool = False
 
     def __post_init__(self) -> None:
         if len(self.block_widths) != len(self.block_strides):
@@ -73,6 +75,8 @@ class NetworkConfig:
             raise ConfigError("view_angle must be in 0..180 degrees, or 360, and descriptor_parts positive")
         if self.compass < 0 or (self.compass and self.observation != "projection"):
             raise ConfigError(f"compass is {self.compass}; it must not be negative, and 0 without 'projection'")
+        if self.likeness and self.observation != "projection":
+            raise ConfigError(f"likeness is of 'projection', not of {self.observation!r}")
 
     @property
     def grid(self) -> tuple[int, int]:

@@ -26,6 +26,7 @@ SystemName = Literal[
     "projection",
     "projection_placed",
     "projection_compass",
+    "projection_likeness",
 ]
 
 #: Halve images until their shorter side has so many cells.
@@ -82,6 +83,7 @@ _PROJECTION = {
     "value_size": 96,
     "hidden_channels": 128,
 }
+_COMPASS = {"value_size": 64, "compass": 4}
 
 SYSTEMS: dict[SystemName, System] = {
     "view_embedding": System("the DMN: view embeddings, egocentric attention, particle filter"),
@@ -109,7 +111,12 @@ SYSTEMS: dict[SystemName, System] = {
     "projection_compass": System(
         "the same, and headings told by all views together",
         {"coordinates": "both"},
-        _PROJECTION | {"value_size": 64, "compass": 4},
+        _PROJECTION | _COMPASS,
+    ),
+    "projection_likeness": System(
+        "the same, and told how alike query and view are as a whole",
+        {"coordinates": "both"},
+        _PROJECTION | _COMPASS | {"likeness": True},
     ),
 }
 

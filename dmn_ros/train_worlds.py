@@ -39,7 +39,8 @@ class Arguments:
         output: checkpoint to write.
         system: row of the tables.
         training: objective and numbers; `WorldTrainingConfig.paper` lists those of the paper.
-        initial: checkpoint of the same system whose weights the training begins with; None begins with random ones.
+        initial: checkpoint of the same system, or of projection_compass for projection_likeness, whose weights the
+            training begins with; None begins with random ones.
         limit: train on the first so many worlds.
         minutes: stop after so many, whatever is left of the steps; the learning rate falls over the steps all the same.
         logs: directory of the run: last.ckpt to resume from and best.ckpt.
@@ -185,10 +186,11 @@ def _begin(module: WorldTraining, arguments: Arguments) -> str | None:
     if arguments.initial is None:
         return None
     network, mapping, card = load_world_network(arguments.initial)
-    if mapping != module.mapping:
+    likeness = mapping.network.likeness or module.mapping.network.likeness  # a new one says nothing yet
+    if replace(mapping, network=replace(mapping.network, likeness=likeness)) != module.mapping:
         size = f"{module.mapping.network.image_width} x {module.mapping.network.image_height} pixels"
         raise CheckpointError(f"{arguments.initial}: no {arguments.system} for images of {size}")
-    module.network.load_state_dict(network.state_dict())
+    module.network.load_state_dict(network.state_dict(), strict=False)
     return f"{arguments.initial.name} ({card['steps']} steps, {card['minutes']} minutes)"
 
 

@@ -9,33 +9,18 @@ turned by the views' headings. It depends on no particle: a particle only looks 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dmn_ros.config import NetworkConfig
+from dmn_ros.network.likeness import Likeness
 
 
-class Compass(nn.Module):
+class Compass(Likeness):
     """Log-likelihoods of headings, up to a constant for each query."""
 
     def __init__(self, config: NetworkConfig) -> None:
-        super().__init__()
-        channels, size = config.key_size, config.value_size
-        (rows, columns), self.order = config.half_grid, config.compass
-        self.describe = nn.Sequential(
-            nn.Conv2d(config.feature_channels, channels, 3, stride=2, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Flatten(),
-            nn.Linear(channels * rows * columns, size),
-        )
-        self.view, self.query = nn.Linear(size, size), nn.Linear(size, size, bias=False)
-        last = nn.Linear(size, 2 * self.order)
-        nn.init.zeros_(last.weight)  # what has not learned anything says nothing
-        nn.init.zeros_(last.bias)
-        self.pair = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(size, size), nn.ReLU(inplace=True), last)
-
-    def describe_view(self, views: Tensor) -> Tensor:
-        """What of view embeddings (B, C, h, w) is compared: (B, S)."""
-        return self.view(self.describe(views))
+        super().__init__(config, 2 * config.compass)
+        self.order = config.compass
 
     def series(self, described: Tensor, headings: Tensor, weights: Tensor, queries: Tensor) -> Tensor:
         """Cosines' and sines' coefficients (A, Q, 2, F) of the headings at which the queries were taken.
@@ -44,9 +29,7 @@ class Compass(nn.Module):
             described: (A, N, S) of views. headings: (A, N) of these in the map. weights: (A, N) of these.
             queries: (A, Q, C, h, w) embeddings.
         """
-        asked = self.query(self.describe(queries.flatten(0, 1))).unflatten(0, queries.shape[:2])
-        pairs = self.pair(described.unsqueeze(1) + asked.unsqueeze(2)).float()  # (A, Q, N, 2 F)
-        even, odd = pairs.unflatten(-1, (2, self.order)).unbind(-2)
+        even, odd = self(described, queries).unflatten(-1, (2, self.order)).unbind(-2)
         cos, sin = (part.unsqueeze(1) for part in self._waves(headings))
         turned = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-2)
         return (weights[:, None, :, None, None] * turned).sum(2)

@@ -9,8 +9,9 @@ depth and pose is that of view synthesis, Zhou et al. 2017; looking up a correla
 As in the paper each view has a weight, a softmax over views that depends on query, view and egocentric coordinates. To
 what the weighted views tell, what all of them tell is added, as their mean and as the most of each feature: how a
 particle stands to the views together says whether a camera could stand there at all. Only the nearest views of each
-particle are read. Where maps share a frame, a particle's place in it tells, too (`place`); and where one light falls on
-all that a map shows, all views together tell a heading (`compass`).
+particle are read. Where maps share a frame, a particle's place in it tells, too (`place`); where one light falls on
+all that a map shows, all views together tell a heading (`compass`); and where parts of a map have looks of their own,
+how alike two pictures are tells that they were taken near each other, whichever way they look (`likeness`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dmn_ros.config import NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.compass import Compass
 from dmn_ros.network.lens import build_lens
+from dmn_ros.network.likeness import Likeness
 from dmn_ros.network.place import PlaceFeatures
 
 #: Depth, map units, that learning starts from, and the least.
@@ -39,14 +41,15 @@ _GAIN = 3.0
 class ProjectionMap(NamedTuple):
     """Unit descriptors (A, N, G, d, P) and points (A, N, P, 3) of the views' P cells, and poses (A, N, 3).
 
-    `described` (A, N, S) is what a compass compares, of no length without one. `log_weights` (A, N) are added to the
-    views' logits: 0, unless `DMN.reweighted` says otherwise.
+    `described` (A, N, S) is what a compass compares, `outlined` (A, N, S) what tells likeness; of no length without.
+    `log_weights` (A, N) are added to the views' logits: 0, unless `DMN.reweighted` says otherwise.
     """
 
     descriptors: Tensor
     points: Tensor
     poses: Tensor
     described: Tensor
+    outlined: Tensor
     log_weights: Tensor
 
 
@@ -54,12 +57,13 @@ class ProjectionQuery(NamedTuple):
     """Agreement (A, Q, N, P, G + 1, h, w) of each view's cells with the query's picture, and a summary (A, Q, S).
 
     The last of the G + 1 channels is 1: looked up outside of the picture it is 0. `headings` (A, Q, 2, F) is the
-    compass's series, of no length where none is used.
+    compass's series, of no length where none is used; `likeness` (A, Q, N, H) of query and views, or of no length.
     """
 
     agreement: Tensor
     summary: Tensor
     headings: Tensor
+    likeness: Tensor
 
 
 class ProjectionObservation(nn.Module):
@@ -93,6 +97,7 @@ class ProjectionObservation(nn.Module):
         )
         self.place = PlaceFeatures(config) if placed else None
         self.compass = Compass(config) if config.compass else None
+        self.likeness = Likeness(config, hidden) if config.likeness else None
         self.dense = nn.Sequential(
             nn.Linear((4 if placed else 3) * hidden + summary, hidden),
             nn.ReLU(inplace=True),
@@ -107,10 +112,17 @@ class ProjectionObservation(nn.Module):
         descriptors = self._directions(self.describe_view(flat))
         depth = functional.softplus(self.depth(flat).float().flatten(1) + self.cell_depth) + _LEAST_DEPTH
         points = depth.unsqueeze(-1) * self.lens.rays()
-        described = flat.new_zeros(len(flat), 0) if self.compass is None else self.compass.describe_view(flat)
-        shape = views.shape[:2]
-        parts = (_as_maps(descriptors, shape), _as_maps(points, shape), view_poses, _as_maps(described, shape))
-        return ProjectionMap(*parts, log_weights=view_poses.new_zeros(shape))
+        none, shape = flat.new_zeros(len(flat), 0), views.shape[:2]
+        described = none if self.compass is None else self.compass.describe_view(flat)
+        outlined = none if self.likeness is None else self.likeness.describe_view(flat)
+        return ProjectionMap(
+            _as_maps(descriptors, shape),
+            _as_maps(points, shape),
+            view_poses,
+            _as_maps(described, shape),
+            _as_maps(outlined, shape),
+            log_weights=view_poses.new_zeros(shape),
+        )
 
     def prepare_query(self, prepared: ProjectionMap, queries: Tensor) -> ProjectionQuery:
         """All that depends on images and map but on no particle; queries (A, Q, C, h, w)."""
@@ -126,7 +138,10 @@ class ProjectionObservation(nn.Module):
         if self.compass is not None:
             weights = prepared.log_weights.exp()
             headings = self.compass.series(prepared.described, prepared.poses[..., 2], weights, queries)
-        return ProjectionQuery(agreement, _as_maps(self.query(flat), shape), headings)
+        likeness = flat.new_zeros(*shape, len(prepared.poses[0]), 0)
+        if self.likeness is not None:
+            likeness = self.likeness(prepared.outlined, queries)
+        return ProjectionQuery(agreement, _as_maps(self.query(flat), shape), headings, likeness)
 
     def log_likelihood(self, prepared: ProjectionMap, query: ProjectionQuery, particles: Tensor) -> Tensor:
         """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3), map units."""
@@ -135,6 +150,9 @@ class ProjectionObservation(nn.Module):
         relative = egocentric.relative(particles.unsqueeze(3), prepared.poses[maps, chosen])  # (A, Q, K, n, 3)
         seen = self._look_up(query.agreement, prepared.points, relative, chosen)
         seen = seen + self.coordinates(egocentric.fourier_features(relative, self.frequencies))
+        if self.likeness is not None:
+            asked = torch.arange(particles.shape[1], device=particles.device).view(1, -1, 1, 1)
+            seen = seen + query.likeness[maps, asked, chosen]
         pairs = torch.relu(self.pair(torch.relu(seen)))  # (A, Q, K, n, H)
         log_weights = prepared.log_weights[maps, chosen].unsqueeze(-1)
         attended = ((self.weight(pairs) + log_weights).softmax(3) * pairs).sum(3)

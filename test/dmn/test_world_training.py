@@ -85,6 +85,20 @@ def test_training_may_begin_with_what_another_ended_with(shards: Path) -> None:
         train(replace(second, system="latent_vector"))
 
 
+def test_what_says_nothing_yet_may_be_added_to_a_trained_system(shards: Path) -> None:
+    first = replace(_arguments(shards, "compass"), system="projection_compass")
+    train(first)
+    still = replace(first.training, learning_rate=1e-12, weight_decay=0.0)
+    grown = replace(first, system="projection_likeness", initial=first.output, training=still, logs=shards / "grown")
+    grown = replace(grown, output=shards / "grown.safetensors")
+    weights = train(grown).network.state_dict()
+    for name, value in load_world_network(first.output)[0].named_parameters():
+        torch.testing.assert_close(weights[name], value, atol=1e-6, rtol=0)
+    assert any(".likeness." in name for name in weights)
+    with pytest.raises(CheckpointError, match="no projection_compass"):
+        train(replace(first, initial=grown.output))
+
+
 def _stop(module: WorldTraining, step: int) -> int | None:
     if module.global_step >= step:
         module.trainer.should_stop = True
