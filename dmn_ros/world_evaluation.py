@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from localization_common.datasets.worlds import WorldSet
 
 #: Powers of likelihoods that are tried.
 _EXPONENTS = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0)
+#: Trials that they are compared in, if there are worlds enough to ask each so many times at most.
+_FIT_TRIALS, _MOST_ASKED = 300, 4
 #: Estimates of a setting, by what gives them: (A, Q, T, 3).
 Estimates = dict[str, Tensor]
 
@@ -70,7 +73,8 @@ def fit_likelihood_exponent(network: DMN, worlds: WorldSet, config: WorldEvaluat
     """Power of the likelihoods with which the mean of a global belief is most often right, over all images.
 
     A network that learns by cross-entropy is as sure as it is right; a mean gains from one that is surer, since half
-    way between two places is neither. Weights only accumulate, so that one run serves all powers.
+    way between two places is neither. Weights only accumulate, so that one run serves all powers. Worlds to fit on are
+    few as a rule: each is asked up to four times, which makes 300 trials of 75 worlds.
 
     Args:
         network: a filter's.
@@ -79,6 +83,7 @@ def fit_likelihood_exponent(network: DMN, worlds: WorldSet, config: WorldEvaluat
     """
     device, random = _device(network), np.random.default_rng(config.seed)
     right: dict[float, list[Tensor]] = {exponent: [] for exponent in _EXPONENTS}
+    config = replace(config, trajectories=max(config.trajectories, min(_MOST_ASKED, _FIT_TRIALS // len(worlds))))
     for trial in fixed_trials(worlds, config.contexts, config.trajectories, config.length, random):
         particles, _ = _beliefs(trial[3][:, :, 0].double().numpy(), config, random)["global"]
         views, view_poses, queries, truth = (part.to(device) for part in trial)

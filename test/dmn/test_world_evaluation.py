@@ -62,7 +62,8 @@ def test_the_fitted_power_of_likelihoods_is_the_one_that_is_most_often_right() -
     worlds, reader = coded(30), CodeReader(1.0)
 
     def right(exponent: float) -> float:
-        numbers = evaluate_worlds(reader, worlds, WorldEvaluationConfig(likelihood_exponent=exponent))  # type: ignore[arg-type]
+        asked_again = WorldEvaluationConfig(likelihood_exponent=exponent, trajectories=4)
+        numbers = evaluate_worlds(reader, worlds, asked_again)  # type: ignore[arg-type]
         return float(np.mean(numbers["sequential"]["mean"]["success_by_image"]))
 
     fitted = fit_likelihood_exponent(reader, worlds, WorldEvaluationConfig())  # type: ignore[arg-type]
