@@ -35,6 +35,7 @@ class Config:
         domains: which of them.
         train: worlds to train with, in each domain; mazes take thirty times the room of rooms.
         test: worlds to score on, in each domain.
+        asked: trials in each of them; more tell success more exactly.
         varied: as many of them, at most, to vary contexts and particles on; 0 varies nothing.
         steps: batches that each system is trained with at most, in each domain.
         seeds: of the main rows; others are trained with the first.
@@ -52,6 +53,7 @@ class Config:
     domains: tuple[Domain, ...] = ("rooms", "mazes", "street")
     train: tuple[int, int, int] = (20_000, 960, 4_000)
     test: tuple[int, int, int] = (1_000, 300, 200)
+    asked: int = 1
     varied: int = 250
     steps: tuple[int, int, int] = (20_000, 20_000, 20_000)
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -155,12 +157,9 @@ class Benchmark:
     def _evaluate(
         self, domain: Domain, checkpoint: Path | None, output: Path, *more: str, most: int = sys.maxsize
     ) -> Numbers:
-        limit = min(most, self._count(domain, self.config.test))
-        words = [sys.executable, "-m", "dmn_ros.evaluate_worlds", str(self._worlds(domain) / "test")]
-        words += ["--limit", str(limit), "--device", self.config.accelerator]
-        if checkpoint is not None:
-            words += ["--checkpoint", str(checkpoint)]
-        words += more
+        words = [*self._evaluation(domain, checkpoint, most), *more]
+        if self.config.asked > 1:
+            output = output.with_suffix(f".asked{self.config.asked}{output.suffix}")
         told = kept_runs.told(words, REPOSITORY)
         kept = kept_runs.kept(output, told)
         if kept is not None:
@@ -168,6 +167,16 @@ class Benchmark:
         part = output.with_name(f"{output.name}.part")
         kept_runs.run([*words, "--output", str(part)], output.with_suffix(".evaluation.log"), REPOSITORY)
         return kept_runs.keep(output, told, json.loads(part.read_text(encoding="utf-8")))
+
+    def _evaluation(self, domain: Domain, checkpoint: Path | None, most: int) -> list[str]:
+        limit = min(most, self._count(domain, self.config.test))
+        words = [sys.executable, "-m", "dmn_ros.evaluate_worlds", str(self._worlds(domain) / "test")]
+        words += ["--limit", str(limit), "--device", self.config.accelerator]
+        if checkpoint is not None:
+            words += ["--checkpoint", str(checkpoint)]
+        if self.config.asked > 1:
+            words += ["--evaluation.trajectories", str(self.config.asked)]
+        return words
 
     def _checkpoint(self, domain: Domain, run: Run, seed: int) -> Path:
         stem = f"{domain}-{run.name.replace(', ', '-').replace(' ', '_')}-{self._steps(domain, run)}-{seed}"
@@ -215,9 +224,10 @@ def main() -> None:
     if unknown:
         sys.exit(f"rows: {sorted(unknown)} are not among {[run.name for run in RUNS]}")
     results = Benchmark(config).results(chosen(config.rows))
+    asked = f", each asked {config.asked} times" if config.asked > 1 else ""
     file = BenchmarkFile.of(
         __file__,
-        title=f"DMN and what it is compared with: {', '.join(config.domains)}",
+        title=f"DMN and what it is compared with: {', '.join(config.domains)}{asked}",
         tables=tables(results),
         notes=notes(results),
         runs=results,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import tyro
 
+from dmn_ros import evaluate_worlds
 from dmn_ros.systems import SYSTEMS
 from dmn_ros.train_worlds import Arguments
 from dmn_ros.world_config import WorldTrainingConfig
@@ -87,6 +88,14 @@ def test_a_row_with_more_worlds_is_judged_by_those_of_the_others(
     arguments = tyro.cli(Arguments, args=words[3:])
     worlds = tmp_path / "worlds"
     assert (arguments.worlds, arguments.validation) == (worlds / "mazes-120/train", worlds / "mazes/validation")
+
+
+def test_worlds_may_be_asked_several_times(accuracy: ModuleType, tmp_path: Path) -> None:
+    for asked in (1, 3):
+        benchmark = accuracy.Benchmark(accuracy.Config(asked=asked, work=tmp_path))
+        words = benchmark._evaluation("mazes", tmp_path / "one.safetensors", 40)
+        arguments = tyro.cli(evaluate_worlds.Arguments, args=words[3:])
+        assert (arguments.limit, arguments.evaluation.trajectories) == (40, asked)
 
 
 def test_tables_show_means_over_seeds_and_notes_say_who_is_ahead(accuracy: ModuleType, rows: ModuleType) -> None:
