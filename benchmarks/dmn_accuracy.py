@@ -110,9 +110,9 @@ class Benchmark:
     def _generate(self, domain: Domain, more: float) -> None:
         """Worlds that are not there yet; one process at a time, which uses all cores."""
         count = round(more * self._count(domain, self.config.train))
-        test = self._count(domain, self.config.test) if more == 1.0 else 0  # all rows are judged by the same
-        few = ["--validation", str(max(8, test // 4) if test else 0), "--test", str(test)]
-        worlds = self._worlds(domain, more)
+        test, worlds = self._count(domain, self.config.test), self._worlds(domain, more)
+        validation, test = (max(8, test // 4), test) if more == 1.0 else (0, 0)  # all rows are judged by the same
+        few = ["--validation", str(validation), "--test", str(test)]
         command = [sys.executable, "-m", "localization_sim.worlds.generate", domain, "--train", str(count), *few]
         command += ["--output", str(worlds)]
         kept_runs.run(command, self.config.work / f"{worlds.name}-worlds.log", REPOSITORY)

@@ -68,7 +68,7 @@ class Run:
 
 
 RUNS = (
-    *(Run(n, n, COMPASS if n in ("projection_compass", "projection_likeness") else TRAININGS) for n in SYSTEMS),
+    *(Run(n, n, COMPASS if "compass" in system.sizes else TRAININGS) for n, system in SYSTEMS.items()),
     Run(LONGER, "projection", longer=5),
     Run(AS_IT_IS, "projection", PLAIN, longer=0.5, initial=LONGER),
     Run(WALLS_ONLY, "projection_compass", WITHOUT_COMPASS),

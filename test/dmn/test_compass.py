@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from random_inputs import random_inputs
 from torch import Tensor
 
 from dmn_ros.config import NetworkConfig
@@ -39,11 +40,7 @@ def _compass(network: DMN) -> Compass:
 
 @pytest.fixture
 def inputs(config: NetworkConfig) -> tuple[Tensor, ...]:
-    """Views, their poses, queries and particles."""
-    torch.manual_seed(2)
-    turn, picture = torch.tensor([0.5, 0.5, 2.0]), (config.feature_channels, *config.grid)
-    poses, particles = torch.randn(A, N, 3) * turn, torch.randn(A, Q, K, 3) * turn
-    return torch.randn(A, N, *picture), poses, torch.randn(A, Q, *picture), particles
+    return random_inputs(config, A, N, Q, K)
 
 
 def _headings(network: DMN, views: Tensor, poses: Tensor, queries: Tensor, headings: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from random_inputs import random_inputs
 from torch import Tensor
 
 from dmn_ros.config import NetworkConfig
@@ -34,21 +35,14 @@ def _likeness(network: DMN) -> Likeness:
     return likeness
 
 
-def _inputs(config: NetworkConfig) -> tuple[Tensor, ...]:
-    """Views, their poses, queries and particles."""
-    torch.manual_seed(2)
-    turn, picture = torch.tensor([0.5, 0.5, 2.0]), (config.feature_channels, *config.grid)
-    poses, particles = torch.randn(A, N, 3) * turn, torch.randn(A, Q, K, 3) * turn
-    return torch.randn(A, N, *picture), poses, torch.randn(A, Q, *picture), particles
-
-
 @torch.no_grad()
 def test_what_has_not_learned_anything_says_nothing(config: NetworkConfig) -> None:
     network, without = DMN(config).eval(), DMN(replace(config, likeness=False)).eval()
     found = without.load_state_dict(network.state_dict(), strict=False)
     assert not found.missing_keys
     assert all(".likeness." in name for name in found.unexpected_keys)
-    torch.testing.assert_close(network(*_inputs(config)), without(*_inputs(config)), atol=0, rtol=0)
+    inputs = random_inputs(config, A, N, Q, K)
+    torch.testing.assert_close(network(*inputs), without(*inputs), atol=0, rtol=0)
 
 
 @torch.no_grad()
@@ -58,7 +52,7 @@ def test_each_pair_is_told_of_its_own_query_and_view(config: NetworkConfig) -> N
     network = DMN(config).eval()
     likeness = _likeness(network)
     torch.nn.init.normal_(likeness.pair[-1].weight)
-    views, poses, queries, particles = _inputs(config)
+    views, poses, queries, particles = random_inputs(config, A, N, Q, K)
     far = poses + torch.arange(N)[:, None] * torch.tensor([50.0, 0.0, 0.0])
     for a, q, n in [(0, 0, 0), (1, 2, 5), (1, 0, 3)]:
         beside = particles[a, q] + torch.tensor([50.0 * n, 0.0, 0.0])

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from random_inputs import random_inputs
 from torch import Tensor
 from torch.nn import functional
 
@@ -40,18 +41,6 @@ def config(request: pytest.FixtureRequest, projection_config: NetworkConfig) -> 
 def network(config: NetworkConfig) -> DMN:
     torch.manual_seed(1)
     return DMN(config).eval()
-
-
-def _inputs(config: NetworkConfig) -> tuple[Tensor, ...]:
-    torch.manual_seed(2)
-    shape = (config.feature_channels, *config.grid)
-    turn = torch.tensor([0.5, 0.5, 2.0])
-    return (
-        torch.randn(A, N, *shape),
-        torch.randn(A, N, 3) * turn,
-        torch.randn(A, Q, *shape),
-        torch.randn(A, Q, K, 3) * turn,
-    )
 
 
 def _place(lens: Lens, point: Tensor) -> list[float]:
@@ -121,7 +110,7 @@ def _met(model: ProjectionObservation, query: Tensor, view: Tensor, relative: Te
 def test_equals_a_naive_loop(network: DMN, config: NetworkConfig) -> None:
     model = network.observation
     assert isinstance(model, ProjectionObservation)
-    views, poses, queries, particles = _inputs(config)
+    views, poses, queries, particles = random_inputs(config, A, N, Q, K)
     weights = torch.tensor([[1.0, 0.3, 0.6, 0.9, 0.4], [0.5, 1.0, 0.1, 0.7, 0.2]])
     prepared = network.reweighted(network.prepare_map(views, poses), weights)
     result = network.log_likelihood(prepared, network.prepare_query(prepared, queries), particles)
@@ -144,7 +133,7 @@ def test_equals_a_naive_loop(network: DMN, config: NetworkConfig) -> None:
 
 @torch.no_grad()
 def test_chunks_and_the_order_of_views_do_not_matter(network: DMN, config: NetworkConfig) -> None:
-    views, poses, queries, particles = _inputs(config)
+    views, poses, queries, particles = random_inputs(config, A, N, Q, K)
     whole = network(views, poses, queries, particles)
     prepared = network.prepare_map(views, poses)
     chunked = network.log_likelihood(prepared, network.prepare_query(prepared, queries), particles, chunk=4)
@@ -155,7 +144,7 @@ def test_chunks_and_the_order_of_views_do_not_matter(network: DMN, config: Netwo
 
 @torch.no_grad()
 def test_views_of_no_weight_and_far_ones_do_not_matter(network: DMN, config: NetworkConfig) -> None:
-    views, poses, queries, particles = _inputs(config)
+    views, poses, queries, particles = random_inputs(config, A, N, Q, K)
     far = poses.clone()
     far[:, -1, 0] = 100.0
     expected = network(views[:, :NEAREST], poses[:, :NEAREST], queries, particles)
@@ -181,7 +170,7 @@ def test_a_place_in_the_map_is_told_to_the_last_layers(config: NetworkConfig) ->
     weights = {name: value for name, value in network.state_dict().items() if ".place." not in name}
     weights["observation.dense.0.weight"] = placed.dense[0].weight[:, :known]
     plain.load_state_dict(weights)
-    views, poses, queries, particles = _inputs(config)
+    views, poses, queries, particles = random_inputs(config, A, N, Q, K)
     summary = placed.query(queries.flatten(0, 1)).unflatten(0, (A, Q))
     told, first = placed.place(summary, particles), placed.dense[0]
     expected = placed.dense[1:](
@@ -226,7 +215,7 @@ def test_pairs_come_in_tiles_of_one_view_and_back() -> None:
 
 
 def test_depths_and_lens_are_learned_from_log_likelihoods(network: DMN, config: NetworkConfig) -> None:
-    views, poses, queries, particles = _inputs(config)
+    views, poses, queries, particles = random_inputs(config, A, N, Q, K)
     network(views, poses, queries, particles).sum().backward()
     for name, parameter in network.observation.named_parameters():
         assert parameter.grad is not None, name
