@@ -9,6 +9,7 @@ from dmn_accuracy_tables import (
     AS_IT_IS,
     FOUR_VIEWS,
     LIKENESS,
+    LIKENESS_FOUR_VIEWS,
     LONGER,
     MORE_WORLDS,
     PAPER_OBJECTIVE,
@@ -49,6 +50,10 @@ WALLS_AND_COMPASS: dict[Domain, WorldTrainingConfig] = {
 WITH_FOUR_VIEWS: dict[Domain, WorldTrainingConfig] = {
     domain: replace(training, contexts=4, learning_rate=5e-4) for domain, training in WALLS_AND_COMPASS.items()
 }
+#: The same, for longer: with likeness there is more to learn.
+LONG_WITH_FOUR_VIEWS: dict[Domain, WorldTrainingConfig] = {
+    domain: replace(training, learning_rate=1e-3) for domain, training in WITH_FOUR_VIEWS.items()
+}
 #: Light that is varied from view to view tells nothing of walls and headings; at the end it is left as it is.
 PLAIN: dict[Domain, WorldTrainingConfig] = {
     domain: replace(training, relight=False, learning_rate=5e-4) for domain, training in TRAININGS.items()
@@ -66,6 +71,12 @@ class Run:
     more_worlds: float = 1.0
     initial: str | None = None
 
+    @property
+    def filters_views(self) -> bool:
+        """Whether it is a particle filter on a map of view embeddings: the paper's form, its ablations and ours."""
+        mapping = SYSTEMS[self.system].structure()
+        return (mapping.map, mapping.algorithm) == ("view_embedding", "filter")
+
 
 RUNS = (
     *(Run(n, n, COMPASS if "compass" in system.sizes else TRAININGS) for n, system in SYSTEMS.items()),
@@ -77,6 +88,7 @@ RUNS = (
     Run(FOUR_VIEWS, "projection_compass", WITH_FOUR_VIEWS, longer=0.5, initial=WALLS_FIRST_LONGER),
     Run(MORE_WORLDS, "projection_compass", WALLS_AND_COMPASS, longer=0.8, more_worlds=2.4, initial=WALLS_FIRST_LONGER),
     Run(LIKENESS, "projection_likeness", WALLS_AND_COMPASS, longer=0.8, more_worlds=2.4, initial=WALLS_FIRST_LONGER),
+    Run(LIKENESS_FOUR_VIEWS, "projection_likeness", LONG_WITH_FOUR_VIEWS, 2.0, more_worlds=2.4, initial=LIKENESS),
     Run(PAPER_OBJECTIVE, "view_embedding", dict.fromkeys(TRAININGS, WorldTrainingConfig.paper())),
 )
 #: Rows that between them do all that rows do: every system, a training that goes on from another, the paper's loss.
