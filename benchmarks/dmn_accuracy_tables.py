@@ -15,7 +15,6 @@ DMN = "view_embedding"
 #: The best form, trained for longer than what it is compared with.
 LONGER = "projection, five times as long"
 AS_IT_IS = "projection, and then pictures as they are"
-PAPER_OBJECTIVE = "view_embedding, paper's objective"
 #: A compass learns from features that walls have taught.
 WALLS_ONLY = "projection_compass, walls only"
 WALLS_FIRST = "projection_compass, walls first"
