@@ -85,11 +85,11 @@ class Benchmark:
         forget_scores(file)
         kept_runs.keep(trained, told, {})
 
-    def _vary(self, domain: Domain, file: Path, exponent: float) -> Numbers:
+    def _vary(self, domain: Domain, file: Path, exponents: list[float]) -> Numbers:
         """Scores with other numbers of contexts and of particles."""
         contexts, particles = CONTEXTS[domain], PARTICLES[:2] if self.config.quick else PARTICLES
         words = ["--vary-contexts", *map(str, contexts), "--vary-particles", *map(str, particles)]
-        words += ["--evaluation.likelihood-exponent", str(exponent)]
+        words += ["--evaluation.likelihood-exponent", *map(str, exponents)]
         found = self._evaluate(domain, file, file.with_suffix(".varied"), *words, most=self.config.varied)
         return {"contexts": found["contexts"], "particles": found["particles"]}
 

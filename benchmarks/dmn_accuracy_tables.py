@@ -49,7 +49,8 @@ GLOBAL = (
     Column("one-step, densest", "{:.1f} %"),
     Column("paper, sequential", "{:.1f} %"),
     Column("paper, one-step", "{:.1f} %"),
-    Column("power of likelihoods", "{:g}"),
+    Column("power, sequential", "{:.2g}"),
+    Column("power, one-step", "{:.2g}"),
     Column("parameters", "{:,d}"),
     Column("seeds", "{:d}"),
 )
@@ -106,8 +107,9 @@ def _global_row(name: str, domain: str, runs: list[Numbers]) -> list[Cell]:
             row.append(mean(found) if found else None)
     paper = PAPER.get(name, {}).get(domain, (None, None))  # type: ignore[call-overload]
     filters = "most_likely" in runs[0]["one_step"]
-    power = mean(run["evaluation"]["likelihood_exponent"] for run in runs) if filters else None
-    return [*row, *paper, power, runs[0].get("parameters"), len(runs)]
+    powers = [run["evaluation"]["likelihood_exponent"] for run in runs]
+    power = [mean(of[image] for of in powers) if filters else None for image in (-1, 0)]
+    return [*row, *paper, *power, runs[0].get("parameters"), len(runs)]
 
 
 def _tracking_row(name: str, results: dict[str, dict[str, list[Numbers]]]) -> list[Cell]:

@@ -41,6 +41,7 @@ def write_world_card(path: Path, config: NetworkConfig, result: dict[str, Any]) 
         result: what `dmn_evaluate_worlds` found.
     """
     card, evaluation = result["card"], result["evaluation"]
+    powers = ", ".join(f"{power:g}" for power in evaluation["likelihood_exponent"])
     begun = f", begun with {card['initial']}" if card.get("initial") else ""
     lines = [
         *_head(path, config, result["parameters"]),
@@ -50,8 +51,8 @@ def write_world_card(path: Path, config: NetworkConfig, result: dict[str, Any]) 
         "",
         f"On {result['trials']} trajectories through other worlds ({result['worlds']}), {evaluation['contexts']} views "
         f"in the map, {evaluation['global_particles']} particles all over it ({evaluation['tracking_particles']} when "
-        f"tracking), likelihoods to the power of {evaluation['likelihood_exponent']:g}; success is a squared position "
-        "error below 0.2 square units:",
+        f"tracking), likelihoods to the power of {powers} (after each image); success is a squared position error "
+        "below 0.2 square units:",
         "",
         "| setting | success, mean | success, most likely | mean squared error, mean |",
         "|---|---:|---:|---:|",

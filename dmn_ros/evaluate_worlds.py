@@ -15,7 +15,7 @@ from dmn_ros.card import write_world_card
 from dmn_ros.checkpoint import load_world_network
 from dmn_ros.systems import parameter_count
 from dmn_ros.world_config import WorldEvaluationConfig
-from dmn_ros.world_evaluation import evaluate_baselines, evaluate_worlds, fit_likelihood_exponent
+from dmn_ros.world_evaluation import evaluate_baselines, evaluate_worlds, fit_likelihood_exponents
 from localization_common.configuration import to_dict
 from localization_common.datasets.open_worlds import open_worlds
 from localization_common.errors import ConfigError, LocalizationError
@@ -31,8 +31,8 @@ class Arguments:
         output: JSON file.
         card: Markdown file for the checkpoint's card, with these numbers.
         evaluation: settings.
-        fit_on: worlds to fit the power of likelihoods on, such as build/worlds/rooms/validation; without, it is that of
-            the settings.
+        fit_on: worlds to fit the powers of likelihoods on, such as build/worlds/rooms/validation; without, they
+            are those of the settings.
         vary_contexts, vary_particles: further numbers of contexts, and of particles of global localization, to try.
         limit: use the first so many worlds.
         device: torch device.
@@ -71,8 +71,8 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
     network.to(arguments.device)
     regression = mapping.algorithm == "regression"
     if arguments.fit_on is not None and not regression:
-        exponent = fit_likelihood_exponent(network, open_worlds(arguments.fit_on), config)
-        config = replace(config, likelihood_exponent=exponent)
+        exponents = fit_likelihood_exponents(network, open_worlds(arguments.fit_on), config)
+        config = replace(config, likelihood_exponent=exponents)
         result["evaluation"] = to_dict(config)
 
     def numbers(varied: WorldEvaluationConfig) -> dict[str, Any]:

@@ -24,7 +24,6 @@ def filter_trajectories(
     *,
     log_density: Tensor | None = None,
     resample_alpha: float | None = None,
-    likelihood_exponent: float = 1.0,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Beliefs after each image (section 3, "Particle filter localization").
@@ -36,7 +35,6 @@ def filter_trajectories(
         log_density: (A, Q, K) of what the particles were drawn from, which their weights then allow for: the belief
             begins uniform. Without, the particles weigh the same: the belief begins as they are spread.
         resample_alpha: resample softly between images; without, weights only accumulate.
-        likelihood_exponent: power of each likelihood.
         generator: of the resampling.
 
     Returns:
@@ -53,7 +51,7 @@ def filter_trajectories(
                 )
             particles = egocentric.compose(particles, odometry[:, :, t - 1].unsqueeze(2))
         seen = network.log_likelihood(prepared, _image(query, trajectories, t), particles).float()
-        log_weights = resampling.normalize(log_weights + likelihood_exponent * seen)
+        log_weights = resampling.normalize(log_weights + seen)
         states.append(particles)
         weights.append(log_weights)
     return torch.stack(states, dim=2), torch.stack(weights, dim=2)

@@ -130,7 +130,8 @@ class WorldEvaluationConfig:
         trajectories: of each world.
         global_particles, tracking_particles: K of the two settings.
         belief: of tracking.
-        likelihood_exponent: power of each likelihood; 1 is the paper's filter.
+        likelihood_exponent: power of all likelihoods together after one image, after two and so on; the last is that of
+            all further ones, too. 1 is the paper's filter.
         seed: of views, beliefs and particles.
     """
 
@@ -140,12 +141,14 @@ class WorldEvaluationConfig:
     global_particles: int = 2048
     tracking_particles: int = 256
     belief: BeliefConfig = BeliefConfig()
-    likelihood_exponent: float = 1.0
+    likelihood_exponent: tuple[float, ...] = (1.0,)
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("contexts", "length", "trajectories", "global_particles", "tracking_particles"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.likelihood_exponent <= 0 or self.seed < 0:
-            raise ConfigError("likelihood_exponent must be positive and seed not negative")
+        if not self.likelihood_exponent or min(self.likelihood_exponent) <= 0:
+            raise ConfigError(f"likelihood_exponent is {self.likelihood_exponent}; it must be positive")
+        if self.seed < 0:
+            raise ConfigError("seed must not be negative")

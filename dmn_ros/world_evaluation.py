@@ -23,7 +23,7 @@ from localization_common.datasets.world_difficulty import SUCCESS
 from localization_common.datasets.worlds import WorldSet
 
 #: Powers of likelihoods that are tried.
-_EXPONENTS = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0)
+_EXPONENTS = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
 #: Trials that they are compared in, if there are worlds enough to ask each so many times at most.
 _FIT_TRIALS, _MOST_ASKED = 300, 4
 #: Estimates of a setting, by what gives them: (A, Q, T, 3).
@@ -69,12 +69,13 @@ def evaluate_worlds(
 
 
 @torch.inference_mode()
-def fit_likelihood_exponent(network: DMN, worlds: WorldSet, config: WorldEvaluationConfig) -> float:
-    """Power of the likelihoods with which the mean of a global belief is most often right, over all images.
+def fit_likelihood_exponents(network: DMN, worlds: WorldSet, config: WorldEvaluationConfig) -> tuple[float, ...]:
+    """Powers of the likelihoods with which the mean of a global belief is most often right, after each image.
 
     A network that learns by cross-entropy is as sure as it is right; a mean gains from one that is surer, since half
-    way between two places is neither. Weights only accumulate, so that one run serves all powers. Worlds to fit on are
-    few as a rule: each is asked up to four times, which makes 300 trials of 75 worlds.
+    way between two places is neither: most after one image, which leaves most places open. Weights only accumulate, so
+    that one run serves all powers. Worlds to fit on are few as a rule: each is asked up to four times, which makes 300
+    trials of 75 worlds.
 
     Args:
         network: a filter's.
@@ -91,8 +92,9 @@ def fit_likelihood_exponent(network: DMN, worlds: WorldSet, config: WorldEvaluat
         states, log_weights = filter_trajectories(network, prepared, query, particles.to(device), ego_motion(truth))
         for exponent, found in right.items():
             means = mean_pose(states, resampling.normalize(exponent * log_weights))
-            found.append((_squared_error(means, truth) < SUCCESS).float().flatten())
-    return max(_EXPONENTS, key=lambda exponent: float(torch.cat(right[exponent]).mean()))
+            found.append((_squared_error(means, truth) < SUCCESS).float().flatten(0, 1))
+    shares = {exponent: torch.cat(found).mean(0).tolist() for exponent, found in right.items()}
+    return tuple(max(shares, key=lambda exponent: shares[exponent][t]) for t in range(config.length))
 
 
 def evaluate_baselines(worlds: WorldSet, config: WorldEvaluationConfig) -> dict[str, dict[str, Any]]:
@@ -147,15 +149,20 @@ def _filtered(
     odometry: Tensor,
     config: WorldEvaluationConfig,
 ) -> Estimates:
-    particles, log_weights = filter_trajectories(
-        network, prepared, query, particles, odometry, likelihood_exponent=config.likelihood_exponent
-    )
+    particles, log_weights = filter_trajectories(network, prepared, query, particles, odometry)
+    log_weights = resampling.normalize(_powers(config).to(log_weights)[:, None] * log_weights)
     best = log_weights.argmax(-1)[..., None, None].expand(*particles.shape[:3], 1, 3)
     return {
         "mean": mean_pose(particles, log_weights),
         "most_likely": particles.gather(-2, best).squeeze(-2),
         "densest": _densest(particles, log_weights),
     }
+
+
+def _powers(config: WorldEvaluationConfig) -> Tensor:
+    """(T,) of the likelihoods, after each image."""
+    told = config.likelihood_exponent
+    return torch.tensor([told[min(t, len(told) - 1)] for t in range(config.length)])
 
 
 def _densest(particles: Tensor, log_weights: Tensor) -> Tensor:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from drawn_worlds import CodedQuery, CodeReader, coded
+from numpy.typing import NDArray
 from torch import Tensor
 
 from dmn_ros.world_config import WorldEvaluationConfig
-from dmn_ros.world_evaluation import evaluate_baselines, evaluate_worlds, fit_likelihood_exponent
+from dmn_ros.world_evaluation import evaluate_baselines, evaluate_worlds, fit_likelihood_exponents
 from localization_common.datasets.world_difficulty import measure_difficulty
 from localization_common.errors import DatasetError
 
@@ -58,17 +59,28 @@ def test_a_model_that_says_nothing_is_the_uninformed_estimate() -> None:
     assert first["tracking"]["mean"]["mse"] == pytest.approx(2 * 0.3**2, rel=0.2)
 
 
-def test_the_fitted_power_of_likelihoods_is_the_one_that_is_most_often_right() -> None:
+def test_the_fitted_powers_of_likelihoods_are_those_that_are_most_often_right() -> None:
     worlds, reader = coded(30), CodeReader(1.0)
 
-    def right(exponent: float) -> float:
-        asked_again = WorldEvaluationConfig(likelihood_exponent=exponent, trajectories=4)
+    def right(*exponents: float) -> NDArray[np.float64]:
+        asked_again = WorldEvaluationConfig(likelihood_exponent=exponents, trajectories=4)
         numbers = evaluate_worlds(reader, worlds, asked_again)  # type: ignore[arg-type]
-        return float(np.mean(numbers["sequential"]["mean"]["success_by_image"]))
+        return np.array(numbers["sequential"]["mean"]["success_by_image"])
 
-    fitted = fit_likelihood_exponent(reader, worlds, WorldEvaluationConfig())  # type: ignore[arg-type]
-    assert right(fitted) == max(right(e) for e in (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0))
-    assert right(fitted) > right(1.0) + 0.02
+    fitted = fit_likelihood_exponents(reader, worlds, WorldEvaluationConfig())  # type: ignore[arg-type]
+    tried = np.stack([right(e) for e in (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)])
+    np.testing.assert_array_equal(right(*fitted), tried.max(axis=0))
+    assert right(*fitted).mean() > right(1.0).mean() + 0.02
+    assert len(set(fitted)) > 1
+
+
+def test_the_last_power_is_that_of_all_further_images() -> None:
+    def success(*exponents: float) -> list[float]:
+        config = WorldEvaluationConfig(likelihood_exponent=exponents)
+        numbers = evaluate_worlds(CodeReader(1.0), coded(30), config)  # type: ignore[arg-type]
+        return numbers["sequential"]["mean"]["success_by_image"]  # type: ignore[no-any-return]
+
+    assert success(8.0, 0.1) == success(8.0)[:1] + success(0.1)[1:]
 
 
 def test_evaluation_depends_on_the_seed_only_and_needs_enough_views() -> None:

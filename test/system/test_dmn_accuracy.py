@@ -35,7 +35,7 @@ def _numbers(sequential: float, *, filters: bool = True) -> dict[str, Any]:
     found = {"success": sequential, "mse": 0.1, "success_by_image": [0.1, sequential]}
     settings = {"mean": found} | ({"most_likely": found} if filters else {})
     varied = {"contexts": {"1": {}}, "particles": {}}
-    evaluation = {"likelihood_exponent": 1.5}
+    evaluation = {"likelihood_exponent": [4.0, 1.5]}
     told = {"evaluation": evaluation, "parameters": 9}
     return (
         {"one_step": settings, "sequential": settings, "tracking": settings}
@@ -124,6 +124,8 @@ def test_tables_show_means_over_seeds_and_notes_say_who_is_ahead(accuracy: Modul
     }
     tables = accuracy.tables({"rooms": results}, ours)
     assert [len(table.rows) for table in tables] == [3, 3, 3]
+    row = dict(zip((column.name for column in tables[0].columns), tables[0].rows[1], strict=True))
+    assert (row["power, sequential"], row["power, one-step"]) == (1.5, 4.0)
     text = tables[0].text()
     assert "70.0 ± 14.1 %" in text
     assert "95.6 %" in text  # the paper's

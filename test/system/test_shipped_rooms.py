@@ -14,7 +14,7 @@ def test_cameras_are_found_in_unknown_rooms() -> None:
     assert mapping.network.observation == "projection"
     assert card["initial"].endswith("(20000 steps, 130.3 minutes)")  # which the card tells, too
     worlds = draw_worlds("rooms", 1, "test", range(60))
-    numbers = evaluate_worlds(network, worlds, WorldEvaluationConfig(likelihood_exponent=3.0))
+    numbers = evaluate_worlds(network, worlds, WorldEvaluationConfig(likelihood_exponent=(3.0,)))
     # of 60, three standard deviations below what the card says of 1000
     assert numbers["sequential"]["mean"]["success"] > 0.95
     assert numbers["one_step"]["mean"]["success"] > 0.84
