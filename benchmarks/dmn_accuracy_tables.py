@@ -107,7 +107,7 @@ def _global_row(name: str, domain: str, runs: list[Numbers]) -> list[Cell]:
             row.append(mean(found) if found else None)
     paper = PAPER.get(name, {}).get(domain, (None, None))  # type: ignore[call-overload]
     filters = "most_likely" in runs[0]["one_step"]
-    powers = [run["evaluation"]["likelihood_exponent"] for run in runs]
+    powers = [run["evaluation"]["likelihood_exponent"] for run in runs if filters]
     power = [mean(of[image] for of in powers) if filters else None for image in (-1, 0)]
     return [*row, *paper, *power, runs[0].get("parameters"), len(runs)]
 

@@ -36,7 +36,7 @@ def _numbers(sequential: float, *, filters: bool = True) -> dict[str, Any]:
     settings = {"mean": found} | ({"most_likely": found} if filters else {})
     varied = {"contexts": {"1": {}}, "particles": {}}
     evaluation = {"likelihood_exponent": [4.0, 1.5]}
-    told = {"evaluation": evaluation, "parameters": 9}
+    told = {"evaluation": evaluation, "parameters": 9} if filters else {}
     return (
         {"one_step": settings, "sequential": settings, "tracking": settings}
         | told
