@@ -52,7 +52,15 @@ class Config:
 
     def quickly(self) -> Config:
         """The same with ``--quick``: fewer of everything, in directories of their own."""
-        rows, worlds = self.rows or QUICK, self.worlds.with_name("quick_worlds")
-        few = replace(self, domains=("rooms",), train=(200, 0, 0), test=(12, 0, 0), varied=6, steps=(8, 0, 0))
-        few = replace(few, rows=rows, seeds=self.seeds[:1])
-        return replace(few, worlds=worlds, work=self.work.with_name("quick_dmn_accuracy"))
+        return replace(
+            self,
+            domains=("rooms",),
+            train=(200, 0, 0),
+            test=(12, 0, 0),
+            varied=6,
+            steps=(8, 0, 0),
+            seeds=self.seeds[:1],
+            rows=self.rows or QUICK,
+            worlds=self.worlds.with_name("quick_worlds"),
+            work=self.work.with_name("quick_dmn_accuracy"),
+        )

@@ -106,9 +106,10 @@ def _global_row(name: str, domain: str, runs: list[Numbers]) -> list[Cell]:
             found = _values(runs, setting, estimate, "success", 100.0)
             row.append(mean(found) if found else None)
     paper = PAPER.get(name, {}).get(domain, (None, None))  # type: ignore[call-overload]
-    filters = "most_likely" in runs[0]["one_step"]
-    powers = [run["evaluation"]["likelihood_exponent"] for run in runs if filters]
-    power = [mean(of[image] for of in powers) if filters else None for image in (-1, 0)]
+    power: list[Cell] = [None, None]
+    if "most_likely" in runs[0]["one_step"]:  # a filter
+        powers = [run["evaluation"]["likelihood_exponent"] for run in runs]
+        power = [mean(of[image] for of in powers) for image in (-1, 0)]
     return [*row, *paper, *power, runs[0].get("parameters"), len(runs)]
 
 
