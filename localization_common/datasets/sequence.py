@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
+from localization_common.datasets.summary import FRAMES, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
 from localization_common.geometry import se3
 
@@ -27,13 +28,14 @@ class Sequence:
         camera: intrinsics of every image (and of depth and labels, which are registered to it).
         frame_numbers: (N,) the data set's own numbers, increasing; they may have gaps.
         stamps: (N,) nanoseconds, increasing.
-        map_T_camera: (N, 4, 4) ground truth, optical frame.
+        map_T_camera: (N, 4, 4) ground truth, optical frame; a row is NaN where the pose is unknown (`has_pose`).
         read_image: position 0..N-1 -> (H, W, 3) uint8 RGB.
         read_depth: position -> (H, W) float32 metres along the optical axis, NaN where unknown; None without depth.
         read_labels: position -> (H, W) uint8 class ids, 255 where unlabelled; None without labels.
         class_names: names of the class ids 0..C-1.
         base_T_camera: (4, 4) where the camera sits on the robot; by default in its origin, looking forward.
-        odom_T_base: (N, 4, 4) odometry at each frame, or None.
+        odom_T_base: (N, 4, 4) odometry at each frame, NaN in rows where it is unknown; None without odometry.
+        summary: what was found in the recording, what was assumed, and what was left out.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Sequence:
     class_names: tuple[str, ...] = ()
     base_T_camera: Poses = field(default_factory=se3.BODY_T_OPTICAL.copy)
     odom_T_base: Poses | None = None
+    summary: ReadingSummary = field(default_factory=ReadingSummary)
 
     def __post_init__(self) -> None:
         n = len(self.frame_numbers)
@@ -58,17 +61,46 @@ class Sequence:
             )
         if (np.diff(self.stamps) <= 0).any() or (np.diff(self.frame_numbers) <= 0).any():
             raise DatasetError(f"{self.name}: frame numbers and stamps must increase")
-        if not np.isfinite(self.map_T_camera).all():
-            raise DatasetError(f"{self.name}: poses hold NaN or infinity")
-        if self.odom_T_base is not None and self.odom_T_base.shape != (n, 4, 4):
-            raise DatasetError(f"{self.name}: {n} frames, but odometry {self.odom_T_base.shape}")
+        self._require_whole_rows("poses", self.map_T_camera)
+        if self.odom_T_base is not None:
+            if self.odom_T_base.shape != (n, 4, 4):
+                raise DatasetError(f"{self.name}: {n} frames, but odometry {self.odom_T_base.shape}")
+            self._require_whole_rows("odometry", self.odom_T_base)
 
     def __len__(self) -> int:
         return len(self.frame_numbers)
 
     @property
+    def has_pose(self) -> npt.NDArray[np.bool_]:
+        """(N,) True where the ground truth is known."""
+        return _known(self.map_T_camera)
+
+    @property
+    def has_odometry(self) -> npt.NDArray[np.bool_]:
+        """(N,) True where the odometry is known."""
+        return np.zeros(len(self), dtype=np.bool_) if self.odom_T_base is None else _known(self.odom_T_base)
+
+    def with_poses(self) -> Sequence:
+        """The frames whose pose is known; the others are counted in the summary.
+
+        Raises:
+            DatasetError: no frame has a pose.
+        """
+        known = self.has_pose
+        if known.all():
+            return self
+        if not known.any():
+            raise DatasetError(
+                f"{self.name}: none of the {len(self)} frames has a pose; give a TUM file with poses (--poses), or "
+                "record true poses"
+            )
+        without = tuple(f"frame {number}" for number in self.frame_numbers[~known][:3])
+        left_out = LeftOut(int((~known).sum()), FRAMES, "no pose is known", without)
+        return replace(self.select(known), summary=self.summary.with_left_out(left_out))
+
+    @property
     def map_T_base(self) -> Poses:
-        """(N, 4, 4) ground truth of the robot's base."""
+        """(N, 4, 4) ground truth of the robot's base; a row is NaN where the pose is unknown."""
         return self.map_T_camera @ se3.inverse(self.base_T_camera)
 
     def pairs(self, max_frame_gap: int = 1) -> npt.NDArray[np.int64]:
@@ -108,6 +140,13 @@ class Sequence:
         """Frames whose number does not lie in these ranges."""
         return self.select(~ranges.mask(self.frame_numbers))
 
+    def _require_whole_rows(self, what: str, poses: Poses) -> None:
+        finite = np.isfinite(poses).reshape(len(poses), -1)
+        broken = ~(finite.all(axis=1) | np.isnan(poses).reshape(len(poses), -1).all(axis=1))
+        if broken.any():
+            number = self.frame_numbers[broken.argmax()]
+            raise DatasetError(f"{self.name}: {what} of frame {number} hold some NaN or infinity")
+
     def chosen(self, frames: str = "", exclude: str = "") -> Sequence:
         """Only the frames with these numbers (``200-239,450``), and without those; empty words leave all.
 
@@ -116,6 +155,10 @@ class Sequence:
         """
         left = self.with_numbers(FrameRanges.parse(frames)) if frames else self
         return left.without_numbers(FrameRanges.parse(exclude)) if exclude else left
+
+
+def _known(poses: Poses) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.isfinite(poses[:, 0, 0]))
 
 
 @dataclass(frozen=True)

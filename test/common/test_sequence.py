@@ -99,7 +99,6 @@ def test_the_base_is_behind_the_camera_by_its_mount() -> None:
         ({"stamps": np.arange(5)}, "6 frames, but stamps"),
         ({"stamps": np.array([0, 1, 2, 2, 3, 4])}, "must increase"),
         ({"frame_numbers": np.array([0, 1, 2, 1, 3, 4])}, "must increase"),
-        ({"map_T_camera": np.full((6, 4, 4), np.nan)}, "NaN"),
         ({"map_T_camera": np.zeros((6, 3, 4))}, "poses"),
         ({"odom_T_base": np.zeros((5, 4, 4))}, "odometry"),
         ({"frame_numbers": np.zeros(0, int)}, "no frames"),
@@ -108,3 +107,37 @@ def test_the_base_is_behind_the_camera_by_its_mount() -> None:
 def test_contradicting_arrays_are_refused(change: dict, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         replace(sequence(), **change)
+
+
+def test_frames_without_pose_stay_until_poses_are_asked_for() -> None:
+    whole = sequence()
+    poses = whole.map_T_camera.copy()
+    poses[[1, 4]] = np.nan
+    partly = replace(whole, map_T_camera=poses)
+    assert partly.has_pose.tolist() == [True, False, True, True, False, True]
+    assert np.isnan(partly.map_T_base[[1, 4]]).all()
+    assert np.isfinite(partly.map_T_base[[0, 2, 3, 5]]).all()
+    known = partly.with_poses()
+    assert known.frame_numbers.tolist() == [3, 5, 9, 12]
+    assert int(known.read_image(1)[0, 0, 0]) == 2
+    assert len(known) + known.summary.frames_left_out == len(partly) + partly.summary.frames_left_out == 6
+    assert "2 frames: no pose is known (frame 4, frame 10)" in known.summary.text()
+    assert whole.with_poses() is whole
+    with pytest.raises(DatasetError, match=r"made: none of the 6 frames has a pose.*--poses"):
+        replace(whole, map_T_camera=np.full((6, 4, 4), np.nan)).with_poses()
+
+
+@pytest.mark.parametrize("field", ["map_T_camera", "odom_T_base"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_pose_is_known_or_not_never_partly(field: str, value: float) -> None:
+    poses = sequence().map_T_camera.copy()
+    poses[2, 0, 3] = value
+    with pytest.raises(DatasetError, match=r"made: (poses|odometry) of frame 5 hold some NaN or infinity"):
+        replace(sequence(), **{field: poses})
+
+
+def test_odometry_may_be_known_for_some_frames() -> None:
+    odometry = sequence().map_T_camera.copy()
+    odometry[:2] = np.nan
+    assert replace(sequence(), odom_T_base=odometry).has_odometry.tolist() == [False, False, True, True, True, True]
+    assert not replace(sequence(), odom_T_base=None).has_odometry.any()

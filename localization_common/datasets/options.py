@@ -1,0 +1,65 @@
+"""The options of every command that reads a recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from transforms3d import euler
+
+from localization_common.datasets.rosbag2_topics import BagTopics
+from localization_common.errors import ConfigError
+from localization_common.geometry import se3
+
+#: Value of `RecordingOptions.poses` that takes the SfM pseudo ground truth of 7-Scenes.
+SFM = "sfm"
+
+
+@dataclass(frozen=True)
+class RecordingOptions:
+    """How a recording is read, where the recording does not say it itself.
+
+    Attributes:
+        topics: topics of a bag.
+        base_frame: TF frame of the robot's base in a bag; empty: the rule that nodes have too.
+        mount: x y z roll pitch yaw: where the camera sits on the robot's base, in metres and degrees, with the camera's
+            x axis forward along its view, y left, z up. Roll, pitch and yaw are those of tf2_ros
+            static_transform_publisher (there in radians): a camera that looks straight ahead has 0 0 0, one that looks
+            20 degrees down has 0 20 0. A bag's own TF is not used then.
+        camera: file with the intrinsics, used instead of the recording's: ROS camera_info (YAML), COLMAP cameras.txt,
+            Kalibr camchain (YAML), or a text file with the 3x3 matrix K.
+        poses: TUM file with true poses of the robot's base, used instead of the recording's; or sfm, for 7-Scenes:
+            poses from structure from motion (pgt/sfm/7scenes beside the scenes).
+        max_pose_gap: seconds between two true poses over which poses are interpolated; by default 0.5, and 3 where
+            odometry carries the poses.
+    """
+
+    topics: BagTopics = field(default_factory=BagTopics)
+    base_frame: str = ""
+    mount: tuple[float, float, float, float, float, float] | None = None
+    camera: Path | None = None
+    poses: str = ""
+    max_pose_gap: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.mount is not None and not np.isfinite(self.mount).all():
+            raise ConfigError(f"mount: {self.mount} holds NaN or infinity; give x y z (m) roll pitch yaw (deg)")
+        if self.max_pose_gap is not None and not (np.isfinite(self.max_pose_gap) and self.max_pose_gap > 0):
+            raise ConfigError(f"max_pose_gap: {self.max_pose_gap} is not a positive number of seconds")
+
+    @property
+    def base_T_camera(self) -> npt.NDArray[np.float64] | None:
+        """(4, 4) mount as a transform to the camera's *optical* frame; None where it was not given."""
+        if self.mount is None:
+            return None
+        base_T_body = np.eye(4)
+        base_T_body[:3, :3] = euler.euler2mat(*np.radians(self.mount[3:]), axes="sxyz")
+        base_T_body[:3, 3] = self.mount[:3]
+        return np.asarray(base_T_body @ se3.BODY_T_OPTICAL)
+
+    @property
+    def pose_file(self) -> Path | None:
+        """File with true poses of the base; None where none was given."""
+        return Path(self.poses).expanduser() if self.poses not in ("", SFM) else None

@@ -1,0 +1,94 @@
+"""The account of how a recording was read: findings, assumptions, and everything that was left out with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+#: The word for camera frames in `LeftOut.what`: their counts must add up (`ReadingSummary.frames_left_out`).
+FRAMES = "frames"
+#: Examples that a line of text names.
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fact about the recording.
+
+    Attributes:
+        name: a word or two, such as ``images``.
+        text: the fact, such as ``446 on /image (sensor_msgs/msg/Image), 320x240``.
+    """
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Input that was not used.
+
+    Attributes:
+        count: number of things.
+        what: their plural: ``frames`` (`FRAMES`), ``poses``, ``odometry messages``.
+        reason: why they were not used, such as ``the picture is missing``.
+        examples: file and line, or topic and time, of the first ones.
+    """
+
+    count: int
+    what: str
+    reason: str
+    examples: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """One line, for people."""
+        shown = ", ".join(self.examples[:_SHOWN])
+        more = ", ..." if self.count > min(len(self.examples), _SHOWN) else ""
+        return f"{self.count} {self.what}: {self.reason}" + (f" ({shown}{more})" if shown else "")
+
+
+@dataclass(frozen=True)
+class ReadingSummary:
+    """What a reader found, assumed and left out.
+
+    The counts add up: frames in the recording = frames of the `Sequence` + `frames_left_out`.
+
+    Attributes:
+        source: path and format, such as ``/data/drive (TUM RGB-D)``.
+        found: facts.
+        assumed: sentences: values that are not in the recording and were taken from elsewhere.
+        left_out: input that was not used.
+    """
+
+    source: str = ""
+    found: tuple[Finding, ...] = ()
+    assumed: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def frames_left_out(self) -> int:
+        """Camera frames of the recording that are not in the sequence."""
+        return sum(part.count for part in self.left_out if part.what == FRAMES)
+
+    def with_found(self, *found: Finding) -> ReadingSummary:
+        """The same with further facts."""
+        return replace(self, found=self.found + found)
+
+    def with_assumed(self, *assumed: str) -> ReadingSummary:
+        """The same with further assumptions."""
+        return replace(self, assumed=self.assumed + assumed)
+
+    def with_left_out(self, *left_out: LeftOut) -> ReadingSummary:
+        """The same with further input that was not used; counts of zero are dropped."""
+        return replace(self, left_out=self.left_out + tuple(part for part in left_out if part.count > 0))
+
+    def text(self) -> str:
+        """A few lines for people; empty where there is nothing to say."""
+        lines = [f"  {finding.name}: {finding.text}" for finding in self.found]
+        lines += [f"  assumed: {sentence}" for sentence in self.assumed]
+        lines += [f"  left out: {part.text()}" for part in self.left_out]
+        return "\n".join([self.source, *lines]) if lines else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested dictionary for JSON."""
+        return asdict(self)
