@@ -19,10 +19,11 @@ from dmn_ros.settings import DmnSettings
 from localization_common.camera import Camera
 from localization_common.errors import InputError, LocalizationError, MapError
 from localization_common.geometry import planar
+from localization_common.messages import matrix_from_pose, stamp_of
 from localization_common.odometry_integration import PlanarOdometry
 from localization_common.ros.belief_publishers import BeliefPublishers
 from localization_common.ros.camera_feed import CameraFeed, Frame, image_qos
-from localization_common.ros.conversions import covariance_from_planar, matrix_from_pose, stamp_from_time
+from localization_common.ros.conversions import covariance_from_planar
 from localization_common.ros.initial_pose import InitialPose
 from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.main import run
@@ -192,7 +193,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
             self.monitor.problem("odometry_frame", Level.WARN, text)
         else:
             self.monitor.solved("odometry_frame")
-        self._odometry.add(stamp_from_time(msg.header.stamp), odom_T_base)
+        self._odometry.add(stamp_of(msg.header), odom_T_base)
 
     def _publish_pose(self, belief: Belief) -> None:
         if not belief.localized:

@@ -14,7 +14,7 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 #: Numbers of coefficients of each of sensor_msgs/CameraInfo's models, as OpenCV orders them (none: zeros).
-COEFFICIENTS = {"plumb_bob": (0, 4, 5), "rational_polynomial": (0, 8, 12), "equidistant": (0, 4)}
+COEFFICIENTS = {"plumb_bob": (0, 4, 5), "rational_polynomial": (0, 4, 5, 8, 12, 14), "equidistant": (0, 4)}
 
 #: OpenCV's default of five iterations is off by tens of pixels in the corners of a wide lens.
 _UNDISTORT = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-7)
@@ -132,11 +132,11 @@ class Camera:
         distorted = rays * self._radial(np.sqrt(r2))[:, None]
         if self.distortion_model == "equidistant":
             return distorted
-        _, _, p1, p2, _, _, _, _, s1, s2, s3, s4 = self._coefficients
+        _, _, p1, p2, _, _, _, _, s1, s2, s3, s4, tilt_x, tilt_y = self._coefficients
         x, y = rays.T
         distorted[:, 0] += 2.0 * p1 * x * y + p2 * (r2 + 2.0 * x * x) + s1 * r2 + s2 * r2 * r2
         distorted[:, 1] += 2.0 * p2 * x * y + p1 * (r2 + 2.0 * y * y) + s3 * r2 + s4 * r2 * r2
-        return distorted
+        return _tilted(distorted, tilt_x, tilt_y) if tilt_x or tilt_y else distorted
 
     def _radial(self, radius: Array) -> Array:
         """Factor (N,) by which the model's radial part moves rays of these radii (N,)."""
@@ -151,7 +151,21 @@ class Camera:
 
     @property
     def _coefficients(self) -> Array:
-        """All coefficients of the model, absent ones zero: 4 of a fisheye, else k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4."""
-        full = np.zeros(4 if self.distortion_model == "equidistant" else 12)
+        """All coefficients of the model, absent ones zero.
+
+        4 of a fisheye, else k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tilt_x tilt_y.
+        """
+        full = np.zeros(4 if self.distortion_model == "equidistant" else 14)
         full[: len(self.distortion)] = self.distortion
         return full
+
+
+def _tilted(points: Array, tilt_x: float, tilt_y: float) -> Array:
+    """Points (N, 2) at depth one on a sensor that is turned about x and y by these angles, in radians (Scheimpflug)."""
+    cos_x, sin_x, cos_y, sin_y = np.cos(tilt_x), np.sin(tilt_x), np.cos(tilt_y), np.sin(tilt_y)
+    about_x = np.array([[1.0, 0.0, 0.0], [0.0, cos_x, sin_x], [0.0, -sin_x, cos_x]])
+    about_y = np.array([[cos_y, 0.0, -sin_y], [0.0, 1.0, 0.0], [sin_y, 0.0, cos_y]])
+    turned = about_y @ about_x
+    onto_sensor = np.array([[turned[2, 2], 0.0, -turned[0, 2]], [0.0, turned[2, 2], -turned[1, 2]], [0.0, 0.0, 1.0]])
+    homogeneous = np.column_stack([points, np.ones(len(points))]) @ (onto_sensor @ turned).T
+    return np.asarray(homogeneous[:, :2] / homogeneous[:, 2:])

@@ -18,12 +18,22 @@ from rosbags.rosbag2 import Reader, ReaderError
 from rosbags.serde import SerdeError
 
 from localization_common.camera import Camera
-from localization_common.datasets import rosbag2_messages as messages
 from localization_common.datasets.rosbag2_encoding import STORE
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.datasets.sequence import Poses, Sequence
-from localization_common.errors import CameraError, DatasetError
+from localization_common.errors import CameraError, DatasetError, InputError
 from localization_common.geometry import se3
+from localization_common.messages import (
+    camera_from,
+    depth_from,
+    labels_from,
+    matrix_from_pose,
+    matrix_from_transform,
+    rgb_from,
+    rgb_from_compressed,
+    stamp_in,
+    stamp_of,
+)
 
 T = TypeVar("T")
 
@@ -103,9 +113,9 @@ def read_rosbag2(
         frame_numbers=_numbers(stamps),
         stamps=stamps,
         map_T_camera=map_T_base[keep] @ base_T_camera,
-        read_image=bag.reader(image_topic, stamps, messages.rgb_from),
-        read_depth=bag.reader(topics.depth, stamps, messages.depth_from) if depth_there else None,
-        read_labels=bag.reader(topics.labels, stamps, messages.labels_from) if labels_there else None,
+        read_image=bag.reader(image_topic, stamps, _rgb_from),
+        read_depth=bag.reader(topics.depth, stamps, depth_from) if depth_there else None,
+        read_labels=bag.reader(topics.labels, stamps, labels_from) if labels_there else None,
         class_names=_class_names(bag, topics, path),
         base_T_camera=base_T_camera,
         odom_T_base=odom_T_base[keep] if in_odometry[keep].all() else None,
@@ -130,7 +140,7 @@ class Bag:
         self._messages: dict[str, list[Any]] = {}
         for connection, time, raw in self._raw(self._reader().connections):
             if connection.msgtype in _IMAGES:
-                self._times.setdefault(connection.topic, {})[messages.stamp_in(raw)] = time
+                self._times.setdefault(connection.topic, {})[stamp_in(raw)] = time
             elif connection.msgtype in _KEPT:
                 message = self._deserialize(raw, connection)
                 self._messages.setdefault(connection.topic, []).append(message)
@@ -148,7 +158,7 @@ class Bag:
         """All messages of a topic that is not images, in order of recording."""
         return self._messages.get(topic, [])
 
-    def reader(self, topic: str, stamps: npt.NDArray[np.int64], decode: Callable[[Any, str], T]) -> Callable[[int], T]:
+    def reader(self, topic: str, stamps: npt.NDArray[np.int64], decode: Callable[[Any], T]) -> Callable[[int], T]:
         """Function that gives the decoded image of the i-th of these stamps."""
 
         def read(i: int) -> T:
@@ -157,8 +167,11 @@ class Bag:
             with self._lock:
                 connections = [connection for connection in self._reader().connections if connection.topic == topic]
                 for connection, _, raw in self._raw(connections, self._times[topic][stamp]):
-                    if messages.stamp_in(raw) == stamp:
-                        return decode(self._deserialize(raw, connection), where)
+                    if stamp_in(raw) == stamp:
+                        try:
+                            return decode(self._deserialize(raw, connection))
+                        except InputError as error:
+                            raise DatasetError(f"{where}: {error}") from error
             raise DatasetError(f"{where}: message is gone; was the bag changed while it was read?")
 
         return read
@@ -208,8 +221,11 @@ def _poses(bag: Bag, topic: str, field: str) -> tuple[npt.NDArray[np.int64], Pos
         pose = message
         for name in field.split("."):
             pose = getattr(pose, name)
-        stamp = messages.stamp_of(message.header)
-        found[stamp] = messages.transform_from(pose, f"{topic} at {stamp} ns")
+        stamp = stamp_of(message.header)
+        try:
+            found[stamp] = matrix_from_pose(pose)
+        except InputError as error:
+            raise DatasetError(f"{topic} at {stamp} ns: {error}") from error
     stamps = sorted(found)
     poses = [found[stamp] for stamp in stamps]
     return np.array(stamps, dtype=np.int64), np.array(poses, dtype=np.float64).reshape(-1, 4, 4)
@@ -229,6 +245,10 @@ def _interpolated(
     return result, inside
 
 
+def _rgb_from(message: Any) -> npt.NDArray[np.uint8]:
+    return rgb_from(message) if hasattr(message, "encoding") else rgb_from_compressed(message)
+
+
 def _complete(bag: Bag, topic: str, stamps: npt.NDArray[np.int64]) -> bool:
     """Whether every image has its depth or labels; some without would make reading fail in the middle of a training."""
     return bool(np.isin(stamps, bag.stamps(topic)).all())
@@ -239,7 +259,7 @@ def _camera(bag: Bag, topics: BagTopics, path: str | Path) -> Camera:
     if not information:
         raise DatasetError(f"{path}: no camera_info on {topics.camera_info}; record it or give the camera yourself")
     try:
-        return messages.camera_from(information[0])
+        return camera_from(information[0])
     except CameraError as error:
         raise DatasetError(f"{path}: {topics.camera_info}: {error}") from error
 
@@ -249,11 +269,11 @@ def _mounting(bag: Bag, topics: BagTopics, base_frame: str) -> Poses:
     edges: dict[str, tuple[str, Poses]] = {}
     for message in bag.messages(topics.tf_static):
         for transform in message.transforms:
-            where = f"{topics.tf_static} to {transform.child_frame_id}"
-            edges[transform.child_frame_id] = (
-                transform.header.frame_id,
-                messages.transform_from(transform.transform, where),
-            )
+            try:
+                parent_T_child = matrix_from_transform(transform.transform)
+            except InputError as error:
+                raise DatasetError(f"{topics.tf_static} to {transform.child_frame_id}: {error}") from error
+            edges[transform.child_frame_id] = (transform.header.frame_id, parent_T_child)
     information = bag.messages(topics.camera_info)
     frame = information[0].header.frame_id if information else "camera_optical_frame"
     base_T_camera, seen = np.eye(4), set()

@@ -1,4 +1,4 @@
-"""Arrays and transforms to bag messages (of rosbags, without ROS): the other way round of `rosbag2_messages`."""
+"""Arrays and transforms to bag messages (of rosbags, without ROS): `localization_common.messages` the other way."""
 
 from __future__ import annotations
 

@@ -15,12 +15,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from localization_common.camera import Camera
 from localization_common.errors import CameraError, InputError
-from localization_common.ros.conversions import (
-    camera_from_info,
-    rgb_from_compressed,
-    rgb_from_image,
-    stamp_from_time,
-)
+from localization_common.messages import camera_from, frame_name, rgb_from, rgb_from_compressed, stamp_of
 
 
 class Frame:
@@ -28,8 +23,8 @@ class Frame:
 
     def __init__(self, msg: Image | CompressedImage) -> None:
         self.header = msg.header
-        self.stamp = stamp_from_time(msg.header.stamp)
-        self.frame_id = str(msg.header.frame_id).lstrip("/")
+        self.stamp = stamp_of(msg.header)
+        self.frame_id = frame_name(msg.header.frame_id)
         self.arrived = time.monotonic()
         self._msg: Image | CompressedImage | None = msg
         self._rgb: npt.NDArray[np.uint8] | None = None
@@ -43,8 +38,9 @@ class Frame:
         """
         with self._lock:
             if self._rgb is None:
+                assert self._msg is not None
                 compressed = isinstance(self._msg, CompressedImage)
-                self._rgb = rgb_from_compressed(self._msg) if compressed else rgb_from_image(self._msg)
+                self._rgb = rgb_from_compressed(self._msg) if compressed else rgb_from(self._msg)
                 self._msg = None
             return self._rgb
 
@@ -112,18 +108,18 @@ class CameraFeed:
     def _on_info(self, msg: CameraInfo) -> None:
         with self._changed:
             try:
-                self._camera, self._camera_error = camera_from_info(msg), ""
+                self._camera, self._camera_error = camera_from(msg), ""
             except CameraError as error:
                 self._camera, self._camera_error = None, f"camera_info cannot be used: {error}"
             self._changed.notify_all()
 
 
 def check_size(image: npt.NDArray[np.uint8], camera: Camera) -> None:
-    """Refuse an image that is not of the size that its calibration speaks of.
+    """Refuse an image that is not of the size of its calibration.
 
     Raises:
         InputError: the sizes differ.
     """
     height, width = image.shape[:2]
     if (width, height) != (camera.width, camera.height):
-        raise InputError(f"image is {width}x{height}, but camera_info speaks of {camera.width}x{camera.height}")
+        raise InputError(f"image is {width}x{height}, but camera_info says {camera.width}x{camera.height}")

@@ -10,8 +10,8 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 
 from localization_common.errors import InputError
 from localization_common.geometry import planar, se3
+from localization_common.messages import covariance_from, frame_name, matrix_from_pose, stamp_of
 from localization_common.odometry_integration import rotate_covariance
-from localization_common.ros.conversions import covariance_from_message, matrix_from_pose, stamp_from_time
 from localization_common.ros.odometry_buffer import OdometryBuffer, OdometryError
 from localization_common.ros.transforms import Transforms
 
@@ -68,10 +68,10 @@ def read_initial_pose(msg: PoseWithCovarianceStamped) -> InitialPose:
         InputError: it has no frame, its numbers are not finite, its quaternion is not near norm 1, or its covariance is
             not symmetric and positive.
     """
-    frame_id = str(msg.header.frame_id).lstrip("/")
+    frame_id = frame_name(msg.header.frame_id)
     if not frame_id:
         raise InputError("its header has no frame_id")
-    covariance = covariance_from_message(msg.pose.covariance)
+    covariance = covariance_from(msg.pose.covariance)
     if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance).min() < -1e-9:
         raise InputError("its covariance is not symmetric and positive")
-    return InitialPose(stamp_from_time(msg.header.stamp), frame_id, matrix_from_pose(msg.pose.pose), covariance)
+    return InitialPose(stamp_of(msg.header), frame_id, matrix_from_pose(msg.pose.pose), covariance)

@@ -19,7 +19,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header, UInt64
 
-from localization_common.ros.conversions import array_from_image, matrix_from_pose, stamp_from_time
+from localization_common.messages import array_from, matrix_from_pose, stamp_of
 
 Array = npt.NDArray[Any]
 
@@ -144,7 +144,7 @@ class Recorder:
 
 
 def _head(header: Header, received: float) -> tuple[int, float, str]:
-    return stamp_from_time(header.stamp), received, str(header.frame_id)
+    return stamp_of(header), received, str(header.frame_id)
 
 
 def _covariance(values: Any) -> Array:
@@ -166,7 +166,7 @@ def _poses(msg: PoseArray, received: float) -> list[PosesRecord]:
 
 
 def _image(msg: Image, received: float) -> list[ImageRecord]:
-    return [ImageRecord(*_head(msg.header, received), array_from_image(msg).copy(), str(msg.encoding))]
+    return [ImageRecord(*_head(msg.header, received), array_from(msg).copy(), str(msg.encoding))]
 
 
 def _grid(msg: OccupancyGrid, received: float) -> list[GridRecord]:

@@ -16,12 +16,8 @@ from tf2_msgs.msg import TFMessage
 
 from localization_common.errors import InputError
 from localization_common.geometry import se3
-from localization_common.ros.conversions import (
-    matrix_from_transform,
-    stamp_from_time,
-    time_from_stamp,
-    transform_from_matrix,
-)
+from localization_common.messages import frame_name, matrix_from_transform, stamp_of
+from localization_common.ros.conversions import time_from_stamp, transform_from_matrix
 from localization_common.ros.tf_buffer import TransformBuffer, TransformError
 
 try:
@@ -98,14 +94,14 @@ class OwnTransforms:
 
     def _insert(self, msg: TFMessage, *, static: bool) -> None:
         for t in msg.transforms:
-            parent, child = t.header.frame_id.lstrip("/"), t.child_frame_id.lstrip("/")
+            parent, child = frame_name(t.header.frame_id), frame_name(t.child_frame_id)
             try:
                 matrix = matrix_from_transform(t.transform)
             except InputError as error:
                 text = f"transform {parent} -> {child} is ignored: {error}"
                 self._logger.warning(text, throttle_duration_sec=5.0)
                 continue
-            self._buffer.insert(parent, child, matrix, stamp_from_time(t.header.stamp), static=static)
+            self._buffer.insert(parent, child, matrix, stamp_of(t.header), static=static)
 
 
 class Tf2Transforms:

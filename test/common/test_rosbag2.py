@@ -364,7 +364,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path, sequence: Sequenc
 def test_images_that_contradict_themselves_are_named(tmp_path: Path) -> None:
     fields = {"height": 4, "width": 5, "encoding": "rgb8", "step": 15, "data": PIXELS.reshape(-1)}
     for change, reason in (
-        ({"step": 14}, "step 14"),
+        ({"step": 14}, "step is 14"),
         ({"data": PIXELS.reshape(-1)[:-1]}, "59 bytes"),
         ({"encoding": "yuv9"}, "'yuv9'"),
     ):

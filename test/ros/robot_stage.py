@@ -31,13 +31,8 @@ from dmn_ros.context_map import ContextMap
 from dmn_ros.network.dmn import DMN
 from localization_common.camera import Camera
 from localization_common.geometry import se3
-from localization_common.ros.conversions import (
-    camera_to_info,
-    image_from_array,
-    matrix_from_transform,
-    pose_from_matrix,
-    stamp_from_time,
-)
+from localization_common.messages import matrix_from_transform, stamp_from_time
+from localization_common.ros.conversions import camera_to_info, image_from_array, pose_from_matrix
 from localization_common.ros.lifecycle_client import LifecycleClient, call
 from localization_common.ros.outputs import header
 from localization_common.ros.recorder import Recorder

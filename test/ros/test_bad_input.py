@@ -79,7 +79,7 @@ CASES: list[tuple[Callable[[], Image], str]] = [
     (not_a_number, "NaN"),
     (depth, "is this depth?"),
     (constant, "nearly constant"),
-    (other_size, "camera_info speaks of 160x120"),
+    (other_size, "camera_info says 160x120"),
 ]
 
 

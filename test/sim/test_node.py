@@ -25,9 +25,9 @@ from tf2_msgs.msg import TFMessage
 from localization_common.camera import Camera
 from localization_common.errors import ConfigError
 from localization_common.geometry import planar
-from localization_common.ros.conversions import (
-    array_from_image,
-    camera_from_info,
+from localization_common.messages import (
+    array_from,
+    camera_from,
     matrix_from_pose,
     matrix_from_transform,
     stamp_from_time,
@@ -115,7 +115,7 @@ def test_everything_of_an_image_carries_its_stamp_and_the_truth(context: Context
     assert set(times.tolist()) <= set(stamps(heard["odom"]))
     assert [message.data for message in heard["frames_published"]][-1] == 15
     camera = Camera.from_field_of_view(64, 48, 90.0)
-    told = camera_from_info(heard["camera_info"][0])
+    told = camera_from(heard["camera_info"][0])
     assert (told.width, told.height, told.distorted) == (64, 48, False)
     np.testing.assert_allclose(told.matrix, camera.matrix)
     truth = [matrix_from_pose(message.pose) for message in heard["ground_truth/pose"]]
@@ -124,9 +124,9 @@ def test_everything_of_an_image_carries_its_stamp_and_the_truth(context: Context
     with Renderer(apartment, camera) as renderer:
         for i in (0, 6, 14):
             renderer.look_from(truth[i] @ mounted_camera())
-            np.testing.assert_array_equal(array_from_image(heard["image"][i]), renderer.colour())
-            np.testing.assert_array_equal(array_from_image(heard["depth"][i]), renderer.depth())
-            np.testing.assert_array_equal(array_from_image(heard["labels"][i]), renderer.labels())
+            np.testing.assert_array_equal(array_from(heard["image"][i]), renderer.colour())
+            np.testing.assert_array_equal(array_from(heard["depth"][i]), renderer.depth())
+            np.testing.assert_array_equal(array_from(heard["labels"][i]), renderer.labels())
     assert tuple(json.loads(heard["label_names"][0].data)) == apartment.class_names
 
 
@@ -139,7 +139,7 @@ def test_a_changed_apartment_is_driven_through(context: Context, changes: dict[s
         np.testing.assert_allclose(truth, planar.to_se3(path.at(np.arange(3) / RATE)), atol=1e-9)
         for pose, image in zip(truth, heard["image"], strict=True):
             renderer.look_from(pose @ mounted_camera())
-            np.testing.assert_array_equal(array_from_image(image), renderer.colour())
+            np.testing.assert_array_equal(array_from(image), renderer.colour())
 
 
 def test_odometry_and_tf_say_the_same_and_frames_follow_rep_103(context: Context, apartment: Apartment) -> None:

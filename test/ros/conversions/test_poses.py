@@ -11,13 +11,10 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from localization_common.errors import InputError
+from localization_common.messages import covariance_from, matrix_from_pose, matrix_from_transform, stamp_from_time
 from localization_common.ros.conversions import (
-    covariance_from_message,
     covariance_from_planar,
-    matrix_from_pose,
-    matrix_from_transform,
     pose_from_matrix,
-    stamp_from_time,
     time_from_stamp,
     transform_from_matrix,
 )
@@ -79,7 +76,7 @@ def test_nanoseconds_of_a_stamp() -> None:
 
 def test_covariances_are_row_major() -> None:
     values = np.arange(36.0)
-    assert covariance_from_message(values)[1, 2] == 8.0
+    assert covariance_from(values)[1, 2] == 8.0
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
@@ -87,7 +84,7 @@ def test_bad_covariances_are_refused(bad: float) -> None:
     values = np.eye(6)
     values[3, 3] = bad
     with pytest.raises(InputError, match="covariance"):
-        covariance_from_message(values.ravel())
+        covariance_from(values.ravel())
 
 
 def test_planar_covariance_sits_at_x_y_and_yaw() -> None:

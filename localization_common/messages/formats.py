@@ -1,0 +1,40 @@
+"""The ``format`` string of sensor_msgs/CompressedImage."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_CODECS = {"jpg": "jpeg", "image/jpeg": "jpeg", "mjpeg": "jpeg", "mjpg": "jpeg", "image/png": "png"}
+
+
+@dataclass(frozen=True)
+class Format:
+    """Parts of ``encoding; codec compressed target``, which image_transport writes; drivers write the codec only.
+
+    Attributes:
+        encoding: of the image before it was compressed; empty if it is not named.
+        codec: in small letters, ``jpeg`` or ``png`` if it can be read here; empty if it is not named.
+        target: encoding into which the image was converted before it was compressed; empty if it was not. ``bgr8``
+            names OpenCV's order in memory: the colours of a JPEG or PNG file have one order only.
+    """
+
+    encoding: str
+    codec: str
+    target: str
+
+    @property
+    def is_depth(self) -> bool:
+        """Whether this is compressed_depth_image_transport's."""
+        return self.codec.startswith("compresseddepth")
+
+
+def parse_format(text: str) -> Format:
+    """Parts of a format; nothing is refused, because what the bytes are decides."""
+    encoding, separator, rest = text.partition(";")
+    if not separator:
+        encoding, rest = "", text
+    codec, _, target = (part.strip() for part in rest.lower().partition(" compressed"))
+    if re.fullmatch(r"(bayer_|mono|rgb|bgr)\w*", codec):  # the encoding alone
+        encoding, codec = encoding or codec, ""
+    return Format(encoding.strip(), _CODECS.get(codec, codec), target)

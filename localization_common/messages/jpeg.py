@@ -1,0 +1,64 @@
+"""JPEG to pixels; what libjpeg has to guess is refused."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.errors import InputError
+from localization_common.messages.picture_headers import PictureHeader, check_jpeg_structure
+
+try:
+    import simplejpeg
+except ImportError:
+    simplejpeg = None
+
+
+def unnoticed_damage() -> str:
+    """Sentence for the log where damaged JPEGs cannot all be noticed; empty where they are refused.
+
+    libjpeg decodes damaged data with warnings. OpenCV ignores them and gives a wrong picture; simplejpeg raises.
+    """
+    if simplejpeg is not None:
+        return ""
+    return (
+        "simplejpeg is not installed: a JPEG with wrong bits may be read as a wrong picture. "
+        "Type: python3 -m pip install simplejpeg"
+    )
+
+
+def decode_jpeg(data: bytes, header: PictureHeader, *, gray: bool = False) -> npt.NDArray[np.uint8]:
+    """Pixels (H, W, 3) RGB, or (H, W) brightness; EXIF orientation is ignored.
+
+    Raises:
+        InputError: it did not decode cleanly, or has the colours of printers.
+    """
+    if header.channels == 4:
+        raise InputError("JPEG has four channels (CMYK): publish colour or grey JPEG")
+    picture = _with_opencv(data, header, gray) if simplejpeg is None else _with_simplejpeg(data, gray)
+    if picture.shape[:2] != (header.height, header.width):
+        raise InputError(
+            f"JPEG decodes to {picture.shape[1]}x{picture.shape[0]}, its header says {header.width}x{header.height}"
+        )
+    return picture
+
+
+def _with_simplejpeg(data: bytes, gray: bool) -> npt.NDArray[np.uint8]:
+    try:
+        picture = simplejpeg.decode_jpeg(data, colorspace="GRAY" if gray else "RGB", strict=True)
+    except (ValueError, RuntimeError, MemoryError) as error:
+        raise InputError(f"JPEG is damaged: {error}") from error
+    return np.asarray(picture[..., 0] if gray else picture, dtype=np.uint8)
+
+
+def _with_opencv(data: bytes, header: PictureHeader, gray: bool) -> npt.NDArray[np.uint8]:
+    check_jpeg_structure(data, header.body)
+    flags = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
+        raise InputError(f"JPEG is damaged: {error.err}") from error
+    if picture is None:
+        raise InputError("JPEG is damaged: OpenCV cannot decode it")
+    return np.asarray(picture if gray else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
