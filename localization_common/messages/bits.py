@@ -42,8 +42,8 @@ def to_eight_bits(image: npt.NDArray[Any], bits: int | BitsInUse | None) -> npt.
 
     Args:
         image: uint16 in any byte order.
-        bits: that the values use; `BitsInUse` of the topic; or None for what this image needs. Values beyond become
-            255.
+        bits: that the values use, 8 to 16; `BitsInUse` of the topic; or None for what this image needs. Values beyond
+            become 255.
     """
     native = np.ascontiguousarray(image, dtype=np.uint16)
     if isinstance(bits, int):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +12,7 @@ from localization_common.errors import CameraError
 from localization_common.messages.distortion import distortion_of
 from localization_common.messages.protocols import CameraInfoMessage
 
+_RECTIFIED = re.compile(r"(^|_)rect(ified)?(_|$)")
 #: Focal lengths that lenses have, as shares of the image's longer side.
 _FOCAL_LENGTHS = (0.05, 50.0)
 
@@ -41,14 +44,9 @@ def camera_from(message: CameraInfoMessage, *, rectified: bool = False) -> Camer
 
 
 def is_rectified_topic(name: str) -> bool:
-    """Whether image_proc's names say that the images of a topic are rectified: image_rect, image_rect_color.
-
-    The last part decides, and the one before ``/compressed``.
-    """
-    parts = [part for part in name.split("/") if part]
-    if parts and parts[-1] in ("compressed", "compressedDepth"):
-        parts.pop()
-    return bool(parts) and "_rect" in parts[-1]
+    """Whether a topic's name says that its images are rectified: image_rect, image_rect_color, rect/image."""
+    parts = [part for part in name.split("/") if part not in ("", "compressed", "compressedDepth")]
+    return any(_RECTIFIED.search(part) for part in parts[-2:])
 
 
 def _numbers(message: CameraInfoMessage, name: str) -> npt.NDArray[np.float64]:
@@ -71,7 +69,7 @@ def _matrix(numbers: npt.NDArray[np.float64], name: str, columns: int) -> npt.ND
 def _check(matrix: npt.NDArray[np.float64], width: int, height: int, name: str) -> None:
     """Refuse numbers that no camera has."""
     fx, fy, cx, cy = matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]
-    if matrix[2].tolist() != [0.0, 0.0, 1.0] or matrix[1, 0] != 0.0 or abs(matrix[0, 1]) > 1e-3 * fx:
+    if matrix[2].tolist() != [0.0, 0.0, 1.0] or matrix[1, 0] != 0.0 or abs(matrix[0, 1]) > 1e-3 * abs(fx):
         raise CameraError(
             f"camera_info's {name} is {matrix.tolist()}: it must be [fx 0 cx, 0 fy cy, 0 0 1], row by row"
         )

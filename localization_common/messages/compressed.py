@@ -11,9 +11,10 @@ from localization_common.messages.encodings import TO_RGB, canonical, is_bayer
 from localization_common.messages.formats import Format, parse_format
 from localization_common.messages.images import converted
 from localization_common.messages.jpeg import decode_jpeg
-from localization_common.messages.picture_headers import PictureHeader, kind_of, read_jpeg_header, read_png_header
+from localization_common.messages.jpeg_header import read_jpeg_header
+from localization_common.messages.picture_kinds import PictureHeader, kind_of
 from localization_common.messages.pixels import bytes_of
-from localization_common.messages.png import decode_png
+from localization_common.messages.png import decode_png, read_png_header
 from localization_common.messages.protocols import CompressedImageMessage
 
 Rgb = npt.NDArray[np.uint8]

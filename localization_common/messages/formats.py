@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 _CODECS = {"jpg": "jpeg", "image/jpeg": "jpeg", "mjpeg": "jpeg", "mjpg": "jpeg", "image/png": "png"}
 
+#: Codec, then the target where image_transport's word is there; ``compressedDepth png`` is the codec of depth.
+_CODED = re.compile(r"(compresseddepth.*|.*?)(?:\s+compressed\s*(.*))?", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Format:
@@ -30,11 +33,12 @@ class Format:
 
 
 def parse_format(text: str) -> Format:
-    """Parts of a format; nothing is refused, because what the bytes are decides."""
+    """Parts of a format. Nothing is refused: the bytes decide."""
     encoding, separator, rest = text.partition(";")
     if not separator:
         encoding, rest = "", text
-    codec, _, target = (part.strip() for part in rest.lower().partition(" compressed"))
+    found = _CODED.fullmatch(rest.strip().lower())
+    codec, target = found.groups("") if found else ("", "")
     if re.fullmatch(r"(bayer_|mono|rgb|bgr)\w*", codec):  # the encoding alone
         encoding, codec = encoding or codec, ""
     return Format(encoding.strip(), _CODECS.get(codec, codec), target)

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.errors import InputError
-from localization_common.messages.picture_headers import PictureHeader, check_jpeg_structure
+from localization_common.messages.jpeg_header import check_jpeg_structure
+from localization_common.messages.picture_kinds import PictureHeader
 
 try:
     import simplejpeg

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sensor_msgs.msg import CameraInfo, RegionOfInterest
 from std_msgs.msg import Header
 
 from localization_common.camera import Camera
-from localization_common.errors import CameraError
 from localization_common.messages import camera_from
 from localization_common.ros.conversions import camera_to_info
 
@@ -39,14 +37,6 @@ def test_projection_matrix_is_that_of_the_unrectified_image() -> None:
     np.testing.assert_array_equal(info.r.reshape(3, 3), np.eye(3))
 
 
-def test_region_of_interest_moves_the_principal_point() -> None:
-    info = camera_to_info(Camera(640, 480, 525.0, 520.0, 319.5, 239.5), Header())
-    info.roi = RegionOfInterest(x_offset=100, y_offset=50, width=400, height=300)
-    camera = camera_from(info)
-    assert (camera.width, camera.height, camera.cx, camera.cy) == (400, 300, 219.5, 189.5)
-    assert (camera.fx, camera.fy) == (525.0, 520.0)
-
-
 def test_binning_shrinks_the_image_and_keeps_the_view() -> None:
     full = Camera(640, 480, 525.0, 520.0, 319.5, 239.5)
     info = camera_to_info(full, Header())
@@ -56,25 +46,3 @@ def test_binning_shrinks_the_image_and_keeps_the_view() -> None:
     # The edges of the image see the same rays.
     edges = np.array([[-0.5, -0.5], [639.5, 479.5]])
     np.testing.assert_allclose(half.rays((edges + 0.5) / 2.0 - 0.5), full.rays(edges), atol=1e-9)
-
-
-def test_uncalibrated_cameras_are_refused() -> None:
-    with pytest.raises(CameraError, match="calibrated"):
-        camera_from(CameraInfo(width=640, height=480))
-    with pytest.raises(CameraError, match="run camera_calibration"):
-        camera_from(CameraInfo())
-
-
-@pytest.mark.parametrize("coefficients", [[0.1, 0.2, 0.3], [0.1, 0.2, 0.3, float("nan")]])
-def test_distortion_that_lacks_coefficients_is_refused(coefficients: list[float]) -> None:
-    info = camera_to_info(Camera.from_field_of_view(320, 240, 90.0), Header())
-    info.d = coefficients
-    with pytest.raises(CameraError, match="plumb_bob"):
-        camera_from(info)
-
-
-def test_unknown_distortion_models_are_refused() -> None:
-    info = camera_to_info(Camera.from_field_of_view(320, 240, 90.0), Header())
-    info.distortion_model = "fun_fair"
-    with pytest.raises(CameraError, match="fun_fair"):
-        camera_from(info)

@@ -1,0 +1,144 @@
+"""Compressed images: format strings, EXIF, bombs and damage (rows 7, 8, 24 and 25)."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from compressed_cases import (
+    CASES,
+    HEIGHT,
+    JPEG,
+    PNG,
+    WIDTH,
+    compressed,
+    decoded,
+    encoded,
+    picture,
+    png_with_size,
+    with_orientation,
+    with_size,
+)
+from message_ways import Case, assert_right, assert_same, outcome, through_bag, through_ros
+
+from localization_common.errors import InputError
+from localization_common.messages import jpeg, rgb_from_compressed, unnoticed_damage
+
+
+@pytest.fixture(scope="module")
+def from_bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Every case, out of one bag."""
+    return through_bag(CASES, Path(tmp_path_factory.mktemp("compressed")))
+
+
+@pytest.fixture(params=["simplejpeg", "OpenCV"])
+def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each of the two decoders of JPEG; the second is used where the first is not installed."""
+    if request.param == "OpenCV":
+        monkeypatch.setattr(jpeg, "simplejpeg", None)
+    elif jpeg.simplejpeg is None:
+        pytest.skip("simplejpeg is not installed")
+    return str(request.param)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_bags_and_nodes_read_the_same(case: Case, from_bag: dict[str, Any], decoder: str) -> None:
+    value = outcome(case, from_bag[case.name])
+    assert_right(case, value)
+    assert_same(value, outcome(case, through_ros(case)))
+
+
+def test_opencv_alone_would_turn_the_picture() -> None:
+    """Makes sure that the cases with EXIF can fail."""
+    data = np.frombuffer(with_orientation(JPEG, 6), np.uint8)
+    assert cv2.imdecode(data, cv2.IMREAD_COLOR).shape == (WIDTH, HEIGHT, 3)
+    assert rgb_from_compressed(compressed("jpeg", data.tobytes())).shape == (HEIGHT, WIDTH, 3)
+
+
+@pytest.mark.parametrize("data", [JPEG, PNG], ids=["JPEG", "PNG"])
+def test_another_size_than_that_of_camera_info_is_refused(data: bytes) -> None:
+    message = compressed("", data)
+    assert rgb_from_compressed(message, size=(WIDTH, HEIGHT)).shape == (HEIGHT, WIDTH, 3)
+    with pytest.raises(InputError, match="image is 64x48, but camera_info says 640x480"):
+        rgb_from_compressed(message, size=(640, 480))
+
+
+def test_the_number_of_pixels_can_be_limited() -> None:
+    assert rgb_from_compressed(compressed("", JPEG), max_pixels=WIDTH * HEIGHT).shape == (HEIGHT, WIDTH, 3)
+    with pytest.raises(InputError, match="64x48, more than 3071 pixels"):
+        rgb_from_compressed(compressed("", JPEG), max_pixels=WIDTH * HEIGHT - 1)
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        pytest.param(with_size(JPEG, 30000, 30000), id="JPEG"),
+        pytest.param(with_size(JPEG, 7000, 7000), id="JPEG below the limit"),
+        pytest.param(with_size(JPEG, 65500, 700), id="wide JPEG"),
+        pytest.param(png_with_size(PNG, 30000, 30000), id="PNG"),
+        pytest.param(png_with_size(PNG, 2**31 - 1, 2**31 - 1), id="largest PNG"),
+        pytest.param(JPEG[:-2] + JPEG[JPEG.index(b"\xff\xda") : -2] * 2000 + b"\xff\xd9", id="many scans"),
+    ],
+)
+def test_bombs_cost_neither_time_nor_memory(bomb: bytes, decoder: str) -> None:
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    with pytest.raises(InputError):
+        rgb_from_compressed(compressed("jpeg", bomb))
+    assert time.process_time() - began < 0.1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
+
+
+def flipped(data: bytes, seed: int, count: int) -> bytes:
+    """The same with so many bytes changed, header and end excepted: those are found in any case."""
+    random, damaged = np.random.default_rng(seed), bytearray(data)
+    begin = data.index(b"\xff\xda") + 14
+    for place in random.integers(begin, len(data) - 2, count):
+        damaged[place] ^= int(random.integers(1, 256))
+    return bytes(damaged)
+
+
+def test_pictures_that_did_not_decode_cleanly_are_refused() -> None:
+    """libjpeg decodes each of these; with its warnings ignored, as OpenCV does, most are wrong pictures."""
+    pytest.importorskip("simplejpeg", reason="simplejpeg is not installed: damaged JPEGs cannot all be noticed")
+    wrong_with_opencv, wrong = 0, 0
+    for seed in range(100):
+        whole = encoded(".jpg", picture(seed, 160, 120))
+        data = flipped(whole, seed, 20)
+        expected = decoded(whole).astype(int)
+        alone = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if alone is not None and alone.shape == expected.shape:
+            wrong_with_opencv += bool(np.abs(alone[..., ::-1] - expected).mean() > 3.0)
+        with contextlib.suppress(InputError):
+            found = rgb_from_compressed(compressed("jpeg", data))
+            wrong += bool(np.abs(found - expected).mean() > 3.0)
+    assert wrong_with_opencv > 25
+    assert wrong <= 2, f"{wrong} of 100 wrong pictures were not noticed"
+
+
+def test_a_robot_without_simplejpeg_is_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jpeg, "simplejpeg", None)
+    assert "pip install simplejpeg" in unnoticed_damage()
+    monkeypatch.setattr(jpeg, "simplejpeg", object())
+    assert unnoticed_damage() == ""
+
+
+def test_damage_of_any_kind_gives_a_picture_or_our_error(decoder: str) -> None:
+    random = np.random.default_rng(1)
+    for data in (JPEG, PNG):
+        for seed in range(100):
+            damaged = bytearray(flipped(data, seed, 3) if data is JPEG else data)
+            for place in random.integers(0, min(len(data), 700), int(random.integers(0, 6))):
+                damaged[place] = random.integers(0, 256)
+            del damaged[len(data) - int(random.integers(0, 40)) :]
+            try:
+                found = rgb_from_compressed(compressed("jpeg", bytes(damaged)), max_pixels=100_000)
+            except InputError:
+                continue
+            assert found.dtype == np.uint8
+            assert found.ndim == 3
