@@ -26,7 +26,7 @@ setup(
         (f"{SHARE}/models", glob("models/*")),
     ],
     # OpenCV is not named: Debian's python3-opencv, which robots have, is invisible to pip and would be doubled.
-    install_requires=["setuptools", "numpy", "safetensors>=0.4", "torch>=2.1"],
+    install_requires=["setuptools", "numpy", "safetensors>=0.4", "simplejpeg", "torch>=2.1"],
     extras_require={
         "train": ["evo", "lightning", "rosbags", "scipy", "tensorboard", "timm>=1.0.27", "torchvision", "tyro"],
         "sim": ["mujoco", "rosbags", "scipy", "tyro"],
