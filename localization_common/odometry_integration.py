@@ -69,7 +69,7 @@ class OdometryIntegrator:
             noise = rotate_covariance(shift_covariance(noise, lever), before[:3, :3])
             self._advance(step, noise)
             if seconds > 0.0:
-                twist = se3_log(step) / seconds
+                twist = se3.log(step) / seconds
                 twist_covariance = rotate_covariance(noise, step[:3, :3].T) / seconds**2
         self._stamp, self._base_T_camera = stamp, base_T_camera
         return OdometrySample(stamp, self._odom_T_base.copy(), self._covariance.copy(), twist, twist_covariance)
@@ -130,15 +130,3 @@ def base_covariance(covariance: Array, map_T_camera: Array, base_T_camera: Array
     """Covariance (6, 6) of map_T_base about the map's axes, from that of map_T_camera about the same axes."""
     lever = map_T_camera[:3, :3] @ se3.inverse(base_T_camera)[:3, 3]
     return shift_covariance(covariance, lever)
-
-
-def se3_log(a_T_b: Array) -> Array:
-    """Constant twist (6,) in b's axes that takes a to b in one unit of time."""
-    axis, angle = quaternions.quat2axangle(quaternions.mat2quat(a_T_b[:3, :3]))
-    angle = (angle + np.pi) % (2.0 * np.pi) - np.pi
-    x, y, z = omega = np.asarray(axis) * angle
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    half = angle / 2.0
-    factor = 1.0 / 12.0 if abs(angle) < 1e-4 else (1.0 - half / np.tan(half)) / angle**2
-    inverse_left_jacobian = np.eye(3) - 0.5 * cross + factor * cross @ cross
-    return np.concatenate([inverse_left_jacobian @ a_T_b[:3, 3], omega])

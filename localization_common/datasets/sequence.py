@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets.summary import FRAMES, LeftOut, ReadingSummary
+from localization_common.datasets.summary import FRAMES, TRUE_POSES, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
 from localization_common.geometry import se3
 
@@ -90,10 +90,8 @@ class Sequence:
         if known.all():
             return self
         if not known.any():
-            raise DatasetError(
-                f"{self.name}: none of the {len(self)} frames has a pose; give a TUM file with poses (--poses), or "
-                "record true poses"
-            )
+            reason = self.summary.fact(TRUE_POSES) or "record true poses, or give a TUM file with poses (--poses FILE)"
+            raise DatasetError(f"{self.name}: none of the {len(self)} frames has a true pose: {reason}")
         without = tuple(f"frame {number}" for number in self.frame_numbers[~known][:3])
         left_out = LeftOut(int((~known).sum()), FRAMES, "no pose is known", without)
         return replace(self.select(known), summary=self.summary.with_left_out(left_out))

@@ -7,6 +7,8 @@ from typing import Any
 
 #: The word for camera frames in `LeftOut.what`: their counts must add up (`ReadingSummary.frames_left_out`).
 FRAMES = "frames"
+#: Name of the finding on ground truth: which poses there are, or why there are none.
+TRUE_POSES = "true poses"
 #: Examples that a line of text names.
 _SHOWN = 3
 
@@ -69,6 +71,10 @@ class ReadingSummary:
     def frames_left_out(self) -> int:
         """Camera frames of the recording that are not in the sequence."""
         return sum(part.count for part in self.left_out if part.what == FRAMES)
+
+    def fact(self, name: str) -> str:
+        """Text of the finding of this name; empty if there is none."""
+        return next((finding.text for finding in self.found if finding.name == name), "")
 
     def with_found(self, *found: Finding) -> ReadingSummary:
         """The same with further facts."""

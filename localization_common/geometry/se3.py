@@ -95,11 +95,44 @@ def interpolate(a_T_b: Array, a_T_c: Array, fraction: float) -> Array:
     return result
 
 
+def log(a_T_b: Array) -> Array:
+    """Constant twist (6,) x y z rX rY rZ in b's axes that takes a to b in one unit of time."""
+    axis, angle = quaternions.quat2axangle(quaternions.mat2quat(a_T_b[:3, :3]))
+    angle = (angle + np.pi) % (2.0 * np.pi) - np.pi
+    omega = np.asarray(axis) * angle
+    cross = _cross(omega)
+    half = angle / 2.0
+    factor = 1.0 / 12.0 if abs(angle) < 1e-4 else (1.0 - half / np.tan(half)) / angle**2
+    inverse_left_jacobian = np.eye(3) - 0.5 * cross + factor * cross @ cross
+    return np.concatenate([inverse_left_jacobian @ a_T_b[:3, 3], omega])
+
+
+def exp(twist: Array) -> Array:
+    """Transform a_T_b (4, 4) that a constant twist (6,) x y z rX rY rZ reaches in one unit of time; undoes `log`."""
+    omega = twist[3:]
+    angle = float(np.linalg.norm(omega))
+    cross = _cross(omega)
+    if angle < 1e-4:
+        first, second, third = 1.0 - angle**2 / 6.0, 0.5 - angle**2 / 24.0, 1.0 / 6.0 - angle**2 / 120.0
+    else:
+        first, second = np.sin(angle) / angle, (1.0 - np.cos(angle)) / angle**2
+        third = (angle - np.sin(angle)) / angle**3
+    a_T_b = np.eye(4)
+    a_T_b[:3, :3] += first * cross + second * cross @ cross
+    a_T_b[:3, 3] = (np.eye(3) + second * cross + third * cross @ cross) @ twist[:3]
+    return a_T_b
+
+
 def adjoint(a_T_b: Array) -> Array:
     """Matrix (6, 6) that takes a twist (x y z rX rY rZ) of frame b to frame a."""
-    rotation, (x, y, z) = a_T_b[:3, :3], a_T_b[:3, 3]
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    rotation = a_T_b[:3, :3]
     result = np.zeros((6, 6))
     result[:3, :3] = result[3:, 3:] = rotation
-    result[:3, 3:] = cross @ rotation
+    result[:3, 3:] = _cross(a_T_b[:3, 3]) @ rotation
     return result
+
+
+def _cross(vector: Array) -> Array:
+    """Matrix (3, 3) that gives the cross product of a vector (3,) with another one."""
+    x, y, z = vector
+    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])

@@ -1,0 +1,71 @@
+"""The calibration of a bag's images: the first that can be used and fits their size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from localization_common.camera import Camera
+from localization_common.datasets.bags.bag import Bag, Topic
+from localization_common.datasets.bags.tally import Tally
+from localization_common.errors import CameraError, DatasetError
+from localization_common.messages.cameras import camera_from, is_rectified_topic
+from localization_common.messages.poses import frame_name
+
+_GIVE = "calibrate the camera (camera_calibration) and record camera_info, or give it with --camera FILE"
+
+
+@dataclass(frozen=True)
+class BagCamera:
+    """Calibration found in a bag.
+
+    Attributes:
+        camera: of the images.
+        frame_id: of the camera_info messages.
+        source: topic, and what was done with it, for people.
+        remarks: sentences on what looks wrong.
+        refused: camera_info messages that are not used.
+    """
+
+    camera: Camera
+    frame_id: str
+    source: str
+    remarks: tuple[str, ...]
+    refused: Tally
+
+
+def find_camera(bag: Bag, topic: Topic | None, image_topic: str, size: tuple[int, int]) -> BagCamera:
+    """Calibration of images of a size (width, height).
+
+    Raises:
+        DatasetError: there is no camera_info, or none that can be used; says why.
+    """
+    if topic is None:
+        raise DatasetError(f"{bag.path}: no camera_info for {image_topic}; {_GIVE}")
+    rectified = is_rectified_topic(image_topic)
+    refused, found, frame_id = Tally(), dict[Camera, int](), ""
+    for index, message in bag.messages(topic):
+        where = f"{topic.name}, message {index}"
+        if isinstance(message, DatasetError):
+            refused.add(str(message), where)
+            continue
+        try:
+            camera = camera_from(message, rectified=rectified)
+        except CameraError as error:
+            refused.add(str(error), where)
+            continue
+        if (camera.width, camera.height) != size:
+            reason = f"camera_info is of {camera.width}x{camera.height} pixels, images are {size[0]}x{size[1]}"
+            refused.add(reason, where)
+            continue
+        frame_id = frame_id or frame_name(message.header.frame_id)
+        found[camera] = found.get(camera, 0) + 1
+    if not found:
+        reasons = "; ".join(part.text() for part in refused.left_out("messages"))
+        raise DatasetError(f"{bag.path}: {topic.name} cannot be used: {reasons}; {_GIVE}")
+    first = next(iter(found))
+    remarks = ()
+    if len(found) > 1:
+        others = sum(found.values()) - found[first]
+        remarks = (f"{topic.name} changes: {others} messages differ from the first usable one, which is taken",)
+    source = topic.name + (" (P, without distortion: the topic is rectified)" if rectified else "")
+    return BagCamera(first, frame_id, source, remarks, refused)

@@ -1,0 +1,70 @@
+"""Depth and labels that belong to a bag's images: those of the same time and size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.datasets.bags.bag import Bag, Topic
+from localization_common.datasets.bags.images import ImageIndex, index_images
+from localization_common.datasets.bags.tally import Tally
+from localization_common.datasets.sequence import Image
+from localization_common.errors import DatasetError
+
+#: Seconds between an image and its depth or labels.
+MAX_DIFFERENCE_S = 0.02
+
+
+@dataclass(frozen=True)
+class Companion:
+    """Pictures that belong to N images.
+
+    Attributes:
+        index: of the topic.
+        positions: (N,) in the index; -1 for images without.
+        size: width and height of the images.
+        unknown: value of all pixels where there is no picture.
+        refused: pictures that are not used.
+    """
+
+    index: ImageIndex[Any]
+    positions: npt.NDArray[np.int64]
+    size: tuple[int, int]
+    unknown: np.generic
+    refused: Tally
+
+    def read(self, position: int) -> npt.NDArray[Any]:
+        """Picture (H, W) of the i-th image; where there is none, all pixels are unknown."""
+        own = int(self.positions[position])
+        if own < 0:
+            return np.full(self.size[::-1], self.unknown)
+        return np.asarray(self.index.read(own))
+
+
+def companion(
+    bag: Bag,
+    topic: Topic | None,
+    decode: Callable[[Any], npt.NDArray[Any]],
+    images: ImageIndex[Image],
+    unknown: np.generic,
+) -> Companion | None:
+    """Pictures of a topic that belong to images; None without topic, or where none belongs to an image."""
+    if topic is None:
+        return None
+    index = index_images(bag, topic, decode).of_size(*images.size)
+    if len(index.stamps) == 0:
+        reasons = "; ".join(part.text() for part in index.refused.left_out("pictures"))
+        raise DatasetError(f"{bag.path}: {topic.name} does not belong to the images: {reasons}")
+    after = np.clip(np.searchsorted(index.stamps, images.stamps), 0, len(index.stamps) - 1)
+    before = np.maximum(after - 1, 0)
+    nearer = np.abs(index.stamps[before] - images.stamps) < np.abs(index.stamps[after] - images.stamps)
+    nearest = np.where(nearer, before, after)
+    belongs = np.abs(index.stamps[nearest] - images.stamps) <= MAX_DIFFERENCE_S * 1e9
+    if not belongs.any():
+        raise DatasetError(f"{bag.path}: no picture on {topic.name} has the time of an image on {images.topic.name}")
+    positions = np.where(belongs, nearest, -1)
+    return Companion(index, positions, images.size, unknown, index.refused)

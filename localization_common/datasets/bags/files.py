@@ -1,0 +1,157 @@
+"""The files that a bag is made of: one definition of a bag, its splits, its metadata, and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from localization_common.datasets.bags.mcap_storage import McapStorage
+from localization_common.datasets.bags.ros1_storage import Ros1Storage
+from localization_common.datasets.bags.sqlite_storage import SqliteStorage
+from localization_common.datasets.bags.storage import Damage, Storage, StorageError
+from localization_common.errors import DatasetError
+
+_STORAGES: dict[str, type[McapStorage] | type[SqliteStorage] | type[Ros1Storage]] = {
+    ".mcap": McapStorage,
+    ".db3": SqliteStorage,
+    ".bag": Ros1Storage,
+}
+_COMPRESSED = ".zstd"
+METADATA = "metadata.yaml"
+
+
+@dataclass(frozen=True)
+class BagFiles:
+    """Files of one recording, in order.
+
+    Attributes:
+        path: that the user gave.
+        paths: of the files that hold messages.
+        compressed_messages: whether each message is compressed by zstd on its own.
+        counts: topic -> number of messages that the metadata promises; empty without metadata.
+        damage: files that are missing, and what is wrong with the metadata.
+        unpacked: folder of files that were compressed as a whole; removed with this object.
+    """
+
+    path: Path
+    paths: tuple[Path, ...]
+    compressed_messages: bool = False
+    counts: dict[str, int] = field(default_factory=dict)
+    damage: tuple[Damage, ...] = ()
+    unpacked: Any = None
+
+
+def open_storage(path: Path) -> Storage:
+    """Storage of one file, by its suffix.
+
+    Raises:
+        StorageError: it cannot be opened.
+    """
+    try:
+        return _STORAGES[path.suffix](path)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be opened ({error})") from error
+
+
+def find_files(path: Path) -> BagFiles:
+    """Files of a bag: of a directory with or without metadata.yaml, or the one file itself.
+
+    Raises:
+        DatasetError: there is none, or the metadata names a storage that cannot be read.
+    """
+    if path.is_file():
+        return _unpacked(BagFiles(path, (path,)))
+    there = sorted((entry for entry in path.iterdir() if _storage_suffix(entry) in _STORAGES), key=_split_order)
+    metadata = path / METADATA
+    if not metadata.is_file():
+        if not there:
+            raise DatasetError(f"{path}: no .mcap, .db3 or .bag file in it")
+        return _unpacked(BagFiles(path, tuple(there)))
+    return _unpacked(_with_metadata(path, there, _read_metadata(metadata)))
+
+
+def _with_metadata(path: Path, there: list[Path], metadata: dict[str, Any] | Damage) -> BagFiles:
+    if isinstance(metadata, Damage):
+        if not there:
+            raise DatasetError(f"{metadata.text()}; and there is no .mcap or .db3 file beside it")
+        return BagFiles(path, tuple(there), damage=(metadata,))
+    named = [path / Path(str(name)).name for name in metadata["relative_file_paths"]]
+    missing = [file for file in named if not file.is_file()]
+    extra = [file for file in there if file not in named]
+    present = sorted((*(file for file in named if file.is_file()), *extra), key=_split_order)
+    damage = [Damage(str(file), "metadata.yaml names this file, but it is missing; copy it, too") for file in missing]
+    damage += [
+        Damage(str(file), f"metadata.yaml does not name this file; it is read, too; type: ros2 bag reindex {path}")
+        for file in extra
+    ]
+    if not present:
+        raise DatasetError(f"{path}: " + "; ".join(part.text() for part in damage or [Damage("", "holds no file")]))
+    mode = str(metadata.get("compression_mode") or "").lower()
+    kind = str(metadata.get("compression_format") or "").lower()
+    if mode in ("file", "message") and kind not in ("zstd", ""):
+        raise DatasetError(f"{path}: compressed as {kind!r}, only zstd can be read; type: ros2 bag convert")
+    return BagFiles(path, tuple(present), mode == "message", _counts(metadata), tuple(damage))
+
+
+def _read_metadata(path: Path) -> dict[str, Any] | Damage:
+    from ruamel.yaml import YAML, YAMLError  # rosbags brings it
+
+    remedy = f"type: ros2 bag reindex {path.parent}"
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8-sig"))
+        metadata = dict(content["rosbag2_bagfile_information"])
+        if not isinstance(metadata["relative_file_paths"], list):
+            raise TypeError("relative_file_paths is no list")
+        return metadata
+    except (OSError, ValueError, TypeError, LookupError, RecursionError, YAMLError) as error:
+        summary = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return Damage(str(path), f"cannot be read ({summary}); the files beside it are read without it", None, remedy)
+
+
+def _counts(metadata: dict[str, Any]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    entries = metadata.get("topics_with_message_count")
+    for entry in entries if isinstance(entries, list) else ():
+        try:
+            counts[str(entry["topic_metadata"]["name"])] = int(entry["message_count"])
+        except (TypeError, ValueError, LookupError):
+            continue  # only numbers to compare with
+    return counts
+
+
+def _storage_suffix(path: Path) -> str:
+    return path.with_suffix("").suffix if path.suffix == _COMPRESSED else path.suffix
+
+
+def _split_order(path: Path) -> list[Any]:
+    """Sort key: splits are numbered, and 10 comes after 2."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
+
+
+def _unpacked(files: BagFiles) -> BagFiles:
+    """The same with files that were compressed as a whole replaced by unpacked copies in a temporary folder."""
+    packed = [path for path in files.paths if path.suffix == _COMPRESSED]
+    if not packed:
+        return files
+    folder = tempfile.TemporaryDirectory(prefix="bag_")
+    paths, damage = [], list(files.damage)
+    for path in files.paths:
+        target = path if path not in packed else Path(folder.name) / path.stem
+        if path in packed:
+            try:
+                with path.open("rb") as source, target.open("wb") as copy:
+                    zstandard.ZstdDecompressor().copy_stream(source, copy)
+            except (OSError, zstandard.ZstdError) as error:
+                damage.append(Damage(str(path), f"cannot be unpacked ({error}); type: zstd --test {path}"))
+                shutil.rmtree(target, ignore_errors=True)
+                continue
+        paths.append(target)
+    if not paths:
+        raise DatasetError("; ".join(part.text() for part in damage))
+    return BagFiles(files.path, tuple(paths), files.compressed_messages, files.counts, tuple(damage), folder)

@@ -1,0 +1,100 @@
+"""The account of a bag that was read: what was found, what was assumed, what was left out and why."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from localization_common.datasets.bags.bag import Bag
+from localization_common.datasets.bags.cameras import BagCamera
+from localization_common.datasets.bags.companions import Companion
+from localization_common.datasets.bags.images import ImageIndex
+from localization_common.datasets.bags.mount import Mount
+from localization_common.datasets.bags.stamps import seconds
+from localization_common.datasets.bags.topic_choice import TopicChoice
+from localization_common.datasets.bags.transforms import BagTransforms
+from localization_common.datasets.bags.truth import Motion
+from localization_common.datasets.sequence import Image
+from localization_common.datasets.summary import FRAMES, TRUE_POSES, Finding, LeftOut, ReadingSummary
+
+#: Gaps between images that are longer than so many median ones are counted.
+_LONG_GAP = 2.5
+
+
+def summarise(
+    bag: Bag,
+    choice: TopicChoice,
+    images: ImageIndex[Image],
+    camera: BagCamera,
+    mount: Mount,
+    motion: Motion,
+    transforms: BagTransforms,
+    companions: tuple[Companion | None, ...],
+) -> ReadingSummary:
+    """Summary of a bag."""
+    found = [
+        Finding("topics", ", ".join(f"{topic.name} ({topic.kind.split('/')[-1]}, {len(topic)})" for topic in bag.topics.values())),
+        Finding("images", _images(images)),
+        Finding("camera", f"{_camera(camera)}, from {camera.source}"),
+        Finding("mount", f"{_position(mount)}, {mount.source}"),
+        Finding("frames", f"map {motion.map_frame or '-'}, base {mount.base_frame or '-'}, camera {images.frame_id or '-'}"),
+        Finding(TRUE_POSES, _known(motion.map_T_base, motion.truth)),
+        Finding("odometry", motion.odometry if motion.odom_T_base is None else _known(motion.odom_T_base, motion.odometry)),
+    ]
+    remarks = (*camera.remarks, *mount.remarks, *motion.remarks)
+    found += [Finding("remark", remark) for remark in remarks]
+    unread = _unread(bag, images)
+    left_out = [
+        *images.refused.left_out(FRAMES),
+        *motion.refused_poses.left_out("poses"),
+        *motion.refused_odometry.left_out("odometry messages"),
+        *camera.refused.left_out("camera_info messages"),
+        *transforms.refused.left_out("transforms"),
+        *bag.other_kinds.left_out("messages"),
+        *(part for one in companions if one is not None for part in one.refused.left_out(f"pictures on {one.index.topic.name}")),
+        *unread,
+    ]
+    return ReadingSummary(f"{bag.path} ({bag.format})").with_found(*found).with_assumed(*choice.notes).with_left_out(*left_out)
+
+
+def _unread(bag: Bag, images: ImageIndex[Image]) -> list[LeftOut]:
+    """Messages that the recording promises and that were not found, and damage that has no count."""
+    parts = []
+    for topic in bag.topics.values():
+        missing = topic.promised - len(topic)
+        if missing > 0:
+            what = FRAMES if topic is images.topic else f"messages on {topic.name}"
+            parts.append(LeftOut(missing, what, "the recording's index counts them, but they cannot be read"))
+    if bag.damage:
+        shown = tuple(part.text() for part in bag.damage[:3])
+        parts.append(LeftOut(len(bag.damage), "damaged parts of the recording", "what they held is missing", shown))
+    return parts
+
+
+def _images(images: ImageIndex[Image]) -> str:
+    width, height = images.size
+    encodings = ", ".join(images.encodings)
+    text = f"{len(images.stamps)} of {images.total} on {images.topic.name} ({encodings}), {width}x{height}"
+    if len(images.stamps) < 2:
+        return text
+    gaps = np.diff(images.stamps) * 1e-9
+    usual = float(np.median(gaps))
+    long = gaps[gaps > _LONG_GAP * usual]
+    holes = f"; {len(long)} gaps, the longest {long.max():.2f} s" if len(long) else ""
+    return f"{text}, {1.0 / usual:.1f} Hz, {seconds(images.stamps)}{holes}"
+
+
+def _camera(camera: BagCamera) -> str:
+    c = camera.camera
+    field = 2.0 * np.degrees(np.arctan2(c.width / 2.0, c.fx))
+    view = "" if c.distorted else f", {field:.0f} deg wide"
+    return f"fx {c.fx:.1f}, fy {c.fy:.1f}, cx {c.cx:.1f}, cy {c.cy:.1f}, {c.distortion_model}{view}"
+
+
+def _position(mount: Mount) -> str:
+    x, y, z = mount.base_T_camera[:3, 3]
+    return f"camera {x:.3f} {y:.3f} {z:.3f} m from the base"
+
+
+def _known(poses: np.ndarray[tuple[int, ...], np.dtype[np.float64]], text: str) -> str:
+    known = int(np.isfinite(poses[:, 0, 0]).sum())
+    return f"{known} of {len(poses)} images have one: {text}" if known else text

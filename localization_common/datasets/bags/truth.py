@@ -1,0 +1,216 @@
+"""True poses and odometry of a bag at the stamps of its images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.datasets.bags.bag import Bag
+from localization_common.datasets.bags.mount import Mount
+from localization_common.datasets.bags.pose_track import PoseTrack, read_track
+from localization_common.datasets.bags.stamps import clock_conflict, require_stamps
+from localization_common.datasets.bags.tally import Tally
+from localization_common.datasets.bags.topic_choice import ODOMETRY, TF, TopicChoice, listing
+from localization_common.datasets.bags.transforms import BagTransforms
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.pose_interpolation import carried_poses_at, poses_at
+from localization_common.datasets.sequence import Poses
+from localization_common.errors import DatasetError
+from localization_common.trajectory_files import read_tum
+
+#: Seconds between true poses over which images get one: without odometry, and where odometry carries the poses.
+POSE_GAP, CARRIED_POSE_GAP = 0.5, 3.0
+#: Seconds between odometry messages over which the robot's motion is interpolated, and beyond the ends of which it goes
+#: on: enough for odometry at 1 Hz that loses a message.
+ODOMETRY_GAP, ODOMETRY_AHEAD = 2.5, 0.5
+#: Frames that true poses are given in.
+_MAPS = ("map", "world", "earth")
+_HOW = (
+    "record one of geometry_msgs PoseStamped, PoseWithCovarianceStamped or TransformStamped, nav_msgs/Odometry or /tf "
+    "(map to base), name its topic with --topics.ground-truth, or give a TUM file with --poses FILE"
+)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """True poses and odometry at N images.
+
+    Attributes:
+        map_T_base: (N, 4, 4), NaN where unknown.
+        odom_T_base: (N, 4, 4), NaN where unknown; None without odometry.
+        truth, odometry: one line on each, for people.
+        map_frame: that true poses are given in.
+        tracks: the true poses and the odometry as recorded; None where there is none.
+        refused_poses, refused_odometry: messages that are not used.
+        remarks: sentences on what looks wrong.
+    """
+
+    map_T_base: Poses
+    odom_T_base: Poses | None
+    truth: str
+    odometry: str
+    map_frame: str
+    tracks: tuple[PoseTrack | None, PoseTrack | None]
+    refused_poses: Tally
+    refused_odometry: Tally
+    remarks: tuple[str, ...]
+
+
+def read_odometry(bag: Bag, choice: TopicChoice) -> PoseTrack | None:
+    """Odometry of the chosen topic; None without one."""
+    if choice.odometry is None:
+        return None
+    track = read_track(bag, choice.odometry)
+    return track if len(track) else None
+
+
+def read_motion(
+    bag: Bag,
+    choice: TopicChoice,
+    options: RecordingOptions,
+    transforms: BagTransforms,
+    mount: Mount,
+    odometry: PoseTrack | None,
+    stamps: npt.NDArray[np.int64],
+) -> Motion:
+    """True poses and odometry of the base at images' stamps (N,).
+
+    Raises:
+        DatasetError: poses are there, but of another time or of a frame that TF does not join to the base.
+    """
+    remarks: list[str] = []
+    if odometry is None and mount.base_frame:
+        odometry = transforms.track("odom", mount.base_frame)
+    odometry = None if odometry is None else _usable_odometry(bag, choice, transforms, mount, odometry, stamps, remarks)
+    truth = _truth(bag, choice, options, transforms, mount)
+    odom_T_base = None if odometry is None else _at_images(odometry, stamps)
+    if odom_T_base is not None and not np.isfinite(odom_T_base).any():
+        odom_T_base = None
+    map_T_base, how = np.full((len(stamps), 4, 4), np.nan), ""
+    if truth is not None:
+        require_stamps(truth.stamps, f"{bag.path}: {truth.name}")
+        if conflict := clock_conflict(stamps, choice.image.name, truth.stamps, truth.name):
+            raise DatasetError(f"{bag.path}: {conflict}")
+        map_T_base, how = _poses_at_images(truth, odometry, odom_T_base, stamps, options.max_pose_gap)
+    return Motion(
+        map_T_base=map_T_base,
+        odom_T_base=odom_T_base,
+        truth=_describe(truth, how) if truth is not None else f"none: {_why_none(bag)}",
+        odometry="none" if odom_T_base is None or odometry is None else _describe(odometry, _ahead(odometry, stamps)),
+        map_frame="" if truth is None else truth.frame_id,
+        tracks=(truth, odometry),
+        refused_poses=Tally() if truth is None else truth.refused,
+        refused_odometry=Tally() if odometry is None else odometry.refused,
+        remarks=tuple(remarks),
+    )
+
+
+def _truth(
+    bag: Bag, choice: TopicChoice, options: RecordingOptions, transforms: BagTransforms, mount: Mount
+) -> PoseTrack | None:
+    if options.pose_file is not None:
+        stamps, poses = read_tum(options.pose_file)
+        order = np.unique(stamps, return_index=True)[1]
+        return PoseTrack(str(options.pose_file), stamps[order], poses[order], "map", mount.base_frame)
+    if choice.truth is not None and choice.truth.kind != TF:
+        track = read_track(bag, choice.truth)
+        return _of_base(bag, track, transforms, mount) if len(track) else None
+    tracks = (transforms.track(frame, mount.base_frame) for frame in _MAPS if mount.base_frame)
+    track = next((one for one in tracks if one is not None), None)
+    if track is None and choice.truth is not None:
+        raise DatasetError(
+            f"{bag.path}: TF on {choice.truth.name} has no chain from {' or '.join(_MAPS)} to the base "
+            f"({mount.base_frame or 'name it with --base-frame'}); frames in TF: {', '.join(transforms.frames) or 'none'}"
+        )
+    return track
+
+
+def _usable_odometry(
+    bag: Bag,
+    choice: TopicChoice,
+    transforms: BagTransforms,
+    mount: Mount,
+    odometry: PoseTrack,
+    stamps: npt.NDArray[np.int64],
+    remarks: list[str],
+) -> PoseTrack | None:
+    """The odometry, of the base; None, with a remark, if it cannot be used."""
+    try:
+        require_stamps(odometry.stamps, odometry.name)
+        odometry = _of_base(bag, odometry, transforms, mount)
+    except DatasetError as error:
+        remarks.append(f"the odometry is not used: {error}")
+        return None
+    if conflict := clock_conflict(stamps, choice.image.name, odometry.stamps, odometry.name):
+        remarks.append(f"the odometry is not used: {conflict}")
+        return None
+    return odometry
+
+
+def _of_base(bag: Bag, track: PoseTrack, transforms: BagTransforms, mount: Mount) -> PoseTrack:
+    """The same poses of the base; a topic that names no child is of the base already.
+
+    Raises:
+        DatasetError: TF does not join the two frames.
+    """
+    child = track.child_frame_id
+    if not child or child == mount.base_frame or not mount.base_frame:
+        return track
+    joined = transforms.joined(child, resting=True)
+    if mount.base_frame not in joined:
+        raise DatasetError(
+            f"{bag.path}: {track.name} has poses of {child}, and TF does not join that to the base "
+            f"({mount.base_frame}); record /tf_static, or name the base with --base-frame"
+        )
+    return track.of_child(joined[mount.base_frame], mount.base_frame)
+
+
+def _at_images(odometry: PoseTrack, stamps: npt.NDArray[np.int64]) -> Poses:
+    return poses_at(
+        stamps, odometry.stamps, odometry.poses, max_gap_s=ODOMETRY_GAP, max_ahead_s=ODOMETRY_AHEAD
+    )
+
+
+def _poses_at_images(
+    truth: PoseTrack,
+    odometry: PoseTrack | None,
+    odom_T_base: Poses | None,
+    stamps: npt.NDArray[np.int64],
+    max_gap: float | None,
+) -> tuple[Poses, str]:
+    """True poses (N, 4, 4) at images, NaN where unknown; and how they come there, in words."""
+    plain_gap = POSE_GAP if max_gap is None else max_gap
+    if odometry is None or odom_T_base is None:
+        poses = poses_at(stamps, truth.stamps, truth.poses, max_gap_s=plain_gap)
+        return poses, f"interpolated over gaps of up to {plain_gap:g} s"
+    carried_gap = CARRIED_POSE_GAP if max_gap is None else max_gap
+    at_truth = _at_images(odometry, truth.stamps)
+    carried = carried_poses_at(stamps, truth.stamps, truth.poses, odom_T_base, at_truth, max_gap_s=carried_gap)
+    plain = poses_at(stamps, truth.stamps, truth.poses, max_gap_s=min(POSE_GAP, plain_gap))
+    known = np.isfinite(carried).all(axis=(1, 2))
+    how = f"carried by the odometry over gaps of up to {carried_gap:g} s"
+    return np.where(known[:, None, None], carried, plain), how
+
+
+def _describe(track: PoseTrack, how: str) -> str:
+    child = track.child_frame_id or "base"
+    rate = "" if len(track) < 2 else f", every {track.median_gap:.3g} s"
+    longest = "" if len(track) < 2 else f", longest gap {np.diff(track.stamps).max() * 1e-9:.3g} s"
+    return f"{len(track)} poses of {child} in {track.frame_id or '(no frame)'} on {track.name}{rate}{longest}" + (
+        f"; {how}" if how else ""
+    )
+
+
+def _ahead(odometry: PoseTrack, stamps: npt.NDArray[np.int64]) -> str:
+    """Number of images beyond the ends of the odometry, in words; empty if there are none."""
+    early, late = odometry.stamps[0] - stamps, stamps - odometry.stamps[-1]
+    beyond = np.maximum(early, late)
+    count = int(((beyond > 0) & (beyond <= ODOMETRY_AHEAD * 1e9)).sum())
+    return f"extrapolated by up to {ODOMETRY_AHEAD:g} s for {count} images" if count else ""
+
+
+def _why_none(bag: Bag) -> str:
+    there = [topic for topic in bag.topics.values() if topic.kind.split("/")[-1].startswith("Pose")]
+    return (f"poses are on {listing(there)}; " if there else "") + _HOW
