@@ -13,7 +13,6 @@ from localization_common.odometry_integration import (
     PlanarOdometry,
     base_covariance,
     rotate_covariance,
-    se3_log,
     shift_covariance,
 )
 
@@ -171,7 +170,7 @@ def test_log_is_the_inverse_of_the_matrix_exponential(angle: float) -> None:
     generator = np.zeros((4, 4))
     generator[:3, :3] = [[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]]
     generator[:3, 3] = (1.0, -2.0, 0.5)
-    np.testing.assert_allclose(se3_log(expm(generator)), [1.0, -2.0, 0.5, *omega], atol=1e-7)
+    np.testing.assert_allclose(se3.log(expm(generator)), [1.0, -2.0, 0.5, *omega], atol=1e-7)
 
 
 def test_planar_odometry_of_a_flat_drive_is_the_drive() -> None:

@@ -78,7 +78,9 @@ def compressed(seconds: float, data: bytes, form: str = "jpeg", *, topic: str = 
 def camera_info(seconds: float, *, topic: str = "/camera_info", frame: str = "camera", **fields: Any) -> Message:
     """Calibration of the images."""
     content = {**encoding.camera_fields(CAMERA), **fields}
-    return Message(topic, INFO, stamp(seconds), encoding.new(INFO, header=encoding.header(stamp(seconds), frame), **content))
+    return Message(
+        topic, INFO, stamp(seconds), encoding.new(INFO, header=encoding.header(stamp(seconds), frame), **content)
+    )
 
 
 def pose(seconds: float, a_T_b: Array, kind: str = POSE, *, topic: str, frame: str = "map", child: str = "") -> Message:
@@ -141,7 +143,9 @@ def write_bag(path: Path, messages: Iterable[Message], storage: StoragePlugin = 
         connections: dict[str, Any] = {}
         for message in sorted(messages, key=lambda one: one.time):
             if message.topic not in connections:
-                connections[message.topic] = writer.add_connection(message.topic, message.kind, typestore=encoding.STORE)
+                connections[message.topic] = writer.add_connection(
+                    message.topic, message.kind, typestore=encoding.STORE
+                )
             raw = encoding.STORE.serialize_cdr(message.content, message.kind)
             writer.write(connections[message.topic], message.time, raw)
     return path
@@ -156,8 +160,6 @@ def write_ros1_bag(path: Path, messages: Iterable[Message]) -> Path:
         for message in sorted(messages, key=lambda one: one.time):
             if message.topic not in connections:
                 connections[message.topic] = writer.add_connection(message.topic, message.kind, typestore=store)
-            raw = encoding.STORE.cdr_to_ros1(
-                encoding.STORE.serialize_cdr(message.content, message.kind), message.kind
-            )
+            raw = encoding.STORE.cdr_to_ros1(encoding.STORE.serialize_cdr(message.content, message.kind), message.kind)
             writer.write(connections[message.topic], message.time, raw)
     return path

@@ -25,7 +25,9 @@ def spoiled(message: Message, value: float) -> Message:
 
 @pytest.mark.parametrize("value", [0.0, float("nan"), float("inf"), 1e308])
 @pytest.mark.parametrize(("topic", "what"), [("/odom", "odometry messages"), ("/ground_truth/pose", "poses")])
-def test_a_bad_pose_is_left_out_and_counted_with_topic_and_time(tmp_path: Path, topic: str, what: str, value: float) -> None:
+def test_a_bad_pose_is_left_out_and_counted_with_topic_and_time(
+    tmp_path: Path, topic: str, what: str, value: float
+) -> None:
     messages = [mount(), *along(odometry, TIMES), *along(truth, TIMES), *images()]
     bad = [m for m in messages if m.topic == topic][7]
     spoiled(bad, value)

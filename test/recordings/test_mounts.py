@@ -6,7 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bag_cases import BASE_T_CAMERA, Message, along, drive, image, images, mount, odometry, tf, truth, truth_at, write_bag
+from bag_cases import (
+    BASE_T_CAMERA,
+    Message,
+    along,
+    drive,
+    image,
+    images,
+    mount,
+    odometry,
+    tf,
+    truth,
+    truth_at,
+    write_bag,
+)
 
 from localization_common.datasets.bags.reader import read_bag
 from localization_common.datasets.options import RecordingOptions
@@ -22,7 +35,9 @@ def without_mount() -> list[Message]:
 
 
 def test_without_tf_the_bag_is_refused_and_both_frames_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"no TF .* base \(base_footprint or base_link\) to the camera \(camera\).*--mount"):
+    with pytest.raises(
+        DatasetError, match=r"no TF .* base \(base_footprint or base_link\) to the camera \(camera\).*--mount"
+    ):
         read_bag(write_bag(tmp_path / "bag", without_mount()))
 
 
@@ -44,7 +59,10 @@ def test_mount_angles_are_those_of_static_transform_publisher() -> None:
 
 
 def test_a_chain_of_static_transforms_in_several_messages(tmp_path: Path) -> None:
-    links = [tf(0.0, "head", "camera", BASE_T_CAMERA, topic="/tf_static"), tf(0.0, "base_link", "head", HEAD, topic="/tf_static")]
+    links = [
+        tf(0.0, "head", "camera", BASE_T_CAMERA, topic="/tf_static"),
+        tf(0.0, "base_link", "head", HEAD, topic="/tf_static"),
+    ]
     read = read_bag(write_bag(tmp_path / "bag", [*links, *without_mount()]))
     np.testing.assert_allclose(read.base_T_camera, HEAD @ BASE_T_CAMERA, atol=1e-12)
 

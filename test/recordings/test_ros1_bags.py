@@ -28,7 +28,10 @@ def test_compressed_images_of_ros_1(tmp_path: Path) -> None:
     import cv2
 
     others = [message for message in drive() if message.topic != "/image"]
-    pictures = [compressed(0.2 * i, cv2.imencode(".png", picture(i)[..., ::-1])[1].tobytes(), "rgb8; png compressed ") for i in range(20)]
+    pictures = [
+        compressed(0.2 * i, cv2.imencode(".png", picture(i)[..., ::-1])[1].tobytes(), "rgb8; png compressed ")
+        for i in range(20)
+    ]
     read = read_bag(write_ros1_bag(tmp_path / "drive.bag", [*others, *pictures]))
     np.testing.assert_array_equal(read.read_image(4), picture(4))
 

@@ -58,7 +58,10 @@ def test_images_recorded_in_another_order_are_sorted(tmp_path: Path) -> None:
 def test_images_stamped_since_boot_are_another_clock(tmp_path: Path) -> None:
     pictures = [restamped(m, m.time - stamp(-1795.0)) for m in images()]
     bag = write_bag(tmp_path / "bag", [mount(), *along(truth, TIMES), *pictures])
-    with pytest.raises(DatasetError, match=r"images on /image are from 1795\.\d+ to .* /ground_truth/pose is from 1699999999\.8.*different clocks"):
+    with pytest.raises(
+        DatasetError,
+        match=r"images on /image are from 1795\.\d+ to .* /ground_truth/pose is from 1699999999\.8.*different clocks",
+    ):
         read_bag(bag)
 
 

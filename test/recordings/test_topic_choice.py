@@ -7,7 +7,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from bag_cases import CAMERA, camera_info, compressed, drive, image, images, mount, odometry, picture, truth, along, write_bag
+from bag_cases import (
+    CAMERA,
+    along,
+    camera_info,
+    compressed,
+    drive,
+    image,
+    images,
+    mount,
+    odometry,
+    picture,
+    truth,
+    write_bag,
+)
 
 from localization_common.datasets.bags.reader import read_bag
 from localization_common.datasets.options import RecordingOptions
@@ -40,7 +53,10 @@ def test_of_several_cameras_one_must_be_named(tmp_path: Path) -> None:
 
 
 def test_depth_is_no_second_camera(tmp_path: Path) -> None:
-    depth = [image(0.2 * i, topic="/camera/depth/image", encoding="16UC1", step=64, data=np.zeros(64 * 24, np.uint8)) for i in range(20)]
+    depth = [
+        image(0.2 * i, topic="/camera/depth/image", encoding="16UC1", step=64, data=np.zeros(64 * 24, np.uint8))
+        for i in range(20)
+    ]
     read = read_bag(write_bag(tmp_path / "bag", [*REST, *renamed("/camera/color"), *depth]))
     assert len(read) == 20
 
@@ -58,19 +74,27 @@ def test_the_fuller_of_raw_and_compressed_is_taken(tmp_path: Path) -> None:
 
 def test_a_topic_that_was_named_and_is_empty_or_missing_is_refused(tmp_path: Path) -> None:
     bag = write_bag(tmp_path / "bag", drive())
-    with pytest.raises(DatasetError, match=r"no topic /camera/image \(--topics.image\); .*/image \(sensor_msgs/msg/Image, 20 messages\)"):
+    with pytest.raises(
+        DatasetError,
+        match=r"no topic /camera/image \(--topics.image\); .*/image \(sensor_msgs/msg/Image, 20 messages\)",
+    ):
         read_bag(bag, RecordingOptions(topics=BagTopics(image="/camera/image")))
-    with pytest.raises(DatasetError, match=r"/image \(--topics.odom\) is of type sensor_msgs/msg/Image; accepted are nav_msgs"):
+    with pytest.raises(
+        DatasetError, match=r"/image \(--topics.odom\) is of type sensor_msgs/msg/Image; accepted are nav_msgs"
+    ):
         read_bag(bag, RecordingOptions(topics=BagTopics(odom="/image")))
 
 
 def test_a_topic_without_messages_is_named(tmp_path: Path) -> None:
-    from localization_common.datasets import rosbag2_encoding as encoding
     from rosbags.rosbag2 import StoragePlugin, Writer
+
+    from localization_common.datasets import rosbag2_encoding as encoding
 
     with Writer(tmp_path / "bag", version=9, storage_plugin=StoragePlugin.SQLITE3) as writer:
         writer.add_connection("/image", "sensor_msgs/msg/Image", typestore=encoding.STORE)
-    with pytest.raises(DatasetError, match=r"no images on /image; /image \(sensor_msgs/msg/Image, 0 messages\): was the camera running"):
+    with pytest.raises(
+        DatasetError, match=r"no images on /image; /image \(sensor_msgs/msg/Image, 0 messages\): was the camera running"
+    ):
         read_bag(tmp_path / "bag")
 
 

@@ -61,7 +61,9 @@ def test_amcl_poses_are_taken_and_said(tmp_path: Path) -> None:
 
 
 def test_transforms_from_map_to_base_are_true_poses(tmp_path: Path) -> None:
-    odom_T_base = along(lambda t: tf(t, "odom", "base_link", np.linalg.inv(SHIFT) @ truth_at(t)), np.arange(-0.2, 4.2, 0.05))
+    odom_T_base = along(
+        lambda t: tf(t, "odom", "base_link", np.linalg.inv(SHIFT) @ truth_at(t)), np.arange(-0.2, 4.2, 0.05)
+    )
     map_T_odom = along(lambda t: tf(t, "map", "odom", SHIFT), TIMES)
     read = read_bag(write_bag(tmp_path / "bag", [mount(), *odom_T_base, *map_T_odom, *images()]))
     require_true(read)
@@ -78,7 +80,9 @@ def test_a_tum_file_beside_the_bag_is_true(tmp_path: Path) -> None:
 
 
 def test_poses_of_another_frame_on_the_robot_are_brought_to_the_base(tmp_path: Path) -> None:
-    poses = along(lambda t: pose(t, truth_at(t) @ BASE_T_CAMERA, TRANSFORM, topic="/ground_truth", child="camera"), TIMES)
+    poses = along(
+        lambda t: pose(t, truth_at(t) @ BASE_T_CAMERA, TRANSFORM, topic="/ground_truth", child="camera"), TIMES
+    )
     read = read_bag(write_bag(tmp_path / "bag", [mount(), *poses, *images()]))
     require_true(read)
 
@@ -115,7 +119,9 @@ def test_without_true_poses_every_frame_is_read_and_the_remedy_is_named(tmp_path
 def test_odometry_carries_true_poses_at_the_pace_of_amcl(tmp_path: Path, period: float) -> None:
     """At 1 Hz the robot drives half a metre along its curve between two poses; the odometry is 2 % too long."""
     times = np.arange(0.0, 5.0, period)
-    bag = write_bag(tmp_path / "bag", [mount(), *along(odometry, np.arange(-0.2, 5.0, 0.05)), *along(truth, times), *images()])
+    bag = write_bag(
+        tmp_path / "bag", [mount(), *along(odometry, np.arange(-0.2, 5.0, 0.05)), *along(truth, times), *images()]
+    )
     read = read_bag(bag)
     require_true(read, atol=0.006)
     assert "carried by the odometry" in read.summary.text()
@@ -147,5 +153,7 @@ def test_odometry_that_contradicts_the_true_poses_does_not_carry_them(tmp_path: 
 
 def test_true_poses_of_another_clock_are_refused_with_both_times(tmp_path: Path) -> None:
     poses = along(truth, TIMES - 1e9)
-    with pytest.raises(DatasetError, match=r"images on /image are from 1700000000\.000 .*from 69999999.*different clocks"):
+    with pytest.raises(
+        DatasetError, match=r"images on /image are from 1700000000\.000 .*from 69999999.*different clocks"
+    ):
         read_bag(write_bag(tmp_path / "bag", [mount(), *poses, *images()]))

@@ -63,7 +63,7 @@ def find_camera(bag: Bag, topic: Topic | None, image_topic: str, size: tuple[int
         reasons = "; ".join(part.text() for part in refused.left_out("messages"))
         raise DatasetError(f"{bag.path}: {topic.name} cannot be used: {reasons}; {_GIVE}")
     first = next(iter(found))
-    remarks = ()
+    remarks: tuple[str, ...] = ()
     if len(found) > 1:
         others = sum(found.values()) - found[first]
         remarks = (f"{topic.name} changes: {others} messages differ from the first usable one, which is taken",)

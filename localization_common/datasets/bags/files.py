@@ -100,7 +100,8 @@ def _with_metadata(path: Path, there: list[Path], metadata: dict[str, Any] | Dam
 
 
 def _read_metadata(path: Path) -> dict[str, Any] | Damage:
-    from ruamel.yaml import YAML, YAMLError  # rosbags brings it
+    from ruamel.yaml import YAML  # rosbags brings it
+    from ruamel.yaml.error import YAMLError
 
     remedy = f"type: ros2 bag reindex {path.parent}"
     try:

@@ -1,4 +1,4 @@
-"""The images of one topic: each is decoded once when the bag is opened, so that a `Sequence` holds only what can be read."""
+"""Images of one topic. Each is decoded once when the bag is opened, so that a `Sequence` holds readable ones only."""
 
 from __future__ import annotations
 
@@ -118,9 +118,7 @@ def index_images(bag: Bag, topic: Topic, decode: Callable[[Any], Picture]) -> Im
     )
 
 
-def _usable_stamps(
-    bag: Bag, topic: Topic, rows: npt.NDArray[np.int64], refused: Tally
-) -> npt.NDArray[np.int64]:
+def _usable_stamps(bag: Bag, topic: Topic, rows: npt.NDArray[np.int64], refused: Tally) -> npt.NDArray[np.int64]:
     """Rows (N, 5) in order of their stamps, without those whose stamp cannot be used."""
     require_stamps(rows[:, 0], f"{bag.path}: {topic.name}")
     wrong = rows[:, 0] <= 0

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import zstandard
-from lz4.frame import decompress as lz4_decompress
+from lz4.frame import decompress as lz4_decompress  # type: ignore[import-untyped]
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
@@ -91,13 +91,13 @@ class McapStorage:
         """See `Storage.at`."""
         offset, inner = place
         try:
-            opcode, length = _RECORD.unpack(self._read(offset, _RECORD.size))
+            _, length = _RECORD.unpack(self._read(offset, _RECORD.size))
             if inner < 0:
                 return memoryview(self._read(offset + _RECORD.size, length))[_MESSAGE.size :]
             if self._unpacked is None or self._unpacked[0] != offset:
                 self._unpacked = (offset, self._unpack(self._read(offset + _RECORD.size, length)))
             data = self._unpacked[1]
-            opcode, length = _RECORD.unpack_from(data, inner)
+            _, length = _RECORD.unpack_from(data, inner)
             start = inner + _RECORD.size
             return memoryview(data)[start + _MESSAGE.size : start + length]
         except _BROKEN as error:

@@ -12,8 +12,8 @@ from localization_common.geometry import se3
 from localization_common.messages.base_frame import BASE_FRAMES, choose_base_frame
 
 _STATE_IT = (
-    "name the base's frame with --base-frame, or state the mount with --mount X Y Z ROLL PITCH YAW (metres and degrees; "
-    "0 0 0 0 0 0 where the poses are the camera's own, seen along its view)"
+    "name the base's frame with --base-frame, or state the mount with --mount X Y Z ROLL PITCH YAW (metres and "
+    "degrees; 0 0 0 0 0 0 where the poses are those of the camera, along its view)"
 )
 
 
@@ -55,7 +55,9 @@ def find_mount(
     if stated is not None:
         return Mount(options.base_frame or odometry_child, "", stated, "stated by --mount")
     if not camera_frame:
-        raise DatasetError(f"{where}: images and camera_info have no frame_id, so TF has no place for them; {_STATE_IT}")
+        raise DatasetError(
+            f"{where}: images and camera_info have no frame_id, so TF has no place for them; {_STATE_IT}"
+        )
     for resting in (False, True):
         joined = transforms.joined(camera_frame, resting=resting)
         base = choose_base_frame(joined, options.base_frame, odometry_child)
@@ -85,6 +87,6 @@ def _remarks(base_T_camera: Poses, camera_frame: str) -> tuple[str, ...]:
     if base_T_camera[2, 2] < 0.95:
         return ()
     return (
-        f"the camera frame {camera_frame} looks straight up: is it a body frame (x forward)? The driver's frame_id must "
-        "be the optical frame (z forward, REP-103)",
+        f"the camera frame {camera_frame} looks straight up: is it a body frame (x forward)? The driver's frame_id "
+        "must be the optical frame (z forward, REP-103)",
     )

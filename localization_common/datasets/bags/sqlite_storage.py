@@ -112,8 +112,9 @@ def _require_finished(path: Path) -> None:
     for suffix in ("-wal", "-journal"):
         rest = path.with_name(path.name + suffix)
         if rest.is_file() and rest.stat().st_size > 0:
+            checkpoint = f"import sqlite3; sqlite3.connect('{path.name}').execute('PRAGMA wal_checkpoint(TRUNCATE)')"
             raise StorageError(
-                f"{path}: the recorder has not finished: {rest.stat().st_size} bytes are still in {rest.name}. Stop the "
-                "recorder; if it was killed, copy both files to a place where you may write, and type there: python3 "
-                f"-c \"import sqlite3; sqlite3.connect('{path.name}').execute('PRAGMA wal_checkpoint(TRUNCATE)')\""
+                f"{path}: the recorder has not finished: {rest.stat().st_size} bytes are still in {rest.name}. Stop "
+                "the recorder; if it was killed, copy both files to a place where you may write, and type there: "
+                f'python3 -c "{checkpoint}"'
             )

@@ -56,7 +56,9 @@ def clock_conflict(images: Stamps, image_topic: str, others: Stamps, other_topic
     if len(others) == 0 or (images.max() >= others.min() and others.max() >= images.min()):
         return ""
     years_apart = abs(int(images.min()) - int(others.min())) > 3.15e16
-    reason = "they have different clocks" if years_apart else "they were not recorded at the same time, or differ in clock"
+    reason = (
+        "they have different clocks" if years_apart else "they were not recorded at the same time, or differ in clock"
+    )
     return (
         f"images on {image_topic} are from {seconds(images)}, {other_topic} is from {seconds(others)}: {reason}; "
         "stamp both with the same clock (use_sim_time on all nodes or on none; chrony between computers)"

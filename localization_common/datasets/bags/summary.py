@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from localization_common.datasets.bags.bag import Bag
+from localization_common.datasets.bags.bag import Bag, Topic
 from localization_common.datasets.bags.cameras import BagCamera
 from localization_common.datasets.bags.companions import Companion
 from localization_common.datasets.bags.images import ImageIndex
@@ -13,7 +13,7 @@ from localization_common.datasets.bags.stamps import seconds
 from localization_common.datasets.bags.topic_choice import TopicChoice
 from localization_common.datasets.bags.transforms import BagTransforms
 from localization_common.datasets.bags.truth import Motion
-from localization_common.datasets.sequence import Image
+from localization_common.datasets.sequence import Image, Poses
 from localization_common.datasets.summary import FRAMES, TRUE_POSES, Finding, LeftOut, ReadingSummary
 
 #: Gaps between images that are longer than so many median ones are counted.
@@ -32,17 +32,15 @@ def summarise(
 ) -> ReadingSummary:
     """Summary of a bag."""
     found = [
-        Finding("topics", ", ".join(f"{topic.name} ({topic.kind.split('/')[-1]}, {len(topic)})" for topic in bag.topics.values())),
+        Finding("topics", ", ".join(map(_topic, bag.topics.values()))),
         Finding("images", _images(images)),
         Finding("camera", f"{_camera(camera)}, from {camera.source}"),
         Finding("mount", f"{_position(mount)}, {mount.source}"),
-        Finding("frames", f"map {motion.map_frame or '-'}, base {mount.base_frame or '-'}, camera {images.frame_id or '-'}"),
+        Finding("frames", _frames(motion.map_frame, mount.base_frame, images.frame_id)),
         Finding(TRUE_POSES, _known(motion.map_T_base, motion.truth)),
-        Finding("odometry", motion.odometry if motion.odom_T_base is None else _known(motion.odom_T_base, motion.odometry)),
+        Finding("odometry", _known(motion.odom_T_base, motion.odometry)),
+        *(Finding("remark", remark) for remark in (*camera.remarks, *mount.remarks, *motion.remarks)),
     ]
-    remarks = (*camera.remarks, *mount.remarks, *motion.remarks)
-    found += [Finding("remark", remark) for remark in remarks]
-    unread = _unread(bag, images)
     left_out = [
         *images.refused.left_out(FRAMES),
         *motion.refused_poses.left_out("poses"),
@@ -50,10 +48,21 @@ def summarise(
         *camera.refused.left_out("camera_info messages"),
         *transforms.refused.left_out("transforms"),
         *bag.other_kinds.left_out("messages"),
-        *(part for one in companions if one is not None for part in one.refused.left_out(f"pictures on {one.index.topic.name}")),
-        *unread,
+        *_unread(bag, images),
     ]
-    return ReadingSummary(f"{bag.path} ({bag.format})").with_found(*found).with_assumed(*choice.notes).with_left_out(*left_out)
+    for pictures in companions:
+        if pictures is not None:
+            left_out += pictures.refused.left_out(f"pictures on {pictures.index.topic.name}")
+    summary = ReadingSummary(f"{bag.path} ({bag.format})").with_found(*found).with_assumed(*choice.notes)
+    return summary.with_left_out(*left_out)
+
+
+def _topic(topic: Topic) -> str:
+    return f"{topic.name} ({topic.kind.split('/')[-1]}, {len(topic)})"
+
+
+def _frames(map_frame: str, base_frame: str, camera_frame: str) -> str:
+    return f"map {map_frame or '-'}, base {base_frame or '-'}, camera {camera_frame or '-'}"
 
 
 def _unread(bag: Bag, images: ImageIndex[Image]) -> list[LeftOut]:
@@ -95,6 +104,8 @@ def _position(mount: Mount) -> str:
     return f"camera {x:.3f} {y:.3f} {z:.3f} m from the base"
 
 
-def _known(poses: np.ndarray[tuple[int, ...], np.dtype[np.float64]], text: str) -> str:
+def _known(poses: Poses | None, text: str) -> str:
+    if poses is None:
+        return text
     known = int(np.isfinite(poses[:, 0, 0]).sum())
     return f"{known} of {len(poses)} images have one: {text}" if known else text

@@ -37,4 +37,6 @@ class Tally:
         Args:
             what: plural of the things that were counted.
         """
-        return tuple(LeftOut(count, what, reason, tuple(examples)) for reason, count, examples in self._reasons.values())
+        return tuple(
+            LeftOut(count, what, reason, tuple(examples)) for reason, count, examples in self._reasons.values()
+        )

@@ -1,10 +1,9 @@
-"""Which topic of a bag is which: the one that was named, the usual one, or the only one of its type; said, never guessed."""
+"""Choice of a bag's topics: the named one, the usual one, or the only one of its type; never a guess."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 from localization_common.datasets.bags.bag import Bag, Topic
 from localization_common.datasets.rosbag2_topics import BagTopics
@@ -173,9 +172,9 @@ def _is_depth(bag: Bag, topics: Sequence[Topic]) -> bool:
         message = bag.message(first, 0)
     except DatasetError:
         return False
-    return str(getattr(message, "encoding", message.format.split(";")[0].strip() if first.kind == COMPRESSED else "")) in (
-        _DEPTH_ENCODINGS
-    )
+    if first.kind == COMPRESSED:
+        return str(message.format).split(";")[0].strip() in _DEPTH_ENCODINGS
+    return str(message.encoding) in _DEPTH_ENCODINGS
 
 
 def _camera_info(bag: Bag, wanted: BagTopics, image: Topic, notes: list[str]) -> Topic | None:
@@ -216,8 +215,3 @@ def _truth(bag: Bag, wanted: BagTopics, notes: list[str]) -> Topic | None:
             notes.append(f"{listing(found)}: several may be true poses; name one with --topics.ground-truth")
             return None
     return None
-
-
-def first_message(bag: Bag, topic: Topic) -> Any:
-    """First message of a topic that can be read; None if there is none."""
-    return next((message for _, message in bag.messages(topic) if not isinstance(message, DatasetError)), None)

@@ -12,7 +12,7 @@ from localization_common.datasets.bags.mount import Mount
 from localization_common.datasets.bags.pose_track import PoseTrack, read_track
 from localization_common.datasets.bags.stamps import clock_conflict, require_stamps
 from localization_common.datasets.bags.tally import Tally
-from localization_common.datasets.bags.topic_choice import ODOMETRY, TF, TopicChoice, listing
+from localization_common.datasets.bags.topic_choice import TF, TopicChoice, listing
 from localization_common.datasets.bags.transforms import BagTransforms
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.pose_interpolation import carried_poses_at, poses_at
@@ -115,14 +115,15 @@ def _truth(
         order = np.unique(stamps, return_index=True)[1]
         return PoseTrack(str(options.pose_file), stamps[order], poses[order], "map", mount.base_frame)
     if choice.truth is not None and choice.truth.kind != TF:
-        track = read_track(bag, choice.truth)
-        return _of_base(bag, track, transforms, mount) if len(track) else None
+        read = read_track(bag, choice.truth)
+        return _of_base(bag, read, transforms, mount) if len(read) else None
     tracks = (transforms.track(frame, mount.base_frame) for frame in _MAPS if mount.base_frame)
-    track = next((one for one in tracks if one is not None), None)
+    track: PoseTrack | None = next((one for one in tracks if one is not None), None)
     if track is None and choice.truth is not None:
         raise DatasetError(
             f"{bag.path}: TF on {choice.truth.name} has no chain from {' or '.join(_MAPS)} to the base "
-            f"({mount.base_frame or 'name it with --base-frame'}); frames in TF: {', '.join(transforms.frames) or 'none'}"
+            f"({mount.base_frame or 'name it with --base-frame'}); "
+            f"frames in TF: {', '.join(transforms.frames) or 'none'}"
         )
     return track
 
@@ -168,9 +169,7 @@ def _of_base(bag: Bag, track: PoseTrack, transforms: BagTransforms, mount: Mount
 
 
 def _at_images(odometry: PoseTrack, stamps: npt.NDArray[np.int64]) -> Poses:
-    return poses_at(
-        stamps, odometry.stamps, odometry.poses, max_gap_s=ODOMETRY_GAP, max_ahead_s=ODOMETRY_AHEAD
-    )
+    return poses_at(stamps, odometry.stamps, odometry.poses, max_gap_s=ODOMETRY_GAP, max_ahead_s=ODOMETRY_AHEAD)
 
 
 def _poses_at_images(
@@ -189,7 +188,7 @@ def _poses_at_images(
     at_truth = _at_images(odometry, truth.stamps)
     carried = carried_poses_at(stamps, truth.stamps, truth.poses, odom_T_base, at_truth, max_gap_s=carried_gap)
     plain = poses_at(stamps, truth.stamps, truth.poses, max_gap_s=min(POSE_GAP, plain_gap))
-    known = np.isfinite(carried).all(axis=(1, 2))
+    known = np.isfinite(carried[:, 0, 0])
     how = f"carried by the odometry over gaps of up to {carried_gap:g} s"
     return np.where(known[:, None, None], carried, plain), how
 
