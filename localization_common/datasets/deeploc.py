@@ -24,9 +24,13 @@ import numpy.typing as npt
 
 from localization_common.camera import Camera
 from localization_common.datasets import files
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.sequence import Sequence
+from localization_common.datasets.summary import FRAMES, Finding, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
 from localization_common.geometry import se3
+from localization_common.text_files import read_lines
 
 CLASS_NAMES = ("background", "sky", "road", "sidewalk", "grass", "vegetation", "building", "poles", "dynamic", "other")
 CAMERA = Camera(1280, 720, 700.0, 700.0, 639.5, 359.5)
@@ -36,39 +40,60 @@ HEADER = ("img_name", "x", "y", "z", "qw", "qx", "qy", "qz")
 _NAME = re.compile(r"Image_(\d+)(?:\.png)?$")
 
 
-def read_deeploc(path: str | Path, *, camera: Camera = CAMERA) -> Sequence:
+def read_deeploc(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
     """One split: the directory ``train`` or ``test``. Frame numbers are the ids; they have gaps.
 
-    Images may have any size of the original's shape (intrinsics are scaled). A pose without image is left out, and so
-    is an image without pose. Labels are offered where there is a directory of them; an image without is unlabelled.
+    Images may have any size of the original's shape (intrinsics are scaled). The pose of an image that ``poses.txt``
+    does not name is unknown. Labels are offered where there is a directory of them; an image without is unlabelled.
 
     Args:
         path: for example ``DeepLoc/test``.
-        camera: intrinsics at the original size.
+        options: ``camera``, by default the nominal one.
 
     Raises:
-        DatasetError: no frame with both image and pose, or ``poses.txt`` is missing or malformed.
+        DatasetError: no image is there, or ``poses.txt`` is missing or malformed.
     """
+    options = options or RecordingOptions()
     directory = files.require_directory(path)
     known = _read_poses(directory / "poses.txt")
-    pictures = {number: directory / "LeftImages" / f"Image_{number}.png" for number in sorted(known)}
-    numbers = np.array([number for number, file in pictures.items() if file.is_file()], dtype=np.int64)
-    if len(numbers) == 0:
+    pictures = {int(m[1]): file for file in directory.glob("LeftImages/*.png") if (m := _NAME.match(file.name))}
+    numbers = np.array(sorted(pictures), dtype=np.int64)
+    if not known.keys() & pictures.keys():
         raise DatasetError(f"{directory}/LeftImages: has none of the {len(known)} images that poses.txt names")
-    first = files.read_rgb(pictures[int(numbers[0])])
-    if first.shape[:2] != (camera.height, camera.width):
-        camera = camera.resized(first.shape[1], first.shape[0])
+    summary = ReadingSummary(f"{directory} (DeepLoc)").with_found(
+        Finding("images", f"{len(pictures)}; poses.txt names {len(known)}")
+    )
+    missing = sorted(known.keys() - pictures.keys())
+    summary = summary.with_left_out(
+        LeftOut(
+            len(missing), FRAMES, "the picture is missing", files.shown(f"Image_{number}.png" for number in missing)
+        )
+    )
+    camera, summary = choose_camera(
+        (pictures[n] for n in numbers.tolist()), options, summary, stated=CAMERA, origin="a ZED's nominal", assumed=True
+    )
     frames = _Frames(directory, numbers, camera)
     return Sequence(
         name=f"deeploc/{directory.resolve().name}",
         camera=camera,
         frame_numbers=numbers,
         stamps=numbers * 1_000_000_000 // FRAMES_PER_SECOND,
-        map_T_camera=in_optical_axes(np.stack([known[number] for number in numbers.tolist()])),
+        map_T_camera=_at(numbers, known),
         read_image=frames.image,
         read_labels=frames.labels if (directory / "labels").is_dir() else None,
         class_names=CLASS_NAMES,
+        summary=summary.with_assumed(f"the images are 1/{FRAMES_PER_SECOND} s apart for each id (no times are known)"),
     )
+
+
+def _at(numbers: npt.NDArray[np.int64], known: dict[int, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    """Poses (N, 4, 4), optical axes, of these ids; NaN where none or no finite one is known."""
+    finite = {number: pose for number, pose in known.items() if np.isfinite(pose).all()}
+    ids = [number for number in numbers.tolist() if number in finite]
+    poses = np.full((len(numbers), 4, 4), np.nan)
+    if ids:
+        poses[np.isin(numbers, ids)] = in_optical_axes(np.stack([finite[number] for number in ids]))
+    return poses
 
 
 def in_optical_axes(map_T_sensor: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -85,7 +110,7 @@ def in_optical_axes(map_T_sensor: npt.NDArray[np.float64]) -> npt.NDArray[np.flo
 
 def _read_poses(path: Path) -> dict[int, npt.NDArray[np.float64]]:
     """Pose (4, 4) of each image id: the lines below the header, which is not the first line."""
-    lines = files.read_lines(path)
+    lines = read_lines(path)
     header = next((i for i, (_, line) in enumerate(lines) if tuple(line.split()) == HEADER), None)
     if header is None:
         raise DatasetError(f"{path}: no line {' '.join(HEADER)!r}; is this DeepLoc's poses.txt?")
@@ -97,7 +122,9 @@ def _read_poses(path: Path) -> dict[int, npt.NDArray[np.float64]]:
             if match is None or int(match[1]) in poses:
                 raise ValueError(f"{name} is not of the form Image_<id>" if match is None else f"{name} is there twice")
             x, y, z, qw, qx, qy, qz = (float(word) for word in words)
-            poses[int(match[1])] = se3.from_parts((x, y, z), (qw, qx, qy, qz))
+            finite = np.isfinite([x, y, z, qw, qx, qy, qz]).all()
+            pose = se3.from_parts((x, y, z), (qw, qx, qy, qz)) if finite else np.full((4, 4), np.nan)
+            poses[int(match[1])] = pose
         except ValueError as error:
             raise DatasetError(f"{path}:{number}: not {' '.join(HEADER)!r} ({error})") from error
     return poses

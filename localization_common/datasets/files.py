@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -11,6 +13,7 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from localization_common.errors import DatasetError
 from localization_common.geometry import se3
+from localization_common.text_files import read_lines
 
 
 def require_directory(path: str | Path) -> Path:
@@ -39,6 +42,42 @@ def read_rgb(path: Path, camera: Camera | None = None) -> npt.NDArray[np.uint8]:
     picture = _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     _require_size(path, picture, camera)
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture, as it is stored.
+
+    Raises:
+        DatasetError: missing or damaged.
+    """
+    height, width = _decode(path, cv2.IMREAD_UNCHANGED).shape[:2]
+    return width, height
+
+
+def first_size(paths: Iterable[Path]) -> tuple[tuple[int, int], Path]:
+    """Width and height of the first picture that can be read, and which that is; a damaged one may stand before it.
+
+    Raises:
+        DatasetError: none of the first twenty can be read.
+    """
+    failure: DatasetError | None = None
+    for path, _ in zip(paths, range(20), strict=False):
+        try:
+            return picture_size(path), path
+        except DatasetError as error:
+            failure = failure or error
+    raise failure or DatasetError("no pictures")
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Key that sorts names by the numbers in them: ``frame9`` before ``frame10``."""
+    parts = re.split(r"(\d+)", name)
+    return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)
+
+
+def shown(names: Iterable[object]) -> tuple[str, ...]:
+    """The first few, as examples for a summary."""
+    return tuple(str(name) for name, _ in zip(names, range(3), strict=False))
 
 
 def read_depth(
@@ -102,24 +141,6 @@ def read_numbers(path: Path, columns: int) -> npt.NDArray[np.float64]:
             raise DatasetError(f"{path}:{number}: {len(row)} numbers, not {columns}: {line[:60]!r}")
         rows.append(row)
     return np.array(rows, dtype=np.float64).reshape(-1, columns)
-
-
-def read_lines(path: Path) -> list[tuple[int, str]]:
-    """Line numbers (from 1) and stripped lines of a text file, without empty lines and comments.
-
-    Raises:
-        DatasetError: missing, not text, or without any line.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: no such file; was the data set copied completely?") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read as text ({error})") from error
-    kept = [(n, line.strip()) for n, line in enumerate(lines, 1) if line.strip() and not line.lstrip().startswith("#")]
-    if not kept:
-        raise DatasetError(f"{path}: is empty")
-    return kept
 
 
 def require_rigid(poses: npt.NDArray[np.float64], where: object, *, tolerance: float = 0.01) -> npt.NDArray[np.float64]:

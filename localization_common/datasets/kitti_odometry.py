@@ -14,66 +14,103 @@ import numpy.typing as npt
 
 from localization_common.camera import Camera
 from localization_common.datasets import files
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.sequence import Sequence
+from localization_common.datasets.summary import Finding, ReadingSummary
 from localization_common.errors import DatasetError
+from localization_common.text_files import read_lines
 
 
-def read_kitti_odometry(path: str | Path, *, camera: int = 0) -> Sequence:
+def read_kitti_odometry(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
     """One sequence directory. Grey images become RGB with three equal channels.
+
+    The camera is the first that has images: 0, 1 (grey, left and right), 2, 3 (colour).
 
     Args:
         path: directory with ``image_0``, ``times.txt``, ``calib.txt``; the poses are ``poses.txt`` in it, or
             ``../../poses/<name>.txt`` as in the original layout.
-        camera: 0, 1 (grey, left and right), 2, 3 (colour): the images ``image_<camera>`` and that camera's poses.
+        options: ``camera`` in place of ``calib.txt``'s intrinsics.
 
     Raises:
-        DatasetError: a file is missing or malformed, or an image has no time or pose.
+        DatasetError: a file is missing or malformed, or an image has no time.
     """
+    options = options or RecordingOptions()
     directory = files.require_directory(path)
-    pictures = {int(file.stem): file for file in (directory / f"image_{camera}").glob("*.png") if file.stem.isdigit()}
-    if not pictures:
-        raise DatasetError(f"{directory}/image_{camera}: no NNNNNN.png images; which of image_0..image_3 was copied?")
+    summary = ReadingSummary(f"{directory} (KITTI odometry)")
+    camera, pictures, summary = _images(directory, summary)
     numbers = np.array(sorted(pictures), dtype=np.int64)
     times = files.read_numbers(directory / "times.txt", 1)[:, 0]
-    pose_file = _pose_file(directory)
-    rows = files.read_numbers(pose_file, 12)
-    for file, count in ((directory / "times.txt", len(times)), (pose_file, len(rows))):
-        if numbers[-1] >= count:
-            raise DatasetError(f"{file}: {count} lines, but image {numbers[-1]:06d} needs line {numbers[-1] + 1}")
+    if numbers[-1] >= len(times):
+        file = directory / "times.txt"
+        raise DatasetError(f"{file}: {len(times)} lines, but image {numbers[-1]:06d} needs line {numbers[-1] + 1}")
     projection = _read_projection(directory / "calib.txt", camera)
-    first = files.read_rgb(pictures[int(numbers[0])])
-    intrinsics = Camera(
-        width=first.shape[1],
-        height=first.shape[0],
-        fx=float(projection[0, 0]),
-        fy=float(projection[1, 1]),
-        cx=float(projection[0, 2]),
-        cy=float(projection[1, 2]),
+    in_order = tuple(pictures[int(number)] for number in numbers)
+    intrinsics, summary = choose_camera(
+        in_order, options, summary, stated=_stated(projection, in_order), origin=f"P{camera} of calib.txt"
     )
-    poses = np.tile(np.eye(4), (len(numbers), 1, 1))
-    poses[:, :3] = rows[numbers].reshape(-1, 3, 4)
-    frames = _Frames(tuple(pictures[int(number)] for number in numbers), intrinsics)
+    poses, summary = _poses(directory, numbers, options, summary)
+    frames = _Frames(in_order, intrinsics)
     return Sequence(
         name=f"kitti/{directory.resolve().name}",
         camera=intrinsics,
         frame_numbers=numbers,
         stamps=np.round(times[numbers] * 1e9).astype(np.int64),
-        map_T_camera=files.require_rigid(poses, pose_file) @ _grey_T_camera(projection),
+        map_T_camera=poses @ _grey_T_camera(projection),
         read_image=frames.image,
+        summary=summary,
     )
 
 
-def _pose_file(directory: Path) -> Path:
+def _images(directory: Path, summary: ReadingSummary) -> tuple[int, dict[int, Path], ReadingSummary]:
+    """The camera that is taken, and its images by number."""
+    found = {camera: _numbered(directory / f"image_{camera}") for camera in range(4)}
+    there = [camera for camera, images in found.items() if images]
+    if not there:
+        raise DatasetError(f"{directory}: no NNNNNN.png images in any of image_0, image_1, image_2, image_3")
+    others = ", ".join(f"image_{camera}" for camera in there[1:])
+    text = f"{len(found[there[0]])} in image_{there[0]}" + (f"; {others} not used" if others else "")
+    return there[0], found[there[0]], summary.with_found(Finding("images", text))
+
+
+def _numbered(folder: Path) -> dict[int, Path]:
+    return {int(file.stem): file for file in folder.glob("*.png") if file.stem.isdigit()}
+
+
+def _stated(projection: npt.NDArray[np.float64], pictures: tuple[Path, ...]) -> Camera:
+    """Camera of a projection matrix, which does not say the size: that of the first image that can be read."""
+    width, height = files.first_size(pictures)[0]
+    fx, fy, cx, cy = (float(projection[i]) for i in ((0, 0), (1, 1), (0, 2), (1, 2)))
+    return Camera(width, height, fx, fy, cx, cy)
+
+
+def _poses(
+    directory: Path, numbers: npt.NDArray[np.int64], options: RecordingOptions, summary: ReadingSummary
+) -> tuple[npt.NDArray[np.float64], ReadingSummary]:
+    """map_T_grey (N, 4, 4), of camera 0, at these images; NaN where there is none."""
+    poses = np.full((len(numbers), 4, 4), np.nan)
+    if options.pose_file is not None:
+        return poses, summary
+    pose_file = _pose_file(directory)
+    if pose_file is None:
+        sentence = f"no poses.txt, and no poses/{directory.resolve().name}.txt: KITTI has poses for 00 to 10 only"
+        return poses, summary.with_found(Finding("truth", sentence))
+    rows = files.read_numbers(pose_file, 12)
+    known = (numbers < len(rows)) & np.isfinite(rows[np.minimum(numbers, len(rows) - 1)]).all(axis=1)
+    poses[known] = np.eye(4)
+    poses[known, :3] = rows[numbers[known]].reshape(-1, 3, 4)
+    poses[known] = files.require_rigid(poses[known], pose_file)
+    return poses, summary.with_found(Finding("truth", f"{len(rows)} lines in {pose_file.name}"))
+
+
+def _pose_file(directory: Path) -> Path | None:
     original = directory.resolve().parent.parent / "poses" / f"{directory.resolve().name}.txt"
-    beside = directory / "poses.txt"
-    if not beside.is_file() and not original.is_file():
-        raise DatasetError(f"{directory}: neither {beside} nor {original} exists; KITTI has poses for 00 to 10 only")
-    return beside if beside.is_file() else original
+    return next((file for file in (directory / "poses.txt", original) if file.is_file()), None)
 
 
 def _read_projection(path: Path, camera: int) -> npt.NDArray[np.float64]:
     """Projection matrix (3, 4) of a camera: intrinsics times [identity | offset from camera 0]."""
-    for number, line in files.read_lines(path):
+    for number, line in read_lines(path):
         name, _, numbers = line.partition(":")
         if name.strip() != f"P{camera}":
             continue

@@ -18,6 +18,8 @@ from rosbags.rosbag2 import Reader, ReaderError
 from rosbags.serde import SerdeError
 
 from localization_common.camera import Camera
+from localization_common.datasets.camera_files import read_camera
+from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.rosbag2_encoding import STORE
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.datasets.sequence import Poses, Sequence
@@ -63,13 +65,7 @@ _KEPT = (
 
 
 def read_rosbag2(
-    path: str | Path,
-    *,
-    topics: BagTopics | None = None,
-    camera: Camera | None = None,
-    base_frame: str = "base_link",
-    max_pose_gap: float = 0.5,
-    ground_truth_required: bool = True,
+    path: str | Path, options: RecordingOptions | None = None, *, ground_truth_required: bool = True
 ) -> Sequence:
     """Frames of a bag.
 
@@ -79,16 +75,16 @@ def read_rosbag2(
 
     Args:
         path: directory of a bag, or one ``.mcap`` or ``.db3`` file.
-        topics: other topic names; an image topic ending in ``/compressed`` is read too.
-        camera: intrinsics, for bags without camera_info.
-        base_frame: frame that ground truth and odometry are poses of; /tf_static says where the camera sits on it.
-        max_pose_gap: seconds between poses over which none are interpolated.
+        options: ``topics``: an image topic ending in ``/compressed`` is read too; ``camera``: intrinsics, for bags
+            without camera_info; ``base_frame``: frame that ground truth and odometry are poses of, where /tf_static
+            says where the camera sits on it; ``max_pose_gap``.
         ground_truth_required: False takes the identity where there is no ground truth: good for replay only.
 
     Raises:
         DatasetError: no bag, damaged, or what is needed is not in it.
     """
-    topics = topics or BagTopics()
+    options = options or RecordingOptions()
+    topics, max_pose_gap = options.topics, options.max_pose_gap or 0.5
     bag = Bag(Path(path))
     image_topic = next((t for t in (topics.image, f"{topics.image}/compressed") if len(bag.stamps(t))), None)
     if image_topic is None:
@@ -104,12 +100,14 @@ def read_rosbag2(
     if not keep.any():
         raise DatasetError(f"{path}: no image lies within the ground truth on {topics.ground_truth}")
     odom_T_base, in_odometry = _interpolated(*_poses(bag, topics.odom, "pose.pose"), stamps, max_pose_gap)
-    base_T_camera = _mounting(bag, topics, base_frame)
+    base_T_camera = options.base_T_camera
+    if base_T_camera is None:
+        base_T_camera = _mounting(bag, topics, options.base_frame or "base_link")
     stamps = stamps[keep]
     depth_there, labels_there = (_complete(bag, topic, stamps) for topic in (topics.depth, topics.labels))
     return Sequence(
         name=Path(path).stem if Path(path).is_file() else Path(path).name,
-        camera=camera or _camera(bag, topics, path),
+        camera=_camera(bag, topics, path) if options.camera is None else read_camera(options.camera),
         frame_numbers=_numbers(stamps),
         stamps=stamps,
         map_T_camera=map_T_base[keep] @ base_T_camera,

@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -22,9 +21,13 @@ import numpy.typing as npt
 
 from localization_common.camera import Camera
 from localization_common.datasets import files
+from localization_common.datasets.options import SFM, RecordingOptions
+from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.seven_scenes_sfm import read_sfm_poses
+from localization_common.datasets.summary import FRAMES, Finding, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
+from localization_common.text_files import read_lines
 
 COLOUR_CAMERA = Camera(640, 480, 525.0, 525.0, 320.0, 240.0)
 DEPTH_CAMERA = Camera(640, 480, 585.0, 585.0, 320.0, 240.0)
@@ -32,44 +35,49 @@ FRAMES_PER_SECOND = 30
 INVALID_DEPTH = (0, 65535)
 SPLIT_FILES = {"train": "TrainSplit.txt", "test": "TestSplit.txt"}
 
-#: Which ground truth: KinectFusion's, or structure from motion's.
-GroundTruth = Literal["original", "sfm"]
-
+_UNKNOWN = np.full((4, 4), np.nan)
 _COLOUR_NAME = re.compile(r"frame-(\d+)\.color\.(?:png|jpg|jpeg)$")
+_POSE_NAME = re.compile(r"frame-(\d+)\.pose\.txt$")
 
 
-def read_seven_scenes(path: str | Path, *, poses: GroundTruth = "original") -> Sequence:
+def read_seven_scenes(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
     """One sequence directory (``seq-XX``). Frame numbers may have gaps; stamps are 30 Hz times the frame number.
 
-    Colour may be PNG or JPEG, in any size of the original's shape (intrinsics are scaled). Depth is offered where all
-    frames have it.
+    Colour may be PNG or JPEG, in any size of the original's shape (intrinsics are scaled). The pose of a frame is
+    unknown where it has no ``pose.txt``, or one with infinity or NaN in it (lost tracking, as ScanNet marks it). Depth
+    is NaN where a frame has none.
 
     Args:
         path: for example ``7scenes/redkitchen/seq-01``.
-        poses: ``original``, from the ``pose.txt`` files, or ``sfm``: poses and focal length of `read_sfm_poses`, and
-            only the frames that have one.
+        options: ``camera``; ``poses="sfm"`` takes poses and focal length of `read_sfm_poses`.
 
     Raises:
-        DatasetError: no frames, or a frame without pose, or a pose file that holds no rigid transform.
+        DatasetError: no frames, or several pose files hold no rigid transform.
     """
+    options = options or RecordingOptions()
     directory = files.require_directory(path)
     pictures = {int(match[1]): file for file in directory.iterdir() if (match := _COLOUR_NAME.match(file.name))}
     if not pictures:
         raise DatasetError(f"{directory}: no frame-XXXXXX.color.png or .color.jpg; give a seq-XX directory of 7-Scenes")
-    stems = {number: file.name.split(".", 1)[0] for number, file in pictures.items()}
-    if poses == "sfm":
-        camera, known = _read_sfm(directory)
-        numbers = np.array(sorted(pictures.keys() & known.keys()), dtype=np.int64)
-        if len(numbers) == 0:
+    numbers = np.array(sorted(pictures), dtype=np.int64)
+    in_order = tuple(pictures[number] for number in numbers.tolist())
+    stems = [directory / file.name.split(".", 1)[0] for file in in_order]
+    summary = ReadingSummary(f"{directory} (7-Scenes)").with_found(Finding("frames", f"{len(numbers)}"))
+    summary = summary.with_left_out(_posed_only(directory, pictures))
+    if options.poses == SFM:
+        stated, known = _read_sfm(directory)
+        map_T_camera = np.stack([known.get(number, _UNKNOWN) for number in numbers.tolist()])
+        if not np.isfinite(map_T_camera).any():
             raise DatasetError(f"{directory}: none of its {len(pictures)} frames has an SfM pose")
-        map_T_camera = np.stack([known[number] for number in numbers.tolist()])
+        origin, assumed = "the SfM pseudo ground truth", False
     else:
-        camera, numbers = COLOUR_CAMERA, np.array(sorted(pictures), dtype=np.int64)
-        map_T_camera = np.stack([_read_pose(directory / f"{stems[number]}.pose.txt") for number in numbers.tolist()])
-    first = files.read_rgb(pictures[int(numbers[0])])
-    camera = camera.resized(first.shape[1], first.shape[0]) if first.shape[:2] != (480, 640) else camera
-    depth_files = tuple(directory / f"{stems[number]}.depth.png" for number in numbers.tolist())
-    frames = _Frames(tuple(pictures[number] for number in numbers.tolist()), depth_files, camera)
+        stated, origin, assumed = COLOUR_CAMERA, "a Kinect's nominal, as usual for 7-Scenes", True
+        map_T_camera, summary = _read_poses(stems, summary)
+    camera, summary = choose_camera(in_order, options, summary, stated=stated, origin=origin, assumed=assumed)
+    depth_files = tuple(file if (file := Path(f"{stem}.depth.png")).is_file() else None for stem in stems)
+    if any(depth_files):
+        summary = summary.with_found(Finding("depth", f"{sum(map(bool, depth_files))} of {len(numbers)} frames"))
+    frames = _Frames(in_order, depth_files, camera)
     return Sequence(
         name=f"{directory.resolve().parent.name}/{directory.resolve().name}",
         camera=camera,
@@ -77,17 +85,60 @@ def read_seven_scenes(path: str | Path, *, poses: GroundTruth = "original") -> S
         stamps=numbers * 1_000_000_000 // FRAMES_PER_SECOND,
         map_T_camera=map_T_camera,
         read_image=frames.image,
-        read_depth=frames.depth if all(file.is_file() for file in depth_files) else None,
+        read_depth=frames.depth if any(depth_files) else None,
+        summary=summary.with_assumed(f"the frames are 1/{FRAMES_PER_SECOND} s apart (the files hold no times)"),
     )
 
 
-def read_seven_scenes_split(scene: str | Path, split: str, *, poses: GroundTruth = "original") -> list[Sequence]:
+def _posed_only(directory: Path, pictures: dict[int, Path]) -> LeftOut:
+    """Frames that have a pose, but no picture."""
+    numbered = (_POSE_NAME.match(file.name) for file in directory.iterdir())
+    missing = sorted(match[0] for match in numbered if match and int(match[1]) not in pictures)
+    return LeftOut(len(missing), FRAMES, "the picture is missing", files.shown(missing))
+
+
+def _read_poses(stems: list[Path], summary: ReadingSummary) -> tuple[npt.NDArray[np.float64], ReadingSummary]:
+    """Poses (N, 4, 4) of frames, NaN where unknown, each reason counted.
+
+    Raises:
+        DatasetError: more than a tenth of the files are malformed.
+    """
+    poses = np.full((len(stems), 4, 4), np.nan)
+    absent, infinite, malformed = [], [], []
+    for i, stem in enumerate(stems):
+        file = Path(f"{stem}.pose.txt")
+        if not file.is_file():
+            absent.append(file.name)
+            continue
+        try:
+            pose = files.read_numbers(file, 4)
+            if pose.shape != (4, 4):
+                raise DatasetError(f"{file}: {len(pose)} lines, not 4; a pose is a 4x4 camera-to-world matrix")
+            if not np.isfinite(pose).all():
+                infinite.append(file.name)
+                continue
+            poses[i] = files.require_rigid(pose, file)
+        except DatasetError as error:
+            malformed.append(str(error))
+    if len(malformed) > 0.1 * len(stems):
+        raise DatasetError(f"{malformed[0]} ({len(malformed)} of {len(stems)} pose files are malformed)")
+    reasons = (
+        ("the pose file is missing", absent),
+        ("the pose holds NaN or infinity", infinite),
+        ("the pose file is malformed", malformed),
+    )
+    for reason, names in reasons:
+        summary = summary.with_left_out(LeftOut(len(names), "poses", reason, files.shown(names)))
+    return poses, summary
+
+
+def read_seven_scenes_split(scene: str | Path, split: str, options: RecordingOptions | None = None) -> list[Sequence]:
     """Sequences of a scene directory that ``TrainSplit.txt`` or ``TestSplit.txt`` names (lines ``sequenceN``).
 
     Args:
         scene: for example ``7scenes/redkitchen``.
         split: ``train`` or ``test``.
-        poses: as in `read_seven_scenes`.
+        options: as in `read_seven_scenes`.
 
     Raises:
         DatasetError: unknown split, split file missing or malformed, or a sequence missing.
@@ -97,11 +148,11 @@ def read_seven_scenes_split(scene: str | Path, split: str, *, poses: GroundTruth
         raise DatasetError(f"{directory}: split {split!r} is unknown; use one of {sorted(SPLIT_FILES)}")
     file = directory / SPLIT_FILES[split]
     sequences = []
-    for number, line in files.read_lines(file):
+    for number, line in read_lines(file):
         match = re.fullmatch(r"(?:sequence|seq-)\s*(\d+)", line)
         if match is None:
             raise DatasetError(f"{file}:{number}: {line!r} is not of the form sequenceN")
-        sequences.append(read_seven_scenes(directory / f"seq-{int(match[1]):02d}", poses=poses))
+        sequences.append(read_seven_scenes(directory / f"seq-{int(match[1]):02d}", options))
     return sequences
 
 
@@ -110,26 +161,22 @@ def _read_sfm(directory: Path) -> tuple[Camera, dict[int, npt.NDArray[np.float64
     return replace(COLOUR_CAMERA, fx=sfm.focal_length, fy=sfm.focal_length), sfm.map_T_camera
 
 
-def _read_pose(path: Path) -> npt.NDArray[np.float64]:
-    pose = files.read_numbers(path, 4)
-    if pose.shape != (4, 4):
-        raise DatasetError(f"{path}: {len(pose)} lines, not 4; a pose is a 4x4 camera-to-world matrix")
-    return files.require_rigid(pose, path)
-
-
 @dataclass(frozen=True)
 class _Frames:
     """Reads pictures when asked; a class and no closure, so that data loaders can send it to their workers."""
 
     colour_files: tuple[Path, ...]
-    depth_files: tuple[Path, ...]
+    depth_files: tuple[Path | None, ...]
     camera: Camera
 
     def image(self, position: int) -> npt.NDArray[np.uint8]:
         return files.read_rgb(self.colour_files[position], self.camera)
 
     def depth(self, position: int) -> npt.NDArray[np.float32]:
-        depth = files.read_depth(self.depth_files[position], units_per_metre=1000.0, invalid=INVALID_DEPTH)
+        file = self.depth_files[position]
+        if file is None:
+            return np.full((self.camera.height, self.camera.width), np.nan, dtype=np.float32)
+        depth = files.read_depth(file, units_per_metre=1000.0, invalid=INVALID_DEPTH)
         height, width = depth.shape
         return register_depth(depth, DEPTH_CAMERA.resized(width, height), self.camera)
 

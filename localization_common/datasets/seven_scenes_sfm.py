@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.datasets import files
 from localization_common.errors import DatasetError
 from localization_common.geometry import se3
+from localization_common.text_files import read_lines
 
 FOLDER = Path("pgt/sfm/7scenes")
 
@@ -58,7 +58,7 @@ def read_sfm_poses(directory: Path) -> SfmPoses:
     poses: dict[int, npt.NDArray[np.float64]] = {}
     focal_lengths = set()
     for file in found:
-        for number, line in files.read_lines(file):
+        for number, line in read_lines(file):
             if line.startswith(f"{sequence.name}/"):
                 frame, map_T_camera, focal_length = _parse(line, f"{file}:{number}")
                 poses[frame] = map_T_camera

@@ -14,14 +14,24 @@ import numpy.typing as npt
 
 from localization_common.camera import Camera
 from localization_common.datasets import files
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.picture_camera import choose_camera
+from localization_common.datasets.pose_files import trajectory_findings
+from localization_common.datasets.pose_interpolation import poses_at
 from localization_common.datasets.sequence import Sequence
+from localization_common.datasets.summary import FRAMES, Finding, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
-from localization_common.trajectory_files import parse_stamp, read_tum
+from localization_common.text_files import read_lines
+from localization_common.trajectory_files import read_tum, stamp_and_unit
+
+Stamps = npt.NDArray[np.int64]
 
 DEPTH_UNITS_PER_METRE = 5000.0
+#: Furthest that two stamps may be apart to belong together, seconds (the benchmark's).
+MAX_DIFFERENCE_S = 0.02
 #: What the benchmark recommends where nothing better is known (the driver's factory calibration).
 DEFAULT_CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
-#: Calibrations published with the benchmark, by the part of the directory's name that tells the sensor.
+#: Calibrations published with the benchmark, by the part of the directory's name that names the sensor.
 CAMERAS = {
     "freiburg1": Camera(640, 480, 517.3, 516.5, 318.6, 255.3, "plumb_bob", (0.2624, -0.9531, -0.0054, 0.0026, 1.1633)),
     "freiburg2": Camera(640, 480, 520.9, 521.0, 325.1, 249.7, "plumb_bob", (0.2312, -0.7849, -0.0033, -0.0001, 0.9172)),
@@ -29,56 +39,55 @@ CAMERAS = {
 }
 
 
-def read_tum_rgbd(path: str | Path, *, max_difference_s: float = 0.02, camera: Camera | None = None) -> Sequence:
+def read_tum_rgbd(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
     """One sequence directory. A colour frame takes the depth and the ground truth whose stamps are nearest.
 
-    Frames without ground truth within the limit are left out (their numbers, positions in ``rgb.txt``, become a gap).
-    Where a frame has no depth within the limit, all of its depth is NaN.
+    The pose of a frame without ground truth within 0.02 s is unknown; where a frame has no depth within that, all of
+    its depth is NaN. Frame numbers are positions in ``rgb.txt``.
 
     Args:
-        path: directory with ``rgb.txt`` and ``groundtruth.txt``; ``depth.txt`` may be absent.
-        max_difference_s: furthest that two stamps may be apart to belong together, seconds (the benchmark's: 0.02).
-        camera: intrinsics; by default those published for freiburg1..3, told from the directory's name.
+        path: directory with ``rgb.txt``; ``depth.txt`` and ``groundtruth.txt`` may be absent.
+        options: ``camera``, by default that published for freiburg1..3, by the directory's name; ``max_pose_gap``
+            interpolates the ground truth between poses at most that far apart, in place of taking the nearest.
 
     Raises:
-        DatasetError: a list is missing or malformed, or no frame has ground truth within the limit.
+        DatasetError: a list is malformed, or no picture is there.
     """
+    options = options or RecordingOptions()
     directory = files.require_directory(path)
-    limit = round(max_difference_s * 1e9)
-    stamps, colour = _read_list(directory / "rgb.txt")
-    pose_stamps, poses = read_tum(directory / "groundtruth.txt")
-    pose_order = np.argsort(pose_stamps, kind="stable")
-    nearest, difference = nearest_stamps(stamps, pose_stamps[pose_order])
-    kept = np.nonzero(difference <= limit)[0]
-    if len(kept) == 0:
-        raise DatasetError(
-            f"{directory}: none of {len(stamps)} colour frames has ground truth within {max_difference_s} s; the "
-            f"nearest is {difference.min() / 1e9:.3f} s away: raise max_difference_s, or check that rgb.txt and "
-            "groundtruth.txt belong together"
-        )
+    listed, colour, summary = _read_pictures(directory / "rgb.txt", ReadingSummary(f"{directory} (TUM RGB-D)"))
+    numbers = np.array([i for i, file in enumerate(colour) if file.is_file()], dtype=np.int64)
+    if not len(numbers):
+        raise DatasetError(f"{directory}: none of the {len(colour)} pictures that rgb.txt names is there ({colour[0]})")
+    missing = files.shown(file.name for file in colour if not file.is_file())
+    summary = summary.with_left_out(LeftOut(len(colour) - len(numbers), FRAMES, "the picture is missing", missing))
+    stamps = listed[numbers]
+    map_T_camera, summary = _truth(directory / "groundtruth.txt", stamps, options, summary)
     name = directory.resolve().name
-    if camera is None:
-        camera = next((c for sensor, c in CAMERAS.items() if sensor in name), DEFAULT_CAMERA)
-    depth: tuple[Path | None, ...] = ()
-    if (directory / "depth.txt").is_file():
-        depth_stamps, depth_files = _read_list(directory / "depth.txt")
-        chosen, difference = nearest_stamps(stamps[kept], depth_stamps)
-        depth = tuple(depth_files[i] if d <= limit else None for i, d in zip(chosen, difference, strict=True))
-    frames = _Frames(tuple(colour[i] for i in kept), depth, camera)
+    sensor = next((sensor for sensor in CAMERAS if sensor in name), None)
+    camera, summary = choose_camera(
+        (colour[i] for i in numbers),
+        options,
+        summary,
+        stated=CAMERAS.get(sensor or "", DEFAULT_CAMERA),
+        origin=f"published for {sensor}, which {name} names" if sensor else "the benchmark's default for a Kinect",
+        assumed=True,
+    )
+    depth, summary = _depth(directory / "depth.txt", stamps, summary)
+    frames = _Frames(tuple(colour[i] for i in numbers), depth, camera)
     return Sequence(
         name=name,
         camera=camera,
-        frame_numbers=kept.astype(np.int64),
-        stamps=stamps[kept],
-        map_T_camera=poses[pose_order][nearest[kept]],
+        frame_numbers=numbers,
+        stamps=stamps,
+        map_T_camera=map_T_camera,
         read_image=frames.image,
         read_depth=frames.depth if any(depth) else None,
+        summary=summary,
     )
 
 
-def nearest_stamps(
-    stamps: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def nearest_stamps(stamps: Stamps, candidates: Stamps) -> tuple[Stamps, Stamps]:
     """For each stamp (N,) the position (N,) of the nearest of ascending candidates (M,), and how far it is (N,)."""
     after = np.clip(np.searchsorted(candidates, stamps), 1, max(1, len(candidates) - 1))
     before = after - 1
@@ -88,17 +97,79 @@ def nearest_stamps(
     return nearest.astype(np.int64), np.minimum(to_before, to_after)
 
 
-def _read_list(path: Path) -> tuple[npt.NDArray[np.int64], tuple[Path, ...]]:
-    """Ascending stamps (N,) in nanoseconds, and paths, of a list with lines ``stamp filename``."""
+def _truth(
+    path: Path, stamps: Stamps, options: RecordingOptions, summary: ReadingSummary
+) -> tuple[npt.NDArray[np.float64], ReadingSummary]:
+    """map_T_camera (N, 4, 4) at stamps, NaN where no ground truth is near enough."""
+    result = np.full((len(stamps), 4, 4), np.nan)
+    if options.pose_file is not None:
+        return result, summary
+    if not path.is_file():
+        return result, summary.with_found(Finding("truth", f"{path.name} is absent; --poses FILE gives true poses"))
+    trajectory = read_tum(path)
+    summary = trajectory_findings(trajectory, path, summary)
+    if options.max_pose_gap is not None:
+        return poses_at(stamps, trajectory.stamps, trajectory.poses, max_gap_s=options.max_pose_gap), summary
+    nearest, difference = nearest_stamps(stamps, trajectory.stamps)
+    near = difference <= round(MAX_DIFFERENCE_S * 1e9)
+    result[near] = trajectory.poses[nearest[near]]
+    if not near.all():
+        far = f"{(~near).sum()} frames have no pose within {MAX_DIFFERENCE_S} s"
+        smallest = f"the nearest of these is {difference[~near].min() / 1e9:.3f} s away"
+        summary = summary.with_found(Finding("truth", f"{far} ({smallest}); --max-pose-gap SECONDS interpolates"))
+    return result, summary
+
+
+def _depth(path: Path, stamps: Stamps, summary: ReadingSummary) -> tuple[tuple[Path | None, ...], ReadingSummary]:
+    """Depth picture of each frame, or None."""
+    if not path.is_file():
+        return (), summary
+    depth_stamps, pictures = _read_list(path)[:2]
+    chosen, difference = nearest_stamps(stamps, depth_stamps)
+    near = difference <= round(MAX_DIFFERENCE_S * 1e9)
+    depth = tuple(pictures[i] if d and pictures[i].is_file() else None for i, d in zip(chosen, near, strict=True))
+    return depth, summary.with_found(Finding("depth", f"{sum(map(bool, depth))} of {len(stamps)} frames"))
+
+
+def _read_pictures(path: Path, summary: ReadingSummary) -> tuple[Stamps, tuple[Path, ...], ReadingSummary]:
+    stamps, pictures, doubled, unordered = _read_list(path)
+    summary = summary.with_found(Finding("pictures", f"{len(pictures) + len(doubled)} in {path.name}"))
+    if unordered:
+        examples = ", ".join(unordered[:3])
+        summary = summary.with_found(
+            Finding(
+                "order", f"{len(unordered)} lines of {path.name} are earlier than the line before ({examples}); sorted"
+            )
+        )
+    return (
+        stamps,
+        pictures,
+        summary.with_left_out(LeftOut(len(doubled), FRAMES, f"two lines of {path.name} have one stamp", doubled)),
+    )
+
+
+def _read_list(path: Path) -> tuple[Stamps, tuple[Path, ...], tuple[str, ...], tuple[str, ...]]:
+    """Ascending stamps (N,) in nanoseconds, paths, and lines with a stamp twice or out of order, of a list with lines
+    ``stamp filename``."""
     entries: dict[int, Path] = {}
-    for number, line in files.read_lines(path):
+    doubled, unordered = [], []
+    last = None
+    for number, line in read_lines(path):
         words = line.split(maxsplit=1)
         try:
-            entries[parse_stamp(words[0])] = path.parent / words[1]
+            stamp, file = stamp_and_unit(words[0].rstrip(","))[0], path.parent / words[1].strip()
         except (ValueError, IndexError) as error:
-            raise DatasetError(f"{path}:{number}: {line[:60]!r} is not of the form 'stamp filename'") from error
+            raise DatasetError(
+                f"{path}:{number}: {line[:60]!r} is not of the form 'stamp filename' ({error})"
+            ) from error
+        if last is not None and stamp < last:
+            unordered.append(f"line {number}")
+        last = stamp
+        if stamp in entries:
+            doubled.append(f"line {number}")
+        entries.setdefault(stamp, file)
     stamps = sorted(entries)
-    return np.array(stamps, dtype=np.int64), tuple(entries[stamp] for stamp in stamps)
+    return np.array(stamps, dtype=np.int64), tuple(entries[s] for s in stamps), tuple(doubled), tuple(unordered)
 
 
 @dataclass(frozen=True)

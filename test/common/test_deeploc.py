@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from localization_common.datasets import open_sequence, open_sequences
 from localization_common.datasets.deeploc import CLASS_NAMES, in_optical_axes, read_deeploc
+from localization_common.datasets.options import RecordingOptions
 from localization_common.errors import DatasetError
 
 from .conftest import class_ids, drive_pose, picture, write_rgb
@@ -62,11 +63,13 @@ def test_one_pose_is_left_as_it_is() -> None:
     np.testing.assert_array_equal(in_optical_axes(drive_pose(3)[None]), drive_pose(3)[None])
 
 
-def test_frames_without_image_or_pose_are_left_out(deeploc: Path) -> None:
+def test_frames_without_image_are_left_out_and_those_without_pose_have_none(deeploc: Path) -> None:
     (deeploc / "train" / "LeftImages" / "Image_4.png").unlink()
     write_rgb(deeploc / "train" / "LeftImages" / "Image_99.png", picture(99, (128, 72)))
     sequence = read_deeploc(deeploc / "train")
-    assert sequence.frame_numbers.tolist() == [3, 5, 12]
+    assert sequence.frame_numbers.tolist() == [3, 5, 12, 99]
+    assert sequence.has_pose.tolist() == [True, True, True, False]
+    assert "left out: 1 frames: the picture is missing (Image_4.png)" in sequence.summary.text()
     np.testing.assert_array_equal(sequence.read_image(1), picture(5, (128, 72)))
     np.testing.assert_allclose(sequence.map_T_camera[1], drive_pose(5), atol=1e-7)
 
@@ -75,8 +78,8 @@ def test_splits_are_opened_by_name_and_told_from_their_files(deeploc: Path) -> N
     assert [s.frame_numbers.tolist() for s in open_sequences(deeploc)] == [[3, 4, 5, 12]]
     assert [s.frame_numbers.tolist() for s in open_sequences(deeploc, split="test")] == [[7, 8]]
     assert open_sequence(deeploc / "test").name == "deeploc/test"
-    with pytest.raises(DatasetError, match=r"train: .*no such option.*poses"):
-        open_sequences(deeploc, poses="sfm")
+    with pytest.raises(DatasetError, match=r"train: --poses sfm: DeepLoc has no such option"):
+        open_sequences(deeploc, RecordingOptions(poses="sfm"))
 
 
 def test_names_may_end_in_png_and_quaternions_need_no_norm(deeploc: Path) -> None:
@@ -94,8 +97,6 @@ def test_names_may_end_in_png_and_quaternions_need_no_norm(deeploc: Path) -> Non
         ("", "is empty"),
         ("a line\nImage_7 1 2 3 1 0 0 0\n", "no line 'img_name x y z qw qx qy qz'"),
         ("img_name x y z qw qx qy qz\nImage_7 1 2 3 1 0 0\n", r"poses\.txt:2"),
-        ("img_name x y z qw qx qy qz\nImage_7 1 2 3 1 0 0 nan\n", r"poses\.txt:2"),
-        ("img_name x y z qw qx qy qz\nImage_7 1 2 inf 1 0 0 0\n", "NaN or infinity"),
         ("img_name x y z qw qx qy qz\nframe_7 1 2 3 1 0 0 0\n", r"poses\.txt:2.*frame_7"),
         ("img_name x y z qw qx qy qz\nImage_7 1 2 3 1 0 0 0\nImage_7 1 2 3 1 0 0 0\n", r"poses\.txt:3.*twice"),
         ("img_name x y z qw qx qy qz\nImage_70 1 2 3 1 0 0 0\n", "none of the 1 images"),
@@ -105,6 +106,12 @@ def test_broken_pose_files_are_named(deeploc: Path, text: str, message: str) -> 
     (deeploc / "test" / "poses.txt").write_text(text)
     with pytest.raises(DatasetError, match=message):
         read_deeploc(deeploc / "test")
+
+
+@pytest.mark.parametrize("line", ["Image_7 1 2 3 1 0 0 nan", "Image_7 1 2 inf 1 0 0 0"])
+def test_poses_that_are_not_finite_are_unknown(deeploc: Path, line: str) -> None:
+    (deeploc / "test" / "poses.txt").write_text(f"img_name x y z qw qx qy qz\n{line}\nImage_8 1 2 3 1 0 0 0\n")
+    assert read_deeploc(deeploc / "test").has_pose.tolist() == [False, True]
 
 
 def test_wrong_labels_are_named(deeploc: Path) -> None:

@@ -6,9 +6,13 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from localization_common.datasets import open_sequence, open_sequences
+from localization_common.datasets.open import is_bag
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.errors import DatasetError
 
 from .conftest import SevenScenes
@@ -21,23 +25,69 @@ def test_each_format_is_recognised(seven_scenes: SevenScenes, tum: Path, kitti: 
 
 
 def test_options_reach_the_reader_and_unknown_ones_are_refused(tum: Path, kitti: Path) -> None:
-    assert len(open_sequence(tum, max_difference_s=0.03)) == 5
-    with pytest.raises(DatasetError, match=r"07: .*no such option.*max_difference_s"):
-        open_sequence(kitti, max_difference_s=0.03)
+    assert open_sequence(tum, RecordingOptions(max_pose_gap=0.03)).has_pose.sum() == 4
+    with pytest.raises(DatasetError, match=r"07: --topics, --base-frame: KITTI odometry has no such option"):
+        open_sequence(kitti, RecordingOptions(topics=BagTopics(image="/camera"), base_frame="base_link"))
 
 
-@pytest.mark.parametrize("name", ["drive.mcap", "drive.db3", "bag/metadata.yaml", "bag/part_0.mcap"])
+def test_the_mount_is_where_the_base_is_relative_to_the_camera(kitti: Path) -> None:
+    plain = open_sequence(kitti)
+    mounted = open_sequence(kitti, RecordingOptions(mount=(1.0, 0.0, 0.5, 0.0, 0.0, 0.0)))
+    np.testing.assert_array_equal(mounted.map_T_camera, plain.map_T_camera)
+    base_T_camera = np.array([[0.0, 0, 1, 1], [-1, 0, 0, 0], [0, -1, 0, 0.5], [0, 0, 0, 1]])
+    np.testing.assert_allclose(mounted.map_T_base @ base_T_camera, plain.map_T_camera, atol=1e-12)
+
+
+def test_a_file_gives_the_poses_of_the_base(tum: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.txt"
+    start = 1305031102.175304
+    truth.write_text(f"{start:.6f} 0 0 0 0 0 0 1\n{start + 0.1:.6f} 1 0 0 0 0 0 1\n")
+    with pytest.raises(DatasetError, match=r"does not say where the camera sits.*--mount"):
+        open_sequence(tum, RecordingOptions(poses=str(truth)))
+    options = RecordingOptions(poses=str(truth), mount=(0.2, 0.0, 1.0, 0.0, 0.0, 0.0))
+    (tum / "groundtruth.txt").unlink()
+    sequence = open_sequence(tum, options)
+    assert sequence.has_pose.tolist() == [True, True, True, True, False, False]
+    np.testing.assert_allclose(sequence.map_T_base[:3, 0, 3], [0.0, 1 / 3, 2 / 3], atol=1e-4)
+    np.testing.assert_allclose(
+        sequence.map_T_camera[:3, :3, 3], [[0.2, 0, 1], [0.2 + 1 / 3, 0, 1], [0.2 + 2 / 3, 0, 1]], atol=1e-4
+    )
+    truth.write_text("5.0 0 0 0 0 0 0 1\n6.0 1 0 0 0 0 0 1\n")
+    with pytest.raises(DatasetError, match=r"truth\.txt: no frame of .* 1305031102.* poses 5\.000 to 6\.000 s"):
+        open_sequence(tum, options)
+    with pytest.raises(DatasetError, match=r"--poses: 7-Scenes has no such option; it has no times"):
+        open_sequence(_seven_scenes_like(tmp_path), options)
+
+
+def _seven_scenes_like(tmp_path: Path) -> Path:
+    directory = tmp_path / "seq-01"
+    directory.mkdir()
+    (directory / "frame-000000.color.png").touch()
+    return directory
+
+
+@pytest.mark.parametrize(
+    "name", ["drive.mcap", "drive.db3", "drive.bag", "bag/metadata.yaml", "bag/part_0.mcap", "bag/part_0.db3"]
+)
 def test_bags_go_to_their_reader(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
     module = ModuleType("localization_common.datasets.rosbag2")
-    module.read_rosbag2 = lambda path, **options: read.append((path, options))  # type: ignore[attr-defined]
+    module.read_rosbag2 = lambda path, options: read.append((path, options))  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     file = tmp_path / name
     file.parent.mkdir(exist_ok=True)
     file.touch()
     opened = file if "/" not in name else file.parent
-    open_sequence(opened, image_topic="/camera")
-    assert read == [(opened, {"image_topic": "/camera"})]
+    options = RecordingOptions(topics=BagTopics(image="/camera"))
+    assert is_bag(opened)
+    open_sequence(opened, options)
+    assert read == [(opened, options)]
+
+
+def test_folders_of_pictures_are_no_bags(tum: Path, tmp_path: Path) -> None:
+    assert not is_bag(tum)
+    assert not is_bag(tmp_path / "nowhere.mcap")
+    assert not is_bag(tum / "rgb.txt")
 
 
 def test_what_is_nothing_known_is_refused(tmp_path: Path, seven_scenes: SevenScenes) -> None:
@@ -45,7 +95,7 @@ def test_what_is_nothing_known_is_refused(tmp_path: Path, seven_scenes: SevenSce
         open_sequence(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("x")
     for path in (tmp_path, tmp_path / "notes.txt"):
-        with pytest.raises(DatasetError, match=r"format not recognised.*7-Scenes.*rosbag2"):
+        with pytest.raises(DatasetError, match=r"format not recognised.*rosbag2.*COLMAP.*7-Scenes"):
             open_sequence(path)
     scene = seven_scenes().parent
     with pytest.raises(DatasetError, match=r"holds 1 sequences.*seq-01"):

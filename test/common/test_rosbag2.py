@@ -17,6 +17,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence, rosbag2_encoding
+from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.rosbag2 import read_rosbag2
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.datasets.rosbag2_writer import Conversion, OdometryReading, convert, write_sequence
@@ -268,7 +269,7 @@ def test_without_ground_truth_a_bag_can_only_be_replayed(tmp_path: Path) -> None
     bag = write_messages(tmp_path / "bag", [camera_message(0, SMALL), *plain_images([5, 9])])
     with pytest.raises(DatasetError, match="no ground truth on /ground_truth/pose"):
         open_sequence(bag)
-    replay = open_sequence(bag, ground_truth_required=False)
+    replay = read_rosbag2(bag, ground_truth_required=False)
     assert len(replay) == 2
     np.testing.assert_array_equal(replay.map_T_base, np.tile(np.eye(4), (2, 1, 1)))
 
@@ -289,7 +290,7 @@ def test_mounting_is_a_chain_of_static_transforms(tmp_path: Path) -> None:
 def test_other_topics(tmp_path: Path, sequence: Sequence) -> None:
     topics = BagTopics(image="/front/image", depth="/front/depth", ground_truth="/mocap")
     write_sequence(sequence, tmp_path / "bag", topics=topics)
-    assert_same(read_rosbag2(tmp_path / "bag", topics=topics), sequence)
+    assert_same(read_rosbag2(tmp_path / "bag", RecordingOptions(topics=topics)), sequence)
     with pytest.raises(DatasetError, match=r"no images on /image; topics are .*/front/image"):
         open_sequence(tmp_path / "bag")
 
@@ -379,7 +380,11 @@ def test_missing_camera_info_is_named_or_given(tmp_path: Path) -> None:
     bag = write_messages(tmp_path / "bag", [*truths(), *plain_images([9])])
     with pytest.raises(DatasetError, match="no camera_info"):
         open_sequence(bag)
-    assert open_sequence(bag, camera=SMALL).camera == SMALL
+    camera = tmp_path / "cameras.txt"
+    camera.write_text(
+        f"1 PINHOLE {SMALL.width} {SMALL.height} {SMALL.fx} {SMALL.fy} {SMALL.cx + 0.5} {SMALL.cy + 0.5}\n"
+    )
+    assert open_sequence(bag, RecordingOptions(camera=camera)).camera == SMALL
 
 
 def test_label_names_must_be_a_list(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequences
+from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.seven_scenes import read_seven_scenes
 from localization_common.errors import DatasetError
 
@@ -47,10 +48,10 @@ def sfm(tmp_path: Path) -> PseudoGroundTruth:
     return write
 
 
-def test_poses_are_inverted_and_frames_without_are_left_out(seven_scenes: SevenScenes, sfm: PseudoGroundTruth) -> None:
+def test_poses_are_inverted_and_frames_without_have_none(seven_scenes: SevenScenes, sfm: PseudoGroundTruth) -> None:
     directory = seven_scenes()
     sfm(line("seq-01", 5), line("seq-02", 1), line("seq-01", 0), line("seq-01", 2), line("seq-01", 77))
-    sequence = read_seven_scenes(directory, poses="sfm")
+    sequence = read_seven_scenes(directory, RecordingOptions(poses="sfm")).with_poses()
     assert sequence.frame_numbers.tolist() == [0, 2, 5]
     assert sequence.stamps.tolist() == [0, 66_666_666, 166_666_666]
     np.testing.assert_allclose(sequence.map_T_camera, [moved(n) for n in (0, 2, 5)], atol=5e-6)
@@ -62,14 +63,14 @@ def test_poses_are_inverted_and_frames_without_are_left_out(seven_scenes: SevenS
 def test_the_focal_length_is_the_files(seven_scenes: SevenScenes, sfm: PseudoGroundTruth) -> None:
     directory = seven_scenes()
     sfm(*(line("seq-01", n) for n in (0, 1, 2, 5)))
-    sequence = read_seven_scenes(directory, poses="sfm")
+    sequence = read_seven_scenes(directory, RecordingOptions(poses="sfm"))
     assert sequence.camera == Camera(640, 480, 526.22, 526.22, 320.0, 240.0)
     assert sequence.read_depth is not None
     # Column 99.5 of the depth camera, moved by 526.22 / 585 towards the centre, is at 121.7 (with 525, at 122.1).
     assert np.flatnonzero(~np.isnan(sequence.read_depth(0)[300]))[0] == 122
     for number in (0, 1, 2, 5):
         write_rgb(directory / f"frame-{number:06d}.color.png", picture(number, (320, 240)))
-    assert read_seven_scenes(directory, poses="sfm").camera.fx == pytest.approx(263.11)
+    assert read_seven_scenes(directory, RecordingOptions(poses="sfm")).camera.fx == pytest.approx(263.11)
 
 
 def test_original_poses_are_not_needed(seven_scenes: SevenScenes, sfm: PseudoGroundTruth) -> None:
@@ -77,7 +78,8 @@ def test_original_poses_are_not_needed(seven_scenes: SevenScenes, sfm: PseudoGro
     for file in directory.glob("*.pose.txt"):
         file.unlink()
     sfm(line("seq-01", 0), line("seq-01", 1))
-    assert len(read_seven_scenes(directory, poses="sfm")) == 2
+    sequence = read_seven_scenes(directory, RecordingOptions(poses="sfm"))
+    assert sequence.has_pose.tolist() == [True, True, False, False]
 
 
 def test_each_sequence_is_found_in_its_splits_file(seven_scenes: SevenScenes, sfm: PseudoGroundTruth) -> None:
@@ -87,13 +89,11 @@ def test_each_sequence_is_found_in_its_splits_file(seven_scenes: SevenScenes, sf
     (scene / "TestSplit.txt").write_text("sequence2\n")
     sfm(line("seq-01", 0), line("seq-01", 1))
     sfm(line("seq-02", 1, "525.5"), split="test")
-    (train,) = open_sequences(scene, poses="sfm")
-    (test,) = open_sequences(scene, split="test", poses="sfm")
+    (train,) = open_sequences(scene, RecordingOptions(poses="sfm"))
+    (test,) = open_sequences(scene, RecordingOptions(poses="sfm"), split="test")
     assert (train.name, train.frame_numbers.tolist(), train.camera.fx) == ("scene/seq-01", [0, 1], 526.22)
-    assert (test.name, test.frame_numbers.tolist(), test.camera.fx) == ("scene/seq-02", [1], 525.5)
-    np.testing.assert_allclose(test.map_T_camera[0], moved(1), atol=5e-6)
-    with pytest.raises(DatasetError, match="no such option"):
-        open_sequences(scene, pose="sfm")
+    assert (test.name, test.has_pose.tolist(), test.camera.fx) == ("scene/seq-02", [False, True], 525.5)
+    np.testing.assert_allclose(test.map_T_camera[1], moved(1), atol=5e-6)
 
 
 def test_the_files_are_looked_for_beside_a_linked_scene(seven_scenes: SevenScenes, tmp_path: Path) -> None:
@@ -103,12 +103,13 @@ def test_the_files_are_looked_for_beside_a_linked_scene(seven_scenes: SevenScene
     file = sfm_scene.parent / "pgt" / "sfm" / "7scenes" / "scene_test.txt"
     file.parent.mkdir(parents=True)
     file.write_text(line("seq-01", 2) + "\n")
-    assert read_seven_scenes(sfm_scene / "seq-01", poses="sfm").frame_numbers.tolist() == [2]
+    found = read_seven_scenes(sfm_scene / "seq-01", RecordingOptions(poses="sfm"))
+    assert found.has_pose.tolist() == [False, False, True, False]
 
 
 def test_missing_files_are_named_with_their_origin(seven_scenes: SevenScenes) -> None:
     with pytest.raises(DatasetError, match=r"pgt/sfm/7scenes/scene_train\.txt: no such file.*visloc_pseudo_gt"):
-        read_seven_scenes(seven_scenes(), poses="sfm")
+        read_seven_scenes(seven_scenes(), RecordingOptions(poses="sfm"))
 
 
 @pytest.mark.parametrize(
@@ -130,4 +131,4 @@ def test_broken_files_are_named(
 ) -> None:
     sfm(*lines)
     with pytest.raises(DatasetError, match=message):
-        read_seven_scenes(seven_scenes(), poses="sfm")
+        read_seven_scenes(seven_scenes(), RecordingOptions(poses="sfm"))

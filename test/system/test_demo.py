@@ -82,7 +82,7 @@ def test_demo_drives_scores_and_ends_by_itself(tiny_models, tmp_path: Path) -> N
     assert values["runtime"]["latency_ms_p50"] > 0.0
     for name in ("report.html", "trajectory.png", "beliefs.png", "sample_frames.png", "result.json"):
         assert (output / name).stat().st_size > 500, name
-    stamps, _ = trajectory_files.read_tum(output / "ground_truth.tum")
+    stamps = trajectory_files.read_tum(output / "ground_truth.tum").stamps
     assert len(stamps) == 16
     assert "frames lost in transport: 0 of 16" in done.stdout
     assert "position error, median" in done.stdout

@@ -95,7 +95,8 @@ def test_plotly_is_inlined_once(folder: Path) -> None:
 def test_pictures_and_trajectories_are_files_too(folder: Path, drive: Sequence, results: Results) -> None:
     for name in ("trajectory", "errors", "error_distribution", "sample_frames", "beliefs"):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG"), name
-    stamps, poses = trajectory_files.read_tum(folder / "pose.tum")
+    written = trajectory_files.read_tum(folder / "pose.tum")
+    stamps, poses = written.stamps, written.poses
     np.testing.assert_array_equal(stamps, drive.stamps)
     np.testing.assert_allclose(poses, np.stack(list(results.map_T_base.values())), atol=1e-8)
     values = json.loads((folder / "metrics.json").read_text())

@@ -1,0 +1,173 @@
+"""A camera's intrinsics from a file, for recordings that lack them: the option ``--camera FILE``.
+
+Read are: ROS camera_info in YAML, as camera_calibration writes it or ``ros2 topic echo --once`` prints it; COLMAP's
+``cameras.txt`` with one camera; Kalibr's ``camchain.yaml`` with one camera; EuRoC's ``sensor.yaml``; a text file with
+the 3x3 matrix K.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from localization_common.camera import Camera
+from localization_common.datasets.colmap_cameras import camera_of_line
+from localization_common.errors import CameraError, DatasetError
+from localization_common.text_files import read_lines, read_text
+
+Size = tuple[int, int]
+
+#: Kalibr's and EuRoC's names of distortion models -> ROS's.
+_KALIBR_MODELS = {
+    "radtan": "plumb_bob",
+    "radial-tangential": "plumb_bob",
+    "plumb_bob": "plumb_bob",
+    "equidistant": "equidistant",
+    "equi": "equidistant",
+    "none": "plumb_bob",
+}
+
+
+def read_camera(path: str | Path, *, size: Size | None = None) -> Camera:
+    """Camera of a file.
+
+    Args:
+        path: YAML or text; see the module.
+        size: width and height of the recording's pictures, for a matrix K, which does not say them.
+
+    Raises:
+        DatasetError: the file is missing, of no known form, or holds several cameras.
+    """
+    file = Path(path).expanduser()
+    if file.suffix.lower() in (".yaml", ".yml"):
+        return camera_from_yaml(read_yaml(file), file)
+    lines = read_lines(file)
+    words = [word for _, line in lines for word in line.replace(",", " ").replace(";", " ").strip("[]").split()]
+    if len(words) == 9:
+        return _from_matrix(words, file, size)
+    if len(lines[0][1].split()) > 4 and not _is_number(lines[0][1].split()[1]):
+        cameras = [camera_of_line(line, f"{file}:{number}")[1] for number, line in lines]
+        return _only(cameras, file)
+    raise DatasetError(
+        f"{file}: no camera in it; expected ROS camera_info or Kalibr's camchain (.yaml), COLMAP's cameras.txt, or the "
+        "nine numbers of a 3x3 matrix K"
+    )
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Mapping of a YAML file (the first document).
+
+    Raises:
+        DatasetError: the file is missing or malformed, or PyYAML is not installed.
+    """
+    text = read_text(path)
+    try:
+        import yaml  # an extra of workstations; robots have it with ROS
+    except ImportError as error:
+        raise DatasetError(f"{path}: reading YAML needs PyYAML: pip install pyyaml") from error
+    if text.startswith("%YAML:"):
+        text = text.partition("\n")[2]  # OpenCV's FileStorage writes a directive that is no YAML; EuRoC's tools, too
+    try:
+        document = next(iter(yaml.safe_load_all(text)), None)
+    except yaml.YAMLError as error:
+        raise DatasetError(f"{path}: is no YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(document, dict):
+        raise DatasetError(f"{path}: is no YAML mapping of names to values")
+    return document
+
+
+def camera_from_yaml(values: dict[str, Any], where: object) -> Camera:
+    """Camera of the contents of a YAML file: ROS camera_info, Kalibr's camchain, or EuRoC's sensor.yaml.
+
+    Raises:
+        DatasetError: something is missing, or no such camera can be read.
+    """
+    chain = [value for key, value in values.items() if str(key).startswith("cam") and isinstance(value, dict)]
+    chain = [value for value in chain if "intrinsics" in value]
+    if chain:
+        return _only([_from_kalibr(value, where) for value in chain], where)
+    if "intrinsics" in values:
+        return _from_kalibr(values, where)
+    return _from_camera_info(values, where)
+
+
+def _from_camera_info(values: dict[str, Any], where: object) -> Camera:
+    try:
+        width = int(values["image_width"] if "image_width" in values else values["width"])
+        height = int(values["image_height"] if "image_height" in values else values["height"])
+        k = _numbers(values.get("camera_matrix", values.get("k", values.get("K"))))
+        d = _numbers(values.get("distortion_coefficients", values.get("d", values.get("D", []))))
+        fx, cx, fy, cy = k[0], k[2], k[4], k[5]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise DatasetError(
+            f"{where}: no camera in it (camera_info has image_width, image_height, camera_matrix; Kalibr has cam0 with "
+            f"intrinsics and resolution): {error}"
+        ) from error
+    model = str(values.get("distortion_model") or "plumb_bob")
+    if len(d) == 14 and not any(d[12:]):
+        d = d[:12]  # the tilt of the sensor, which is zero
+    return _camera((width, height), (fx, fy, cx, cy), model, d, where)
+
+
+def _from_kalibr(values: dict[str, Any], where: object) -> Camera:
+    kind, model = str(values.get("camera_model", "pinhole")), str(values.get("distortion_model", "none"))
+    if kind != "pinhole" or model not in _KALIBR_MODELS:
+        raise DatasetError(
+            f"{where}: camera model {kind!r} with distortion {model!r} has no counterpart in ROS; read are pinhole "
+            f"with {', '.join(_KALIBR_MODELS)}: calibrate with one of them"
+        )
+    try:
+        fx, fy, cx, cy = _numbers(values["intrinsics"])
+        width, height = (int(value) for value in values["resolution"])
+        coefficients = values.get("distortion_coefficients", values.get("distortion_coeffs", []))
+        d = _numbers(coefficients)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{where}: intrinsics (fu fv cu cv) or resolution cannot be read: {error}") from error
+    return _camera((width, height), (fx, fy, cx, cy), _KALIBR_MODELS[model], d, where)
+
+
+def _from_matrix(words: Sequence[str], path: Path, size: Size | None) -> Camera:
+    try:
+        fx, skew, cx, zero, fy, cy, *last = (float(word) for word in words)
+    except ValueError as error:
+        raise DatasetError(f"{path}: the 3x3 matrix K holds {error}") from error
+    if zero != 0.0 or last != [0.0, 0.0, 1.0] or abs(skew) > 1e-6 * abs(fx):
+        raise DatasetError(f"{path}: is not of the form fx 0 cx, 0 fy cy, 0 0 1 (row by row): {' '.join(words)}")
+    if size is None:
+        raise DatasetError(f"{path}: a matrix K does not give the size of the pictures; use a camera_info YAML")
+    if not (0.0 < cx < size[0] and 0.0 < cy < size[1]):
+        raise DatasetError(
+            f"{path}: the principal point ({cx:g}, {cy:g}) lies outside of the pictures, {size[0]}x{size[1]}; "
+            "is K of another resolution?"
+        )
+    return _camera(size, (fx, fy, cx, cy), "plumb_bob", [], path)
+
+
+def _camera(size: Size, k: Sequence[float], model: str, d: Sequence[float], where: object) -> Camera:
+    fx, fy, cx, cy = k
+    try:
+        return Camera(*size, fx, fy, cx, cy, model, tuple(d) if any(d) else ())
+    except CameraError as error:
+        raise DatasetError(f"{where}: {error}") from error
+
+
+def _only(cameras: list[Camera], where: object) -> Camera:
+    if len(set(cameras)) != 1:
+        raise DatasetError(f"{where}: holds {len(cameras)} cameras; give a copy with the one of the pictures")
+    return cameras[0]
+
+
+def _numbers(value: Any) -> list[float]:
+    """Numbers of a list, or of the ``data`` of a matrix."""
+    if isinstance(value, dict):
+        value = value["data"]
+    return [float(number) for number in value]
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,183 @@
+"""Files of a COLMAP model: ``cameras`` and ``images``, as text or binary.
+
+The formats are those of COLMAP's documentation (Output Format). pycolmap reads them too, but it has no wheels for
+aarch64 and is a large extra; what is needed here are two tables. A test compares with pycolmap.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera import Camera
+from localization_common.datasets.colmap_cameras import MODELS, camera_of_line, camera_of_model
+from localization_common.errors import DatasetError
+from localization_common.geometry import se3
+from localization_common.text_files import read_text
+
+_UNKNOWN: npt.NDArray[np.float64] = np.full((4, 4), np.nan)
+
+
+@dataclass(frozen=True)
+class ModelImage:
+    """A registered picture: its name (a path below the folder of pictures), camera number, and map_T_camera (4, 4)."""
+
+    name: str
+    camera: int
+    map_T_camera: npt.NDArray[np.float64]
+
+
+def model_folder(path: Path) -> Path | None:
+    """Where in this directory the files of a model lie; None if there is no model.
+
+    Looked at are the directory itself, then ``sparse/0``, ``sparse``, and the same below ``colmap``.
+    """
+    places = (
+        path,
+        path / "sparse" / "0",
+        path / "sparse",
+        path / "colmap" / "sparse" / "0",
+        path / "colmap" / "sparse",
+    )
+    return next((place for place in places if _ending(place)), None)
+
+
+def read_model(folder: Path) -> tuple[dict[int, Camera], list[ModelImage]]:
+    """Cameras that pictures use, by number, and the pictures.
+
+    Raises:
+        DatasetError: a file is missing or damaged, or a camera that is used cannot be read.
+    """
+    if _ending(folder) == ".bin":
+        images = _images_of_bytes(folder / "images.bin")
+        cameras = _cameras_of_bytes(folder / "cameras.bin", {image.camera for image in images})
+    else:
+        images = _images_of_text(folder / "images.txt")
+        cameras = _cameras_of_text(folder / "cameras.txt", {image.camera for image in images})
+    unknown = next((image for image in images if image.camera not in cameras), None)
+    if unknown is not None:
+        raise DatasetError(f"{folder}: {unknown.name} has camera {unknown.camera}, which cameras does not hold")
+    return cameras, images
+
+
+def _ending(folder: Path) -> str:
+    return next((e for e in (".bin", ".txt") if all((folder / f"{n}{e}").is_file() for n in ("cameras", "images"))), "")
+
+
+def _pose(quaternion: tuple[float, ...], translation: tuple[float, ...]) -> npt.NDArray[np.float64]:
+    """map_T_camera of COLMAP's camera_T_map; NaN where it is not finite or no rotation."""
+    try:
+        camera_T_map = se3.from_parts(translation, quaternion)
+    except ValueError:
+        return _UNKNOWN
+    return se3.inverse(camera_T_map) if np.isfinite(camera_T_map).all() else _UNKNOWN
+
+
+def _cameras_of_text(path: Path, used: set[int]) -> dict[int, Camera]:
+    cameras = {}
+    for number, line in _lines(path):
+        word = line.split(maxsplit=1)[0] if line else ""
+        if word.isdigit() and int(word) not in used:
+            continue
+        if line:
+            key, camera = camera_of_line(line, f"{path}:{number}")
+            cameras[key] = camera
+    return cameras
+
+
+def _images_of_text(path: Path) -> list[ModelImage]:
+    """Every picture has two lines; the second, with the points that it sees, may be empty."""
+    images = []
+    lines = _lines(path)
+    while lines and not lines[0][1]:
+        lines.pop(0)
+    while lines and not lines[-1][1]:
+        lines.pop()
+    for number, line in lines[::2]:
+        words = line.split(maxsplit=9)
+        try:
+            if len(words) != 10:
+                raise ValueError(f"{len(words)} words")
+            int(words[0])
+            qw, qx, qy, qz, x, y, z = (float(word) for word in words[1:8])
+            images.append(ModelImage(words[9], int(words[8]), _pose((qw, qx, qy, qz), (x, y, z))))
+        except ValueError as error:
+            raise DatasetError(
+                f"{path}:{number}: not 'IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME' ({error}); every picture has two "
+                "lines, the second may be empty"
+            ) from error
+    return images
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Numbered lines without comments; empty lines stay, since they mean something in images.txt."""
+    lines = [(number, line.strip()) for number, line in enumerate(read_text(path).splitlines(), 1)]
+    return [(number, line) for number, line in lines if not line.startswith("#")]
+
+
+class _Bytes:
+    """Reads little-endian values one after the other."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._path, self._data, self._at = path, path.read_bytes(), 0
+        except OSError as error:
+            raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+
+    def take(self, form: str) -> tuple[float, ...]:
+        try:
+            values = struct.unpack_from(f"<{form}", self._data, self._at)
+        except struct.error as error:
+            raise self.damaged() from error
+        self._at += struct.calcsize(f"<{form}")
+        return values
+
+    def count(self, smallest: int) -> int:
+        """A number of things, each of at least so many bytes."""
+        (count,) = self.take("Q")
+        if int(count) * smallest > len(self._data) - self._at:
+            raise self.damaged()
+        return int(count)
+
+    def text(self) -> str:
+        end = self._data.find(b"\0", self._at)
+        if end < 0:
+            raise self.damaged()
+        raw, self._at = self._data[self._at : end], end + 1
+        return raw.decode("utf-8", errors="replace")
+
+    def skip(self, count: int) -> None:
+        self._at += count
+
+    def damaged(self) -> DatasetError:
+        return DatasetError(
+            f"{self._path}: ends too early or is damaged (at byte {self._at} of {len(self._data)}); copy it again"
+        )
+
+
+def _cameras_of_bytes(path: Path, used: set[int]) -> dict[int, Camera]:
+    data, cameras = _Bytes(path), {}
+    for _ in range(data.count(24)):
+        number, model, width, height = (int(value) for value in data.take("iiQQ"))
+        if model not in MODELS:
+            known = ", ".join(name for name, _ in MODELS.values())
+            raise DatasetError(f"{path}: camera {number} has the unknown model {model}; known are {known}")
+        name, count = MODELS[model]
+        parameters = data.take(f"{count}d")
+        if number in used:
+            cameras[number] = camera_of_model(name, width, height, parameters, f"{path}, camera {number}")
+    return cameras
+
+
+def _images_of_bytes(path: Path) -> list[ModelImage]:
+    data, images = _Bytes(path), []
+    for _ in range(data.count(73)):
+        _, qw, qx, qy, qz, x, y, z, camera = data.take("idddddddi")
+        name = data.text()
+        data.skip(24 * data.count(24))
+        images.append(ModelImage(name, int(camera), _pose((qw, qx, qy, qz), (x, y, z))))
+    return images
