@@ -195,7 +195,7 @@ def main() -> None:
     config = tyro.cli(Config, description=__doc__)
     if config.quick:
         config = replace(config, seeds=max(1, config.seeds // 10), starts=max(1, config.starts // 10))
-    drive = open_sequence(config.drive)
+    drive = open_sequence(config.drive).with_poses()
     vlocnet = VlocnetLocalizer.from_checkpoint(config.vlocnet, threads=config.threads)
     numbers = {"kidnapped": kidnappings(config, drive, vlocnet), "starts": starts(config, drive, vlocnet)}
     file = BenchmarkFile.of(

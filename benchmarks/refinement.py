@@ -142,7 +142,9 @@ class Benchmark:
     def _twin(self) -> None:
         """Guesses, and nothing but them or nothing but the odometry, where two rooms look alike."""
         rooms = json.loads((self.config.twin / "changes.json").read_text(encoding="utf-8"))["twin_rooms"]
-        enters = int(_in_the_other(open_sequence(self.config.twin / "test").map_T_camera, rooms)[1].argmax())
+        enters = int(
+            _in_the_other(open_sequence(self.config.twin / "test").with_poses().map_T_camera, rooms)[1].argmax()
+        )
         place = self._recorded(TWICE, start=enters)
         known, sequence = self._map(place), place.test
         moved, inside = _in_the_other(sequence.map_T_camera, rooms)

@@ -65,12 +65,12 @@ class Place:
 
     def training(self) -> list[Sequence]:
         """What the map is made of."""
-        return [open_sequence(path).chosen(exclude=self.excluded) for path in self.mapped]
+        return [open_sequence(path).chosen(exclude=self.excluded).with_poses() for path in self.mapped]
 
 
 def redkitchen(sequence: Path, checkpoint: Path) -> Place:
     """7-Scenes' RedKitchen."""
-    test = open_sequence(sequence).chosen(HELD_OUT)
+    test = open_sequence(sequence).chosen(HELD_OUT).with_poses()
     return Place("RedKitchen", (sequence,), HELD_OUT, REDKITCHEN_MAP, test, checkpoint, REDKITCHEN_BASELINE)
 
 
@@ -79,7 +79,8 @@ def apartment(
 ) -> Place:
     """A recorded apartment, train_* and test; or another test drive in it."""
     drives = tuple(sorted(folder.glob("train_*")))
-    return Place(name, drives, "", (*APARTMENT_MAP, *options), open_sequence(test or folder / "test"), checkpoint)
+    sequence = open_sequence(test or folder / "test").with_poses()
+    return Place(name, drives, "", (*APARTMENT_MAP, *options), sequence, checkpoint)
 
 
 def missing(paths: Many[Path]) -> str:

@@ -64,8 +64,9 @@ def measure(config: Config) -> dict[str, Any]:
     """All numbers, by run."""
     known = load_vlocnet(config.checkpoint)
     localizer = Localizer(known, Remembering(known.network))
-    drive, elsewhere = open_sequences(config.drive)[0], open_sequences(config.elsewhere)[0]
-    drives = {"test": drive, "validation, fitted to": open_sequences(config.calibrated)[0]}
+    paths = (config.drive, config.elsewhere, config.calibrated)
+    drive, elsewhere, calibrated = (open_sequences(path)[0].with_poses() for path in paths)
+    drives = {"test": drive, "validation, fitted to": calibrated}
     clean = {name: ask(localizer, sequence) for name, sequence in drives.items()}
     single = {name: single_frames(config.checkpoint, sequence) for name, sequence in drives.items()}
     counts = {"none": [_counts(clean["test"], np.zeros(len(drive), dtype=bool))]}

@@ -13,14 +13,16 @@ from deep_localization.results import Array, Results
 from localization_common import metrics, trajectories
 from localization_common.baselines import nearest_training_pose, thumbnail_nearest_neighbour
 from localization_common.datasets.open import open_sequences
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
 from localization_common.geometry import se3
 
 
-def training_sequences(path: Path, exclude: str) -> list[Sequence]:
+def training_sequences(path: Path, exclude: str, options: RecordingOptions | None = None) -> list[Sequence]:
     """Sequences that a network was trained with: all under a path, without these frame numbers (``200-239,450``)."""
-    return [one.chosen(exclude=exclude) for one in open_sequences(path)]
+    return [announce(one).chosen(exclude=exclude).with_poses() for one in open_sequences(path, options)]
 
 
 def baselines(train: list[Sequence], test: Sequence) -> list[Baseline]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,8 +21,9 @@ from deep_localization.result_file import ResultFile, commit_of
 from deep_localization.results import Array, Results
 from dmn_ros.config import FilterConfig
 from dmn_ros.localizer import Localizer as DmnLocalizer
-from localization_common.datasets.open import open_sequence
-from localization_common.datasets.rosbag2_writer import BagTopics
+from localization_common.datasets.open import is_bag, open_sequence
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import ConfigError, LocalizationError
 from vlocnet_ros.frame_localizer import FrameLocalizer
@@ -35,7 +36,7 @@ class Evaluation:
     """Localize every frame of a bag and compare with its ground truth.
 
     Attributes:
-        bag: rosbag2 (directory, .mcap or .db3); without --live also any other sequence that can be opened.
+        bag: a bag (directory or file); without --live also a recording in any other format that can be read.
         vlocnet: vlocnet checkpoint.
         dmn: dmn checkpoint; needs --map.
         map: context map made with that checkpoint.
@@ -44,7 +45,7 @@ class Evaluation:
         live: replay the bag through the live nodes, each a process of its own, and score what they publish; how far
             that is from the offline poses is reported too.
         recorded_odometry: move particles by the bag's odometry instead of vlocnet's.
-        poses: score poses in the map; --no-poses for a network that has odometry only.
+        score_poses: score poses in the map; --no-score-poses for a network that has odometry only.
         starts: random places at which the particle filter starts from a uniform belief; 0 for none.
         segment_m: length in metres of the path segments over which odometry is scored.
         train_data: what the networks were trained with: compares with answering by its frames.
@@ -53,7 +54,7 @@ class Evaluation:
         title: of the report; by default the name of the data.
         threads: of torch, for each network.
         filter: the particle filter's parameters.
-        topics: topic names in the bag.
+        recording: how the recording is read; the training data too, if they are a bag.
     """
 
     bag: Annotated[Path, tyro.conf.Positional]
@@ -64,7 +65,7 @@ class Evaluation:
     output: Path = Path("build/evaluation")
     live: bool = False
     recorded_odometry: bool = False
-    poses: bool = True
+    score_poses: bool = True
     starts: int = 50
     segment_m: float = 1.0
     train_data: Path | None = None
@@ -73,7 +74,7 @@ class Evaluation:
     title: str = ""
     threads: int = 1
     filter: FilterConfig = field(default_factory=FilterConfig)
-    topics: BagTopics = field(default_factory=BagTopics)
+    recording: Recording = field(default_factory=RecordingOptions)
 
     @property
     def models(self) -> Models:
@@ -92,7 +93,7 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
     offline = run_offline(
         truth, localizers, recorded_odometry=options.recorded_odometry, progress=progress_line("offline")
     )
-    if not options.poses:
+    if not options.score_poses:
         offline.map_T_base.clear()
     results, notes = offline, {}
     if options.live:
@@ -103,11 +104,11 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
             recorded_odometry=options.recorded_odometry,
             threads=options.threads,
             filter_config=options.filter,
-            topics=options.topics,
+            topics=options.recording.topics,
             progress=progress_line("live"),
             frames=len(truth),
         )
-        if not options.poses:
+        if not options.score_poses:
             results.map_T_base.clear()
         notes = differences(results, offline)
         notes["frames lost in transport"] = str(results.lost_in_transport)
@@ -115,8 +116,9 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
     values = scoring.score(results, truth, start_errors=starts, segment_m=options.segment_m)
     compared = []
     if options.train_data is not None:
-        train = training_sequences(options.train_data, options.exclude)
-        compared = baselines(train, truth) if options.poses else []
+        shared = replace(options.recording, poses="") if is_bag(options.train_data) else None
+        train = training_sequences(options.train_data, options.exclude, shared)
+        compared = baselines(train, truth) if options.score_poses else []
         notes.update(constant_motion(train, truth, options.segment_m) if results.odom_T_base else {})
     aims = summary.AIMS[options.aims]
     title = options.title or f"Localization of {truth.name}"
@@ -158,12 +160,11 @@ def progress_line(name: str) -> Callable[[int, int], None]:
 
 
 def _open(options: Evaluation) -> Sequence:
-    is_bag = options.bag.suffix in (".mcap", ".db3") or (options.bag / "metadata.yaml").is_file()
-    if options.live and not is_bag:
+    if options.live and not is_bag(options.bag):
         raise ConfigError(
             f"{options.bag}: only a bag can be replayed through live nodes; write one with sequence_to_bag"
         )
-    return open_sequence(options.bag, topics=options.topics) if is_bag else open_sequence(options.bag)
+    return announce(open_sequence(options.bag, options.recording))
 
 
 def _starts(options: Evaluation, localizers: Localizers, truth: Sequence, offline: Results) -> Array | None:

@@ -18,6 +18,8 @@ from dmn_ros.network.dmn import DMN
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.sources import Frames, bounds_of, read_frames
 from localization_common.datasets import open_sequence
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.errors import LocalizationError
 
 
@@ -65,16 +67,18 @@ class Arguments:
     """Pick views by coverage of position and heading from drives through one place, and write a map.
 
     Attributes:
-        drives: directories or bags, any format that open_sequence reads.
+        drives: recordings with poses in any format that can be read.
         checkpoint: the network that will localise in the map.
         output: map file to write.
         options: which views.
+        recording: how the recordings are read.
     """
 
     drives: Annotated[list[Path], tyro.conf.Positional]
     checkpoint: Path = Path("models/dmn_apartment.safetensors")
     output: Path = Path("build/map.safetensors")
     options: MapOptions = field(default_factory=MapOptions)
+    recording: Recording = field(default_factory=RecordingOptions)
 
 
 def main() -> None:
@@ -82,7 +86,8 @@ def main() -> None:
     arguments = tyro.cli(Arguments)
     try:
         network, camera, _ = load_network(arguments.checkpoint)
-        drives = [read_frames(open_sequence(path), camera) for path in arguments.drives]
+        opened = [announce(open_sequence(path, arguments.recording)) for path in arguments.drives]
+        drives = [read_frames(sequence.with_poses(), camera) for sequence in opened]
         context_map = build_map(network, drives, arguments.options)
         context_map.save(arguments.output)
     except LocalizationError as error:

@@ -18,6 +18,8 @@ from dmn_ros.config import FilterConfig
 from dmn_ros.localizer import Localizer
 from localization_common.configuration import to_dict
 from localization_common.datasets import open_sequence
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.geometry import planar
@@ -30,7 +32,8 @@ class Arguments:
     """Localise a drive in a map, from many starts, and compare with ground truth.
 
     Attributes:
-        drive: sequence or bag with ground truth; uses its odometry where it has any.
+        drive: recording with true poses; uses its odometry where it has any. Every frame is fed, those with a true
+            pose are scored.
         checkpoint, map: what to localise with.
         output: JSON file.
         starts: random starts of each sequential setting.
@@ -40,6 +43,7 @@ class Arguments:
         seed: of starts and particles.
         filter: the particle filter.
         threads: torch's threads.
+        recording: how the recording is read.
     """
 
     drive: Annotated[Path, tyro.conf.Positional]
@@ -53,20 +57,26 @@ class Arguments:
     seed: int = 0
     filter: FilterConfig = field(default_factory=FilterConfig)
     threads: int = 1
+    recording: Recording = field(default_factory=RecordingOptions)
 
 
 def evaluate(arguments: Arguments) -> dict[str, Any]:
     """All settings; keys are the settings' names, values numbers with their units in the name."""
-    sequence = open_sequence(arguments.drive)
+    sequence = _usable(announce(open_sequence(arguments.drive, arguments.recording)))
     localizer = Localizer.from_files(
         arguments.checkpoint, arguments.map, filter_config=arguments.filter, threads=arguments.threads
     )
     localizer.set_camera(sequence.camera)
-    truth = planar.from_se3(sequence.map_T_base)
+    known = sequence.has_pose
+    truth = np.full((len(sequence), 3), np.nan)
+    truth[known] = planar.from_se3(sequence.map_T_base[known])
     if len(sequence) <= 4 * arguments.frames:
         raise DatasetError(f"{sequence.name}: {len(sequence)} frames, more than {4 * arguments.frames} are needed")
     random = np.random.default_rng(arguments.seed)
-    starts = random.integers(0, len(sequence) - 4 * arguments.frames, arguments.starts)
+    possible = np.nonzero(known[: len(sequence) - 4 * arguments.frames])[0]
+    if len(possible) == 0:
+        raise DatasetError(f"{sequence.name}: no frame has a true pose but the last {4 * arguments.frames}")
+    starts = possible[random.integers(0, len(possible), arguments.starts)]
     drive = _Drive(sequence, truth, localizer, arguments)
     return {
         "drive": sequence.name,
@@ -77,9 +87,18 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
         "one_step_global": drive.one_step(),
         **drive.sequential(starts),
         "tracking": drive.tracking(starts),
-        "closest_context": scores.closest_context(truth, localizer.context_map.poses, arguments.radius),
-        "uninformed": scores.uninformed(truth, localizer.context_map.bounds, arguments.radius),
+        "closest_context": scores.closest_context(truth[known], localizer.context_map.poses, arguments.radius),
+        "uninformed": scores.uninformed(truth[known], localizer.context_map.bounds, arguments.radius),
     }
+
+
+def _usable(sequence: Sequence) -> Sequence:
+    """Frames with odometry, which moves the particles; where there is none, frames with a pose, whose motions do."""
+    if sequence.odom_T_base is None:
+        return sequence.with_poses()
+    if not sequence.has_pose.any():
+        return sequence.with_poses()  # which says what to do
+    return sequence.with_odometry()
 
 
 class _Drive:
@@ -92,7 +111,8 @@ class _Drive:
 
     def one_step(self) -> dict[str, float]:
         """Uniform belief, one image."""
-        frames = np.linspace(0, len(self._sequence) - 1, self._arguments.one_step).astype(int)
+        posed = np.nonzero(self._sequence.has_pose)[0]
+        frames = posed[np.linspace(0, len(posed) - 1, self._arguments.one_step).astype(int)]
         errors = []
         for frame in frames:
             self._restart(int(frame))
@@ -140,8 +160,9 @@ class _Drive:
                 error = self._errors(frame)
                 seen += int(self._observed)
                 frame += 1
-            squared.append(error[0] ** 2)
-        return {"mean_squared_m2": float(np.mean(squared)), "mean_squared_units2": float(np.mean(squared)) / unit**2}
+            squared.append(error[0] ** 2)  # NaN where the true pose is not known
+        mean = float(np.nanmean(squared)) if np.isfinite(squared).any() else float("nan")
+        return {"mean_squared_m2": mean, "mean_squared_units2": mean / unit**2}
 
     def _restart(self, seed: int) -> None:
         self._localizer.reset_uniform(seed=self._arguments.seed * 100_003 + seed)

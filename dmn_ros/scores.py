@@ -17,7 +17,14 @@ def pose_error(estimate: Array, truth: Array) -> tuple[float, float]:
 
 
 def success(errors: Array, radius: float) -> dict[str, float]:
-    """Success of mean and most likely pose, from (N, 4) errors: metres and radians of the one, then of the other."""
+    """Success of mean and most likely pose, from (N, 4) errors: metres and radians of the one, then of the other.
+
+    Rows that are NaN, where the true pose is not known, are no trials.
+    """
+    errors = errors.reshape(-1, 4)
+    errors = errors[np.isfinite(errors).all(axis=1)]
+    if len(errors) == 0:
+        return {"trials": 0.0}
     return {
         "trials": float(len(errors)),
         "success_mean": float((errors[:, 0] < radius).mean()),

@@ -24,6 +24,8 @@ from dmn_ros.training_data import Place, TrainingBatches, read_place
 from dmn_ros.training_module import TrainingModule
 from dmn_ros.validation import ValidationBatches
 from localization_common.allocator import keep_freed_memory
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording
 from localization_common.errors import LocalizationError
 
 
@@ -48,6 +50,7 @@ class Arguments:
         accelerator, devices, precision: as Lightning names them; several GPUs train with DDP.
         threads: torch's threads.
         progress: whether to draw a progress bar.
+        recording: how the recordings are read.
     """
 
     places: Annotated[list[Path], tyro.conf.Positional]
@@ -66,6 +69,7 @@ class Arguments:
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     threads: int = 1
     progress: bool = True
+    recording: Recording = field(default_factory=RecordingOptions)
 
 
 class _WriteCheckpoint(lightning.Callback):
@@ -110,7 +114,7 @@ def train(arguments: Arguments) -> TrainingModule:
     else:
         network = load_network(arguments.start)[0]
     camera = network_camera(network.config, arguments.horizontal_fov)
-    places = [read_place(path, camera) for path in arguments.places]
+    places = [read_place(path, camera, recording=arguments.recording) for path in arguments.places]
     command = " ".join(["dmn_train", *sys.argv[1:]])
     module = TrainingModule(network.train(), arguments.training, arguments.minutes, command)
     trainer = lightning.Trainer(
@@ -138,7 +142,7 @@ def train(arguments: Arguments) -> TrainingModule:
     batches = DataLoader(TrainingBatches(places, network.config, arguments.training), batch_size=None)
     held = None
     if arguments.validation is not None:
-        drive = read_place(arguments.validation, camera).drives[0]
+        drive = read_place(arguments.validation, camera, recording=arguments.recording).drives[0]
         held = DataLoader(ValidationBatches(places[0], drive, network.config, MapOptions()), batch_size=None)
     resume = None if arguments.resume is None else str(arguments.resume)
     trainer.fit(module, batches, held, ckpt_path=resume, weights_only=True)

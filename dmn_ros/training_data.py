@@ -20,6 +20,8 @@ from dmn_ros.sources import Frames, bounds_of, read_frames
 from dmn_ros.training_particles import Mixture
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import announce
 from localization_common.errors import DatasetError
 
 Array = npt.NDArray[np.float64]
@@ -50,14 +52,21 @@ class Batch(NamedTuple):
     log_density: Tensor  # (A, Q, K) of what they were drawn from; 0 where they stand for the belief themselves
 
 
-def read_place(path: Path, camera: Camera, pattern: str = "train*", margin: float = 0.5) -> Place:
+def read_place(
+    path: Path,
+    camera: Camera,
+    pattern: str = "train*",
+    margin: float = 0.5,
+    recording: RecordingOptions | None = None,
+) -> Place:
     """A sequence, or a directory whose entries of this pattern are drives through one place.
 
     Raises:
-        DatasetError: no drive is there.
+        DatasetError: no drive is there, or one has no poses.
     """
     inner = sorted(path.glob(pattern)) if path.is_dir() else []
-    drives = tuple(read_frames(open_sequence(entry), camera).of_camera() for entry in (inner or [path]))
+    opened = (announce(open_sequence(entry, recording)) for entry in (inner or [path]))
+    drives = tuple(read_frames(sequence.with_poses(), camera).of_camera() for sequence in opened)
     if not drives:
         raise DatasetError(f"{path}: no drives {pattern}")
     return Place(path.name, drives, bounds_of(np.concatenate([d.poses for d in drives]), margin))

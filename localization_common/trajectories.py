@@ -80,12 +80,14 @@ def odometry_errors(
     Args:
         previous_T_current: (P, 4, 4) estimated motions.
         pairs: (P, 2) positions of the frames between which they are (`Sequence.pairs`).
-        truth: (N, 4, 4) true poses of all frames, of the same body.
+        truth: (N, 4, 4) true poses of all frames, of the same body; NaN where unknown: a stretch ends there.
         segment_m: length of the segments, metres.
 
     Raises:
         DatasetError: no stretch holds a segment of this length.
     """
+    known = np.asarray(np.isfinite(truth).all(axis=(1, 2)))[pairs].all(axis=1)
+    previous_T_current, pairs = previous_T_current[known], pairs[known]
     found = []
     for rows in runs(pairs):
         positions = np.append(pairs[rows, 0], pairs[rows[-1], 1])

@@ -17,6 +17,8 @@ import numpy.typing as npt
 import tyro
 
 from localization_common.datasets.open import open_sequences
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from vlocnet_ros.keyframes.building import Ignored, KeyframeConfig, build, choose
@@ -32,14 +34,14 @@ class BuildConfig:
     """Build a keyframe map.
 
     Attributes:
-        sequences: recordings with poses (or directories of them), of cameras that may differ: 7-Scenes, DeepLoc, TUM
-            RGB-D, KITTI odometry, rosbag2.
+        sequences: recordings with poses (or directories of them) in any format that can be read; cameras may differ.
         output: safetensors file to write.
         frames: only these frame numbers, such as 0-119.
         exclude: not these frame numbers.
         movable: names of classes whose pixels give no points, such as those of people and chairs.
         segmentation: checkpoint of vlocnet that tells the classes, where the recording has no labels.
         keyframes: numbers of the building.
+        recording: how the recordings are read.
     """
 
     sequences: tuple[Path, ...]
@@ -49,6 +51,7 @@ class BuildConfig:
     movable: tuple[str, ...] = ()
     segmentation: Path | None = None
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
+    recording: Recording = field(default_factory=RecordingOptions)
 
 
 def main() -> None:
@@ -63,7 +66,8 @@ def main() -> None:
 def build_keyframes(config: BuildConfig) -> None:
     """Read, build, write."""
     started = time.monotonic()
-    sequences = [s.chosen(config.frames, config.exclude) for path in config.sequences for s in open_sequences(path)]
+    opened = (s for path in config.sequences for s in open_sequences(path, config.recording))
+    sequences = [announce(s).chosen(config.frames, config.exclude).with_poses() for s in opened]
     keyframes = choose(sequences, config.keyframes, _ignored(config))
     print(f"{len(keyframes.given)} keyframes of {sum(map(len, sequences))} frames")
     card = {"data": [s.name for s in sequences], "movable": list(config.movable)}

@@ -19,6 +19,8 @@ import numpy.typing as npt
 import tyro
 
 from localization_common.datasets.open import open_sequences
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.errors import LocalizationError
 from vlocnet_ros.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.evaluate import Evaluation, evaluate, table
@@ -40,6 +42,7 @@ class CalibrateConfig:
         memories: places in the window that are tried for tracking.consensus.recency; give none to have it as it is.
         max_frame_gap: frames whose numbers differ by more are no pair.
         threads: of torch; 0 leaves torch's own choice.
+        recording: how the recordings are read.
     """
 
     checkpoint: Path
@@ -49,6 +52,7 @@ class CalibrateConfig:
     memories: tuple[float, ...] = MEMORIES
     max_frame_gap: int = 1
     threads: int = 0
+    recording: Recording = field(default_factory=RecordingOptions)
 
 
 def main() -> None:
@@ -63,7 +67,8 @@ def main() -> None:
 def calibrate(config: CalibrateConfig) -> None:
     """Measure and store."""
     candidates = remembering(config.tracking, config.memories)
-    sequences = [s for path in config.sequences for s in open_sequences(path)]
+    opened = (s for path in config.sequences for s in open_sequences(path, config.recording))
+    sequences = [announce(s).with_poses() for s in opened]
     known = load_vlocnet(config.checkpoint)
 
     def save(path: Path, residuals: Residuals) -> None:

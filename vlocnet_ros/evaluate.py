@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterable
 from collections.abc import Sequence as Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ import tyro
 
 from localization_common import metrics
 from localization_common.datasets.open import open_sequences
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, InputError, LocalizationError
 from vlocnet_ros import scores
@@ -39,7 +41,7 @@ class EvaluateConfig:
 
     Attributes:
         checkpoint: safetensors file, or the .onnx file that vlocnet_export made of one.
-        sequences: 7-Scenes, DeepLoc, TUM RGB-D, KITTI odometry, rosbag2.
+        sequences: recordings in any format that can be read. Every frame is fed; those with a true pose are scored.
         frames: only these frame numbers, such as 200-239,450-489.
         train: the sequences it was trained with, for the baselines (thumbnail nearest neighbour, nearest pose, constant
             motion).
@@ -48,6 +50,7 @@ class EvaluateConfig:
         max_frame_gap: frames whose numbers differ by more are no pair.
         segment_m: length of the segments that odometry is judged over.
         output: JSON file for the numbers.
+        recording: how the recordings are read, those of ``train`` too.
     """
 
     checkpoint: Path
@@ -63,6 +66,7 @@ class EvaluateConfig:
     half: bool = False
     threads: int = 0
     output: Path | None = None
+    recording: Recording = field(default_factory=RecordingOptions)
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,11 @@ def main() -> None:
     """Entry point of `vlocnet_evaluate`."""
     config = tyro.cli(EvaluateConfig, description=__doc__)
     try:
-        sequences = [s.chosen(config.frames) for path in config.sequences for s in open_sequences(path, split="test")]
-        train = [
-            s.chosen(config.train_frames, config.train_exclude) for path in config.train for s in open_sequences(path)
-        ]
+        options = config.recording
+        opened = (s for path in config.sequences for s in open_sequences(path, options, split="test"))
+        sequences = [announce(s).chosen(config.frames) for s in opened]
+        trained = (s for path in config.train for s in open_sequences(path, options))
+        train = [announce(s).chosen(config.train_frames, config.train_exclude).with_poses() for s in trained]
         evaluation = evaluate(
             config.checkpoint,
             sequences,
@@ -146,8 +151,9 @@ def evaluate(
         "frames": frames,
         "refused": sum(len(sequence) for sequence in sequences) - frames,
         "ms_per_frame": 1e3 * (time.perf_counter() - started) / frames,
+        "without_true_pose": sum(int((~a.frames.has_pose).sum()) for a in answers),
     }
-    if localizer.tasks.pose:
+    if localizer.tasks.pose and numbers["without_true_pose"] < frames:
         numbers |= scores.pose_scores(answers)
     if keyframe_map is not None:
         numbers["refinement"] = scores.refinement_scores(answers)
@@ -159,8 +165,8 @@ def evaluate(
         numbers["segmentation"] = scores.segmentation_scores(score, localizer.class_names)
     return Evaluation(
         numbers,
-        _joined(metrics.twist_errors(a.regressed, a.frames.map_T_camera) for a in answers if localizer.tasks.pose),
-        _joined(metrics.twist_errors(a.motions, a.true_motions) for a in answers if len(a.moved)),
+        _joined(scores.regressed_errors(a) for a in answers if localizer.tasks.pose),
+        _joined(scores.motion_errors(a) for a in answers),
         tuple(_drive(a) for a in answers) if localizer.tasks.pose else (),
         min(e.sharpness for a in answers for e in a.estimates),
     )

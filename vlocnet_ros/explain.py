@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence as Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ from matplotlib.figure import Figure
 
 from localization_common import metrics
 from localization_common.datasets.open import open_sequence
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.datasets.sequence import FrameRanges, Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.palette import heat_overlay, heat_palette
@@ -39,11 +41,12 @@ class ExplainConfig:
 
     Attributes:
         checkpoints: safetensors files, a column each: for example single-task, then multitask.
-        sequence: 7-Scenes, TUM RGB-D, KITTI odometry, rosbag2.
+        sequence: recording in any format that can be read.
         frames: numbers of the frames, a row each, such as 10,50 or 100-103.
         output: PNG file.
         layer: block of the pose stream whose features are weighed: res5, as in the paper, res4 or res3 for finer maps.
         max_frame_gap: frames whose numbers differ by more are no pair.
+        recording: how the recording is read.
     """
 
     checkpoints: tuple[Path, ...]
@@ -53,11 +56,13 @@ class ExplainConfig:
     layer: Layer = "res5"
     max_frame_gap: int = 1
     device: str = "cpu"
+    recording: Recording = field(default_factory=RecordingOptions)
 
 
 @dataclass(frozen=True)
 class ExplainedFrame:
-    """Heat (H, W), 0..1, in the geometry of the camera's image, and the error of the pose that it explains."""
+    """Heat (H, W), 0..1, in the geometry of the camera's image, and the error of the pose that it explains (NaN where
+    the true pose is unknown)."""
 
     heat: npt.NDArray[np.float32]
     metres: float
@@ -77,7 +82,7 @@ def main() -> None:
     """Entry point of `vlocnet_explain`."""
     config = tyro.cli(ExplainConfig, description=__doc__)
     try:
-        sequence = open_sequence(config.sequence)
+        sequence = announce(open_sequence(config.sequence, config.recording))
         chosen = FrameRanges.parse(config.frames).mask(sequence.frame_numbers)
         if not chosen.any():
             raise DatasetError(f"{sequence.name}: none of its frames has a number in {config.frames}")
@@ -111,9 +116,16 @@ def explain_frames(
             estimate = localizer.step(sequence.read_image(i), int(sequence.stamps[i]))
         heat = localizer.labels_in_image(localizer.explain(layer=layer), fill=0)
         assert estimate.regressed_T_camera is not None  # or there were nothing to explain
-        errors = metrics.pose_errors(estimate.regressed_T_camera[None], sequence.map_T_camera[position][None])
-        explained.append(ExplainedFrame(heat, float(errors.metres[0]), float(errors.degrees[0])))
+        explained.append(ExplainedFrame(heat, *_error(estimate.regressed_T_camera, sequence.map_T_camera[position])))
     return explained
+
+
+def _error(estimated: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Metres and degrees between poses (4, 4); NaN where the true one is unknown."""
+    if not np.isfinite(truth).all():
+        return float("nan"), float("nan")
+    errors = metrics.pose_errors(estimated[None], truth[None])
+    return float(errors.metres[0]), float(errors.degrees[0])
 
 
 def draw(sequence: Sequence, columns: Collection[Column]) -> Figure:
@@ -130,6 +142,7 @@ def draw(sequence: Sequence, columns: Collection[Column]) -> Figure:
             for axes, column in zip(grid[row, 1:], columns, strict=True):
                 frame = column.frames[row]
                 caption = f"pose off by {frame.metres:.2f} m, {frame.degrees:.1f}°"
+                caption = caption if np.isfinite(frame.metres) else "true pose unknown"
                 _show(axes, heat_overlay(image, frame.heat, OPACITY), caption)
         grid[0, 0].set_title("image", fontsize=10, pad=20)
         for axes, column in zip(grid[0, 1:], columns, strict=True):

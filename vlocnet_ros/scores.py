@@ -43,9 +43,29 @@ class Answers(NamedTuple):
 
     @property
     def true_motions(self) -> Array:
-        """(P, 4, 4) what they should be."""
+        """(P, 4, 4) what they should be; NaN where a true pose is unknown."""
         poses = self.frames.map_T_camera
-        return se3.inverse(poses[self.moved - 1]) @ poses[self.moved]
+        true = se3.inverse(poses[self.moved - 1]) @ poses[self.moved]
+        known = self.frames.has_pose
+        true[~(known[self.moved - 1] & known[self.moved])] = np.nan
+        return true
+
+
+def regressed_errors(answers: Answers) -> Array:
+    """(N, 6) errors of each frame's own pose, x y z rX rY rZ about the map's axes, where the true one is known."""
+    known = answers.frames.has_pose
+    if not known.any():
+        return np.zeros((0, 6))
+    return metrics.twist_errors(answers.regressed[known], answers.frames.map_T_camera[known])
+
+
+def motion_errors(answers: Answers) -> Array:
+    """(P, 6) errors of motions about the previous optical frame's axes, where the true ones are known."""
+    if len(answers.moved) == 0:
+        return np.zeros((0, 6))
+    true = answers.true_motions
+    known = np.isfinite(true).all(axis=(1, 2))
+    return metrics.twist_errors(answers.motions[known], true[known]) if known.any() else np.zeros((0, 6))
 
 
 def pose_summary(estimated: Array, truth: Array) -> Numbers:
@@ -64,17 +84,21 @@ def pose_summary(estimated: Array, truth: Array) -> Numbers:
 
 def pose_scores(answers: Collection[Answers]) -> Numbers:
     """``pose``: what a robot is told; ``regressed``: of each frame by itself."""
-    estimated = np.stack([e.map_T_camera for a in answers for e in a.estimates])
-    truth = np.concatenate([a.frames.map_T_camera for a in answers])
-    regressed = np.concatenate([a.regressed for a in answers])
+    known = np.concatenate([a.frames.has_pose for a in answers])
+    estimated = np.stack([e.map_T_camera for a in answers for e in a.estimates])[known]
+    truth = np.concatenate([a.frames.map_T_camera for a in answers])[known]
+    regressed = np.concatenate([a.regressed for a in answers])[known]
     return {"pose": pose_summary(estimated, truth), "regressed": pose_summary(regressed, truth)}
 
 
 def pose_baselines(answers: Collection[Answers], train: Collection[Sequence]) -> Numbers:
     """Answering with the pose of a training frame: of the one that looks most alike, or stands nearest."""
-    truth = np.concatenate([a.frames.map_T_camera for a in answers])
+    posed = [a.frames.with_poses() for a in answers if a.frames.has_pose.any()]
+    if not posed:
+        return {}
+    truth = np.concatenate([frames.map_T_camera for frames in posed])
     known = np.concatenate([sequence.map_T_camera for sequence in train])
-    alike = np.concatenate([baselines.thumbnail_nearest_neighbour(list(train), a.frames) for a in answers])
+    alike = np.concatenate([baselines.thumbnail_nearest_neighbour(list(train), frames) for frames in posed])
     return {
         "thumbnail_nearest_neighbour": pose_summary(alike, truth),
         "nearest_training_pose": pose_summary(baselines.nearest_training_pose(known, truth), truth),

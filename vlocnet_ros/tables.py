@@ -9,12 +9,13 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from localization_common.datasets.open import is_deeploc, is_scene, open_sequences
-from localization_common.datasets.seven_scenes import GroundTruth
+from localization_common.datasets.options import SFM, RecordingOptions
+from localization_common.datasets.recording_arguments import announce
 from localization_common.errors import ConfigError, DatasetError, LocalizationError
 from vlocnet_ros import published
 from vlocnet_ros.evaluate import evaluate
@@ -38,7 +39,7 @@ class TablesConfig:
 
     data: Annotated[Path, tyro.conf.Positional]
     checkpoint: Path
-    poses: GroundTruth = "original"
+    poses: Literal["original", "sfm"] = "original"
     max_frame_gap: int = 1
     segment_m: float = 1.0
     device: str = "cpu"
@@ -104,8 +105,8 @@ def average(measured: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _measure(data: Path, checkpoint: Path, config: TablesConfig) -> dict[str, Any]:
-    options = {} if config.poses == "original" else {"poses": config.poses}
-    sequences = open_sequences(data, split="test", **options)
+    options = RecordingOptions(poses=SFM if config.poses == SFM else "")
+    sequences = [announce(sequence) for sequence in open_sequences(data, options, split="test")]
     evaluation = evaluate(
         checkpoint,
         sequences,

@@ -19,6 +19,8 @@ from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 from localization_common.camera import Camera
 from localization_common.datasets import rosbag2_encoding as encoding
 from localization_common.datasets.open import open_sequence
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.datasets.rosbag2_topics import BagFrames, BagTopics
 from localization_common.datasets.sequence import FrameRanges, Poses, Sequence
 from localization_common.errors import DatasetError, LocalizationError
@@ -179,17 +181,14 @@ def write_sequence(
         DatasetError: the bag exists already, or a frame does not fit the camera.
     """
     if odometry is None:
-        own = sequence.odom_T_base
-        odometry = (
-            [] if own is None else [OdometryReading(int(s), p) for s, p in zip(sequence.stamps, own, strict=True)]
-        )
+        odometry = _own_odometry(sequence)
     waiting = sorted(odometry, key=lambda sample: sample.stamp)
     start = min(int(sequence.stamps[0]), waiting[0].stamp) if waiting else int(sequence.stamps[0])
     names = sequence.class_names
     with BagWriter(
         path, sequence.camera, sequence.base_T_camera, start=start, class_names=names, storage=storage, topics=topics
     ) as writer:
-        sent = 0
+        sent, posed = 0, sequence.has_pose
         for i, stamp in enumerate(sequence.stamps.tolist()):
             while sent < len(waiting) and waiting[sent].stamp <= stamp:
                 writer.write_odometry(waiting[sent])
@@ -197,7 +196,7 @@ def write_sequence(
             writer.write_frame(
                 stamp,
                 sequence.read_image(i),
-                map_T_camera=sequence.map_T_camera[i],
+                map_T_camera=sequence.map_T_camera[i] if posed[i] else None,
                 depth=None if sequence.read_depth is None else sequence.read_depth(i),
                 labels=None if sequence.read_labels is None else sequence.read_labels(i),
             )
@@ -205,9 +204,18 @@ def write_sequence(
             writer.write_odometry(sample)
 
 
+def _own_odometry(sequence: Sequence) -> list[OdometryReading]:
+    """Odometry at the frames where it is known."""
+    if sequence.odom_T_base is None:
+        return []
+    known = sequence.has_odometry
+    samples = zip(sequence.stamps[known].tolist(), sequence.odom_T_base[known], strict=True)
+    return [OdometryReading(stamp, odom_T_base) for stamp, odom_T_base in samples]
+
+
 @dataclass(frozen=True)
 class Conversion:
-    """Write a data set (7-Scenes, TUM RGB-D, KITTI odometry, or another bag) as a ROS 2 bag.
+    """Write a recording of any format that can be read as a ROS 2 bag.
 
     Attributes:
         source: directory or bag to read.
@@ -215,7 +223,8 @@ class Conversion:
         frames: only these frame numbers, such as 200-239,450-489.
         exclude: not these frame numbers.
         storage: how the bag is stored.
-        topics: names of the bag's topics.
+        output_topics: names of the topics in the bag that is written.
+        recording: how the source is read.
     """
 
     source: Annotated[Path, tyro.conf.Positional]
@@ -223,17 +232,18 @@ class Conversion:
     frames: str | None = None
     exclude: str | None = None
     storage: Storage = "mcap"
-    topics: BagTopics = field(default_factory=BagTopics)
+    output_topics: BagTopics = field(default_factory=BagTopics)
+    recording: Recording = field(default_factory=RecordingOptions)
 
 
 def convert(conversion: Conversion) -> Sequence:
     """Write the bag; the sequence that was written is returned."""
-    sequence = open_sequence(conversion.source)
+    sequence = announce(open_sequence(conversion.source, conversion.recording))
     if conversion.frames is not None:
         sequence = sequence.with_numbers(FrameRanges.parse(conversion.frames))
     if conversion.exclude is not None:
         sequence = sequence.without_numbers(FrameRanges.parse(conversion.exclude))
-    write_sequence(sequence, conversion.output, storage=conversion.storage, topics=conversion.topics)
+    write_sequence(sequence, conversion.output, storage=conversion.storage, topics=conversion.output_topics)
     return sequence
 
 

@@ -86,14 +86,24 @@ class Sequence:
         Raises:
             DatasetError: no frame has a pose.
         """
-        known = self.has_pose
+        reason = self.summary.fact(TRUE_POSES) or "record true poses, or give a TUM file with poses (--poses FILE)"
+        return self._known_only(self.has_pose, "a true pose", reason)
+
+    def with_odometry(self) -> Sequence:
+        """The frames whose odometry is known; the others are counted in the summary.
+
+        Raises:
+            DatasetError: no frame has odometry.
+        """
+        return self._known_only(self.has_odometry, "odometry", "record the robot's odometry")
+
+    def _known_only(self, known: npt.NDArray[np.bool_], what: str, reason: str) -> Sequence:
         if known.all():
             return self
         if not known.any():
-            reason = self.summary.fact(TRUE_POSES) or "record true poses, or give a TUM file with poses (--poses FILE)"
-            raise DatasetError(f"{self.name}: none of the {len(self)} frames has a true pose: {reason}")
+            raise DatasetError(f"{self.name}: none of the {len(self)} frames has {what}: {reason}")
         without = tuple(f"frame {number}" for number in self.frame_numbers[~known][:3])
-        left_out = LeftOut(int((~known).sum()), FRAMES, "no pose is known", without)
+        left_out = LeftOut(int((~known).sum()), FRAMES, f"{what} is not known", without)
         return replace(self.select(known), summary=self.summary.with_left_out(left_out))
 
     @property

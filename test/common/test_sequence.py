@@ -121,7 +121,7 @@ def test_frames_without_pose_stay_until_poses_are_asked_for() -> None:
     assert known.frame_numbers.tolist() == [3, 5, 9, 12]
     assert int(known.read_image(1)[0, 0, 0]) == 2
     assert len(known) + known.summary.frames_left_out == len(partly) + partly.summary.frames_left_out == 6
-    assert "2 frames: no pose is known (frame 4, frame 10)" in known.summary.text()
+    assert "2 frames: a pose is not known (frame 4, frame 10)" in known.summary.text()
     assert whole.with_poses() is whole
     with pytest.raises(DatasetError, match=r"made: none of the 6 frames has a pose.*--poses"):
         replace(whole, map_T_camera=np.full((6, 4, 4), np.nan)).with_poses()
@@ -139,5 +139,10 @@ def test_a_pose_is_known_or_not_never_partly(field: str, value: float) -> None:
 def test_odometry_may_be_known_for_some_frames() -> None:
     odometry = sequence().map_T_camera.copy()
     odometry[:2] = np.nan
-    assert replace(sequence(), odom_T_base=odometry).has_odometry.tolist() == [False, False, True, True, True, True]
+    partly = replace(sequence(), odom_T_base=odometry)
+    assert partly.has_odometry.tolist() == [False, False, True, True, True, True]
+    assert partly.with_odometry().frame_numbers.tolist() == [5, 9, 10, 12]
+    assert partly.with_odometry().summary.frames_left_out == 2
+    with pytest.raises(DatasetError, match="made: none of the 6 frames has odometry"):
+        replace(sequence(), odom_T_base=None).with_odometry()
     assert not replace(sequence(), odom_T_base=None).has_odometry.any()

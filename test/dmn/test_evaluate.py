@@ -63,7 +63,7 @@ def test_a_drives_frames_know_where_its_camera_sits() -> None:
 def test_training_is_told_where_cameras_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sequence, camera = _sequence(5), Camera.from_field_of_view(32, 24, 90.0)
     base_T_camera = planar.to_se3(np.array([0.3, -0.1, 0.6])) @ sequence.base_T_camera
-    monkeypatch.setattr(training_data, "open_sequence", lambda path: replace(sequence, base_T_camera=base_T_camera))
+    monkeypatch.setattr(training_data, "open_sequence", lambda *_: replace(sequence, base_T_camera=base_T_camera))
     place = training_data.read_place(tmp_path / "drive", camera)
     of_cameras = read_frames(sequence, camera).poses  # whose base is where its camera is
     np.testing.assert_allclose(planar.relative(of_cameras, place.drives[0].poses), 0.0, atol=1e-9)
@@ -91,7 +91,7 @@ def _sequence(frames: int = 161) -> Sequence:
 def test_the_evaluation_fills_every_row(
     tiny_files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(evaluate, "open_sequence", lambda path: _sequence())
+    monkeypatch.setattr(evaluate, "open_sequence", lambda *_: _sequence())
     checkpoint, map_path = tiny_files
     output = tmp_path / "out.json"
     small = FilterConfig(min_particles=50, max_particles=100, global_particles=200, reference_poses=8)
@@ -117,6 +117,6 @@ def test_the_evaluation_fills_every_row(
 def test_a_drive_that_is_too_short_is_refused(
     tiny_files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluate, "open_sequence", lambda path: _sequence(20))
+    monkeypatch.setattr(evaluate, "open_sequence", lambda *_: _sequence(20))
     with pytest.raises(DatasetError, match="circle: 20 frames, more than 40 are needed"):
         evaluate.evaluate(evaluate.Arguments(tmp_path, *tiny_files))

@@ -132,7 +132,7 @@ def test_the_command_trains_resumes_and_writes_a_checkpoint_with_its_card(
 ) -> None:
     from dmn_ros import train
 
-    monkeypatch.setattr(train, "read_place", lambda path, camera: _big_place())
+    monkeypatch.setattr(train, "read_place", lambda *_, **__: _big_place())
     monkeypatch.setattr("sys.argv", ["dmn_train", "somewhere"])
     arguments = train.Arguments(
         places=[tmp_path],

@@ -195,7 +195,7 @@ def test_learning_rate_warms_up_and_decays_over_the_steps(frames):
 def on_disk(monkeypatch, wall_sequence) -> None:
     """The wall, wherever a command line opens a sequence."""
     for module in (training_data, evaluation):
-        monkeypatch.setattr(module, "open_sequences", lambda path, **_: [wall_sequence])
+        monkeypatch.setattr(module, "open_sequences", lambda *_, **__: [wall_sequence])
 
 
 def config_for(tmp_path: Path, **changes: object) -> TrainConfig:
@@ -237,12 +237,12 @@ def test_the_command_writes_a_checkpoint_with_card_and_residuals(on_disk, tmp_pa
 @pytest.mark.filterwarnings("ignore")
 def test_streams_without_ground_truth_are_left_out(monkeypatch, wall_sequence, tmp_path):
     unlabelled = replace(wall_sequence, read_labels=None, class_names=())
-    monkeypatch.setattr(training_data, "open_sequences", lambda path, **_: [unlabelled])
+    monkeypatch.setattr(training_data, "open_sequences", lambda *_, **__: [unlabelled])
     written = train(config_for(tmp_path))
     assert written.network.config.tasks == Tasks(segmentation=False)
     assert "segmentation" not in written.card["numbers"]
     bare = replace(unlabelled, read_depth=None)
-    monkeypatch.setattr(training_data, "open_sequences", lambda path, **_: [bare])
+    monkeypatch.setattr(training_data, "open_sequences", lambda *_, **__: [bare])
     data = Data.read(config_for(tmp_path))
     assert data.trainable(Tasks()) == Tasks(segmentation=False)  # depth from the motion between frames
     alone = Frames.read([bare.select([0, 4])], network_camera(bare.camera, WIDTH, HEIGHT))

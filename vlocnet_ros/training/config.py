@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from localization_common.datasets.seven_scenes import GroundTruth
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording
 from localization_common.errors import ConfigError
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.systems import SYSTEMS, AblationName, SystemName
@@ -20,11 +21,10 @@ class TrainConfig:
     """Train VLocNet++.
 
     Attributes:
-        train: sequences (or directories of them): 7-Scenes, DeepLoc, TUM RGB-D, KITTI odometry, rosbag2.
+        train: sequences (or directories of them) in any format that can be read, with poses.
         output: checkpoint to write; its card goes beside it as .md.
         validate: sequences to validate on; residuals for covariances come from here. By default the frames of
             ``exclude`` in the training sequences.
-        poses: ground truth of 7-Scenes: KinectFusion's, or structure from motion's, as `vlocnet_tables` describes.
         frames: only these frame numbers of the training sequences, such as 0-119.
         exclude: not these frame numbers.
         validate_frames: only these frame numbers of the validation sequences; by default those of ``exclude``.
@@ -53,12 +53,12 @@ class TrainConfig:
         threads: of torch; 0 leaves torch's own choice.
         progress_bar: whether to draw one.
         runs: directory for TensorBoard logs and the state of unfinished runs.
+        recording: how the recordings are read.
     """
 
     train: tuple[Path, ...]
     output: Path
     validate: tuple[Path, ...] = ()
-    poses: GroundTruth = "original"
     frames: str = ""
     exclude: str = ""
     validate_frames: str = ""
@@ -88,6 +88,7 @@ class TrainConfig:
     threads: int = 0
     progress_bar: bool = True
     runs: Path = Path("build/runs")
+    recording: Recording = field(default_factory=RecordingOptions)
 
     def __post_init__(self) -> None:
         if not self.train:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from localization_common.datasets.open import open_sequences
+from localization_common.datasets.recording_arguments import announce
 from localization_common.datasets.sequence import Sequence
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.systems import SYSTEMS
@@ -66,14 +67,14 @@ class Data:
 
 def open_data(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
     """Sequences to train on, and sequences that are held out."""
-    options = {} if config.poses == "original" else {"poses": config.poses}
-    every = [s for path in config.train for s in open_sequences(path, **options)]
-    chosen = [s.chosen(config.frames, config.exclude) for s in every]
-    held_out = [s for path in config.validate for s in open_sequences(path, split="test", **options)]
+    options = config.recording
+    every = [announce(s) for path in config.train for s in open_sequences(path, options)]
+    chosen = [s.chosen(config.frames, config.exclude).with_poses() for s in every]
+    held_out = [announce(s) for path in config.validate for s in open_sequences(path, options, split="test")]
     ranges = config.validate_frames or (config.exclude if not config.validate else "")
     if not held_out and ranges:
         held_out = every
-    return chosen, [s.chosen(ranges) for s in held_out]
+    return chosen, [s.chosen(ranges).with_poses() for s in held_out]
 
 
 def structure(config: TrainConfig, *, tasks: Tasks | None = None, classes: int = 10) -> VLocNetConfig:

@@ -1,0 +1,21 @@
+"""What every command that reads a recording shares: its options, and printing what was found."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import tyro
+
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.sequence import Sequence
+
+#: Type of a command's field ``recording``: its options have no prefix, such as ``--mount``.
+Recording = Annotated[RecordingOptions, tyro.conf.arg(name="")]
+
+
+def announce(sequence: Sequence) -> Sequence:
+    """Print what was found in a recording, assumed and left out, to standard error; return the sequence."""
+    if text := sequence.summary.text():
+        print(text, file=sys.stderr, flush=True)
+    return sequence
