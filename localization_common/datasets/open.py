@@ -63,9 +63,9 @@ def is_bag(path: Path) -> bool:
 
 def _read_bag(path: Path, options: RecordingOptions) -> Sequence:
     # Imported late: reading bags needs rosbags, an extra that other formats do without.
-    from localization_common.datasets.rosbag2 import read_rosbag2
+    from localization_common.datasets.bags.reader import read_bag
 
-    return read_rosbag2(path, options)
+    return read_bag(path, options)
 
 
 _FRAMES = ("frame-*.color.*", "frame-*.pose.txt")

@@ -71,8 +71,8 @@ def _seven_scenes_like(tmp_path: Path) -> Path:
 )
 def test_bags_go_to_their_reader(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
-    module = ModuleType("localization_common.datasets.rosbag2")
-    module.read_rosbag2 = lambda path, options: read.append((path, options))  # type: ignore[attr-defined]
+    module = ModuleType("localization_common.datasets.bags.reader")
+    module.read_bag = lambda path, options: read.append((path, options))  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     file = tmp_path / name
     file.parent.mkdir(exist_ok=True)

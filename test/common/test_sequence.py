@@ -121,9 +121,9 @@ def test_frames_without_pose_stay_until_poses_are_asked_for() -> None:
     assert known.frame_numbers.tolist() == [3, 5, 9, 12]
     assert int(known.read_image(1)[0, 0, 0]) == 2
     assert len(known) + known.summary.frames_left_out == len(partly) + partly.summary.frames_left_out == 6
-    assert "2 frames: a pose is not known (frame 4, frame 10)" in known.summary.text()
+    assert "2 frames: a true pose is not known (frame 4, frame 10)" in known.summary.text()
     assert whole.with_poses() is whole
-    with pytest.raises(DatasetError, match=r"made: none of the 6 frames has a pose.*--poses"):
+    with pytest.raises(DatasetError, match=r"made: none of the 6 frames has a true pose.*--poses"):
         replace(whole, map_T_camera=np.full((6, 4, 4), np.nan)).with_poses()
 
 

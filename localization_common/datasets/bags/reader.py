@@ -19,6 +19,7 @@ from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.topic_choice import COMPRESSED, TopicChoice, choose_topics
 from localization_common.datasets.bags.transforms import BagTransforms
 from localization_common.datasets.bags.truth import read_motion, read_odometry
+from localization_common.datasets.camera_files import read_camera
 from localization_common.datasets.options import SFM, RecordingOptions
 from localization_common.datasets.sequence import Image, Sequence
 from localization_common.errors import DatasetError
@@ -92,9 +93,7 @@ def _rgb_decoder(topic: Topic) -> Any:
 def _camera(bag: Bag, choice: TopicChoice, images: ImageIndex[Image], options: RecordingOptions) -> BagCamera:
     if options.camera is None:
         return find_camera(bag, choice.camera_info, choice.image.name, images.size)
-    from localization_common.camera.files import read_camera
-
-    camera = read_camera(options.camera)
+    camera = read_camera(options.camera, size=images.size)
     if (camera.width, camera.height) != images.size:
         width, height = images.size
         raise DatasetError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -111,9 +112,7 @@ def _truth(
     bag: Bag, choice: TopicChoice, options: RecordingOptions, transforms: BagTransforms, mount: Mount
 ) -> PoseTrack | None:
     if options.pose_file is not None:
-        stamps, poses = read_tum(options.pose_file)
-        order = np.unique(stamps, return_index=True)[1]
-        return PoseTrack(str(options.pose_file), stamps[order], poses[order], "map", mount.base_frame)
+        return _of_file(options.pose_file, mount.base_frame)
     if choice.truth is not None and choice.truth.kind != TF:
         read = read_track(bag, choice.truth)
         return _of_base(bag, read, transforms, mount) if len(read) else None
@@ -126,6 +125,15 @@ def _truth(
             f"frames in TF: {', '.join(transforms.frames) or 'none'}"
         )
     return track
+
+
+def _of_file(path: Path, base_frame: str) -> PoseTrack:
+    trajectory, refused = read_tum(path), Tally()
+    for line in trajectory.unknown:
+        refused.add("the pose is not known", line)
+    for line in trajectory.doubled:
+        refused.add("another line has the same stamp", line)
+    return PoseTrack(str(path), trajectory.stamps, trajectory.poses, "map", base_frame, refused)
 
 
 def _usable_odometry(
