@@ -1,4 +1,4 @@
-"""Poses at the stamps of images, between known ones: along a constant twist, or as odometry carries them."""
+"""Poses at the stamps of images, between known ones: along a line, along an arc, or as odometry carries them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ Stamps = npt.NDArray[np.int64]
 MAX_CORRECTION = (0.5, 0.35)
 
 
-def poses_at(stamps: Stamps, known: Stamps, poses: Poses, *, max_gap_s: float, max_ahead_s: float = 0.0) -> Poses:
-    """Poses (N, 4, 4) at stamps (N,), moved along the constant twist between the known ones before and after.
+def poses_at(
+    stamps: Stamps, known: Stamps, poses: Poses, *, max_gap_s: float, max_ahead_s: float = 0.0, arcs: bool = False
+) -> Poses:
+    """Poses (N, 4, 4) at stamps (N,), between the known ones before and after.
 
     A row is NaN where the stamp is outside of the known ones, or between two that are further apart than the limit.
 
@@ -25,7 +27,9 @@ def poses_at(stamps: Stamps, known: Stamps, poses: Poses, *, max_gap_s: float, m
         known: (M,) nanoseconds, increasing.
         poses: (M, 4, 4) at these.
         max_gap_s: seconds between two known poses over which poses are interpolated.
-        max_ahead_s: seconds before the first and after the last known pose over which its twist goes on.
+        max_ahead_s: seconds before the first and after the last known pose over which the motion there goes on.
+        arcs: wheels drive along arcs: translation and rotation are those of the constant twist between two known poses.
+            Else the translation is linear and the rotation spherical linear, as for a camera that is held in hands.
     """
     result = np.full((len(stamps), 4, 4), np.nan)
     ahead, gap = max_ahead_s * 1e9, max_gap_s * 1e9
@@ -41,7 +45,8 @@ def poses_at(stamps: Stamps, known: Stamps, poses: Poses, *, max_gap_s: float, m
         between = float(known[second] - known[first])
         if between <= gap:
             fraction = float(stamp - known[first]) / between
-            result[i] = poses[first] @ se3.exp(fraction * se3.log(se3.inverse(poses[first]) @ poses[second]))
+            between_poses = _along_arc if arcs else se3.interpolate
+            result[i] = between_poses(poses[first], poses[second], fraction)
     return result
 
 
@@ -73,6 +78,10 @@ def carried_poses_at(
                 fraction = float(stamp - known[after - 1]) / float(known[after] - known[after - 1])
                 result[i] = se3.interpolate(forward, backward, fraction)
     return result
+
+
+def _along_arc(first: Poses, second: Poses, fraction: float) -> Poses:
+    return np.asarray(first @ se3.exp(fraction * se3.log(se3.inverse(first) @ second)))
 
 
 def _moved(map_T_base: Poses, odom_T_base: Poses, odom_T_moved: Poses) -> Poses:

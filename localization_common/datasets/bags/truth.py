@@ -177,7 +177,9 @@ def _of_base(bag: Bag, track: PoseTrack, transforms: BagTransforms, mount: Mount
 
 
 def _at_images(odometry: PoseTrack, stamps: npt.NDArray[np.int64]) -> Poses:
-    return poses_at(stamps, odometry.stamps, odometry.poses, max_gap_s=ODOMETRY_GAP, max_ahead_s=ODOMETRY_AHEAD)
+    return poses_at(
+        stamps, odometry.stamps, odometry.poses, max_gap_s=ODOMETRY_GAP, max_ahead_s=ODOMETRY_AHEAD, arcs=True
+    )
 
 
 def _poses_at_images(
