@@ -28,11 +28,11 @@ setup(
     # OpenCV is not named: Debian's python3-opencv, which robots have, is invisible to pip and would be doubled.
     install_requires=["setuptools", "numpy", "safetensors>=0.4", "simplejpeg", "torch>=2.1"],
     extras_require={
-        "train": ["evo", "lightning", "rosbags", "scipy", "tensorboard", "timm>=1.0.27", "torchvision", "tyro"],
-        "sim": ["mujoco", "rosbags", "scipy", "tyro"],
+        "train": ["evo", "lightning", "mcap", "rosbags", "scipy", "tensorboard", "timm>=1.0.27", "torchvision", "tyro"],
+        "sim": ["mcap", "mujoco", "rosbags", "scipy", "tyro"],
         "keyframes": ["pycolmap", "scipy", "tyro"],
         "export": ["onnx", "onnxruntime", "onnxscript", "tyro"],
-        "report": ["evo", "matplotlib", "plotly", "rosbags", "tyro"],
+        "report": ["evo", "matplotlib", "mcap", "plotly", "rosbags", "tyro"],
         "worlds": ["google-crc32c", "plyvel", "protobuf", "tyro"],
         "test": ["hypothesis", "pytest<9", "pytest-timeout"],
     },

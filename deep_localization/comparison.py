@@ -27,6 +27,7 @@ def training_sequences(path: Path, exclude: str, options: RecordingOptions | Non
 
 def baselines(train: list[Sequence], test: Sequence) -> list[Baseline]:
     """Medians of answering with a training frame's pose; camera poses, which are all that thumbnails know."""
+    test = test.with_poses()
     known = np.concatenate([one.map_T_camera for one in train])
     named = (
         ("thumbnail nearest neighbour", thumbnail_nearest_neighbour(train, test)),
@@ -42,6 +43,7 @@ def constant_motion(train: list[Sequence], test: Sequence, segment_m: float) -> 
     motion = np.eye(4)
     motion[:3, :3] = Rotation.from_matrix(steps[:, :3, :3]).mean().as_matrix()
     motion[:3, 3] = steps[:, :3, 3].mean(axis=0)
+    test = test.with_poses()
     pairs = test.pairs()
     always = np.tile(motion, (len(pairs), 1, 1))
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -112,10 +113,11 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
             results.map_T_base.clear()
         notes = differences(results, offline)
         notes["frames lost in transport"] = str(results.lost_in_transport)
+    notes |= _accounts(truth, offline)
     starts = _starts(options, localizers, truth, offline)
     values = scoring.score(results, truth, start_errors=starts, segment_m=options.segment_m)
     compared = []
-    if options.train_data is not None:
+    if options.train_data is not None and truth.has_pose.any():
         shared = replace(options.recording, poses="") if is_bag(options.train_data) else None
         train = training_sequences(options.train_data, options.exclude, shared)
         compared = baselines(train, truth) if options.score_poses else []
@@ -167,8 +169,20 @@ def _open(options: Evaluation) -> Sequence:
     return announce(open_sequence(options.bag, options.recording))
 
 
+def _accounts(truth: Sequence, offline: Results) -> dict[str, str]:
+    """Frames that have no score, with the reasons; nothing where all have one."""
+    without = len(truth) - int(truth.has_pose.sum())
+    reasons = Counter(offline.refused.values())
+    notes = {
+        "frames without true pose": f"{without} of {len(truth)}, estimated but not scored" if without else "",
+        "frames left out of the recording": str(truth.summary.frames_left_out or ""),
+        "frames refused by the network": "; ".join(f"{count}: {reason}" for reason, count in reasons.most_common(3)),
+    }
+    return {name: text for name, text in notes.items() if text}
+
+
 def _starts(options: Evaluation, localizers: Localizers, truth: Sequence, offline: Results) -> Array | None:
-    if localizers.dmn is None or options.starts < 1:
+    if localizers.dmn is None or options.starts < 1 or not truth.has_pose.any():
         return None
     odometry = planar_odometry(truth, offline, recorded=options.recorded_odometry)
     return random_starts(localizers.dmn, truth, odometry, count=options.starts, progress=progress_line("random starts"))

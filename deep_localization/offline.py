@@ -73,7 +73,8 @@ def planar_odometry(truth: Sequence, results: Results, *, recorded: bool) -> Arr
         )
     flat = PlanarOdometry()
     if recorded and truth.odom_T_base is not None:
-        return np.stack([flat.step(pose) for pose in truth.odom_T_base])
+        known = zip(truth.odom_T_base, truth.has_odometry, strict=True)
+        return np.stack([flat.step(pose) if has_odometry else np.full(3, np.nan) for pose, has_odometry in known])
     poses = [results.odom_T_base.get(stamp) for stamp in truth.stamps.tolist()]
     return np.stack([np.full(3, np.nan) if pose is None else flat.step(pose) for pose in poses])
 
@@ -88,8 +89,9 @@ def _run_vlocnet(localizer: FrameLocalizer, truth: Sequence, results: Results, p
         began = time.perf_counter()
         try:
             estimate = localizer.step(image, stamp)
-        except InputError:
-            continue  # a node skips such a frame too, and says so on /diagnostics; here frames_processed tells
+        except InputError as error:  # a node leaves such a frame out, too, and says so on /diagnostics
+            results.refused[stamp] = str(error)
+            continue
         results.latency_ms[stamp] = (time.perf_counter() - began) * 1e3
         results.frames_processed += 1
         if localizer.tasks.odometry:
@@ -174,9 +176,14 @@ def random_starts(
     localizer.set_camera(truth.camera)
     generator = np.random.default_rng(seed)
     gaps = np.diff(truth.stamps) > max_gap_s * 1e9
-    usable = np.array([i for i in range(len(truth) - HORIZON + 1) if not gaps[i : i + HORIZON - 1].any()])
-    if len(usable) == 0:
-        raise ConfigError(f"{truth.name}: no {HORIZON} frames in a row without a pause of {max_gap_s} s to start from")
+    known = truth.has_pose & np.isfinite(odometry).all(axis=1)
+    first = range(len(truth) - HORIZON + 1)
+    usable = [i for i in first if known[i : i + HORIZON].all() and not gaps[i : i + HORIZON - 1].any()]
+    if not usable:
+        raise ConfigError(
+            f"{truth.name}: no {HORIZON} frames in a row with true pose and odometry, and without a pause of "
+            f"{max_gap_s} s, to start from"
+        )
     chosen = generator.choice(usable, size=count, replace=len(usable) < count)
     true = planar.from_se3(truth.map_T_base)
     errors = np.empty((count, HORIZON))

@@ -48,6 +48,7 @@ def write_all(
     sections += _errors(folder, results, truth)
     sections += _labels(folder, results, truth)
     sections += _beliefs(folder, results, truth, contexts)
+    sections += _recording(truth)
     lead = (
         f"{truth.name}: {len(truth)} frames, {(truth.stamps[-1] - truth.stamps[0]) * 1e-9:.0f} s. "
         + _HEARD[results.source]
@@ -66,9 +67,23 @@ def _summary(result: ResultFile) -> list[tuple[str, list[html.Row]]]:
     return groups
 
 
+def _recording(truth: Sequence) -> list[html.Section]:
+    """What was found in the recording, what was assumed and what was left out."""
+    account = truth.summary
+    groups = [
+        ("Found", [html.Row(finding.name, "", finding.text) for finding in account.found]),
+        ("Assumed", [html.Row(sentence, "", "") for sentence in account.assumed]),
+        ("Left out", [html.Row(part.what, str(part.count), part.reason) for part in account.left_out]),
+    ]
+    shown = [(title, rows) for title, rows in groups if rows]
+    return [html.Section("Recording", account.source, [html.Table(shown)])] if shown else []
+
+
 def write_trajectories(folder: Path, results: Results, truth: Sequence) -> None:
     """TUM files of the true and the estimated poses of the base, for evo and others."""
-    trajectory_files.write_tum(folder / "ground_truth.tum", truth.stamps, truth.map_T_base)
+    known = truth.has_pose
+    if known.any():
+        trajectory_files.write_tum(folder / "ground_truth.tum", truth.stamps[known], truth.map_T_base[known])
     named = (("pose", results.map_T_base), ("odometry", results.odom_T_base), ("belief", results.planar_T_base))
     for name, poses in named:
         if poses:
@@ -82,26 +97,31 @@ def _paths(folder: Path, results: Results, truth: Sequence) -> list[html.Section
         stamps, stacked = trajectory(poses)
         return Track(name, (stamps - start) * 1e-9, stacked[:, :3, 3], color, dashed)
 
-    true_track = Track("ground truth", (truth.stamps - start) * 1e-9, truth.map_T_base[:, :3, 3], style.TRUTH)
-    estimates = []
+    true_track, estimates = None, []
+    if truth.has_pose.any():
+        true_track = Track("ground truth", (truth.stamps - start) * 1e-9, truth.map_T_base[:, :3, 3], style.TRUTH)
     if results.odom_T_base:
         estimates.append(track("odometry", _anchored(results.odom_T_base, truth), style.ODOMETRY, dashed=True))
     if results.planar_T_base:
         estimates.append(track("belief", results.planar_T_base, style.BELIEF, dashed=True))
     if results.map_T_base:
         estimates.append(track("pose", results.map_T_base, style.POSE))
+    if true_track is None and not estimates:
+        return []
     plots.save_png(plots.trajectory(true_track, estimates, title=truth.name), folder / "trajectory.png")
     told = "Seen from above. Odometry starts at the true pose, anew after a pause, and is never corrected."
     return [html.Section("Trajectories", told, [interactive.trajectory(true_track, estimates)])]
 
 
 def _anchored(odom_T_base: dict[int, Array], truth: Sequence) -> dict[int, Array]:
-    """Odometry moved so that it begins at the true pose, and again after every pause, over which it knows nothing."""
+    """Odometry moved so that it begins at the next true pose, and again after every pause, over which it has none."""
+    known = np.flatnonzero(truth.has_pose)
     anchored, previous, map_T_odom = {}, None, np.eye(4)
     for stamp in sorted(odom_T_base):
         if previous is None or stamp - previous > scoring.MAX_GAP_S * 1e9:
-            position = min(int(np.searchsorted(truth.stamps, stamp)), len(truth) - 1)
-            map_T_odom = truth.map_T_base[position] @ se3.inverse(odom_T_base[stamp])
+            later = int(np.searchsorted(truth.stamps[known], stamp))
+            if later < len(known) and (at := int(truth.stamps[known[later]])) in odom_T_base:
+                map_T_odom = truth.map_T_base[known[later]] @ se3.inverse(odom_T_base[at])
         anchored[stamp], previous = map_T_odom @ odom_T_base[stamp], stamp
     return anchored
 
@@ -153,7 +173,10 @@ def _beliefs(folder: Path, results: Results, truth: Sequence, contexts: Array) -
             bounds = bounds or belief.bounds
             pictures.append(
                 beliefs.BeliefPicture(
-                    belief.density, true_poses[positions[step]], f"after frame {step + 1}", belief.pose
+                    belief.density,
+                    true_poses[positions[step]] if truth.has_pose[positions[step]] else None,
+                    f"after frame {step + 1}",
+                    belief.pose,
                 )
             )
     if bounds is None:

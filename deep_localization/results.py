@@ -46,6 +46,7 @@ class Results:
         labels: (H, W) class ids in the source image's size, 255 where the network does not see.
         beliefs: of the particle filter.
         latency_ms: from a frame's arrival to its pose (live) or of the computation alone (offline).
+        refused: frames that the network refused, with the reason; offline only.
         frames_in: frames that the source delivered.
         frames_received: frames that arrived at the node; at the one that got fewest, if there are two.
         frames_processed: frames that went through the network; at the slower node, if there are two.
@@ -58,6 +59,7 @@ class Results:
     labels: dict[int, Image] = field(default_factory=dict)
     beliefs: dict[int, BeliefRecord] = field(default_factory=dict)
     latency_ms: dict[int, float] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
     frames_in: int = 0
     frames_received: int = 0
     frames_processed: int = 0

@@ -9,7 +9,8 @@ Definitions
         `HORIZON` frames; `steps_to_converge` the median, over the starts that succeed, of the frames until it is
         within the radius and stays there to the horizon.
     runtime: `frames_dropped` are those that arrived but were replaced by a newer one before their turn.
-What was not estimated, or has no ground truth, is None.
+Every frame is estimated; scored are those whose true pose is known. What was not estimated, or has no ground truth, is
+None.
 """
 
 from __future__ import annotations
@@ -76,24 +77,24 @@ def pose_errors(poses: Mapping[int, Array], truth: Sequence) -> tuple[npt.NDArra
     """Stamps and errors of those poses of the base whose stamp is one of the ground truth's.
 
     Raises:
-        DatasetError: poses there are, but none with a stamp of the ground truth.
+        DatasetError: there are poses, but none has the stamp of a frame.
     """
-    stamps, positions = common_stamps(poses, truth.stamps)
-    if poses and len(stamps) == 0:
+    stamps, true = _with_truth(poses, truth)
+    if poses and len(common_stamps(poses, truth.stamps)[0]) == 0:
         first, last = (truth.stamps[i] * 1e-9 for i in (0, -1))
         raise DatasetError(
-            f"{truth.name}: none of {len(poses)} poses (from {min(poses) * 1e-9:.3f} s) has the stamp of a true pose"
+            f"{truth.name}: none of {len(poses)} poses (from {min(poses) * 1e-9:.3f} s) has the stamp of a frame"
             f" ({first:.3f} to {last:.3f} s); were they estimated on another recording?"
         )
     estimated = np.array([poses[int(stamp)] for stamp in stamps]).reshape(-1, 4, 4)
-    return stamps, metrics.pose_errors(estimated, truth.map_T_base[positions])
+    return stamps, metrics.pose_errors(estimated, true)
 
 
 def odometry_errors(
     results: Results, truth: Sequence, *, segment_m: float = 1.0, max_gap_s: float = MAX_GAP_S
 ) -> trajectories.RelativeErrors | None:
     """Relative errors of the integrated odometry; None without odometry or without a segment of this length."""
-    stamps, positions = common_stamps(results.odom_T_base, truth.stamps)
+    stamps, true = _with_truth(results.odom_T_base, truth)
     if len(stamps) < 2:
         return None
     current = np.nonzero(np.diff(stamps) <= max_gap_s * 1e9)[0] + 1
@@ -101,7 +102,7 @@ def odometry_errors(
     odom_T_base = np.stack([results.odom_T_base[int(stamp)] for stamp in stamps])
     motions = se3.inverse(odom_T_base[pairs[:, 0]]) @ odom_T_base[pairs[:, 1]]
     try:
-        return trajectories.odometry_errors(motions, pairs, truth.map_T_base[positions], segment_m=segment_m)
+        return trajectories.odometry_errors(motions, pairs, true, segment_m=segment_m)
     except DatasetError:
         return None  # the drive has no segment of this length: nothing to score, which the caller's None says
 
@@ -109,9 +110,9 @@ def odometry_errors(
 def belief_errors(results: Results, truth: Sequence) -> tuple[npt.NDArray[np.int64], Array]:
     """Stamps and position errors in metres (N,) of the particle filter's poses."""
     poses = results.planar_T_base
-    stamps, positions = common_stamps(poses, truth.stamps)
+    stamps, true = _with_truth(poses, truth)
     estimated = np.array([poses[int(stamp)][:2, 3] for stamp in stamps]).reshape(-1, 2)
-    return stamps, np.linalg.norm(estimated - truth.map_T_base[positions, :2, 3], axis=1)
+    return stamps, np.linalg.norm(estimated - true[:, :2, 3], axis=1)
 
 
 def belief_convergence(start_errors: Array | None) -> dict[str, float | int | None]:
@@ -144,6 +145,13 @@ def mean_iou(labels: Mapping[int, Image], truth: Sequence) -> float | None:
 def write_metrics(path: str | Path, values: Metrics) -> None:
     """Write ``metrics.json``."""
     Path(path).write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _with_truth(poses: Mapping[int, Array], truth: Sequence) -> tuple[npt.NDArray[np.int64], Array]:
+    """Stamps (M,) of poses whose frame has a true pose, and these true poses of the base (M, 4, 4)."""
+    known = np.flatnonzero(truth.has_pose)
+    stamps, positions = common_stamps(poses, truth.stamps[known])
+    return stamps, truth.map_T_base[known[positions]]
 
 
 def _pose(results: Results, truth: Sequence) -> dict[str, Any]:

@@ -47,8 +47,9 @@ def trajectory(truth: Track | None, estimates: Sequence[Track], *, title: str = 
                 zorder=2 if track is truth else 3,
             )
         if truth is not None:
+            known = truth.positions[np.isfinite(truth.positions).all(axis=1)]
             for marker, row in (("o", 0), ("s", -1)):
-                axes.plot(*truth.positions[row, [first, second]], marker, color=truth.color, markersize=7, zorder=4)
+                axes.plot(*known[row, [first, second]], marker, color=truth.color, markersize=7, zorder=4)
         axes.set_aspect("equal", adjustable="datalim")
         axes.set_xlabel(f"{AXES[first]} [m]")
         axes.set_ylabel(f"{AXES[second]} [m]")
