@@ -1,0 +1,174 @@
+"""Scores of one drive from recordings that lack something: ``python benchmarks/recordings.py --help``.
+
+The apartment's test drive, recorded with everything, and copies of that bag: true poses at the pace of amcl with a hole,
+no TF, wheel odometry at 1 Hz, wheel odometry with a hole. Frames and networks are the same; what differs is what the
+bag says of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+
+from deep_localization import scoring
+from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
+from deep_localization.offline import Localizers, run_offline
+from deep_localization.results import Results
+from dmn_ros.localizer import Localizer as DmnLocalizer
+from localization_common.datasets.open import open_sequence
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.rosbag2_encoding import STORE
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import DatasetError
+from localization_sim.record import Recording, record
+from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
+
+TRUTH, ODOMETRY, TF = "/ground_truth/pose", "/odom", "/tf_static"
+#: Mount of the simulated camera, as a user states it.
+MOUNT = (0.1, 0.0, 0.6, 0.0, 0.0, 0.0)
+#: Whether a message of a topic, so many seconds after the first one, is kept.
+Keep = Callable[[str, float], bool]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Score a drive from recordings that lack something.
+
+    Attributes:
+        folder: of the bags, which are made where they are missing.
+        vlocnet: checkpoint.
+        dmn: checkpoint; moved by the recorded odometry.
+        map: context map of the dmn checkpoint.
+        hole: seconds of the drive, from and to, without true poses.
+        json: file for the numbers.
+    """
+
+    folder: Path = Path("build/recordings")
+    vlocnet: Path = Path("models/vlocnet_apartment_light.safetensors")
+    dmn: Path = Path("models/dmn_apartment.safetensors")
+    map: Path = Path("models/apartment_map.safetensors")
+    hole: tuple[float, float] = (30.0, 42.0)
+    json: Path | None = None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A copy of the bag, how it is read, and whether the particle filter is run on it."""
+
+    name: str
+    keep: Keep
+    options: RecordingOptions = RecordingOptions()
+    filtered: bool = False
+
+
+def thinned(topic: str, period: float, hole: tuple[float, float] = (0.0, 0.0)) -> Keep:
+    """Keep one message of a topic in so many seconds, and none in a hole."""
+    last = [-period]
+
+    def keep(name: str, seconds: float) -> bool:
+        if name != topic:
+            return True
+        if hole[0] < seconds < hole[1] or seconds < last[0] + period - 1e-3:
+            return False
+        last[0] = seconds
+        return True
+
+    return keep
+
+
+def variants(config: Config) -> list[Variant]:
+    """All that are scored; the first is complete."""
+    start, end = config.hole
+    return [
+        Variant("everything", lambda topic, seconds: True, filtered=True),
+        Variant(f"one true pose in 0.6 s, none for {end - start:g} s", thinned(TRUTH, 0.6, config.hole)),
+        Variant("one true pose in 1 s", thinned(TRUTH, 1.0)),
+        Variant("no TF, mount stated", lambda topic, seconds: topic != TF, RecordingOptions(mount=MOUNT)),
+        Variant("no TF", lambda topic, seconds: topic != TF),
+        Variant("wheel odometry at 1 Hz", thinned(ODOMETRY, 1.0), filtered=True),
+        Variant("no wheel odometry for 12 s", thinned(ODOMETRY, 0.0, config.hole), filtered=True),
+    ]
+
+
+def copy(source: Path, target: Path, keep: Keep) -> Path:
+    """Copy those messages of a bag that are kept; a bag that exists is left."""
+    if target.exists():
+        return target
+    with Reader(source) as reader, Writer(target, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        added = {}
+        for connection, time, raw in reader.messages():
+            if keep(connection.topic, (time - reader.start_time) * 1e-9):
+                if connection.topic not in added:
+                    kind = connection.msgtype
+                    added[connection.topic] = writer.add_connection(connection.topic, kind, typestore=STORE)
+                writer.write(added[connection.topic], time, raw)
+    return target
+
+
+def row(variant: Variant, sequence: Sequence, poses: Results, beliefs: Results | None) -> list[Cell]:
+    """Numbers of one recording."""
+    scores = scoring.score(poses, sequence)["pose"]
+    belief = None if beliefs is None else scoring.score(beliefs, sequence)["belief"]["median_m"]
+    return [
+        variant.name,
+        len(sequence),
+        int(sequence.has_pose.sum()),
+        int(sequence.has_odometry.sum()),
+        scores["median_m"],
+        scores["median_deg"],
+        belief,
+    ]
+
+
+def measured(config: Config) -> tuple[list[list[Cell]], dict[str, str]]:
+    """Rows of the table, and recordings that were refused with the reason."""
+    record(Recording(output=config.folder, train=0, val=False, depth=False, labels=False))
+    rows: list[list[Cell]] = []
+    refused: dict[str, str] = {}
+    poses: Results | None = None
+    for number, variant in enumerate(variants(config)):
+        bag = copy(config.folder / "test", config.folder / f"variant_{number}", variant.keep)
+        try:
+            sequence = open_sequence(bag, variant.options)
+        except DatasetError as error:
+            refused[f"{variant.name}: refused"] = str(error).removeprefix(f"{bag}: ")
+            continue
+        if poses is None:  # frames are the same in all of them
+            poses = run_offline(sequence, Localizers(VlocnetLocalizer.from_checkpoint(config.vlocnet, threads=1)))
+        beliefs = None
+        if variant.filtered:
+            filtering = Localizers(None, DmnLocalizer.from_files(config.dmn, config.map, threads=1))
+            beliefs = run_offline(sequence, filtering, recorded_odometry=True)
+        rows.append(row(variant, sequence, poses, beliefs))
+    return rows, refused
+
+
+def main() -> None:
+    """Run, print, write."""
+    config = tyro.cli(Config, description=__doc__)
+    rows, refused = measured(config)
+    columns = (
+        Column("recording"),
+        Column("frames fed", "{:d}"),
+        Column("with true pose", "{:d}"),
+        Column("with odometry", "{:d}"),
+        Column("vlocnet, median", "{:.4f} m"),
+        Column("vlocnet, median", "{:.3f} deg"),
+        Column("dmn, median", "{:.3f} m"),
+    )
+    file = BenchmarkFile.of(
+        __file__,
+        title="One drive from recordings that lack something",
+        tables=[Table("The apartment's test drive", columns, rows)],
+        notes=refused,
+        runs={str(cells[0]): cells[1:] for cells in rows},
+    )
+    file.publish(config.json)
+
+
+if __name__ == "__main__":
+    main()
