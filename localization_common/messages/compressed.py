@@ -8,7 +8,7 @@ import numpy.typing as npt
 from localization_common.errors import InputError
 from localization_common.messages.bits import BitsInUse, to_eight_bits
 from localization_common.messages.encodings import TO_RGB, canonical, is_bayer
-from localization_common.messages.formats import Format, parse_format
+from localization_common.messages.formats import Format, format_of, parse_format
 from localization_common.messages.images import converted
 from localization_common.messages.jpeg import decode_jpeg
 from localization_common.messages.jpeg_header import read_jpeg_header
@@ -45,21 +45,22 @@ def rgb_from_compressed(
         InputError: empty, damaged, no JPEG or PNG, depth, too large, not of that size, or ``format`` and the bytes
             contradict each other.
     """
-    form = parse_format(str(message.format))
+    text = format_of(message)
+    form = parse_format(text)
     if form.is_depth:
-        raise InputError(f"compressed image is depth ({message.format!r}): name a topic of colour images")
+        raise InputError(f"compressed image is depth ({text!r}): name a topic of colour images")
     data = bytes_of(message.data).tobytes()
-    header = read_header(data, form, str(message.format))
+    header = read_header(data, form, text)
     check_picture_size(header, size, max_pixels)
     mosaic = _mosaic(form)
     if header.kind == "JPEG":
         if mosaic and header.channels != 1:
-            raise InputError(_contradiction(message, "a JPEG in colour"))
+            raise InputError(_contradiction(text, "a JPEG in colour"))
         picture = decode_jpeg(data, header, gray=bool(mosaic))
         return converted(picture, mosaic) if mosaic else picture
     pixels = decode_png(data)
     if mosaic and pixels.ndim != 2:
-        raise InputError(_contradiction(message, "a PNG in colour"))
+        raise InputError(_contradiction(text, "a PNG in colour"))
     picture = to_eight_bits(pixels, bits) if pixels.dtype == np.uint16 else pixels
     names = {2: mosaic or "mono8", 3: {3: "rgb8", 4: "rgba8"}.get(pixels.shape[-1], "")}
     return converted(picture, names[pixels.ndim])
@@ -118,8 +119,5 @@ def _mosaic(form: Format) -> str:
     return encoding.removesuffix("16").removesuffix("8") + "8"
 
 
-def _contradiction(message: CompressedImageMessage, found: str) -> str:
-    return (
-        f"format says {message.format!r}, a mosaic of one channel, but the data is {found}: correct the publisher's "
-        "format"
-    )
+def _contradiction(text: str, found: str) -> str:
+    return f"format says {text!r}, a mosaic of one channel, but the data is {found}: correct the publisher's format"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from localization_common.errors import InputError
 from localization_common.messages.compressed import MAX_PIXELS, check_picture_size, read_header
-from localization_common.messages.formats import parse_format
+from localization_common.messages.formats import format_of, parse_format
 from localization_common.messages.pixels import bytes_of
 from localization_common.messages.png import decode_png
 from localization_common.messages.protocols import CompressedImageMessage
@@ -25,7 +25,7 @@ def values_from_compressed_depth(message: CompressedImageMessage) -> tuple[str, 
     Raises:
         InputError: another transport, codec (RVL) or content, or damaged.
     """
-    text = str(message.format)
+    text = format_of(message)
     form = parse_format(text)
     if not form.is_depth:
         raise InputError(f"depth has format {text!r}: name a topic of the raw depth or of compressedDepth")

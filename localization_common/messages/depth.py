@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from localization_common.errors import InputError
 from localization_common.messages.compressed_depth import values_from_compressed_depth
+from localization_common.messages.encodings import canonical
 from localization_common.messages.images import array_from
 from localization_common.messages.protocols import CompressedImageMessage, ImageMessage
 
@@ -27,7 +28,7 @@ def depth_from(message: ImageMessage | CompressedImageMessage) -> npt.NDArray[np
         InputError: another encoding, or the data does not fit the size.
     """
     if hasattr(message, "encoding"):
-        encoding = str(message.encoding).strip()
+        encoding = canonical(str(message.encoding))
         if encoding in _UNITS:
             return _metres(array_from(cast(ImageMessage, message)), _UNITS[encoding])
     else:

@@ -33,11 +33,12 @@ def distortion_of(model: str, values: npt.NDArray[np.float64]) -> tuple[str, tup
     Raises:
         CameraError: a coefficient is not finite, the model is unknown, or has another number of coefficients.
     """
+    model, shown = str(model)[:60], values[:14].tolist()
     if not np.isfinite(values).all():
         raise CameraError(
-            f"distortion of {model or 'the camera'} holds NaN or infinity: {values.tolist()}; run camera_calibration"
+            f"distortion of {model or 'the camera'} holds NaN or infinity: {shown}; run camera_calibration"
         )
-    name = re.sub(r"[\s\-]+", "_", str(model).strip().lower())
+    name = re.sub(r"[\s\-]+", "_", model.strip().lower())
     known = _SYNONYMS.get(name, name)
     if known in COEFFICIENTS:
         return known, _fitting(name, known, values)
@@ -45,8 +46,7 @@ def distortion_of(model: str, values: npt.NDArray[np.float64]) -> tuple[str, tup
         return "plumb_bob", ()
     if name in _NONE:
         raise CameraError(
-            f"distortion_model is {model!r}, but there are coefficients {values.tolist()}: name the model, one of "
-            f"{_names()}"
+            f"distortion_model is {model!r}, but there are coefficients {shown}: name the model, one of {_names()}"
         )
     raise CameraError(f"unknown distortion model {model!r}; known are {_names()}: calibrate with one of them")
 
@@ -63,7 +63,9 @@ def _fitting(name: str, model: str, values: npt.NDArray[np.float64]) -> tuple[fl
     count = max(n for n in counts if n <= len(values))
     if values[count:].any():
         hint = ": name it rational_polynomial" if model == "plumb_bob" and len(values) in (8, 12, 14) else ""
-        raise CameraError(f"{name} has {len(values)} coefficients {values.tolist()}; it takes one of {counts}{hint}")
+        raise CameraError(
+            f"{name} has {len(values)} coefficients {values[:14].tolist()}; it takes one of {counts}{hint}"
+        )
     return tuple(float(v) for v in values[:count])
 
 

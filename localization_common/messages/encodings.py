@@ -77,6 +77,8 @@ PLANAR: dict[str, Planar] = {
     "nv21": Planar((3, 2), cv2.COLOR_YUV2RGB_NV21, 2),
     "nv24": Planar((3, 1), None, 1),
 }
+#: Letters of a name that are looked at: a hostile one must not fill the log.
+MAX_NAME = 60
 _GENERIC = re.compile(r"(8|16|32|64)([USF])C([1-4]?)")
 _KINDS = {"U": "u", "S": "i", "F": "f"}
 
@@ -97,7 +99,7 @@ def layout_of(encoding: str) -> Layout:
 
 def canonical(encoding: str) -> str:
     """Encoding without blanks, and with the 1 that OpenCV's type names may leave out (``8UC`` is ``8UC1``)."""
-    encoding = encoding.strip()
+    encoding = encoding.strip()[:MAX_NAME]
     return f"{encoding}1" if re.fullmatch(r"(8|16|32|64)[USF]C", encoding) else encoding
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from localization_common.messages.protocols import CompressedImageMessage
+
 _CODECS = {"jpg": "jpeg", "image/jpeg": "jpeg", "mjpeg": "jpeg", "mjpg": "jpeg", "image/png": "png"}
 
 #: Codec, then the target where image_transport's word is there; ``compressedDepth png`` is the codec of depth.
@@ -30,6 +32,11 @@ class Format:
     def is_depth(self) -> bool:
         """Whether this is compressed_depth_image_transport's."""
         return self.codec.startswith("compresseddepth")
+
+
+def format_of(message: CompressedImageMessage) -> str:
+    """Format of a message; of a hostile one, the beginning."""
+    return str(message.format)[:100]
 
 
 def parse_format(text: str) -> Format:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from localization_common.errors import InputError
 from localization_common.messages.jpeg_header import check_jpeg_structure
+from localization_common.messages.jpeg_range import beyond_range, means_only
 from localization_common.messages.picture_kinds import PictureHeader
 
 try:
@@ -24,7 +25,7 @@ def unnoticed_damage() -> str:
     if simplejpeg is not None:
         return ""
     return (
-        "simplejpeg is not installed: a JPEG with wrong bits may be read as a wrong picture. "
+        "simplejpeg is not installed: fewer damaged JPEGs are noticed, and some are read as wrong pictures. "
         "Type: python3 -m pip install simplejpeg"
     )
 
@@ -38,6 +39,10 @@ def decode_jpeg(data: bytes, header: PictureHeader, *, gray: bool = False) -> np
     if header.channels == 4:
         raise InputError("JPEG has four channels (CMYK): publish colour or grey JPEG")
     picture = _with_opencv(data, header, gray) if simplejpeg is None else _with_simplejpeg(data, gray)
+    means, limits = means_only(data)
+    eighth = _eighth(means, gray=header.channels == 1)
+    if eighth is not None and beyond_range(eighth, limits):
+        raise InputError("JPEG is damaged: parts of it are brighter than white or darker than black")
     if picture.shape[:2] != (header.height, header.width):
         raise InputError(
             f"JPEG decodes to {picture.shape[1]}x{picture.shape[0]}, its header says {header.width}x{header.height}"
@@ -63,3 +68,18 @@ def _with_opencv(data: bytes, header: PictureHeader, gray: bool) -> npt.NDArray[
     if picture is None:
         raise InputError("JPEG is damaged: OpenCV cannot decode it")
     return np.asarray(picture if gray else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _eighth(data: bytes, *, gray: bool) -> npt.NDArray[np.uint8] | None:
+    """Channels at an eighth of the size, in the order of the JPEG; None where the decoder does not know its layout."""
+    try:
+        if simplejpeg is not None:
+            space = "GRAY" if gray else "RGB"
+            return np.asarray(
+                simplejpeg.decode_jpeg(data, space, min_height=1, min_width=1, min_factor=8, strict=False)
+            )
+        flags = cv2.IMREAD_REDUCED_GRAYSCALE_8 if gray else cv2.IMREAD_REDUCED_COLOR_8
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except (ValueError, cv2.error):
+        return None
+    return None if picture is None else np.asarray(picture[..., ::-1] if picture.ndim == 3 else picture)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 from localization_common.errors import InputError
 from localization_common.messages.picture_kinds import PictureHeader
 
-_BASELINE = (0xC0, 0xC1, 0xC2)  # the last one is progressive
+FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, the same with larger tables, progressive
 _OTHER_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 _BARE = (0x01, *range(0xD0, 0xD8))  # markers without a segment
-_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_START, _END, SCAN = 0xD8, 0xD9, 0xDA
 #: A progressive JPEG has about ten; each takes as long as a whole baseline JPEG.
 _MAX_SCANS = 100
 
@@ -21,23 +22,34 @@ def read_jpeg_header(data: bytes) -> PictureHeader:
     Raises:
         InputError: its segments are damaged, or it is of a kind that cameras do not send.
     """
-    place, frame = 2, None
-    while True:
-        marker, start, end = _segment(data, place)
-        if marker in _BASELINE:
+    frame = None
+    for marker, start, end in segments(data):
+        if marker in FRAMES:
             if frame is not None:
                 raise InputError("JPEG is damaged: it has two frame headers")
             frame = _frame(data[start:end])
         elif marker in _OTHER_FRAMES:
             raise InputError(f"JPEG is lossless or arithmetic (marker 0x{marker:02x}): publish baseline JPEG")
-        elif marker in (_START, _END):
+    if frame is None:
+        raise InputError("JPEG is damaged: it has no frame header")
+    _check_length(len(data) - end, frame[0], frame[1], data.count(b"\xff\xda"))
+    return PictureHeader("JPEG", *frame, end)
+
+
+def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Segments of the header: marker, and where its content begins and ends. The last one begins the coded pixels.
+
+    Raises:
+        InputError: one is damaged.
+    """
+    place = 2
+    while True:
+        marker, start, end = _segment(data, place)
+        if marker in (_START, _END):
             raise InputError(f"JPEG is damaged: marker 0x{marker:02x} in its header")
-        elif marker == _SCAN:
-            if frame is None:
-                raise InputError("JPEG is damaged: it has no frame header")
-            width, height, channels = frame
-            _check_length(len(data) - end, width, height, data.count(b"\xff\xda"))
-            return PictureHeader("JPEG", width, height, channels, end)
+        yield marker, start, end
+        if marker == SCAN:
+            return
         place = end
 
 
