@@ -77,7 +77,9 @@ WIDE = (picture().astype(np.uint16) << 4) + 15  # 12 bits
 def formats() -> list[Case]:
     """Every format that says the same: a picture in colour, or a grey one."""
     drivers = ("jpeg", "jpg", "JPEG", "", "png", "rgb8; jpeg compressed", "rgb8; jpeg compressed rgb8")
-    transport = [f"{name}; jpeg compressed bgr8" for name in ("rgb8", "bgr8", "rgba8", "yuv422", "bgr16")]
+    transport = [
+        f"{name}; jpeg compressed bgr8" for name in ("rgb8", "bgr8", "rgba8", "yuv422", "bgr16", "bayer_rggb8")
+    ]
     cases = [
         Case(f"JPEG as {form!r}", KIND, compressed(form, JPEG), rgb_from_compressed, decoded(JPEG))
         for form in (*drivers, *transport)
