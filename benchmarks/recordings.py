@@ -1,14 +1,13 @@
 """Scores of one drive from recordings that lack something: ``python benchmarks/recordings.py --help``.
 
-The apartment's test drive, recorded with everything, and copies of that bag: true poses at the pace of amcl with a hole,
-no TF, wheel odometry at 1 Hz, wheel odometry with a hole. Frames and networks are the same; what differs is what the
-bag says of them.
+The apartment's test drive, recorded with everything, and copies of that bag: true poses at the pace of amcl with a
+hole, no TF, wheel odometry at 1 Hz, wheel odometry with a hole. Frames and networks are the same in all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tyro
@@ -61,7 +60,7 @@ class Variant:
 
     name: str
     keep: Keep
-    options: RecordingOptions = RecordingOptions()
+    options: RecordingOptions = field(default_factory=RecordingOptions)
     filtered: bool = False
 
 

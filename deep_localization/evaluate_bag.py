@@ -26,7 +26,7 @@ from localization_common.datasets.open import is_bag, open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import ConfigError, LocalizationError
+from localization_common.errors import LocalizationError
 from vlocnet_ros.frame_localizer import FrameLocalizer
 from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
 from vlocnet_ros.refining_localizer import RefiningLocalizer
@@ -37,14 +37,14 @@ class Evaluation:
     """Localize every frame of a bag and compare with its ground truth.
 
     Attributes:
-        bag: a bag (directory or file); without --live also a recording in any other format that can be read.
+        bag: recording in any format that can be read: a bag (directory or file), a data set.
         vlocnet: vlocnet checkpoint.
         dmn: dmn checkpoint; needs --map.
         map: context map made with that checkpoint.
         keyframe_map: that vlocnet's poses are refined against, made by vlocnet_build_keyframes.
         output: folder for metrics.json, report.html, result.json, pictures and trajectories.
-        live: replay the bag through the live nodes, each a process of its own, and score what they publish; how far
-            that is from the offline poses is reported too.
+        live: replay the recording through the live nodes, each a process of its own, and score what they publish; the
+            distance from the offline poses is reported, too.
         recorded_odometry: move particles by the bag's odometry instead of vlocnet's.
         score_poses: score poses in the map; --no-score-poses for a network that has odometry only.
         starts: random places at which the particle filter starts from a uniform belief; 0 for none.
@@ -99,15 +99,13 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
     results, notes = offline, {}
     if options.live:
         results = run_live(
-            options.bag,
+            truth,
             options.models,
             log_dir=options.output / "log",
             recorded_odometry=options.recorded_odometry,
             threads=options.threads,
             filter_config=options.filter,
-            topics=options.recording.topics,
             progress=progress_line("live"),
-            frames=len(truth),
         )
         if not options.score_poses:
             results.map_T_base.clear()
@@ -162,10 +160,6 @@ def progress_line(name: str) -> Callable[[int, int], None]:
 
 
 def _open(options: Evaluation) -> Sequence:
-    if options.live and not is_bag(options.bag):
-        raise ConfigError(
-            f"{options.bag}: only a bag can be replayed through live nodes; write one with sequence_to_bag"
-        )
     return announce(open_sequence(options.bag, options.recording))
 
 

@@ -1,4 +1,4 @@
-"""Replays a bag to the nodes, each a process of its own, over real DDS, and collects what they publish."""
+"""Replays a recorded drive to the nodes, each a process of its own, over real DDS, and collects what they publish."""
 
 from __future__ import annotations
 
@@ -11,71 +11,73 @@ from deep_localization.processes import Processes, adopt, ros_environment
 from deep_localization.results import Results
 from deep_localization.shipped import shipped
 from dmn_ros.config import FilterConfig
-from localization_common.datasets.rosbag2_writer import BagTopics
+from localization_common.datasets.sequence import Sequence
 
 if TYPE_CHECKING:
     from localization_common.ros.listening import Listener
-    from localization_common.ros.player import BagPlayer
+    from localization_common.ros.sequence_player import SequencePlayer
 
 Progress = Callable[[int, int], None]
 
 #: Seconds until nodes have loaded their weights on a machine that is busy with something else.
 READY_WITHIN = 180.0
+#: Frame of the base in the replay.
+BASE_FRAME = "base_link"
 #: Seconds that one frame may take.
 FRAME_WITHIN = 30.0
 
 
 def run_live(
-    bag: Path,
+    drive: Sequence,
     models: Models,
     *,
     log_dir: Path,
     recorded_odometry: bool = False,
     threads: int = 1,
     filter_config: FilterConfig | None = None,
-    topics: BagTopics | None = None,
     progress: Progress | None = None,
-    frames: int = 0,
 ) -> Results:
-    """What the nodes publish for a bag. Each frame waits until all nodes are done with the one before.
+    """Results that the nodes publish for a drive. Each frame waits until all nodes are done with the one before.
 
     Args:
+        drive: of any format; with recorded odometry, frames without are not played.
         log_dir: where each node's output goes.
-        recorded_odometry: particles move by the bag's odometry instead of vlocnet's.
+        recorded_odometry: particles move by the drive's odometry instead of vlocnet's.
         threads: of torch, for each node.
         filter_config: of the particle filter; by default its own.
-        topics: names in the bag.
-        progress: called with (frames sent, `frames`).
+        progress: called with (frames sent, frames in all).
 
     Raises:
         ProcessError: a node ended. NotReadyError: a node did not start, or did not finish, in time.
     """
-    names = topics or BagTopics()
+    played = drive.with_odometry() if recorded_odometry else drive
     environment = ros_environment(shipped("config/fastdds.xml"))
     adopt(environment)
     from localization_common.ros.listening import listening  # late: offline evaluation needs no ROS
 
-    played = [names.image, names.camera_info, names.tf_static, *([names.odom] if recorded_odometry else [])]
     domain = int(environment["ROS_DOMAIN_ID"])
     with Processes(log_dir, environment) as processes, listening(models.topics, domain=domain) as listener:
-        player = listener.player(bag, played, names.image)
+        player = listener.player(played, base_frame=BASE_FRAME, odometry=recorded_odometry)
         for name, arguments in commands(
             models,
             process_all=True,
             recorded_odometry=recorded_odometry,
             threads=threads,
             filter_config=filter_config,
+            base_frame=BASE_FRAME,
         ).items():
-            processes.start(name, [*arguments, *_source_remaps(names, recorded_odometry)])
+            processes.start(name, arguments)
         wait_until_ready(listener, processes, models, player)
-        player.play(rate=None, before_image=_one_at_a_time(listener, processes, models, progress, frames))
+        player.play(before_image=_one_at_a_time(listener, processes, models, progress, len(played)))
         wait_until_frame(listener, processes, models, max(player.published))
         # Their counters come with the next sign of life, and whatever is still under way before it.
         listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=FRAME_WITHIN)
         return collect(listener, models, player.published)
 
 
-def wait_until_ready(listener: Listener, processes: Processes, models: Models, player: BagPlayer | None = None) -> None:
+def wait_until_ready(
+    listener: Listener, processes: Processes, models: Models, player: SequencePlayer | None = None
+) -> None:
     """Wait until every node is active, all topics are connected, and the nodes have had time to notice.
 
     Raises:
@@ -139,11 +141,3 @@ def wait_until_frame(listener: Listener, processes: Processes, models: Models, s
 
     if not listener.wait(done, FRAME_WITHIN):
         raise NotReadyError(f"frame {stamp} was not processed by {' and '.join(models.nodes)} in {FRAME_WITHIN:.0f} s")
-
-
-def _source_remaps(names: BagTopics, recorded_odometry: bool) -> list[str]:
-    usual = BagTopics()
-    pairs = [("image", usual.image, names.image), ("camera_info", usual.camera_info, names.camera_info)]
-    if recorded_odometry:
-        pairs.append(("odom", usual.odom, names.odom))
-    return [word for name, default, topic in pairs if topic != default for word in ("-r", f"{name}:={topic}")]

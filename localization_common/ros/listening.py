@@ -1,11 +1,10 @@
-"""A node that listens to localizers, and plays bags to them, for programs that know no ROS."""
+"""A node that listens to localizers, and plays drives to them, for programs that know no ROS."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import rclpy
@@ -16,9 +15,10 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header, UInt64
 
+from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
-from localization_common.ros.player import BagPlayer
 from localization_common.ros.recorder import Recorder, StatusRecord
+from localization_common.ros.sequence_player import SequencePlayer
 from localization_common.ros.spinning import spinning
 
 #: Kinds of topics that can be listened to.
@@ -51,9 +51,9 @@ class Listener:
         """A further recorder, for topics that shall be subscribed to only from now on."""
         return Recorder(self._node, _types(topics))
 
-    def player(self, bag: str | Path, topics: Collection[str], image_topic: str = "/image") -> BagPlayer:
-        """Player of these topics of a bag, advertised at once."""
-        return BagPlayer(self._node, bag, topics=topics, image_topic=image_topic)
+    def player(self, sequence: Sequence, *, base_frame: str, odometry: bool) -> SequencePlayer:
+        """Player of a drive, advertised at once; see `SequencePlayer`."""
+        return SequencePlayer(self._node, sequence, base_frame=base_frame, odometry=odometry)
 
     def status(self, node: str) -> StatusRecord | None:
         """Newest diagnostics of a node, by its full name such as ``/vlocnet``."""

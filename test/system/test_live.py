@@ -34,7 +34,7 @@ def test_live_nodes_publish_what_offline_feeding_gives(
     monkeypatch.setenv("ROS_DOMAIN_ID", "0")  # restored at the end: run_live chooses its own
     truth = open_sequence(short_bag)
     offline = run_offline(truth, load(models, 1, FILTER))
-    live = run_live(short_bag, models, log_dir=tmp_path, filter_config=FILTER)
+    live = run_live(truth, models, log_dir=tmp_path, filter_config=FILTER)
     stamps = truth.stamps.tolist()
     assert sorted(live.map_T_base) == sorted(live.odom_T_base) == sorted(live.labels) == stamps
     assert sorted(live.planar_T_base) == stamps
@@ -88,7 +88,7 @@ def test_a_node_that_cannot_start_ends_the_run_with_its_reason(
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(models.vlocnet.read_bytes()[:1000])
     with pytest.raises(LocalizationError, match=r"vlocnet.*damaged\.safetensors"):
-        run_live(short_bag, replace(models, vlocnet=damaged), log_dir=tmp_path / "log")
+        run_live(open_sequence(short_bag), replace(models, vlocnet=damaged), log_dir=tmp_path / "log")
 
 
 def children() -> list[int]:
@@ -111,6 +111,6 @@ def test_a_node_that_dies_ends_the_run(
             os.kill(started[0], signal.SIGKILL)
 
     with pytest.raises(ProcessError, match="vlocnet ended with exit status -9"):
-        run_live(short_bag, Models(models.vlocnet), log_dir=tmp_path, progress=kill_at_third)
+        run_live(open_sequence(short_bag), Models(models.vlocnet), log_dir=tmp_path, progress=kill_at_third)
     assert len(started) == 1
     assert set(children()) <= set(before)

@@ -31,7 +31,7 @@ def test_live_and_offline_poses_are_refined_alike(
     options = Evaluation(tmp_path / "bag", vlocnet, keyframe_map=keyframe_map)
     truth = open_sequence(options.bag)
     offline = run_offline(truth, load(options.models, 1, FilterConfig()))
-    live = run_live(options.bag, options.models, log_dir=tmp_path / "log")
+    live = run_live(truth, options.models, log_dir=tmp_path / "log")
     stamps = truth.stamps.tolist()
     assert sorted(live.map_T_base) == sorted(offline.map_T_base) == stamps
     difference = comparison.largest_difference(live.map_T_base, offline.map_T_base)
