@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 from localization_common.errors import ConfigError
+from localization_common.paths import package_folders
 
 
 def shipped(name: str) -> Path:
@@ -15,9 +14,7 @@ def shipped(name: str) -> Path:
     Raises:
         ConfigError: it is nowhere.
     """
-    prefixes = [*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix]
-    folders = [Path(__file__).resolve().parents[1]]
-    folders += [Path(prefix) / "share" / "deep_localization" for prefix in prefixes if prefix]
+    folders = package_folders()
     for folder in folders:
         if (folder / name).is_file():
             return folder / name

@@ -21,6 +21,7 @@ from localization_common.errors import InputError, LocalizationError, MapError
 from localization_common.geometry import planar
 from localization_common.messages import matrix_from_pose, stamp_of
 from localization_common.odometry_integration import PlanarOdometry
+from localization_common.paths import existing_file
 from localization_common.ros.belief_publishers import BeliefPublishers
 from localization_common.ros.camera_feed import CameraFeed, Frame, image_qos
 from localization_common.ros.conversions import covariance_from_planar
@@ -31,7 +32,6 @@ from localization_common.ros.monitor import Level
 from localization_common.ros.odometry_buffer import OdometryBuffer
 from localization_common.ros.outputs import LATCHED, pose_message
 from localization_common.ros.pose_input import PoseInput
-from localization_common.ros.settings import existing_file
 
 Array = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
@@ -93,8 +93,8 @@ class DmnNode(LocalizerNode[DmnSettings]):
     def load(self) -> None:
         """Read checkpoint and map."""
         settings = self.settings
-        checkpoint = existing_file(settings.checkpoint, "checkpoint")
-        map_path = existing_file(settings.map_path, "map_path")
+        checkpoint = existing_file(settings.checkpoint, "parameter checkpoint")
+        map_path = existing_file(settings.map_path, "parameter map_path")
         self._localizer = Localizer.from_files(
             checkpoint,
             map_path,
@@ -220,7 +220,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
 
     async def _on_save_map(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         def save() -> str:
-            path = self.settings.saved_map_path or self.settings.map_path
+            path = self.settings.saved_map_file
             self.localizer.save_map(path)
             return f"{path}: {len(self.localizer.context_map)} views"
 
@@ -228,7 +228,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
 
     async def _on_load_map(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         def load() -> str:
-            path = self.settings.map_path
+            path = existing_file(self.settings.map_path, "parameter map_path")
             self.localizer.load_map(path)
             self._restart_belief()
             self._publish_views()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from dmn_ros.config import FilterConfig
+from localization_common.paths import require_own_file, user_path
 from localization_common.ros.parameters import ALWAYS, detail, parameter, parameters_of
 from localization_common.ros.settings import NodeSettings
 
@@ -86,7 +88,11 @@ class DmnSettings(NodeSettings):
     map_path: str = parameter(
         "", "File with the context map, made by dmn_build_map; read by configure and load_map.", when=ALWAYS
     )
-    saved_map_path: str = parameter("", "File that save_map writes; empty overwrites map_path.", when=ALWAYS)
+    saved_map_path: str = parameter(
+        "",
+        "File that save_map writes; empty overwrites map_path, unless that file came with an installed package.",
+        when=ALWAYS,
+    )
     odometry_timeout: float = parameter(
         1.0, "Seconds that an image waits for odometry as new as itself.", minimum=0.0, maximum=600.0, when=ALWAYS
     )
@@ -99,3 +105,17 @@ class DmnSettings(NodeSettings):
     set_initial_pose: bool = parameter(False, "Whether to start at initial_pose rather than anywhere in the map.")
     initial_pose: InitialPoseSettings = parameters_of(InitialPoseSettings, flat=False)  # noqa: RUF009 - makes a field
     filter: FilterConfig = parameters_of(FilterConfig, flat=True, details=_FILTER)  # noqa: RUF009 - makes a field
+
+    @property
+    def saved_map_file(self) -> Path:
+        """File that save_map writes.
+
+        Raises:
+            ConfigError: no file is named, or it came with an installed package.
+        """
+        named = "saved_map_path" if self.saved_map_path else "map_path"
+        path = user_path(getattr(self, named), f"parameter {named}")
+        own = Path("~", ".ros", path.name)
+        remedy = f"set saved_map_path to a file of your own, for example {own}, and map_path to the same to use it"
+        require_own_file(path, f"parameter {named}", remedy)
+        return path

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from localization_common import checkpoints
 from localization_common.errors import ConfigError, LocalizationError
+from localization_common.whole_files import write_whole
 from vlocnet_ros.backends.onnx_backend import IMAGE, KEPT, ORIGIN, PREVIOUS
 from vlocnet_ros.backends.opening import sha256
 from vlocnet_ros.checkpoint import KIND, load_vlocnet
@@ -93,7 +94,7 @@ def export_onnx(checkpoint: Path, output: Path) -> None:
     program = _program(StreamingStep(folded(loaded.network)).eval())
     header = loaded.header() | {ORIGIN: sha256(checkpoint)}
     program.model.metadata_props.update(format=checkpoints.FORMAT, kind=KIND, header=json.dumps(header))
-    checkpoints.write_whole(output, program.model_proto.SerializeToString())
+    write_whole(output, program.model_proto.SerializeToString())
 
 
 @torch.no_grad()

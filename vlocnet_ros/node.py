@@ -14,13 +14,13 @@ from localization_common.camera import Camera
 from localization_common.geometry import se3
 from localization_common.odometry_integration import OdometryIntegrator, OdometrySample, base_covariance
 from localization_common.palette import circled, heat_overlay, label_palette, tinted
+from localization_common.paths import existing_file
 from localization_common.ros.camera_feed import CameraFeed, Frame
 from localization_common.ros.conversions import image_from_array
 from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.main import run
 from localization_common.ros.monitor import Level
 from localization_common.ros.outputs import LATCHED, odometry_message, pose_message, wanted
-from localization_common.ros.settings import existing_file
 from localization_common.ros.worker import Rest
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.estimate import Estimate, Health
@@ -66,7 +66,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
     def load(self) -> None:
         """Read the checkpoint, and the keyframe map if there is one."""
         settings = self.settings
-        path, map_path = existing_file(settings.checkpoint, "checkpoint"), settings.used_map
+        path, map_path = existing_file(settings.checkpoint, "parameter checkpoint"), settings.used_map
         threads = settings.threads or None
         localizer = Localizer.from_checkpoint(
             path,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from localization_common.paths import existing_file
 from localization_common.ros.parameters import ALWAYS, parameter
-from localization_common.ros.settings import NodeSettings, existing_file
+from localization_common.ros.settings import NodeSettings
 from vlocnet_ros.backends.opening import AUTO, BACKENDS
 
 
@@ -52,4 +53,4 @@ class VlocnetSettings(NodeSettings):
         Raises:
             ConfigError: there is no such file.
         """
-        return existing_file(self.keyframe_map, "keyframe_map") if self.refine and self.keyframe_map else None
+        return existing_file(self.keyframe_map, "parameter keyframe_map") if self.refine and self.keyframe_map else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -73,20 +72,6 @@ class NodeSettings:
     def broadcasts(self) -> str:
         """Transform to broadcast: ``map_odom``, ``map_base`` or ``none``."""
         return self.tf_mode if self.tf_broadcast else NONE
-
-
-def existing_file(value: str, parameter_name: str) -> Path:
-    """Path of a file that a parameter names.
-
-    Raises:
-        ConfigError: the parameter is empty or there is no such file.
-    """
-    if not value:
-        raise ConfigError(f"parameter {parameter_name} is empty: set it to a file")
-    path = Path(value).expanduser()
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file (parameter {parameter_name}, looked for from {Path.cwd()})")
-    return path
 
 
 def check_device(name: str) -> None:
