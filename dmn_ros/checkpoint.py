@@ -13,6 +13,7 @@ from localization_common import checkpoints
 from localization_common.camera import Camera
 from localization_common.configuration import from_dict, to_dict
 from localization_common.errors import CheckpointError, LocalizationError
+from localization_common.weights import network_of
 
 KIND = "dmn"
 #: Of the systems trained on worlds: map units, no camera, no robot.
@@ -31,14 +32,18 @@ def load_network(path: str | Path) -> tuple[DMN, Camera, dict[str, Any]]:
     Raises:
         CheckpointError: the file is missing, damaged, of another kind, or its weights do not fit its configuration.
     """
-    tensors, header = checkpoints.load(path, kind=KIND)
+    tensors, header = checkpoints.load(path, kind=KIND, mapped=True)
     try:
-        network = DMN(from_dict(NetworkConfig, header["config"]))
+        config = from_dict(NetworkConfig, header["config"])
         camera = from_dict(Camera, header["camera"])
-        network.load_state_dict(tensors)
-    except (KeyError, LocalizationError, RuntimeError) as error:
+    except (KeyError, LocalizationError) as error:
         raise CheckpointError(f"{path}: not a usable dmn checkpoint ({error}); copy or train it again") from error
-    return network.eval(), camera, header
+    if (camera.width, camera.height) != (config.image_width, config.image_height):
+        raise CheckpointError(
+            f"{path}: camera {camera.width}x{camera.height}, but network input {config.image_width}x"
+            f"{config.image_height}; copy or train it again"
+        )
+    return network_of(path, tensors, lambda: DMN(config)), camera, header
 
 
 def save_world_network(path: str | Path, network: DMN, mapping: MappingConfig, card: dict[str, Any]) -> None:
@@ -53,16 +58,15 @@ def load_world_network(path: str | Path) -> tuple[DMN, MappingConfig, dict[str, 
     Raises:
         CheckpointError: the file is missing, damaged, of another kind, or its weights do not fit its configuration.
     """
-    tensors, header = checkpoints.load(path, kind=WORLDS_KIND)
+    tensors, header = checkpoints.load(path, kind=WORLDS_KIND, mapped=True)
     try:
         mapping = from_dict(MappingConfig, header["mapping"])
-        network = build_network(mapping)
-        network.load_state_dict(tensors)
-    except (KeyError, LocalizationError, RuntimeError) as error:
+        card = dict(header["card"])
+    except (KeyError, TypeError, ValueError, LocalizationError) as error:
         raise CheckpointError(
             f"{path}: not a usable checkpoint of dmn_train_worlds ({error}); train it again"
         ) from error
-    return network.eval(), mapping, header["card"]
+    return network_of(path, tensors, lambda: build_network(mapping)), mapping, card
 
 
 def network_camera(config: NetworkConfig, horizontal_deg: float) -> Camera:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from localization_common.configuration import MAX_PIXELS, require_at_most
 from localization_common.errors import ConfigError
 
 
@@ -60,6 +61,21 @@ class NetworkConfig:
     likeness: bool = False
 
     def __post_init__(self) -> None:
+        require_at_most(
+            self, image_width=4096, image_height=4096, count_block_widths=32, block_widths=1 << 16,
+            feature_channels=1 << 16, hidden_channels=1 << 16, key_size=1 << 16, value_size=1 << 16, pair_size=1 << 16,
+            gate_size=1 << 16, count_frequencies=256, nearest_views=100_000, descriptor_parts=1024, compass=1024,
+        )  # fmt: skip
+        if self.image_width * self.image_height > MAX_PIXELS:
+            raise ConfigError(f"{self.image_width}x{self.image_height} images have more than {MAX_PIXELS} pixels")
+        if min(self.image_width, self.image_height) < 1 or any(s < 1 for pair in self.block_strides for s in pair):
+            raise ConfigError(
+                f"images {self.image_width}x{self.image_height} and strides {self.block_strides} must be positive"
+            )
+        sizes = (*self.block_widths, self.feature_channels, self.hidden_channels, self.key_size, self.value_size,
+                 self.pair_size, self.gate_size)  # fmt: skip
+        if min(sizes) < 1:
+            raise ConfigError(f"{sizes}: channels and sizes must be positive")
         if len(self.block_widths) != len(self.block_strides):
             raise ConfigError(f"{len(self.block_widths)} block_widths but {len(self.block_strides)} block_strides")
         if min(self.grid) < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dmn_ros.mount import UNKNOWN, Mount
 from dmn_ros.network.dmn import DMN
 from localization_common import checkpoints
 from localization_common.errors import CheckpointError, MapError
+from localization_common.geometry.covariances import is_covariance
 
 Array = npt.NDArray[np.float64]
 Bounds = tuple[float, float, float, float]
@@ -23,6 +25,16 @@ KIND = "context_map"
 VERSION = 4
 #: A larger file is mapped into memory rather than read: few of its views are looked at for one image.
 _MAPPED_BYTES = 1 << 26
+#: Metres from the map's origin: farther away, particles (float32) are metres apart.
+_FARTHEST = 1e7
+_FLOATS = (torch.float64, torch.float32)
+#: Tensors of a file with the version that they came with, their dtypes and shapes; None is the number of views.
+_TENSORS: dict[str, tuple[int, tuple[torch.dtype, ...], tuple[int | None, ...]]] = {
+    "features": (1, (torch.float32, torch.float16, torch.bfloat16), (None, -1, -1, -1)),
+    "poses": (1, _FLOATS, (None, 3)),
+    "covariances": (2, _FLOATS, (None, 3, 3)),
+    "reliability": (3, _FLOATS, (None,)),
+}
 
 
 @dataclass(frozen=True)
@@ -67,11 +79,18 @@ class ContextMap:
         finite = all(bool(torch.isfinite(part).all()) for part in self.features.split(256))
         if not (finite and np.isfinite(self.poses).all() and np.isfinite(self.covariances).all()):
             raise MapError("views hold NaN or infinity")
+        if not is_covariance(self.covariances):
+            raise MapError("a covariance of a view is not symmetric, or a variance is negative")
         if not np.isfinite(self.mount).all() or len(self.mount) != 3:
             raise MapError(f"mount {self.mount} must be three finite numbers: x, y, yaw")
         min_x, min_y, max_x, max_y = self.bounds
-        if not (np.isfinite(self.bounds).all() and min_x < max_x and min_y < max_y and self.scale > 0):
+        if not (np.isfinite(self.bounds).all() and min_x < max_x and min_y < max_y and 0.0 < self.scale < _FARTHEST):
             raise MapError(f"bounds {self.bounds} must be an increasing box and scale {self.scale} positive")
+        if max(np.abs(self.bounds).max(), np.abs(self.poses[:, :2]).max()) > _FARTHEST:
+            raise MapError(
+                f"bounds {self.bounds} or views are more than {_FARTHEST:.0f} m from the map's origin: "
+                "move the origin into the place"
+            )
 
     def __len__(self) -> int:
         return len(self.poses)
@@ -153,6 +172,12 @@ class ContextMap:
                 f"{name}: made with embedding network {self.fingerprint}, the checkpoint has {expected}; "
                 "build the map again with dmn_build_map and this checkpoint"
             )
+        size = (network.config.feature_channels, *network.config.grid)
+        if tuple(self.features.shape[1:]) != size:
+            raise MapError(
+                f"{name}: views of {tuple(self.features.shape[1:])}, but the checkpoint's network makes {size}; "
+                "build the map again with dmn_build_map and this checkpoint"
+            )
 
     def save(self, path: str | Path) -> None:
         """Write the map's file; a reader never sees half of it, and on failure the old file stays.
@@ -196,13 +221,15 @@ class ContextMap:
             tensors, header = checkpoints.load(path, kind=KIND, mapped=large)
         except CheckpointError as error:
             raise MapError(str(error)) from error
-        if header.get("version") not in range(1, VERSION + 1):
-            raise MapError(f"{path}: map version {header.get('version')!r}, this program reads 1 to {VERSION}")
+        version = header.get("version")
+        if type(version) is not int or not 1 <= version <= VERSION:
+            raise MapError(f"{path}: map version {version!r:.50}, this program reads 1 to {VERSION}")
+        _require_tensors(path, tensors, version)
         try:
             min_x, min_y, max_x, max_y = (float(value) for value in header["bounds"])
-            covariances = tensors["covariances"] if header["version"] > 1 else torch.zeros(0, 3, 3)
-            reliability = tensors["reliability"] if header["version"] > 2 else torch.zeros(0)
-            x, y, yaw = (float(value) for value in (header["mount"] if header["version"] > 3 else UNKNOWN))
+            covariances = tensors["covariances"] if version > 1 else torch.zeros(0, 3, 3)
+            reliability = tensors["reliability"] if version > 2 else torch.zeros(0)
+            x, y, yaw = (float(value) for value in (header["mount"] if version > 3 else UNKNOWN))
             return cls(
                 features=tensors["features"].to(torch.float32),
                 poses=tensors["poses"].numpy().astype(np.float64),
@@ -214,8 +241,25 @@ class ContextMap:
                 reliability=reliability.numpy().astype(np.float64),
                 mount=(x, y, yaw),
             )
-        except (KeyError, TypeError, ValueError, MapError) as error:
+        except (KeyError, TypeError, ValueError, ArithmeticError, MapError) as error:
             raise MapError(f"{path}: not a usable map ({error}); build it again with dmn_build_map") from error
+
+
+def _require_tensors(path: str | Path, tensors: Mapping[str, Tensor], version: int) -> None:
+    """Refuse what no map of this version holds, before anything is computed from it."""
+    for name, (since, dtypes, shape) in _TENSORS.items():
+        if version < since:
+            continue
+        if name not in tensors:
+            raise MapError(f"{path}: not a usable map (it lacks {name}); build it again with dmn_build_map")
+        tensor, views = tensors[name], len(tensors["poses"])
+        wanted = tuple(views if size is None else size for size in shape)
+        fits = tensor.ndim == len(wanted) and all(w in (-1, s) for w, s in zip(wanted, tensor.shape, strict=True))
+        if tensor.dtype not in dtypes or not fits or 0 in tensor.shape:
+            raise MapError(
+                f"{path}: not a usable map ({name} is {tensor.dtype} {tuple(tensor.shape)} of {views} poses); "
+                "build it again with dmn_build_map"
+            )
 
 
 def _around(a: Bounds, b: Bounds) -> Bounds:

@@ -124,7 +124,8 @@ def compare_rates(arguments: Arguments) -> dict[float, float]:
         )
         short = replace(arguments, training=numbers, logs=logs, output=logs / "short.safetensors", resume=False)
         train(short)
-        losses[rate] = float(load_world_network(short.output)[2]["validation_loss"])
+        loss = load_world_network(short.output)[2]["validation_loss"]
+        losses[rate] = math.inf if loss is None else float(loss)  # None: it was not finite
     for rate, loss in losses.items():
         print(f"learning rate {rate:g}: validation loss {loss:.4f}")
     print(f"best: --training.learning-rate {min(losses, key=lambda rate: _or_infinite(losses[rate])):g}")

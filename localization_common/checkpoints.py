@@ -6,8 +6,6 @@ Network checkpoints and context maps share the container; ``kind`` tells them ap
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,18 @@ import safetensors
 import safetensors.torch
 import torch
 
-from localization_common.errors import CheckpointError
+from localization_common import headers
+from localization_common.errors import CheckpointError, ConfigError
+from localization_common.paths import user_path
+from localization_common.whole_files import write_whole
 
 FORMAT = "deep_localization/1"
+_DTYPES = (
+    torch.float16, torch.bfloat16, torch.float32, torch.float64,
+    torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+)  # fmt: skip
+#: Numbers that are looked at together: few, so that a large file stays in the file.
+_AT_ONCE = 1 << 22
 
 
 def save(path: str | Path, *, kind: str, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any]) -> None:
@@ -41,33 +48,6 @@ def _in_order(data: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
-def write_whole(path: str | Path, data: bytes) -> None:
-    """Write a file aside, then rename it: no reader sees half of it, and one that was there before stays until then.
-
-    Raises:
-        CheckpointError: it cannot be written there.
-    """
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written ({error})") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise CheckpointError(f"{path}: cannot be written ({error})") from error
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def load(path: str | Path, *, kind: str, mapped: bool = False) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Tensors and header of a file that `save` wrote with this kind.
 
@@ -76,19 +56,18 @@ def load(path: str | Path, *, kind: str, mapped: bool = False) -> tuple[dict[str
             of an old one, which does them no harm; a program that writes into the file changes them.
 
     Raises:
-        CheckpointError: the file is missing, truncated, damaged, of another program or of another kind.
+        CheckpointError: the file is missing, truncated, damaged, of another program or of another kind, or holds
+            numbers that are not finite.
     """
-    path = Path(path)
-    if not path.is_file():
-        what = "is not a file" if path.exists() else "no such file"
-        raise CheckpointError(f"{path}: {what}; give the .safetensors file of a {kind!r}")
+    path = _existing(path, kind)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = read_header(path, file.metadata() or {}, kind)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            _require_numbers(path, tensors)
             if not mapped:  # these tensors are views of the file: whoever changes it would change them
                 tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
+    except (safetensors.SafetensorError, OSError, ValueError, RuntimeError, MemoryError) as error:
         raise CheckpointError(f"{path}: not a complete safetensors file ({error}); copy or train it again") from error
     return tensors, header
 
@@ -101,14 +80,57 @@ def read_header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str,
     """
     if metadata.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path}: format {metadata.get('format')!r}, this version reads {FORMAT!r}; was it written by this package?"
+            f"{path}: format {metadata.get('format')!r:.100}, this version reads {FORMAT!r}; was it written by this "
+            "package?"
         )
     if metadata.get("kind") != kind:
-        raise CheckpointError(f"{path}: holds a {metadata.get('kind')!r}, not a {kind!r}; give the other file")
+        raise CheckpointError(f"{path}: holds a {metadata.get('kind')!r:.100}, not a {kind!r}; give the other file")
     try:
-        header = json.loads(metadata["header"])
+        header = headers.parse(metadata["header"])
     except (KeyError, ValueError) as error:
         raise CheckpointError(f"{path}: header cannot be read ({error}); copy or train it again") from error
     if not isinstance(header, dict):
         raise CheckpointError(f"{path}: header is a {type(header).__name__}, not an object; copy or train it again")
     return header
+
+
+def _existing(path: str | Path, kind: str) -> Path:
+    """Path of a file whose own header is not too large to look at."""
+    try:
+        path = user_path(path, f"file of a {kind!r}")
+        if not path.is_file():
+            what = "is not a file" if path.exists() else "no such file"
+            raise CheckpointError(f"{path}: {what}; give the .safetensors file of a {kind!r}")
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+        size = path.stat().st_size
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    if headers.MAX_BYTES < length <= size:
+        raise CheckpointError(
+            f"{path}: its header has {length} bytes, at most {headers.MAX_BYTES} are read; take another copy of it"
+        )
+    return path
+
+
+def _require_numbers(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _DTYPES:
+            known = ", ".join(str(dtype).removeprefix("torch.") for dtype in _DTYPES)
+            raise CheckpointError(
+                f"{path}: tensor {name!r:.100} is {tensor.dtype}, known are {known}; take another copy of the file"
+            )
+        if wrong := _not_finite(tensor):
+            raise CheckpointError(
+                f"{path}: tensor {name!r:.100} holds {wrong} NaN or infinite numbers of {tensor.numel()}; "
+                "take another copy of the file, or make it again"
+            )
+
+
+def _not_finite(tensor: torch.Tensor) -> int:
+    """How many numbers of a tensor are not finite; looks at few of them at a time."""
+    if not tensor.is_floating_point():
+        return 0
+    return sum(part.numel() - int(torch.isfinite(part).sum()) for part in torch.split(tensor.reshape(-1), _AT_ONCE))

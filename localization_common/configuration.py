@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import types
 import typing
 from typing import Any, TypeVar
@@ -10,6 +11,9 @@ from typing import Any, TypeVar
 from localization_common.errors import ConfigError
 
 T = TypeVar("T")
+
+#: Pixels of a network's input, at most: those of a full HD camera.
+MAX_PIXELS = 1920 * 1088
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -28,15 +32,15 @@ def from_dict(cls: type[T], values: dict[str, Any]) -> T:
             refuses the value.
     """
     if not isinstance(values, dict):
-        raise ConfigError(f"{cls.__name__}: expected an object with its fields, got {values!r}")
+        raise ConfigError(f"{cls.__name__}: expected an object with its fields, got {values!r:.200}")
     hints = typing.get_type_hints(cls)
     fields = {field.name for field in dataclasses.fields(typing.cast("Any", cls)) if field.init}
     unknown = set(values) - fields
     if unknown:
-        raise ConfigError(f"{cls.__name__} has no field {sorted(unknown)}; was this written by a newer version?")
+        raise ConfigError(f"{cls.__name__} has no field {sorted(unknown)!s:.200}; was this written by a newer version?")
     try:
         return cls(**{name: _read(hints[name], value, f"{cls.__name__}.{name}") for name, value in values.items()})
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise ConfigError(f"{cls.__name__}: {error}") from error
 
 
@@ -55,7 +59,8 @@ def _read(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return from_dict(typing.cast("type[Any]", hint), value)
     if hint is float:
-        return float(_expect(isinstance(value, (int, float)) and not isinstance(value, bool), value, "a number", where))
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return float(_expect(number and abs(value) <= sys.float_info.max, value, "a finite number", where))
     if hint is int:
         return _expect(isinstance(value, int) and not isinstance(value, bool), value, "an integer", where)
     if hint in (str, bool, type(None)):
@@ -89,5 +94,23 @@ def _read_union(arguments: tuple[Any, ...], value: Any, where: str) -> Any:
 
 def _expect(fits: bool, value: Any, what: str, where: str) -> Any:
     if not fits:
-        raise ConfigError(f"{where}: expected {what}, got {value!r}")
+        raise ConfigError(f"{where}: expected {what}, got {value!r:.200}")
     return value
+
+
+def require_at_most(config: Any, **limits: int) -> None:
+    """Refuse sizes that no usable configuration has, before anything is built of them.
+
+    Args:
+        config: dataclass; a limit holds for a field's number, and for each number of a tuple; of a tuple of any length
+            ``count_NAME`` limits how many there are.
+
+    Raises:
+        ConfigError: a field exceeds its limit.
+    """
+    for name, limit in limits.items():
+        value = getattr(config, name.removeprefix("count_"))
+        values = (len(value),) if name.startswith("count_") else value if isinstance(value, tuple) else (value,)
+        for number in values:
+            if number > limit:
+                raise ConfigError(f"{type(config).__name__}.{name} is {number}; it must be at most {limit}")

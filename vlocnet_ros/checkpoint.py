@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,8 @@ from localization_common import checkpoints
 from localization_common.camera import Camera
 from localization_common.configuration import from_dict, to_dict
 from localization_common.errors import CheckpointError, LocalizationError
+from localization_common.geometry.covariances import is_covariance
+from localization_common.weights import network_of
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.integrity.frame_error import FrameError
 from vlocnet_ros.integrity.tracking import TrackingConfig
@@ -58,6 +61,10 @@ class Residuals:
             matrix = np.asarray(rows, dtype=np.float64)
             if matrix.shape != (6, 6) or not np.isfinite(matrix).all():
                 raise CheckpointError(f"residuals: {name} is not a finite 6x6 matrix")
+            if not is_covariance(matrix):
+                raise CheckpointError(f"residuals: {name} is no covariance: not symmetric, or a variance is negative")
+        if not (math.isfinite(self.sharpness) and math.isfinite(self.familiarity)):
+            raise CheckpointError(f"residuals: sharpness {self.sharpness} or familiarity {self.familiarity} not finite")
 
     def expected(self, features: npt.ArrayLike | None) -> Array:
         """(2,) logarithms of what the pose regressed from features (F,) may be wrong by: zeros where nobody knows."""
@@ -97,9 +104,12 @@ class Description:
             config = from_dict(VLocNetConfig, header["config"])
             camera = from_dict(Camera, header["camera"])
             residuals = _residuals(header["residuals"])
-            class_names = tuple(str(name) for name in header["class_names"])
-        except (AttributeError, KeyError, TypeError, LocalizationError) as error:
-            raise CheckpointError(f"{path}: its header does not describe a VLocNet++ network ({error})") from error
+            class_names = from_dict(_Names, {"class_names": header["class_names"]}).class_names
+            card = dict(header.get("card", {}))
+        except (AttributeError, KeyError, TypeError, ValueError, LocalizationError) as error:
+            raise CheckpointError(
+                f"{path}: its header does not describe a VLocNet++ network ({error}); copy or train it again"
+            ) from error
         if (camera.width, camera.height) != (config.width, config.height):
             raise CheckpointError(
                 f"{path}: camera {camera.width}x{camera.height}, but network input {config.width}x{config.height}"
@@ -107,7 +117,12 @@ class Description:
         known_by = residuals.frame_error
         if known_by is not None and len(known_by.slopes[0]) != config.fc:
             raise CheckpointError(f"{path}: frame error of {len(known_by.slopes[0])} features, but fc is {config.fc}")
-        return cls(config, camera, class_names, residuals, dict(header.get("card", {})))
+        return cls(config, camera, class_names, residuals, card)
+
+
+@dataclass(frozen=True)
+class _Names:
+    class_names: tuple[str, ...]
 
 
 def _residuals(values: Mapping[str, Any]) -> Residuals:
@@ -161,18 +176,10 @@ def load_vlocnet(path: str | Path) -> Checkpoint:
     Raises:
         CheckpointError: missing, damaged, foreign, or its weights do not fit its own configuration.
     """
-    tensors, header = checkpoints.load(path, kind=KIND)
+    tensors, header = checkpoints.load(path, kind=KIND, mapped=True)
     description = Description.from_header(header, path)
-    network = VLocNet(description.config)
-    try:
-        network.load_state_dict({n: t.float() if t.is_floating_point() else t for n, t in tensors.items()})
-    except RuntimeError as error:
-        first = str(error).splitlines()[-1].strip().split(", ")[0]
-        raise CheckpointError(f"{path}: weights do not fit their configuration ({first}); train it again") from error
-    broken = [name for name, tensor in network.state_dict().items() if not torch.isfinite(tensor).all()]
-    if broken:
-        raise CheckpointError(f"{path}: {broken[0]} holds NaN or infinity; train it again")
-    return Checkpoint(**vars(description), network=network.eval())
+    network = network_of(path, tensors, lambda: VLocNet(description.config))
+    return Checkpoint(**vars(description), network=network)
 
 
 def set_camera(network: VLocNet, camera: Camera) -> None:

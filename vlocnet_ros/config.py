@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Literal, get_args, get_origin, get_type_hints
 
+from localization_common.configuration import MAX_PIXELS, require_at_most
 from localization_common.errors import ConfigError
 
 #: Where segmentation features of the previous frame may be fused, in the encoder's order, with their output stride.
 SEGMENTATION_PLACES = {"res3d": 8, "res4f": 16, "res5c": 16}
+#: Numbers in the masks of Monte Carlo dropout.
+_MOST_MASKED = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,17 @@ class VLocNetConfig:
     depth_range: tuple[float, float] = (0.1, 80.0)
 
     def __post_init__(self) -> None:
+        require_at_most(
+            self, width=4096, height=4096, stem=4096, mids=8192, expansion=64, units=64, fc=1 << 20, pool=64,
+            samples=10_000, classes=255, atrous_rates=64, segmentation_stem=4096, alignment=1000, depth_channels=8192,
+            count_warp_places=16,
+        )  # fmt: skip
+        if self.correlation is not None:
+            require_at_most(self, correlation=64)
+        if self.samples * self.fc > _MOST_MASKED:
+            raise ConfigError(f"samples, fc: {self.samples} x {self.fc} are more than {_MOST_MASKED} masks")
+        if self.width * self.height > MAX_PIXELS:
+            raise ConfigError(f"width, height: {self.width}x{self.height} are more than {MAX_PIXELS} pixels")
         if self.width < 32 or self.height < 32 or self.width % 16 or self.height % 16:
             raise ConfigError(
                 f"width, height: {self.width}x{self.height}, but both must be multiples of 16, at least 32"

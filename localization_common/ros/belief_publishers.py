@@ -13,11 +13,13 @@ from visualization_msgs.msg import MarkerArray
 from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.outputs import (
     LATCHED,
+    MAX_CELLS,
     belief_grid,
     particle_cloud,
     particle_cloud_type,
     particle_markers,
     pose_array,
+    possible_resolution,
     view_markers,
     wanted,
 )
@@ -35,6 +37,7 @@ class BeliefPublishers:
         self._markers = publisher(MarkerArray, "~/particle_markers", 2)
         self._belief = publisher(OccupancyGrid, "~/belief", 2)
         self._views = publisher(MarkerArray, "~/context_views", LATCHED)
+        self._said: object = None
         cloud_type = particle_cloud_type()
         self._cloud = None if cloud_type is None else publisher(cloud_type, "particle_cloud", 2)
 
@@ -64,7 +67,18 @@ class BeliefPublishers:
         if self._cloud is not None and wanted(self._cloud):
             self._cloud.publish(particle_cloud(stamp, frame, poses, shares))
         if wanted(self._belief):
+            self._say_if_coarse(bounds, cell)
             self._belief.publish(belief_grid(stamp, frame, particles, weights, bounds, cell))
+
+    def _say_if_coarse(self, bounds: tuple[float, float, float, float], cell: float) -> None:
+        """Say once that the grid's cells are larger than asked for."""
+        side = possible_resolution(bounds, cell)
+        if side > cell and (bounds, cell) != self._said:
+            self._said = (bounds, cell)
+            self._node.get_logger().warning(
+                f"{self._belief.topic_name}: cells of {side:.3g} m instead of {cell} m: the map's bounds {bounds} "
+                f"would need more than {MAX_CELLS} cells; mend the bounds, or set belief_resolution to {side:.3g}"
+            )
 
     def publish_views(self, poses: Array) -> None:
         """Where the map's views (N, 3) are."""

@@ -24,6 +24,9 @@ except ImportError:
 
 Array = npt.NDArray[np.float64]
 
+#: Cells of a published belief at most: a square of 100 m in cells of 0.1 m.
+MAX_CELLS = 1_000_000
+
 #: Reliable, and the last message waits for those who subscribe later: poses, maps.
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -90,6 +93,17 @@ def view_markers(stamp: int, frame_id: str, poses: Array, length: float = 0.35) 
     return MarkerArray(markers=markers)
 
 
+def possible_resolution(bounds: Sequence[float], resolution: float) -> float:
+    """Side of a cell, metres, with which a grid over bounds has at most `MAX_CELLS` cells: that, or a larger one."""
+    min_x, min_y, max_x, max_y = (float(v) for v in bounds)
+    width, height = max_x - min_x, max_y - min_y
+    # Longest first: a corridor of many kilometres has one row. Each side then rounds up to at most one cell more.
+    least = max(np.sqrt(width * height / MAX_CELLS), 4.0 * max(width, height) / MAX_CELLS)
+    if np.ceil(width / resolution) * np.ceil(height / resolution) <= MAX_CELLS:
+        return resolution
+    return float(max(resolution, least * 1.01))
+
+
 def belief_grid(
     stamp: int, frame_id: str, particles: Array, weights: Array, bounds: Sequence[float], resolution: float
 ) -> OccupancyGrid:
@@ -97,9 +111,10 @@ def belief_grid(
 
     Args:
         bounds: min_x, min_y, max_x, max_y in metres.
-        resolution: side of a cell in metres.
+        resolution: side of a cell in metres; cells are larger where the bounds would need too many of them.
     """
     min_x, min_y, max_x, max_y = (float(v) for v in bounds)
+    resolution = possible_resolution(bounds, resolution)
     columns = max(1, int(np.ceil((max_x - min_x) / resolution)))
     rows = max(1, int(np.ceil((max_y - min_y) / resolution)))
     span = ((min_y, min_y + rows * resolution), (min_x, min_x + columns * resolution))

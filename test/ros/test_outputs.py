@@ -11,6 +11,7 @@ from localization_common.geometry import planar
 from localization_common.messages import matrix_from_pose
 from localization_common.odometry_integration import OdometrySample
 from localization_common.ros.outputs import (
+    MAX_CELLS,
     belief_grid,
     odometry_message,
     particle_markers,
@@ -83,3 +84,18 @@ def test_belief_grid_is_the_histogram_of_the_weights() -> None:
     # Row 0 is at the smallest y; the fullest cell is 100; what lies outside counts nowhere.
     assert cells.tolist() == [[100, 0, 0, 0], [0, 0, 0, 50]]
     assert (grid.info.origin.position.x, grid.info.origin.position.y) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "bounds", [(-1e3, -1e3, 1e3, 1e3), (0.0, 0.0, 1e7, 1.0), (0.0, 0.0, 1e-3, 1e7), (0.0, 0.0, 2e7, 2e7)]
+)
+@pytest.mark.parametrize("resolution", [0.01, 10.0])
+def test_belief_grid_grows_coarser_over_a_large_map(bounds: tuple[float, ...], resolution: float) -> None:
+    corner = np.array([[bounds[2], bounds[3], 0.0]])
+    grid = belief_grid(STAMP, "map", corner, np.array([1.0]), bounds, resolution)
+    assert grid.info.width * grid.info.height == len(grid.data) <= MAX_CELLS
+    assert grid.info.resolution >= resolution
+    assert grid.info.width * grid.info.resolution >= bounds[2] - bounds[0]
+    assert grid.info.height * grid.info.resolution >= bounds[3] - bounds[1]
+    assert max(grid.data) == 100
+    assert len(grid.data) > 10_000

@@ -162,6 +162,33 @@ def test_files_that_are_no_export_are_refused(exported, tmp_path):
         open_backend(tmp_path / "foreign.onnx")
 
 
+def test_numbers_that_are_not_finite_and_sizes_that_cannot_be_are_refused(exported, tmp_path):
+    model = onnx.load(exported)
+    header = next(entry for entry in model.metadata_props if entry.key == "header")
+    whole, path = header.value, tmp_path / "damaged.onnx"
+    for old, new, reason in (
+        ('"sharpness": 0.1', '"sharpness": NaN', r"residuals\.sharpness is nan"),
+        ('"sharpness": 0.1', '"sharpness": 1e999', r"residuals\.sharpness is inf"),
+        ('"units": [1', '"units": [100000000', "units is 100000000"),
+    ):
+        assert old in whole
+        header.value = whole.replace(old, new)
+        onnx.save(model, path)
+        with pytest.raises(CheckpointError, match=reason) as refusal:
+            OnnxBackend(path)
+        assert str(path) in str(refusal.value)
+    header.value = whole
+    weight = next(w for w in model.graph.initializer if "fc1" in w.name and len(w.dims) > 1)
+    weight.CopyFrom(onnx.numpy_helper.from_array(np.full(weight.dims, np.nan, dtype=np.float32), weight.name))
+    onnx.save(model, path)
+    with pytest.raises(CheckpointError, match=r"damaged\.onnx: translation of a grey image holds NaN"):
+        OnnxBackend(path)
+    with path.open("r+b") as file:
+        file.truncate(3 << 30)  # holes take no place on the disk
+    with pytest.raises(CheckpointError, match="3221225472 bytes, an ONNX file has at most"):
+        OnnxBackend(path)
+
+
 def test_choices_that_cannot_be_are_refused(exported):
     checkpoint = exported.with_suffix(".safetensors")
     with pytest.raises(ConfigError, match="half"):

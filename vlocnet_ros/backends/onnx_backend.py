@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,9 @@ import numpy as np
 import torch
 
 from localization_common import checkpoints
+from localization_common.configuration import MAX_PIXELS
 from localization_common.errors import CheckpointError, ConfigError
+from localization_common.paths import user_path
 from vlocnet_ros.backends.backend import Image
 from vlocnet_ros.checkpoint import KIND, Description
 from vlocnet_ros.network.vlocnetpp import Prediction
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
 IMAGE, PREVIOUS, KEPT = "image", "previous.", "kept."
 #: Key of the header: SHA-256 of the checkpoint file that the graph was made from.
 ORIGIN = "checkpoint_sha256"
+#: What protobuf, the format of ONNX files, can hold.
+_MAX_BYTES = (1 << 31) - 1
+#: Numbers of one input: those of 64 channels of the largest image that a network takes.
+_MAX_NUMBERS = 64 * MAX_PIXELS
 
 
 class OnnxBackend:
@@ -44,9 +51,7 @@ class OnnxBackend:
     network = None
 
     def __init__(self, path: str | Path, *, device: str = "cpu", threads: int | None = None) -> None:
-        path = Path(path)
-        if not path.is_file():
-            raise CheckpointError(f"{path}: no such file; vlocnet_export makes it from a checkpoint")
+        path = _exported(path)
         self._session = _session(path, device, threads)
         metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         header = checkpoints.read_header(path, metadata, KIND)
@@ -57,8 +62,26 @@ class OnnxBackend:
         size = [1, 3, self.description.config.height, self.description.config.width]
         if shapes.pop(IMAGE, None) != size or {PREVIOUS + name for name in self._kept()} != set(shapes):
             raise CheckpointError(f"{path}: its inputs are not those of a streaming step; export it again")
+        if not all(_reasonable(shape) for shape in shapes.values()):
+            raise CheckpointError(f"{path}: its inputs have no fixed sizes, or too large ones; export it again")
         # Features do not depend on the frame before, so a first frame may be run with any at all to get its own.
         self._any = {name: _value(np.ones(shape, dtype=np.float32)) for name, shape in shapes.items()}
+        self._require_numbers(path)
+
+    def _require_numbers(self, path: Path) -> None:
+        """Run once with a grey image: nothing else looks at the weights in the graph."""
+        config = self.description.config
+        try:
+            _, prediction = self.step(np.full((config.height, config.width, 3), 128, dtype=np.uint8), None)
+        except Exception as error:  # ONNX Runtime's own exceptions have no common base
+            raise CheckpointError(f"{path}: cannot be run ({error}); export it again") from error
+        if (prediction.translation is None) == config.tasks.pose:
+            raise CheckpointError(f"{path}: its outputs are not those of its header's tasks; export it again")
+        for name, tensor in prediction._asdict().items():
+            if tensor is not None and not torch.isfinite(tensor).all():
+                raise CheckpointError(
+                    f"{path}: {name} of a grey image holds NaN or infinity: its weights are damaged; export it again"
+                )
 
     def step(self, image: Image, previous: dict[str, OrtValue] | None) -> tuple[dict[str, OrtValue], Prediction]:
         """See `Backend.step`."""
@@ -76,6 +99,27 @@ class OnnxBackend:
 
     def _kept(self) -> list[str]:
         return [name[len(KEPT) :] for name in self._outputs if name.startswith(KEPT)]
+
+
+def _exported(path: str | Path) -> Path:
+    """Path of a file that ONNX Runtime may open."""
+    try:
+        path = user_path(path, "exported network")
+        size = path.stat().st_size if path.is_file() else None
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    if size is None:
+        raise CheckpointError(f"{path}: no such file; vlocnet_export makes it from a checkpoint")
+    if size > _MAX_BYTES:
+        raise CheckpointError(f"{path}: {size} bytes, an ONNX file has at most {_MAX_BYTES}; export it again")
+    return path
+
+
+def _reasonable(shape: list[Any]) -> bool:
+    """Whether an input has a size that memory can hold."""
+    return all(type(n) is int and n > 0 for n in shape) and math.prod(shape) <= _MAX_NUMBERS
 
 
 def _session(path: Path, device: str, threads: int | None) -> InferenceSession:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from localization_common.errors import CheckpointError, ConfigError
+from localization_common.paths import user_path
 from vlocnet_ros.backends.backend import Backend
 from vlocnet_ros.backends.onnx_backend import OnnxBackend
 from vlocnet_ros.backends.torch_backend import TorchBackend
@@ -33,7 +34,7 @@ def open_backend(
         CheckpointError: a file is missing, damaged or foreign, or the .onnx file was made from another checkpoint.
         ConfigError: the backend, the device or the precision cannot be had.
     """
-    path = Path(path)
+    path = user_path(path, "checkpoint")
     if backend not in BACKENDS:
         raise ConfigError(f"backend: {backend!r} is none of {', '.join(BACKENDS)}")
     if threads is not None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from localization_common.configuration import require_at_most
 from localization_common.errors import ConfigError
 from localization_common.geometry import se3
 
@@ -43,6 +44,7 @@ class ConsensusConfig:
     radians: float = 0.07
 
     def __post_init__(self) -> None:
+        require_at_most(self, window=10_000)  # each pose is compared with each
         if self.window < 1 or min(self.decay, self.recency, self.metres, self.radians) <= 0.0 or self.spacing < 0:
             raise ConfigError(f"consensus: {self} must be positive")
 

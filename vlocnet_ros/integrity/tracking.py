@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from localization_common.configuration import require_at_most
 from localization_common.errors import ConfigError
 from vlocnet_ros.integrity.consensus import Agreement, Consensus, ConsensusConfig
 
@@ -38,6 +39,7 @@ class TrackingConfig:
     coherence: float = 1.5
 
     def __post_init__(self) -> None:
+        require_at_most(self, restart=10_000)
         if min(self.agreement, self.patience, self.reach, self.coherence) <= 0.0 or self.restart < 2:
             raise ConfigError(f"tracking: {self} must be positive, restart at least 2")
 

@@ -25,6 +25,12 @@ KIND = "keyframe_map"
 VERSION = 1
 #: Descriptors are stored as bytes; entries of unit vectors with 128 of them hardly exceed a half.
 _SCALE = 512.0
+#: Metres, pixels, factors: what exceeds this is a damaged number.
+_LARGEST = 1e9
+#: Features that are looked for in one image, at most.
+_MOST_FEATURES = 100_000
+#: Entries by which a rotation times its transpose may differ from one.
+_UNSTRAIGHT = 1e-3
 _TENSORS = {
     "points": (torch.float32, (None, 3)),
     "descriptors": (torch.uint8, (None, 128)),
@@ -125,8 +131,10 @@ class KeyframeMap:
         """
         tensors, header = checkpoints.load(path, kind=KIND, mapped=True)
         version = header.get("version")
-        if version != VERSION:
-            raise MapError(f"{path}: keyframe map of version {version!r}, this program reads {VERSION}; build it again")
+        if type(version) is not int or version != VERSION:
+            raise MapError(
+                f"{path}: keyframe map of version {version!r:.50}, this program reads {VERSION}; build it again"
+            )
         _require_shapes(path, tensors)
         arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
         given, adjusted, variance = (arrays.pop(name) for name in ("given", "adjusted", "variance"))
@@ -142,9 +150,52 @@ class KeyframeMap:
                 "covariance_scale": float(header["covariance_scale"]),
                 "card": dict(header["card"]),
             }
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
             raise MapError(f"{path}: header is damaged ({error}); build the map again") from error
-        return cls(**arrays, **parts)
+        known = cls(**arrays, **parts)
+        try:
+            known.require_sound()
+        except MapError as error:
+            raise MapError(f"{path}: {error}; take another copy of the file, or build the map again") from error
+        return known
+
+    def require_sound(self) -> None:
+        """Refuse numbers that no map can have.
+
+        Raises:
+            MapError: says which.
+        """
+        correction = self.correction
+        positive = {
+            "kernel's metres": correction.metres,
+            "kernel's radians": correction.radians,
+            "lens's focal": self.lens.focal,
+            "focal": self.focal,
+            "noise": self.noise,
+            "covariance_scale": self.covariance_scale,
+        }
+        for name, value in positive.items():
+            if not 0.0 < value < _LARGEST:
+                raise MapError(f"{name} is {value}, which is not positive")
+        if not abs(self.lens.radial) < _LARGEST or not 1 <= self.features <= _MOST_FEATURES:
+            raise MapError(f"lens's radial is {self.lens.radial}, features {self.features}; at most {_MOST_FEATURES}")
+        if not (correction.variance >= 0.0).all():
+            raise MapError(f"variance holds {int((correction.variance < 0.0).sum())} negative numbers")
+        if not (self.ranges >= 0.0).all():
+            raise MapError(f"ranges holds {int((self.ranges < 0.0).sum())} negative numbers")
+        for name, poses in (("given", correction.given), ("adjusted", correction.adjusted)):
+            wrong = ~_rigid(poses)
+            if wrong.any():
+                raise MapError(f"{name}: {int(wrong.sum())} of {len(poses)} are no poses")
+
+
+def _rigid(poses: Array) -> npt.NDArray[np.bool_]:
+    """Which of matrices (K, 4, 4) are rotations with translations."""
+    turn = poses[:, :3, :3]
+    straight = np.abs(turn @ np.swapaxes(turn, 1, 2) - np.eye(3)).max(axis=(1, 2)) < _UNSTRAIGHT
+    bottom = (poses[:, 3] == (0.0, 0.0, 0.0, 1.0)).all(axis=1)
+    near = (np.abs(poses[:, :3, 3]) < _LARGEST).all(axis=1)
+    return np.asarray(straight & bottom & near & (np.linalg.det(turn) > 0.0))
 
 
 def to_bytes(descriptors: Descriptors) -> npt.NDArray[np.uint8]:

@@ -1,0 +1,18 @@
+"""Covariance matrices (NumPy, float64)."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+#: Share of the largest entry by which rounding may make a matrix unsymmetric, or a variance negative.
+_ROUNDING = 1e-6
+
+
+def is_covariance(matrices: npt.NDArray[np.float64]) -> bool:
+    """Whether all matrices (..., n, n) are finite, symmetric and without negative variance in any direction."""
+    if not np.isfinite(matrices).all():
+        return False
+    allowed = _ROUNDING * np.abs(matrices).max(axis=(-2, -1), initial=0.0) + 1e-12
+    unlike = np.abs(matrices - np.swapaxes(matrices, -2, -1)).max(axis=(-2, -1), initial=0.0)
+    return bool((unlike <= allowed).all() and (np.linalg.eigvalsh(matrices).min(axis=-1) >= -allowed).all())

@@ -1,0 +1,65 @@
+"""JSON headers of our files, read with limits: sizes, depth, and numbers that are numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+#: Bytes of a file's whole header: names and places of tensors (300 kB for three ResNet-50), and our text.
+MAX_BYTES = 1 << 22
+#: Characters of our text, and entries of one list in it. The longest text of the shipped files has 24,000.
+_MAX_CHARACTERS = 1 << 20
+_MAX_ENTRIES = 1 << 16
+#: Objects and lists within each other.
+_MAX_DEPTH = 32
+_MAX_INTEGER = 1 << 63
+
+
+def parse(text: str) -> Any:
+    """Content of a JSON text.
+
+    Numbers in the ``card``, which says how a file came to be and is not computed with, may be unknown: those that are
+    not finite become None.
+
+    Raises:
+        ValueError: it is not JSON, too large, too deeply nested, or holds a number that is not finite.
+    """
+    if len(text) > _MAX_CHARACTERS:
+        raise ValueError(f"{len(text)} characters, at most {_MAX_CHARACTERS} are read")
+    if _depth(text) > _MAX_DEPTH:
+        raise ValueError(f"nested deeper than {_MAX_DEPTH} levels")
+    return _checked(json.loads(text, parse_int=_integer), "")
+
+
+def _checked(value: Any, where: str) -> Any:
+    """The value without numbers that are not finite."""
+    if isinstance(value, dict):
+        return {key: _checked(item, f"{where}.{key}" if where else key) for key, item in value.items()}
+    if isinstance(value, list):
+        if len(value) > _MAX_ENTRIES:
+            raise ValueError(f"{where:.200} has {len(value)} entries, at most {_MAX_ENTRIES} are read")
+        return [_checked(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    if where.startswith("card."):
+        return None
+    raise ValueError(f"{where:.200} is {value}; a finite number is needed")
+
+
+def _depth(text: str) -> int:
+    """Upper bound on the levels of a JSON text: brackets within strings count as well."""
+    deepest = level = 0
+    for character in text:
+        if character in "[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif character in "]}":
+            level -= 1
+    return deepest
+
+
+def _integer(text: str) -> int:
+    if len(text) > 20 or abs(int(text)) > _MAX_INTEGER:
+        raise ValueError(f"holds an integer of {len(text)} digits")
+    return int(text)
