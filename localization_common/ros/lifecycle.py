@@ -113,7 +113,7 @@ def _refusing_impossible(change_state: Any, logger: Any) -> Any:
             return change_state(request, response)
         except Exception as error:  # RCLError has no public name
             wanted = request.transition.label or request.transition.id
-            logger.error(f"transition {wanted} is not possible now: {error}")
+            logger.error(f"transition {wanted} is not possible now: {error}", throttle_duration_sec=1.0)
             response.success = False
             return response
 

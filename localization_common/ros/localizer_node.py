@@ -265,7 +265,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
 
     def _log_problem(self, key: str, problem: Problem | None) -> None:
         if problem is None:
-            self.get_logger().info(f"{key}: right again")
+            self.get_logger().info(f"{key}: recovered")
         elif problem.level == Level.ERROR:
             self.get_logger().error(problem.text)
         else:

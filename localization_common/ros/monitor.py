@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from localization_common.ros.log_limit import LogLimit
+
 
 class Level(enum.IntEnum):
     """Levels of diagnostic_msgs/DiagnosticStatus."""
@@ -74,13 +76,18 @@ class Problem:
 class Monitor:
     """Counters and present problems of one node; callbacks and the worker both write here.
 
+    The log follows the problems as far as `LogLimit` allows: a problem that is left out is logged as soon as it may be,
+    if it is still there, with the number of changes that were left out. `problems` always has all of them.
+
     Args:
-        log: called with a problem when it appears or changes, and with None when the last one is gone.
+        log: called with a problem when it appears or changes, and with None when it is gone.
+        limit: of the log.
     """
 
-    def __init__(self, log: Callable[[str, Problem | None], None]) -> None:
-        self._log = log
+    def __init__(self, log: Callable[[str, Problem | None], None], limit: LogLimit | None = None) -> None:
+        self._log, self._limit = log, limit or LogLimit()
         self._problems: dict[str, Problem] = {}
+        self._announced: dict[str, Problem] = {}
         self._lock = threading.Lock()
         self.reset()
 
@@ -92,30 +99,63 @@ class Monitor:
         self.stamp_age: float | None = None
         with self._lock:
             self._problems.clear()
+            self._announced.clear()
+            self._limit.forget_kinds()  # who configures again wants to read why that fails, also if it failed before
 
     def problem(self, key: str, level: Level, text: str) -> None:
         """Something is wrong; the same problem again is not logged again."""
         problem = Problem(level, text)
         with self._lock:
-            known = self._problems.get(key)
+            changed = _kind(key, self._problems.get(key)) != _kind(key, problem)
             self._problems[key] = problem
-        # Numbers in a text change with every frame; a new kind of text does not differ in digits only.
-        if known is None or known.level != level or _without_digits(known.text) != _without_digits(text):
-            self._log(key, problem)
+            lines = self._due(key if changed else None)
+        self._say(lines)
 
     def solved(self, key: str) -> None:
-        """It is right again."""
+        """The problem is gone."""
         with self._lock:
-            known = self._problems.pop(key, None)
-        if known is not None:
-            self._log(key, None)
+            changed = self._problems.pop(key, None) is not None
+            lines = self._due(key if changed else None)
+        self._say(lines)
 
     @property
     def problems(self) -> dict[str, Problem]:
         """What is wrong now."""
         with self._lock:
-            return dict(self._problems)
+            present, lines = dict(self._problems), self._due(None)
+        self._say(lines)
+        return present
+
+    def _due(self, changed: str | None) -> list[tuple[str, Problem | None]]:
+        """Lines that may be logged now, where the log does not say what is the case; one of them changed just now."""
+        lines: list[tuple[str, Problem | None]] = []
+        # Who waited longest comes first: a problem that changes with every frame must not crowd out the others.
+        keys = [*self._problems, *(key for key in self._announced if key not in self._problems)]
+        for key in sorted(keys, key=self._limit.last):
+            problem = self._problems.get(key)
+            kind = _kind(key, problem)
+            said = kind == _kind(key, self._announced.get(key))
+            if said or not self._limit.admits(kind):
+                if key == changed and problem is not None:
+                    self._limit.leave_out(key)
+                continue
+            if problem is None:
+                self._limit.logged(f"{key}: solved", kind)
+                del self._announced[key]
+                lines.append((key, None))
+            else:
+                self._announced[key] = problem
+                note = self._limit.logged(key, kind, late=key != changed)
+                lines.append((key, Problem(problem.level, problem.text + note)))
+        return lines
+
+    def _say(self, lines: list[tuple[str, Problem | None]]) -> None:
+        for key, problem in lines:
+            self._log(key, problem)
 
 
-def _without_digits(text: str) -> str:
-    return "".join(c for c in text if not c.isdigit())
+def _kind(key: str, problem: Problem | None) -> str:
+    """Name for problems that are alike; numbers in a text change with every frame, and make no new kind."""
+    if problem is None:
+        return f"{key}: solved"
+    return f"{key}: {problem.level} {''.join(c for c in problem.text if not c.isdigit())}"

@@ -38,10 +38,12 @@ class WorkerServices:
             response.message, response.success = await self._run(job), True
         except LocalizationError as error:
             response.message, response.success = str(error), False
-            self._node.get_logger().warning(f"service refused: {error}")
+            self._node.get_logger().warning(f"service refused: {error}", throttle_duration_sec=1.0)
         except Exception as error:
             # An exception that leaves a callback ends the process.
-            self._node.get_logger().error(f"service failed unexpectedly:\n{traceback.format_exc()}")
+            self._node.get_logger().error(
+                f"service failed unexpectedly:\n{traceback.format_exc()}", throttle_duration_sec=1.0
+            )
             response.message, response.success = f"unexpected: {error}", False
         return response
 

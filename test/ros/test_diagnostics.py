@@ -9,6 +9,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from localization_common.ros.diagnostics import diagnostic_status, starvation
 from localization_common.ros.lifecycle_client import DEACTIVATE, call
+from localization_common.ros.log_limit import LogLimit
 from localization_common.ros.monitor import Durations, Level, Monitor, Problem, Rate
 from vlocnet_ros.node import VlocnetNode
 
@@ -45,12 +46,14 @@ def test_percentiles_of_the_last_durations() -> None:
 
 def test_a_problem_is_told_once_and_its_end_once() -> None:
     told: list[tuple[str, Problem | None]] = []
-    monitor = Monitor(lambda key, problem: told.append((key, problem)))
+    clock = Clock()
+    monitor = Monitor(lambda key, problem: told.append((key, problem)), LogLimit(clock=clock))
     for late in range(5):
         monitor.problem("odometry", Level.ERROR, f"odometry ends {late} s before the image")
     assert len(told) == 1
     monitor.problem("odometry", Level.ERROR, "no odometry")
     assert len(told) == 2
+    clock.now += 1.0
     monitor.solved("odometry")
     monitor.solved("odometry")
     assert told[2:] == [("odometry", None)]
