@@ -39,10 +39,10 @@ setup(
     zip_safe=False,
     entry_points={
         "console_scripts": [
-            "vlocnet = vlocnet_ros.node:main",
-            "dmn = dmn_ros.node:main",
-            "localization = deep_localization.node:main",
-            "apartment_camera = localization_sim.node:main",
+            "vlocnet = deep_localization.starting:vlocnet",
+            "dmn = deep_localization.starting:dmn",
+            "localization = deep_localization.starting:localization",
+            "apartment_camera = deep_localization.starting:apartment_camera",
             "vlocnet_train = vlocnet_ros.train:main",
             "vlocnet_train_schedule = vlocnet_ros.train_schedule:main",
             "vlocnet_evaluate = vlocnet_ros.evaluate:main",

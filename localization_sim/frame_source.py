@@ -81,10 +81,13 @@ class FrameSource:
 
     def close(self) -> None:
         """Free the OpenGL context and end the thread."""
-        if self._renderer is not None:
-            self._thread.submit(self._renderer.close)
-            self._renderer = None
+        self._thread.submit(self._close_renderer)  # behind what the thread is still at, which may be opening it
         self._thread.shutdown()
+
+    def _close_renderer(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
 
     def __enter__(self) -> FrameSource:
         return self

@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rclpy
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, String, UInt64
@@ -28,8 +26,9 @@ from localization_common.camera import Camera
 from localization_common.errors import LocalizationError
 from localization_common.geometry import planar
 from localization_common.ros.conversions import camera_to_info, image_from_array, pose_from_matrix, time_from_stamp
+from localization_common.ros.main import supervised
 from localization_common.ros.outputs import LATCHED
-from localization_common.ros.parameters import START, Parameters, parameter
+from localization_common.ros.parameters import START, Parameters, SetsUnchanged, parameter
 from localization_common.ros.spinning import spinning
 from localization_common.ros.transforms import transform_stamped
 from localization_sim.drive import START_STAMP
@@ -98,7 +97,7 @@ class MissingSubscribersError(LocalizationError):
     """Nobody, or too few, listened in time."""
 
 
-class ApartmentCamera(Node):  # type: ignore[misc]  # rclpy has no types
+class ApartmentCamera(SetsUnchanged, Node):  # type: ignore[misc]  # rclpy has no types
     """Publishes ``image``, ``camera_info``, ``odom``, ``ground_truth/pose``, /tf, /tf_static and ``frames_published``.
 
     Everything that belongs to one image carries its stamp and is published before it: who has the image has the rest.
@@ -242,21 +241,19 @@ class ApartmentCamera(Node):  # type: ignore[misc]  # rclpy has no types
         self.get_logger().info(f"done: {self.frames_published} frames published")
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int:
     """Entry point of ``apartment_camera``."""
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.ALL)
+    return supervised(_drive, arguments)
+
+
+def _drive() -> None:
+    node = ApartmentCamera()
     try:
-        node = ApartmentCamera()
-        try:
-            with spinning(node):
-                node.run()
-        finally:
-            node.destroy_node()
-    except LocalizationError as error:
-        sys.exit(f"apartment_camera: {error}")
+        with spinning(node):
+            node.run()
     finally:
-        rclpy.try_shutdown()
+        node.destroy_node()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -10,9 +10,10 @@ from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from localization_common.errors import LocalizationError
+from localization_common.ros.parameters import SetsUnchanged
 
 
-class ManagedNode(LifecycleNode):
+class ManagedNode(SetsUnchanged, LifecycleNode):
     """Base of our nodes. Subclasses override `configure`, `activate`, `deactivate` and `cleanup`, and raise on failure.
 
     Configure loads weights, cleanup frees them. With ``autostart`` the node configures and activates itself as soon as

@@ -1,33 +1,71 @@
-"""Entry point of every node: start, spin, stop in order, and say in one line what is wrong with the start."""
+"""Entry point of every node: start, work, stop in order, and say in one line what is wrong with the start."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from localization_common.errors import LocalizationError
 
 
 def run(make_nodes: Callable[[], Sequence[Node]], arguments: list[str] | None = None) -> int:
-    """Spin the nodes in one thread until the process is told to end; their workers have threads of their own.
+    """Spin the nodes in one thread until the process shall end; their workers have threads of their own.
 
     Returns:
-        Exit code: 0, or 2 if a node could not be made because a parameter is refused.
+        Exit code, see `supervised`.
     """
-    rclpy.init(args=arguments)
-    executor = SingleThreadedExecutor()
-    nodes: Sequence[Node] = ()
+
+    def spin() -> None:
+        executor = SingleThreadedExecutor()
+        nodes: Sequence[Node] = ()
+        try:
+            nodes = make_nodes()
+            for node in nodes:
+                executor.add_node(node)
+            executor.spin()
+        finally:
+            for node in nodes:
+                node.destroy_node()
+
+    return supervised(spin, arguments)
+
+
+def supervised(work: Callable[[], None], arguments: list[str] | None = None) -> int:
+    """Work in a ROS context until that is done or SIGINT or SIGTERM comes, which is quiet; a second one ends at once.
+
+    Returns:
+        Exit code: 0, or 2 if the start is refused: because of a parameter, a file, or ROS's own arguments.
+    """
+    _on_signals(_interrupt)
     try:
-        nodes = make_nodes()
-        for node in nodes:
-            executor.add_node(node)
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # the usual ways to end
+        return _in_context(work, arguments)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _on_signals(_end)
+        rclpy.try_shutdown()
+        _on_signals(signal.SIG_IGN)  # nothing is left but the interpreter's own end
+
+
+def _in_context(work: Callable[[], None], arguments: list[str] | None) -> int:
+    try:
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.ALL)
+    except Exception as error:  # ROS's own have no common base
+        print(f"cannot start: {error}", file=sys.stderr)
+        return 2
+    try:
+        work()
+    except ExternalShutdownException:
+        pass  # the usual way to end
     except LocalizationError as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
@@ -35,8 +73,21 @@ def run(make_nodes: Callable[[], Sequence[Node]], arguments: list[str] | None = 
         # A signal between two waits invalidates the context under rclpy's feet; with a valid one it is a real error.
         if rclpy.ok():
             raise
-    finally:
-        for node in nodes:
-            node.destroy_node()
-        rclpy.try_shutdown()
     return 0
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    """Handle SIGINT and SIGTERM; rclpy, which comes first while its context lives, calls this handler as well."""
+    if threading.current_thread() is threading.main_thread():  # Python lets no other set handlers
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Leave whatever is going on; who sends a second signal does not want to wait for the end of it."""
+    _on_signals(_end)
+    raise KeyboardInterrupt
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    os._exit(128 + number)

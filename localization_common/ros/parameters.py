@@ -7,6 +7,7 @@ with an ``Attributes:`` section in its docstring works as well (its sentences be
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import sys
 import typing
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
-from rclpy.exceptions import ParameterException
+from rclpy.exceptions import InvalidParameterTypeException, ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -83,7 +84,8 @@ class Declaration:
         low, high, choices = (self.metadata.get(key) for key in ("minimum", "maximum", "choices"))
         if choices and value not in choices:
             return f"{self.name} is {value!r}; it must be one of {', '.join(choices)}"
-        # Written so that NaN is refused too.
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"{self.name} is {value}; it must be a finite number"
         if low is not None and not value >= low:
             return f"{self.name} is {value}; it must be at least {low}"
         if high is not None and not value <= high:
@@ -107,6 +109,33 @@ def declarations(cls: type[Any], prefix: str = "") -> Iterator[Declaration]:
         yield Declaration(f"{prefix}{field.name}", (field.name,), field.default, metadata)
 
 
+class SetsUnchanged:
+    """Of a node: setting a parameter to what it is succeeds always, as loading the node's own dump does.
+
+    rclpy refuses that for parameters that are read-only. Whole numbers become floats where floats are declared.
+    """
+
+    def set_parameters(self, parameter_list: list[Parameter]) -> list[SetParametersResult]:
+        """Set each by itself; see rclpy's Node."""
+        return [self.set_parameters_atomically([parameter]) for parameter in parameter_list]
+
+    def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
+        """Set all or none; see rclpy's Node."""
+        node = typing.cast("Any", self)
+        changes = []
+        for change in parameter_list:
+            if node.has_parameter(change.name):
+                present = node.get_parameter(change.name)
+                if present.type_ == Parameter.Type.DOUBLE and change.type_ == Parameter.Type.INTEGER:
+                    change = Parameter(change.name, value=float(change.value))
+                if (present.type_, present.value) == (change.type_, change.value):
+                    continue
+            changes.append(change)
+        if parameter_list and not changes:
+            return SetParametersResult(successful=True)
+        return typing.cast("Any", super()).set_parameters_atomically(changes)
+
+
 class Parameters(Generic[C]):
     """The parameters of one node that one dataclass describes.
 
@@ -123,11 +152,7 @@ class Parameters(Generic[C]):
         self._node, self._cls, self._configured = node, cls, configured
         self._declarations = {d.name: d for d in declarations(cls)}
         for declaration in self._declarations.values():
-            try:
-                node.declare_parameter(declaration.name, declaration.default, _descriptor(declaration))
-            except ParameterException as error:
-                raise ConfigError(f"parameter {declaration.name}: {error}") from error
-            refusal = declaration.refusal(node.get_parameter(declaration.name).value)
+            refusal = declaration.refusal(_declare(node, declaration))
             if refusal:
                 raise ConfigError(f"parameter {refusal}")
         self._value = self._build({})
@@ -148,6 +173,8 @@ class Parameters(Generic[C]):
         changes = {p.name: p.value for p in parameters if p.name in self._declarations}
         for name, value in changes.items():
             declaration = self._declarations[name]
+            if value == self._node.get_parameter(name).value:
+                continue
             if declaration.when == UNCONFIGURED and self._configured():
                 return _refused(f"{name} is read by configure: clean the node up, set it, configure again")
             if refusal := declaration.refusal(value):
@@ -157,6 +184,28 @@ class Parameters(Generic[C]):
         except LocalizationError as error:
             return _refused(str(error))
         return SetParametersResult(successful=True)
+
+
+def _declare(node: Node, declaration: Declaration) -> Any:
+    """Declare a parameter and answer its value; a whole number given at start is taken where a float is meant.
+
+    Raises:
+        ConfigError: the value given at start is of another type or out of range.
+    """
+    name, default, descriptor = declaration.name, declaration.default, _descriptor(declaration)
+    try:
+        try:
+            node.declare_parameter(name, default, descriptor)
+        except InvalidParameterTypeException as error:
+            given = node.declare_parameter(name, None, ParameterDescriptor(dynamic_typing=True)).value
+            node.undeclare_parameter(name)
+            if type(default) is not float or type(given) is not int:
+                kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text, in quotes"}
+                raise ConfigError(f"parameter {name} is {given!r:.100}; it must be {kinds[type(default)]}") from error
+            node.declare_parameter(name, float(given), descriptor, ignore_override=True)
+        return node.get_parameter(name).value
+    except ParameterException as error:
+        raise ConfigError(f"parameter {name}: {error}") from error
 
 
 def _refused(reason: str) -> SetParametersResult:

@@ -186,3 +186,41 @@ def test_nodes_refuse_to_start_with_a_reason(
     with pytest.raises(ConfigError) as refusal:
         make_node(context=context, parameter_overrides=overrides(**values))
     assert reason in str(refusal.value)
+
+
+def test_whole_numbers_are_taken_for_floats(nodes: Any) -> None:
+    node = nodes(speed=2, k2=3)
+    value = Parameters(node, Outer).value
+    assert (value.speed, value.flat.k2) == (2.0, 3.0)
+    assert type(value.speed) is float
+    assert node.get_parameter("speed").type_ == Parameter.Type.DOUBLE
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"speed": True}, "parameter speed is True; it must be a number"),
+        ({"mode": 3}, "parameter mode is 3; it must be text, in quotes"),
+        ({"port": 1.5}, "parameter port is 1.5; it must be a whole number"),
+        ({"mode": []}, "parameter mode is []; it must be text, in quotes"),
+        ({"k3": [1.0]}, "parameter k3 is [1.0]; it must be a number"),
+        ({"k3": float("inf")}, "parameter k3 is inf; it must be a finite number"),
+        ({"k3": float("nan")}, "parameter k3 is nan; it must be a finite number"),
+    ],
+)
+def test_values_of_a_wrong_type_are_refused_with_what_to_write(nodes: Any, values: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        Parameters(nodes(**values), Outer)
+    assert reason in str(refusal.value)
+
+
+def test_a_nodes_own_dump_can_be_loaded_while_it_works(stage: Stage) -> None:
+    node = stage.start(VlocnetNode)
+    names = node.list_parameters([], 0).names
+    assert {"checkpoint", "process_all", "use_sim_time", "transform_tolerance"} <= set(names)
+    dump = {name.replace(".", "__"): node.get_parameter(name).value for name in names}
+    assert stage.parameters_set("vlocnet", **dump) == ""
+    assert stage.parameters_set("vlocnet", transform_tolerance=2) == ""
+    assert node.settings.transform_tolerance == 2.0
+    assert "read-only" in stage.parameters_set("vlocnet", process_all=True)
+    assert "checkpoint is read by configure" in stage.parameters_set("vlocnet", checkpoint="other")
