@@ -128,7 +128,6 @@ def test_what_must_not_be_replaced_is_refused_by_name(tmp_path: Path) -> None:
     for path, reason in {
         tmp_path: "is a folder; name a file in it",
         tmp_path / "pipe": "is a device or a pipe",
-        Path("/dev/null"): "is a device or a pipe",
         tmp_path / "round": "leads back to itself",
         tmp_path / "file" / "map": "cannot be written",
         tmp_path / ("n" * 300): "File name too long",
@@ -136,7 +135,6 @@ def test_what_must_not_be_replaced_is_refused_by_name(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match=reason) as refusal:
             write_whole(path, b"new")
         assert str(path) in str(refusal.value)
-    assert Path("/dev/null").is_char_device()
 
 
 def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
