@@ -34,7 +34,7 @@ setup(
         "export": ["onnx", "onnxruntime", "onnxscript", "tyro"],
         "report": ["evo", "matplotlib", "mcap", "plotly", "rosbags", "tyro"],
         "worlds": ["google-crc32c", "plyvel", "protobuf", "tyro"],
-        "test": ["hypothesis", "pytest<9", "pytest-timeout"],
+        "test": ["hypothesis", "pytest<9", "pytest-timeout", "torchmetrics"],
     },
     zip_safe=False,
     entry_points={

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import random
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ with contextlib.suppress(ImportError):
     import triton  # noqa: F401 - both hold an LLVM: where Mesa's is there first, this import, which torch does, crashes
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+IMPORTED_AS = {"protobuf": "google"}  # where a module and the package that installs it differ in name
 HIGHEST_DOMAIN = 101  # above, DDS would use ports that Linux hands out to others
 
 # Read by libraries when they are imported or started, and inherited by the processes that tests start.
@@ -28,6 +32,34 @@ os.environ["ROS_PYTHON_CHECK_FIELDS"] = "1"  # messages refuse values of a wrong
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(REPOSITORY / "config" / "fastdds.xml"))
 os.environ.setdefault("ROS_LOG_DIR", str(REPOSITORY / "build" / "test" / "ros_log"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    """Makes all modules of this folder.
+
+    The plugin of launch_testing, which ROS 2 installs, would import each file under its name without folders: two
+    files of one name are an error then, and one file that skips itself takes its whole folder along.
+    """
+    module: pytest.Module = pytest.Module.from_parent(parent, path=module_path)
+    return module
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """Skips a file, or a folder for its conftest.py, that imports an extra which is not installed."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and (missing := _missing_extra(report.call.excinfo.value)):
+        report.outcome, report.longrepr = "skipped", (str(collector.path), None, missing)
+        report.call.excinfo = _skipped(missing, "collect")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Turns a failure for want of an extra, in a test or a fixture, into a skip that names it."""
+    if call.excinfo is not None and (missing := _missing_extra(call.excinfo.value)):
+        call.excinfo = _skipped(missing, call.when)
 
 
 @pytest.fixture
@@ -68,7 +100,6 @@ def queries(apartment_drive: Sequence) -> Sequence:
 @pytest.fixture(scope="session")
 def keyframe_map(apartment_drive: Sequence, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """File with a keyframe map of the frames between the queries."""
-    pytest.importorskip("pycolmap", reason="pycolmap is not installed: keyframe maps are built with it")
     from vlocnet_ros.keyframes.building import KeyframeConfig, build, choose
 
     config = KeyframeConfig(metres=0.02, degrees=2.0)
@@ -89,3 +120,28 @@ def _claim_domain() -> tuple[int, socket.socket]:
         else:
             return domain, claim
     raise RuntimeError(f"all {HIGHEST_DOMAIN} ROS domains are claimed by tests that run now")
+
+
+def _skipped(reason: str, when: Literal["collect", "setup", "call", "teardown"]) -> pytest.ExceptionInfo | None:
+    return pytest.CallInfo.from_call(lambda: pytest.skip(reason), when).excinfo
+
+
+def _extras() -> dict[str, str]:
+    """Name of a module -> the extra of setup.py that installs it."""
+    setup = ast.parse((REPOSITORY / "setup.py").read_text()).body[-1].value  # type: ignore[attr-defined]
+    extras = next(ast.literal_eval(keyword.value) for keyword in setup.keywords if keyword.arg == "extras_require")
+    names = [(re.split(r"[<>=;\[ ]", line)[0], extra) for extra, lines in reversed(extras.items()) for line in lines]
+    return {IMPORTED_AS.get(name, name.replace("-", "_")): extra for name, extra in names}
+
+
+def _missing_extra(error: BaseException | None) -> str:
+    """Sentence that names the extra for want of which an error was raised; empty where that was not the reason."""
+    while error is not None:
+        name = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+        if extra := EXTRAS.get(name):
+            return f"{name} is not installed: python3 -m pip install '.[{extra}]'"
+        error = error.__cause__
+    return ""
+
+
+EXTRAS = _extras()

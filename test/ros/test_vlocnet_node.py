@@ -18,7 +18,6 @@ from localization_common.ros.conversions import camera_to_info, image_from_array
 from localization_common.ros.outputs import header
 from vlocnet_ros.checkpoint import save_vlocnet
 from vlocnet_ros.config import Tasks
-from vlocnet_ros.export import export_onnx
 from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.node import VlocnetNode
@@ -274,6 +273,8 @@ def test_segmentation_alone_says_nothing_of_where_the_robot_is(stage: Stage, tmp
 def test_an_exported_network_gives_the_same_poses_and_explains_nothing(stage: Stage, tmp_path: Path) -> None:
     for module in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(module, reason=f"{module} is not installed")
+    from vlocnet_ros.export import export_onnx
+
     checkpoint = tmp_path / "pose.safetensors"
     tasks = Tasks(odometry=False, segmentation=False, depth=False)
     save_vlocnet(checkpoint, VLocNet(replace(tiny_vlocnet(), tasks=tasks)).eval())

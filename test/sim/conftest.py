@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from localization_common.camera import Camera
-from localization_sim.apartment import Apartment
-from localization_sim.rendering import Renderer
+
+if TYPE_CHECKING:
+    from localization_sim.apartment import Apartment
+    from localization_sim.rendering import Renderer
 
 SMALL = Camera.from_field_of_view(160, 120, 90.0)
 
@@ -16,11 +19,15 @@ SMALL = Camera.from_field_of_view(160, 120, 90.0)
 @pytest.fixture(scope="session")
 def apartment() -> Apartment:
     """The apartment of the demo."""
+    from localization_sim.apartment import Apartment
+
     return Apartment.from_seed(0)
 
 
 @pytest.fixture(scope="session")
 def renderer(apartment: Apartment) -> Iterator[Renderer]:
     """A small camera in it."""
+    from localization_sim.rendering import Renderer
+
     with Renderer(apartment, SMALL) as opened:
         yield opened

@@ -17,7 +17,6 @@ from dmn_ros.config import NetworkConfig
 from dmn_ros.context_map import ContextMap
 from dmn_ros.network.dmn import DMN
 from localization_common.camera import Camera
-from localization_common.datasets.rosbag2_writer import write_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar, se3
 from vlocnet_ros.checkpoint import Residuals, save_vlocnet
@@ -92,6 +91,8 @@ def drive_maker() -> Callable[..., Sequence]:
 @pytest.fixture(scope="session")
 def short_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """16 frames with a pause of two seconds in their middle, as a bag."""
+    from localization_common.datasets.rosbag2_writer import write_sequence
+
     path = tmp_path_factory.mktemp("bags") / "short"
     write_sequence(make_drive(26).select(np.r_[0:8, 18:26]), path)
     return path

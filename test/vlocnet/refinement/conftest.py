@@ -12,9 +12,6 @@ from synthetic_views import small
 
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
-from localization_sim.apartment import Apartment
-from localization_sim.drive import as_sequence, in_memory, plan
-from localization_sim.rendering import Renderer
 from vlocnet_ros.keyframes.building import KeyframeConfig, build, choose
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 
@@ -37,6 +34,10 @@ class Mapped:
 @pytest.fixture(scope="session")
 def mapped() -> Mapped:
     """Keyframes of both rooms, and held-out views up to 6 cm and 3 degrees off the mapped path."""
+    from localization_sim.apartment import Apartment
+    from localization_sim.drive import as_sequence, in_memory, plan
+    from localization_sim.rendering import Renderer
+
     with Renderer(Apartment.from_seed(0), FINE) as renderer:
         drive = as_sequence(renderer, plan(renderer, "train_00", rate=10.0), depth=False, labels=False)
         rooms = [in_memory(_halved(drive.select(list(room)))) for room in ROOMS]

@@ -1,0 +1,92 @@
+"""The tests are collected on a real ROS 2: with its plugins of pytest, and where no extra of setup.py is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+#: Makes modules as launch_testing's plugin does: imports each file under its name without folders.
+FOREIGN_PLUGIN = """
+import pytest
+from _pytest.pathlib import import_path
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    import_path(module_path, root=None, consider_namespace_packages=False)
+    return pytest.Module.from_parent(parent, path=module_path)
+"""
+
+#: What rosdep does not install.
+NOT_ON_A_ROBOT = (
+    "evo google google_crc32c lightning matplotlib mujoco onnx onnxruntime onnxscript plotly plyvel pycolmap "
+    "pytorch_lightning rosbags tensorboard timm torchmetrics torchvision tyro"
+)
+HIDE_EXTRAS = f"""
+import sys
+
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {NOT_ON_A_ROBOT.split()}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+
+sys.meta_path.insert(0, Hidden())
+"""
+
+
+def run_pytest(*arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Pytest in a process of its own that finds the modules in a folder before all others."""
+    found = [str(folder) for folder in (path, REPOSITORY, os.environ.get("PYTHONPATH")) if folder]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(found)}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, env=environment, text=True, capture_output=True, timeout=200)
+
+
+def collected(run: subprocess.CompletedProcess[str]) -> int:
+    """Number of tests that were collected; fails where a file could not be."""
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    found = re.search(r"^(\d+) tests collected", run.stdout, re.MULTILINE)
+    assert found, run.stdout[-3000:]
+    return int(found[1])
+
+
+def test_a_plugin_that_imports_every_file_by_its_bare_name_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "foreign.py").write_text(FOREIGN_PLUGIN)
+    folders = ("test/dmn", "test/sim")  # two files of one name in two folders, and relative imports
+    both = (*folders, "test/common/test_baselines.py", "--collect-only")
+    assert collected(run_pytest(*both, "-p", "foreign", path=tmp_path)) == collected(run_pytest(*both))
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("launch_testing"), reason="launch_testing is not installed")
+def test_the_plugins_of_ros_change_nothing() -> None:
+    plugins = ("-p", "launch_testing.pytest.hooks", "-p", "launch_testing_ros_pytest_entrypoint")
+    without = ("-p", "no:launch_testing", "-p", "no:launch_ros")
+    assert collected(run_pytest("--collect-only", *plugins)) == collected(run_pytest("--collect-only", *without))
+
+
+def test_without_extras_everything_else_is_collected_and_each_skip_names_a_library(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HIDE_EXTRAS)
+    run = run_pytest("--collect-only", path=tmp_path)
+    assert collected(run) > 1000
+    assert "SKIPPED [1] test/sim/test_rendering.py: mujoco is not installed: python3 -m pip install '.[sim]'" in run.stdout
+    skipped = [line for line in run.stdout.splitlines() if line.startswith("SKIPPED")]
+    names = {line.split(": ", 1)[1].split()[0] for line in skipped if " is not installed" in line}
+    assert names >= {"mujoco", "rosbags", "tyro", "lightning", "evo"}
+
+
+def test_a_missing_extra_skips_a_test_and_a_missing_module_of_ours_fails_it(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(HIDE_EXTRAS)
+    run = run_pytest("test/recordings/extras_missing.py", path=tmp_path)
+    assert run.returncode == 1, run.stdout
+    assert "3 skipped" in run.stdout
+    assert "1 failed" in run.stdout
+    assert run.stdout.count("pycolmap is not installed: python3 -m pip install '.[keyframes]'") == 1
