@@ -4,16 +4,20 @@ Parameters come from these, each overriding the one before: config/vlocnet.yaml 
 config/localization.yaml, the file params_file, and those launch arguments that are not empty.
 """
 
+import weakref
+from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import yaml
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, GroupAction, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, GroupAction, LogInfo, OpaqueFunction
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node, PushRosNamespace
 from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.substitutions import FindPackageShare
+
+from deep_localization.camera_topics import camera_topics, check_topic
 
 PACKAGE = "deep_localization"
 
@@ -32,20 +36,43 @@ ARGUMENTS = {
     "dmn_checkpoint": ("", "dmn's network. Empty: likewise."),
     "map": ("", "dmn's map, which dmn_build_map makes. Empty: likewise."),
     "keyframe_map": ("", "Map that vlocnet's poses are refined against. Empty: as params_file says, else none."),
-    "odometry": ("vlocnet/odometry", "Topic of the odometry that moves dmn's particles, for example odom."),
+    "image": ("", "Topic of the camera's images, for example /camera/color/image_raw. Empty: image."),
+    "camera_info": ("", "Topic of the calibration. Empty: camera_info beside the image, in the same namespace."),
+    "image_transport": (
+        "",
+        "raw, or compressed for images on <image>/compressed. Empty: as params_file says, else raw; "
+        "compressed where image ends in /compressed.",
+    ),
+    "odom": (
+        "",
+        "Topic of the robot's own odometry, for example /odom, which moves dmn's particles. Empty: as odometry says.",
+    ),
+    "odometry": (
+        "vlocnet/odometry",
+        "The same where odom is empty. The default is the camera's own odometry, for robots without another.",
+    ),
+    "base_frame_id": ("", "Frame of the robot's base, for example base_link. Empty: as params_file says."),
+    "camera_frame_id": ("", "Optical frame of the camera. Empty: as params_file says, else that of the images."),
+    "odom_frame_id": ("", "Frame of the odometry. Empty: as params_file says, else odom."),
+    "global_frame_id": ("", "Frame of the map. Empty: as params_file says, else map."),
     "proposal": (
         "vlocnet/pose",
-        "Topic of poses at which dmn tries some of its particles. Empty: none but what is published on proposal.",
+        "Topic of poses at which dmn tries some of its particles. none: only those that are published on proposal.",
     ),
     "composed": ("false", "Whether both nodes run in one process, where each image is received and decoded once."),
 }
 
+CHOICES = {"image_transport": ["", "raw", "compressed"]}
+
 BOOLEANS = {"true": True, "false": False}
 
 # Launch argument -> nodes and their parameter.
+SHARED = (
+    "use_sim_time", "autostart", "image_transport", "base_frame_id", "camera_frame_id", "odom_frame_id",
+    "global_frame_id",
+)  # fmt: skip
 PARAMETERS = {
-    "use_sim_time": (("vlocnet", "use_sim_time"), ("dmn", "use_sim_time")),
-    "autostart": (("vlocnet", "autostart"), ("dmn", "autostart")),
+    **{name: (("vlocnet", name), ("dmn", name)) for name in SHARED},
     "checkpoint": (("vlocnet", "checkpoint"),),
     "keyframe_map": (("vlocnet", "keyframe_map"),),
     "dmn_checkpoint": (("dmn", "checkpoint"),),
@@ -56,7 +83,7 @@ PARAMETERS = {
 def generate_launch_description() -> LaunchDescription:
     """Arguments, and what they make."""
     arguments = [
-        DeclareLaunchArgument(name, default_value=default, description=description)
+        DeclareLaunchArgument(name, default_value=default, description=description, choices=CHOICES.get(name))
         for name, (default, description) in ARGUMENTS.items()
     ]
     namespace = PushRosNamespace(LaunchConfiguration("namespace"))
@@ -64,19 +91,28 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def make_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Two nodes, or one process with both; and RViz."""
-    remaps = [("odom", LaunchConfiguration("odometry"))]
-    if LaunchConfiguration("proposal").perform(context):
-        remaps.append(("proposal", LaunchConfiguration("proposal")))
+    """Two nodes, or one process with both; and RViz.
+
+    Raises:
+        ConfigError: a topic's name is wrong; launch prints the sentence and ends.
+    """
+    given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    camera = camera_topics(given["image"], given["camera_info"], given["image_transport"])
+    for name in ("odom", "odometry", "proposal"):
+        check_topic(name, given[name])
+    context.launch_configurations["image_transport"] = camera.transport
+    own = {"image": camera.image, "camera_info": camera.camera_info}
+    proposal = "" if given["proposal"] == "none" else given["proposal"]  # `ros2 launch` refuses an empty value
+    moved = own | {"odom": given["odom"] or given["odometry"], "proposal": proposal}
     if IfCondition(LaunchConfiguration("composed")).evaluate(context):
-        nodes = [node(context, "localization", ("vlocnet", "dmn"), *remaps)]
+        nodes = [node(context, "localization", ("vlocnet", "dmn"), moved)]
     else:
-        nodes = [node(context, "vlocnet", ("vlocnet",)), node(context, "dmn", ("dmn",), *remaps)]
-    return [*nodes, rviz(context)]
+        nodes = [node(context, "vlocnet", ("vlocnet",), own), node(context, "dmn", ("dmn",), moved)]
+    return [*(LogInfo(msg=note) for note in camera.notes), *nodes, rviz(context)]
 
 
-def node(context: LaunchContext, executable: str, names: tuple[str, ...], *remaps: tuple) -> Node:
-    """Process that runs the nodes of these names."""
+def node(context: LaunchContext, executable: str, names: tuple[str, ...], topics: dict[str, str]) -> Node:
+    """Process that runs the nodes of these names; each topic is remapped unless its new name is empty."""
     files = [shared("config", f"{name}.yaml") for name in names]
     files.append(ParameterFile(shared("config", "localization.yaml"), allow_substs=True))
     if LaunchConfiguration("params_file").perform(context):
@@ -87,7 +123,7 @@ def node(context: LaunchContext, executable: str, names: tuple[str, ...], *remap
         executable=executable,
         parameters=files,
         ros_arguments=["--log-level", LaunchConfiguration("log_level")],
-        remappings=list(remaps),
+        remappings=[(topic, name) for topic, name in topics.items() if name],
         respawn=LaunchConfiguration("use_respawn"),
         respawn_delay=2.0,
         output="screen",
@@ -96,7 +132,7 @@ def node(context: LaunchContext, executable: str, names: tuple[str, ...], *remap
 
 
 def given_parameters(context: LaunchContext, names: tuple[str, ...]) -> list[str]:
-    """File with the launch arguments that are not empty, as parameters; none if all are.
+    """File with the launch arguments that are not empty, as parameters; none if all are. It goes when launch ends.
 
     It names each node in full: of keys that match a node ROS lets the one that was new last win, and keys with
     wildcards may be in params_file, too. A dictionary would do for one node in a process, not for two.
@@ -113,6 +149,7 @@ def given_parameters(context: LaunchContext, names: tuple[str, ...]) -> list[str
         return []
     with NamedTemporaryFile("w", prefix="localization_", suffix=".yaml", delete=False) as file:
         yaml.safe_dump(parameters, file)
+    weakref.finalize(context, Path(file.name).unlink, missing_ok=True)
     return [file.name]
 
 
@@ -123,7 +160,7 @@ def rviz(context: LaunchContext) -> Node:
         package="rviz2",
         executable="rviz2",
         arguments=["-d", shared("rviz", "localization.rviz")],
-        parameters=[{"use_sim_time": simulated}],
+        ros_arguments=["-p", f"use_sim_time:={str(simulated).lower()}"],
         condition=IfCondition(LaunchConfiguration("rviz")),
         output="screen",
     )

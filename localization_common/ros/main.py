@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 
@@ -15,6 +16,11 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from localization_common.errors import LocalizationError
+
+
+#: Signals that follow each other within so many seconds are one request to end.
+REPEATED = 2.0
+_last_signal = float("inf")
 
 
 def run(make_nodes: Callable[[], Sequence[Node]], arguments: list[str] | None = None) -> int:
@@ -40,7 +46,10 @@ def run(make_nodes: Callable[[], Sequence[Node]], arguments: list[str] | None = 
 
 
 def supervised(work: Callable[[], None], arguments: list[str] | None = None) -> int:
-    """Work in a ROS context until that is done or SIGINT or SIGTERM comes, which is quiet; a second one ends at once.
+    """Work in a ROS context until that is done or SIGINT or SIGTERM comes; ending is quiet.
+
+    Ctrl-C in a terminal reaches every process of a launch, and the launch repeats it: signals that follow each other
+    within `REPEATED` seconds are one request. One that comes later ends the process at once.
 
     Returns:
         Exit code: 0, or 2 if the start is refused: because of a parameter, a file, or ROS's own arguments.
@@ -51,7 +60,7 @@ def supervised(work: Callable[[], None], arguments: list[str] | None = None) -> 
     except KeyboardInterrupt:
         return 0
     finally:
-        _on_signals(_end)
+        _on_signals(_hurry)
         rclpy.try_shutdown()
         _on_signals(signal.SIG_IGN)  # nothing is left but the interpreter's own end
 
@@ -84,10 +93,17 @@ def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handle
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Leave whatever is going on; who sends a second signal does not want to wait for the end of it."""
-    _on_signals(_end)
+    """Leave the present work."""
+    global _last_signal
+    _last_signal = time.monotonic()
+    _on_signals(_hurry)
     raise KeyboardInterrupt
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    os._exit(128 + number)
+def _hurry(number: int, frame: FrameType | None) -> None:
+    """End at once, unless this signal only repeats the one before."""
+    global _last_signal
+    now = time.monotonic()
+    if now - _last_signal > REPEATED:
+        os._exit(128 + number)
+    _last_signal = now

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from launch_process import Launch, launch
 from rcl_interfaces.srv import GetParameters
 from robot_stage import Robot, wait_until
 
 from localization_common.ros.lifecycle_client import LifecycleClient, call
 
-launch_pytest = pytest.importorskip(
-    "launch_pytest", reason="launch_pytest is not installed: launch files are tested where ROS 2 itself is sourced"
-)
-from launch import LaunchContext, LaunchDescription  # noqa: E402
-from launch.actions import IncludeLaunchDescription, RegisterEventHandler  # noqa: E402
-from launch.event_handlers import OnProcessExit  # noqa: E402
-from launch.events.process import ProcessExited  # noqa: E402
+pytest.importorskip("ros2launch", reason="ros2launch is not installed: launch files are tested with ROS 2's own tools")
 
 NAMESPACE = "/fleet/robot_1"
 pytestmark = pytest.mark.timeout(280)
-LAUNCH_FILE = Path(__file__).resolve().parents[2] / "launch" / "localization.launch.py"
 
 PARAMETERS = """
 /**:
@@ -38,24 +32,6 @@ PARAMETERS = """
 """
 
 
-class Launched:
-    """A launch description of our file, and how its processes ended."""
-
-    def __init__(self, **arguments: object) -> None:
-        self.exit_codes: list[int] = []
-        words = {name: str(value) for name, value in arguments.items()}
-        words["sigterm_timeout"] = "60"  # launch's own 5 seconds are too few for torch to end on a busy machine
-        self.description = LaunchDescription(
-            [
-                RegisterEventHandler(OnProcessExit(on_exit=self._on_exit)),
-                IncludeLaunchDescription(str(LAUNCH_FILE), launch_arguments=words.items()),
-            ]
-        )
-
-    def _on_exit(self, event: ProcessExited, context: LaunchContext) -> None:
-        self.exit_codes.append(event.returncode)
-
-
 @pytest.fixture
 def arguments(models: Path, tmp_path: Path) -> dict[str, object]:
     """Launch arguments that the tiny networks need."""
@@ -69,27 +45,6 @@ def arguments(models: Path, tmp_path: Path) -> dict[str, object]:
         "map": models / "map.safetensors",
         "keyframe_map": models / "keyframes.safetensors",
     }
-
-
-@launch_pytest.fixture
-def two_processes(ros_domain: int, arguments: dict[str, object]) -> tuple[LaunchDescription, Launched]:
-    """As most users launch it."""
-    launched = Launched(**arguments)
-    return launched.description, launched
-
-
-@launch_pytest.fixture
-def one_process(ros_domain: int, arguments: dict[str, object]) -> tuple[LaunchDescription, Launched]:
-    """Both nodes in one process."""
-    launched = Launched(**arguments, composed=True)
-    return launched.description, launched
-
-
-@launch_pytest.fixture
-def managed(ros_domain: int, arguments: dict[str, object]) -> tuple[LaunchDescription, Launched]:
-    """For a lifecycle manager, with a map that does not exist, and without proposals of vlocnet."""
-    launched = Launched(**{**arguments, "map": "/no/such.map"}, autostart=False, proposal="")
-    return launched.description, launched
 
 
 def parameters(robot: Robot, node: str, *names: str) -> list[Any]:
@@ -129,44 +84,76 @@ def hears(robot: Robot, topic: str) -> bool:
     return "dmn" in {info.node_name for info in found}
 
 
-@pytest.mark.launch(fixture=two_processes)
-def test_two_processes(two_processes: tuple[Any, Launched], robot: Robot, models: Path) -> Iterator[None]:
-    await_active(robot)
-    drive(robot)  # dmn deals with images only when odometry reaches it: vlocnet's, by the launch file's remapping
-    assert hears(robot, "vlocnet/pose")
-    assert not hears(robot, "proposal")
-    # Launch arguments win over params_file, that wins over the shipped files.
-    names = ("checkpoint", "map_path", "max_particles", "random_seed", "base_frame_id", "tf_mode")
-    files = [str(models / "dmn.safetensors"), str(models / "map.safetensors")]
-    assert parameters(robot, "dmn", *names) == [*files, 600, 7, "base_link", "none"]
-    files = [str(models / "vlocnet.safetensors"), str(models / "keyframes.safetensors")]
-    assert parameters(robot, "vlocnet", "checkpoint", "keyframe_map", "refine", "tf_mode") == [*files, True, "none"]
-    yield
-    assert two_processes[1].exit_codes == [0, 0]
+def heard(robot: Robot, node: str) -> set[str]:
+    """Topics outside of the node's own services that a launched node subscribes to, by the graph."""
+    found = robot.node.get_subscriber_names_and_types_by_node(node, NAMESPACE)
+    return {topic for topic, _ in found}
 
 
-@pytest.mark.launch(fixture=one_process)
-def test_one_process(one_process: tuple[Any, Launched], robot: Robot, models: Path) -> Iterator[None]:
-    await_active(robot)
-    drive(robot)
-    assert hears(robot, "vlocnet/pose")
-    assert parameters(robot, "vlocnet", "checkpoint", "threads") == [str(models / "vlocnet.safetensors"), 1]
-    assert parameters(robot, "dmn", "checkpoint", "map_path") == [
-        str(models / "dmn.safetensors"),
-        str(models / "map.safetensors"),
-    ]
-    yield
-    assert one_process[1].exit_codes == [0]
+def assert_ended_well(launched: Launch, *, processes: int) -> None:
+    """Ctrl-C ends all processes without a word of Python's, and nothing stays behind."""
+    output = launched.end()
+    assert output.count("process has finished cleanly") == processes, output
+    assert "Traceback" not in output, output
+    assert list(launched.temporary.iterdir()) == []
+    assert not launched.alive()
 
 
-@pytest.mark.launch(fixture=managed)
-def test_managed(managed: tuple[Any, Launched], robot: Robot) -> Iterator[None]:
-    dmn, vlocnet = LifecycleClient(robot.node, "dmn"), LifecycleClient(robot.node, "vlocnet")
-    assert wait_until(lambda: {await_answer(dmn.state), await_answer(vlocnet.state)} == {"unconfigured"}, 120.0)
-    assert wait_until(lambda: hears(robot, "proposal"), 20.0)
-    assert not hears(robot, "vlocnet/pose")
-    assert not dmn.change(1), "a missing map must not load"
-    assert dmn.state() == "unconfigured"
-    assert managed[1].exit_codes == [], "the process must outlive the failed transition"
-    yield
-    assert managed[1].exit_codes == [0, 0]
+def test_two_processes(robot: Robot, arguments: dict[str, object], models: Path, tmp_path: Path) -> None:
+    with launch("localization.launch.py", tmp_path, **arguments) as launched:
+        await_active(robot)
+        drive(robot)  # dmn deals with images only when odometry reaches it: vlocnet's, by the launch file's remapping
+        assert hears(robot, "vlocnet/pose")
+        assert not hears(robot, "proposal")
+        # Launch arguments win over params_file, that wins over the shipped files.
+        names = ("checkpoint", "map_path", "max_particles", "random_seed", "base_frame_id", "tf_mode")
+        files = [str(models / "dmn.safetensors"), str(models / "map.safetensors")]
+        assert parameters(robot, "dmn", *names) == [*files, 600, 7, "base_link", "none"]
+        files = [str(models / "vlocnet.safetensors"), str(models / "keyframes.safetensors")]
+        assert parameters(robot, "vlocnet", "checkpoint", "keyframe_map", "refine", "tf_mode") == [*files, True, "none"]
+        assert_ended_well(launched, processes=2)
+
+
+def test_one_process(robot: Robot, arguments: dict[str, object], models: Path, tmp_path: Path) -> None:
+    with launch("localization.launch.py", tmp_path, **arguments, composed=True) as launched:
+        await_active(robot)
+        drive(robot)
+        assert hears(robot, "vlocnet/pose")
+        assert parameters(robot, "vlocnet", "checkpoint", "threads") == [str(models / "vlocnet.safetensors"), 1]
+        assert parameters(robot, "dmn", "checkpoint", "map_path") == [
+            str(models / "dmn.safetensors"),
+            str(models / "map.safetensors"),
+        ]
+        assert_ended_well(launched, processes=1)
+
+
+def test_managed(robot: Robot, arguments: dict[str, object], tmp_path: Path) -> None:
+    given = {**arguments, "map": "/no/such.map", "autostart": False, "proposal": "none"}
+    given |= {"image": "/camera/color/image_raw/compressed", "odom": "/odom", "base_frame_id": "chassis"}
+    with launch("localization.launch.py", tmp_path, **given) as launched:
+        dmn, vlocnet = LifecycleClient(robot.node, "dmn"), LifecycleClient(robot.node, "vlocnet")
+        assert wait_until(lambda: {await_answer(dmn.state), await_answer(vlocnet.state)} == {"unconfigured"}, 120.0)
+        assert wait_until(lambda: hears(robot, "proposal"), 20.0)
+        assert not hears(robot, "vlocnet/pose")
+        camera = {"/camera/color/image_raw/compressed", "/camera/color/camera_info"}
+        assert camera <= heard(robot, "vlocnet")
+        assert camera | {"/odom"} <= heard(robot, "dmn")
+        for name in ("vlocnet", "dmn"):
+            assert parameters(robot, name, "base_frame_id", "image_transport") == ["chassis", "compressed"]
+        assert not dmn.change(1), "a missing map must not load"
+        assert dmn.state() == "unconfigured"
+        assert_ended_well(launched, processes=2)
+    assert "calibration from /camera/color/camera_info, beside the image" in launched.output()
+
+
+def test_a_wrong_topic_ends_the_launch_with_one_sentence(ros_domain: int, tmp_path: Path) -> None:
+    with launch("localization.launch.py", tmp_path, image="/camera/image raw") as launched:
+        assert launched.process.wait(60.0) == 1
+    assert "image:=/camera/image raw is not the name of a topic" in launched.output()
+    assert "Traceback" not in launched.output()
+
+
+def test_demo_ends_at_ctrl_c(ros_domain: int, tmp_path: Path) -> None:
+    with launch("demo.launch.py", tmp_path) as launched:
+        assert wait_until(lambda: "driving 'test'" in launched.output(), 120.0)
+        assert_ended_well(launched, processes=3)

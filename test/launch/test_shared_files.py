@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,14 @@ def test_parameters_are_accepted(nodes: dict[str, Node], file: str) -> None:
         for parameter, value in values.items():
             default = nodes[name].get_parameter(parameter)  # raises for a name that is not declared
             assert Parameter(parameter, value=value).type_ == default.type_, parameter
+
+
+def test_reference_lists_the_launch_arguments() -> None:
+    tree = ast.parse((REPOSITORY / "launch" / "localization.launch.py").read_text())
+    named = {target.id: node.value for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
+    text = (REPOSITORY / "docs" / "reference.md").read_text()
+    for name, (default, meaning) in ast.literal_eval(named["ARGUMENTS"]).items():
+        assert f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |" in text
 
 
 def test_rviz_shows_topics_that_exist(nodes: dict[str, Node]) -> None:

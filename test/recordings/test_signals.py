@@ -61,6 +61,6 @@ def test_signals_at_any_moment_end_a_node_quietly(started: list[subprocess.Popen
             process.send_signal(signal.SIGINT)
     for process in started:
         output, _ = process.communicate(timeout=20.0)
-        assert process.returncode in (0, 128 + signal.SIGINT, 128 + signal.SIGTERM), output
+        assert process.returncode == 0, output
         assert "Traceback" not in output
         assert "Exception" not in output

@@ -34,6 +34,16 @@ def start(processes: list[subprocess.Popen[str]], module: str, *arguments: str) 
     return process
 
 
+def keep_asking(process: subprocess.Popen[str], ending: signal.Signals) -> str:
+    """Send a signal again and again, as Ctrl-C and a launch do, until the process ends; gives its output."""
+    while True:
+        process.send_signal(ending)  # to a process that has ended this does nothing
+        try:
+            return process.communicate(timeout=0.02)[0]
+        except subprocess.TimeoutExpired:
+            pass
+
+
 def test_a_refused_parameter_ends_the_start_with_one_clear_line(
     ros_domain: int, processes: list[subprocess.Popen[str]]
 ) -> None:
@@ -65,7 +75,37 @@ def test_a_node_works_as_a_process_and_ends_cleanly_when_told(
     process = start(processes, module, *arguments)
     for name in names:
         assert stage.client(name).wait_until_active(120.0)
-    process.send_signal(ending)
-    output, _ = process.communicate(timeout=60.0)
+    output = keep_asking(process, ending)
     assert process.returncode == 0, output
     assert "Traceback" not in output
+
+
+def test_the_simulated_robot_ends_cleanly_while_it_drives(
+    ros_domain: int, processes: list[subprocess.Popen[str]]
+) -> None:
+    pytest.importorskip("mujoco", reason="mujoco is not installed: the simulator draws with it")
+    small = ["-p", "width:=32", "-p", "height:=24", "-p", "rate:=30.0", "-p", "odom_rate:=50.0"]
+    process = start(processes, "localization_sim.node", *small)
+    assert process.stdout is not None
+    assert any("driving 'test'" in line for line in process.stdout)
+    output = keep_asking(process, signal.SIGINT)
+    assert process.returncode == 0, output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("program", ["vlocnet", "dmn", "localization"])
+def test_a_program_that_is_still_importing_ends_without_a_word(
+    processes: list[subprocess.Popen[str]], program: str
+) -> None:
+    call = f"from deep_localization.starting import {program}; {program}()"
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-c", call],
+        cwd=REPOSITORY, env=dict(os.environ), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    processes.append(process)
+    assert process.stdout is not None
+    assert any("rclpy.impl" in line for line in process.stdout), "the imports have not begun"
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60.0)
+    assert process.returncode == 0
+    assert [line for line in output.splitlines() if not line.startswith("import time:")] == []
