@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Runs the launch tests, and the collection of all tests, with ROS 2's own tools where ROS 2 itself is not sourced.
+#   test/launch/real_ros.sh FOLDER [PYTHON]
+# FOLDER holds the sources: launch, launch_ros, ros2cli, rosidl_runtime_py and osrf_pycommon, each as a clone of the
+# branch for ROS 2 Jazzy. PYTHON (default: .venv/bin/python) has this package, the wheels of ROS 2, and psutil and
+# catkin-pkg, which ros2cli needs. Nothing is downloaded.
+set -euo pipefail
+[ $# -ge 1 ] || { sed -n '2,6p' "$0"; exit 2; }
+sources=$(cd "$1" && pwd)
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+python=$(command -v "${2:-.venv/bin/python}")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+packages=(osrf_pycommon rosidl_runtime_py launch/{launch,launch_xml,launch_yaml,launch_testing,launch_pytest}
+          launch_ros/{launch_ros,launch_testing_ros,ros2launch} ros2cli/{ros2cli,ros2pkg,ros2run,ros2param,ros2node,ros2service,ros2topic,ros2lifecycle})
+for package in "${packages[@]}"; do
+  [ -e "$sources/$package/setup.py" ] || { echo "no $sources/$package/setup.py: clone ${package%%/*} into $sources" >&2; exit 2; }
+done
+"$python" -c 'import psutil, catkin_pkg' || { echo "type: $python -m pip install psutil catkin-pkg" >&2; exit 2; }
+
+# Copies, since a build leaves files beside the sources.
+mkdir "$work/sources" "$work/site"
+(cd "$sources" && cp -r --parents "${packages[@]}" "$work/sources")
+(cd "$work/sources" && "$python" -m pip install --quiet --no-index --no-deps --no-build-isolation --target "$work/site" \
+  "${packages[@]/#/./}")
+# launch_ros imports this service for composable nodes, which these launch files have none of.
+if ! "$python" -c 'import composition_interfaces' 2>/dev/null; then
+  mkdir "$work/site/composition_interfaces"
+  printf 'class LoadNode:\n    Request = Response = object\n' >"$work/site/composition_interfaces/srv.py"
+  touch "$work/site/composition_interfaces/__init__.py"
+fi
+
+# This checkout as colcon installs it: the share folder, and the commands where ros2 looks for them.
+prefix=$work/install
+mkdir -p "$prefix"/{share/ament_index/resource_index/packages,lib/deep_localization}
+ln -s "$PWD" "$prefix/share/deep_localization"
+ln -s "$PWD/resource/deep_localization" "$prefix/share/ament_index/resource_index/packages/deep_localization"
+for program in vlocnet dmn localization apartment_camera; do
+  printf '#!%s\nimport sys\nfrom deep_localization.programs import %s\nsys.exit(%s())\n' "$python" $program $program \
+    >"$prefix/lib/deep_localization/$program"
+  chmod +x "$prefix/lib/deep_localization/$program"
+done
+
+export PYTHONPATH="$PWD:$work/site${PYTHONPATH:+:$PYTHONPATH}"
+AMENT_PREFIX_PATH="$prefix:$("$python" -c 'import sys; print(sys.prefix)')${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}"
+export AMENT_PREFIX_PATH
+"$python" -c 'from ros2cli.cli import main; main()' launch launch/localization.launch.py --show-args >/dev/null
+"$python" -m pytest test/launch test/recordings/test_collection.py
