@@ -43,7 +43,7 @@ for program in vlocnet dmn localization apartment_camera; do
 done
 
 export PYTHONPATH="$PWD:$work/site${PYTHONPATH:+:$PYTHONPATH}"
-AMENT_PREFIX_PATH="$prefix:$("$python" -c 'import sys; print(sys.prefix)')${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}"
+AMENT_PREFIX_PATH="$prefix:$work/site:$("$python" -c 'import sys; print(sys.prefix)')${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}"
 export AMENT_PREFIX_PATH
 "$python" -c 'from ros2cli.cli import main; main()' launch launch/localization.launch.py --show-args >/dev/null
 "$python" -m pytest test/launch test/recordings/test_collection.py
