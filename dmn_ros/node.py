@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ from localization_common.ros.monitor import Level
 from localization_common.ros.odometry_buffer import OdometryBuffer
 from localization_common.ros.outputs import LATCHED, pose_message
 from localization_common.ros.pose_input import PoseInput
+from localization_common.ros.sound import require_reach
 
 Array = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
@@ -48,7 +50,8 @@ class DmnNode(LocalizerNode[DmnSettings]):
     def __init__(self, *, feed: CameraFeed | None = None, **options: object) -> None:
         super().__init__("dmn", DmnSettings, feed=feed, **options)
         self._localizer: Localizer | None = None
-        self._odometry, self._planar = OdometryBuffer(), PlanarOdometry()
+        self._odometry = OdometryBuffer(topic=self.resolve_topic_name("odom"), images=self.feed.topic)
+        self._planar = PlanarOdometry()
         self._last: tuple[Picture, Belief] | None = None
         self._pose = self.create_lifecycle_publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
         self._shown = BeliefPublishers(self)
@@ -122,10 +125,16 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self.localizer.set_camera(camera)
 
     def restart(self, now: int | None) -> None:
-        """Begin anew where the parameters say: after a bag looped the robot is somewhere else."""
-        if now is not None:
-            self._odometry.forget_after(now)
-        self._restart_belief()
+        """Begin anew: where the parameters say after a reset, anywhere after a clock that jumped.
+
+        `initial_pose` holds for the robot that is started there. Where it is when its clock jumps, nobody knows.
+        """
+        if now is None:
+            self._restart_belief()
+            return
+        self._odometry.forget_after(now)
+        self._planar.reset()
+        self.localizer.reset_uniform()
 
     def _restart_belief(self) -> None:
         settings = self.settings
@@ -137,9 +146,15 @@ class DmnNode(LocalizerNode[DmnSettings]):
 
     # Frames.
 
+    def ready(self, frame: Frame) -> bool:
+        """Whether odometry reaches the frame, or the frame has waited for that long enough."""
+        waited = time.monotonic() - frame.arrived
+        return self._odometry.reaches(frame.stamp) or waited > self.settings.odometry_timeout
+
     def step(self, frame: Frame, image: Picture) -> None:
         """Move the particles to the image's stamp, weigh them, publish."""
-        odom_T_base = self._odometry.at(frame.stamp, self.settings.odometry_timeout, lambda: self.stopping)
+        patience = self.patience(self.settings.odometry_timeout)
+        odom_T_base = self._odometry.at(frame.stamp, patience, lambda: self.stopping)
         initial = self._initial.pending  # until an image was weighed with it; a proposal counts for one image
         self._initial.place(initial, frame.stamp, odom_T_base, self.localizer.reset_gaussian)
         proposal = self._proposal.place(self._proposal.take(), frame.stamp, odom_T_base, PlanarGaussian)
@@ -160,8 +175,10 @@ class DmnNode(LocalizerNode[DmnSettings]):
 
     def _check_mount(self, frame: Frame) -> None:
         """Whether the camera sits where the map has it; the map is believed, and where TF knows nothing, alone."""
+        if not self.mount.known(frame):
+            return
         try:
-            found = mount_of(self.base_T_camera(frame, timeout=0.0))
+            found = mount_of(self.mount.base_T_camera(frame))
         except LocalizationError:
             return
         if wrong := conflict(self.localizer.context_map.mount, found):
@@ -182,18 +199,33 @@ class DmnNode(LocalizerNode[DmnSettings]):
         }
 
     def _on_odometry(self, msg: Odometry) -> None:
-        base = self.settings.base_frame_id
+        base, topic = self.settings.base_frame_id, self.resolve_topic_name("odom")
+        stamp = stamp_of(msg.header)
         try:
             odom_T_base = matrix_from_pose(msg.pose.pose)
+            require_reach(odom_T_base)
         except InputError as error:
-            self.monitor.problem("odometry", Level.ERROR, f"odometry is ignored: {error}")
+            text = f"odometry on {topic} of {stamp * 1e-9:.3f} s is ignored: {error}"
+            self.monitor.problem("odometry_message", Level.WARN, text)
             return
-        if msg.child_frame_id and msg.child_frame_id.lstrip("/") != base:
-            text = f"odometry is of {msg.child_frame_id}, but base_frame_id is {base}: one of the two is wrong"
+        child = msg.child_frame_id.lstrip("/")
+        if child and child != base:
+            text = (
+                f"odometry on {topic} is of {child!r} (child_frame_id), but parameter base_frame_id is {base!r}: set "
+                "base_frame_id to the frame of the robot's base, or remap odom"
+            )
             self.monitor.problem("odometry_frame", Level.WARN, text)
         else:
             self.monitor.solved("odometry_frame")
-        self._odometry.add(stamp_of(msg.header), odom_T_base)
+        if self._odometry.add(stamp, odom_T_base).doubted:
+            text = (
+                f"odometry on {topic} of {stamp * 1e-9:.3f} s is far off the one before: it is ignored unless the next "
+                "one agrees"
+            )
+            self.monitor.problem("odometry_message", Level.WARN, text)
+            return
+        self.monitor.solved("odometry_message")
+        self.wake()
 
     def _publish_pose(self, belief: Belief) -> None:
         if not belief.localized:
@@ -202,6 +234,8 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self.monitor.solved("lost")
         map_T_base = planar.to_se3(belief.most_likely)
         covariance = covariance_from_planar(belief.pose_covariance)
+        if not self.sound("pose", map_T_base, covariance):
+            return
         self._pose.publish(pose_message(belief.stamp, self.settings.global_frame_id, map_T_base, covariance))
         self.broadcast(map_T_base, belief.stamp)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from sensor_msgs.msg import Image
 
 from localization_common.camera import Camera
 from localization_common.geometry import se3
-from localization_common.odometry_integration import OdometryIntegrator, OdometrySample, base_covariance
+from localization_common.odometry_integration import OdometryIntegrator, base_covariance
 from localization_common.palette import circled, heat_overlay, label_palette, tinted
 from localization_common.paths import existing_file
 from localization_common.ros.camera_feed import CameraFeed, Frame
@@ -118,11 +119,15 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             return streams | {"refined": "no: keyframe_map is empty, or refine is false"}
         return streams | self._refinements.values
 
+    def ready(self, frame: Frame) -> bool:
+        """Whether TF says where the camera sat, or the frame has waited for that long enough."""
+        return self.mount.known(frame) or time.monotonic() - frame.arrived > self.settings.transform_timeout
+
     def step(self, frame: Frame, image: Picture) -> Rest | None:
         """Estimate and publish; of streams that the network lacks, nothing. A pose is refined beside the next frame."""
         localizer = self._localizer
         assert localizer is not None
-        base_T_camera = self.base_T_camera(frame)
+        base_T_camera = self.mount.base_T_camera(frame, self.patience(self.settings.transform_timeout))
         explained = localizer.explains and wanted(self._explanation)
         if isinstance(localizer, RefiningLocalizer) and not explained:
             estimated = localizer.begin(image, frame.stamp)
@@ -140,8 +145,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         tasks = self._localizer.tasks
         map_T_base = self._publish_pose(estimate, base_T_camera) if tasks.localizes else None
         if tasks.odometry:  # after the pose: dmn, which waits for this odometry, then has the frame's pose as well
-            motion = (estimate.previous_T_camera, estimate.motion_covariance)
-            self._publish_odometry(self._odometry.step(frame.stamp, *motion, base_T_camera))
+            self._publish_odometry(frame, estimate, base_T_camera)
         self._say_if_odom_tf_is_missing(tasks)
         if map_T_base is not None:
             self.broadcast(map_T_base, frame.stamp)
@@ -151,7 +155,11 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             points = circled(image, estimate.refinement.pixels)
             self._matched_points.publish(image_from_array(points, "rgb8", frame.header))
 
-    def _publish_odometry(self, sample: OdometrySample) -> None:
+    def _publish_odometry(self, frame: Frame, estimate: Estimate, base_T_camera: Array) -> None:
+        motion, covariance = estimate.previous_T_camera, estimate.motion_covariance
+        if motion is not None and covariance is not None and not self.sound("odometry", motion, covariance):
+            return  # one such motion would stay in the sum for ever
+        sample = self._odometry.step(frame.stamp, motion, covariance, base_T_camera)
         settings = self.settings
         self._odom.publish(odometry_message(sample, settings.odom_frame_id, settings.base_frame_id))
         if settings.publish_odom_tf:
@@ -177,6 +185,8 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             self.monitor.solved("lost")
         map_T_base = estimate.map_T_camera @ se3.inverse(base_T_camera)
         covariance = base_covariance(estimate.covariance, estimate.map_T_camera, base_T_camera)
+        if not self.sound("pose", map_T_base, covariance):
+            return None
         self._pose.publish(pose_message(estimate.stamp, self.settings.global_frame_id, map_T_base, covariance))
         return map_T_base
 

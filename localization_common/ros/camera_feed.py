@@ -5,23 +5,45 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from localization_common.camera import Camera
 from localization_common.errors import CameraError, InputError
-from localization_common.messages import camera_from, frame_name, rgb_from, rgb_from_compressed, stamp_of
+from localization_common.messages import (
+    MAX_PIXELS,
+    BitsInUse,
+    camera_from,
+    frame_name,
+    is_rectified_topic,
+    rgb_from,
+    rgb_from_compressed,
+    stamp_of,
+)
+from localization_common.ros.topic_advice import why_silent
 
 
 class Frame:
-    """One image message. It is decoded when asked for, once, however many nodes ask."""
+    """One image message. It is decoded when asked for, once, however many nodes ask.
 
-    def __init__(self, msg: Image | CompressedImage) -> None:
+    Args:
+        msg: the message.
+        max_pixels: a larger image is refused before it is decoded.
+        bits: in use on the topic, for images of 16 bits.
+    """
+
+    def __init__(
+        self, msg: Image | CompressedImage, *, max_pixels: int = MAX_PIXELS, bits: BitsInUse | None = None
+    ) -> None:
+        self._max_pixels, self._bits = max_pixels, bits
         self.header = msg.header
         self.stamp = stamp_of(msg.header)
         self.frame_id = frame_name(msg.header.frame_id)
@@ -30,19 +52,33 @@ class Frame:
         self._rgb: npt.NDArray[np.uint8] | None = None
         self._lock = threading.Lock()
 
-    def rgb(self) -> npt.NDArray[np.uint8]:
+    def rgb(self, camera: Camera | None = None) -> npt.NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB, possibly read-only.
 
+        Args:
+            camera: of camera_info, where it is known: an image of another size is refused before it is decoded.
+
         Raises:
-            InputError: the message is not a usable image.
+            InputError: the message is not a usable image, or has too many pixels.
         """
         with self._lock:
             if self._rgb is None:
-                assert self._msg is not None
-                compressed = isinstance(self._msg, CompressedImage)
-                self._rgb = rgb_from_compressed(self._msg) if compressed else rgb_from(self._msg)
+                self._rgb = self._decoded(camera)
                 self._msg = None
             return self._rgb
+
+    def _decoded(self, camera: Camera | None) -> npt.NDArray[np.uint8]:
+        msg: Any = self._msg
+        if isinstance(msg, CompressedImage):
+            size = None if camera is None else (camera.width, camera.height)
+            return rgb_from_compressed(msg, size=size, max_pixels=self._max_pixels, bits=self._bits)
+        if camera is not None and msg.width * msg.height > 0:
+            check_size((msg.width, msg.height), camera)
+        if msg.width * msg.height > self._max_pixels:
+            raise InputError(
+                f"image is {msg.width}x{msg.height}, more than parameter max_image_pixels {self._max_pixels} allows"
+            )
+        return rgb_from(msg, bits=self._bits)
 
 
 def image_qos(*, reliable: bool, depth: int) -> QoSProfile:
@@ -57,35 +93,55 @@ def image_qos(*, reliable: bool, depth: int) -> QoSProfile:
 class CameraFeed:
     """Subscriptions to ``image`` (or ``image/compressed``) and ``camera_info``.
 
+    A driver may publish camera_info once and latch it. Only a subscription that wants latched messages gets it then,
+    and such a subscription hears no driver that does not latch: it is made when a publisher that latches is seen.
+
     Args:
         node: subscribes.
         compressed: whether to take CompressedImage.
         reliable: ask for a reliable publisher; one that is not will not be heard, and rclpy warns of that.
         depth: how many images the middleware may hold for a moment.
+        max_pixels: larger images are refused before they are decoded.
     """
 
-    def __init__(self, node: Node, *, compressed: bool, reliable: bool, depth: int) -> None:
+    def __init__(
+        self, node: Node, *, compressed: bool, reliable: bool, depth: int, max_pixels: int = MAX_PIXELS
+    ) -> None:
         self._listeners: list[Callable[[Frame], None]] = []
-        self._logger = node.get_logger()
+        self._node, self._reliable, self._max_pixels = node, reliable, max_pixels
+        self._bits = BitsInUse()
         self._camera: Camera | None = None
         self._camera_error: str = ""
         self._changed = threading.Condition()
         topic = node.resolve_topic_name("image") + ("/compressed" if compressed else "")
         qos = image_qos(reliable=reliable, depth=depth)
         group = MutuallyExclusiveCallbackGroup()
-        message_type = CompressedImage if compressed else Image
-        self._images = node.create_subscription(message_type, topic, self._on_image, qos, callback_group=group)
+        self._type = CompressedImage if compressed else Image
+        self._images = node.create_subscription(self._type, topic, self._on_image, qos, callback_group=group)
+        self._group, self._latched = group, False
         info_qos = image_qos(reliable=False, depth=10)
         self._infos = node.create_subscription(CameraInfo, "camera_info", self._on_info, info_qos, callback_group=group)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(0.2, self._look_for_latched, clock=steady)
 
     @property
     def topic(self) -> str:
         """Full name of the image topic."""
         return str(self._images.topic_name)
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether camera_info has come, usable or not: to wait for it longer changes nothing."""
+        return self._camera is not None or bool(self._camera_error)
+
     def add_listener(self, listener: Callable[[Frame], None]) -> None:
         """Call this with every frame; it must return at once."""
         self._listeners.append(listener)
+
+    def why_silent(self) -> str:
+        """The reason why no image arrives, and the remedy."""
+        kind = f"sensor_msgs/msg/{self._type.__name__}"
+        return why_silent(self._node, "image", self.topic, kind, reliable=self._reliable)
 
     def camera(self, timeout: float) -> Camera:
         """Calibration of the images; waits so many seconds for the first one. Not from a callback.
@@ -94,32 +150,53 @@ class CameraFeed:
             CameraError: camera_info did not come, or says that the camera is not calibrated.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._camera is not None or self._camera_error, timeout)
-            if self._camera is None:
-                missing = f"no message on {self._infos.topic_name} within {timeout:.1f} s: is the driver calibrated?"
-                raise CameraError(self._camera_error or missing)
-            return self._camera
+            self._changed.wait_for(lambda: self.calibrated, timeout)
+            camera, error = self._camera, self._camera_error
+        if camera is None:
+            raise CameraError(error or self._why_no_camera())
+        return camera
+
+    def _why_no_camera(self) -> str:
+        topic = str(self._infos.topic_name)
+        reason = why_silent(self._node, "camera_info", topic, "sensor_msgs/msg/CameraInfo")
+        return f"no message on {topic} yet, and images need their calibration: {reason}"
+
+    def _look_for_latched(self) -> None:
+        """Subscribe a second time where camera_info is latched."""
+        if self._camera is not None or self._latched:
+            self._node.destroy_timer(self._timer)
+            return
+        publishers = self._node.get_publishers_info_by_topic(self._infos.topic_name)
+        self._latched = DurabilityPolicy.TRANSIENT_LOCAL in [e.qos_profile.durability for e in publishers]
+        if self._latched:
+            qos = image_qos(reliable=True, depth=10)
+            qos.durability = DurabilityPolicy.TRANSIENT_LOCAL
+            self._node.create_subscription(CameraInfo, "camera_info", self._on_info, qos, callback_group=self._group)
 
     def _on_image(self, msg: Image | CompressedImage) -> None:
-        frame = Frame(msg)
+        frame = Frame(msg, max_pixels=self._max_pixels, bits=self._bits)
         for listener in self._listeners:
             listener(frame)
 
     def _on_info(self, msg: CameraInfo) -> None:
         with self._changed:
             try:
-                self._camera, self._camera_error = camera_from(msg), ""
+                self._camera, self._camera_error = camera_from(msg, rectified=is_rectified_topic(self.topic)), ""
             except CameraError as error:
-                self._camera, self._camera_error = None, f"camera_info cannot be used: {error}"
+                topic = self._infos.topic_name
+                self._camera, self._camera_error = None, f"camera_info on {topic} cannot be used: {error}"
             self._changed.notify_all()
 
 
-def check_size(image: npt.NDArray[np.uint8], camera: Camera) -> None:
-    """Refuse an image that is not of the size of its calibration.
+def check_size(size: tuple[int, int], camera: Camera) -> None:
+    """Refuse an image (width, height) that does not have the size of its calibration.
 
     Raises:
         InputError: the sizes differ.
     """
-    height, width = image.shape[:2]
-    if (width, height) != (camera.width, camera.height):
-        raise InputError(f"image is {width}x{height}, but camera_info says {camera.width}x{camera.height}")
+    if size != (camera.width, camera.height):
+        width, height = size
+        raise InputError(
+            f"image is {width}x{height}, but camera_info says {camera.width}x{camera.height}: they must be of the same "
+            "camera and resolution; remap camera_info to the topic beside the images"
+        )

@@ -1,7 +1,9 @@
-"""Time that goes back: a bag that loops, a simulator that starts anew, a driver that stamps wrongly."""
+"""Stamps of images that cannot be believed, and time that goes back: a bag that loops, a simulator that starts anew."""
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable
 
 from rclpy.clock import JumpThreshold, TimeJump
@@ -9,32 +11,59 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 
 from localization_common.errors import InputError
+from localization_common.ros.timeline import Timeline, Verdict
 
-_NANOSECONDS = 1e9
+_SECOND = 1_000_000_000
+#: An image may be stamped so far ahead of ROS time (nanoseconds): /clock and the image come on two ways.
+AHEAD = _SECOND
+#: A leap of images that is longer than this (nanoseconds), and than the time that passed, needs a second image.
+LEAP = 60 * _SECOND
+#: Seconds for which a fault of a stamp stays on /diagnostics: it may concern every eighth image only.
+SHOWN_FOR = 5.0
+
+FUTURE, SAME, LATE, BACK = "in the future", "with a stamp twice", "out of order", "of another time"
+
+
+class StampError(InputError):
+    """An image cannot be used because of its stamp."""
+
+
+class FutureError(StampError):
+    """An image is stamped later than ROS time."""
 
 
 class ClockGuard:
-    """Watches image stamps and ROS time, and tells when either goes back.
+    """Watches image stamps and ROS time, and reports when either goes back.
 
-    One jump is told once: by ROS time if it is noticed there before images arrive from after it, else by these.
+    A stamp counts when its image was accepted (`adopt`). An image whose stamp is far off changes nothing by itself: the
+    next one must confirm it, or ROS time that went back. One jump is reported once: by ROS time if it is noticed there
+    before images arrive from after it, else by these.
 
     Args:
         node: whose clock is watched.
+        topic: of the images, for messages to the user.
         submit: runs a job in the thread that calls `check`, between frames.
-        waiting: whether frames wait for that thread: then they will tell of a jump.
+        waiting: whether frames wait for that thread: then they will show a jump.
         went_back: called in that thread with what happened and with the time from which to go on, nanoseconds.
+        replayed: whether images may be read faster than ROS time is heard; then they are not compared with it.
     """
 
     def __init__(
         self,
         node: Node,
         *,
+        topic: str,
         submit: Callable[[Callable[[], None]], None],
         waiting: Callable[[], bool],
         went_back: Callable[[str, int], None],
+        replayed: bool,
     ) -> None:
-        self._clock, self._waiting, self._went_back = node.get_clock(), waiting, went_back
-        self._last_stamp: int | None = None
+        self._clock, self._topic, self._waiting, self._went_back = node.get_clock(), topic, waiting, went_back
+        self._replayed = replayed
+        self._timeline = Timeline(LEAP)
+        self._ros_time_jumped = False
+        self.refused: Counter[str] = Counter()
+        self._last_fault = float("-inf")
 
         def on_jump(jump: TimeJump) -> None:
             submit(lambda: self._ros_time_went_back(-jump.delta.nanoseconds))
@@ -43,24 +72,85 @@ class ClockGuard:
         self._jump_handle = self._clock.create_jump_callback(threshold, post_callback=on_jump)
 
     def reset(self) -> None:
-        """Forget the last image: the next one may have any stamp."""
-        self._last_stamp = None
+        """Forget all images: the next one may have any stamp."""
+        self._timeline.reset()
+        self._ros_time_jumped = False
+        self.refused.clear()
+        self._last_fault = float("-inf")
 
-    def check(self, stamp: int) -> None:
-        """Compare an image's stamp (nanoseconds) with that of the one before.
+    @property
+    def quiet(self) -> bool:
+        """Whether no stamp was wrong in the last seconds."""
+        return time.monotonic() - self._last_fault > SHOWN_FOR
+
+    def check(self, stamp: int, require_usable: Callable[[], object]) -> None:
+        """Compare the stamp (nanoseconds) of an image that is decoded with those before it and with ROS time.
+
+        Args:
+            require_usable: raises if the image shows nothing; then its stamp is no evidence of a jump.
 
         Raises:
-            InputError: they are the same.
+            StampError: the image is late, is stamped as the one before it or in the future, or is the first of another
+                time.
         """
-        last = self._last_stamp
-        if last is not None and stamp == last:
-            raise InputError(f"two images have the same stamp {stamp}: does the driver stamp its images?")
-        self._last_stamp = stamp
-        if last is not None and stamp < last:
-            self._went_back(f"image stamps went back by {(last - stamp) / _NANOSECONDS:.3f} s", stamp)
+        self._require_present(stamp)
+        verdict, last = self._timeline.judge(stamp), self._timeline.last
+        if last is None or verdict is Verdict.NEXT:
+            return
+        apart = (stamp - last) / _SECOND
+        if verdict is Verdict.SAME:
+            hint = "the driver does not stamp its images" if stamp == 0 else "does the driver stamp each image"
+            raise self._fault(SAME, f"two images on {self._topic} have the same stamp {stamp / _SECOND:.3f} s: {hint}")
+        if verdict is Verdict.LATE:
+            raise self._fault(
+                LATE,
+                f"images on {self._topic} arrive out of order: one is {-1e3 * apart:.0f} ms older than the one before",
+            )
+        require_usable()
+        if verdict is Verdict.BACK and self._ros_time_jumped:
+            verdict = Verdict.JUMPED_BACK
+        if verdict.doubted:
+            self._timeline.doubt(stamp)
+            where = "behind" if apart < 0.0 else "ahead of"
+            raise self._fault(
+                BACK,
+                f"an image on {self._topic} is stamped {abs(apart):.3f} s {where} the one before: it is believed when "
+                "the next one agrees",
+            )
+        self._timeline.reset()
+        if verdict is Verdict.JUMPED_BACK:
+            self._ros_time_jumped = False
+            self._went_back(f"image stamps went back by {-apart:.3f} s", stamp)
+
+    def adopt(self, stamp: int) -> None:
+        """The image of this stamp was accepted."""
+        self._timeline.adopt(stamp)
+
+    def _require_present(self, stamp: int) -> None:
+        now = int(self._clock.now().nanoseconds)
+        if self._replayed or now == 0:  # 0: simulated time has not begun
+            return
+        if stamp > now + AHEAD:
+            self._count(FUTURE)
+            raise FutureError(
+                f"images on {self._topic} are stamped {(stamp - now) / _SECOND:.3f} s in the future of ROS time: "
+                "clocks of camera and robot differ (synchronize them with chrony or NTP, or stamp on arrival)"
+            )
+
+    def _fault(self, kind: str, text: str) -> StampError:
+        self._count(kind)
+        return StampError(text)
+
+    def _count(self, kind: str) -> None:
+        self.refused[kind] += 1
+        self._last_fault = time.monotonic()
 
     def _ros_time_went_back(self, nanoseconds: int) -> None:
-        now = self._clock.now().nanoseconds
-        if self._last_stamp is not None and self._last_stamp > now and not self._waiting():
-            self._last_stamp = None
-            self._went_back(f"ROS time went back by {nanoseconds / _NANOSECONDS:.3f} s", now)
+        now, last = self._clock.now().nanoseconds, self._timeline.last
+        if last is None or last <= now:
+            return
+        if self._waiting():
+            self._ros_time_jumped = True
+            return
+        self._timeline.reset()
+        self._went_back(f"ROS time went back by {nanoseconds / _SECOND:.3f} s", now)

@@ -70,15 +70,15 @@ def frame_values(monitor: Monitor, frames: LatestFrame[Any]) -> dict[str, str]:
     }
 
 
-def starvation(monitor: Monitor, topic: str, publishers: int) -> str:
-    """Why no image comes, or an empty string while some do."""
+def starvation(monitor: Monitor, topic: str, reason: Callable[[], str]) -> str:
+    """A sentence that says why no image comes, or an empty string while some do.
+
+    Args:
+        monitor: knows when the last image came.
+        topic: of the images.
+        reason: looks for the reason in the graph; asked for only if it is needed.
+    """
     silent = monitor.input_rate.seconds_since
     if silent is not None and silent < STARVED_AFTER:
         return ""
-    since = "yet" if silent is None else f"for {silent:.0f} s"
-    if publishers == 0:
-        return f"no image on {topic} {since}: nobody publishes there, remap image"
-    return (
-        f"no image on {topic} {since} from its {publishers} publishers: "
-        "are they alive, and reliable where process_all wants that?"
-    )
+    return f"no image on {topic} {'yet' if silent is None else f'for {silent:.0f} s'}: {reason()}"

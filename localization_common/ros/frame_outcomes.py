@@ -7,15 +7,20 @@ import traceback
 from rclpy.node import Node
 
 from localization_common.errors import CameraError, LocalizationError
+from localization_common.ros.clock_guard import FutureError, StampError
 from localization_common.ros.monitor import Level, Monitor
 from localization_common.ros.odometry_buffer import OdometryError
 from localization_common.ros.tf_buffer import TransformError
 
+#: Name of the problem of images with wrong stamps. The next image does not solve it: every second one may be wrong.
+STAMPS = "stamps"
 #: Why a frame was refused: kind of error, name of the problem, its level; the first that fits.
 _REFUSALS: tuple[tuple[type[LocalizationError], str, Level], ...] = (
     (TransformError, "transform", Level.ERROR),
     (CameraError, "camera", Level.ERROR),
     (OdometryError, "odometry", Level.ERROR),
+    (FutureError, STAMPS, Level.ERROR),
+    (StampError, STAMPS, Level.WARN),
     (LocalizationError, "input", Level.WARN),
 )
 _UNEXPECTED = "unexpected"
@@ -34,7 +39,7 @@ class FrameOutcomes:
 
     def done(self, latency: float) -> None:
         """All of a frame was done, so many milliseconds after it arrived."""
-        for key in (_UNEXPECTED, *(key for _, key, _ in _REFUSALS)):
+        for key in (_UNEXPECTED, *(key for _, key, _ in _REFUSALS if key != STAMPS)):
             self._monitor.solved(key)
         self._monitor.processed += 1
         self._monitor.output_rate.tick()

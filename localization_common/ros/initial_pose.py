@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from localization_common.geometry import planar, se3
 from localization_common.messages import covariance_from, frame_name, matrix_from_pose, stamp_of
 from localization_common.odometry_integration import rotate_covariance
 from localization_common.ros.odometry_buffer import OdometryBuffer, OdometryError
+from localization_common.ros.sound import REACH, require_reach
 from localization_common.ros.transforms import Transforms
 
 Array = npt.NDArray[np.float64]
@@ -27,12 +29,14 @@ class InitialPose:
         frame_id: the frame.
         frame_T_base: (4, 4).
         covariance: (6, 6) of x y z rX rY rZ about that frame's axes.
+        arrived: when the message came, `time.monotonic` seconds.
     """
 
     stamp: int
     frame_id: str
     frame_T_base: Array
     covariance: Array
+    arrived: float = field(default_factory=time.monotonic)
 
     def in_frame(self, frame_id: str, transforms: Transforms, timeout: float) -> InitialPose:
         """The same pose in another frame, which TF joins to this one.
@@ -65,8 +69,8 @@ def read_initial_pose(msg: PoseWithCovarianceStamped) -> InitialPose:
     """Check a message.
 
     Raises:
-        InputError: it has no frame, its numbers are not finite, its quaternion is not near norm 1, or its covariance is
-            not symmetric and positive.
+        InputError: it has no frame, its numbers are not finite or too large for a place on Earth, its quaternion is not
+            near norm 1, or its covariance is not symmetric and positive.
     """
     frame_id = frame_name(msg.header.frame_id)
     if not frame_id:
@@ -74,4 +78,8 @@ def read_initial_pose(msg: PoseWithCovarianceStamped) -> InitialPose:
     covariance = covariance_from(msg.pose.covariance)
     if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance).min() < -1e-9:
         raise InputError("its covariance is not symmetric and positive")
-    return InitialPose(stamp_of(msg.header), frame_id, matrix_from_pose(msg.pose.pose), covariance)
+    if np.abs(covariance).max() > REACH:
+        raise InputError(f"its covariance has {np.abs(covariance).max():.3g}, more than {REACH:.0e}")
+    frame_T_base = matrix_from_pose(msg.pose.pose)
+    require_reach(frame_T_base)
+    return InitialPose(stamp_of(msg.header), frame_id, frame_T_base, covariance)

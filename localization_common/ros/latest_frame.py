@@ -1,9 +1,10 @@
-"""Where frames wait for inference: one slot in which the newest wins, or a queue that keeps them all."""
+"""Where frames wait for inference: the newest that is ready wins, or a queue that keeps them all."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -12,13 +13,19 @@ T = TypeVar("T")
 class LatestFrame(Generic[T]):
     """Hands frames from callbacks to a worker thread; never blocks the callback.
 
+    With ``ready``, a frame whose odometry or transform is not there yet waits here and not in the worker. Of those that
+    are ready, only the newest is kept. If too many wait, the newest takes the place of the one before it: the oldest
+    will be ready first.
+
     Args:
-        capacity: how many frames may wait. 1: a slow worker sees the newest frame. More: a bag can be processed whole.
-            In both cases the oldest makes room for the newest and is counted in `dropped`.
+        capacity: how many frames may wait. Without ``ready`` the oldest makes room. What is dropped is counted.
+        ready: whether a frame can be worked on, or has waited long enough; quick, called with the lock held. None: all
+            are handed out in order.
     """
 
-    def __init__(self, capacity: int = 1) -> None:
+    def __init__(self, capacity: int = 1, ready: Callable[[T], bool] | None = None) -> None:
         self._frames: deque[T] = deque(maxlen=capacity)
+        self._ready = ready
         self._changed = threading.Condition()
         self._closed = False
         self.received = 0
@@ -31,17 +38,23 @@ class LatestFrame(Generic[T]):
         """Offer a frame; the oldest waiting one is dropped if there is no room."""
         with self._changed:
             self.received += 1
+            if self._ready is not None:
+                self._keep_newest_ready(self._ready)
             if len(self._frames) == self._frames.maxlen:
                 self.dropped += 1
+                if self._ready is not None:
+                    self._frames.pop()
             self._frames.append(frame)
             self._changed.notify_all()
 
     def take(self, timeout: float | None = None) -> T | None:
-        """The oldest waiting frame; None after `timeout` seconds, after `wake`, or when closed."""
+        """The next frame; None after `timeout` seconds, after `wake`, or when closed."""
         with self._changed:
-            if not self._frames and not self._closed:
+            frame = self._next()
+            if frame is None and not self._closed:
                 self._changed.wait(timeout)
-            return self._frames.popleft() if self._frames and not self._closed else None
+                frame = self._next()
+            return frame
 
     def clear(self) -> None:
         """Forget waiting frames; they count as dropped."""
@@ -59,3 +72,21 @@ class LatestFrame(Generic[T]):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def _next(self) -> T | None:
+        if self._closed or not self._frames:
+            return None
+        if self._ready is None:
+            return self._frames.popleft()
+        frame = self._keep_newest_ready(self._ready)
+        if frame is not None:
+            self._frames.remove(frame)
+        return frame
+
+    def _keep_newest_ready(self, is_ready: Callable[[T], bool]) -> T | None:
+        """Drop those that are ready but one, the newest, and return that one."""
+        ready = [frame for frame in self._frames if is_ready(frame)]
+        for frame in ready[:-1]:
+            self._frames.remove(frame)
+            self.dropped += 1
+        return ready[-1] if ready else None

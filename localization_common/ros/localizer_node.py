@@ -14,21 +14,26 @@ from std_msgs.msg import Header
 from std_srvs.srv import SetBool, Trigger
 
 from localization_common.camera import Camera
-from localization_common.errors import InputError, LocalizationError
+from localization_common.errors import LocalizationError
+from localization_common.images import require_usable
 from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
+from localization_common.ros.camera_mount import CameraMount
 from localization_common.ros.clock_guard import ClockGuard
 from localization_common.ros.diagnostics import DiagnosticsPublisher, frame_values, starvation
-from localization_common.ros.frame_outcomes import FrameOutcomes
+from localization_common.ros.frame_outcomes import STAMPS, FrameOutcomes
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.lifecycle import ManagedNode
 from localization_common.ros.monitor import Level, Monitor, Problem
 from localization_common.ros.parameters import Parameters
-from localization_common.ros.pose_broadcaster import broadcast_pose
+from localization_common.ros.pose_broadcaster import PoseBroadcaster
 from localization_common.ros.settings import NodeSettings, check_device
-from localization_common.ros.transforms import make_transforms
+from localization_common.ros.sound import EstimateError, require_sound
+from localization_common.ros.transforms import Transforms
 from localization_common.ros.worker import Rest, Worker
 from localization_common.ros.worker_services import WorkerServices
 
+#: Live images that may wait for odometry, a transform or camera_info: those of a second, or of what memory allows.
+WAITING = 20
 S = TypeVar("S", bound=NodeSettings)
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -53,20 +58,28 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self._declared: Parameters[S] = Parameters(self, settings, configured=lambda: self.configured)
         self.monitor = Monitor(self._log_problem)
         self._outcomes = FrameOutcomes(self, self.monitor)
-        self.transforms = make_transforms(self)
+        self.transforms = Transforms(self)
+        self._broadcaster = PoseBroadcaster(self.transforms, lambda: self.settings, self.monitor)
         self.frames: LatestFrame[Frame] = LatestFrame()
         self._worker: Worker[Frame] | None = None
         self._enabled = True
         self._camera: Camera | None = None
         self.feed = feed or self._subscribe()
         self.feed.add_listener(self._on_frame)
+        self.mount = CameraMount(self.transforms, lambda: self.settings, self.feed.topic)
         self._processed = self.create_lifecycle_publisher(Header, "~/processed", 100)
         self.work = WorkerServices(self, lambda: self._worker)
         self.work.serve(SetBool, "~/enable", self._on_enable)
         self.work.serve(Trigger, "~/reset", self._on_reset)
         self._clock_guard = ClockGuard(
-            self, submit=self._submit, waiting=lambda: len(self.frames) > 0, went_back=self._on_clock_jump
+            self,
+            topic=self.feed.topic,
+            submit=self._submit,
+            waiting=lambda: len(self.frames) > 0,
+            went_back=self._on_clock_jump,
+            replayed=self.settings.process_all and bool(self.get_parameter("use_sim_time").value),
         )
+        self.transforms.add_listener(self.wake)
         self.diagnostics = DiagnosticsPublisher(self, self._status)
         if self.settings.autostart:
             self.autostart()
@@ -84,6 +97,10 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def set_camera(self, camera: Camera) -> None:
         """Tell the localizer which camera delivers the images."""
         raise NotImplementedError
+
+    def ready(self, frame: Frame) -> bool:
+        """Whether what a live frame needs beside its image is there. Quick: it is asked again and again."""
+        return True
 
     def step(self, frame: Frame, image: Image) -> Rest | None:
         """Localize with one image (H, W, 3), publish, and tell the monitor how long the inference took.
@@ -121,24 +138,30 @@ class LocalizerNode(ManagedNode, Generic[S]):
         if self._worker is not None:
             self._worker.settle()
 
-    def base_T_camera(self, frame: Frame, timeout: float | None = None) -> Array:
-        """Where the camera sits on the robot at the time of a frame, from TF.
+    def wake(self) -> None:
+        """Something came that waiting frames may need."""
+        if len(self.frames):
+            self.frames.wake()
 
-        Args:
-            timeout: seconds to wait for it; by default the parameter's.
-
-        Raises:
-            TransformError: unknown. InputError: the image does not say its frame.
-        """
-        camera = self.settings.camera_frame_id or frame.frame_id
-        if not camera:
-            raise InputError("the image's header has no frame_id: set it in the driver, or set camera_frame_id")
-        base, patience = self.settings.base_frame_id, self.settings.transform_timeout if timeout is None else timeout
-        return self.transforms.lookup(base, camera, frame.stamp, patience)
+    def patience(self, timeout: float) -> float:
+        """Seconds that `step` may wait for what a frame needs: live frames wait before they reach it, and not there."""
+        return timeout if self.settings.process_all else 0.0
 
     def broadcast(self, map_T_base: Array, stamp: int) -> None:
-        """Send the transform that `tf_mode` asks for."""
-        broadcast_pose(map_T_base, stamp, transforms=self.transforms, settings=self.settings, monitor=self.monitor)
+        """Send the transform that `tf_mode` asks for, as soon as TF has what it needs; nobody waits for that."""
+        self._broadcaster.broadcast(map_T_base, stamp)
+
+    def sound(self, what: str, a_T_b: Array, covariance: Array) -> bool:
+        """Whether an estimate (pose (4, 4), covariance (n, n)) may be published; else /diagnostics has the reason."""
+        try:
+            require_sound(what, a_T_b, covariance)
+        except EstimateError as error:
+            self.monitor.problem(
+                what, Level.ERROR, f"{error}: reset the node; if that does not help, its files are bad"
+            )
+            return False
+        self.monitor.solved(what)
+        return True
 
     # Lifecycle.
 
@@ -149,7 +172,9 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.load()
         self._clock_guard.reset()
         self._camera = None
-        self.frames = LatestFrame(self.settings.queue_size if self.settings.process_all else 1)
+        self._broadcaster.clear()
+        everything = self.settings.process_all
+        self.frames = LatestFrame(self.settings.queue_size) if everything else LatestFrame(WAITING, self._ready)
         self._worker = Worker(self.frames, self._process, self._outcomes.failed)
         self._worker.start()
 
@@ -181,20 +206,36 @@ class LocalizerNode(ManagedNode, Generic[S]):
         settings = self.settings
         depth = settings.queue_size if settings.process_all else 5
         compressed = settings.image_transport == "compressed"
-        return CameraFeed(self, compressed=compressed, reliable=settings.process_all, depth=depth)
+        return CameraFeed(
+            self,
+            compressed=compressed,
+            reliable=settings.process_all,
+            depth=depth,
+            max_pixels=settings.max_image_pixels,
+        )
 
     def _on_frame(self, frame: Frame) -> None:
         if self.active and self._enabled:
             self.monitor.input_rate.tick()
             self.frames.put(frame)
 
+    def _ready(self, frame: Frame) -> bool:
+        """Whether a live frame has what it needs, or has waited for it long enough."""
+        waited, settings = time.monotonic() - frame.arrived, self.settings
+        if not self.feed.calibrated:
+            return waited > settings.camera_info_timeout
+        return self.ready(frame)
+
     def _process(self, frame: Frame) -> Rest:
         """Begin with a frame; answers what ends it."""
         try:
-            self._clock_guard.check(frame.stamp)
-            image = frame.rgb()
-            self._use_camera(image)
+            camera = self.feed.camera(self.patience(self.settings.camera_info_timeout))
+            image = frame.rgb(camera)
+            check_size((image.shape[1], image.shape[0]), camera)
+            self._use_camera(camera)
+            self._clock_guard.check(frame.stamp, lambda: require_usable(image))
             rest = self.step(frame, image)
+            self._clock_guard.adopt(frame.stamp)
         except Exception as error:
             return partial(self._end, frame, partial(_fail, error))  # in its turn
         return partial(self._end, frame, rest)
@@ -214,9 +255,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
             self.monitor.stamp_age = (self.get_clock().now().nanoseconds - frame.stamp) * 1e-9
             self._processed.publish(frame.header)
 
-    def _use_camera(self, image: Image) -> None:
-        camera = self.feed.camera(self.settings.camera_info_timeout)
-        check_size(image, camera)
+    def _use_camera(self, camera: Camera) -> None:
         if camera != self._camera:
             self.settle()
             self.set_camera(camera)
@@ -233,6 +272,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.monitor.jumps += 1
         self.settle()
         self.transforms.clear()
+        self._broadcaster.clear()
         self.restart(now)
 
     # Services and health.
@@ -252,16 +292,29 @@ class LocalizerNode(ManagedNode, Generic[S]):
         return await self.work.answer(response, reset)
 
     def _status(self) -> tuple[dict[str, Problem], dict[str, str]]:
+        self._look_at_the_graph()
         problems = self.monitor.problems
         if not self.configured:
             problems.setdefault("configure", Problem(Level.WARN, "not configured"))
         elif not self.active or not self._enabled:
             problems["state"] = Problem(Level.WARN, "inactive" if not self.active else "disabled by service")
-        elif starved := starvation(self.monitor, self.feed.topic, self.count_publishers(self.feed.topic)):
+        elif starved := starvation(self.monitor, self.feed.topic, self.feed.why_silent):
             problems["images"] = Problem(Level.ERROR, starved)
         state = "unconfigured" if not self.configured else "active" if self.active else "inactive"
         values = {"state": state, "device": self.settings.device}
-        return problems, {**values, **frame_values(self.monitor, self.frames), **self.values()}
+        stamps = {f"images {kind}": str(count) for kind, count in sorted(self._clock_guard.refused.items())}
+        return problems, {**values, **frame_values(self.monitor, self.frames), **stamps, **self.values()}
+
+    def _look_at_the_graph(self) -> None:
+        """What changes without any frame: TF that is missing or sent twice, stamps that are right by now."""
+        if self.active:
+            self._broadcaster.check()
+        if self._clock_guard.quiet:
+            self.monitor.solved(STAMPS)
+        if warning := self.transforms.second_broadcaster:
+            self.monitor.problem("second_broadcaster", Level.WARN, warning)
+        else:
+            self.monitor.solved("second_broadcaster")
 
     def _log_problem(self, key: str, problem: Problem | None) -> None:
         if problem is None:

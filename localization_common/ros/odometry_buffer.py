@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from localization_common.errors import InputError
 from localization_common.geometry import se3
+from localization_common.ros.timeline import JUMP, OTHER_CLOCK, Timeline, Verdict
 
 Array = npt.NDArray[np.float64]
 
@@ -20,52 +21,64 @@ class OdometryError(InputError):
     """An image cannot be used because there is no odometry at its stamp."""
 
 
-#: A stamp that goes back further than this is a clock that jumped; less is a message that came late.
-JUMP = 1_000_000_000
-
-
 class OdometryBuffer:
     """Poses odom_T_base over time; filled by a callback, read by the worker.
 
     Args:
         capacity: how many poses are kept; a bag that is replayed as fast as it goes runs far ahead of the images.
+        topic: where the poses come from, for messages to the user.
+        images: where the images come from, likewise.
     """
 
-    def __init__(self, capacity: int = 10_000) -> None:
-        self._capacity = capacity
+    def __init__(self, capacity: int = 10_000, *, topic: str = "its topic", images: str = "their topic") -> None:
+        self._capacity, self._topic, self._images = capacity, topic, images
+        self._timeline = Timeline()
         self._stamps: list[int] = []
         self._poses: list[Array] = []
+        self._doubted: tuple[int, Array] | None = None
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
         return len(self._stamps)
 
-    def add(self, stamp: int, odom_T_base: Array) -> bool:
-        """Append a pose; False if the clock jumped back and everything older was therefore forgotten."""
+    def add(self, stamp: int, odom_T_base: Array) -> Verdict:
+        """Add a pose. One whose stamp is far off waits until the next one confirms it, and is left out if none does.
+
+        Returns:
+            How the stamp relates to those before; after a jump back everything before it is forgotten.
+        """
         with self._changed:
-            jumped = bool(self._stamps) and stamp < self._stamps[-1] - JUMP
-            if jumped:
+            verdict = self._timeline.judge(stamp)
+            if verdict.doubted:
+                self._timeline.doubt(stamp)
+                self._doubted = (stamp, odom_T_base)
+                return verdict
+            if verdict is Verdict.JUMPED_BACK:
                 self._stamps, self._poses = [], []
-            position = bisect.bisect_left(self._stamps, stamp)
-            if position == len(self._stamps) or self._stamps[position] != stamp:
-                self._stamps.insert(position, stamp)
-                self._poses.insert(position, odom_T_base)
-            excess = len(self._stamps) - self._capacity
-            if excess > 0:
-                del self._stamps[:excess], self._poses[:excess]
+            if verdict.jumped and self._doubted is not None:
+                self._insert(*self._doubted)
+            self._doubted = None
+            self._timeline.adopt(stamp)
+            self._insert(stamp, odom_T_base)
             self._changed.notify_all()
-            return not jumped
+            return verdict
 
     def forget_after(self, stamp: int) -> None:
         """Images jumped back to this stamp: poses from before the jump are forgotten, newer ones stay."""
         with self._changed:
             if self._stamps and self._stamps[-1] > stamp + JUMP:
-                self._stamps, self._poses = [], []
+                self._stamps, self._poses, self._doubted = [], [], None
+                self._timeline.reset()
 
     def latest(self) -> tuple[int, Array] | None:
         """Stamp and pose of the newest entry."""
         with self._changed:
             return (self._stamps[-1], self._poses[-1]) if self._stamps else None
+
+    def reaches(self, stamp: int) -> bool:
+        """Whether a pose as new as this stamp is there: to wait longer changes nothing."""
+        with self._changed:
+            return bool(self._stamps) and self._stamps[-1] >= stamp
 
     def at(self, stamp: int, timeout: float, give_up: Callable[[], bool] = lambda: False) -> Array:
         """odom_T_base (4, 4) at a stamp, interpolated; waits `timeout` seconds for odometry that is as new.
@@ -78,18 +91,41 @@ class OdometryBuffer:
         """
         with self._changed:
             self._wait_for(stamp, timeout, give_up)
-            if not self._stamps:
-                raise OdometryError(f"no odometry within {timeout:.2f} s: is its topic right?")
-            if self._stamps[-1] < stamp:
-                late = (stamp - self._stamps[-1]) * 1e-9
-                raise OdometryError(f"odometry ends {late:.3f} s before the image, also after {timeout:.2f} s")
-            if self._stamps[0] > stamp:
-                raise OdometryError(f"odometry begins {(self._stamps[0] - stamp) * 1e-9:.3f} s after the image")
+            self._require(stamp)
             after = bisect.bisect_left(self._stamps, stamp)
             if self._stamps[after] == stamp:
                 return self._poses[after]
             first, second = self._stamps[after - 1], self._stamps[after]
             return se3.interpolate(self._poses[after - 1], self._poses[after], (stamp - first) / (second - first))
+
+    def _insert(self, stamp: int, odom_T_base: Array) -> None:
+        position = bisect.bisect_left(self._stamps, stamp)
+        if position == len(self._stamps) or self._stamps[position] != stamp:
+            self._stamps.insert(position, stamp)
+            self._poses.insert(position, odom_T_base)
+        excess = len(self._stamps) - self._capacity
+        if excess > 0:
+            del self._stamps[:excess], self._poses[:excess]
+
+    def _require(self, stamp: int) -> None:
+        """Raise OdometryError if the poses do not reach from before the stamp to after it."""
+        if not self._stamps:
+            raise OdometryError(f"no odometry on {self._topic} in time for the image: is it published, and remapped?")
+        first, last = self._stamps[0], self._stamps[-1]
+        if stamp - last > OTHER_CLOCK or first - stamp > OTHER_CLOCK:
+            raise OdometryError(
+                f"different clocks: the image on {self._images} is stamped {stamp * 1e-9:.3f} s, "
+                f"the odometry on {self._topic} {last * 1e-9:.3f} s: let both drivers stamp with ROS time"
+            )
+        if last < stamp:
+            late = (stamp - last) * 1e-9
+            raise OdometryError(
+                f"odometry on {self._topic} ends {late:.3f} s before the image on {self._images}: does it still come? "
+                "If it only comes late, raise odometry_timeout"
+            )
+        if first > stamp:
+            begins = (first - stamp) * 1e-9
+            raise OdometryError(f"odometry on {self._topic} begins {begins:.3f} s after the image on {self._images}")
 
     def _wait_for(self, stamp: int, timeout: float, give_up: Callable[[], bool]) -> None:
         deadline = time.monotonic() + timeout

@@ -1,6 +1,11 @@
-"""The one transform that a localizer broadcasts: map->odom, map->base, or none."""
+"""The one transform that a localizer broadcasts: map->odom, map->base, or none. Nobody waits for it."""
 
 from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,26 +17,91 @@ from localization_common.ros.transforms import Transforms, map_T_odom
 
 Array = npt.NDArray[np.float64]
 
+#: Poses that may wait for the odometry's TF: ten seconds of a camera with 30 Hz.
+WAITING = 300
+_PROBLEM = "odom_tf"
 
-def broadcast_pose(
-    map_T_base: Array, stamp: int, *, transforms: Transforms, settings: NodeSettings, monitor: Monitor
-) -> None:
-    """Send what `tf_mode` asks for, dated ahead by `transform_tolerance`. From the worker: it may wait for odometry."""
-    mode = settings.broadcasts
-    dated = stamp + int(settings.transform_tolerance * 1e9)
-    if mode == MAP_BASE:
-        transforms.send(settings.global_frame_id, settings.base_frame_id, map_T_base, dated)
-    if mode != MAP_ODOM:
-        monitor.solved("odom_tf")
-        return
-    odom, base = settings.odom_frame_id, settings.base_frame_id
-    # Wait only for an odometry that exists: without any, each frame would wait in vain.
-    timeout = settings.transform_timeout if transforms.connected(odom, base) else 0.0
-    try:
-        odom_T_base = transforms.lookup(odom, base, stamp, timeout)
-    except TransformError as error:
-        advice = "tf_mode map_odom needs the odometry's TF; set tf_mode to map_base or none if there is none"
-        monitor.problem("odom_tf", Level.WARN, f"{error} ({advice})")
-        return
-    monitor.solved("odom_tf")
-    transforms.send(settings.global_frame_id, odom, map_T_odom(map_T_base, odom_T_base), dated)
+
+class PoseBroadcaster:
+    """Sends what `tf_mode` asks for. map->odom needs odom->base at the image's stamp, and that may come later.
+
+    Poses wait here until TF reaches them; of those that it reaches, the newest is sent. The thread that brings a pose
+    goes on at once.
+
+    Args:
+        transforms: sends, and knows the odometry; it also says when TF has changed.
+        settings: the node's, at this moment.
+        monitor: is told that the odometry's TF is missing.
+    """
+
+    def __init__(self, transforms: Transforms, settings: Callable[[], NodeSettings], monitor: Monitor) -> None:
+        self._transforms, self._settings, self._monitor = transforms, settings, monitor
+        self._waiting: deque[tuple[int, Array]] = deque(maxlen=WAITING)
+        self._since: float | None = None  # when the first pose came that nothing was sent for
+        self._lock = threading.Lock()
+        transforms.add_listener(self.send_waiting)
+
+    def broadcast(self, map_T_base: Array, stamp: int) -> None:
+        """Send a pose (4, 4) of the base at a stamp (nanoseconds), dated ahead by `transform_tolerance`, or later."""
+        settings = self._settings()
+        if settings.broadcasts == MAP_BASE:
+            dated = stamp + int(settings.transform_tolerance * 1e9)
+            self._transforms.send(settings.global_frame_id, settings.base_frame_id, map_T_base, dated)
+        if settings.broadcasts != MAP_ODOM:
+            self.clear()
+            return
+        with self._lock:
+            self._waiting.append((stamp, map_T_base))
+            self._since = self._since or time.monotonic()
+        self.send_waiting()
+        self.check()
+
+    def send_waiting(self) -> None:
+        """Send map->odom of the newest pose that the odometry's TF reaches."""
+        settings = self._settings()
+        odom, base = settings.odom_frame_id, settings.base_frame_id
+        with self._lock:
+            reached, pose = self._transforms.latest(odom, base), None
+            while reached is not None and self._waiting and self._waiting[0][0] <= reached:
+                pose = self._waiting.popleft()
+            if pose is None:
+                return
+            stamp, map_T_base = pose
+            try:
+                odom_T_base = self._transforms.lookup(odom, base, stamp)
+            except TransformError:  # TF begins after it
+                return
+            dated = stamp + int(settings.transform_tolerance * 1e9)
+            self._transforms.send(settings.global_frame_id, odom, map_T_odom(map_T_base, odom_T_base), dated)
+            self._since = time.monotonic() if self._waiting else None
+        self._monitor.solved(_PROBLEM)
+
+    def check(self) -> None:
+        """Say so if poses wait too long; called again and again, also while no pose comes."""
+        settings = self._settings()
+        odom, base = settings.odom_frame_id, settings.base_frame_id
+        with self._lock:
+            if self._since is None or not self._waiting:
+                return
+            silent, stamp = time.monotonic() - self._since, self._waiting[-1][0]
+        connected = self._transforms.connected(odom, base)
+        if connected and silent <= settings.transform_timeout:
+            return
+        try:
+            self._transforms.lookup(odom, base, stamp)
+        except TransformError as error:
+            advice = (
+                f"does the odometry still send {odom} -> {base}?"
+                if connected
+                else f"tf_mode map_odom needs the odometry's TF {odom} -> {base}; set tf_mode to map_base or none if "
+                f"there is none{self._transforms.graph.elsewhere}"
+            )
+            text = f"no {settings.global_frame_id} -> {odom} for {silent:.0f} s: {error} ({advice}); ~/pose goes on"
+            self._monitor.problem(_PROBLEM, Level.WARN, text)
+
+    def clear(self) -> None:
+        """Forget the poses that wait."""
+        with self._lock:
+            self._waiting.clear()
+            self._since = None
+        self._monitor.solved(_PROBLEM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from localization_common.ros.initial_pose import InitialPose, read_initial_pose
 from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.monitor import Level
 from localization_common.ros.odometry_buffer import OdometryBuffer
+from localization_common.ros.tf_buffer import TransformError
 
 Array = npt.NDArray[np.float64]
 T = TypeVar("T")
@@ -33,6 +35,7 @@ class PoseInput:
     def __init__(self, node: LocalizerNode[Any], topic: str, odometry: OdometryBuffer, *, depth: int) -> None:
         self._node, self._topic, self._odometry = node, topic, odometry
         self.pending: InitialPose | None = None
+        self._retried: InitialPose | None = None
         node.create_subscription(PoseWithCovarianceStamped, topic, self._on_pose, QoSProfile(depth=depth))
 
     def take(self) -> InitialPose | None:
@@ -41,20 +44,32 @@ class PoseInput:
         return pose
 
     def drop(self, pose: InitialPose | None) -> None:
-        """This one is done with; a newer one that came meanwhile stays pending."""
-        if self.pending is pose:
+        """This one is done with; a newer one that came meanwhile stays pending, and one that TF may still reach."""
+        retried, self._retried = self._retried, None
+        if self.pending is pose and (pose is None or retried is not pose):
             self.pending = None
 
     def place(
         self, pose: InitialPose | None, stamp: int, odom_T_base: Array, build: Callable[[Array, Array], T]
     ) -> T | None:
-        """What is built of a pose's mean (3,) and covariance (3, 3), in the map at an image's time; None if nothing."""
+        """Build something of a pose's mean (3,) and covariance (3, 3), in the map at an image's time; None if not now.
+
+        A pose in another frame may come before TF joins that frame to the map: then the next image tries again, until
+        `transform_timeout` is over.
+        """
         if pose is None:
             return None
         settings = self._node.settings
         try:
-            known = pose.in_frame(settings.global_frame_id, self._node.transforms, settings.transform_timeout)
+            patience = self._node.patience(settings.transform_timeout)
+            known = pose.in_frame(settings.global_frame_id, self._node.transforms, patience)
             built = build(*known.moved_to(stamp, odom_T_base, self._odometry))
+        except TransformError as error:
+            if time.monotonic() - pose.arrived < settings.transform_timeout and not settings.process_all:
+                self._retried = pose
+            else:
+                self._ignore(error)
+            return None
         except LocalizationError as error:
             self._ignore(error)
             return None

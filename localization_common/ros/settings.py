@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from localization_common.errors import ConfigError
+from localization_common.messages import MAX_PIXELS
 from localization_common.ros.parameters import ALWAYS, START, parameter
 
 MAP_ODOM, MAP_BASE, NONE = "map_odom", "map_base", "none"
@@ -32,10 +33,14 @@ class NodeSettings:
         minimum=0.0, maximum=60.0, when=ALWAYS,
     )  # fmt: skip
     transform_timeout: float = parameter(
-        1.0, "Seconds to wait for a transform that is not there yet.", minimum=0.0, maximum=60.0, when=ALWAYS
+        1.0,
+        "Seconds that an image waits for a transform that is not there yet.",
+        minimum=0.0,
+        maximum=60.0,
+        when=ALWAYS,
     )
     camera_info_timeout: float = parameter(
-        1.0, "Seconds to wait for the first camera_info.", minimum=0.0, maximum=60.0, when=ALWAYS
+        1.0, "Seconds that an image waits for the first camera_info.", minimum=0.0, maximum=60.0, when=ALWAYS
     )
     checkpoint: str = parameter("", "File with the network's weights (.safetensors); read by configure.")
     device: str = parameter("cpu", "Where the network runs, as torch names it: cpu, cuda, cuda:1.")
@@ -54,6 +59,10 @@ class NodeSettings:
     queue_size: int = parameter(
         1000, "Images that may wait when process_all is set; more are dropped, the oldest first.",
         minimum=1, maximum=100_000, when=START,
+    )  # fmt: skip
+    max_image_pixels: int = parameter(
+        MAX_PIXELS, "Largest image, width times height in pixels; larger ones are refused before they are decoded.",
+        minimum=1, maximum=1_000_000_000, when=START,
     )  # fmt: skip
     image_transport: str = parameter(
         "raw", "Whether to subscribe to image (raw) or image/compressed.", choices=("raw", "compressed"), when=START

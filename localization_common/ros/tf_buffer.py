@@ -1,8 +1,13 @@
-"""Transforms between frames over time, for environments without tf2. No ROS in here."""
+"""Transforms between frames over time. No ROS in here.
+
+tf2 is not used, although robots have it: it keeps whatever it gets, and one transform that is stamped an hour ahead
+then hides all that follow. Here a stamp that is far off counts when a second one confirms it.
+"""
 
 from __future__ import annotations
 
 import bisect
+import sys
 import threading
 from dataclasses import dataclass, field
 
@@ -11,6 +16,7 @@ import numpy.typing as npt
 
 from localization_common.errors import LocalizationError
 from localization_common.geometry import se3
+from localization_common.ros.timeline import OTHER_CLOCK, Timeline, Verdict
 
 Array = npt.NDArray[np.float64]
 
@@ -25,6 +31,19 @@ class _Edge:
     static: bool
     stamps: list[int] = field(default_factory=list)
     matrices: list[Array] = field(default_factory=list)
+    timeline: Timeline = field(default_factory=Timeline)
+    doubted: tuple[int, Array] | None = None
+
+    def add(self, stamp: int, matrix: Array, length: int) -> None:
+        """Insert a pose in its place, and forget those that are older than the newest by more than ``length``."""
+        if self.stamps and stamp <= self.stamps[-1] - length:
+            return
+        position = bisect.bisect_left(self.stamps, stamp)
+        if position == len(self.stamps) or self.stamps[position] != stamp:
+            self.stamps.insert(position, stamp)
+            self.matrices.insert(position, matrix)
+        outdated = bisect.bisect_left(self.stamps, self.stamps[-1] - length)
+        del self.stamps[:outdated], self.matrices[:outdated]
 
 
 class TransformBuffer:
@@ -37,24 +56,38 @@ class TransformBuffer:
     def __init__(self, length: float = 30.0) -> None:
         self._length = int(length * 1e9)
         self._edges: dict[str, _Edge] = {}
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # of a lock that its owner may take again
 
-    def insert(self, parent: str, child: str, parent_T_child: Array, stamp: int, *, static: bool) -> None:
-        """Add one pose of a frame in its parent. Older than what is kept: ignored."""
+    def insert(self, parent: str, child: str, parent_T_child: Array, stamp: int, *, static: bool) -> Verdict:
+        """Add one pose of a frame in its parent.
+
+        One whose stamp is far off waits until the next one of the frame confirms it, and is left out if none does.
+
+        Returns:
+            How the stamp relates to those before; after a jump back the poses before it are forgotten.
+        """
         with self._changed:
             edge = self._edges.get(child)
             if edge is None or edge.parent != parent or edge.static != static:
                 edge = self._edges[child] = _Edge(parent, static)
             if static:
                 edge.stamps, edge.matrices = [stamp], [parent_T_child]
-            elif not edge.stamps or stamp > edge.stamps[-1] - self._length:
-                position = bisect.bisect_left(edge.stamps, stamp)
-                if position == len(edge.stamps) or edge.stamps[position] != stamp:
-                    edge.stamps.insert(position, stamp)
-                    edge.matrices.insert(position, parent_T_child)
-                outdated = bisect.bisect_left(edge.stamps, edge.stamps[-1] - self._length)
-                del edge.stamps[:outdated], edge.matrices[:outdated]
+                self._changed.notify_all()
+                return Verdict.NEXT
+            verdict = edge.timeline.judge(stamp)
+            if verdict.doubted:
+                edge.timeline.doubt(stamp)
+                edge.doubted = (stamp, parent_T_child)
+                return verdict
+            if verdict is Verdict.JUMPED_BACK:
+                edge.stamps, edge.matrices = [], []
+            if verdict.jumped and edge.doubted is not None:
+                edge.add(*edge.doubted, self._length)
+            edge.doubted = None
+            edge.timeline.adopt(stamp)
+            edge.add(stamp, parent_T_child, self._length)
             self._changed.notify_all()
+            return verdict
 
     def clear(self) -> None:
         """Forget moving frames; what is static stays true when a clock jumps."""
@@ -65,6 +98,20 @@ class TransformBuffer:
         """Whether a chain of transforms joins the two frames at any time."""
         with self._changed:
             return self._ancestors(target)[-1] == self._ancestors(source)[-1]
+
+    def latest(self, target: str, source: str) -> int | None:
+        """The newest stamp that every link between two frames reaches; None where they are not connected."""
+        with self._changed:
+            if not self.connected(target, source):
+                return None
+            edges = [self._edges[frame] for frame in self._between(target, source)]
+            return min((edge.stamps[-1] for edge in edges if not edge.static), default=sys.maxsize)
+
+    @property
+    def frames(self) -> list[str]:
+        """Names of all frames, sorted."""
+        with self._changed:
+            return sorted({*self._edges, *(edge.parent for edge in self._edges.values())})
 
     def lookup(self, target: str, source: str, stamp: int | None, timeout: float = 0.0) -> Array:
         """target_T_source (4, 4) at a time, or the newest of each link; waits `timeout` seconds for it.
@@ -93,12 +140,17 @@ class TransformBuffer:
 
     def _missing(self, target: str, source: str, stamp: int | None) -> str:
         if self._ancestors(target)[-1] != self._ancestors(source)[-1]:
-            known = "known" if source in self._edges else "unknown"
+            known = "known" if source in self.frames else "unknown"
             return f"no transform from {source} ({known} in TF) to {target}: is its publisher running?"
         for frame in self._between(target, source):
             edge = self._edges[frame]
             if edge.static or stamp is None:
                 continue
+            if max(stamp - edge.stamps[-1], edge.stamps[0] - stamp) > OTHER_CLOCK:
+                return (
+                    f"different clocks: the image is stamped {stamp * 1e-9:.3f} s, transform {edge.parent} -> {frame} "
+                    f"on /tf {edge.stamps[-1] * 1e-9:.3f} s: let both publishers stamp with ROS time"
+                )
             if stamp > edge.stamps[-1]:
                 late = (stamp - edge.stamps[-1]) * 1e-9
                 return f"transform {edge.parent} -> {frame} ends {late:.3f} s before the time that is needed"

@@ -1,90 +1,100 @@
-"""TF behind one small interface: tf2_ros where it is installed, else our own buffer on /tf and /tf_static."""
+"""TF of a node: what comes on /tf and /tf_static, checked, and what the node sends."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 from geometry_msgs.msg import TransformStamped
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from rclpy.time import Time
 from tf2_msgs.msg import TFMessage
 
 from localization_common.errors import InputError
 from localization_common.geometry import se3
 from localization_common.messages import frame_name, matrix_from_transform, stamp_of
 from localization_common.ros.conversions import time_from_stamp, transform_from_matrix
-from localization_common.ros.tf_buffer import TransformBuffer, TransformError
-
-try:
-    import tf2_ros
-except ImportError:
-    tf2_ros = None
+from localization_common.ros.sound import require_reach
+from localization_common.ros.tf_advice import TfGraph, second_broadcaster
+from localization_common.ros.tf_buffer import TransformBuffer
+from localization_common.ros.timeline import JUMP
 
 Array = npt.NDArray[np.float64]
 
+#: Seconds after which a second broadcaster that is no longer heard is forgotten.
+FORGOTTEN_AFTER = 5.0
 
-class Transforms(Protocol):
-    """What the nodes need of TF. `lookup` must not be called from a callback: it waits."""
 
-    def lookup(self, target: str, source: str, stamp: int | None, timeout: float) -> Array:
+class Transforms:
+    """Listens to TF and sends to it. Nothing here waits but `lookup`, and only if it is asked to.
+
+    Args:
+        node: subscribes and publishes.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node, self._buffer = node, TransformBuffer()
+        self._listeners: list[Callable[[], None]] = []
+        self._sent: dict[str, deque[tuple[str, int]]] = {}
+        self._others: dict[str, tuple[str, float]] = {}
+        self._publisher = node.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
+        latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        group = MutuallyExclusiveCallbackGroup()
+        subscribe = node.create_subscription
+        self._moving = subscribe(TFMessage, "/tf", self._on_tf, QoSProfile(depth=100), callback_group=group)
+        self._static = subscribe(TFMessage, "/tf_static", self._on_static, latched, callback_group=group)
+
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Call this after every message of TF; it must return at once."""
+        self._listeners.append(listener)
+
+    def lookup(self, target: str, source: str, stamp: int | None, timeout: float = 0.0) -> Array:
         """target_T_source (4, 4) at a stamp in nanoseconds (None: the newest), within so many seconds.
 
         Raises:
             TransformError: not known by then.
         """
-
-    def connected(self, target: str, source: str) -> bool:
-        """Whether TF joins the two frames at any time."""
-
-    def send(self, parent: str, child: str, parent_T_child: Array, stamp: int) -> None:
-        """Broadcast one transform on /tf."""
-
-    def clear(self) -> None:
-        """Forget what moves, after a clock jumped back."""
-
-
-def make_transforms(node: Node) -> Transforms:
-    """TF for this node."""
-    return Tf2Transforms(node) if tf2_ros is not None else OwnTransforms(node)
-
-
-def map_T_odom(map_T_base: Array, odom_T_base: Array) -> Array:
-    """The drift of the odometry, which REP-105 wants from a localizer instead of the pose: both at the same time."""
-    return map_T_base @ se3.inverse(odom_T_base)
-
-
-class OwnTransforms:
-    """TF on our own buffer."""
-
-    def __init__(self, node: Node) -> None:
-        self._buffer = TransformBuffer()
-        self._logger = node.get_logger()
-        self._publisher = node.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
-        latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        group = MutuallyExclusiveCallbackGroup()
-        node.create_subscription(TFMessage, "/tf", self._on_tf, QoSProfile(depth=100), callback_group=group)
-        node.create_subscription(TFMessage, "/tf_static", self._on_static, latched, callback_group=group)
-
-    def lookup(self, target: str, source: str, stamp: int | None, timeout: float) -> Array:
-        """See `Transforms.lookup`."""
         return self._buffer.lookup(target, source, stamp, timeout)
 
     def connected(self, target: str, source: str) -> bool:
-        """See `Transforms.connected`."""
+        """Whether TF joins the two frames at any time."""
         return self._buffer.connected(target, source)
 
+    def latest(self, target: str, source: str) -> int | None:
+        """The newest stamp (nanoseconds) at which `lookup` succeeds; None where TF does not join the frames."""
+        return self._buffer.latest(target, source)
+
+    @property
+    def frames(self) -> list[str]:
+        """Names of all frames of TF, sorted."""
+        return self._buffer.frames
+
+    @property
+    def graph(self) -> TfGraph:
+        """Who publishes TF at this moment."""
+        return TfGraph.of(self._node, str(self._moving.topic_name), str(self._static.topic_name))
+
     def send(self, parent: str, child: str, parent_T_child: Array, stamp: int) -> None:
-        """See `Transforms.send`."""
+        """Broadcast one transform on /tf."""
+        self._sent.setdefault(child, deque(maxlen=500)).append((parent, stamp))
         self._publisher.publish(TFMessage(transforms=[transform_stamped(parent, child, parent_T_child, stamp)]))
 
+    @property
+    def second_broadcaster(self) -> str:
+        """A warning if somebody else, too, broadcasts a frame that this node does; an empty string if nobody does."""
+        for child, (parent, heard) in list(self._others.items()):
+            if time.monotonic() - heard < FORGOTTEN_AFTER:
+                return second_broadcaster(parent, child, self._sent[child][-1][0], self.graph)
+        return ""
+
     def clear(self) -> None:
-        """See `Transforms.clear`."""
+        """Forget what moves, after a clock jumped back."""
         self._buffer.clear()
+        self._others.clear()
 
     def _on_tf(self, msg: TFMessage) -> None:
         self._insert(msg, static=False)
@@ -95,43 +105,36 @@ class OwnTransforms:
     def _insert(self, msg: TFMessage, *, static: bool) -> None:
         for t in msg.transforms:
             parent, child = frame_name(t.header.frame_id), frame_name(t.child_frame_id)
+            stamp = stamp_of(t.header)
             try:
                 matrix = matrix_from_transform(t.transform)
+                require_reach(matrix)
             except InputError as error:
-                text = f"transform {parent} -> {child} is ignored: {error}"
-                self._logger.warning(text, throttle_duration_sec=5.0)
+                self._warn(f"transform {parent} -> {child} is ignored: {error}")
                 continue
-            self._buffer.insert(parent, child, matrix, stamp_of(t.header), static=static)
+            self._watch(parent, child, stamp, static=static)
+            if self._buffer.insert(parent, child, matrix, stamp, static=static).doubted:
+                self._warn(
+                    f"transform {parent} -> {child} is stamped {stamp * 1e-9:.3f} s, more than {JUMP * 1e-9:.0f} s off "
+                    "those before it: it is ignored unless the next one agrees"
+                )
+        for listener in self._listeners:
+            listener()
+
+    def _watch(self, parent: str, child: str, stamp: int, *, static: bool) -> None:
+        """Notice a transform to a frame that this node broadcasts, too, and did not send."""
+        sent = self._sent.get(child)
+        if not sent or ((parent, stamp) in tuple(sent) and not static):
+            return
+        self._others[child] = (parent, float("inf") if static else time.monotonic())
+
+    def _warn(self, text: str) -> None:
+        self._node.get_logger().warning(text, throttle_duration_sec=5.0)
 
 
-class Tf2Transforms:
-    """TF on tf2_ros."""
-
-    def __init__(self, node: Node) -> None:
-        self._buffer = tf2_ros.Buffer(node=node)
-        self._listener = tf2_ros.TransformListener(self._buffer, node)
-        self._broadcaster = tf2_ros.TransformBroadcaster(node)
-
-    def lookup(self, target: str, source: str, stamp: int | None, timeout: float) -> Array:
-        """See `Transforms.lookup`."""
-        time = Time() if stamp is None else Time(nanoseconds=stamp)
-        try:
-            found = self._buffer.lookup_transform(target, source, time, timeout=Duration(seconds=timeout))
-        except tf2_ros.TransformException as error:
-            raise TransformError(f"no transform from {source} to {target}: {error}") from error
-        return matrix_from_transform(found.transform)
-
-    def connected(self, target: str, source: str) -> bool:
-        """See `Transforms.connected`."""
-        return bool(self._buffer.can_transform(target, source, Time()))
-
-    def send(self, parent: str, child: str, parent_T_child: Array, stamp: int) -> None:
-        """See `Transforms.send`."""
-        self._broadcaster.sendTransform(transform_stamped(parent, child, parent_T_child, stamp))
-
-    def clear(self) -> None:
-        """See `Transforms.clear`."""
-        self._buffer.clear()
+def map_T_odom(map_T_base: Array, odom_T_base: Array) -> Array:
+    """The drift of the odometry, which REP-105 wants from a localizer instead of the pose: both at the same time."""
+    return map_T_base @ se3.inverse(odom_T_base)
 
 
 def transform_stamped(parent: str, child: str, parent_T_child: Array, stamp: int) -> TransformStamped:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import PoseWithCovarianceStamped, Quaternion, TransformStamped
+from geometry_msgs.msg import PoseWithCovarianceStamped, TransformStamped
 from nav_msgs.msg import Odometry
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
@@ -30,6 +30,7 @@ from dmn_ros.config import NetworkConfig
 from dmn_ros.context_map import ContextMap
 from dmn_ros.network.dmn import DMN
 from localization_common.camera import Camera
+from localization_common.errors import InputError
 from localization_common.geometry import se3
 from localization_common.messages import matrix_from_transform, stamp_from_time
 from localization_common.ros.conversions import camera_to_info, image_from_array, pose_from_matrix
@@ -234,9 +235,10 @@ class Robot:
     def _on_tf(self, msg: TFMessage) -> None:
         with self._changed:
             for t in msg.transforms:
-                if t.transform.rotation == Quaternion(w=0.0):
+                try:
+                    stamp, matrix = stamp_from_time(t.header.stamp), matrix_from_transform(t.transform)
+                except InputError:
                     continue  # one of the robot's own lies
-                stamp, matrix = stamp_from_time(t.header.stamp), matrix_from_transform(t.transform)
                 self._transforms.append(SentTransform(t.header.frame_id, t.child_frame_id, stamp, matrix))
             self._changed.notify_all()
 

@@ -79,7 +79,7 @@ CASES: list[tuple[Callable[[], Image], str]] = [
     (not_a_number, "NaN"),
     (depth, "is this depth?"),
     (constant, "nearly constant"),
-    (other_size, "camera_info says 160x120"),
+    (other_size, "image is 80x60, but camera_info says 160x120"),
 ]
 
 
@@ -179,7 +179,7 @@ def test_a_camera_that_sees_too_little_is_refused(stage: Stage) -> None:
 def test_missing_transform_is_named_and_heals(stage: Stage) -> None:
     stage.start(VlocnetNode, process_all=True, transform_timeout=0.1)
     stage.robot.await_processed("vlocnet", stage.robot.send(0))
-    assert "no transform from camera_optical_frame" in stage.status_now("vlocnet").message
+    assert "TF is empty, and base_link -> camera_optical_frame is needed" in stage.status_now("vlocnet").message
     assert stage.robot.recorder.count("vlocnet/pose") == 0
     stage.robot.mount_camera()
     stage.parameters_set("vlocnet", transform_timeout=10.0)

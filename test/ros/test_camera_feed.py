@@ -39,8 +39,8 @@ def test_a_mismatch_of_reliability_is_not_silent(stage: Stage) -> None:
     stage.robot.node.destroy_publisher(stage.robot.images)
     unheard = stage.robot.node.create_publisher(CompressedImage, "image/compressed", qos)
     stage.start_unmatched(VlocnetNode, process_all=True, image_transport="compressed")
-    status = stage.robot.await_status("vlocnet", lambda s: "from its 1 publishers" in s.message)
-    assert "reliable where process_all wants that" in status.message
+    status = stage.robot.await_status("vlocnet", lambda s: "publishes there as best effort" in s.message)
+    assert "process_all wants a reliable publisher: set process_all to false" in status.message
     assert unheard.get_subscription_count() == 0
 
 

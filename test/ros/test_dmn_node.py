@@ -118,7 +118,7 @@ def test_odometry_that_never_comes_is_a_diagnostic(stage: Stage) -> None:
     stage.start(DmnNode, process_all=True, odometry_timeout=0.1)
     stamp = stage.robot.send(0, odometry=False)
     stage.robot.await_processed("dmn", stamp)
-    status = stage.robot.await_status("dmn", lambda s: "no odometry within 0.10 s" in s.message)
+    status = stage.robot.await_status("dmn", lambda s: "no odometry on /odom in time" in s.message)
     assert status.level == 2
     stamp = stage.robot.send(1)
     stage.robot.await_processed("dmn", stamp)

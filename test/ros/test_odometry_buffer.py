@@ -9,6 +9,7 @@ import pytest
 
 from localization_common.geometry import planar
 from localization_common.ros.odometry_buffer import OdometryBuffer, OdometryError
+from localization_common.ros.timeline import Verdict
 
 SECOND = 1_000_000_000
 
@@ -76,16 +77,34 @@ def test_says_when_there_is_none() -> None:
 
 
 def test_late_messages_find_their_place(buffer: OdometryBuffer) -> None:
-    assert buffer.add(int(2.5 * SECOND), at_x(9.0))
+    assert buffer.add(int(2.5 * SECOND), at_x(9.0)) is Verdict.LATE
     assert buffer.at(int(2.5 * SECOND), 0.0)[0, 3] == 9.0
     assert buffer.latest() is not None
     assert buffer.latest()[0] == 3 * SECOND  # type: ignore[index]
 
 
 def test_a_clock_that_jumps_back_forgets_what_was(buffer: OdometryBuffer) -> None:
-    assert not buffer.add(SECOND // 2, at_x(7.0))
-    assert len(buffer) == 1
+    """On the word of two messages; the first of them counts then, too."""
+    assert buffer.add(SECOND // 2, at_x(7.0)) is Verdict.BACK
+    assert len(buffer) == 3
+    assert buffer.add(SECOND // 2 + 100, at_x(8.0)) is Verdict.JUMPED_BACK
+    assert len(buffer) == 2
     assert buffer.at(SECOND // 2, 0.0)[0, 3] == 7.0
+
+
+@pytest.mark.parametrize("wrong", [SECOND // 2, 3600 * SECOND, 0], ids=["back", "an hour ahead", "not stamped"])
+def test_one_wrong_stamp_changes_nothing(buffer: OdometryBuffer, wrong: int) -> None:
+    assert buffer.add(wrong, at_x(1000.0)).doubted
+    assert not buffer.reaches(4 * SECOND)
+    assert buffer.add(4 * SECOND, at_x(4.0)) is Verdict.NEXT
+    assert buffer.at(int(3.5 * SECOND), 0.0)[0, 3] == pytest.approx(3.5)
+
+
+def test_odometry_of_another_clock_is_said_with_both_topics_and_times() -> None:
+    buffer = OdometryBuffer(topic="/wheels", images="/camera")
+    buffer.add(1_700_000_000 * SECOND, at_x(0.0))
+    with pytest.raises(OdometryError, match=r"different clocks.*/camera .*1795\.000 s.*/wheels 1700000000\.000 s"):
+        buffer.at(1795 * SECOND, 0.0)
 
 
 def test_images_that_jump_back_forget_the_old_loop_but_not_the_new_one(buffer: OdometryBuffer) -> None:

@@ -1,0 +1,107 @@
+"""Sentences about what is wrong with TF: which frame, which parameter names it, who publishes, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.node import Node
+
+#: So many frames are named at most.
+_NAMED = 12
+
+
+@dataclass(frozen=True)
+class TfGraph:
+    """Who publishes TF, beside this node.
+
+    Attributes:
+        tf, static: the topics that this node reads, after remapping.
+        publishers: topic of TFMessage -> full names of the other nodes that publish it.
+    """
+
+    tf: str
+    static: str
+    publishers: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, node: Node, tf: str, static: str) -> TfGraph:
+        """The graph at this moment."""
+        own, publishers = node.get_fully_qualified_name(), {}
+        for topic, types in node.get_topic_names_and_types():
+            if "tf2_msgs/msg/TFMessage" in types:
+                names = {full_name(endpoint) for endpoint in node.get_publishers_info_by_topic(topic)}
+                publishers[topic] = sorted(names - {own})
+        return cls(tf, static, publishers)
+
+    @property
+    def elsewhere(self) -> str:
+        """The end of a sentence: TF is published on other topics, and on one that this node reads it is not."""
+        heard = {topic: bool(self.publishers.get(topic)) for topic in (self.tf, self.static)}
+        others = sorted(name for name, nodes in self.publishers.items() if nodes and name not in heard)
+        if all(heard.values()) or not others:
+            return ""
+        silent = " and ".join(topic for topic, found in heard.items() if not found)
+        prefix = others[0].rsplit("/", 1)[0]
+        return (
+            f"; nobody else publishes on {silent}, but TF is on {', '.join(others)}: remap it with --ros-args "
+            f"-r {self.tf}:={prefix}/tf -r {self.static}:={prefix}/tf_static"
+        )
+
+
+def full_name(endpoint: Any) -> str:
+    """Full name of the node that an endpoint (`get_publishers_info_by_topic`) belongs to."""
+    return f"{str(endpoint.node_namespace).rstrip('/')}/{endpoint.node_name}"
+
+
+def missing_mount(base: str, camera: str, source: str, frames: Sequence[str], graph: TfGraph) -> str:
+    """The reason why TF does not say where the camera sits, and the remedy.
+
+    Args:
+        base: `base_frame_id`.
+        camera: the camera's frame.
+        source: where the camera's frame was named.
+        frames: all that TF knows.
+        graph: who publishes TF.
+    """
+    known, elsewhere = _known(frames), graph.elsewhere
+    remedy = f"ros2 run tf2_ros static_transform_publisher --frame-id {base} --child-frame-id {camera} --x .. --yaw .."
+    if not frames:
+        return f"TF is empty, and {base} -> {camera} is needed: is robot_state_publisher running?{elsewhere}"
+    if base not in frames:
+        return (
+            f"TF has no frame {base!r}, which is parameter base_frame_id; it has {known}: set base_frame_id to the "
+            f"frame of the robot's base (base_frame_id:=NAME), or start its publisher{elsewhere}"
+        )
+    if camera not in frames:
+        return (
+            f"TF has no frame {camera!r} ({source}); it has {known}: publish where the camera sits ({remedy}), or set "
+            f"parameter camera_frame_id{elsewhere}"
+        )
+    return (
+        f"TF has {base!r} (parameter base_frame_id) and {camera!r} ({source}), but does not join them: publish the "
+        f"transform that is missing ({remedy}){elsewhere}"
+    )
+
+
+def second_broadcaster(parent: str, child: str, own_parent: str, graph: TfGraph) -> str:
+    """The warning that another node, too, gives a parent to the frame that this node places.
+
+    Args:
+        parent: what the other node gives it.
+        child: that frame.
+        own_parent: what this node gives it.
+        graph: who publishes TF.
+    """
+    suspects = sorted({*graph.publishers.get(graph.tf, ()), *graph.publishers.get(graph.static, ())})
+    return (
+        f"another node, too, broadcasts {parent} -> {child}, and this one {own_parent} -> {child}; on {graph.tf} and "
+        f"{graph.static} publish {', '.join(suspects) or 'unknown nodes'}: stop the one that does it (amcl, "
+        "slam_toolbox, a static publisher), or set tf_mode to none here"
+    )
+
+
+def _known(frames: Sequence[str]) -> str:
+    more = f" and {len(frames) - _NAMED} more" if len(frames) > _NAMED else ""
+    return ", ".join(frames[:_NAMED]) + more

@@ -1,0 +1,43 @@
+"""Fixtures of tests that run real nodes; the conftest.py of each folder that has such tests takes them from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import rclpy
+import torch
+from rclpy.context import Context
+from robot_stage import Stage, save_models
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Torch on one thread: these tests share their cores."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with vlocnet.safetensors, dmn.safetensors and map.safetensors of random weights."""
+    folder = tmp_path_factory.mktemp("models")
+    save_models(folder)
+    return folder
+
+
+@pytest.fixture
+def context(ros_domain: int) -> Iterator[Context]:
+    """A ROS context in the test's own domain."""
+    context = Context()
+    rclpy.init(context=context, domain_id=ros_domain)
+    yield context
+    rclpy.try_shutdown(context=context)
+
+
+@pytest.fixture
+def stage(context: Context, models: Path) -> Iterator[Stage]:
+    """Robot and nodes under test, in the test's own domain."""
+    stage = Stage(context, models)
+    yield stage
+    stage.close()
