@@ -183,8 +183,9 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.monitor.problem(transition, Level.ERROR, f"{transition} failed: {reason}")
 
     def deactivate(self) -> None:
-        """Let waiting frames go."""
+        """Let waiting frames and poses go."""
         self.frames.clear()
+        self._broadcaster.clear()
 
     def cleanup(self) -> None:
         """Stop the worker and free the weights."""

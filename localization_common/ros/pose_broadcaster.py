@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from localization_common.ros.monitor import Level, Monitor
 from localization_common.ros.settings import MAP_BASE, MAP_ODOM, NodeSettings
+from localization_common.ros.tf_advice import missing_odometry
 from localization_common.ros.tf_buffer import TransformError
 from localization_common.ros.transforms import Transforms, map_T_odom
 
@@ -90,13 +91,11 @@ class PoseBroadcaster:
         try:
             self._transforms.lookup(odom, base, stamp)
         except TransformError as error:
-            advice = (
-                f"does the odometry still send {odom} -> {base}?"
-                if connected
-                else f"tf_mode map_odom needs the odometry's TF {odom} -> {base}; set tf_mode to map_base or none if "
-                f"there is none{self._transforms.graph.elsewhere}"
-            )
-            text = f"no {settings.global_frame_id} -> {odom} for {silent:.0f} s: {error} ({advice}); ~/pose goes on"
+            if connected:
+                reason = f"{error}: does the odometry still send {odom} -> {base}, and with the images' clock?"
+            else:
+                reason = missing_odometry(odom, base, self._transforms.frames, self._transforms.graph)
+            text = f"no {settings.global_frame_id} -> {odom} for {silent:.0f} s, only ~/pose: {reason}"
             self._monitor.problem(_PROBLEM, Level.WARN, text)
 
     def clear(self) -> None:

@@ -85,6 +85,23 @@ def missing_mount(base: str, camera: str, source: str, frames: Sequence[str], gr
     )
 
 
+def missing_odometry(odom: str, base: str, frames: Sequence[str], graph: TfGraph) -> str:
+    """The reason why TF has no odometry, and the remedy.
+
+    Args:
+        odom: `odom_frame_id`.
+        base: `base_frame_id`.
+        frames: all that TF knows.
+        graph: who publishes TF.
+    """
+    needs = f"tf_mode map_odom needs the odometry's TF {odom} -> {base}"
+    absent = {odom: "odom_frame_id", base: "base_frame_id"}
+    unknown = [f"{frame!r} (parameter {name})" for frame, name in absent.items() if frame not in frames]
+    found = f"TF has {_known(frames) or 'no frames'}"
+    found += f", not {' and '.join(unknown)}: set the right names" if unknown else ", but does not join these two"
+    return f"{needs}; {found}, or start the odometry; without any, set tf_mode to map_base or none{graph.elsewhere}"
+
+
 def second_broadcaster(parent: str, child: str, own_parent: str, graph: TfGraph) -> str:
     """The warning that another node, too, gives a parent to the frame that this node places.
 

@@ -126,6 +126,17 @@ def test_a_base_frame_that_does_not_exist_is_named_with_those_that_do(stage: Sta
     assert "it has base_link, camera_optical_frame: set base_frame_id" in message
 
 
+def test_odometry_of_another_base_frame_is_named_with_the_parameters(stage: Stage) -> None:
+    node = stage.start(DmnNode, process_all=True, localized_share=1e-9, base_frame_id="base_footprint")
+    stage.robot.send_transform("odom", "base_link", np.eye(4), FIRST)
+    assert wait_until(lambda: node.transforms.connected("odom", "base_link"))
+    stage.robot.await_processed("dmn", stage.robot.send(0))
+    message = stage.status_now("dmn").message
+    assert "tf_mode map_odom needs the odometry's TF odom -> base_footprint" in message
+    assert "TF has base_link, odom, not 'base_footprint' (parameter base_frame_id)" in message
+    assert "odometry on /odom is of 'base_link' (child_frame_id), but parameter base_frame_id is" in message
+
+
 def test_a_camera_frame_that_does_not_exist_is_named_with_a_command(stage: Stage) -> None:
     node = stage.start(VlocnetNode, transform_timeout=0.1)
     stage.robot.send_transform("odom", "base_link", np.eye(4), FIRST)
