@@ -18,6 +18,10 @@ _SECOND = 1_000_000_000
 AHEAD = _SECOND
 #: A leap of images that is longer than this (nanoseconds), and than the time that passed, needs a second image.
 LEAP = 60 * _SECOND
+#: Stamps this near to ROS time (nanoseconds) are of ROS time, not of a recording.
+PRESENT = 10 * _SECOND
+#: Images of another time are not believed until those of ROS time have been silent for so long (nanoseconds).
+SILENCE = 2 * _SECOND
 #: Seconds for which a fault of a stamp stays on /diagnostics: it may concern every eighth image only.
 SHOWN_FOR = 5.0
 
@@ -36,8 +40,8 @@ class ClockGuard:
     """Watches image stamps and ROS time, and reports when either goes back.
 
     A stamp counts when its image was accepted (`adopt`). An image whose stamp is far off changes nothing by itself: the
-    next one must confirm it, or ROS time that went back. One jump is reported once: by ROS time if it is noticed there
-    before images arrive from after it, else by these.
+    next one must confirm it, or ROS time that went back. While other images agree with ROS time, not even two do.
+    One jump is reported once: by ROS time if it is noticed there before images arrive from after it, else by these.
 
     Args:
         node: whose clock is watched.
@@ -62,6 +66,7 @@ class ClockGuard:
         self._replayed = replayed
         self._timeline = Timeline(LEAP)
         self._ros_time_jumped = False
+        self._is_present = False
         self.refused: Counter[str] = Counter()
         self._last_fault = float("-inf")
 
@@ -74,7 +79,7 @@ class ClockGuard:
     def reset(self) -> None:
         """Forget all images: the next one may have any stamp."""
         self._timeline.reset()
-        self._ros_time_jumped = False
+        self._ros_time_jumped = self._is_present = False
         self.refused.clear()
         self._last_fault = float("-inf")
 
@@ -109,7 +114,7 @@ class ClockGuard:
         require_usable()
         if verdict is Verdict.BACK and self._ros_time_jumped:
             verdict = Verdict.JUMPED_BACK
-        if verdict.doubted:
+        if verdict.doubted or (verdict.jumped and not self._ros_time_jumped and self._contradicts_ros_time(stamp)):
             self._timeline.doubt(stamp)
             where = "behind" if apart < 0.0 else "ahead of"
             raise self._fault(
@@ -125,6 +130,14 @@ class ClockGuard:
     def adopt(self, stamp: int) -> None:
         """The image of this stamp was accepted."""
         self._timeline.adopt(stamp)
+        self._is_present = self._near_ros_time(stamp)
+
+    def _near_ros_time(self, stamp: int) -> bool:
+        return abs(stamp - int(self._clock.now().nanoseconds)) < PRESENT
+
+    def _contradicts_ros_time(self, stamp: int) -> bool:
+        """Whether images that agree with ROS time come in between: then this one, which does not, is simply wrong."""
+        return self._is_present and self._timeline.idle < SILENCE and not self._near_ros_time(stamp)
 
     def _require_present(self, stamp: int) -> None:
         now = int(self._clock.now().nanoseconds)

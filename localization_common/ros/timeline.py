@@ -54,6 +54,11 @@ class Timeline:
         self.doubted: int | None = None
         self._adopted_at = 0
 
+    @property
+    def idle(self) -> int:
+        """Nanoseconds that passed since a message was adopted."""
+        return self._clock() - self._adopted_at
+
     def judge(self, stamp: int) -> Verdict:
         """Compare a stamp (nanoseconds) with the last that was adopted; nothing changes."""
         if self.last is None:
@@ -63,7 +68,7 @@ class Timeline:
             return Verdict.JUMPED_BACK if confirmed else Verdict.BACK
         if stamp <= self.last:
             return Verdict.SAME if stamp == self.last else Verdict.LATE
-        if stamp - self.last > self._leap + (self._clock() - self._adopted_at):
+        if stamp - self.last > self._leap + self.idle:
             return Verdict.JUMPED_AHEAD if confirmed else Verdict.AHEAD
         return Verdict.NEXT
 

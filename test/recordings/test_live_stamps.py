@@ -108,6 +108,31 @@ def test_two_unusable_images_of_another_time_are_no_jump_either(stage: Stage) ->
     assert node.monitor.jumps == 0
 
 
+def test_while_images_agree_with_ros_time_those_of_another_time_are_not_believed(stage: Stage) -> None:
+    """A second publisher on the topic, which stamps wrongly: two of its images come between those of the camera."""
+    node = start(stage, VlocnetNode)
+    stamps = [time.time_ns() - SECOND + i * PERIOD // 2 for i in range(8)]
+    for i, stamp in enumerate(stamps):
+        send_image(stage.robot, stamp, i)
+        for other in (3 * i + 1, 3 * i + 2):
+            send_image(stage.robot, 1000 * SECOND + other, i)
+    await_all(stage, node, 24)
+    assert (node.monitor.jumps, node.monitor.processed, node.monitor.refused) == (0, 8, 16)
+    assert sorted(stage.robot.recorder.by_stamp("vlocnet/pose")) == stamps
+
+
+def test_a_recording_after_live_images_is_believed_when_these_are_silent(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("localization_common.ros.clock_guard.SILENCE", 0)
+    node = start(stage, VlocnetNode)
+    send_image(stage.robot, time.time_ns())
+    for i in range(3):
+        stage.robot.send(i)
+    await_all(stage, node, 4)
+    assert (node.monitor.jumps, node.monitor.processed, node.monitor.refused) == (1, 3, 1)
+
+
 @pytest.mark.parametrize("process_all", [True, False], ids=["all", "newest"])
 def test_images_from_the_future_are_refused_and_the_clocks_are_named(stage: Stage, process_all: bool) -> None:
     """A camera whose clock is ahead: no pose, but the reason; right stamps after that are used at once."""
