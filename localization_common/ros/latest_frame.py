@@ -10,12 +10,17 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
+#: So many frames that are ready are kept, with `ready`, while one is worked on.
+SPARES = 4
+
+
 class LatestFrame(Generic[T]):
     """Hands frames from callbacks to a worker thread; never blocks the callback.
 
     With ``ready``, a frame whose odometry or transform is not there yet waits here and not in the worker. Of those that
-    are ready, only the newest is kept. If too many wait, the newest takes the place of the one before it: the oldest
-    will be ready first.
+    are ready, the newest is handed out first. If it turns out to be good (`accepted`), the older ones are dropped; else
+    they have their turn, so that a bad image does not cost a good one. If too many wait, the newest takes the place of
+    the one before it: the oldest will be ready first.
 
     Args:
         capacity: how many frames may wait. Without ``ready`` the oldest makes room. What is dropped is counted.
@@ -28,6 +33,7 @@ class LatestFrame(Generic[T]):
         self._ready = ready
         self._changed = threading.Condition()
         self._closed = False
+        self._outdated: list[T] = []
         self.received = 0
         self.dropped = 0
 
@@ -39,7 +45,8 @@ class LatestFrame(Generic[T]):
         with self._changed:
             self.received += 1
             if self._ready is not None:
-                self._keep_newest_ready(self._ready)
+                for outdated in self._ready_frames(self._ready)[: -SPARES + 1]:
+                    self._drop(outdated)
             if len(self._frames) == self._frames.maxlen:
                 self.dropped += 1
                 if self._ready is not None:
@@ -55,6 +62,14 @@ class LatestFrame(Generic[T]):
                 self._changed.wait(timeout)
                 frame = self._next()
             return frame
+
+    def accepted(self) -> None:
+        """The frame that was taken last was good: the older ones that were ready then are outdated."""
+        with self._changed:
+            for frame in self._outdated:
+                if frame in self._frames:
+                    self._drop(frame)
+            self._outdated = []
 
     def clear(self) -> None:
         """Forget waiting frames; they count as dropped."""
@@ -78,15 +93,16 @@ class LatestFrame(Generic[T]):
             return None
         if self._ready is None:
             return self._frames.popleft()
-        frame = self._keep_newest_ready(self._ready)
-        if frame is not None:
-            self._frames.remove(frame)
-        return frame
+        ready = self._ready_frames(self._ready)
+        if not ready:
+            return None
+        self._frames.remove(ready[-1])
+        self._outdated = ready[:-1]
+        return ready[-1]
 
-    def _keep_newest_ready(self, is_ready: Callable[[T], bool]) -> T | None:
-        """Drop those that are ready but one, the newest, and return that one."""
-        ready = [frame for frame in self._frames if is_ready(frame)]
-        for frame in ready[:-1]:
-            self._frames.remove(frame)
-            self.dropped += 1
-        return ready[-1] if ready else None
+    def _ready_frames(self, is_ready: Callable[[T], bool]) -> list[T]:
+        return [frame for frame in self._frames if is_ready(frame)]
+
+    def _drop(self, frame: T) -> None:
+        self._frames.remove(frame)
+        self.dropped += 1

@@ -237,6 +237,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
             self._clock_guard.check(frame.stamp, lambda: require_usable(image))
             rest = self.step(frame, image)
             self._clock_guard.adopt(frame.stamp)
+            self.frames.accepted()
         except Exception as error:
             return partial(self._end, frame, partial(_fail, error))  # in its turn
         return partial(self._end, frame, rest)

@@ -39,6 +39,35 @@ def test_cleared_frames_count_as_dropped() -> None:
     assert (len(frames), frames.dropped) == (0, 2)
 
 
+def test_frames_that_are_not_ready_wait_and_hold_no_other_up() -> None:
+    reached = [0]
+    frames: LatestFrame[int] = LatestFrame(capacity=3, ready=lambda frame: frame <= reached[0])
+    for i in (1, 2, 3):
+        frames.put(i)
+    assert frames.take(0.0) is None
+    reached[0] = 1
+    assert (frames.take(0.0), frames.take(0.0)) == (1, None)
+    frames.put(4)
+    frames.put(5)  # no room: it takes the place of the one before, so that the oldest become ready
+    reached[0] = 9
+    assert frames.take(0.0) == 5
+    frames.accepted()
+    assert (len(frames), frames.received, frames.dropped) == (0, 5, 3)
+
+
+def test_a_bad_frame_does_not_cost_the_good_one_before_it() -> None:
+    frames: LatestFrame[int] = LatestFrame(capacity=20, ready=lambda _: True)
+    for i in range(8):
+        frames.put(i)
+    assert (len(frames), frames.dropped) == (4, 4)  # memory has its limit
+    assert frames.take(0.0) == 7
+    assert frames.take(0.0) == 6  # 7 was refused
+    frames.put(8)
+    frames.accepted()
+    assert (len(frames), frames.dropped) == (1, 6)
+    assert frames.take(0.0) == 8
+
+
 def test_a_waiting_taker_gets_the_frame_at_once() -> None:
     frames: LatestFrame[str] = LatestFrame()
     taken: list[str | None] = []
