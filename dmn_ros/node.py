@@ -33,7 +33,6 @@ from localization_common.ros.monitor import Level
 from localization_common.ros.odometry_buffer import OdometryBuffer
 from localization_common.ros.outputs import LATCHED, pose_message
 from localization_common.ros.pose_input import PoseInput
-from localization_common.ros.sound import require_reach
 
 Array = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
@@ -203,7 +202,6 @@ class DmnNode(LocalizerNode[DmnSettings]):
         stamp = stamp_of(msg.header)
         try:
             odom_T_base = matrix_from_pose(msg.pose.pose)
-            require_reach(odom_T_base)
         except InputError as error:
             text = f"odometry on {topic} of {stamp * 1e-9:.3f} s is ignored: {error}"
             self.monitor.problem("odometry_message", Level.WARN, text)

@@ -12,9 +12,9 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from localization_common.errors import InputError
 from localization_common.geometry import planar, se3
 from localization_common.messages import covariance_from, frame_name, matrix_from_pose, stamp_of
+from localization_common.messages.poses import MAX_DISTANCE
 from localization_common.odometry_integration import rotate_covariance
 from localization_common.ros.odometry_buffer import OdometryBuffer, OdometryError
-from localization_common.ros.sound import REACH, require_reach
 from localization_common.ros.transforms import Transforms
 
 Array = npt.NDArray[np.float64]
@@ -78,8 +78,7 @@ def read_initial_pose(msg: PoseWithCovarianceStamped) -> InitialPose:
     covariance = covariance_from(msg.pose.covariance)
     if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance).min() < -1e-9:
         raise InputError("its covariance is not symmetric and positive")
-    if np.abs(covariance).max() > REACH:
-        raise InputError(f"its covariance has {np.abs(covariance).max():.3g}, more than {REACH:.0e}")
+    if np.abs(covariance).max() > MAX_DISTANCE:
+        raise InputError(f"its covariance has {np.abs(covariance).max():.3g}, more than {MAX_DISTANCE:.0e}")
     frame_T_base = matrix_from_pose(msg.pose.pose)
-    require_reach(frame_T_base)
     return InitialPose(stamp_of(msg.header), frame_id, frame_T_base, covariance)

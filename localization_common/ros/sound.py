@@ -1,32 +1,21 @@
-"""Numbers that may pass the border of a node: finite, and of a size that a place on Earth can have. No ROS in here."""
+"""Estimates that may leave a node: finite, and of a size that a place on Earth can have. No ROS in here."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.errors import InputError, LocalizationError
+from localization_common.errors import LocalizationError
+from localization_common.messages.poses import MAX_DISTANCE
 
 Array = npt.NDArray[np.float64]
 
-#: No frame lies further from its parent than this (metres): Earth-centred frames and UTM grids stay below it.
-REACH = 1e8
 #: An eigenvalue of a covariance may be this much below zero, relative to the largest: it comes of rounding.
 ROUNDING = 1e-6
 
 
 class EstimateError(LocalizationError):
     """An estimate that must not be published."""
-
-
-def require_reach(a_T_b: Array) -> None:
-    """Refuse a transform (4, 4) that is not finite, or whose translation no robot can have.
-
-    Raises:
-        InputError: says the translation.
-    """
-    if not np.isfinite(a_T_b).all() or np.abs(a_T_b[:3, 3]).max() > REACH:
-        raise InputError(f"its translation {a_T_b[:3, 3].tolist()} is not finite or beyond {REACH:.0e} m")
 
 
 def require_sound(what: str, a_T_b: Array, covariance: Array) -> None:
@@ -38,13 +27,14 @@ def require_sound(what: str, a_T_b: Array, covariance: Array) -> None:
         covariance: (n, n).
 
     Raises:
-        EstimateError: a number is not finite, the pose is beyond `REACH`, or the covariance is not symmetric with
-            variances of zero or more.
+        EstimateError: a number is not finite, the position is beyond `MAX_DISTANCE`, or the covariance is not symmetric
+            with variances of zero or more.
     """
-    try:
-        require_reach(a_T_b)
-    except InputError as error:
-        raise EstimateError(f"{what} is not published: {error}") from error
+    position = a_T_b[:3, 3]
+    if not np.isfinite(a_T_b).all():
+        raise EstimateError(f"{what} is not published: it is not finite, with position {position.tolist()}")
+    if np.abs(position).max() > MAX_DISTANCE:
+        raise EstimateError(f"{what} is not published: position {position.tolist()} is beyond {MAX_DISTANCE:.0e} m")
     if not np.isfinite(covariance).all():
         raise EstimateError(f"{what} is not published: its covariance is not finite")
     largest = float(np.abs(covariance).max())

@@ -18,7 +18,6 @@ from localization_common.errors import InputError
 from localization_common.geometry import se3
 from localization_common.messages import frame_name, matrix_from_transform, stamp_of
 from localization_common.ros.conversions import time_from_stamp, transform_from_matrix
-from localization_common.ros.sound import require_reach
 from localization_common.ros.tf_advice import TfGraph, second_broadcaster
 from localization_common.ros.tf_buffer import TransformBuffer
 from localization_common.ros.timeline import JUMP
@@ -108,7 +107,6 @@ class Transforms:
             stamp = stamp_of(t.header)
             try:
                 matrix = matrix_from_transform(t.transform)
-                require_reach(matrix)
             except InputError as error:
                 self._warn(f"transform {parent} -> {child} is ignored: {error}")
                 continue
