@@ -17,7 +17,6 @@ from rclpy.signals import SignalHandlerOptions
 
 from localization_common.errors import LocalizationError
 
-
 #: Signals that follow each other within so many seconds are one request to end.
 REPEATED = 2.0
 _last_signal = float("inf")
