@@ -20,7 +20,7 @@ from dmn_ros.settings import DmnSettings
 from localization_common.camera import Camera
 from localization_common.errors import InputError, LocalizationError, MapError
 from localization_common.geometry import planar
-from localization_common.messages import matrix_from_pose, stamp_of
+from localization_common.messages import frame_name, matrix_from_pose, stamp_of
 from localization_common.odometry_integration import PlanarOdometry
 from localization_common.paths import existing_file
 from localization_common.ros.belief_publishers import BeliefPublishers
@@ -33,6 +33,7 @@ from localization_common.ros.monitor import Level
 from localization_common.ros.odometry_buffer import OdometryBuffer
 from localization_common.ros.outputs import LATCHED, pose_message
 from localization_common.ros.pose_input import PoseInput
+from localization_common.ros.tf_buffer import TransformError
 
 Array = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
@@ -197,25 +198,34 @@ class DmnNode(LocalizerNode[DmnSettings]):
             "particle spread [m]": f"{belief.spread:.2f}",
         }
 
-    def _on_odometry(self, msg: Odometry) -> None:
-        base, topic = self.settings.base_frame_id, self.resolve_topic_name("odom")
-        stamp = stamp_of(msg.header)
+    def _of_base(self, odom_T_child: Array, child: str, topic: str) -> Array:
+        """Odometry (4, 4) of the base, from that of a frame which TF joins to it; else as it came, with a warning."""
+        self.base_frame.odometry_child = child
+        base = self.base_frame.name(self.settings.odom_frame_id)
+        if not child or child == base:
+            self.monitor.solved("odometry_frame")
+            return odom_T_child
         try:
-            odom_T_base = matrix_from_pose(msg.pose.pose)
+            child_T_base = self.transforms.lookup(child, base, None)
+        except TransformError:
+            text = (
+                f"odometry on {topic} is of {child!r} (child_frame_id), and TF does not join that to the base "
+                f"{base!r}: set base_frame_id to {child!r}, publish the transform, or remap odom"
+            )
+            self.monitor.problem("odometry_frame", Level.WARN, text)
+            return odom_T_child
+        self.monitor.solved("odometry_frame")
+        return odom_T_child @ child_T_base
+
+    def _on_odometry(self, msg: Odometry) -> None:
+        topic, stamp = self.resolve_topic_name("odom"), stamp_of(msg.header)
+        try:
+            odom_T_child = matrix_from_pose(msg.pose.pose)
         except InputError as error:
             text = f"odometry on {topic} of {stamp * 1e-9:.3f} s is ignored: {error}"
             self.monitor.problem("odometry_message", Level.WARN, text)
             return
-        child = msg.child_frame_id.lstrip("/")
-        if child and child != base:
-            text = (
-                f"odometry on {topic} is of {child!r} (child_frame_id), but parameter base_frame_id is {base!r}: set "
-                "base_frame_id to the frame of the robot's base, or remap odom"
-            )
-            self.monitor.problem("odometry_frame", Level.WARN, text)
-        else:
-            self.monitor.solved("odometry_frame")
-        if self._odometry.add(stamp, odom_T_base).doubted:
+        if self._odometry.add(stamp, self._of_base(odom_T_child, frame_name(msg.child_frame_id), topic)).doubted:
             text = (
                 f"odometry on {topic} of {stamp * 1e-9:.3f} s is far off the one before: it is ignored unless the next "
                 "one agrees"

@@ -161,9 +161,9 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             return  # one such motion would stay in the sum for ever
         sample = self._odometry.step(frame.stamp, motion, covariance, base_T_camera)
         settings = self.settings
-        self._odom.publish(odometry_message(sample, settings.odom_frame_id, settings.base_frame_id))
+        odom, base = settings.odom_frame_id, self.base_frame.name()
+        self._odom.publish(odometry_message(sample, odom, base))
         if settings.publish_odom_tf:
-            odom, base = settings.odom_frame_id, settings.base_frame_id
             self.transforms.send(odom, base, sample.odom_T_base, sample.stamp)
 
     def _say_if_odom_tf_is_missing(self, tasks: Tasks) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.errors import InputError
+from localization_common.ros.base_frame import BaseFrame
 from localization_common.ros.camera_feed import Frame
 from localization_common.ros.settings import NodeSettings
 from localization_common.ros.tf_advice import missing_mount
@@ -22,12 +23,15 @@ class CameraMount:
 
     Args:
         transforms: TF.
-        settings: the node's, at this moment: they name the base, and the camera where images do not.
+        base_frame: names the base.
+        settings: the node's, at this moment: they name the camera where images do not.
         images: the image topic, for messages to the user.
     """
 
-    def __init__(self, transforms: Transforms, settings: Callable[[], NodeSettings], images: str) -> None:
-        self._transforms, self._settings, self._images = transforms, settings, images
+    def __init__(
+        self, transforms: Transforms, base_frame: BaseFrame, settings: Callable[[], NodeSettings], images: str
+    ) -> None:
+        self._transforms, self._base_frame, self._settings, self._images = transforms, base_frame, settings, images
 
     def base_T_camera(self, frame: Frame, timeout: float = 0.0) -> Array:
         """The pose (4, 4) at the time of a frame, within so many seconds.
@@ -36,7 +40,8 @@ class CameraMount:
             TransformError: unknown; says which frame is missing and what to do. InputError: the image does not say its
                 frame.
         """
-        base, camera = self._settings().base_frame_id, self._camera_frame(frame)
+        camera = self._camera_frame(frame)
+        base = self._base_frame.name(camera)
         try:
             return self._transforms.lookup(base, camera, frame.stamp, timeout)
         except TransformError:
@@ -44,12 +49,14 @@ class CameraMount:
                 raise
         named = bool(self._settings().camera_frame_id)
         source = "parameter camera_frame_id" if named else f"frame_id of the images on {self._images}"
-        raise TransformError(missing_mount(base, camera, source, self._transforms.frames, self._transforms.graph))
+        wanted, transforms = self._base_frame.wanted, self._transforms
+        raise TransformError(missing_mount(wanted, camera, source, transforms.frames, transforms.graph))
 
     def known(self, frame: Frame) -> bool:
         """Whether there is an answer for a frame, or never will be."""
         try:
-            self._transforms.lookup(self._settings().base_frame_id, self._camera_frame(frame), frame.stamp)
+            camera = self._camera_frame(frame)
+            self._transforms.lookup(self._base_frame.name(camera), camera, frame.stamp)
         except TransformError:
             return False
         except InputError:

@@ -16,6 +16,7 @@ from std_srvs.srv import SetBool, Trigger
 from localization_common.camera import Camera
 from localization_common.errors import LocalizationError
 from localization_common.images import require_usable
+from localization_common.ros.base_frame import BaseFrame
 from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
 from localization_common.ros.camera_mount import CameraMount
 from localization_common.ros.clock_guard import ClockGuard
@@ -59,14 +60,15 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.monitor = Monitor(self._log_problem)
         self._outcomes = FrameOutcomes(self, self.monitor)
         self.transforms = Transforms(self)
-        self._broadcaster = PoseBroadcaster(self.transforms, lambda: self.settings, self.monitor)
+        self.base_frame = BaseFrame(self.transforms, lambda: self.settings, self.get_logger().info)
+        self._broadcaster = PoseBroadcaster(self.transforms, self.base_frame, lambda: self.settings, self.monitor)
         self.frames: LatestFrame[Frame] = LatestFrame()
         self._worker: Worker[Frame] | None = None
         self._enabled = True
         self._camera: Camera | None = None
         self.feed = feed or self._subscribe()
         self.feed.add_listener(self._on_frame)
-        self.mount = CameraMount(self.transforms, lambda: self.settings, self.feed.topic)
+        self.mount = CameraMount(self.transforms, self.base_frame, lambda: self.settings, self.feed.topic)
         self._processed = self.create_lifecycle_publisher(Header, "~/processed", 100)
         self.work = WorkerServices(self, lambda: self._worker)
         self.work.serve(SetBool, "~/enable", self._on_enable)
@@ -173,6 +175,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self._clock_guard.reset()
         self._camera = None
         self._broadcaster.clear()
+        self.base_frame.reset()
         everything = self.settings.process_all
         self.frames = LatestFrame(self.settings.queue_size) if everything else LatestFrame(WAITING, self._ready)
         self._worker = Worker(self.frames, self._process, self._outcomes.failed)

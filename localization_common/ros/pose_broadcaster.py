@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from localization_common.ros.base_frame import BaseFrame
 from localization_common.ros.monitor import Level, Monitor
 from localization_common.ros.settings import MAP_BASE, MAP_ODOM, NodeSettings
 from localization_common.ros.tf_advice import missing_odometry
@@ -31,12 +32,15 @@ class PoseBroadcaster:
 
     Args:
         transforms: sends, and knows the odometry; it also says when TF has changed.
+        base_frame: names the base.
         settings: the node's, at this moment.
         monitor: is told that the odometry's TF is missing.
     """
 
-    def __init__(self, transforms: Transforms, settings: Callable[[], NodeSettings], monitor: Monitor) -> None:
-        self._transforms, self._settings, self._monitor = transforms, settings, monitor
+    def __init__(
+        self, transforms: Transforms, base_frame: BaseFrame, settings: Callable[[], NodeSettings], monitor: Monitor
+    ) -> None:
+        self._transforms, self._base_frame, self._settings, self._monitor = transforms, base_frame, settings, monitor
         self._waiting: deque[tuple[int, Array]] = deque(maxlen=WAITING)
         self._since: float | None = None  # when the first pose came that nothing was sent for
         self._lock = threading.Lock()
@@ -47,7 +51,7 @@ class PoseBroadcaster:
         settings = self._settings()
         if settings.broadcasts == MAP_BASE:
             dated = stamp + int(settings.transform_tolerance * 1e9)
-            self._transforms.send(settings.global_frame_id, settings.base_frame_id, map_T_base, dated)
+            self._transforms.send(settings.global_frame_id, self._base_frame.name(), map_T_base, dated)
         if settings.broadcasts != MAP_ODOM:
             self.clear()
             return
@@ -60,7 +64,8 @@ class PoseBroadcaster:
     def send_waiting(self) -> None:
         """Send map->odom of the newest pose that the odometry's TF reaches."""
         settings = self._settings()
-        odom, base = settings.odom_frame_id, settings.base_frame_id
+        odom = settings.odom_frame_id
+        base = self._base_frame.name(odom)
         with self._lock:
             reached, pose = self._transforms.latest(odom, base), None
             while reached is not None and self._waiting and self._waiting[0][0] <= reached:
@@ -80,7 +85,8 @@ class PoseBroadcaster:
     def check(self) -> None:
         """Say so if poses wait too long; called again and again, also while no pose comes."""
         settings = self._settings()
-        odom, base = settings.odom_frame_id, settings.base_frame_id
+        odom = settings.odom_frame_id
+        base = self._base_frame.name(odom)
         with self._lock:
             if self._since is None or not self._waiting:
                 return

@@ -17,7 +17,11 @@ MAP_ODOM, MAP_BASE, NONE = "map_odom", "map_base", "none"
 class NodeSettings:
     """Frames, files, input and timing of a localizer node."""
 
-    base_frame_id: str = parameter("base_footprint", "Frame of the robot's base; published poses are of this frame.")
+    base_frame_id: str = parameter(
+        "",
+        "Frame of the robot's base; published poses are of this frame. Empty: base_footprint, else base_link, else the "
+        "child_frame_id of the odometry: the first that TF joins to the camera, as when recordings are read.",
+    )
     odom_frame_id: str = parameter("odom", "Frame of the odometry.")
     global_frame_id: str = parameter("map", "Frame of the map; published poses are in this frame.")
     camera_frame_id: str = parameter("", "Optical frame of the camera; empty takes the frame of each image's header.")
@@ -69,11 +73,11 @@ class NodeSettings:
     )
 
     def __post_init__(self) -> None:
-        frames = {"base_frame_id": self.base_frame_id, "odom_frame_id": self.odom_frame_id}
-        frames["global_frame_id"] = self.global_frame_id
+        frames = {"odom_frame_id": self.odom_frame_id, "global_frame_id": self.global_frame_id}
         for name, frame in frames.items():
             if not frame:
                 raise ConfigError(f"{name} is empty")
+        frames["base_frame_id"] = self.base_frame_id
         if len(set(frames.values())) < len(frames):
             raise ConfigError(f"frames must differ: {frames}")
 

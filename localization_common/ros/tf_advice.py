@@ -59,17 +59,20 @@ def missing_mount(base: str, camera: str, source: str, frames: Sequence[str], gr
     """The reason why TF does not say where the camera sits, and the remedy.
 
     Args:
-        base: `base_frame_id`.
+        base: name of the base's frame, or the names that are looked for, joined by " or ".
         camera: the camera's frame.
         source: where the camera's frame was named.
         frames: all that TF knows.
         graph: who publishes TF.
     """
     known, elsewhere = _known(frames), graph.elsewhere
-    remedy = f"ros2 run tf2_ros static_transform_publisher --frame-id {base} --child-frame-id {camera} --x .. --yaw .."
+    parent = base.rpartition(" ")[2]
+    remedy = (
+        f"ros2 run tf2_ros static_transform_publisher --frame-id {parent} --child-frame-id {camera} --x .. --yaw .."
+    )
     if not frames:
         return f"TF is empty, and {base} -> {camera} is needed: is robot_state_publisher running?{elsewhere}"
-    if base not in frames:
+    if not any(name in frames for name in base.split(" or ")):
         return (
             f"TF has no frame {base!r}, which is parameter base_frame_id; it has {known}: set base_frame_id to the "
             f"frame of the robot's base (base_frame_id:=NAME), or start its publisher{elsewhere}"

@@ -301,8 +301,10 @@ class Stage:
 
     def use_robot(self, robot: Robot) -> None:
         """Replace the robot by one with other publishers."""
-        for publisher in (self.robot.images, self.robot.infos, self.robot.odometry):
-            self.robot.node.destroy_publisher(publisher)
+        node, replaced = self.robot.node, (self.robot.images, self.robot.infos, self.robot.odometry)
+        # In the thread that spins: it would stumble over a publisher that is destroyed while it waits.
+        task = node.executor.create_task(lambda: [node.destroy_publisher(publisher) for publisher in replaced])
+        assert wait_until(task.done)
         self.robot = robot
 
     def parameters(self, make: Any) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def test_nodes_refuse_by_service_with_a_reason(stage: Stage) -> None:
     [
         (VlocnetNode, {"tf_mode": "sideways"}, "must be one of"),
         (VlocnetNode, {"odom_frame_id": "map"}, "frames must differ"),
-        (VlocnetNode, {"base_frame_id": ""}, "base_frame_id is empty"),
+        (VlocnetNode, {"odom_frame_id": ""}, "odom_frame_id is empty"),
         (DmnNode, {"min_particles": 3000}, "min_particles 3000"),
         (DmnNode, {"min_particles": 0}, "min_particles"),
     ],

@@ -1,0 +1,71 @@
+"""Nodes find the robot's base by the rule that recordings are read with (row 3)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from nav_msgs.msg import Odometry
+from robot_stage import BASE_T_CAMERA, FIRST, PERIOD, Stage, wait_until
+from tf2_msgs.msg import TFMessage
+
+from dmn_ros.node import DmnNode
+from localization_common.geometry import se3
+from localization_common.ros.outputs import header
+from localization_common.ros.transforms import transform_stamped
+from vlocnet_ros.node import VlocnetNode
+
+FOOTPRINT_T_BASE = se3.from_parts([0.0, 0.0, 0.1], [1.0, 0.0, 0.0, 0.0])
+
+
+def fix(stage: Stage, parent: str, child: str, parent_T_child: np.ndarray) -> None:
+    """Publish a fixed transform."""
+    transform = transform_stamped(parent, child, parent_T_child, FIRST)
+    stage.robot.static.publish(TFMessage(transforms=[transform]))
+
+
+@pytest.mark.parametrize(
+    ("links", "taken", "height"),
+    [
+        ((("base_footprint", "base_link"), ("base_link", "camera_optical_frame")), "base_footprint", 0.7),
+        ((("base_link", "camera_optical_frame"),), "base_link", 0.6),
+    ],
+    ids=["footprint and link", "link alone"],
+)
+def test_an_empty_base_frame_id_is_found_in_tf(
+    stage: Stage, links: tuple[tuple[str, str], ...], taken: str, height: float
+) -> None:
+    node = stage.start(VlocnetNode, base_frame_id="", tf_mode="map_base")
+    for parent, child in links:
+        matrix = BASE_T_CAMERA if child == "camera_optical_frame" else FOOTPRINT_T_BASE
+        fix(stage, parent, child, matrix)
+    assert wait_until(lambda: node.transforms.connected(taken, "camera_optical_frame"))
+    stamp = stage.robot.send(0)
+    stage.robot.await_processed("vlocnet", stamp)
+    assert node.base_frame.name() == taken
+    assert wait_until(lambda: [t.child for t in stage.robot.transforms_of("map")] == [taken])
+    base_T_camera = node.transforms.lookup(taken, "camera_optical_frame", stamp)
+    assert base_T_camera[2, 3] == pytest.approx(height)
+
+
+def test_a_base_that_is_missing_is_named_with_all_that_was_looked_for(stage: Stage) -> None:
+    node = stage.start(VlocnetNode, base_frame_id="", transform_timeout=0.1)
+    fix(stage, "chassis", "camera_optical_frame", BASE_T_CAMERA)
+    assert wait_until(lambda: node.transforms.connected("chassis", "camera_optical_frame"))
+    stage.robot.await_processed("vlocnet", stage.robot.send(0))
+    problem = node.monitor.problems["transform"].text
+    assert "no frame 'base_footprint or base_link', which is parameter base_frame_id" in problem
+    assert "it has camera_optical_frame, chassis" in problem
+
+
+def test_odometry_of_another_frame_is_brought_to_the_base(stage: Stage) -> None:
+    node = stage.start(DmnNode, base_frame_id="base_link", localized_share=1e-9, tf_mode="none")
+    wheels_T_base = se3.from_parts([0.3, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0])
+    fix(stage, "wheels", "base_link", wheels_T_base)
+    assert wait_until(lambda: node.transforms.connected("wheels", "base_link"))
+    for i, child in enumerate(("wheels", "nothing")):
+        message = Odometry(header=header(FIRST + i * PERIOD, "odom"), child_frame_id=child)
+        message.pose.pose.orientation.w = 1.0
+        stage.robot.odometry.publish(message)
+    assert wait_until(lambda: "odometry_frame" in node.monitor.problems)
+    assert "of 'nothing' (child_frame_id)" in node.monitor.problems["odometry_frame"].text
+    np.testing.assert_allclose(node._odometry.at(FIRST, 0.0), wheels_T_base, atol=1e-12)
