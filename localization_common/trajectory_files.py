@@ -138,10 +138,12 @@ def stamp_and_unit(text: str) -> tuple[int, str]:
         value = Decimal(text)
     except InvalidOperation as error:
         raise ValueError(f"{text!r} is not a number of seconds") from error
+    if not value.is_finite():
+        raise ValueError(f"{text!r} is not a number of seconds")
     size = abs(value)
-    if not value.is_finite() or size >= Decimal(2) ** 63 or _LAST_SECOND < size < _UNITS[-1][0]:
-        raise ValueError(f"{text!r} is not a time in seconds, milliseconds, microseconds or nanoseconds")
     unit, factor = next(((name, factor) for first, name, factor in _UNITS if size >= first), ("seconds", 10**9))
+    if _LAST_SECOND < size < _UNITS[-1][0] or size * factor >= 2**63:
+        raise ValueError(f"{text!r} is not a time in seconds, milliseconds, microseconds or nanoseconds")
     return round(value * factor), unit
 
 

@@ -9,24 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import numpy as np
 
 from localization_common.camera import Camera
 from localization_common.datasets.colmap_cameras import camera_of_line
 from localization_common.errors import CameraError, DatasetError
+from localization_common.messages.cameras import camera_from
+from localization_common.messages.distortion import distortion_of
 from localization_common.text_files import read_lines, read_text
 
 Size = tuple[int, int]
 
-#: Kalibr's and EuRoC's names of distortion models -> ROS's.
-_KALIBR_MODELS = {
-    "radtan": "plumb_bob",
-    "radial-tangential": "plumb_bob",
-    "plumb_bob": "plumb_bob",
-    "equidistant": "equidistant",
-    "equi": "equidistant",
-    "none": "plumb_bob",
-}
+_ROI = ("x_offset", "y_offset", "width", "height")
 
 
 def read_camera(path: str | Path, *, size: Size | None = None) -> Camera:
@@ -70,7 +67,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         text = text.partition("\n")[2]  # OpenCV's FileStorage writes a directive that is no YAML; EuRoC's tools, too
     try:
         document = next(iter(yaml.safe_load_all(text)), None)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: is no YAML ({' '.join(str(error).split())})") from error
     if not isinstance(document, dict):
         raise DatasetError(f"{path}: is no YAML mapping of names to values")
@@ -93,38 +90,45 @@ def camera_from_yaml(values: dict[str, Any], where: object) -> Camera:
 
 
 def _from_camera_info(values: dict[str, Any], where: object) -> Camera:
+    """By the rules for camera_info messages: a calibration file has the same fields, some by other names."""
     try:
-        width = int(values["image_width"] if "image_width" in values else values["width"])
-        height = int(values["image_height"] if "image_height" in values else values["height"])
-        k = _numbers(values.get("camera_matrix", values.get("k", values.get("K"))))
-        d = _numbers(values.get("distortion_coefficients", values.get("d", values.get("D", []))))
-        fx, cx, fy, cy = k[0], k[2], k[4], k[5]
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+        roi = values.get("roi") or {}
+        message = SimpleNamespace(
+            width=int(values["image_width"] if "image_width" in values else values["width"]),
+            height=int(values["image_height"] if "image_height" in values else values["height"]),
+            k=_numbers(values.get("camera_matrix", values.get("k", values.get("K")))),
+            d=_numbers(values.get("distortion_coefficients", values.get("d", values.get("D", [])))),
+            distortion_model=str(values.get("distortion_model") or ""),
+            binning_x=int(values.get("binning_x", 0)),
+            binning_y=int(values.get("binning_y", 0)),
+            roi=SimpleNamespace(**{name: int(roi.get(name, 0)) for name in _ROI}),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise DatasetError(
             f"{where}: no camera in it (camera_info has image_width, image_height, camera_matrix; Kalibr has cam0 with "
             f"intrinsics and resolution): {error}"
         ) from error
-    model = str(values.get("distortion_model") or "plumb_bob")
-    if len(d) == 14 and not any(d[12:]):
-        d = d[:12]  # the tilt of the sensor, which is zero
-    return _camera((width, height), (fx, fy, cx, cy), model, d, where)
+    try:
+        return camera_from(message)
+    except CameraError as error:
+        raise DatasetError(f"{where}: {error}") from error
 
 
 def _from_kalibr(values: dict[str, Any], where: object) -> Camera:
-    kind, model = str(values.get("camera_model", "pinhole")), str(values.get("distortion_model", "none"))
-    if kind != "pinhole" or model not in _KALIBR_MODELS:
-        raise DatasetError(
-            f"{where}: camera model {kind!r} with distortion {model!r} has no counterpart in ROS; read are pinhole "
-            f"with {', '.join(_KALIBR_MODELS)}: calibrate with one of them"
-        )
+    kind = str(values.get("camera_model", "pinhole"))
+    if kind != "pinhole":
+        raise DatasetError(f"{where}: camera_model {kind!r} has no counterpart in ROS; calibrate with pinhole")
     try:
         fx, fy, cx, cy = _numbers(values["intrinsics"])
         width, height = (int(value) for value in values["resolution"])
-        coefficients = values.get("distortion_coefficients", values.get("distortion_coeffs", []))
-        d = _numbers(coefficients)
-    except (KeyError, TypeError, ValueError) as error:
+        coefficients = _numbers(values.get("distortion_coefficients", values.get("distortion_coeffs", [])))
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise DatasetError(f"{where}: intrinsics (fu fv cu cv) or resolution cannot be read: {error}") from error
-    return _camera((width, height), (fx, fy, cx, cy), _KALIBR_MODELS[model], d, where)
+    try:
+        model, distortion = distortion_of(str(values.get("distortion_model", "none")), np.array(coefficients))
+        return Camera(width, height, fx, fy, cx, cy, model, distortion)
+    except CameraError as error:
+        raise DatasetError(f"{where}: {error}") from error
 
 
 def _from_matrix(words: Sequence[str], path: Path, size: Size | None) -> Camera:
@@ -141,15 +145,10 @@ def _from_matrix(words: Sequence[str], path: Path, size: Size | None) -> Camera:
             f"{path}: the principal point ({cx:g}, {cy:g}) lies outside of the pictures, {size[0]}x{size[1]}; "
             "is K of another resolution?"
         )
-    return _camera(size, (fx, fy, cx, cy), "plumb_bob", [], path)
-
-
-def _camera(size: Size, k: Sequence[float], model: str, d: Sequence[float], where: object) -> Camera:
-    fx, fy, cx, cy = k
     try:
-        return Camera(*size, fx, fy, cx, cy, model, tuple(d) if any(d) else ())
+        return Camera(*size, fx, fy, cx, cy)
     except CameraError as error:
-        raise DatasetError(f"{where}: {error}") from error
+        raise DatasetError(f"{path}: {error}") from error
 
 
 def _only(cameras: list[Camera], where: object) -> Camera:

@@ -37,7 +37,7 @@ CAMERA = Camera(1280, 720, 700.0, 700.0, 639.5, 359.5)
 FRAMES_PER_SECOND = 20
 HEADER = ("img_name", "x", "y", "z", "qw", "qx", "qy", "qz")
 
-_NAME = re.compile(r"Image_(\d+)(?:\.png)?$")
+_NAME = re.compile(r"Image_([0-9]{1,9})(?:\.png)?$")
 
 
 def read_deeploc(path: str | Path, options: RecordingOptions | None = None) -> Sequence:

@@ -75,6 +75,18 @@ def read_euroc(path: str | Path, options: RecordingOptions | None = None) -> Seq
     )
 
 
+def _stamp(word: str) -> int:
+    """Nanoseconds.
+
+    Raises:
+        ValueError: no integer, or one that is no time.
+    """
+    stamp = int(word)
+    if abs(stamp) >= 2**63:
+        raise ValueError(f"{word} is no time in nanoseconds")
+    return stamp
+
+
 def _cameras(folder: Path) -> list[Path]:
     """Folders of cameras with pictures' lists, cam0 first."""
     if not folder.is_dir():
@@ -89,16 +101,16 @@ def _read_pictures(sensor: Path, summary: ReadingSummary) -> tuple[Stamps, list[
     for number, line in read_lines(sensor / "data.csv"):
         words = [word.strip() for word in line.split(",")]
         try:
-            stamp = int(words[0])
+            stamp = _stamp(words[0])
             file = sensor / "data" / (words[1] if len(words) > 1 and words[1] else f"{stamp}.png")
         except ValueError as error:
             raise DatasetError(f"{sensor / 'data.csv'}:{number}: not 'timestamp [ns],filename' ({error})") from error
         doubled += stamp in listed
         listed[stamp] = file
-    there = {stamp: file for stamp, file in sorted(listed.items()) if file.is_file()}
+    there = {stamp: file for stamp, file in sorted(listed.items()) if files.is_file(file)}
     if not there:
         raise DatasetError(f"{sensor / 'data'}: none of the {len(listed)} pictures that data.csv names is there")
-    missing = files.shown(file.name for file in listed.values() if not file.is_file())
+    missing = files.shown(file.name for file in listed.values() if not files.is_file(file))
     summary = summary.with_left_out(
         LeftOut(len(listed) - len(there), FRAMES, "the picture is missing", missing),
         LeftOut(doubled, FRAMES, "two lines of data.csv have one stamp"),
@@ -164,7 +176,7 @@ def _read_truth(path: Path, summary: ReadingSummary) -> tuple[Stamps, Poses, Rea
     for number, line in read_lines(path):
         words = line.split(",")
         try:
-            stamp = int(words[0])
+            stamp = _stamp(words[0])
             x, y, z, qw, qx, qy, qz = (float(word) for word in words[1:8])
         except ValueError as error:
             raise DatasetError(f"{path}:{number}: not 'timestamp [ns], x, y, z, qw, qx, qy, qz' ({error})") from error

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.errors import DatasetError
+from localization_common.errors import DatasetError, InputError
 from localization_common.geometry import se3
+from localization_common.messages.compressed import (
+    MAX_PIXELS,
+    check_picture_size,
+    read_header,
+    rgb_from_compressed,
+)
+from localization_common.messages.formats import parse_format
+from localization_common.messages.picture_kinds import PictureHeader, kind_of
 from localization_common.text_files import read_lines
 
 
@@ -39,9 +49,18 @@ def read_rgb(path: Path, camera: Camera | None = None) -> npt.NDArray[np.uint8]:
     Raises:
         DatasetError: missing, damaged, or of another size.
     """
-    picture = _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    _require_size(path, picture, camera)
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    data = _read_bytes(path)
+    if kind_of(data) in ("JPEG", "PNG"):
+        # As messages are decoded: what libjpeg has to guess is refused, and a size that is a bomb.
+        try:
+            rgb = rgb_from_compressed(SimpleNamespace(format="", data=data), bits=16)
+        except InputError as error:
+            raise DatasetError(f"{path}: {error}; copy it again") from error
+    else:
+        picture = _decode(path, data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    _require_size(path, rgb, camera)
+    return rgb
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -50,8 +69,17 @@ def picture_size(path: Path) -> tuple[int, int]:
     Raises:
         DatasetError: missing or damaged.
     """
-    height, width = _decode(path, cv2.IMREAD_UNCHANGED).shape[:2]
+    data = _read_bytes(path)
+    header = _header(path, data)
+    if header is not None:
+        return header.width, header.height
+    height, width = _decode(path, data, cv2.IMREAD_UNCHANGED).shape[:2]
     return width, height
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a file is there; a name that no file can have is not."""
+    return os.path.isfile(path)
 
 
 def first_size(paths: Iterable[Path]) -> tuple[tuple[int, int], Path]:
@@ -71,8 +99,8 @@ def first_size(paths: Iterable[Path]) -> tuple[tuple[int, int], Path]:
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Key that sorts names by the numbers in them: ``frame9`` before ``frame10``."""
-    parts = re.split(r"(\d+)", name)
-    return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)
+    parts = re.split(r"([0-9]+)", name)
+    return tuple((1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts)
 
 
 def shown(names: Iterable[object]) -> tuple[str, ...]:
@@ -94,7 +122,7 @@ def read_depth(
     Raises:
         DatasetError: missing, damaged, not 16-bit, or of another size.
     """
-    picture = _decode(path, cv2.IMREAD_UNCHANGED)
+    picture = _decode(path, _read_bytes(path), cv2.IMREAD_UNCHANGED)
     if picture.dtype != np.uint16 or picture.ndim != 2:
         raise DatasetError(f"{path}: {picture.dtype} of shape {picture.shape}; depth is one channel of 16 bits")
     _require_size(path, picture, camera)
@@ -114,7 +142,7 @@ def read_labels(path: Path, classes: int, camera: Camera | None = None) -> npt.N
     Raises:
         DatasetError: missing, damaged, of several channels, of another size, or with an id that is no class.
     """
-    picture = _decode(path, cv2.IMREAD_UNCHANGED)
+    picture = _decode(path, _read_bytes(path), cv2.IMREAD_UNCHANGED)
     if picture.dtype != np.uint8 or picture.ndim != 2:
         raise DatasetError(f"{path}: {picture.dtype} of shape {picture.shape}; labels are one channel of 8 bits")
     _require_size(path, picture, camera)
@@ -155,16 +183,39 @@ def require_rigid(poses: npt.NDArray[np.float64], where: object, *, tolerance: f
         raise DatasetError(f"{where}: {error}") from error
 
 
-def _decode(path: Path, flags: int) -> npt.NDArray[np.generic]:
+def _read_bytes(path: Path) -> bytes:
     try:
-        data = np.fromfile(path, dtype=np.uint8)
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: no such file; was the data set copied completely?") from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be read ({error})") from error
-    picture = cv2.imdecode(data, flags) if data.size else None
+
+
+def _header(path: Path, data: bytes) -> PictureHeader | None:
+    """Header of a JPEG or PNG; None of another kind.
+
+    Raises:
+        DatasetError: it is damaged, or says a size that is not decoded.
+    """
+    if kind_of(data) not in ("JPEG", "PNG"):
+        return None
+    try:
+        header = read_header(data, parse_format(""), "")
+        check_picture_size(header, None, MAX_PIXELS)
+    except InputError as error:
+        raise DatasetError(f"{path}: {error}; copy it again") from error
+    return header
+
+
+def _decode(path: Path, data: bytes, flags: int) -> npt.NDArray[np.generic]:
+    _header(path, data)
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error:
+        picture = None
     if picture is None:
-        raise DatasetError(f"{path}: not a picture that OpenCV can decode ({data.size} bytes); copy it again")
+        raise DatasetError(f"{path}: not a picture that OpenCV can decode ({len(data)} bytes); copy it again")
     return picture
 
 

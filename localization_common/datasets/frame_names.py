@@ -20,8 +20,8 @@ FRAMES_PER_SECOND = 30
 #: Between the frame numbers of two folders, so that no pair of consecutive frames spans them.
 FOLDER_GAP = 1000
 #: Digits from which on a name is a time: Unix time in seconds with decimals, milliseconds, microseconds, nanoseconds.
-_TIME = re.compile(r"\d{10}\.\d+|\d{13,19}")
-_NUMBER = re.compile(r"(\d+)(?!.*\d)")
+_TIME = re.compile(r"[0-9]{10}\.[0-9]+|[0-9]{13,19}")
+_NUMBER = re.compile(r"([0-9]+)(?![^/]*[0-9])")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,6 @@ def _numbers(names: Sequence[str]) -> Integers:
         if PurePosixPath(name).parent != folder:
             folder, start = PurePosixPath(name).parent, (numbers[-1] + FOLDER_GAP if numbers else 0)
         numbers.append(start + number)
-    result = np.array(numbers, dtype=np.float64)
-    if (np.diff(result) <= 0).any() or result[-1] > 2**40:
+    if numbers != sorted(set(numbers)) or numbers[-1] >= 10**9:
         return np.arange(len(names), dtype=np.int64)
     return np.array(numbers, dtype=np.int64)

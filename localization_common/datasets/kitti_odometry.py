@@ -6,6 +6,7 @@ The map is the first left grey camera's optical frame (x right, y down, z forwar
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import Finding, ReadingSummary
 from localization_common.errors import DatasetError
 from localization_common.text_files import read_lines
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def read_kitti_odometry(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
@@ -44,6 +47,8 @@ def read_kitti_odometry(path: str | Path, options: RecordingOptions | None = Non
     if numbers[-1] >= len(times):
         file = directory / "times.txt"
         raise DatasetError(f"{file}: {len(times)} lines, but image {numbers[-1]:06d} needs line {numbers[-1] + 1}")
+    if not np.isfinite(times[numbers]).all():
+        raise DatasetError(f"{directory / 'times.txt'}: holds NaN or infinity")
     projection = _read_projection(directory / "calib.txt", camera)
     in_order = tuple(pictures[int(number)] for number in numbers)
     intrinsics, summary = choose_camera(
@@ -74,7 +79,7 @@ def _images(directory: Path, summary: ReadingSummary) -> tuple[int, dict[int, Pa
 
 
 def _numbered(folder: Path) -> dict[int, Path]:
-    return {int(file.stem): file for file in folder.glob("*.png") if file.stem.isdigit()}
+    return {int(file.stem): file for file in folder.glob("*.png") if _NUMBER.fullmatch(file.stem)}
 
 
 def _stated(projection: npt.NDArray[np.float64], pictures: tuple[Path, ...]) -> Camera:

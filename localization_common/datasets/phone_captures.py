@@ -11,6 +11,7 @@ polyform and nerfstudio turn it. Lengths are metres.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ _MAP_T_ARKIT: npt.NDArray[np.float64] = np.eye(4)[[2, 0, 1, 3]]
 _POLYCAM = (("corrected_images", "corrected_cameras"), ("images", "cameras"))
 _RECORD3D = (("metadata.json", "rgb"), ("metadata", "rgbd"))
 _ENDINGS = (".jpg", ".jpeg", ".png")
+#: Numbers of frames, and microseconds; longer ones are neither.
+_NUMBER = re.compile(r"[0-9]{1,15}")
 
 
 def is_polycam(path: Path) -> bool:
@@ -60,7 +63,7 @@ def read_polycam(path: str | Path, options: RecordingOptions | None = None) -> S
     if not folders:
         raise DatasetError(f"{keyframes}: neither images with cameras nor corrected_images with corrected_cameras")
     images, cameras = folders[0]
-    stated = [file for file in sorted((keyframes / cameras).glob("*.json")) if file.stem.isdigit()]
+    stated = [file for file in sorted((keyframes / cameras).glob("*.json")) if _NUMBER.fullmatch(file.stem)]
     if not stated:
         raise DatasetError(f"{keyframes / cameras}: no <time>.json of a keyframe")
     pictures = [_polycam_picture(keyframes, images, file) for file in stated]
@@ -88,16 +91,17 @@ def read_record3d(path: str | Path, options: RecordingOptions | None = None) -> 
         raise DatasetError(f"{directory}: neither metadata.json with rgb nor metadata with rgbd")
     metadata, folder = directory / pairs[0][0], directory / pairs[0][1]
     values = read_json(metadata)
-    there = [f for f in folder.iterdir() if f.stem.isdigit() and f.suffix.lower() in _ENDINGS]
+    there = [f for f in folder.iterdir() if _NUMBER.fullmatch(f.stem) and f.suffix.lower() in _ENDINGS]
     by_number = {int(file.stem): file for file in there}
     try:
         poses = [_record3d_pose(pose) for pose in values["poses"]]
-        times = _record3d_times(values, max(len(poses), max(by_number, default=0) + 1))
-        cameras = [_record3d_camera(values, i) for i in range(len(times))]
-    except (KeyError, IndexError, TypeError, ValueError, CameraError) as error:
+        numbers = sorted(by_number.keys() | set(range(len(poses))))
+        times = _record3d_times(values, numbers)
+        cameras = [_record3d_camera(values, number) for number in numbers]
+    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, CameraError) as error:
         raise DatasetError(f"{metadata}: poses, K, w, h or fps are missing or malformed ({error})") from error
     pictures = []
-    for number, camera in enumerate(cameras):
+    for number, camera in zip(numbers, cameras, strict=True):
         file = by_number.get(number, folder / f"{number}.jpg")
         pose = poses[number] if number < len(poses) else np.full((4, 4), np.nan)
         pictures.append(PosedPicture(f"{folder.name}/{file.name}", file, camera, pose))
@@ -112,7 +116,7 @@ def _polycam_picture(keyframes: Path, images: str, file: Path) -> PosedPicture:
         rows = [[float(values[f"t_{row}{column}"]) for column in range(4)] for row in range(3)]
         numbers = [float(values[key]) for key in ("fx", "fy", "cx", "cy")]
         camera = _camera(int(values["width"]), int(values["height"]), numbers)
-    except (KeyError, TypeError, ValueError, CameraError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, CameraError) as error:
         raise DatasetError(f"{file}: fx, fy, cx, cy, width, height or t_00 to t_23 cannot be used ({error})") from error
     pose = np.vstack([rows, [0.0, 0.0, 0.0, 1.0]])
     if np.isfinite(pose).all():
@@ -132,12 +136,12 @@ def _record3d_pose(values: Any) -> npt.NDArray[np.float64]:
     return np.asarray(_MAP_T_ARKIT @ se3.from_parts((x, y, z), (qw, qx, qy, qz)) @ OPENGL_T_OPTICAL)
 
 
-def _record3d_times(values: dict[str, Any], count: int) -> list[int]:
-    """Nanoseconds of each frame, from the first."""
+def _record3d_times(values: dict[str, Any], numbers: list[int]) -> list[int]:
+    """Nanoseconds of these frames, from the first."""
     times = values.get("frameTimestamps") or []
-    if len(times) >= count:
-        return [round(float(time) * 1e9) for time in times[:count]]
-    return [round(i * 1e9 / float(values["fps"])) for i in range(count)]
+    if numbers and len(times) > numbers[-1]:
+        return [round(float(times[number]) * 1e9) for number in numbers]
+    return [round(number * 1e9 / float(values["fps"])) for number in numbers]
 
 
 def _record3d_camera(values: dict[str, Any], number: int) -> Camera:

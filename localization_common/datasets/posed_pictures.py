@@ -70,8 +70,8 @@ def sequence_of(
     Raises:
         DatasetError: no picture is there, or no camera is known.
     """
-    there = [i for i, picture in enumerate(pictures) if picture.file.is_file()]
-    missing = files.shown(picture.name for picture in pictures if not picture.file.is_file())
+    there = [i for i, picture in enumerate(pictures) if files.is_file(picture.file)]
+    missing = files.shown(picture.name for picture in pictures if not files.is_file(picture.file))
     if not there:
         raise DatasetError(
             f"{name}: none of its {len(pictures)} pictures is there; the first should be {pictures[0].file}"

@@ -36,8 +36,8 @@ INVALID_DEPTH = (0, 65535)
 SPLIT_FILES = {"train": "TrainSplit.txt", "test": "TestSplit.txt"}
 
 _UNKNOWN = np.full((4, 4), np.nan)
-_COLOUR_NAME = re.compile(r"frame-(\d+)\.color\.(?:png|jpg|jpeg)$")
-_POSE_NAME = re.compile(r"frame-(\d+)\.pose\.txt$")
+_COLOUR_NAME = re.compile(r"frame-([0-9]{1,9})\.color\.(?:png|jpg|jpeg)$")
+_POSE_NAME = re.compile(r"frame-([0-9]{1,9})\.pose\.txt$")
 
 
 def read_seven_scenes(path: str | Path, options: RecordingOptions | None = None) -> Sequence:

@@ -23,7 +23,7 @@ from localization_common.text_files import read_lines
 
 FOLDER = Path("pgt/sfm/7scenes")
 
-_FRAME = re.compile(r"frame-(\d+)\.color\.\w+$")
+_FRAME = re.compile(r"frame-([0-9]{1,9})\.color\.\w+$")
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def pose_of(matrix: Any, where: str) -> npt.NDArray[np.float64]:
     """
     try:
         rows = np.array(matrix, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise DatasetError(f"{where}: transform_matrix is no matrix of numbers ({error})") from error
     if rows.shape == (3, 4):
         rows = np.vstack([rows, [0.0, 0.0, 0.0, 1.0]])
@@ -114,17 +114,17 @@ def _picture(values: dict[str, Any], where: str, folder: Path, scale: float) -> 
     depth = values.get("depth_file_path")
     depth_file = folder / str(depth) if depth else None
     file = _with_ending(folder / name)
-    if depth_file is not None and not depth_file.is_file():
+    if depth_file is not None and not files.is_file(depth_file):
         depth_file = None
     return PosedPicture(name, file, _camera(values, where, file), pose, depth_file)
 
 
 def _with_ending(file: Path) -> Path:
     """The picture; its name may lack the ending, as in NeRF's synthetic scenes."""
-    if file.is_file():
+    if files.is_file(file):
         return file
     found = (file.with_name(file.name + ending) for ending in _ENDINGS)
-    return next((candidate for candidate in found if candidate.is_file()), file)
+    return next((candidate for candidate in found if files.is_file(candidate)), file)
 
 
 def _camera(values: dict[str, Any], where: str, picture: Path) -> Camera | None:
@@ -134,7 +134,7 @@ def _camera(values: dict[str, Any], where: str, picture: Path) -> Camera | None:
     try:
         if "w" in values and "h" in values:
             width, height = round(float(values["w"])), round(float(values["h"]))
-        elif picture.is_file():
+        elif files.is_file(picture):
             width, height = files.picture_size(picture)
         else:
             return None
@@ -145,7 +145,7 @@ def _camera(values: dict[str, Any], where: str, picture: Path) -> Camera | None:
         cx, cy = float(values.get("cx", width / 2.0)), float(values.get("cy", height / 2.0))
         model, distortion = _distortion(values, where)
         return Camera(width, height, fx, fy, cx - 0.5, cy - 0.5, model, distortion)
-    except (TypeError, ValueError, CameraError) as error:
+    except (TypeError, ValueError, ArithmeticError, CameraError) as error:
         raise DatasetError(f"{where}: intrinsics cannot be used: {error}") from error
 
 
@@ -170,9 +170,7 @@ def _distortion(values: dict[str, Any], where: str) -> tuple[str, tuple[float, .
     if model == "equidistant":
         return model, (k1, k2, k3, k4) if any((k1, k2, k3, k4)) else ()
     if k4 != 0.0:
-        raise DatasetError(
-            f"{where}: k4 of a camera that is no fisheye has no counterpart in ROS; undistort the pictures"
-        )
+        raise DatasetError(f"{where}: k4 without a fisheye model has no counterpart in ROS; undistort the pictures")
     if k3 != 0.0:
         return model, (k1, k2, p1, p2, k3)
     return model, (k1, k2, p1, p2) if any((k1, k2, p1, p2)) else ()
@@ -183,7 +181,7 @@ def _applied_scale(values: dict[str, Any], file: Path) -> float:
     try:
         turn = np.array(values.get("applied_transform", np.eye(4)), dtype=np.float64)[:3, :3]
         scale = float(np.cbrt(abs(np.linalg.det(turn)))) * float(values.get("applied_scale", 1.0))
-    except (TypeError, ValueError, IndexError, np.linalg.LinAlgError) as error:
+    except (TypeError, ValueError, IndexError, ArithmeticError, np.linalg.LinAlgError) as error:
         raise DatasetError(f"{file}: applied_transform or applied_scale is malformed ({error})") from error
     if not 0.0 < scale < float("inf"):
         raise DatasetError(f"{file}: applied_transform and applied_scale give the scale {scale}")

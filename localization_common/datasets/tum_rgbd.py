@@ -56,10 +56,10 @@ def read_tum_rgbd(path: str | Path, options: RecordingOptions | None = None) -> 
     options = options or RecordingOptions()
     directory = files.require_directory(path)
     listed, colour, summary = _read_pictures(directory / "rgb.txt", ReadingSummary(f"{directory} (TUM RGB-D)"))
-    numbers = np.array([i for i, file in enumerate(colour) if file.is_file()], dtype=np.int64)
+    numbers = np.array([i for i, file in enumerate(colour) if files.is_file(file)], dtype=np.int64)
     if not len(numbers):
         raise DatasetError(f"{directory}: none of the {len(colour)} pictures that rgb.txt names is there ({colour[0]})")
-    missing = files.shown(file.name for file in colour if not file.is_file())
+    missing = files.shown(file.name for file in colour if not files.is_file(file))
     summary = summary.with_left_out(LeftOut(len(colour) - len(numbers), FRAMES, "the picture is missing", missing))
     stamps = listed[numbers]
     map_T_camera, summary = _truth(directory / "groundtruth.txt", stamps, options, summary)
@@ -127,7 +127,7 @@ def _depth(path: Path, stamps: Stamps, summary: ReadingSummary) -> tuple[tuple[P
     depth_stamps, pictures = _read_list(path)[:2]
     chosen, difference = nearest_stamps(stamps, depth_stamps)
     near = difference <= round(MAX_DIFFERENCE_S * 1e9)
-    depth = tuple(pictures[i] if d and pictures[i].is_file() else None for i, d in zip(chosen, near, strict=True))
+    depth = tuple(pictures[i] if d and files.is_file(pictures[i]) else None for i, d in zip(chosen, near, strict=True))
     return depth, summary.with_found(Finding("depth", f"{sum(map(bool, depth))} of {len(stamps)} frames"))
 
 
