@@ -70,3 +70,23 @@ def test_kitti(kitti_00: Sequence) -> None:
     errors = trajectories.odometry_errors(motions, pairs, kitti_00.map_T_camera, segment_m=10.0)
     assert errors.mean_percent == pytest.approx(2.0, abs=0.1)
     assert errors.mean_deg_per_m == pytest.approx(0.0, abs=1e-6)
+
+
+def test_tum_with_real_stamps_depth_and_lens(shared_data: Path) -> None:
+    sequence = open_sequence(require(shared_data / "tum" / "rgbd_dataset_freiburg1_rpy"))
+    assert len(sequence) == 241
+    assert sequence.has_pose.mean() > 0.9
+    assert (sequence.camera.fx, sequence.camera.distortion[0]) == (517.3, 0.2624)
+    assert "published for freiburg1" in sequence.summary.text()
+    assert sequence.summary.frames_left_out == 0
+    gaps = np.diff(sequence.stamps) / 1e9
+    assert 0.05 < np.median(gaps) < 0.15
+    posed = sequence.with_poses()
+    motions = np.linalg.inv(posed.map_T_camera[:-1]) @ posed.map_T_camera[1:]
+    near = np.diff(posed.frame_numbers) == 1
+    turned = np.degrees(np.arccos(np.clip((np.trace(motions[near, :3, :3], axis1=1, axis2=2) - 1) / 2, -1, 1)))
+    assert np.median(turned) > 2.0  # the camera is turned by hand, on the spot
+    assert np.median(np.linalg.norm(motions[near, :3, 3], axis=1)) < 0.05
+    assert sequence.read_depth is not None
+    assert 0.4 < np.nanmedian(sequence.read_depth(10)) < 4.0
+    assert sequence.read_image(240).shape == (480, 640, 3)
