@@ -43,12 +43,7 @@ def read_kitti_odometry(path: str | Path, options: RecordingOptions | None = Non
     summary = ReadingSummary(f"{directory} (KITTI odometry)")
     camera, pictures, summary = _images(directory, summary)
     numbers = np.array(sorted(pictures), dtype=np.int64)
-    times = files.read_numbers(directory / "times.txt", 1)[:, 0]
-    if numbers[-1] >= len(times):
-        file = directory / "times.txt"
-        raise DatasetError(f"{file}: {len(times)} lines, but image {numbers[-1]:06d} needs line {numbers[-1] + 1}")
-    if not np.isfinite(times[numbers]).all():
-        raise DatasetError(f"{directory / 'times.txt'}: holds NaN or infinity")
+    stamps = _stamps(directory / "times.txt", numbers)
     projection = _read_projection(directory / "calib.txt", camera)
     in_order = tuple(pictures[int(number)] for number in numbers)
     intrinsics, summary = choose_camera(
@@ -60,11 +55,26 @@ def read_kitti_odometry(path: str | Path, options: RecordingOptions | None = Non
         name=f"kitti/{directory.resolve().name}",
         camera=intrinsics,
         frame_numbers=numbers,
-        stamps=np.round(times[numbers] * 1e9).astype(np.int64),
+        stamps=stamps,
         map_T_camera=poses @ _grey_T_camera(projection),
         read_image=frames.image,
         summary=summary,
     )
+
+
+def _stamps(path: Path, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Nanoseconds (N,) of these images: line i + 1 is the time of image i, seconds."""
+    times = files.read_numbers(path, 1)[:, 0]
+    if numbers[-1] >= len(times):
+        raise DatasetError(f"{path}: {len(times)} lines, but image {numbers[-1]:06d} needs line {numbers[-1] + 1}")
+    used = times[numbers]
+    wrong = ~(np.isfinite(used) & (np.abs(used) < 4e9) & (np.diff(used, prepend=-np.inf) > 0))
+    if wrong.any():
+        number = int(numbers[wrong.argmax()])
+        raise DatasetError(
+            f"{path}:{number + 1}: {times[number]} of image {number:06d} is not later than the image before"
+        )
+    return np.round(used * 1e9).astype(np.int64)
 
 
 def _images(directory: Path, summary: ReadingSummary) -> tuple[int, dict[int, Path], ReadingSummary]:

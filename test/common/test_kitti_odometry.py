@@ -54,6 +54,8 @@ def test_poses_in_the_original_layout_are_found(kitti: Path) -> None:
         ("poses.txt", "5 0 0 0 0 1 0 0 0 0 1 0\n" * 5, r"poses\.txt.*no rotation"),
         ("times.txt", None, r"times\.txt: no such file"),
         ("times.txt", "0.0\n", r"times\.txt: 1 lines"),
+        ("times.txt", "0.0\n0.1\n0.1\n0.3\n0.4\n", r"times\.txt:3: 0\.1 of image 000002 is not later"),
+        ("times.txt", "0.0\n0.1\nnan\n0.3\n0.4\n", r"times\.txt:3: nan of image 000002"),
         ("calib.txt", None, r"calib\.txt: no such file"),
         ("calib.txt", "P1: 1 0 0 0 0 1 0 0 0 0 1 0\n", "no line P0:"),
         ("calib.txt", "P0: 1 0 0\n", r"calib\.txt:1: P0 is not a 3x4 matrix"),

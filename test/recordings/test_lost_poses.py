@@ -60,7 +60,7 @@ def test_without_any_pose_training_is_refused_with_the_remedy(tmp_path: Path) ->
         file.unlink()
     sequence = open_sequence(root)
     assert len(sequence) == 4
-    with pytest.raises(DatasetError, match=r"office/seq-01: none of the 4 frames has a pose; give .*--poses"):
+    with pytest.raises(DatasetError, match=r"office/seq-01: none of the 4 frames has a true pose: .*--poses"):
         sequence.with_poses()
 
 
