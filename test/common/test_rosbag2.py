@@ -73,6 +73,17 @@ def assert_same(read: Sequence, written: Sequence) -> None:
         np.testing.assert_array_equal(read.read_labels(i), written.read_labels(i))
 
 
+def test_unknown_poses_and_odometry_are_not_written(tmp_path: Path, sequence: Sequence) -> None:
+    assert sequence.odom_T_base is not None
+    poses, odometry = sequence.map_T_camera.copy(), sequence.odom_T_base.copy()
+    poses[[0, 1]] = np.nan
+    odometry[5] = np.nan
+    write_sequence(replace(sequence, map_T_camera=poses, odom_T_base=odometry), tmp_path / "bag")
+    with Reader(tmp_path / "bag") as reader:
+        counts = {topic: info.msgcount for topic, info in reader.topics.items()}
+    assert (counts["/image"], counts["/ground_truth/pose"], counts["/odom"]) == (6, 4, 5)
+
+
 @pytest.mark.parametrize(("storage", "suffix"), [("mcap", ".mcap"), ("sqlite3", ".db3")])
 def test_round_trip(tmp_path: Path, sequence: Sequence, storage: Any, suffix: str) -> None:
     write_sequence(sequence, tmp_path / "bag", storage=storage)

@@ -139,6 +139,21 @@ def test_odometry_over_gaps_is_measured_in_each_unbroken_stretch() -> None:
     assert together.last.max() == 119
 
 
+def test_a_stretch_ends_where_the_truth_is_not_known() -> None:
+    truth = winding()
+    motions = noisy(relative(truth))
+    pairs = np.stack([np.arange(119), np.arange(1, 120)], axis=1)
+    with_hole = truth.copy()
+    with_hole[51:53] = np.nan
+    found = trajectories.odometry_errors(motions, pairs, with_hole)
+    kept = np.delete(np.arange(119), [50, 51, 52])
+    expected = trajectories.odometry_errors(motions[kept], pairs[kept], truth)
+    np.testing.assert_array_equal(found.percent, expected.percent)
+    np.testing.assert_array_equal(found.first, expected.first)
+    with pytest.raises(DatasetError, match="segment"):
+        trajectories.odometry_errors(motions, pairs, np.full_like(truth, np.nan))
+
+
 def test_stretches_of_pairs() -> None:
     pairs = np.array([[0, 1], [1, 2], [3, 4], [5, 6], [6, 7]])
     assert [r.tolist() for r in trajectories.runs(pairs)] == [[0, 1], [2], [3, 4]]

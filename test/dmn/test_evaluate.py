@@ -114,6 +114,31 @@ def test_the_evaluation_fills_every_row(
     assert evaluate.evaluate(arguments) == results
 
 
+def test_frames_without_true_pose_are_fed_and_not_scored(
+    tiny_files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _sequence()
+    poses, odometry = whole.map_T_camera.copy(), whole.odom_T_base
+    assert odometry is not None
+    poses[::2] = np.nan
+    odometry[3] = np.nan
+    partly = replace(whole, map_T_camera=poses, odom_T_base=odometry)
+    monkeypatch.setattr(evaluate, "open_sequence", lambda *_: partly)
+    small = FilterConfig(min_particles=50, max_particles=100, global_particles=200, reference_poses=8)
+    arguments = evaluate.Arguments(
+        tmp_path, *tiny_files, tmp_path / "out.json", starts=6, frames=5, one_step=6, filter=small
+    )
+    results = evaluate.evaluate(arguments)
+    assert results["frames_in_drive"] == 160  # one has no odometry, which moves the particles
+    assert results["one_step_global"]["trials"] == 6
+    assert results["sequential_global_camera_frames"]["trials"] in range(1, 7)
+    for row in results.values():
+        assert not isinstance(row, dict) or all(np.isfinite(v) for v in row.values() if isinstance(v, float))
+    monkeypatch.setattr(evaluate, "open_sequence", lambda *_: replace(whole, map_T_camera=np.full_like(poses, np.nan)))
+    with pytest.raises(DatasetError, match="circle: none of the 161 frames has a true pose"):
+        evaluate.evaluate(arguments)
+
+
 def test_a_drive_that_is_too_short_is_refused(
     tiny_files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

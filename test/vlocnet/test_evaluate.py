@@ -73,6 +73,33 @@ def test_evaluation_goes_on_after_a_frame_that_is_refused(tiny_checkpoint, wall_
     assert "nearly constant" in capsys.readouterr().err
 
 
+def test_every_frame_is_fed_and_those_with_a_true_pose_are_scored(tiny_checkpoint, wall_sequence):
+    whole = evaluation.evaluate(tiny_checkpoint, [wall_sequence], train=[wall_sequence], segment_m=0.1)
+    poses = wall_sequence.map_T_camera.copy()
+    poses[[1, 4]] = np.nan
+    partly = replace(wall_sequence, map_T_camera=poses)
+    result = evaluation.evaluate(tiny_checkpoint, [partly], train=[wall_sequence], segment_m=0.1)
+    n = len(wall_sequence)
+    assert (result.numbers["frames"], result.numbers["without_true_pose"]) == (n, 2)
+    assert result.numbers["pose"]["frames"] == n - 2
+    assert result.numbers["baselines"]["thumbnail_nearest_neighbour"]["median_m"] == pytest.approx(0.0, abs=1e-9)
+    known = [0, 2, 3, *range(5, n)]
+    np.testing.assert_array_equal(result.regressed_errors, whole.regressed_errors[known])
+    moved = [i for i in range(1, n) if not {i - 1, i} & {1, 4}]
+    np.testing.assert_array_equal(result.motion_errors, whole.motion_errors[[i - 1 for i in moved]])
+    json.dumps(result.numbers)
+    assert "median" in evaluation.table(result.numbers)
+
+
+def test_without_any_true_pose_there_are_answers_but_no_errors(tiny_checkpoint, wall_sequence):
+    unknown = replace(wall_sequence, map_T_camera=np.full_like(wall_sequence.map_T_camera, np.nan))
+    result = evaluation.evaluate(tiny_checkpoint, [unknown], train=[wall_sequence], segment_m=0.1)
+    assert result.numbers["frames"] == result.numbers["without_true_pose"] == len(wall_sequence)
+    assert "pose" not in result.numbers
+    assert "odometry" not in result.numbers
+    assert f"{len(wall_sequence)} frames" in evaluation.table(result.numbers)
+
+
 def test_evaluation_starts_a_new_pair_after_a_gap(tiny_checkpoint, wall_sequence):
     cut = wall_sequence.select([0, 1, 2, 5, 6, 7])
     result = evaluation.evaluate(tiny_checkpoint, [cut], segment_m=0.1)
