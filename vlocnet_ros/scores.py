@@ -43,12 +43,9 @@ class Answers(NamedTuple):
 
     @property
     def true_motions(self) -> Array:
-        """(P, 4, 4) what they should be; NaN where a true pose is unknown."""
+        """(P, 4, 4) what they should be; they hold NaN where a true pose is unknown."""
         poses = self.frames.map_T_camera
-        true = se3.inverse(poses[self.moved - 1]) @ poses[self.moved]
-        known = self.frames.has_pose
-        true[~(known[self.moved - 1] & known[self.moved])] = np.nan
-        return true
+        return se3.inverse(poses[self.moved - 1]) @ poses[self.moved]
 
 
 def regressed_errors(answers: Answers) -> Array:
