@@ -22,7 +22,8 @@ from deep_localization.result_file import ResultFile, commit_of
 from deep_localization.results import Array, Results
 from dmn_ros.config import FilterConfig
 from dmn_ros.localizer import Localizer as DmnLocalizer
-from localization_common.datasets.open import is_bag, open_sequence
+from localization_common.datasets.formats import is_bag
+from localization_common.datasets.open import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.datasets.sequence import Sequence

@@ -129,7 +129,7 @@ def _numbered_lines(path: Path) -> list[tuple[int, str]]:
 def stamp_and_unit(text: str) -> tuple[int, str]:
     """Nanoseconds of a decimal number, exact (a float would lose 100 ns of today's Unix time), and the number's unit.
 
-    The unit is told from the size: seconds up to 4.2e9 (the year 2103), then milliseconds, microseconds, nanoseconds.
+    The size decides the unit: seconds up to 4.2e9 (the year 2103), then milliseconds, microseconds, nanoseconds.
 
     Raises:
         ValueError: the text is no finite number, or a time in none of these units.

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from localization_common.datasets.open import is_deeploc, is_scene, open_sequences
+from localization_common.datasets.formats import is_deeploc, is_scene
+from localization_common.datasets.open import open_sequences
 from localization_common.datasets.options import SFM, RecordingOptions
 from localization_common.datasets.recording_arguments import announce
 from localization_common.errors import ConfigError, DatasetError, LocalizationError

@@ -38,12 +38,12 @@ Poses = npt.NDArray[np.float64]
 
 
 def is_cambridge_scene(path: Path) -> bool:
-    """Tell whether the directory holds the lists of a scene."""
+    """Check whether the directory holds the lists of a scene."""
     return any((path / name).is_file() for name in LISTS.values())
 
 
 def is_cambridge_drive(path: Path) -> bool:
-    """Tell whether the directory is a folder of pictures that its parent's lists name."""
+    """Check whether the directory is a folder of pictures that its parent's lists name."""
     return path.is_dir() and is_cambridge_scene(path.absolute().parent) and any(path.glob("*.png"))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from localization_common.datasets import files
+from localization_common.datasets import files, picture_files
 from localization_common.datasets.colmap_model import model_folder, read_model
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.posed_pictures import PosedPicture, sequence_of
@@ -49,5 +49,5 @@ def _picture_folder(directory: Path, folder: Path, examples: list[str]) -> Path:
     """The nearest folder that holds one of these pictures."""
     places = [directory, *directory.parents[:3]] if directory == folder else [directory]
     candidates = [place / name for place in places for name in ("images", "rgb", ".")]
-    found = next((c for c in candidates if any(files.is_file(c / example) for example in examples)), None)
+    found = next((c for c in candidates if any(picture_files.is_file(c / example) for example in examples)), None)
     return found or candidates[0]

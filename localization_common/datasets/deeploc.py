@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files
+from localization_common.datasets import files, picture_files
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.sequence import Sequence
@@ -139,13 +139,13 @@ class _Frames:
     camera: Camera
 
     def image(self, position: int) -> npt.NDArray[np.uint8]:
-        return files.read_rgb(self._file("LeftImages", position), self.camera)
+        return picture_files.read_rgb(self._file("LeftImages", position), self.camera)
 
     def labels(self, position: int) -> npt.NDArray[np.uint8]:
         file = self._file("labels", position)
         if not file.is_file():
             return np.full((self.camera.height, self.camera.width), 255, dtype=np.uint8)
-        return files.read_labels(file, len(CLASS_NAMES), self.camera)
+        return picture_files.read_labels(file, len(CLASS_NAMES), self.camera)
 
     def _file(self, folder: str, position: int) -> Path:
         return self.directory / folder / f"Image_{self.numbers[position]}.png"

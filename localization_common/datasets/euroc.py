@@ -12,24 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files
+from localization_common.datasets import files, picture_files
 from localization_common.datasets.camera_files import camera_from_yaml, read_yaml
+from localization_common.datasets.euroc_truth import body_T_sensor, read_truth, stamp_of_word
 from localization_common.datasets.frame_names import count_periods
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera
-from localization_common.datasets.pose_interpolation import poses_at
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import FRAMES, Finding, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
-from localization_common.geometry import se3
 from localization_common.text_files import read_lines
 
 Poses = npt.NDArray[np.float64]
 Stamps = npt.NDArray[np.int64]
-
-#: Folders of the truth, the best first; Leica's laser tracker (leica0) gives positions without orientation.
-TRUTHS = ("state_groundtruth_estimate0", "mocap0", "vicon0")
-_MAX_POSE_GAP = 0.5
 
 
 def euroc_folder(path: Path) -> Path | None:
@@ -60,7 +55,7 @@ def read_euroc(path: str | Path, options: RecordingOptions | None = None) -> Seq
     summary = summary.with_found(Finding("pictures", text))
     stated, body_T_camera = _read_sensor(sensor, options)
     camera, summary = choose_camera(pictures, options, summary, stated=stated, origin=f"{sensor.name}/sensor.yaml")
-    map_T_body, summary = _truth(folder, stamps, options, summary)
+    map_T_body, summary = read_truth(folder, stamps, options, summary)
     frames = _Frames(tuple(pictures), camera)
     name = folder.resolve().parent.name if folder.name == "mav0" else folder.resolve().name
     return Sequence(
@@ -73,18 +68,6 @@ def read_euroc(path: str | Path, options: RecordingOptions | None = None) -> Seq
         base_T_camera=body_T_camera,
         summary=summary,
     )
-
-
-def _stamp(word: str) -> int:
-    """Nanoseconds.
-
-    Raises:
-        ValueError: no integer, or one that is no time.
-    """
-    stamp = int(word)
-    if abs(stamp) >= 2**63:
-        raise ValueError(f"{word} is no time in nanoseconds")
-    return stamp
 
 
 def _cameras(folder: Path) -> list[Path]:
@@ -101,16 +84,16 @@ def _read_pictures(sensor: Path, summary: ReadingSummary) -> tuple[Stamps, list[
     for number, line in read_lines(sensor / "data.csv"):
         words = [word.strip() for word in line.split(",")]
         try:
-            stamp = _stamp(words[0])
+            stamp = stamp_of_word(words[0])
             file = sensor / "data" / (words[1] if len(words) > 1 and words[1] else f"{stamp}.png")
         except ValueError as error:
             raise DatasetError(f"{sensor / 'data.csv'}:{number}: not 'timestamp [ns],filename' ({error})") from error
         doubled += stamp in listed
         listed[stamp] = file
-    there = {stamp: file for stamp, file in sorted(listed.items()) if files.is_file(file)}
+    there = {stamp: file for stamp, file in sorted(listed.items()) if picture_files.is_file(file)}
     if not there:
         raise DatasetError(f"{sensor / 'data'}: none of the {len(listed)} pictures that data.csv names is there")
-    missing = files.shown(file.name for file in listed.values() if not files.is_file(file))
+    missing = files.shown(file.name for file in listed.values() if not picture_files.is_file(file))
     summary = summary.with_left_out(
         LeftOut(len(listed) - len(there), FRAMES, "the picture is missing", missing),
         LeftOut(doubled, FRAMES, "two lines of data.csv have one stamp"),
@@ -131,70 +114,10 @@ def _read_sensor(sensor: Path, options: RecordingOptions) -> tuple[Camera | None
     values = read_yaml(file)
     camera = None if options.camera is not None else camera_from_yaml(values, file)
     if "T_BS" in values:
-        return camera, _body_T_sensor(values["T_BS"], file)
+        return camera, body_T_sensor(values["T_BS"], file)
     if options.base_T_camera is None:
         raise DatasetError(f"{file}: no T_BS, which says where the camera sits; give --mount X Y Z ROLL PITCH YAW")
     return camera, options.base_T_camera
-
-
-def _body_T_sensor(stated: object, file: Path) -> Poses:
-    try:
-        numbers = stated["data"] if isinstance(stated, dict) else stated
-        matrix = np.array(numbers, dtype=np.float64).reshape(4, 4)
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{file}: T_BS is no 4x4 matrix ({error})") from error
-    return files.require_rigid(matrix, f"{file}: T_BS")
-
-
-def _truth(
-    folder: Path, stamps: Stamps, options: RecordingOptions, summary: ReadingSummary
-) -> tuple[Poses, ReadingSummary]:
-    """map_T_body (N, 4, 4) at stamps, NaN where unknown."""
-    unknown = np.full((len(stamps), 4, 4), np.nan)
-    name = next((name for name in TRUTHS if (folder / name / "data.csv").is_file()), None)
-    if name is None:
-        leica = (folder / "leica0" / "data.csv").is_file()
-        text = "leica0 gives positions without orientation" if leica else f"none of {', '.join(TRUTHS)} is there"
-        return unknown, summary.with_found(Finding("truth", f"{text}; a TUM file can be given (--poses)"))
-    known, map_T_sensor, summary = _read_truth(folder / name / "data.csv", summary)
-    if (folder / name / "sensor.yaml").is_file():
-        stated = read_yaml(folder / name / "sensor.yaml").get("T_BS")
-        if stated is not None:
-            map_T_sensor = map_T_sensor @ se3.inverse(_body_T_sensor(stated, folder / name / "sensor.yaml"))
-    gap = options.max_pose_gap or _MAX_POSE_GAP
-    poses = poses_at(stamps, known, map_T_sensor, max_gap_s=gap)
-    if not np.isfinite(poses).any():
-        apart = f"pictures {stamps[0]} to {stamps[-1]} ns, truth {known[0]} to {known[-1]} ns"
-        summary = summary.with_found(Finding("clocks", f"no picture lies within the truth: {apart}"))
-    return poses, summary.with_found(Finding("truth", f"{len(known)} poses of {name}, gaps up to {gap:g} s"))
-
-
-def _read_truth(path: Path, summary: ReadingSummary) -> tuple[Stamps, Poses, ReadingSummary]:
-    """Stamps and map_T_sensor of lines ``stamp, x, y, z, qw, qx, qy, qz, ...``."""
-    found: dict[int, Poses] = {}
-    unknown = []
-    for number, line in read_lines(path):
-        words = line.split(",")
-        try:
-            stamp = _stamp(words[0])
-            x, y, z, qw, qx, qy, qz = (float(word) for word in words[1:8])
-        except ValueError as error:
-            raise DatasetError(f"{path}:{number}: not 'timestamp [ns], x, y, z, qw, qx, qy, qz' ({error})") from error
-        try:
-            pose = se3.from_parts((x, y, z), (qw, qx, qy, qz))
-        except ValueError:
-            pose = np.full((4, 4), np.nan)
-        if np.isfinite(pose).all():
-            found[stamp] = pose
-        else:
-            unknown.append(f"line {number}")
-    summary = summary.with_left_out(
-        LeftOut(len(unknown), f"poses of {path.parent.name}", "not finite", files.shown(unknown))
-    )
-    if not found:
-        raise DatasetError(f"{path}: no pose in it is finite")
-    stamps = sorted(found)
-    return np.array(stamps, dtype=np.int64), np.stack([found[stamp] for stamp in stamps]), summary
 
 
 class _Frames:
@@ -204,4 +127,4 @@ class _Frames:
         self._pictures, self._camera = pictures, camera
 
     def image(self, position: int) -> npt.NDArray[np.uint8]:
-        return files.read_rgb(self._pictures[position], self._camera)
+        return picture_files.read_rgb(self._pictures[position], self._camera)

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.camera import Camera
-from localization_common.errors import DatasetError, InputError
+from localization_common.errors import DatasetError
 from localization_common.geometry import se3
-from localization_common.messages.compressed import (
-    MAX_PIXELS,
-    check_picture_size,
-    read_header,
-    rgb_from_compressed,
-)
-from localization_common.messages.formats import parse_format
-from localization_common.messages.picture_kinds import PictureHeader, kind_of
 from localization_common.text_files import read_lines
 
 
@@ -39,64 +27,6 @@ def require_directory(path: str | Path) -> Path:
     return directory
 
 
-def read_rgb(path: Path, camera: Camera | None = None) -> npt.NDArray[np.uint8]:
-    """Picture (H, W, 3) uint8 RGB; a grey one becomes RGB with three equal channels.
-
-    Args:
-        path: PNG or JPEG.
-        camera: if given, the picture must have its size.
-
-    Raises:
-        DatasetError: missing, damaged, or of another size.
-    """
-    data = _read_bytes(path)
-    if kind_of(data) in ("JPEG", "PNG"):
-        # As messages are decoded: what libjpeg has to guess is refused, and a size that is a bomb.
-        try:
-            rgb = rgb_from_compressed(SimpleNamespace(format="", data=data), bits=16)
-        except InputError as error:
-            raise DatasetError(f"{path}: {error}; copy it again") from error
-    else:
-        picture = _decode(path, data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-    _require_size(path, rgb, camera)
-    return rgb
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture, as it is stored.
-
-    Raises:
-        DatasetError: missing or damaged.
-    """
-    data = _read_bytes(path)
-    header = _header(path, data)
-    if header is not None:
-        return header.width, header.height
-    height, width = _decode(path, data, cv2.IMREAD_UNCHANGED).shape[:2]
-    return width, height
-
-
-def is_file(path: Path) -> bool:
-    """Tell whether a file is there; a name that no file can have is not."""
-    return os.path.isfile(path)
-
-
-def first_size(paths: Iterable[Path]) -> tuple[tuple[int, int], Path]:
-    """Width and height of the first picture that can be read, and which that is; a damaged one may stand before it.
-
-    Raises:
-        DatasetError: none of the first twenty can be read.
-    """
-    failure: DatasetError | None = None
-    for path, _ in zip(paths, range(20), strict=False):
-        try:
-            return picture_size(path), path
-        except DatasetError as error:
-            failure = failure or error
-    raise failure or DatasetError("no pictures")
-
-
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Key that sorts names by the numbers in them: ``frame9`` before ``frame10``."""
     parts = re.split(r"([0-9]+)", name)
@@ -106,51 +36,6 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 def shown(names: Iterable[object]) -> tuple[str, ...]:
     """The first few, as examples for a summary."""
     return tuple(str(name) for name, _ in zip(names, range(3), strict=False))
-
-
-def read_depth(
-    path: Path, *, units_per_metre: float, invalid: tuple[int, ...] = (0,), camera: Camera | None = None
-) -> npt.NDArray[np.float32]:
-    """Depth (H, W) in metres, NaN where unknown, of a 16-bit picture.
-
-    Args:
-        path: single-channel 16-bit PNG.
-        units_per_metre: 1000 for millimetres.
-        invalid: values that mean "unknown".
-        camera: if given, the picture must have its size.
-
-    Raises:
-        DatasetError: missing, damaged, not 16-bit, or of another size.
-    """
-    picture = _decode(path, _read_bytes(path), cv2.IMREAD_UNCHANGED)
-    if picture.dtype != np.uint16 or picture.ndim != 2:
-        raise DatasetError(f"{path}: {picture.dtype} of shape {picture.shape}; depth is one channel of 16 bits")
-    _require_size(path, picture, camera)
-    depth = picture.astype(np.float32) / np.float32(units_per_metre)
-    depth[np.isin(picture, invalid)] = np.nan
-    return depth
-
-
-def read_labels(path: Path, classes: int, camera: Camera | None = None) -> npt.NDArray[np.uint8]:
-    """Class ids (H, W) uint8 of a single-channel 8-bit picture; 255 is unlabelled.
-
-    Args:
-        path: PNG.
-        classes: number of classes; ids are 0..classes-1.
-        camera: if given, the picture must have its size.
-
-    Raises:
-        DatasetError: missing, damaged, of several channels, of another size, or with an id that is no class.
-    """
-    picture = _decode(path, _read_bytes(path), cv2.IMREAD_UNCHANGED)
-    if picture.dtype != np.uint8 or picture.ndim != 2:
-        raise DatasetError(f"{path}: {picture.dtype} of shape {picture.shape}; labels are one channel of 8 bits")
-    _require_size(path, picture, camera)
-    labels = np.asarray(picture, dtype=np.uint8)
-    wrong = labels[(labels >= classes) & (labels != 255)]
-    if wrong.size:
-        raise DatasetError(f"{path}: holds the id {wrong.max()}, but there are {classes} classes")
-    return labels
 
 
 def read_numbers(path: Path, columns: int) -> npt.NDArray[np.float64]:
@@ -181,47 +66,3 @@ def require_rigid(poses: npt.NDArray[np.float64], where: object, *, tolerance: f
         return se3.nearest_rigid(poses, tolerance=tolerance)
     except ValueError as error:
         raise DatasetError(f"{where}: {error}") from error
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: no such file; was the data set copied completely?") from error
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error})") from error
-
-
-def _header(path: Path, data: bytes) -> PictureHeader | None:
-    """Header of a JPEG or PNG; None of another kind.
-
-    Raises:
-        DatasetError: it is damaged, or says a size that is not decoded.
-    """
-    if kind_of(data) not in ("JPEG", "PNG"):
-        return None
-    try:
-        header = read_header(data, parse_format(""), "")
-        check_picture_size(header, None, MAX_PIXELS)
-    except InputError as error:
-        raise DatasetError(f"{path}: {error}; copy it again") from error
-    return header
-
-
-def _decode(path: Path, data: bytes, flags: int) -> npt.NDArray[np.generic]:
-    _header(path, data)
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    except cv2.error:
-        picture = None
-    if picture is None:
-        raise DatasetError(f"{path}: not a picture that OpenCV can decode ({len(data)} bytes); copy it again")
-    return picture
-
-
-def _require_size(path: Path, picture: npt.NDArray[np.generic], camera: Camera | None) -> None:
-    if camera is not None and picture.shape[:2] != (camera.height, camera.width):
-        raise DatasetError(
-            f"{path}: is {picture.shape[1]}x{picture.shape[0]}, but the sequence's camera has "
-            f"{camera.width}x{camera.height}"
-        )

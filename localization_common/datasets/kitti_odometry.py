@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files
+from localization_common.datasets import files, picture_files
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.sequence import Sequence
@@ -94,7 +94,7 @@ def _numbered(folder: Path) -> dict[int, Path]:
 
 def _stated(projection: npt.NDArray[np.float64], pictures: tuple[Path, ...]) -> Camera:
     """Camera of a projection matrix, which does not say the size: that of the first image that can be read."""
-    width, height = files.first_size(pictures)[0]
+    width, height = picture_files.first_size(pictures)[0]
     fx, fy, cx, cy = (float(projection[i]) for i in ((0, 0), (1, 1), (0, 2), (1, 2)))
     return Camera(width, height, fx, fy, cx, cy)
 
@@ -150,4 +150,4 @@ class _Frames:
     camera: Camera
 
     def image(self, position: int) -> npt.NDArray[np.uint8]:
-        return files.read_rgb(self.files[position], self.camera)
+        return picture_files.read_rgb(self.files[position], self.camera)

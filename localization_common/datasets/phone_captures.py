@@ -38,12 +38,12 @@ _NUMBER = re.compile(r"[0-9]{1,15}")
 
 
 def is_polycam(path: Path) -> bool:
-    """Tell whether the directory is a raw export of Polycam."""
+    """Check whether the directory is a raw export of Polycam."""
     return any((path / "keyframes" / cameras).is_dir() for _, cameras in _POLYCAM)
 
 
 def is_record3d(path: Path) -> bool:
-    """Tell whether the directory is an export of Record3D."""
+    """Check whether the directory is an export of Record3D."""
     return any((path / metadata).is_file() and (path / pictures).is_dir() for metadata, pictures in _RECORD3D)
 
 

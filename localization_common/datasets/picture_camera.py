@@ -11,8 +11,8 @@ from pathlib import Path
 
 from localization_common.camera import Camera
 from localization_common.datasets.camera_files import read_camera
-from localization_common.datasets.files import first_size
 from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.picture_files import first_size
 from localization_common.datasets.summary import Finding, ReadingSummary
 from localization_common.errors import DatasetError
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera, CameraAdapter
-from localization_common.datasets import files
+from localization_common.datasets import files, picture_files
 from localization_common.datasets.frame_names import order_of_names
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera, fitted
@@ -70,8 +70,8 @@ def sequence_of(
     Raises:
         DatasetError: no picture is there, or no camera is known.
     """
-    there = [i for i, picture in enumerate(pictures) if files.is_file(picture.file)]
-    missing = files.shown(picture.name for picture in pictures if not files.is_file(picture.file))
+    there = [i for i, picture in enumerate(pictures) if picture_files.is_file(picture.file)]
+    missing = files.shown(picture.name for picture in pictures if not picture_files.is_file(picture.file))
     if not there:
         raise DatasetError(
             f"{name}: none of its {len(pictures)} pictures is there; the first should be {pictures[0].file}"
@@ -137,14 +137,14 @@ class _Frames:
 
     @property
     def resampled(self) -> bool:
-        """Whether pictures are moved to another camera."""
+        """True where pictures are moved to another camera."""
         return self.resample and len({picture.camera for picture in self.pictures}) > 1
 
     def image(self, position: int) -> npt.NDArray[np.uint8]:
         picture = self.pictures[position]
         if not self.resampled or picture.camera is None:
-            return files.read_rgb(picture.file, self.camera)
-        image = files.read_rgb(picture.file)
+            return picture_files.read_rgb(picture.file, self.camera)
+        image = picture_files.read_rgb(picture.file)
         adapter = self._adapter(picture, (image.shape[1], image.shape[0]))
         return image if adapter is None else adapter(image)
 
@@ -153,7 +153,7 @@ class _Frames:
         size = self.camera.width, self.camera.height
         if picture.depth is None:
             return np.full((size[1], size[0]), np.nan, dtype=np.float32)
-        depth = files.read_depth(picture.depth, units_per_metre=1000.0)
+        depth = picture_files.read_depth(picture.depth, units_per_metre=1000.0)
         fitted(Camera(depth.shape[1], depth.shape[0], 1.0, 1.0, 0.0, 0.0), size, "its depth", picture.depth)
         # Nearest, since an average over an edge would be a surface that does not exist.
         depth = np.asarray(cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST), dtype=np.float32)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files
+from localization_common.datasets import files, picture_files
 from localization_common.datasets.options import SFM, RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.sequence import Sequence
@@ -170,13 +170,13 @@ class _Frames:
     camera: Camera
 
     def image(self, position: int) -> npt.NDArray[np.uint8]:
-        return files.read_rgb(self.colour_files[position], self.camera)
+        return picture_files.read_rgb(self.colour_files[position], self.camera)
 
     def depth(self, position: int) -> npt.NDArray[np.float32]:
         file = self.depth_files[position]
         if file is None:
             return np.full((self.camera.height, self.camera.width), np.nan, dtype=np.float32)
-        depth = files.read_depth(file, units_per_metre=1000.0, invalid=INVALID_DEPTH)
+        depth = picture_files.read_depth(file, units_per_metre=1000.0, invalid=INVALID_DEPTH)
         height, width = depth.shape
         return register_depth(depth, DEPTH_CAMERA.resized(width, height), self.camera)
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files
+from localization_common.datasets import files, picture_files
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.posed_pictures import PosedPicture, sequence_of
 from localization_common.datasets.sequence import Sequence
@@ -114,17 +114,17 @@ def _picture(values: dict[str, Any], where: str, folder: Path, scale: float) -> 
     depth = values.get("depth_file_path")
     depth_file = folder / str(depth) if depth else None
     file = _with_ending(folder / name)
-    if depth_file is not None and not files.is_file(depth_file):
+    if depth_file is not None and not picture_files.is_file(depth_file):
         depth_file = None
     return PosedPicture(name, file, _camera(values, where, file), pose, depth_file)
 
 
 def _with_ending(file: Path) -> Path:
     """The picture; its name may lack the ending, as in NeRF's synthetic scenes."""
-    if files.is_file(file):
+    if picture_files.is_file(file):
         return file
     found = (file.with_name(file.name + ending) for ending in _ENDINGS)
-    return next((candidate for candidate in found if files.is_file(candidate)), file)
+    return next((candidate for candidate in found if picture_files.is_file(candidate)), file)
 
 
 def _camera(values: dict[str, Any], where: str, picture: Path) -> Camera | None:
@@ -134,8 +134,8 @@ def _camera(values: dict[str, Any], where: str, picture: Path) -> Camera | None:
     try:
         if "w" in values and "h" in values:
             width, height = round(float(values["w"])), round(float(values["h"]))
-        elif files.is_file(picture):
-            width, height = files.picture_size(picture)
+        elif picture_files.is_file(picture):
+            width, height = picture_files.picture_size(picture)
         else:
             return None
         fx = _focal_length(values, "x", width)

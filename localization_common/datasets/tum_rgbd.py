@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files
+from localization_common.datasets import files, picture_files
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.pose_files import trajectory_findings
@@ -56,10 +56,10 @@ def read_tum_rgbd(path: str | Path, options: RecordingOptions | None = None) -> 
     options = options or RecordingOptions()
     directory = files.require_directory(path)
     listed, colour, summary = _read_pictures(directory / "rgb.txt", ReadingSummary(f"{directory} (TUM RGB-D)"))
-    numbers = np.array([i for i, file in enumerate(colour) if files.is_file(file)], dtype=np.int64)
+    numbers = np.array([i for i, file in enumerate(colour) if picture_files.is_file(file)], dtype=np.int64)
     if not len(numbers):
         raise DatasetError(f"{directory}: none of the {len(colour)} pictures that rgb.txt names is there ({colour[0]})")
-    missing = files.shown(file.name for file in colour if not files.is_file(file))
+    missing = files.shown(file.name for file in colour if not picture_files.is_file(file))
     summary = summary.with_left_out(LeftOut(len(colour) - len(numbers), FRAMES, "the picture is missing", missing))
     stamps = listed[numbers]
     map_T_camera, summary = _truth(directory / "groundtruth.txt", stamps, options, summary)
@@ -127,7 +127,10 @@ def _depth(path: Path, stamps: Stamps, summary: ReadingSummary) -> tuple[tuple[P
     depth_stamps, pictures = _read_list(path)[:2]
     chosen, difference = nearest_stamps(stamps, depth_stamps)
     near = difference <= round(MAX_DIFFERENCE_S * 1e9)
-    depth = tuple(pictures[i] if d and files.is_file(pictures[i]) else None for i, d in zip(chosen, near, strict=True))
+    depth = tuple(
+        pictures[i] if close and picture_files.is_file(pictures[i]) else None
+        for i, close in zip(chosen, near, strict=True)
+    )
     return depth, summary.with_found(Finding("depth", f"{sum(map(bool, depth))} of {len(stamps)} frames"))
 
 
@@ -179,10 +182,10 @@ class _Frames:
     camera: Camera
 
     def image(self, position: int) -> npt.NDArray[np.uint8]:
-        return files.read_rgb(self.colour_files[position], self.camera)
+        return picture_files.read_rgb(self.colour_files[position], self.camera)
 
     def depth(self, position: int) -> npt.NDArray[np.float32]:
         file = self.depth_files[position]
         if file is None:
             return np.full((self.camera.height, self.camera.width), np.nan, dtype=np.float32)
-        return files.read_depth(file, units_per_metre=DEPTH_UNITS_PER_METRE, camera=self.camera)
+        return picture_files.read_depth(file, units_per_metre=DEPTH_UNITS_PER_METRE, camera=self.camera)

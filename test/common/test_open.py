@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from localization_common.datasets import open_sequence, open_sequences
-from localization_common.datasets.open import is_bag
+from localization_common.datasets.formats import is_bag
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.errors import DatasetError

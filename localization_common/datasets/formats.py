@@ -1,0 +1,167 @@
+"""Formats of recordings: what they are recognised by, their readers, and which options mean something to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from localization_common.datasets.cambridge import (
+    is_cambridge_drive,
+    read_cambridge,
+)
+from localization_common.datasets.colmap import read_colmap
+from localization_common.datasets.colmap_model import model_folder
+from localization_common.datasets.deeploc import read_deeploc
+from localization_common.datasets.euroc import euroc_folder, read_euroc
+from localization_common.datasets.kitti_odometry import read_kitti_odometry
+from localization_common.datasets.options import SFM, RecordingOptions
+from localization_common.datasets.phone_captures import is_polycam, is_record3d, read_polycam, read_record3d
+from localization_common.datasets.rosbag2_topics import BagTopics
+from localization_common.datasets.sequence import Sequence
+from localization_common.datasets.seven_scenes import SPLIT_FILES, read_seven_scenes
+from localization_common.datasets.transforms_json import NAME, read_transforms
+from localization_common.datasets.tum_rgbd import read_tum_rgbd
+from localization_common.errors import DatasetError
+
+#: Endings of bags' files: rosbag2's, and ROS 1's.
+BAG_SUFFIXES = (".mcap", ".db3", ".bag")
+Reader = Callable[[Path, RecordingOptions], Sequence]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of recordings.
+
+    Attributes:
+        name: for people.
+        holds: what is looked for, for people.
+        found: True for a path that is one; looks at names only.
+        read: its reader.
+        options: fields of `RecordingOptions` that mean something to it.
+    """
+
+    name: str
+    holds: str
+    found: Callable[[Path], bool]
+    read: Reader
+    options: tuple[str, ...]
+
+
+def is_bag(path: Path) -> bool:
+    """Check whether this is a bag: a file, or a directory with ``metadata.yaml`` or with files of rosbag2 in it."""
+    if path.is_file():
+        return path.suffix in BAG_SUFFIXES
+    if not path.is_dir() or euroc_folder(path) is not None:
+        return False
+    return (path / "metadata.yaml").is_file() or any(entry.suffix in (".mcap", ".db3") for entry in path.iterdir())
+
+
+def _read_bag(path: Path, options: RecordingOptions) -> Sequence:
+    # Imported late: reading bags needs rosbags, an extra that other formats do without.
+    from localization_common.datasets.bags.reader import read_bag
+
+    return read_bag(path, options)
+
+
+_FRAMES = ("frame-*.color.*", "frame-*.pose.txt")
+_ALL = ("topics", "base_frame", "mount", "camera", "poses", "max_pose_gap")
+_TIMED = ("mount", "camera", "poses", "max_pose_gap")
+_UNTIMED = ("mount", "camera")
+
+#: In the order in which they are looked for.
+FORMATS = (
+    Format("rosbag2 or ROS 1 bag", ".mcap, .db3, .bag or metadata.yaml", is_bag, _read_bag, _ALL),
+    Format("EuRoC", "mav0/cam0/data.csv", lambda path: euroc_folder(path) is not None, read_euroc, _TIMED),
+    Format("TUM RGB-D", "rgb.txt", lambda path: (path / "rgb.txt").is_file(), read_tum_rgbd, _TIMED),
+    Format(
+        "transforms.json",
+        NAME,
+        lambda path: (path / NAME).is_file() or (path.suffix == ".json" and path.name.startswith("transforms")),
+        read_transforms,
+        _UNTIMED,
+    ),
+    Format("Polycam", "keyframes/images and keyframes/cameras", is_polycam, read_polycam, _UNTIMED),
+    Format("Record3D", "metadata.json and rgb", is_record3d, read_record3d, _UNTIMED),
+    Format("COLMAP", "cameras and images in sparse/0", lambda p: model_folder(p) is not None, read_colmap, _UNTIMED),
+    Format("DeepLoc", "LeftImages, poses.txt", lambda path: (path / "LeftImages").is_dir(), read_deeploc, _UNTIMED),
+    Format(
+        "KITTI odometry",
+        "image_0, times.txt, calib.txt",
+        lambda path: (path / "times.txt").is_file() or (path / "calib.txt").is_file(),
+        read_kitti_odometry,
+        _TIMED,
+    ),
+    Format(
+        "7-Scenes",
+        "frame-XXXXXX.color.png",
+        lambda path: any(any(path.glob(pattern)) for pattern in _FRAMES),
+        read_seven_scenes,
+        (*_UNTIMED, SFM),
+    ),
+    Format(
+        "Cambridge Landmarks", "dataset_train.txt in the folder above", is_cambridge_drive, read_cambridge, _UNTIMED
+    ),
+)
+
+
+def is_scene(path: Path) -> bool:
+    """Check whether this is a scene directory of 7-Scenes, with its split files."""
+    return any((path / name).is_file() for name in SPLIT_FILES.values())
+
+
+def is_deeploc(path: Path) -> bool:
+    """Check whether this is the directory of DeepLoc, which holds ``train`` and ``test``."""
+    return any((path / split / "LeftImages").is_dir() for split in SPLIT_FILES)
+
+
+def format_of(path: Path) -> Format:
+    """Format of a recording.
+
+    Raises:
+        DatasetError: nothing is there, it holds several recordings, or no format is recognised.
+    """
+    if not path.exists():
+        raise DatasetError(f"{path}: no such file or directory")
+    found = detect(path)
+    if found is not None:
+        return found
+    inner = [entry.name for entry in sorted(path.iterdir()) if detect(entry) is not None] if path.is_dir() else []
+    if inner:
+        raise DatasetError(f"{path}: holds {len(inner)} sequences ({', '.join(inner[:5])}...); give one of them")
+    if path.suffix == ".r3d":
+        raise DatasetError(f"{path}: an archive of Record3D; unpack it (unzip) and give the directory")
+    known = "; ".join(f"{one.name} ({one.holds})" for one in FORMATS)
+    raise DatasetError(f"{path}: format not recognised; looked for {known}")
+
+
+def detect(path: Path) -> Format | None:
+    """Format of what is at this path, or None; looks at names only."""
+    return next((one for one in FORMATS if one.found(path)), None) if path.exists() else None
+
+
+def named(name: str) -> Format:
+    """The format of this name."""
+    return next(one for one in FORMATS if one.name == name)
+
+
+def require_known(path: Path, found: Format, options: RecordingOptions) -> None:
+    """Refuse options that mean nothing to a format.
+
+    Raises:
+        DatasetError: names them as on command lines.
+    """
+    given = {
+        "topics": options.topics != BagTopics(),
+        "base_frame": bool(options.base_frame),
+        "mount": options.mount is not None,
+        "camera": options.camera is not None,
+        "poses": options.pose_file is not None,
+        SFM: options.poses == SFM,
+        "max_pose_gap": options.max_pose_gap is not None,
+    }
+    unknown = [name for name, is_given in given.items() if is_given and name not in found.options]
+    if unknown:
+        names = ", ".join("--poses sfm" if name == SFM else f"--{name.replace('_', '-')}" for name in unknown)
+        reason = "; it has no times" if "poses" in unknown and found.options != _ALL else ""
+        raise DatasetError(f"{path}: {names}: {found.name} has no such option{reason}")
