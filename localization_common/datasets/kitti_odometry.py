@@ -19,7 +19,7 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import Finding, ReadingSummary
-from localization_common.errors import DatasetError
+from localization_common.errors import CameraError, DatasetError
 from localization_common.text_files import read_lines
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -46,9 +46,8 @@ def read_kitti_odometry(path: str | Path, options: RecordingOptions | None = Non
     stamps = _stamps(directory / "times.txt", numbers)
     projection = _read_projection(directory / "calib.txt", camera)
     in_order = tuple(pictures[int(number)] for number in numbers)
-    intrinsics, summary = choose_camera(
-        in_order, options, summary, stated=_stated(projection, in_order), origin=f"P{camera} of calib.txt"
-    )
+    stated = None if options.camera is not None else _stated(projection, in_order, directory / "calib.txt", camera)
+    intrinsics, summary = choose_camera(in_order, options, summary, stated=stated, origin=f"P{camera} of calib.txt")
     poses, summary = _poses(directory, numbers, options, summary)
     frames = _Frames(in_order, intrinsics)
     return Sequence(
@@ -92,11 +91,23 @@ def _numbered(folder: Path) -> dict[int, Path]:
     return {int(file.stem): file for file in folder.glob("*.png") if _NUMBER.fullmatch(file.stem)}
 
 
-def _stated(projection: npt.NDArray[np.float64], pictures: tuple[Path, ...]) -> Camera:
-    """Camera of a projection matrix, which does not say the size: that of the first image that can be read."""
+def _stated(projection: npt.NDArray[np.float64], pictures: tuple[Path, ...], path: Path, number: int) -> Camera:
+    """Camera of a projection matrix, which does not say the size: that of the first image that can be read.
+
+    Raises:
+        DatasetError: the principal point is not near the middle of the images: they have another size than it is for.
+    """
     width, height = picture_files.first_size(pictures)[0]
     fx, fy, cx, cy = (float(projection[i]) for i in ((0, 0), (1, 1), (0, 2), (1, 2)))
-    return Camera(width, height, fx, fy, cx, cy)
+    if not (abs(cx / width - 0.5) < 0.25 and abs(cy / height - 0.5) < 0.25):
+        raise DatasetError(
+            f"{path}: P{number} has the principal point ({cx:g}, {cy:g}), but the images are {width}x{height}; were "
+            "they resized? give their intrinsics with --camera FILE"
+        )
+    try:
+        return Camera(width, height, fx, fy, cx, cy)
+    except CameraError as error:
+        raise DatasetError(f"{path}: P{number}: {error}") from error
 
 
 def _poses(

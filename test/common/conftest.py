@@ -135,8 +135,8 @@ def kitti(tmp_path: Path) -> Path:
         (directory / f"image_{camera}").mkdir(parents=True)
         for number in (0, 1, 2, 4):
             cv2.imwrite(str(directory / f"image_{camera}" / f"{number:06d}.png"), np.roll(grey, number, 1))
-    left = "7.188560e+02 0 6.071928e+02 0 0 7.190000e+02 1.852157e+02 0 0 0 1 0"
-    right = "7.188560e+02 0 6.071928e+02 -3.861448e+02 0 7.190000e+02 1.852157e+02 0 0 0 1 0"
+    left = "7.188560e+02 0 1.021928e+02 0 0 7.190000e+02 2.852157e+01 0 0 0 1 0"
+    right = "7.188560e+02 0 1.021928e+02 -3.861448e+02 0 7.190000e+02 2.852157e+01 0 0 0 1 0"
     (directory / "calib.txt").write_text(f"P0: {left}\nP1: {right}\n")
     (directory / "times.txt").write_text("".join(f"{0.1037 * number:.6e}\n" for number in range(5)))
     rows = [" ".join(f"{value:.6e}" for value in pose(number)[:3].reshape(-1)) for number in range(5)]

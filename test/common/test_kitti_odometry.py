@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -21,7 +22,7 @@ def test_grey_images_become_rgb_with_their_poses_and_times(kitti: Path) -> None:
     assert sequence.frame_numbers.tolist() == [0, 1, 2, 4]
     assert sequence.stamps.tolist() == [0, 103_700_000, 207_400_000, 414_800_000]
     np.testing.assert_allclose(sequence.map_T_camera, [pose(n) for n in (0, 1, 2, 4)], atol=1e-6)
-    assert sequence.camera == Camera(200, 60, 718.856, 719.0, 607.1928, 185.2157)
+    assert sequence.camera == Camera(200, 60, 718.856, 719.0, 102.1928, 28.52157)
     image = sequence.read_image(3)
     assert image.shape == (60, 200, 3)
     assert (image == image[..., :1]).all()
@@ -66,6 +67,16 @@ def test_missing_and_malformed_files_are_named(kitti: Path, file: str, text: str
     if text is not None:
         (kitti / file).write_text(text)
     with pytest.raises(DatasetError, match=message):
+        read_kitti_odometry(kitti)
+
+
+@pytest.mark.parametrize("share", [0.5, 2.0])
+def test_resized_images_are_noticed(kitti: Path, share: float) -> None:
+    for file in (kitti / "image_0").iterdir():
+        cv2.imwrite(str(file), np.zeros((round(60 * share), round(200 * share)), np.uint8))
+    if share == 2.0:  # 102 of 400 pixels: nearly the middle of a half
+        (kitti / "calib.txt").write_text("P0: 718 0 95 0 0 718 28 0 0 0 1 0\n")
+    with pytest.raises(DatasetError, match=r"calib\.txt: P0 .* were they resized\? .*--camera FILE"):
         read_kitti_odometry(kitti)
 
 
