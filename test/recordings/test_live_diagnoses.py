@@ -134,7 +134,8 @@ def test_odometry_of_another_base_frame_is_named_with_the_parameters(stage: Stag
     message = stage.status_now("dmn").message
     assert "tf_mode map_odom needs the odometry's TF odom -> base_footprint" in message
     assert "TF has base_link, odom, not 'base_footprint' (parameter base_frame_id)" in message
-    assert "odometry on /odom is of 'base_link' (child_frame_id), but parameter base_frame_id is" in message
+    assert "odometry on /odom is of 'base_link' (child_frame_id), and TF does not join that to the base" in message
+    assert "set base_frame_id to 'base_link'" in message
 
 
 def test_a_camera_frame_that_does_not_exist_is_named_with_a_command(stage: Stage) -> None:
