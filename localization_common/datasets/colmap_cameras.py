@@ -89,8 +89,10 @@ def camera_of_line(line: str, where: object) -> tuple[int, Camera]:
     """
     words = line.split()
     try:
+        if len(words) < 4:
+            raise ValueError(f"{len(words)} words")
         number, model, width, height = int(words[0]), words[1], int(words[2]), int(words[3])
         parameters = [float(word) for word in words[4:]]
-    except (IndexError, ValueError) as error:
+    except ValueError as error:
         raise DatasetError(f"{where}: not 'CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]' ({error}): {line[:60]!r}") from error
     return number, camera_of_model(model, width, height, parameters, f"{where}, camera {number}")

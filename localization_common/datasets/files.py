@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from localization_common.datasets.summary import plain
 from localization_common.errors import DatasetError
 from localization_common.geometry import se3
 from localization_common.text_files import read_lines
@@ -35,7 +36,7 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 
 def shown(names: Iterable[object]) -> tuple[str, ...]:
     """The first few, as examples for a summary."""
-    return tuple(str(name) for name, _ in zip(names, range(3), strict=False))
+    return tuple(plain(name) for name, _ in zip(names, range(3), strict=False))
 
 
 def read_numbers(path: Path, columns: int) -> npt.NDArray[np.float64]:

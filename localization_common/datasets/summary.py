@@ -13,6 +13,13 @@ TRUE_POSES = "true poses"
 _SHOWN = 3
 
 
+def plain(text: object, limit: int = 200) -> str:
+    """Text from a file as a part of one line: ``?`` for what cannot be printed, ``...`` for the end of a long one."""
+    line = str(text)
+    line = line if len(line) <= limit else f"{line[: limit - 3]}..."
+    return line if line.isprintable() else "".join(c if c.isprintable() else "?" for c in line)
+
+
 @dataclass(frozen=True)
 class Finding:
     """One fact about the recording.
@@ -42,11 +49,15 @@ class LeftOut:
     reason: str
     examples: tuple[str, ...] = ()
 
+    @property
+    def shown(self) -> str:
+        """The first examples, for people."""
+        more = ", ..." if self.count > min(len(self.examples), _SHOWN) else ""
+        return ", ".join(self.examples[:_SHOWN]) + more
+
     def text(self) -> str:
         """One line, for people."""
-        shown = ", ".join(self.examples[:_SHOWN])
-        more = ", ..." if self.count > min(len(self.examples), _SHOWN) else ""
-        return f"{self.count} {self.what}: {self.reason}" + (f" ({shown}{more})" if shown else "")
+        return f"{self.count} {self.what}: {self.reason}" + (f" ({self.shown})" if self.examples else "")
 
 
 @dataclass(frozen=True)

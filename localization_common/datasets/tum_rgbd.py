@@ -160,8 +160,10 @@ def _read_list(path: Path) -> tuple[Stamps, tuple[Path, ...], tuple[str, ...], t
     for number, line in read_lines(path):
         words = line.split(maxsplit=1)
         try:
+            if len(words) < 2:
+                raise ValueError("one word")
             stamp, file = stamp_and_unit(words[0].rstrip(","))[0], path.parent / words[1].strip()
-        except (ValueError, IndexError) as error:
+        except ValueError as error:
             raise DatasetError(
                 f"{path}:{number}: {line[:60]!r} is not of the form 'stamp filename' ({error})"
             ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,7 +123,7 @@ def _matrix(position: Any, orientation: Any) -> Array:
         raise InputError(
             f"position {translation.tolist()} is further than {MAX_DISTANCE:.0e} m from the frame's origin"
         )
-    norm = float(np.hypot(np.hypot(*xyzw[:2]), np.hypot(*xyzw[2:])))  # without overflow
+    norm = math.hypot(*xyzw)  # infinity for very large numbers, without a warning
     if abs(norm - 1.0) > 0.1:
         raise InputError(f"quaternion {xyzw.tolist()} (x, y, z, w) has norm {norm:.3g}; it must be 1")
     return se3.from_parts(translation, np.roll(xyzw, 1))

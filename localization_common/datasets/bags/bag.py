@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
+import weakref
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,13 +18,13 @@ from rosbags.serde import SerdeError
 from localization_common.datasets.bags.files import BagFiles, find_files, open_storage
 from localization_common.datasets.bags.storage import Damage, Place, Storage, StorageError
 from localization_common.datasets.bags.tally import Tally
+from localization_common.datasets.bags.unpacking import unpack
 from localization_common.datasets.rosbag2_encoding import STORE
+from localization_common.datasets.summary import plain
 from localization_common.errors import DatasetError
 
 #: Errors that rosbags' deserializers raise for damaged bytes; none of them is a class of its own.
 _DAMAGED = (SerdeError, ValueError, LookupError, TypeError, AssertionError, MemoryError, OverflowError, struct.error)
-#: A message is not unpacked to more than this.
-_LARGEST_MESSAGE = 1 << 29
 
 
 class UnreadableError(DatasetError):
@@ -45,11 +46,13 @@ class Topic:
     Attributes:
         name, kind: such as ``/image``, ``sensor_msgs/msg/Image``.
         promised: number of messages according to the bag's indices; 0 where they say nothing.
+        foreign: messages of other types on this topic, which are not used.
     """
 
     name: str
     kind: str
     promised: int = 0
+    foreign: Tally = field(default_factory=Tally)
     _numbers: array[int] = field(default_factory=lambda: array("q"), repr=False)
 
     def __len__(self) -> int:
@@ -73,7 +76,6 @@ class Bag:
     Attributes:
         topics: by name, in order of names.
         damage: what cannot be read.
-        other_kinds: messages of a second type on one topic, which are not used.
 
     Raises:
         DatasetError: there is no bag, or nothing in it can be read.
@@ -83,10 +85,10 @@ class Bag:
         self.path = path
         self._files: BagFiles = find_files(path)
         self._lock = threading.Lock()
-        self._open: tuple[int, list[Storage | None]] | None = None
+        self._open: list[Storage | None] | None = None
         self.damage: list[Damage] = list(self._files.damage)
         self.topics: dict[str, Topic] = {}
-        self.other_kinds = Tally()
+        _bags.add(self)
         self._scan()
 
     @property
@@ -108,55 +110,68 @@ class Bag:
         """Deserialised message, an object of rosbags with the fields of ROS 2.
 
         Raises:
-            UnreadableError: it is damaged.
+            UnreadableError: it is damaged; says where it is.
         """
+        try:
+            return self._message(topic, index)
+        except DatasetError as error:
+            raise UnreadableError(f"{self.path}: {topic.name}, message {index}: {error}") from error
+
+    def messages(self, topic: Topic) -> Iterator[tuple[int, Any]]:
+        """Index and message, or in its place the `DatasetError` that says why not, of every message in their order."""
+        for index in range(len(topic)):
+            try:
+                yield index, self._message(topic, index)
+            except DatasetError as error:
+                yield index, error
+
+    def first(self, topic: Topic) -> Any | None:
+        """The first message that can be read; None if there is none."""
+        return next((message for _, message in self.messages(topic) if not isinstance(message, DatasetError)), None)
+
+    def _message(self, topic: Topic, index: int) -> Any:
         position = topic[index]
         with self._lock:
             storage = self._storages()[position.file]
             if storage is None:
                 raise UnreadableError(f"{self._files.paths[position.file]}: cannot be opened any more")
-            data = storage.at(position.place)
-            ros1 = storage.ros1
+            data, ros1 = storage.at(position.place), storage.ros1
         return self._deserialise(data, topic.kind, ros1=ros1)
-
-    def messages(self, topic: Topic) -> Iterator[tuple[int, Any]]:
-        """Index and message, or the `UnreadableError` in its place, of every message in order of the files."""
-        for index in range(len(topic)):
-            try:
-                yield index, self.message(topic, index)
-            except DatasetError as error:
-                yield index, error
 
     def _deserialise(self, data: bytes | memoryview, kind: str, *, ros1: bool) -> Any:
         try:
             if self._files.compressed_messages:
-                data = zstandard.ZstdDecompressor().decompress(bytes(data), max_output_size=_LARGEST_MESSAGE)
+                data = unpack("zstd", data)
             return STORE.deserialize_cdr(STORE.ros1_to_cdr(data, kind) if ros1 else data, kind)
         except (*_DAMAGED, zstandard.ZstdError) as error:
             raise UnreadableError(f"the message is damaged ({str(error) or type(error).__name__})") from error
 
     def _scan(self) -> None:
+        found: dict[str, dict[str, Topic]] = {}
         promised: dict[str, int] = {}
         for number, storage in enumerate(self._storages(noting=self.damage)):
             if storage is None:
                 continue
             for raw in storage.messages():
-                topic = self._topic(raw.topic, raw.kind)
-                if topic.kind != _full_name(raw.kind):
-                    self.other_kinds.add(f"{raw.topic} has the types {topic.kind} and {raw.kind}", str(raw.time))
-                    continue
-                topic.append(Position(number, raw.place, raw.time))
+                _kind_of(found, raw.topic, raw.kind).append(Position(number, raw.place, raw.time))
             for name, kind in storage.topics.items():
-                self._topic(name, kind)
+                _kind_of(found, name, kind)
             self.damage += storage.damage
             for name, count in storage.promised.items():
                 promised[name] = promised.get(name, 0) + count
-        for name, topic in self.topics.items():
+        for name in sorted(found):
+            topic = self._with_most(list(found[name].values()))
             topic.promised = max(promised.get(name, 0), self._files.counts.get(name, 0))
-        self.topics = dict(sorted(self.topics.items()))
+            self.topics[topic.name] = topic
 
-    def _topic(self, name: str, kind: str) -> Topic:
-        return self.topics.setdefault(name, Topic(name, _full_name(kind)))
+    def _with_most(self, kinds: list[Topic]) -> Topic:
+        """Of one topic's types, that of most messages."""
+        topic = max(kinds, key=len)
+        for other in kinds:
+            if other is not topic and len(other) > 0:
+                where = f"the first at {other[0].time} ns"
+                topic.foreign.add(f"the type is {other.kind}, that of most is {topic.kind}", where, len(other))
+        return topic
 
     def _storages(self, noting: list[Damage] | None = None) -> list[Storage | None]:
         """Opened files; a forked process opens its own, else it would share the position in the file.
@@ -167,7 +182,7 @@ class Bag:
         Raises:
             DatasetError: none can be opened.
         """
-        if self._open is None or self._open[0] != os.getpid():
+        if self._open is None:
             storages: list[Storage | None] = []
             errors: list[StorageError] = []
             for path in self._files.paths:
@@ -177,11 +192,40 @@ class Bag:
                     storages.append(None)
                     errors.append(error)
             if len(errors) == len(storages):
-                raise DatasetError("; ".join(map(str, errors)))
+                more = f"; and {len(errors) - 3} other files" if len(errors) > 3 else ""
+                raise DatasetError("; ".join(map(str, errors[:3])) + more)
             if noting is not None:
                 noting += [Damage(str(error), "no message of this file is read") for error in errors]
-            self._open = (os.getpid(), storages)
-        return self._open[1]
+            self._open = storages
+            weakref.finalize(self, _close, storages)
+        return self._open
+
+    def _forget_files(self) -> None:
+        """Leave the opened files, and a lock that another thread may hold, to the process that this one came from."""
+        self._lock, self._open = threading.Lock(), None
+
+
+_bags: weakref.WeakSet[Bag] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for bag in list(_bags):
+        bag._forget_files()
+
+
+os.register_at_fork(after_in_child=_forget_all)
+
+
+def _close(storages: list[Storage | None]) -> None:
+    for storage in storages:
+        if storage is not None:
+            storage.close()
+
+
+def _kind_of(found: dict[str, dict[str, Topic]], name: str, kind: str) -> Topic:
+    """The topic of a name and type, which is made when it is met first."""
+    kinds = found.setdefault(name, {})
+    return kinds.get(kind) or kinds.setdefault(kind, Topic(plain(name), plain(_full_name(kind))))
 
 
 def _full_name(kind: str) -> str:

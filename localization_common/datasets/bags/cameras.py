@@ -60,7 +60,7 @@ def find_camera(bag: Bag, topic: Topic | None, image_topic: str, size: tuple[int
         frame_id = frame_id or frame_name(message.header.frame_id)
         found[camera] = found.get(camera, 0) + 1
     if not found:
-        reasons = "; ".join(part.text() for part in refused.left_out("messages"))
+        reasons = refused.reasons("messages")
         raise DatasetError(f"{bag.path}: {topic.name} cannot be used: {reasons}; {_GIVE}")
     first = next(iter(found))
     remarks: tuple[str, ...] = ()

@@ -57,7 +57,7 @@ def companion(
         return None
     index = index_images(bag, topic, decode).of_size(*images.size)
     if len(index.stamps) == 0:
-        reasons = "; ".join(part.text() for part in index.refused.left_out("pictures"))
+        reasons = index.refused.reasons("pictures")
         raise DatasetError(f"{bag.path}: {topic.name} does not belong to the images: {reasons}")
     after = np.clip(np.searchsorted(index.stamps, images.stamps), 0, len(index.stamps) - 1)
     before = np.maximum(after - 1, 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from localization_common.datasets.bags.mcap_storage import McapStorage
 from localization_common.datasets.bags.ros1_storage import Ros1Storage
 from localization_common.datasets.bags.sqlite_storage import SqliteStorage
 from localization_common.datasets.bags.storage import Damage, Storage, StorageError
+from localization_common.datasets.summary import plain
 from localization_common.errors import DatasetError
 
 _STORAGES: dict[str, type[McapStorage] | type[SqliteStorage] | type[Ros1Storage]] = {
@@ -81,17 +81,18 @@ def _with_metadata(path: Path, there: list[Path], metadata: dict[str, Any] | Dam
         if not there:
             raise DatasetError(f"{metadata.text()}; and there is no .mcap or .db3 file beside it")
         return BagFiles(path, tuple(there), damage=(metadata,))
-    named = [path / Path(str(name)).name for name in metadata["relative_file_paths"]]
-    missing = [file for file in named if not file.is_file()]
-    extra = [file for file in there if file not in named]
-    present = sorted((*(file for file in named if file.is_file()), *extra), key=_split_order)
+    named = [plain(Path(str(name)).name) for name in metadata["relative_file_paths"]]
+    missing = [path / name for name in dict.fromkeys(named) if path / name not in there]
+    extra = [file for file in there if file.name not in named]
+    present = sorted(there, key=_split_order)
     damage = [Damage(str(file), "metadata.yaml names this file, but it is missing; copy it, too") for file in missing]
     damage += [
         Damage(str(file), f"metadata.yaml does not name this file; it is read, too; type: ros2 bag reindex {path}")
         for file in extra
     ]
     if not present:
-        raise DatasetError(f"{path}: " + "; ".join(part.text() for part in damage or [Damage("", "holds no file")]))
+        shown = "; ".join(part.text() for part in damage[:3]) or "metadata.yaml names no file"
+        raise DatasetError(f"{path}: no .mcap or .db3 file in it: {shown}")
     mode = str(metadata.get("compression_mode") or "").lower()
     kind = str(metadata.get("compression_format") or "").lower()
     if mode in ("file", "message") and kind not in ("zstd", ""):
@@ -110,9 +111,9 @@ def _read_metadata(path: Path) -> dict[str, Any] | Damage:
         if not isinstance(metadata["relative_file_paths"], list):
             raise TypeError("relative_file_paths is no list")
         return metadata
-    except (OSError, ValueError, TypeError, LookupError, RecursionError, YAMLError) as error:
-        summary = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return Damage(str(path), f"cannot be read ({summary}); the files beside it are read without it", None, remedy)
+    except (OSError, ValueError, TypeError, LookupError, RecursionError, AttributeError, YAMLError) as error:
+        summary = plain((str(error) or type(error).__name__).splitlines()[0])
+        return Damage(str(path), f"cannot be read ({summary}); the files beside it are read without it", remedy)
 
 
 def _counts(metadata: dict[str, Any]) -> dict[str, int]:
@@ -121,7 +122,7 @@ def _counts(metadata: dict[str, Any]) -> dict[str, int]:
     for entry in entries if isinstance(entries, list) else ():
         try:
             counts[str(entry["topic_metadata"]["name"])] = int(entry["message_count"])
-        except (TypeError, ValueError, LookupError):
+        except (TypeError, ValueError, LookupError, OverflowError):
             continue  # only numbers to compare with
     return counts
 
@@ -150,9 +151,9 @@ def _unpacked(files: BagFiles) -> BagFiles:
                     zstandard.ZstdDecompressor().copy_stream(source, copy)
             except (OSError, zstandard.ZstdError) as error:
                 damage.append(Damage(str(path), f"cannot be unpacked ({error}); type: zstd --test {path}"))
-                shutil.rmtree(target, ignore_errors=True)
+                target.unlink(missing_ok=True)
                 continue
         paths.append(target)
     if not paths:
-        raise DatasetError("; ".join(part.text() for part in damage))
+        raise DatasetError("; ".join(part.text() for part in damage[:3]))
     return BagFiles(files.path, tuple(paths), files.compressed_messages, files.counts, tuple(damage), folder)

@@ -102,7 +102,7 @@ def index_images(bag: Bag, topic: Topic, decode: Callable[[Any], Picture]) -> Im
         rows.append((stamp, index, width, height, topic[index].time))
     kept = _usable_stamps(bag, topic, np.array(rows, dtype=np.int64).reshape(-1, 5), refused)
     if len(kept) == 0:
-        reasons = "; ".join(part.text() for part in refused.left_out("images"))
+        reasons = refused.reasons("images")
         raise DatasetError(f"{bag.path}: no image on {topic.name} can be used: {reasons}")
     return ImageIndex(
         bag,

@@ -1,37 +1,31 @@
 """MCAP files, complete or cut off in the middle; damaged chunks are passed over.
 
-Chunks and records are found by their own lengths, not by the index at the file's end, because a recorder that was
-killed has written none. Specification: https://mcap.dev/spec
+Chunks and records are found by their own lengths, because a recorder that was killed has written no index. Where there
+is an index, it helps to go on behind damage, and to notice chunks that were not found.
 """
 
 from __future__ import annotations
 
-import io
 import struct
-import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
-import zstandard
-from lz4.frame import decompress as lz4_decompress  # type: ignore[import-untyped]
-from mcap.data_stream import ReadDataStream
-from mcap.exceptions import McapError
 from mcap.opcode import Opcode
-from mcap.records import Channel, Chunk, ChunkIndex, Schema, Statistics
 
-from localization_common.datasets.bags.storage import Damage, Place, RawMessage, StorageError
+from localization_common.datasets.bags import mcap_records as records
+from localization_common.datasets.bags.mcap_records import BROKEN, FOOTER_BYTES, MAGIC, MESSAGE, RECORD
+from localization_common.datasets.bags.storage import (
+    MAX_TIME,
+    Damage,
+    Place,
+    RawMessage,
+    StorageError,
+    lost_records,
+)
+from localization_common.datasets.bags.tally import Tally
 from localization_common.errors import DatasetError
-
-MAGIC = b"\x89MCAP0\r\n"
-#: Larger chunks than this are not unpacked: rosbag2 writes 0.8 to 4 MB.
-MAX_CHUNK_BYTES = 1 << 30
-
-_RECORD = struct.Struct("<BQ")
-_MESSAGE = struct.Struct("<HIQQ")
-_OPCODES = frozenset(int(code) for code in Opcode)
-#: Footer record and the closing magic bytes.
-_FOOTER_BYTES = 37
-_BROKEN = (McapError, ValueError, OSError, RuntimeError, struct.error, zstandard.ZstdError, EOFError, MemoryError)
 
 
 class McapStorage:
@@ -50,8 +44,9 @@ class McapStorage:
         self._file = path.open("rb")
         self._size = path.stat().st_size
         self._schemas: dict[int, str] = {}
-        self._channels: dict[int, Channel] = {}
-        self._unpacked: tuple[int, bytes] | None = None
+        self._channels: dict[int, tuple[str, int]] = {}
+        self._lost = Tally()
+        self._unpacked: tuple[int, memoryview] | None = None
         if self._file.read(len(MAGIC)) != MAGIC:
             self._file.close()
             what = "is empty" if self._size == 0 else "does not begin like an MCAP file"
@@ -60,149 +55,162 @@ class McapStorage:
     @property
     def topics(self) -> dict[str, str]:
         """Topic -> type of the channels that were met so far."""
-        return {channel.topic: self._schemas.get(channel.schema_id, "") for channel in self._channels.values()}
+        return {topic: self._schemas.get(schema, "") for topic, schema in self._channels.values()}
 
     def messages(self) -> Iterator[RawMessage]:
-        """See `Storage.messages`; a message's place is (offset of its chunk or record, offset in the chunk)."""
-        position, ended = len(MAGIC), False
+        """See `Storage.messages`; a message's place is (offset of its record, -1), or (offset of its chunk, offset in
+        the unpacked chunk)."""
+        position, ended, met = len(MAGIC), False, set[int]()
         while position < self._size and not ended:
-            head = self._read(position, _RECORD.size)
-            opcode, length = _RECORD.unpack(head) if len(head) == _RECORD.size else (0, 0)
-            body = position + _RECORD.size
-            if opcode not in _OPCODES or body + length > self._size:
-                following = min((chunk for chunk in self._indexed_chunks() if chunk > position), default=self._size)
-                self._note_unreadable(position, following)
-                position = following
-                continue
-            if opcode == Opcode.CHUNK:
+            opcode, length = self._head(position)
+            body, end = position + RECORD.size, position + RECORD.size + length
+            ended = opcode == Opcode.FOOTER and end + len(MAGIC) == self._size and self._read(end, 8) == MAGIC
+            if not records.is_known(opcode) or end > self._size or (opcode == Opcode.FOOTER and not ended):
+                end = self._next_chunk(position)
+                self._note_unreadable(position, end)
+                ended = end == self._size
+            elif opcode == Opcode.CHUNK:
+                met.add(position)
                 yield from self._in_chunk(position, body, length)
-            elif opcode == Opcode.MESSAGE and length >= _MESSAGE.size:
-                message = self._message(self._read(body, length), 0, Place(position, -1))
-                if message is not None:
-                    yield message
-            elif opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
-                self._learn(opcode, self._read(body, length), position)
-            elif opcode == Opcode.STATISTICS:
-                self._count(self._read(body, length))
-            ended = opcode == Opcode.FOOTER
-            position = body + length
+            elif opcode == Opcode.MESSAGE:
+                yield from self._message(self._read(body, length), Place(position, -1))
+            else:
+                self._note(opcode, body, length)
+            # No chunk lies inside of another record: where one should, the length of the record is wrong.
+            position = min(end, self._next_chunk(position))
+        if not ended:
+            self._note_unreadable(self._size, self._size)
+        missing = set(self._indexed_chunks) - met
+        if missing and not self.damage:
+            reason = f"{len(missing)} chunks that its index names are not there, the first at byte {min(missing)}"
+            self.damage.append(Damage(str(self.path), reason))
+        self.damage += lost_records(self.path, self._lost)
 
     def at(self, place: Place) -> bytes | memoryview:
         """See `Storage.at`."""
         offset, inner = place
         try:
-            _, length = _RECORD.unpack(self._read(offset, _RECORD.size))
+            _, length = self._head(offset)
             if inner < 0:
-                return memoryview(self._read(offset + _RECORD.size, length))[_MESSAGE.size :]
+                return self._read(offset + RECORD.size, length)[MESSAGE.size :]
             if self._unpacked is None or self._unpacked[0] != offset:
-                self._unpacked = (offset, self._unpack(self._read(offset + _RECORD.size, length)))
+                self._unpacked = (offset, records.read_chunk(self._read(offset + RECORD.size, length)).data)
             data = self._unpacked[1]
-            _, length = _RECORD.unpack_from(data, inner)
-            start = inner + _RECORD.size
-            return memoryview(data)[start + _MESSAGE.size : start + length]
-        except _BROKEN as error:
+            _, length = RECORD.unpack_from(data, inner)
+            start = inner + RECORD.size
+            return data[start + MESSAGE.size : start + length]
+        except BROKEN as error:
             raise DatasetError(f"{self.path}: byte {offset} cannot be read any more ({error})") from error
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def _read(self, position: int, length: int) -> bytes:
+    def _read(self, position: int, length: int) -> memoryview:
         self._file.seek(position)
-        return self._file.read(length)
+        return memoryview(self._file.read(max(0, min(length, self._size - position))))
 
+    def _head(self, position: int) -> tuple[int, int]:
+        """Kind and length of the record at a position; zeros at the file's end."""
+        head = self._read(position, RECORD.size)
+        opcode, length = RECORD.unpack(head) if len(head) == RECORD.size else (0, 0)
+        return int(opcode), int(length)
+
+    @cached_property
     def _indexed_chunks(self) -> list[int]:
-        """Offsets of the chunks that the index at the file's end names; none where there is no index."""
+        """Offsets of the chunks that the index at the file's end names, in order; none where there is no index."""
         offsets: list[int] = []
         try:
-            footer = self._read(self._size - _FOOTER_BYTES, _FOOTER_BYTES)
-            (position,) = struct.unpack_from("<Q", footer, _RECORD.size)
-            while footer.endswith(MAGIC) and len(MAGIC) < position < self._size - _FOOTER_BYTES:
-                opcode, length = _RECORD.unpack(self._read(position, _RECORD.size))
+            footer = self._read(self._size - FOOTER_BYTES, FOOTER_BYTES)
+            (position,) = struct.unpack_from("<Q", footer, RECORD.size)
+            while footer[-len(MAGIC) :] == MAGIC and len(MAGIC) < position < self._size - FOOTER_BYTES:
+                opcode, length = self._head(position)
                 if opcode == Opcode.CHUNK_INDEX:
-                    record = self._read(position + _RECORD.size, length)
-                    offsets.append(ChunkIndex.read(ReadDataStream(io.BytesIO(record))).chunk_start_offset)
-                position += _RECORD.size + length
-        except _BROKEN:
-            return offsets  # the index is damaged, too: what it gave so far is used
-        return offsets
+                    offsets.append(records.read_chunk_offset(self._read(position + RECORD.size, length)))
+                position += RECORD.size + length
+        except BROKEN:
+            return sorted(offsets)  # the index is damaged, too: what it gave so far is used
+        return sorted(offsets)
+
+    def _next_chunk(self, position: int) -> int:
+        """The first chunk behind a position according to the index; else the file's end."""
+        after = bisect_right(self._indexed_chunks, position)
+        return min(self._indexed_chunks[after], self._size) if after < len(self._indexed_chunks) else self._size
 
     def _note_unreadable(self, start: int, end: int) -> None:
         what = "cut off" if end == self._size else "damaged"
         remedy = f"to look for more, type: mcap recover {self.path} -o recovered.mcap"
         reason = f"the file is {what} at byte {start}; {end - start} bytes are not read"
-        self.damage.append(Damage(str(self.path), reason, None, remedy))
+        self.damage.append(Damage(str(self.path), reason, remedy))
 
     def _in_chunk(self, position: int, body: int, length: int) -> Iterator[RawMessage]:
         try:
-            data = self._unpack(self._read(body, length))
-        except _BROKEN as error:
+            chunk = records.read_chunk(self._read(body, length))
+        except BROKEN as error:
             self.damage.append(Damage(str(self.path), f"the chunk at byte {position} is damaged ({error})"))
             return
-        inner = 0
+        data, inner = chunk.data, 0
         while inner < len(data):
-            opcode, size = _RECORD.unpack_from(data, inner) if inner + _RECORD.size <= len(data) else (0, len(data))
-            start = inner + _RECORD.size
+            opcode, size = RECORD.unpack_from(data, inner) if inner + RECORD.size <= len(data) else (0, len(data))
+            start = inner + RECORD.size
             if start + size > len(data):
                 self.damage.append(Damage(str(self.path), f"the chunk at byte {position} is damaged in its middle"))
                 return
-            if opcode == Opcode.MESSAGE and size >= _MESSAGE.size:
-                message = self._message(memoryview(data)[start : start + size], 0, Place(position, inner))
-                if message is not None:
-                    yield message
+            record = data[start : start + size]
+            if opcode == Opcode.MESSAGE:
+                direct = chunk.start >= 0
+                place = Place(body + chunk.start + inner, -1) if direct else Place(position, inner)
+                yield from self._message(record, place)
             elif opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
-                self._learn(opcode, data[start : start + size], position)
+                self._learn(opcode, record, position)
+            else:
+                self._lost.add(f"the kind 0x{opcode:02x} in a chunk is unknown", f"byte {position}")
             inner = start + size
 
-    def _unpack(self, record: bytes) -> bytes:
-        """Content of a chunk, checked against its size and its checksum, which is 0 where the writer made none."""
-        chunk = Chunk.read(ReadDataStream(io.BytesIO(record)))
-        if chunk.uncompressed_size > MAX_CHUNK_BYTES:
-            raise ValueError(f"it claims {chunk.uncompressed_size} bytes")
-        if chunk.compression == "zstd":
-            data = zstandard.ZstdDecompressor().decompress(chunk.data, max_output_size=chunk.uncompressed_size)
-        elif chunk.compression == "lz4":
-            data = lz4_decompress(chunk.data)
-        elif chunk.compression == "":
-            data = chunk.data
-        else:
-            raise ValueError(f"its compression {chunk.compression!r} is not zstd or lz4")
-        if len(data) != chunk.uncompressed_size:
-            raise ValueError(f"{len(data)} bytes, not {chunk.uncompressed_size}")
-        if chunk.uncompressed_crc and zlib.crc32(data) != chunk.uncompressed_crc:
-            raise ValueError("its checksum is wrong")
-        return bytes(data)
+    def _note(self, opcode: int, body: int, length: int) -> None:
+        """Note what a record that is no message says."""
+        if opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
+            self._learn(opcode, self._read(body, length), body)
+        elif opcode == Opcode.STATISTICS:
+            self._count(self._read(body, length))
+        elif opcode >= records.PRIVATE:
+            self._lost.add(f"the kind 0x{opcode:02x} is private, and not read", f"byte {body}")
 
-    def _learn(self, opcode: int, record: bytes, position: int) -> None:
-        """Note a schema or a channel."""
+    def _learn(self, opcode: int, record: memoryview, position: int) -> None:
+        """Note a schema or a channel; both are written a second time behind the messages."""
         try:
-            stream = ReadDataStream(io.BytesIO(record))
             if opcode == Opcode.SCHEMA:
-                schema = Schema.read(stream)
-                self._schemas.setdefault(schema.id, schema.name)
+                number, name = records.read_schema(record)
+                same = self._schemas.setdefault(number, name) == name
             else:
-                channel = Channel.read(stream)
-                self._channels.setdefault(channel.id, channel)
-        except _BROKEN as error:
-            self.damage.append(Damage(str(self.path), f"the topic at byte {position} is damaged ({error})"))
+                number, topic, schema = records.read_channel(record)
+                same = self._channels.setdefault(number, (topic, schema)) == (topic, schema)
+            if not same:
+                self._lost.add("it contradicts what the file said before of a topic", f"byte {position}")
+        except BROKEN as error:
+            self._lost.add(f"the name of a topic or type is damaged ({error})", f"byte {position}")
 
-    def _message(self, record: bytes | memoryview, start: int, place: Place) -> RawMessage | None:
-        channel_id, _, time, _ = _MESSAGE.unpack_from(record, start)
-        channel = self._channels.get(channel_id)
-        if channel is None:
-            self.damage.append(Damage(f"{self.path}: byte {place.first}", "a message of an unknown topic", 1))
-            return None
-        kind = self._schemas.get(channel.schema_id, "")
-        return RawMessage(channel.topic, kind, time, memoryview(record)[_MESSAGE.size :], place)
+    def _message(self, record: memoryview, place: Place) -> Iterator[RawMessage]:
+        where = f"byte {place.first}"
+        if len(record) < MESSAGE.size:
+            self._lost.add("the message is too short", where)
+            return
+        channel, _, time, _ = MESSAGE.unpack_from(record)
+        if channel not in self._channels or time > MAX_TIME:
+            reason = "the time of recording is damaged" if channel in self._channels else "the topic is unknown"
+            self._lost.add(reason, where)
+            return
+        topic, schema = self._channels[channel]
+        yield RawMessage(topic, self._schemas.get(schema, ""), time, record[MESSAGE.size :], place)
 
-    def _count(self, record: bytes) -> None:
-        """Note how many messages of each channel there should be."""
+    def _count(self, record: memoryview) -> None:
+        """Note how many messages of each topic there should be."""
         try:
-            counts = Statistics.read(ReadDataStream(io.BytesIO(record))).channel_message_counts
-        except _BROKEN as error:
+            counts = records.read_counts(record)
+        except BROKEN as error:
             self.damage.append(Damage(str(self.path), f"the number of messages is damaged ({error})"))
             return
-        for channel_id, count in counts.items():
-            if channel_id in self._channels:
-                topic = self._channels[channel_id].topic
+        for channel, count in counts.items():
+            if channel in self._channels:
+                topic = self._channels[channel][0]
                 self.promised[topic] = self.promised.get(topic, 0) + count

@@ -70,7 +70,7 @@ def read_track(bag: Bag, topic: Topic) -> PoseTrack:
             refused.add(text.partition(": ")[2], f"{topic.name}, {text.partition(': ')[0]}")
     track = make_track(topic.name, found, refused)
     if track.refused.total > MAX_REFUSED * len(topic):
-        reasons = "; ".join(part.text() for part in track.refused.left_out("messages"))
+        reasons = track.refused.reasons("messages")
         raise DatasetError(f"{bag.path}: more than half of {topic.name} cannot be used: {reasons}")
     return track
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from localization_common.datasets.bags.bag import Bag, Topic
 from localization_common.datasets.bags.cameras import BagCamera, find_camera
@@ -20,6 +19,7 @@ from localization_common.datasets.bags.topic_choice import COMPRESSED, TopicChoi
 from localization_common.datasets.bags.transforms import BagTransforms
 from localization_common.datasets.bags.truth import read_motion, read_odometry
 from localization_common.datasets.camera_files import read_camera
+from localization_common.datasets.frame_names import count_periods
 from localization_common.datasets.options import SFM, RecordingOptions
 from localization_common.datasets.sequence import Image, Sequence
 from localization_common.errors import DatasetError
@@ -50,7 +50,7 @@ def read_bag(path: str | Path, options: RecordingOptions | None = None) -> Seque
     bag = Bag(Path(path))
     choice = choose_topics(bag, options.topics)
     images = index_images(bag, choice.image, _rgb_decoder(choice.image))
-    numbers_of_all = _numbers(images.stamps)
+    numbers_of_all = count_periods(images.stamps)
     camera = _camera(bag, choice, images, options)
     numbers = dict(zip(images.stamps.tolist(), numbers_of_all.tolist(), strict=True))
     images = images.of_size(camera.camera.width, camera.camera.height)
@@ -114,10 +114,3 @@ def _class_names(bag: Bag, topic: Topic | None) -> tuple[str, ...]:
         return tuple(str(name) for name in names)
     except (TypeError, ValueError, RecursionError) as error:
         raise DatasetError(f"{bag.path}: {topic.name} is not a JSON list of names ({error})") from error
-
-
-def _numbers(stamps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    gaps = np.diff(stamps)
-    if not len(gaps):
-        return np.zeros(len(stamps), dtype=np.int64)
-    return np.r_[0, np.cumsum(np.maximum(1, np.rint(gaps / np.median(gaps)).astype(np.int64)))]

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from localization_common.datasets.bags.storage import Damage, Place, RawMessage, StorageError
+from localization_common.datasets.bags.storage import Damage, Place, RawMessage, StorageError, lost_records
+from localization_common.datasets.bags.tally import Tally
 from localization_common.errors import DatasetError
 
 #: So many ids without a row end the search behind a damaged page.
 _SEARCHED = 2000
+#: Beginning of the file, with the size and the number of pages.
+_HEAD_BYTES = 32
+_LAST_ID = 2**63 - 1
+_BROKEN = (sqlite3.Error, ValueError, TypeError, OverflowError, MemoryError)
 _QUERY = "SELECT id, topic_id, timestamp, data FROM messages"
 _Row = tuple[int, int, int, bytes]
 
@@ -30,12 +37,15 @@ class SqliteStorage:
         self.promised: dict[str, int] = {}
         _require_finished(path)
         try:
-            uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-            # Reads are serialised by the bag's lock, whichever thread they come from.
-            self._database = sqlite3.connect(uri, uri=True, check_same_thread=False)
-            rows = self._database.execute("SELECT id, name, type FROM topics").fetchall()
+            with _whole_pages(path, self.damage) as readable:
+                uri = f"{readable.absolute().as_uri()}?mode=ro&immutable=1"
+                # Reads are serialised by the bag's lock, whichever thread they come from.
+                self._database = sqlite3.connect(uri, uri=True, check_same_thread=False)
+                # Else a database that was cut off is refused as a whole.
+                self._database.execute("PRAGMA writable_schema = ON")
+                rows = self._database.execute("SELECT id, name, type FROM topics").fetchall()
             self._topics = {int(number): (str(name), str(kind)) for number, name, kind in rows}
-        except (sqlite3.Error, ValueError, TypeError) as error:
+        except _BROKEN as error:
             raise StorageError(
                 f"{path}: not a database of rosbag2 ({error}); copy it from the robot again, or recover it: "
                 f"sqlite3 {path} .recover | sqlite3 recovered.db3"
@@ -48,28 +58,28 @@ class SqliteStorage:
 
     def messages(self) -> Iterator[RawMessage]:
         """See `Storage.messages`; a message's place is (row id, 0)."""
-        last, failure = -1, ""
+        last, failure, lost = -1, "", Tally()
+        remedy = f"to look for more, type: sqlite3 {self.path} .recover | sqlite3 recovered.db3"
         try:
             for row in self._database.execute(f"{_QUERY} ORDER BY id"):
                 last = int(row[0])
-                yield from self._message(row)
-        except (sqlite3.Error, ValueError, TypeError) as error:
+                yield from self._message(row, lost)
+        except _BROKEN as error:
             failure = str(error)
         if failure:
-            lost = 0
-            for row in self._one_by_one(last + 1):
-                lost += row is None
-                if row is not None:
-                    yield from self._message(row)
-            reason = f"the database is damaged ({failure}); {lost} messages are on damaged pages"
-            remedy = f"to look for more, type: sqlite3 {self.path} .recover | sqlite3 recovered.db3"
-            self.damage.append(Damage(str(self.path), reason, lost, remedy))
+            for number, found in self._one_by_one(last + 1):
+                if found is None:
+                    lost.add("the row cannot be read", f"message {number}")
+                else:
+                    yield from self._message(found, lost)
+            self.damage.append(Damage(str(self.path), f"the database is damaged ({failure})", remedy))
+        self.damage += lost_records(self.path, lost, remedy)
 
     def at(self, place: Place) -> bytes | memoryview:
         """See `Storage.at`."""
         try:
             row = self._database.execute("SELECT data FROM messages WHERE id = ?", (place.first,)).fetchone()
-        except sqlite3.Error as error:
+        except _BROKEN as error:
             raise DatasetError(f"{self.path}: message {place.first} cannot be read any more ({error})") from error
         if row is None:
             raise DatasetError(f"{self.path}: message {place.first} is gone; was the bag changed while it was read?")
@@ -79,27 +89,29 @@ class SqliteStorage:
         """Close the database."""
         self._database.close()
 
-    def _message(self, row: _Row) -> Iterator[RawMessage]:
+    def _message(self, row: _Row, lost: Tally) -> Iterator[RawMessage]:
         """The message of a row, unless the row is damaged."""
         number, topic, time, data = row
         if topic in self._topics and isinstance(data, bytes) and isinstance(time, int):
             yield RawMessage(*self._topics[topic], time, data, Place(number, 0))
         else:
-            self.damage.append(Damage(f"{self.path}: message {number}", "its topic, time or data is damaged", 1))
+            lost.add("the topic, time or data of the row is damaged", f"message {number}")
 
-    def _one_by_one(self, number: int) -> Iterator[_Row | None]:
-        """Rows from an id on, None for one on a damaged page; ends where no row is found for long."""
+    def _one_by_one(self, number: int) -> Iterator[tuple[int, _Row | None]]:
+        """Rows from an id on, and None in place of those on damaged pages; ends where no row is found for long."""
+        unreadable: list[int] = []
         missing = 0
-        while missing < _SEARCHED:
+        while missing < _SEARCHED and number <= _LAST_ID:
             try:
                 row = self._database.execute(f"{_QUERY} WHERE id = ?", (number,)).fetchone()
-            except sqlite3.Error:
-                yield None
-                missing += 1
-            else:
-                missing = 0 if row is not None else missing + 1
-                if row is not None:
-                    yield row
+            except _BROKEN:
+                row = None
+                unreadable.append(number)
+            missing += 1
+            if row is not None:
+                yield from ((lost, None) for lost in unreadable)  # those behind the last row may not exist
+                yield number, row
+                unreadable, missing = [], 0
             number += 1
 
 
@@ -118,3 +130,35 @@ def _require_finished(path: Path) -> None:
                 "the recorder; if it was killed, copy both files to a place where you may write, and type there: "
                 f'python3 -c "{checkpoint}"'
             )
+
+
+@contextmanager
+def _whole_pages(path: Path, damage: list[Damage]) -> Iterator[Path]:
+    """The database, or a copy of its complete pages where it was cut off inside of one.
+
+    SQLite fills the rest of such a page with zeros, which would be read as pixels.
+
+    Args:
+        path: of the database.
+        damage: takes a note where the file is shorter than its header says.
+    """
+    with path.open("rb") as file:
+        head, size = file.read(_HEAD_BYTES), path.stat().st_size
+        if len(head) < _HEAD_BYTES or head[:6] != b"SQLite":
+            yield path
+            return
+        page = int.from_bytes(head[16:18], "big")
+        page = 65536 if page == 1 else page
+        expected = page * int.from_bytes(head[28:32], "big")
+        if size < expected:
+            reason = f"the file is cut off: it has {size} bytes, its header says {expected}"
+            damage.append(Damage(str(path), reason, "copy it from the robot again"))
+        if page < 512 or size % page == 0:
+            yield path
+            return
+        with tempfile.NamedTemporaryFile(suffix=".db3") as copy:  # SQLite keeps it open when its name is gone
+            file.seek(0)
+            for _ in range(size // page):
+                copy.write(file.read(page))
+            copy.flush()
+            yield Path(copy.name)

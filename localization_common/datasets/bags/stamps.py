@@ -27,7 +27,7 @@ def off_clock(stamps: Stamps, recorded: Stamps) -> npt.NDArray[np.bool_]:
         stamps: (N,) of the headers, in order of recording.
         recorded: (N,) times of recording; it may be another clock.
     """
-    late = stamps - recorded
+    late = stamps.astype(np.float64) - recorded  # times of recording may be anything, and the difference overflow
     if len(late) < 3:
         return np.zeros(len(late), dtype=np.bool_)
     width = min(_WINDOW, len(late) - (len(late) + 1) % 2)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from localization_common.datasets.bags.tally import Tally
 from localization_common.errors import DatasetError
 
 
@@ -35,6 +36,10 @@ class RawMessage(NamedTuple):
     place: Place
 
 
+#: The latest time in nanoseconds, in the year 2262.
+MAX_TIME = 2**63 - 1
+
+
 @dataclass(frozen=True)
 class Damage:
     """A stretch of a file that cannot be read.
@@ -42,18 +47,21 @@ class Damage:
     Attributes:
         where: file and position.
         reason: what is wrong.
-        messages: number of messages that are lost; None where it is unknown.
         remedy: command that may bring more back.
     """
 
     where: str
     reason: str
-    messages: int | None = None
     remedy: str = ""
 
     def text(self) -> str:
         """One line, for people."""
         return f"{self.where}: {self.reason}" + (f"; {self.remedy}" if self.remedy else "")
+
+
+def lost_records(path: Path, lost: Tally, remedy: str = "") -> list[Damage]:
+    """Records of a file that cannot be used; there may be millions, so there is one entry for each reason."""
+    return [Damage(str(path), part.text(), remedy) for part in lost.left_out("records")]
 
 
 class StorageError(DatasetError):

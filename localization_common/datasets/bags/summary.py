@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from localization_common.datasets.bags.bag import Bag, Topic
+from localization_common.datasets.bags.bag import Bag
 from localization_common.datasets.bags.cameras import BagCamera
 from localization_common.datasets.bags.companions import Companion
 from localization_common.datasets.bags.images import ImageIndex
@@ -14,10 +14,12 @@ from localization_common.datasets.bags.topic_choice import TopicChoice
 from localization_common.datasets.bags.transforms import BagTransforms
 from localization_common.datasets.bags.truth import Motion
 from localization_common.datasets.sequence import Image, Poses
-from localization_common.datasets.summary import FRAMES, TRUE_POSES, Finding, LeftOut, ReadingSummary
+from localization_common.datasets.summary import FRAMES, TRUE_POSES, Finding, LeftOut, ReadingSummary, plain
 
 #: Gaps between images that are longer than so many median ones are counted.
 _LONG_GAP = 2.5
+#: So many topics are named.
+_TOPICS = 30
 
 
 def summarise(
@@ -32,7 +34,7 @@ def summarise(
 ) -> ReadingSummary:
     """Summary of a bag."""
     found = [
-        Finding("topics", ", ".join(map(_topic, bag.topics.values()))),
+        Finding("topics", _topics(bag)),
         Finding("images", _images(images)),
         Finding("camera", f"{_camera(camera)}, from {camera.source}"),
         Finding("mount", f"{_position(mount)}, {mount.source}"),
@@ -47,7 +49,6 @@ def summarise(
         *motion.refused_odometry.left_out("odometry messages"),
         *camera.refused.left_out("camera_info messages"),
         *transforms.refused.left_out("transforms"),
-        *bag.other_kinds.left_out("messages"),
         *_unread(bag, images),
     ]
     for pictures in companions:
@@ -57,8 +58,10 @@ def summarise(
     return summary.with_left_out(*left_out)
 
 
-def _topic(topic: Topic) -> str:
-    return f"{topic.name} ({topic.kind.split('/')[-1]}, {len(topic)})"
+def _topics(bag: Bag) -> str:
+    topics = [f"{topic.name} ({topic.kind.split('/')[-1]}, {len(topic)})" for topic in bag.topics.values()]
+    more = f" and {len(topics) - _TOPICS} others" if len(topics) > _TOPICS else ""
+    return ", ".join(topics[:_TOPICS]) + more
 
 
 def _frames(map_frame: str, base_frame: str, camera_frame: str) -> str:
@@ -67,11 +70,12 @@ def _frames(map_frame: str, base_frame: str, camera_frame: str) -> str:
 
 def _unread(bag: Bag, images: ImageIndex[Image]) -> list[LeftOut]:
     """Messages that the recording promises and that were not found, and damage that has no count."""
-    parts = []
+    parts: list[LeftOut] = []
     for topic in bag.topics.values():
-        missing = topic.promised - len(topic)
+        what = FRAMES if topic is images.topic else f"messages on {topic.name}"
+        parts += topic.foreign.left_out(what)
+        missing = topic.promised - len(topic) - topic.foreign.total
         if missing > 0:
-            what = FRAMES if topic is images.topic else f"messages on {topic.name}"
             parts.append(LeftOut(missing, what, "the recording's index counts them, but they cannot be read"))
     if bag.damage:
         shown = tuple(part.text() for part in bag.damage[:3])
@@ -81,7 +85,7 @@ def _unread(bag: Bag, images: ImageIndex[Image]) -> list[LeftOut]:
 
 def _images(images: ImageIndex[Image]) -> str:
     width, height = images.size
-    encodings = ", ".join(images.encodings)
+    encodings = ", ".join(plain(name, 40) for name, _ in images.encodings.most_common(5))
     text = f"{len(images.stamps)} of {images.total} on {images.topic.name} ({encodings}), {width}x{height}"
     if len(images.stamps) < 2:
         return text

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from localization_common.datasets.summary import LeftOut
+from localization_common.datasets.summary import LeftOut, plain
 
-#: Examples that are kept of each reason, and reasons that are kept apart.
-_EXAMPLES, _REASONS = 3, 20
+#: Examples that are kept of each reason, reasons that are kept apart, and reasons that a message gives.
+_EXAMPLES, _REASONS, _GIVEN = 3, 20, 3
 
 
 @dataclass
@@ -19,6 +19,7 @@ class Tally:
 
     def add(self, reason: str, example: str, count: int = 1) -> None:
         """Count something that is not used."""
+        reason, example = plain(reason, 400), plain(example)
         key = re.sub(r"\d+(\.\d+)?", "#", reason)
         if key not in self._reasons and len(self._reasons) >= _REASONS:
             key, reason = "", "other reasons"
@@ -40,3 +41,9 @@ class Tally:
         return tuple(
             LeftOut(count, what, reason, tuple(examples)) for reason, count, examples in self._reasons.values()
         )
+
+    def reasons(self, what: str) -> str:
+        """The most frequent reasons in one line, for an error message."""
+        parts = sorted(self.left_out(what), key=lambda part: -part.count)
+        more = f"; and {len(parts) - _GIVEN} other reasons" if len(parts) > _GIVEN else ""
+        return "; ".join(part.text() for part in parts[:_GIVEN]) + more

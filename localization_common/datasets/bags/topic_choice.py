@@ -27,6 +27,8 @@ _WISHES = ("initialpose", "goal", "goal_pose", "goal_update", "clicked_pose", "p
 _TRUE_NAMES = ("ground_truth", "groundtruth", "ground_truth_pose", "gt_pose")
 _DEPTH_ENCODINGS = ("16UC1", "32FC1", "64FC1")
 _TRANSPORT = "/compressed"
+#: So many topics are named in one message.
+_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ def base_name(topic: str) -> str:
 
 def listing(topics: Collection[Topic]) -> str:
     """Names, types and counts, for messages."""
-    return ", ".join(f"{topic.name} ({topic.kind}, {len(topic)} messages)" for topic in topics) or "none"
+    names = [f"{topic.name} ({topic.kind}, {len(topic)} messages)" for topic in topics]
+    more = f" and {len(names) - _LISTED} others" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more or "none"
 
 
 def _is_default(wanted: BagTopics, key: str) -> bool:
@@ -168,9 +172,8 @@ def _is_depth(bag: Bag, topics: Sequence[Topic]) -> bool:
     first = next(topic for topic in topics if len(topic) > 0)
     if first.name.endswith("compressedDepth"):
         return True
-    try:
-        message = bag.message(first, 0)
-    except DatasetError:
+    message = bag.first(first)
+    if message is None:
         return False
     if first.kind == COMPRESSED:
         return str(message.format).split(";")[0].strip() in _DEPTH_ENCODINGS
@@ -194,10 +197,8 @@ def _camera_info(bag: Bag, wanted: BagTopics, image: Topic, notes: list[str]) ->
 
 
 def _frame_of(bag: Bag, topic: Topic) -> str:
-    for _, message in bag.messages(topic):
-        if not isinstance(message, DatasetError):
-            return str(message.header.frame_id)
-    return ""
+    message = bag.first(topic)
+    return "" if message is None else str(message.header.frame_id)
 
 
 def _truth(bag: Bag, wanted: BagTopics, notes: list[str]) -> Topic | None:

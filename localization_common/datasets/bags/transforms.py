@@ -47,12 +47,16 @@ class BagTransforms:
     @cached_property
     def moving(self) -> Links:
         """Links of /tf over time."""
-        return {link: track for link, track in self._links(static=False).items() if not _is_fixed(track)}
+        return {link: track for link, track in self._over_time.items() if not _is_fixed(track)}
 
     @cached_property
     def resting(self) -> Links:
         """Links of /tf that never move: some publishers send a mount there."""
-        return {link: track for link, track in self._links(static=False).items() if _is_fixed(track)}
+        return {link: track for link, track in self._over_time.items() if _is_fixed(track)}
+
+    @cached_property
+    def _over_time(self) -> Links:
+        return self._links(static=False)
 
     @property
     def frames(self) -> list[str]:

@@ -1,0 +1,71 @@
+"""Damage to the bytes of a file: flips, lengths that are far too large, holes, cuts; from a seed."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Iterable
+
+#: Four or eight bytes that a length field may turn into.
+_LENGTHS = [b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\0\0\0\x10", b"\xff" * 8, b"\0" * 7 + b"\x40"]
+
+
+class Guarded:
+    """Stretches of a file in which nothing could notice a change: pixels and numbers without a checksum."""
+
+    def __init__(self, file: bytes, contents: Iterable[bytes]) -> None:
+        found = sorted((place, place + len(one)) for one in contents if one and (place := file.find(one)) >= 0)
+        self._starts = [start for start, _ in found]
+        self._ends = [end for _, end in found]
+
+    def touches(self, start: int, end: int) -> bool:
+        """Whether a stretch reaches into one of these."""
+        before = bisect_right(self._starts, end - 1) - 1
+        return before >= 0 and self._ends[before] > start
+
+
+def damage(file: bytes, chance: random.Random, guarded: Guarded) -> tuple[bytes, str]:
+    """The file after one kind of damage, and what was done; damage to guarded stretches is not done, except cuts."""
+    if chance.random() < 0.2:
+        return _cut(file, chance)
+    data, done = bytearray(file), []
+    for _ in range(chance.choice([1, 1, 1, 2, 5])):
+        kind = chance.choice(["flip", "flip", "byte", "length", "zeros", "delete", "insert"])
+        size = {"flip": 1, "byte": 1, "length": 8, "insert": 1}.get(kind) or chance.choice([1, 8, 64, 700])
+        place = _place(len(file), size, chance, guarded)
+        if place is None or (done and kind in ("delete", "insert")):
+            continue
+        done.append(f"{kind} {size} at {place}")
+        if kind == "flip":
+            data[place] ^= 1 << chance.randrange(8)
+        elif kind == "byte":
+            data[place] = chance.randrange(256)
+        elif kind == "length":
+            length = chance.choice(_LENGTHS)
+            data[place : place + len(length)] = length
+        elif kind == "zeros":
+            data[place : place + size] = bytes(size)
+        elif kind == "delete":
+            del data[place : place + size]
+            break
+        else:
+            data[place:place] = chance.randbytes(chance.choice([1, 4, 50]))
+            break
+    return bytes(data), ", ".join(done) or "nothing"
+
+
+def _cut(file: bytes, chance: random.Random) -> tuple[bytes, str]:
+    near_end = max(0, len(file) - chance.randint(1, 600))  # where indices are
+    size = near_end if chance.random() < 0.3 else chance.randrange(len(file))
+    return file[:size], f"cut at {size} of {len(file)}"
+
+
+def _place(length: int, size: int, chance: random.Random, guarded: Guarded) -> int | None:
+    """A random place that is not guarded; in small files, and near both ends of larger ones, more often."""
+    for _ in range(50):
+        place = chance.randrange(max(1, length - size))
+        if chance.random() < 0.3:
+            place = chance.choice([place % 600, max(0, length - size - place % 3000)])
+        if place + size <= length and not guarded.touches(place, place + size):
+            return place
+    return None
