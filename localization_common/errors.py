@@ -3,9 +3,20 @@
 A message says what was wrong, where (file, field, topic) and what to do.
 """
 
+#: Characters that a message has at most; of a longer one, the middle is left out.
+LONGEST = 1200
+
 
 class LocalizationError(Exception):
-    """Root of every error that this package raises on purpose."""
+    """Root of every error that this package raises on purpose.
+
+    Its text can be shown: parts that come from a damaged file may be long, or hold characters that clear a terminal.
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        text = text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+        return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
 
 
 class ConfigError(LocalizationError):

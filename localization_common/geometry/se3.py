@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 from transforms3d import quaternions
@@ -20,7 +22,7 @@ def from_parts(translation: npt.ArrayLike, quaternion: npt.ArrayLike) -> Array:
         ValueError: the quaternion's norm is zero or not finite.
     """
     q = np.asarray(quaternion, dtype=np.float64)
-    norm = float(np.linalg.norm(q))
+    norm = math.hypot(*q)
     if not np.isfinite(norm) or norm < 1e-9:
         raise ValueError(f"quaternion {q.tolist()} has norm {norm}; it must be positive and finite")
     a_T_b = np.eye(4)

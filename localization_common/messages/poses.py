@@ -115,15 +115,13 @@ def _matrix_of(part: Any) -> Array:
 
 
 def _matrix(position: Any, orientation: Any) -> Array:
-    translation = np.array([position.x, position.y, position.z], dtype=np.float64)
-    xyzw = np.array([orientation.x, orientation.y, orientation.z, orientation.w], dtype=np.float64)
-    if not (np.isfinite(translation).all() and np.isfinite(xyzw).all()):
-        raise InputError(f"pose is not finite: position {translation.tolist()}, orientation {xyzw.tolist()}")
-    if np.abs(translation).max() > MAX_DISTANCE:
-        raise InputError(
-            f"position {translation.tolist()} is further than {MAX_DISTANCE:.0e} m from the frame's origin"
-        )
+    translation = [float(position.x), float(position.y), float(position.z)]
+    x, y, z, w = xyzw = [float(getattr(orientation, name)) for name in "xyzw"]
+    if not all(map(math.isfinite, (*translation, *xyzw))):
+        raise InputError(f"pose is not finite: position {translation}, orientation {xyzw}")
+    if max(map(abs, translation)) > MAX_DISTANCE:
+        raise InputError(f"position {translation} is further than {MAX_DISTANCE:.0e} m from the frame's origin")
     norm = math.hypot(*xyzw)  # infinity for very large numbers, without a warning
     if abs(norm - 1.0) > 0.1:
-        raise InputError(f"quaternion {xyzw.tolist()} (x, y, z, w) has norm {norm:.3g}; it must be 1")
-    return se3.from_parts(translation, np.roll(xyzw, 1))
+        raise InputError(f"quaternion {xyzw} (x, y, z, w) has norm {norm:.3g}; it must be 1")
+    return se3.from_parts(translation, (w, x, y, z))

@@ -54,6 +54,28 @@ def damage(file: bytes, chance: random.Random, guarded: Guarded) -> tuple[bytes,
     return bytes(data), ", ".join(done) or "nothing"
 
 
+def spoil_records(file: bytes, chance: random.Random) -> tuple[bytes, str]:
+    """An MCAP file with one of its records left out, doubled or swapped with another one, or that ends behind one."""
+    places, place = [], 8
+    while place + 9 <= len(file) - 8:
+        end = place + 9 + int.from_bytes(file[place + 1 : place + 9], "little")
+        places.append((place, end))
+        place = end
+    parts = [file[start:end] for start, end in places]
+    kind = chance.choice(["leave out", "double", "swap", "end behind"])
+    i, j = chance.randrange(len(parts)), chance.randrange(len(parts))
+    what = f"{kind} record {i} of {len(parts)} (kind {parts[i][0]})"
+    if kind == "leave out":
+        del parts[i]
+    elif kind == "double":
+        parts.insert(j, parts[i])
+    elif kind == "swap":
+        parts[i], parts[j] = parts[j], parts[i]
+    else:
+        return file[: places[i][1]], f"cut: {what}"
+    return file[:8] + b"".join(parts) + file[-8:], what
+
+
 def _cut(file: bytes, chance: random.Random) -> tuple[bytes, str]:
     near_end = max(0, len(file) - chance.randint(1, 600))  # where indices are
     size = near_end if chance.random() < 0.3 else chance.randrange(len(file))

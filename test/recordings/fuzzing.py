@@ -18,7 +18,7 @@ from pathlib import Path
 import fuzz_bags
 import numpy as np
 from bag_cases import Array
-from fuzz_bytes import Guarded, damage
+from fuzz_bytes import Guarded, damage, spoil_records
 from fuzz_folders import FOLDERS, Folder, spoil_folder
 
 from localization_common.datasets.open import open_sequence
@@ -108,7 +108,10 @@ class Fuzzer:
         storage, ending = chance.choice(list(fuzz_bags.STORAGES)), chance.choice(["", "", ".jpg", ".png"])
         reference, source = self._bag(storage, ending)
         whole = source.read_bytes()
-        data, what = damage(whole, chance, self._guarded(storage, ending, whole))
+        if source.suffix == ".mcap" and chance.random() < 0.3:
+            data, what = spoil_records(whole, chance)
+        else:
+            data, what = damage(whole, chance, self._guarded(storage, ending, whole))
         path = self._folder / f"mutant{source.suffix}"
         path.write_bytes(data)
         outcome = Outcome(f"{storage} {ending}: {what}", path)

@@ -8,7 +8,7 @@ import threading
 import weakref
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +16,21 @@ import zstandard
 from rosbags.serde import SerdeError
 
 from localization_common.datasets.bags.files import BagFiles, find_files, open_storage
+from localization_common.datasets.bags.kept_messages import LARGEST, MOST, KeptMessages
 from localization_common.datasets.bags.storage import Damage, Place, Storage, StorageError
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.unpacking import unpack
 from localization_common.datasets.rosbag2_encoding import STORE
 from localization_common.datasets.summary import plain
 from localization_common.errors import DatasetError
+from localization_common.messages.poses import POSE_TYPES
 
 #: Errors that rosbags' deserializers raise for damaged bytes; none of them is a class of its own.
 _DAMAGED = (SerdeError, ValueError, LookupError, TypeError, AssertionError, MemoryError, OverflowError, struct.error)
+
+
+#: Types of messages that are kept between the scan and their reading.
+_KEPT = frozenset((*POSE_TYPES, "sensor_msgs/msg/CameraInfo"))
 
 
 class UnreadableError(DatasetError):
@@ -47,12 +53,14 @@ class Topic:
         name, kind: such as ``/image``, ``sensor_msgs/msg/Image``.
         promised: number of messages according to the bag's indices; 0 where they say nothing.
         foreign: messages of other types on this topic, which are not used.
+        kept: data of the first messages, while the bag is being opened.
     """
 
     name: str
     kind: str
     promised: int = 0
     foreign: Tally = field(default_factory=Tally)
+    kept: KeptMessages = field(default_factory=KeptMessages, repr=False)
     _numbers: array[int] = field(default_factory=lambda: array("q"), repr=False)
 
     def __len__(self) -> int:
@@ -88,6 +96,7 @@ class Bag:
         self._open: list[Storage | None] | None = None
         self.damage: list[Damage] = list(self._files.damage)
         self.topics: dict[str, Topic] = {}
+        self._kept_bytes = 0
         _bags.add(self)
         self._scan()
 
@@ -129,13 +138,25 @@ class Bag:
         """The first message that can be read; None if there is none."""
         return next((message for _, message in self.messages(topic) if not isinstance(message, DatasetError)), None)
 
+    def forget_kept(self) -> None:
+        """Give the memory of small messages back, when all topics were read."""
+        for topic in self.topics.values():
+            topic.kept = KeptMessages()
+
+    def _keep(self, topic: Topic, data: bytes | memoryview) -> None:
+        """Keep a small message, if it is of a type that is read, and the topic's messages before it were kept."""
+        if topic.kind in _KEPT and len(data) <= LARGEST and len(topic.kept) == len(topic) and self._kept_bytes < MOST:
+            topic.kept.add(data)
+            self._kept_bytes += len(data)
+
     def _message(self, topic: Topic, index: int) -> Any:
         position = topic[index]
         with self._lock:
             storage = self._storages()[position.file]
             if storage is None:
                 raise UnreadableError(f"{self._files.paths[position.file]}: cannot be opened any more")
-            data, ros1 = storage.at(position.place), storage.ros1
+            data = topic.kept[index] if index < len(topic.kept) else storage.at(position.place)
+            ros1 = storage.ros1
         return self._deserialise(data, topic.kind, ros1=ros1)
 
     def _deserialise(self, data: bytes | memoryview, kind: str, *, ros1: bool) -> Any:
@@ -153,7 +174,9 @@ class Bag:
             if storage is None:
                 continue
             for raw in storage.messages():
-                _kind_of(found, raw.topic, raw.kind).append(Position(number, raw.place, raw.time))
+                topic = _kind_of(found, raw.topic, raw.kind)
+                self._keep(topic, raw.data)
+                topic.append(Position(number, raw.place, raw.time))
             for name, kind in storage.topics.items():
                 _kind_of(found, name, kind)
             self.damage += storage.damage
@@ -199,6 +222,15 @@ class Bag:
             self._open = storages
             weakref.finalize(self, _close, storages)
         return self._open
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but opened files, so that data loaders can send it to workers that were not forked."""
+        return {**self.__dict__, "_lock": None, "_open": None, "_files": replace(self._files, unpacked=None)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget_files()
+        _bags.add(self)
 
     def _forget_files(self) -> None:
         """Leave the opened files, and a lock that another thread may hold, to the process that this one came from."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def read_bag(path: str | Path, options: RecordingOptions | None = None) -> Seque
     motion = read_motion(bag, choice, options, transforms, mount, odometry, images.stamps)
     depth = companion(bag, choice.depth, depth_from, images, np.float32(np.nan))
     labels = companion(bag, choice.labels, labels_from, images, np.uint8(255))
+    bag.forget_kept()
     return Sequence(
         name=bag.path.stem if bag.path.is_file() else bag.path.name,
         camera=camera.camera,
@@ -85,9 +87,7 @@ def read_bag(path: str | Path, options: RecordingOptions | None = None) -> Seque
 def _rgb_decoder(topic: Topic) -> Any:
     """Message -> RGB; the bits in use are those of the whole topic once it has been indexed."""
     bits = BitsInUse()
-    if topic.kind == COMPRESSED:
-        return lambda message: rgb_from_compressed(message, bits=bits)
-    return lambda message: rgb_from(message, bits=bits)
+    return partial(rgb_from_compressed if topic.kind == COMPRESSED else rgb_from, bits=bits)
 
 
 def _camera(bag: Bag, choice: TopicChoice, images: ImageIndex[Image], options: RecordingOptions) -> BagCamera:

@@ -44,7 +44,12 @@ class SqliteStorage:
                 # Else a database that was cut off is refused as a whole.
                 self._database.execute("PRAGMA writable_schema = ON")
                 rows = self._database.execute("SELECT id, name, type FROM topics").fetchall()
-            self._topics = {int(number): (str(name), str(kind)) for number, name, kind in rows}
+            good = [row for row in rows if [type(value) for value in row] == [int, str, str]]
+            self._topics = {number: (name, kind) for number, name, kind in good}
+            if len(good) < len(rows):
+                self.damage.append(
+                    Damage(str(path), f"{len(rows) - len(good)} rows of the table of topics are damaged")
+                )
         except _BROKEN as error:
             raise StorageError(
                 f"{path}: not a database of rosbag2 ({error}); copy it from the robot again, or recover it: "
