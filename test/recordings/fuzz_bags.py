@@ -20,6 +20,7 @@ from rosbags.rosbag1 import Writer as Writer1
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from localization_common.datasets.rosbag2_encoding import STORE, header
+from localization_common.datasets.sequence import Sequence
 
 FRAMES = 8
 _STRING = "std_msgs/msg/String"
@@ -137,6 +138,12 @@ STORAGES = {
     "bag": Storage(".bag", write_ros1, False),
     "bag-bz2": Storage(".bag", lambda p, m: write_ros1(p, m, Writer1.CompressionFormat.BZ2), True),
 }
+
+
+def read_all(read: Sequence) -> None:
+    """Read every image a few times; raises where one is wrong."""
+    for i in list(range(FRAMES)) * 3:
+        np.testing.assert_array_equal(read.read_image(i), cases.picture(i))
 
 
 def spoil(messages: list[cases.Message], chance: random.Random) -> tuple[list[Raw], str]:

@@ -32,7 +32,7 @@ LONGEST_MESSAGE = 1500
 #: Words of Python and of libraries that say nothing to a user.
 _BARE = re.compile(
     r"index out of range|NoneType|has no attribute|Traceback|unpack requires|unpack_from|not subscriptable|broadcast|"
-    r"object is not|<class|0x[0-9a-f]{9}"
+    r"object is not|<class| 0x[0-9a-f]{9}|Error\b"
 )
 
 

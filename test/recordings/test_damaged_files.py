@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bag_cases import Message, drive, write_bag
+from fuzz_bags import serialised, write_ros1
+from rosbags.rosbag1 import Writer as Writer1
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
 from localization_common.datasets import rosbag2_encoding as encoding
@@ -138,6 +140,56 @@ def test_a_damaged_page_of_a_database_costs_its_own_messages_only(tmp_path: Path
     assert 15 <= len(read) < 20
     assert len(read) + read.summary.frames_left_out == 20
     assert "sqlite3" in read.summary.text()
+
+
+@pytest.mark.parametrize("rest", [0, 1000])
+def test_of_a_database_that_was_cut_off_the_complete_pages_are_read(tmp_path: Path, rest: int) -> None:
+    """Inside of a page, too: SQLite fills the rest of it with zeros, which are no pixels."""
+    source = bag_of(tmp_path / "bag", ".db3") / "bag.db3"
+    whole = source.read_bytes()
+    file = tmp_path / "cut.db3"
+    file.write_bytes(whole[: len(whole) // 4096 // 2 * 4096 + rest])
+    read = read_bag(file)
+    assert 5 < len(read) < 20
+    assert f"{file}: the file is cut off: it has {file.stat().st_size} bytes" in read.summary.text()
+    complete = read_bag(source)
+    for i, stamp in enumerate(read.stamps):
+        same = int(np.searchsorted(complete.stamps, stamp))
+        np.testing.assert_array_equal(read.read_image(i), complete.read_image(same))
+
+
+def test_a_damaged_chunk_of_a_ros1_bag_costs_its_own_messages_only(tmp_path: Path) -> None:
+    file = tmp_path / "damaged.bag"
+    write_ros1(file, serialised(drive()), Writer1.CompressionFormat.BZ2)
+    whole = bytearray(file.read_bytes())
+    whole[len(whole) // 2] ^= 0xFF
+    file.write_bytes(whole)
+    read = read_bag(file)
+    assert 15 <= len(read) < 20
+    assert len(read) + read.summary.frames_left_out == 20
+    assert f"rosbag reindex {file}" in read.summary.text()
+
+
+def test_private_records_are_passed_over_and_said(tmp_path: Path) -> None:
+    file = tmp_path / "private.mcap"
+    write_in_chunks(file, drive())
+    whole = file.read_bytes()
+    file.write_bytes(whole[:8] + b"\x85\x03" + bytes(7) + b"abc" + whole[8:])
+    read = read_bag(file)
+    assert len(read) == 20
+    assert "the kind 0x85 is private, and not read" in read.summary.text()
+
+
+def test_a_file_that_ends_between_two_records_is_cut_off(tmp_path: Path) -> None:
+    file = tmp_path / "cut.mcap"
+    write_in_chunks(file, drive())
+    whole, place = file.read_bytes(), 8
+    while whole[place] != 0x06 or place < len(whole) // 3:
+        place += 9 + int.from_bytes(whole[place + 1 : place + 9], "little")
+    file.write_bytes(whole[:place])
+    read = read_bag(file)
+    assert 0 < len(read) < 20
+    assert f"the file is cut off at byte {place}" in read.summary.text()
 
 
 def test_a_database_that_is_still_being_written_is_refused_with_the_remedy(tmp_path: Path) -> None:

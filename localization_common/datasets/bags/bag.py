@@ -6,19 +6,18 @@ import os
 import struct
 import threading
 import weakref
-from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import zstandard
 from rosbags.serde import SerdeError
 
 from localization_common.datasets.bags.files import BagFiles, find_files, open_storage
 from localization_common.datasets.bags.kept_messages import LARGEST, MOST, KeptMessages
-from localization_common.datasets.bags.storage import Damage, Place, Storage, StorageError
-from localization_common.datasets.bags.tally import Tally
+from localization_common.datasets.bags.storage import Damage, Storage, StorageError
+from localization_common.datasets.bags.topic import Position, Topic
 from localization_common.datasets.bags.unpacking import unpack
 from localization_common.datasets.rosbag2_encoding import STORE
 from localization_common.datasets.summary import plain
@@ -35,44 +34,6 @@ _KEPT = frozenset((*POSE_TYPES, "sensor_msgs/msg/CameraInfo"))
 
 class UnreadableError(DatasetError):
     """One message of a bag cannot be read."""
-
-
-class Position(NamedTuple):
-    """Where a message is: number of its file, place there, and time of recording in nanoseconds."""
-
-    file: int
-    place: Place
-    time: int
-
-
-@dataclass
-class Topic:
-    """One topic of a bag.
-
-    Attributes:
-        name, kind: such as ``/image``, ``sensor_msgs/msg/Image``.
-        promised: number of messages according to the bag's indices; 0 where they say nothing.
-        foreign: messages of other types on this topic, which are not used.
-        kept: data of the first messages, while the bag is being opened.
-    """
-
-    name: str
-    kind: str
-    promised: int = 0
-    foreign: Tally = field(default_factory=Tally)
-    kept: KeptMessages = field(default_factory=KeptMessages, repr=False)
-    _numbers: array[int] = field(default_factory=lambda: array("q"), repr=False)
-
-    def __len__(self) -> int:
-        return len(self._numbers) // 4
-
-    def __getitem__(self, index: int) -> Position:
-        file, first, second, time = self._numbers[4 * index : 4 * index + 4]
-        return Position(file, Place(first, second), time)
-
-    def append(self, position: Position) -> None:
-        """Note one more message."""
-        self._numbers.extend((position.file, *position.place, position.time))
 
 
 class Bag:
@@ -165,7 +126,8 @@ class Bag:
                 data = unpack("zstd", data)
             return STORE.deserialize_cdr(STORE.ros1_to_cdr(data, kind) if ros1 else data, kind)
         except (*_DAMAGED, zstandard.ZstdError) as error:
-            raise UnreadableError(f"the message is damaged ({str(error) or type(error).__name__})") from error
+            said = isinstance(error, SerdeError | ValueError | zstandard.ZstdError) and str(error)
+            raise UnreadableError(f"the message is damaged ({said or 'its bytes do not fit its type'})") from error
 
     def _scan(self) -> None:
         found: dict[str, dict[str, Topic]] = {}

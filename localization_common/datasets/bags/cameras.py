@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localization_common.camera import Camera
-from localization_common.datasets.bags.bag import Bag, Topic
+from localization_common.datasets.bags.bag import Bag
 from localization_common.datasets.bags.tally import Tally
+from localization_common.datasets.bags.topic import Topic
 from localization_common.errors import CameraError, DatasetError
 from localization_common.messages.cameras import camera_from, is_rectified_topic
 from localization_common.messages.poses import frame_name

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.datasets.bags.bag import Bag, Topic
+from localization_common.datasets.bags.bag import Bag
 from localization_common.datasets.bags.images import ImageIndex, index_images
 from localization_common.datasets.bags.tally import Tally
+from localization_common.datasets.bags.topic import Topic
 from localization_common.datasets.sequence import Image
 from localization_common.errors import DatasetError
 

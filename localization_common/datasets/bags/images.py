@@ -10,9 +10,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.datasets.bags.bag import Bag, Topic
+from localization_common.datasets.bags.bag import Bag
 from localization_common.datasets.bags.stamps import off_clock, require_stamps
 from localization_common.datasets.bags.tally import Tally
+from localization_common.datasets.bags.topic import Topic
 from localization_common.errors import DatasetError, InputError
 from localization_common.messages.poses import frame_name
 from localization_common.messages.stamps import stamp_of

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.datasets.bags.bag import Bag, Topic
+from localization_common.datasets.bags.bag import Bag
 from localization_common.datasets.bags.tally import Tally
+from localization_common.datasets.bags.topic import Topic
 from localization_common.datasets.sequence import Poses
 from localization_common.errors import DatasetError
 from localization_common.messages.poses import StampedTransform, stamped_transforms

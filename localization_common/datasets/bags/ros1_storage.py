@@ -46,12 +46,7 @@ class Ros1Storage:
             raise StorageError(f"{path}: not a complete ROS 1 bag ({_reason(error)}); {self._remedy}") from error
         self._file = path.open("rb")
         self._connections = {connection.id: connection for connection in self._reader.connections}
-        self.promised: dict[str, int] = {}
-        for chunk in self._reader.chunk_infos:
-            for number, count in chunk.connection_counts.items():
-                if number in self._connections:
-                    topic = self._connections[number].topic
-                    self.promised[topic] = self.promised.get(topic, 0) + count
+        self.promised = self._promised()
 
     @property
     def topics(self) -> dict[str, str]:
@@ -61,18 +56,32 @@ class Ros1Storage:
     def messages(self) -> Iterator[RawMessage]:
         """See `Storage.messages`; a message's place is (position of its chunk, offset in the unpacked chunk)."""
         lost = Tally()
-        entries = ((e.chunk_pos, e.offset, e.time, number) for number, es in self._reader.indexes.items() for e in es)
-        for chunk, offset, time, number in sorted(entries):
+        for chunk in sorted(self._reader.chunks):
             try:
-                found, data = self._record(chunk, offset)
-                if found != (number, time):
-                    raise ValueError("another message is at its place")
+                data = self._chunk(chunk)
             except _BROKEN as error:
-                lost.add(f"the chunk at byte {chunk} is damaged ({_reason(error)})", f"offset {offset} in it")
+                lost.add(f"the chunk is damaged ({_reason(error)})", f"byte {chunk}")
                 continue
-            connection = self._connections[number]
-            yield RawMessage(connection.topic, _kind(connection), time, data, Place(chunk, offset))
+            yield from self._in_chunk(chunk, data, lost)
         self.damage += lost_records(self.path, lost, self._remedy)
+
+    def _in_chunk(self, chunk: int, data: bytes, lost: Tally) -> Iterator[RawMessage]:
+        """Messages of a chunk; behind damage, the index says where the next one is."""
+        self._unpacked = (chunk, data)
+        offset = 0
+        while offset < len(data):
+            try:
+                (number, time), content, end = self._record(chunk, offset)
+            except _BROKEN as error:
+                lost.add(f"a message is damaged ({_reason(error)})", f"offset {offset} in the chunk at byte {chunk}")
+                offset = self._next_indexed(chunk, offset, len(data))
+                continue
+            if number in self._connections:
+                connection = self._connections[number]
+                yield RawMessage(connection.topic, _kind(connection), time, content, Place(chunk, offset))
+            elif number >= 0:
+                lost.add("the topic of a message is unknown", f"offset {offset} in the chunk at byte {chunk}")
+            offset = end
 
     def at(self, place: Place) -> bytes | memoryview:
         """See `Storage.at`."""
@@ -87,19 +96,34 @@ class Ros1Storage:
         self._reader.close()
         self._file.close()
 
-    def _record(self, chunk: int, offset: int) -> tuple[tuple[int, int], bytes]:
-        """Connection and time of a message, and its data."""
+    def _promised(self) -> dict[str, int]:
+        """Topic -> number of messages, the larger one of what two parts of the bag's index say."""
+        promised: dict[str, int] = {}
+        for number, connection in self._connections.items():
+            counted = sum(chunk.connection_counts.get(number, 0) for chunk in self._reader.chunk_infos)
+            count = max(counted, len(self._reader.indexes.get(number, ())))
+            promised[connection.topic] = promised.get(connection.topic, 0) + count
+        return promised
+
+    def _next_indexed(self, chunk: int, offset: int, end: int) -> int:
+        """Offset of the next message of a chunk that the index names; else its end."""
+        entries = (entry for index in self._reader.indexes.values() for entry in index if entry.chunk_pos == chunk)
+        return min((entry.offset for entry in entries if offset < entry.offset < end), default=end)
+
+    def _record(self, chunk: int, offset: int) -> tuple[tuple[int, int], bytes, int]:
+        """Connection (-1: the record describes one) and time of a message, its data, and where its record ends."""
         if self._unpacked is None or self._unpacked[0] != chunk:
             self._unpacked = (chunk, self._chunk(chunk))
         stream = io.BytesIO(self._unpacked[1])
         stream.seek(offset)
         header = Header.read(stream)
-        while header.get_uint8("op") == RecordType.CONNECTION:
-            stream.seek(read_uint32(stream), io.SEEK_CUR)
-            header = Header.read(stream)
-        if header.get_uint8("op") != RecordType.MSGDATA:
-            raise ValueError("there is no message at its place")
-        return (header.get_uint32("conn"), header.get_time("time")), read_bytes(stream, read_uint32(stream))
+        data = read_bytes(stream, read_uint32(stream))
+        kind = header.get_uint8("op")
+        if kind == RecordType.CONNECTION:
+            return (-1, 0), b"", stream.tell()
+        if kind != RecordType.MSGDATA:
+            raise ValueError("there is another record at its place")
+        return (header.get_uint32("conn"), header.get_time("time")), data, stream.tell()
 
     def _chunk(self, position: int) -> bytes:
         self._file.seek(position)
@@ -113,7 +137,8 @@ class Ros1Storage:
 
 
 def _reason(error: BaseException) -> str:
-    return plain(str(error) or type(error).__name__)
+    """Words of rosbags or of Python, where they say something to a user."""
+    return plain(error) if isinstance(error, ReaderError | OSError | EOFError | ValueError) else "bytes do not fit"
 
 
 def _kind(connection: Any) -> str:

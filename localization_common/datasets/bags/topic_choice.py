@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 
-from localization_common.datasets.bags.bag import Bag, Topic
+from localization_common.datasets.bags.bag import Bag
+from localization_common.datasets.bags.topic import Topic
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.errors import DatasetError
 

@@ -1,0 +1,49 @@
+"""A topic of a bag: where its messages are, and the data of small ones while the bag is being opened."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from localization_common.datasets.bags.kept_messages import KeptMessages
+from localization_common.datasets.bags.storage import Place
+from localization_common.datasets.bags.tally import Tally
+
+
+class Position(NamedTuple):
+    """Where a message is: number of its file, place there, and time of recording in nanoseconds."""
+
+    file: int
+    place: Place
+    time: int
+
+
+@dataclass
+class Topic:
+    """One topic of a bag.
+
+    Attributes:
+        name, kind: such as ``/image``, ``sensor_msgs/msg/Image``.
+        promised: number of messages according to the bag's indices; 0 where they say nothing.
+        foreign: messages of other types on this topic, which are not used.
+        kept: data of the first messages, while the bag is being opened.
+    """
+
+    name: str
+    kind: str
+    promised: int = 0
+    foreign: Tally = field(default_factory=Tally)
+    kept: KeptMessages = field(default_factory=KeptMessages, repr=False)
+    _numbers: array[int] = field(default_factory=lambda: array("q"), repr=False)
+
+    def __len__(self) -> int:
+        return len(self._numbers) // 4
+
+    def __getitem__(self, index: int) -> Position:
+        file, first, second, time = self._numbers[4 * index : 4 * index + 4]
+        return Position(file, Place(first, second), time)
+
+    def append(self, position: Position) -> None:
+        """Note one more message."""
+        self._numbers.extend((position.file, *position.place, position.time))
