@@ -126,8 +126,7 @@ class Bag:
                 data = unpack("zstd", data)
             return STORE.deserialize_cdr(STORE.ros1_to_cdr(data, kind) if ros1 else data, kind)
         except (*_DAMAGED, zstandard.ZstdError) as error:
-            said = isinstance(error, SerdeError | ValueError | zstandard.ZstdError) and str(error)
-            raise UnreadableError(f"the message is damaged ({said or 'its bytes do not fit its type'})") from error
+            raise UnreadableError(f"the message is damaged: its {len(data)} bytes are no {kind}") from error
 
     def _scan(self) -> None:
         found: dict[str, dict[str, Topic]] = {}
@@ -219,7 +218,7 @@ def _close(storages: list[Storage | None]) -> None:
 def _kind_of(found: dict[str, dict[str, Topic]], name: str, kind: str) -> Topic:
     """The topic of a name and type, which is made when it is met first."""
     kinds = found.setdefault(name, {})
-    return kinds.get(kind) or kinds.setdefault(kind, Topic(plain(name), plain(_full_name(kind))))
+    return kinds.get(kind) or kinds.setdefault(kind, Topic(plain(name), plain(_full_name(kind)) or "an unknown type"))
 
 
 def _full_name(kind: str) -> str:

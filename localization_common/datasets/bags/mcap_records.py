@@ -14,6 +14,7 @@ from mcap.opcode import Opcode
 from mcap.records import Channel, ChunkIndex, Schema, Statistics
 
 from localization_common.datasets.bags.unpacking import unpack
+from localization_common.datasets.summary import plain
 
 MAGIC = b"\x89MCAP0\r\n"
 #: Kind and length, at the beginning of each record.
@@ -72,6 +73,12 @@ def read_chunk(record: memoryview) -> Chunk:
     if checksum and zlib.crc32(data) != checksum:
         raise ValueError("its checksum is wrong")
     return Chunk(data, place + 8 if kind == "" else -1)
+
+
+def reason(error: BaseException) -> str:
+    """Words of an error, where they say something to a user."""
+    says_something = isinstance(error, ValueError | OSError | zstandard.ZstdError) and str(error)
+    return plain(error) if says_something else "its bytes do not fit"
 
 
 def read_schema(record: memoryview) -> tuple[int, str]:

@@ -45,6 +45,8 @@ class McapStorage:
         self._size = path.stat().st_size
         self._schemas: dict[int, str] = {}
         self._channels: dict[int, tuple[str, int]] = {}
+        self._repeated_schemas: dict[int, str] = {}
+        self._repeated_channels: dict[int, tuple[str, int]] = {}
         self._lost = Tally()
         self._unpacked: tuple[int, memoryview] | None = None
         if self._file.read(len(MAGIC)) != MAGIC:
@@ -79,7 +81,7 @@ class McapStorage:
             # No chunk lies inside of another record: where one should, the length of the record is wrong.
             position = min(end, self._next_chunk(position))
         if not ended:
-            self._note_unreadable(self._size, self._size)
+            self._note_unreadable(position, self._size)
         missing = set(self._indexed_chunks) - met
         if missing and not self.damage:
             reason = f"{len(missing)} chunks that its index names are not there, the first at byte {min(missing)}"
@@ -100,7 +102,9 @@ class McapStorage:
             start = inner + RECORD.size
             return data[start + MESSAGE.size : start + length]
         except BROKEN as error:
-            raise DatasetError(f"{self.path}: byte {offset} cannot be read any more ({error})") from error
+            raise DatasetError(
+                f"{self.path}: byte {offset} cannot be read any more ({records.reason(error)})"
+            ) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -118,15 +122,24 @@ class McapStorage:
 
     @cached_property
     def _indexed_chunks(self) -> list[int]:
-        """Offsets of the chunks that the index at the file's end names, in order; none where there is no index."""
+        """Offsets of the chunks that the index at the file's end names, in order; none where there is no index.
+
+        The index repeats types and topics, too: with them, messages behind a damaged first chunk can be read.
+        """
         offsets: list[int] = []
         try:
             footer = self._read(self._size - FOOTER_BYTES, FOOTER_BYTES)
             (position,) = struct.unpack_from("<Q", footer, RECORD.size)
             while footer[-len(MAGIC) :] == MAGIC and len(MAGIC) < position < self._size - FOOTER_BYTES:
                 opcode, length = self._head(position)
+                record = self._read(position + RECORD.size, length)
                 if opcode == Opcode.CHUNK_INDEX:
-                    offsets.append(records.read_chunk_offset(self._read(position + RECORD.size, length)))
+                    offsets.append(records.read_chunk_offset(record))
+                elif opcode == Opcode.SCHEMA:
+                    self._repeated_schemas.update([records.read_schema(record)])
+                elif opcode == Opcode.CHANNEL:
+                    number, topic, schema = records.read_channel(record)
+                    self._repeated_channels[number] = (topic, schema)
                 position += RECORD.size + length
         except BROKEN:
             return sorted(offsets)  # the index is damaged, too: what it gave so far is used
@@ -140,14 +153,16 @@ class McapStorage:
     def _note_unreadable(self, start: int, end: int) -> None:
         what = "cut off" if end == self._size else "damaged"
         remedy = f"to look for more, type: mcap recover {self.path} -o recovered.mcap"
-        reason = f"the file is {what} at byte {start}; {end - start} bytes are not read"
+        reason = f"the file is {what} at byte {start}" + (f"; {end - start} bytes are not read" if start < end else "")
         self.damage.append(Damage(str(self.path), reason, remedy))
 
     def _in_chunk(self, position: int, body: int, length: int) -> Iterator[RawMessage]:
         try:
             chunk = records.read_chunk(self._read(body, length))
         except BROKEN as error:
-            self.damage.append(Damage(str(self.path), f"the chunk at byte {position} is damaged ({error})"))
+            self.damage.append(
+                Damage(str(self.path), f"the chunk at byte {position} is damaged ({records.reason(error)})")
+            )
             return
         data, inner = chunk.data, 0
         while inner < len(data):
@@ -188,27 +203,28 @@ class McapStorage:
             if not same:
                 self._lost.add("it contradicts what the file said before of a topic", f"byte {position}")
         except BROKEN as error:
-            self._lost.add(f"the name of a topic or type is damaged ({error})", f"byte {position}")
+            self._lost.add(f"the name of a topic or type is damaged ({records.reason(error)})", f"byte {position}")
 
     def _message(self, record: memoryview, place: Place) -> Iterator[RawMessage]:
         where = f"byte {place.first}"
         if len(record) < MESSAGE.size:
             self._lost.add("the message is too short", where)
             return
-        channel, _, time, _ = MESSAGE.unpack_from(record)
-        if channel not in self._channels or time > MAX_TIME:
-            reason = "the time of recording is damaged" if channel in self._channels else "the topic is unknown"
-            self._lost.add(reason, where)
+        number, _, time, _ = MESSAGE.unpack_from(record)
+        channel = self._channels.get(number) or self._repeated_channels.get(number)
+        if channel is None or time > MAX_TIME:
+            self._lost.add("the topic is unknown" if channel is None else "the time of recording is damaged", where)
             return
-        topic, schema = self._channels[channel]
-        yield RawMessage(topic, self._schemas.get(schema, ""), time, record[MESSAGE.size :], place)
+        topic, schema = channel
+        kind = self._schemas.get(schema) or self._repeated_schemas.get(schema, "")
+        yield RawMessage(topic, kind, time, record[MESSAGE.size :], place)
 
     def _count(self, record: memoryview) -> None:
         """Note how many messages of each topic there should be."""
         try:
             counts = records.read_counts(record)
         except BROKEN as error:
-            self.damage.append(Damage(str(self.path), f"the number of messages is damaged ({error})"))
+            self.damage.append(Damage(str(self.path), f"the number of messages is damaged ({records.reason(error)})"))
             return
         for channel, count in counts.items():
             if channel in self._channels:

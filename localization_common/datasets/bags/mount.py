@@ -70,6 +70,8 @@ def find_mount(
 
 def _reason(transforms: BagTransforms, options: RecordingOptions, camera_frame: str, odometry_child: str) -> str:
     wanted = options.base_frame or " or ".join(dict.fromkeys(filter(None, (*BASE_FRAMES, odometry_child))))
+    if not transforms.frames and transforms.refused.total:
+        return f"TF cannot be used: {transforms.refused.reasons('messages')}"
     if not transforms.frames:
         return f"no TF in it, so the way from the base ({wanted}) to the camera ({camera_frame}) is unknown"
     joined = transforms.joined(camera_frame, resting=True)

@@ -50,6 +50,15 @@ def read_bag(path: str | Path, options: RecordingOptions | None = None) -> Seque
     if options.poses == SFM:
         raise DatasetError(f"{path}: --poses sfm is for 7-Scenes; give a TUM file, or leave it out")
     bag = Bag(Path(path))
+    try:
+        return _read(bag, options)
+    except DatasetError as error:
+        if not bag.damage:
+            raise
+        raise DatasetError(f"{error}; the recording is damaged, too: {bag.damage[0].text()}") from error
+
+
+def _read(bag: Bag, options: RecordingOptions) -> Sequence:
     choice = choose_topics(bag, options.topics)
     images = index_images(bag, choice.image, _rgb_decoder(choice.image))
     numbers_of_all = count_periods(images.stamps)
