@@ -160,8 +160,11 @@ def _only(cameras: list[Camera], where: object) -> Camera:
 def _numbers(value: Any) -> list[float]:
     """Numbers of a list, or of the ``data`` of a matrix."""
     if isinstance(value, dict):
-        value = value["data"]
-    return [float(number) for number in value]
+        value = value.get("data")
+    try:
+        return [float(number) for number in value]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{value!r} is no list of numbers") from error
 
 
 def _is_number(word: str) -> bool:

@@ -18,7 +18,7 @@ from localization_common.datasets import files, picture_files
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.sequence import Sequence
-from localization_common.datasets.summary import Finding, ReadingSummary
+from localization_common.datasets.summary import FRAMES, Finding, LeftOut, ReadingSummary
 from localization_common.errors import CameraError, DatasetError
 from localization_common.text_files import read_lines
 
@@ -43,7 +43,7 @@ def read_kitti_odometry(path: str | Path, options: RecordingOptions | None = Non
     summary = ReadingSummary(f"{directory} (KITTI odometry)")
     camera, pictures, summary = _images(directory, summary)
     numbers = np.array(sorted(pictures), dtype=np.int64)
-    stamps = _stamps(directory / "times.txt", numbers)
+    stamps, summary = _stamps(directory / "times.txt", numbers, summary)
     projection = _read_projection(directory / "calib.txt", camera)
     in_order = tuple(pictures[int(number)] for number in numbers)
     stated = None if options.camera is not None else _stated(projection, in_order, directory / "calib.txt", camera)
@@ -61,7 +61,9 @@ def read_kitti_odometry(path: str | Path, options: RecordingOptions | None = Non
     )
 
 
-def _stamps(path: Path, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _stamps(
+    path: Path, numbers: npt.NDArray[np.int64], summary: ReadingSummary
+) -> tuple[npt.NDArray[np.int64], ReadingSummary]:
     """Nanoseconds (N,) of these images: line i + 1 is the time of image i, seconds."""
     times = files.read_numbers(path, 1)[:, 0]
     if numbers[-1] >= len(times):
@@ -73,7 +75,10 @@ def _stamps(path: Path, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]
         raise DatasetError(
             f"{path}:{number + 1}: {times[number]} of image {number:06d} is not later than the image before"
         )
-    return np.round(used * 1e9).astype(np.int64)
+    missing = np.setdiff1d(np.arange(len(times)), numbers)
+    examples = files.shown(f"{number:06d}" for number in missing)
+    left_out = LeftOut(len(missing), FRAMES, f"{path.name} has a line, but the image is missing", examples)
+    return np.round(used * 1e9).astype(np.int64), summary.with_left_out(left_out)
 
 
 def _images(directory: Path, summary: ReadingSummary) -> tuple[int, dict[int, Path], ReadingSummary]:
@@ -144,6 +149,8 @@ def _read_projection(path: Path, camera: int) -> npt.NDArray[np.float64]:
             projection = np.array([float(word) for word in numbers.split()]).reshape(3, 4)
         except ValueError as error:
             raise DatasetError(f"{path}:{number}: P{camera} is not a 3x4 matrix ({error})") from error
+        if not (np.isfinite(projection).all() and np.linalg.matrix_rank(projection[:, :3]) == 3):
+            raise DatasetError(f"{path}:{number}: P{camera} is not of the form fx 0 cx x, 0 fy cy y, 0 0 1 z: {line}")
         return projection
     raise DatasetError(f"{path}: no line P{camera}:, the camera's projection matrix")
 

@@ -133,7 +133,7 @@ def _camera(values: dict[str, Any], where: str, picture: Path) -> Camera | None:
         return None
     try:
         if "w" in values and "h" in values:
-            width, height = round(float(values["w"])), round(float(values["h"]))
+            width, height = round(_number(values, "w")), round(_number(values, "h"))
         elif picture_files.is_file(picture):
             width, height = picture_files.picture_size(picture)
         else:
@@ -142,7 +142,7 @@ def _camera(values: dict[str, Any], where: str, picture: Path) -> Camera | None:
         fy = _focal_length(values, "y", height) or fx
         if fx is None or fy is None:
             raise ValueError("no focal length")
-        cx, cy = float(values.get("cx", width / 2.0)), float(values.get("cy", height / 2.0))
+        cx, cy = _number(values, "cx", width / 2.0), _number(values, "cy", height / 2.0)
         model, distortion = _distortion(values, where)
         return Camera(width, height, fx, fy, cx - 0.5, cy - 0.5, model, distortion)
     except (TypeError, ValueError, ArithmeticError, CameraError) as error:
@@ -151,14 +151,17 @@ def _camera(values: dict[str, Any], where: str, picture: Path) -> Camera | None:
 
 def _focal_length(values: dict[str, Any], axis: str, size: int) -> float | None:
     if f"fl_{axis}" in values:
-        return float(values[f"fl_{axis}"])
+        return _number(values, f"fl_{axis}")
     degrees = f"{axis}_fov"
-    angle = values.get(f"camera_angle_{axis}", np.radians(float(values[degrees])) if degrees in values else None)
-    if angle is None:
+    if f"camera_angle_{axis}" in values:
+        angle = _number(values, f"camera_angle_{axis}")
+    elif degrees in values:
+        angle = float(np.radians(_number(values, degrees)))
+    else:
         return None
-    if not 0.0 < float(angle) < np.pi:
+    if not 0.0 < angle < np.pi:
         raise ValueError(f"camera_angle_{axis} {angle} is not between 0 and pi")
-    return float(size / 2.0 / np.tan(float(angle) / 2.0))
+    return float(size / 2.0 / np.tan(angle / 2.0))
 
 
 def _distortion(values: dict[str, Any], where: str) -> tuple[str, tuple[float, ...]]:
@@ -166,7 +169,7 @@ def _distortion(values: dict[str, Any], where: str) -> tuple[str, tuple[float, .
     model = _MODELS.get(named.upper())
     if model is None:
         raise DatasetError(f"{where}: camera_model {named!r} has no counterpart in ROS; read are {', '.join(_MODELS)}")
-    k1, k2, k3, k4, p1, p2 = (float(values.get(name, 0.0)) for name in ("k1", "k2", "k3", "k4", "p1", "p2"))
+    k1, k2, k3, k4, p1, p2 = (_number(values, name, 0.0) for name in ("k1", "k2", "k3", "k4", "p1", "p2"))
     if model == "equidistant":
         return model, (k1, k2, k3, k4) if any((k1, k2, k3, k4)) else ()
     if k4 != 0.0:
@@ -176,11 +179,22 @@ def _distortion(values: dict[str, Any], where: str) -> tuple[str, tuple[float, .
     return model, (k1, k2, p1, p2) if any((k1, k2, p1, p2)) else ()
 
 
+def _number(values: dict[str, Any], name: str, default: float = 0.0) -> float:
+    value = values.get(name, default)
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    if not np.isfinite(number):
+        raise ValueError(f"{name} is {value!r}, which is no number")
+    return number
+
+
 def _applied_scale(values: dict[str, Any], file: Path) -> float:
     """Factor that the source's lengths were multiplied with."""
     try:
         turn = np.array(values.get("applied_transform", np.eye(4)), dtype=np.float64)[:3, :3]
-        scale = float(np.cbrt(abs(np.linalg.det(turn)))) * float(values.get("applied_scale", 1.0))
+        scale = float(np.cbrt(abs(np.linalg.det(turn)))) * _number(values, "applied_scale", 1.0)
     except (TypeError, ValueError, IndexError, ArithmeticError, np.linalg.LinAlgError) as error:
         raise DatasetError(f"{file}: applied_transform or applied_scale is malformed ({error})") from error
     if not 0.0 < scale < float("inf"):
