@@ -24,7 +24,7 @@ def read_text(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except FileNotFoundError as error:
-        raise DatasetError(f"{path}: no such file; was the data set copied completely?") from error
+        raise DatasetError(f"{path}: no such file; is the path right, and was everything copied?") from error
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
     encoding = next((name for mark, name in _OTHER_ENCODINGS.items() if raw.startswith(mark)), None)

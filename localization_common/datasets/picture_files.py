@@ -125,7 +125,7 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise DatasetError(f"{path}: no such file; was the data set copied completely?") from error
+        raise DatasetError(f"{path}: no such file; is the path right, and was everything copied?") from error
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be read ({error})") from error
 

@@ -86,7 +86,8 @@ class Sequence:
         Raises:
             DatasetError: no frame has a pose.
         """
-        reason = self.summary.fact(TRUE_POSES) or "record true poses, or give a TUM file with poses (--poses FILE)"
+        found = self.summary.fact(TRUE_POSES).removeprefix("none: ")
+        reason = found or "record true poses, or give a TUM file with poses (--poses FILE)"
         return self._known_only(self.has_pose, "a true pose", reason)
 
     def with_odometry(self) -> Sequence:
