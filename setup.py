@@ -73,6 +73,7 @@ setup(
             "apartment_record = localization_sim.record:main",
             "worlds_generate = localization_sim.worlds.generate:main",
             "worlds_difficulty = localization_common.datasets.world_difficulty:main",
+            "recording_check = localization_common.recording_check.command:main",
             "sequence_to_bag = localization_common.datasets.rosbag2_writer:main",
         ],
     },

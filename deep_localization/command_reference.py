@@ -24,6 +24,7 @@ import dmn_ros.train
 import dmn_ros.train_worlds
 import localization_common.datasets.rosbag2_writer
 import localization_common.datasets.world_difficulty
+import localization_common.recording_check.command
 import localization_sim.record
 import localization_sim.worlds.generate
 import vlocnet_ros.build_keyframes
@@ -38,6 +39,7 @@ import vlocnet_ros.train_schedule
 
 #: Console script -> what it takes.
 COMMANDS: dict[str, type[Any]] = {
+    "recording_check": localization_common.recording_check.command.RecordingCheck,
     "vlocnet_train": vlocnet_ros.train.TrainConfig,
     "vlocnet_train_schedule": vlocnet_ros.train_schedule.ScheduleConfig,
     "vlocnet_evaluate": vlocnet_ros.evaluate.EvaluateConfig,

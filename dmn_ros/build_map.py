@@ -19,8 +19,9 @@ from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.sources import Frames, bounds_of, read_frames
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import Recording
 from localization_common.errors import LocalizationError
+from localization_common.recording_check.warnings import announce_checked
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def main() -> None:
     arguments = tyro.cli(Arguments)
     try:
         network, camera, _ = load_network(arguments.checkpoint)
-        opened = [announce(open_sequence(path, arguments.recording)) for path in arguments.drives]
+        opened = [announce_checked(open_sequence(path, arguments.recording)) for path in arguments.drives]
         drives = [read_frames(sequence.with_poses(), camera) for sequence in opened]
         context_map = build_map(network, drives, arguments.options)
         context_map.save(arguments.output)

@@ -21,8 +21,8 @@ from dmn_ros.training_particles import Mixture
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import announce
 from localization_common.errors import DatasetError
+from localization_common.recording_check.warnings import announce_checked
 
 Array = npt.NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def read_place(
         DatasetError: no drive is there, or one has no poses.
     """
     inner = sorted(path.glob(pattern)) if path.is_dir() else []
-    opened = (announce(open_sequence(entry, recording)) for entry in (inner or [path]))
+    opened = (announce_checked(open_sequence(entry, recording)) for entry in (inner or [path]))
     drives = tuple(read_frames(sequence.with_poses(), camera).of_camera() for sequence in opened)
     if not drives:
         raise DatasetError(f"{path}: no drives {pattern}")

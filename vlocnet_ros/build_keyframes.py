@@ -18,9 +18,10 @@ import tyro
 
 from localization_common.datasets.open import open_sequences
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import Recording
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
+from localization_common.recording_check.warnings import announce_checked
 from vlocnet_ros.keyframes.building import Ignored, KeyframeConfig, build, choose
 from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.refinement.calibration import calibrate
@@ -67,7 +68,7 @@ def build_keyframes(config: BuildConfig) -> None:
     """Read, build, write."""
     started = time.monotonic()
     opened = (s for path in config.sequences for s in open_sequences(path, config.recording))
-    sequences = [announce(s).chosen(config.frames, config.exclude).with_poses() for s in opened]
+    sequences = [announce_checked(s).chosen(config.frames, config.exclude).with_poses() for s in opened]
     keyframes = choose(sequences, config.keyframes, _ignored(config))
     print(f"{len(keyframes.given)} keyframes of {sum(map(len, sequences))} frames")
     card = {"data": [s.name for s in sequences], "movable": list(config.movable)}

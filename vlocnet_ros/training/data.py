@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from localization_common.datasets.open import open_sequences
-from localization_common.datasets.recording_arguments import announce
 from localization_common.datasets.sequence import Sequence
+from localization_common.recording_check.warnings import announce_checked
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.systems import SYSTEMS
 from vlocnet_ros.training.config import TrainConfig
@@ -68,9 +68,9 @@ class Data:
 def open_data(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
     """Sequences to train on, and sequences that are held out."""
     options = config.recording
-    every = [announce(s) for path in config.train for s in open_sequences(path, options)]
+    every = [announce_checked(s) for path in config.train for s in open_sequences(path, options)]
     chosen = [s.chosen(config.frames, config.exclude).with_poses() for s in every]
-    held_out = [announce(s) for path in config.validate for s in open_sequences(path, options, split="test")]
+    held_out = [announce_checked(s) for path in config.validate for s in open_sequences(path, options, split="test")]
     ranges = config.validate_frames or (config.exclude if not config.validate else "")
     if not held_out and ranges:
         held_out = every

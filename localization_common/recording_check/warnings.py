@@ -1,0 +1,19 @@
+"""Warnings of commands that train or build maps: what is wrong with the recording that they were given."""
+
+from __future__ import annotations
+
+import sys
+
+from localization_common.datasets.recording_arguments import announce
+from localization_common.datasets.sequence import Sequence
+from localization_common.recording_check.verdict import FEW_PICTURES, inspect
+
+
+def announce_checked(sequence: Sequence) -> Sequence:
+    """Print what was found in a recording, and the warnings of `recording_check`, to standard error; return it."""
+    announce(sequence)
+    inspection, _ = inspect(sequence, pictures=FEW_PICTURES)
+    for check in inspection.bad:
+        advice = f" {check.advice}" if check.advice else ""
+        print(f"{sequence.name}: {check.verdict.value} {check.name}: {check.sentence}.{advice}", file=sys.stderr)
+    return sequence
