@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from localization_common.datasets.sequence import Image, Sequence
-from localization_common.recording_check.coverage import CELL_M, SECTORS, headings_of_cells, plan_of
+from localization_common.recording_check.coverage import SECTORS, cell_of, headings_of_cells, plan_of
 from localization_common.recording_check.motion import Steps
 from localization_common.recording_check.odometry import Segments
 from localization_common.recording_check.pictures import BLURRED, DARK_MEAN
@@ -37,7 +37,7 @@ def way(sequence: Sequence, sample: PictureSample, jump_frames: Collection[int])
     judged = rows[sample.positions[shown]]
     with house_style():
         figure = Figure(figsize=(_WIDTH, 4.6), layout="constrained")
-        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+        left, right = figure.subplots(1, 2)
         for axes, where, values, label in (
             (left, plane, seconds, "time [s]"),
             (right, plane[judged], sample.blur[shown], "blur (0 sharp .. 1)"),
@@ -73,12 +73,13 @@ def _mark(axes: Axes, plane: Array, seconds: Array, sequence: Sequence, jump_fra
 def place(sequence: Sequence) -> Figure:
     """Cells of the place with the number of headings that were seen from each, and where the camera looked."""
     plane, headings = plan_of(sequence)
+    cell = cell_of(plane)
     corners, counts = headings_of_cells(plane, headings)
     first, second = (AXES[axis] for axis in plan_axes(sequence.map_T_camera[sequence.has_pose][:, :3, 3]))
     with house_style():
         figure = Figure(figsize=(_WIDTH, 4.6), layout="constrained")
         axes = figure.add_subplot()
-        patches = PatchCollection([Rectangle(corner, CELL_M, CELL_M) for corner in corners], cmap="YlGn", zorder=1)
+        patches = PatchCollection([Rectangle(corner, cell, cell) for corner in corners], cmap="YlGn", zorder=1)
         patches.set_array(counts)
         patches.set_clim(0, SECTORS)
         axes.add_collection(patches)
@@ -112,7 +113,7 @@ def over_time(sequence: Sequence, sample: PictureSample, steps: Steps, segments:
         panels.append(("speed [m/s]", middles, steps.metres / steps.seconds, POSE, None))
         panels.append(("turning [deg/s]", middles, steps.degrees / steps.seconds, ERROR_ANGLE, None))
     if segments is not None and np.isfinite(segments.scales).any():
-        panels.append(("odometry's scale", segments.seconds, segments.scales, ODOMETRY, 1.0))
+        panels.append(("odometry's scale", (segments.starts + segments.ends) / 2, segments.scales, ODOMETRY, 1.0))
     with house_style():
         figure = Figure(figsize=(_WIDTH, 1.25 * len(panels) + 0.5), layout="constrained")
         grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]

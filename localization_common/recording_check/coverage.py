@@ -11,10 +11,13 @@ from localization_common.report.tracks import plan_axes
 
 Array = npt.NDArray[np.float64]
 
-#: Side of a cell of the place, metres (dmn's views are 0.8 m apart), and sectors of heading.
-CELL_M, SECTORS = 1.0, 8
-#: A place is seen again if the camera is this near, metres, after so long a way, metres.
-_NEAR_M, _AWAY_M = 1.0, 5.0
+#: Sides of the cells that the place is divided into, metres: the smallest of which at most so many span it. A metre is
+#: for rooms (dmn's views are 0.8 m apart).
+_CELLS_M, _MOST_CELLS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0), 50
+#: Sectors of heading that are told apart.
+SECTORS = 8
+#: A place is seen again if the camera is as near as half a cell after a way of so many cells.
+_AWAY_CELLS = 5.0
 #: Degrees between the headings of the same and of the opposite direction.
 _SAME_DEG, _OPPOSITE_DEG = 45.0, 135.0
 #: Extent in metres below which the place is seen from one spot.
@@ -31,12 +34,14 @@ def check_coverage(sequence: Sequence) -> Check:
     if known.sum() < 2:
         return Check("coverage", Verdict.OK, "not known without true poses", "", {})
     plane, headings = plan_of(sequence)
+    cell = cell_of(plane)
     _, per_cell = headings_of_cells(plane, headings)
     extent = np.ptp(plane, axis=0)
-    again, opposite, loops = _revisits(plane, headings)
+    again, opposite, loops = _revisits(plane, headings, cell)
     numbers = {
         "extent_m": extent.tolist(),
-        "area_m2": len(per_cell) * CELL_M**2,
+        "cell_m": cell,
+        "area_m2": len(per_cell) * cell**2,
         "cells": len(per_cell),
         "headings_per_cell": float(per_cell.mean()),
         "loops": loops,
@@ -44,7 +49,7 @@ def check_coverage(sequence: Sequence) -> Check:
         "both_directions_share": opposite,
     }
     sentence = (
-        f"{extent[0]:.1f} x {extent[1]:.1f} m, {len(per_cell)} cells of {CELL_M:g} m, {per_cell.mean():.1f} of "
+        f"{extent[0]:.1f} x {extent[1]:.1f} m, {len(per_cell)} cells of {cell:g} m, {per_cell.mean():.1f} of "
         f"{SECTORS} headings in each; loops: {loops}, {again:.0%} seen again, {opposite:.0%} in both directions"
     )
     if float(np.hypot(*extent)) < _ONE_SPOT_M:
@@ -67,21 +72,28 @@ def plan_of(sequence: Sequence) -> tuple[Array, Array]:
     return poses[:, :3, 3][:, axes], np.arctan2(view[:, 1], view[:, 0])
 
 
+def cell_of(plane: Array) -> float:
+    """Side in metres of the cells that suit positions (M, 2)."""
+    extent = float(np.ptp(plane, axis=0).max())
+    return next((cell for cell in _CELLS_M if extent <= _MOST_CELLS * cell), _CELLS_M[-1])
+
+
 def headings_of_cells(plane: Array, headings: Array) -> tuple[Array, npt.NDArray[np.int64]]:
     """Lower corners (C, 2) of the cells of the place in metres, and the number of headings (C,) seen from each."""
     sectors = np.floor((headings + np.pi) / (2.0 * np.pi) * SECTORS).astype(np.int64) % SECTORS
-    cells, of_cell = np.unique(np.floor(plane / CELL_M).astype(np.int64), axis=0, return_inverse=True)
+    cell = cell_of(plane)
+    cells, of_cell = np.unique(np.floor(plane / cell).astype(np.int64), axis=0, return_inverse=True)
     seen = np.unique(np.stack([of_cell.ravel(), sectors], axis=1), axis=0)
-    return np.asarray(cells * CELL_M, dtype=np.float64), np.bincount(seen[:, 0]).astype(np.int64)
+    return np.asarray(cells * cell, dtype=np.float64), np.bincount(seen[:, 0]).astype(np.int64)
 
 
-def _revisits(plane: Array, headings: Array) -> tuple[float, float, int]:
+def _revisits(plane: Array, headings: Array, cell: float) -> tuple[float, float, int]:
     """Share of the poses seen again later or before, share with the opposite heading too, and number of loops."""
     chosen = np.unique(np.linspace(0, len(plane) - 1, _MOST_COMPARED).round().astype(np.int64))
     way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(plane, axis=0), axis=1))])[chosen]
     plane, headings = plane[chosen], headings[chosen]
-    near = np.linalg.norm(plane[:, None] - plane[None], axis=-1) < _NEAR_M
-    away = np.abs(way[:, None] - way[None]) > _AWAY_M
+    near = np.linalg.norm(plane[:, None] - plane[None], axis=-1) < 0.5 * cell
+    away = np.abs(way[:, None] - way[None]) > _AWAY_CELLS * cell
     turned = np.degrees(np.abs((headings[:, None] - headings[None] + np.pi) % (2.0 * np.pi) - np.pi))
     before = np.tril(near & away & (turned < _SAME_DEG)).any(axis=1)
     loops = int(np.count_nonzero(np.diff(np.concatenate([[0], before.astype(np.int8)])) == 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ class Segments:
         true_deg, odometry_deg: (M,) angles between the ends.
         path_m: (M,) lengths of the true path.
         apart_m, apart_deg: (M,) by which the motions differ.
-        seconds: (M,) of the middle, since the first image.
+        starts, ends: (M,) seconds since the first image.
     """
 
     first: npt.NDArray[np.int64]
@@ -49,10 +49,17 @@ class Segments:
     path_m: Array
     apart_m: Array
     apart_deg: Array
-    seconds: Array
+    starts: Array
+    ends: Array
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def without(self, jumps: list[Jump]) -> Segments:
+        """Those with no jump in them."""
+        inside = [(self.starts < jump.seconds) & (jump.seconds <= self.ends) for jump in jumps]
+        kept = ~np.any(inside, axis=0) if inside else np.ones(len(self), dtype=np.bool_)
+        return Segments(*(getattr(self, one.name)[kept] for one in fields(self)))
 
     @property
     def scales(self) -> Array:
@@ -92,7 +99,7 @@ def segments_of(sequence: Sequence) -> Segments | None:
     def degrees(motion: Array) -> Array:
         return np.asarray(np.degrees(se3.rotation_angle(motion[:, :3, :3])))
 
-    middle = (sequence.stamps[i] + sequence.stamps[j] - 2 * sequence.stamps[0]) * 0.5e-9
+    starts, ends = ((sequence.stamps[row] - sequence.stamps[0]) * 1e-9 for row in (i, j))
     return Segments(
         i,
         j,
@@ -103,12 +110,20 @@ def segments_of(sequence: Sequence) -> Segments | None:
         path,
         metres(error),
         degrees(error),
-        middle,
+        starts,
+        ends,
     )
 
 
-def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Jump]) -> Check:
-    """Odometry: how many images have it, and how well it agrees with the true poses."""
+def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Jump], others: list[Jump]) -> Check:
+    """Odometry: how many images have it, and how well it agrees with the true poses.
+
+    Args:
+        sequence: any.
+        segments: of the drive; None without true poses or odometry.
+        jumps: of the odometry.
+        others: jumps of the true poses: what the odometry does there is no fault of it.
+    """
     count = int(sequence.has_odometry.sum())
     if count == 0:
         advice = "Record the robot's odometry: it carries true poses over gaps and moves dmn's particles."
@@ -116,6 +131,8 @@ def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Ju
     share = count / len(sequence)
     numbers: dict[str, object] = {"images_with_odometry": count, "images_with_odometry_share": share}
     sentence = f"{count} of {len(sequence)} images have odometry"
+    if segments is not None:
+        segments = segments.without(jumps + others)
     if segments is None or len(segments) < _MIN_SEGMENTS:
         advice = "" if share >= _ENOUGH else "Record odometry for the whole drive."
         text = f"{sentence}; too few true poses and too short a way to compare it with"

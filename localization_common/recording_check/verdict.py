@@ -118,7 +118,7 @@ def inspect(sequence: Sequence, *, pictures: int = PICTURES) -> tuple[Inspection
         check_exposure(sample),
         check_sharpness(sample),
         check_changes(sequence, sample, steps),
-        check_odometry(sequence, segments, odometry_jumps),
+        check_odometry(sequence, segments, odometry_jumps, truth_jumps or []),
         check_camera(sequence.camera),
         check_mount(sequence),
         check_motion(sequence, steps, field_of_view(sequence.camera)[0]),
