@@ -14,8 +14,8 @@ from localization_common.recording_check.samples import PictureSample
 Mask = npt.NDArray[np.bool_]
 
 #: Blur (Crete's, at 320 pixels' width). Measured: 99 of 100 pictures of the simulator, 7-Scenes and KITTI stay below
-#: 0.49; pictures of a hand-held camera that turns (TUM freiburg1_rpy) look smeared to the eye from 0.52 on; smeared over
-#: 9 of 320 pixels, or by a Gaussian of 2 pixels, every picture of all of them lies above 0.57.
+#: 0.49; pictures of a hand-held camera that turns (TUM freiburg1_rpy) look smeared to the eye from 0.52 on; smeared
+#: over 9 of 320 pixels, or by a Gaussian of 2 pixels, every picture of all of them lies above 0.57.
 BLURRED = 0.52
 #: Shares of blurred pictures: one in ten is a turn in dim light; more than half leaves nothing to match.
 _SOME_BLURRED, _MOST_BLURRED = 0.1, 0.5

@@ -54,7 +54,8 @@ def check_truth(sequence: Sequence, jumps: list[Jump] | None) -> Check:
     if found:
         sentence += f"; {describe(found)}"
         advice.append(
-            f"Correct the localizer that gives the poses, or leave these frames out: --exclude {_frames(found)}."
+            "Correct the localizer that gives the poses, or leave out the frames whose poses are wrong, before or "
+            f"after frame {_frames(found)} (--exclude)."
         )
     verdict = Verdict.FAIL if len(found) > max(1.0, _MOST_JUMPS * count) else Verdict.WARN if advice else Verdict.OK
     return Check("truth", verdict, sentence, " ".join(advice), numbers)
@@ -68,8 +69,7 @@ def describe(jumps: list[Jump]) -> str:
 
 
 def _frames(jumps: list[Jump]) -> str:
-    shown = ",".join(f"{max(0, jump.frame - 1)}-{jump.frame}" for jump in jumps[:3])
-    return shown + (",..." if len(jumps) > 3 else "")
+    return ", ".join(str(jump.frame) for jump in jumps[:3]) + (", ..." if len(jumps) > 3 else "")
 
 
 def _longest_without(sequence: Sequence) -> float:

@@ -101,12 +101,13 @@ class Evidence:
     segments: Segments | None
 
 
-def inspect(sequence: Sequence, *, pictures: int = PICTURES) -> tuple[Inspection, Evidence]:
+def inspect(sequence: Sequence, *, pictures: int = PICTURES, quick: bool = False) -> tuple[Inspection, Evidence]:
     """Check everything.
 
     Args:
         sequence: any.
-        pictures: number of pictures that are read at most.
+        pictures: number of pictures that are judged at most.
+        quick: leave out the comparison of pictures and poses, which takes a second or two.
     """
     sample = sample_pictures(sequence, pictures)
     steps = steps_of(sequence)
@@ -117,6 +118,7 @@ def inspect(sequence: Sequence, *, pictures: int = PICTURES) -> tuple[Inspection
         check_truth(sequence, truth_jumps),
         check_exposure(sample),
         check_sharpness(sample),
+        *(() if quick else (_agreement(sequence),)),
         check_changes(sequence, sample, steps),
         check_odometry(sequence, segments, odometry_jumps, truth_jumps or []),
         check_camera(sequence.camera),
@@ -126,6 +128,13 @@ def inspect(sequence: Sequence, *, pictures: int = PICTURES) -> tuple[Inspection
         check_coverage(sequence),
     )
     return Inspection(sequence.name, sequence.summary.source, checks), Evidence(sample, steps, segments)
+
+
+def _agreement(sequence: Sequence) -> Check:
+    # Imported late: it needs scipy, which commands that only print warnings do without.
+    from localization_common.recording_check.agreement import check_agreement
+
+    return check_agreement(sequence)
 
 
 def refused(path: str, error: LocalizationError) -> Inspection:

@@ -12,7 +12,7 @@ from localization_common.recording_check.verdict import FEW_PICTURES, inspect
 def announce_checked(sequence: Sequence) -> Sequence:
     """Print what was found in a recording, and the warnings of `recording_check`, to standard error; return it."""
     announce(sequence)
-    inspection, _ = inspect(sequence, pictures=FEW_PICTURES)
+    inspection, _ = inspect(sequence, pictures=FEW_PICTURES, quick=True)
     for check in inspection.bad:
         advice = f" {check.advice}" if check.advice else ""
         print(f"{sequence.name}: {check.verdict.value} {check.name}: {check.sentence}.{advice}", file=sys.stderr)

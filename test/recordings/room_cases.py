@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import bag_cases as cases
 import cv2
@@ -74,21 +75,40 @@ def truth_at(seconds: float) -> Array:
     return cases.truth_at(seconds)
 
 
+def weaving_at(seconds: float) -> Array:
+    """map_T_base (4, 4) of a robot that turns to and fro on its way: what clocks are compared by."""
+    pose = truth_at(seconds)
+    weaving = planar.to_se3(np.array([0.0, 0.0, 0.5 * np.sin(1.5 * seconds)]))
+    return np.asarray(pose @ weaving)
+
+
 @cache
 def pictures() -> tuple[Image, ...]:
     """Pictures of the drive."""
     return tuple(view(truth_at(PERIOD * i) @ BASE_T_CAMERA) for i in range(COUNT))
 
 
+@cache
+def weaving_pictures() -> tuple[Image, ...]:
+    """Pictures of the drive that weaves."""
+    return tuple(view(weaving_at(PERIOD * i) @ BASE_T_CAMERA) for i in range(COUNT))
+
+
 def jump(metres: float, degrees: float = 0.0, *, seconds: float = 12.1) -> Array:
-    """Motion (4, 4) of the frame that poses are in: to the left of the robot and about it, as it stands at that time."""
+    """Motion (4, 4) of the frame that poses are in: to the left of the robot, and about it, at that time."""
     map_T_base = truth_at(seconds)
     left = np.asarray(planar.to_se3(np.array([0.0, metres, np.radians(degrees)])))
     return np.asarray(map_T_base @ left @ se3.inverse(map_T_base))
 
 
+def weaving_drive(**parts: Any) -> list[cases.Message]:
+    """Messages of the drive that weaves, see `drive`."""
+    return drive(**{"truth": weaving_at, "odometry": weaving_at, "shown": weaving_pictures, **parts})
+
+
 def drive(
     *,
+    shown: Callable[[], tuple[Image, ...]] = pictures,
     change: Callable[[Image, int], Image | None] = lambda image, index: image,
     truth: Callable[[float], Array | None] = truth_at,
     odometry: Callable[[float], Array | None] = lambda seconds: cases.odometry_at(seconds),
@@ -98,13 +118,14 @@ def drive(
     """Messages of the drive.
 
     Args:
+        shown: pictures of the drive.
         change: picture and its index -> what is recorded; None: nothing.
         truth, odometry: seconds -> pose of the base; None: nothing is recorded.
         mount: base_T_camera that /tf_static states.
         truth_period: seconds between true poses.
     """
     messages = [cases.tf(0.0, "base_link", "camera", mount, topic="/tf_static")]
-    for index, picture in enumerate(pictures()):
+    for index, picture in enumerate(shown()):
         image, seconds = change(picture, index), PERIOD * index
         messages.append(cases.camera_info(seconds, **encoding.camera_fields(CAMERA)))
         if image is not None:

@@ -141,7 +141,7 @@ def test_a_jump_of_the_truth_is_found(tmp_path: Path, with_odometry: bool, metre
     assert check.numbers["jumps_m"] == [pytest.approx(metres, abs=0.15)]
     assert check.numbers["jumps_deg"] == [pytest.approx(degrees, abs=8.0)]
     assert check.numbers["jumps_frame"] == [49]
-    assert "--exclude 48-49" in check.advice
+    assert "frame 49 (--exclude)" in check.advice
 
 
 def test_a_jump_between_rare_true_poses_is_found(tmp_path: Path) -> None:
@@ -168,6 +168,22 @@ def test_odometry_at_1_hz_is_no_jump(tmp_path: Path) -> None:
         tmp_path, room.drive(odometry=lambda t: cases.odometry_at(t) if abs(t - round(t)) < 1e-6 else None)
     )
     assert inspection.bad == [], inspection.text()
+
+
+@pytest.mark.parametrize("seconds", [0.5, -0.3])
+def test_pictures_and_poses_of_different_clocks_are_found(tmp_path: Path, seconds: float) -> None:
+    late = room.weaving_drive(truth=lambda t: room.weaving_at(t - seconds), odometry=lambda t: None)
+    check = only(checked(tmp_path, late), "agreement")
+    assert check.numbers["time_offset_s"] == pytest.approx(seconds, abs=0.1)
+    assert f"s {'later' if seconds > 0 else 'earlier'}" in check.sentence
+
+
+def test_a_mount_that_the_pictures_contradict_is_found(tmp_path: Path) -> None:
+    turned = np.eye(4)
+    turned[:3, :3] = euler.euler2mat(0.0, np.radians(30.0), 0.0)
+    check = only(checked(tmp_path, room.weaving_drive(mount=turned @ room.BASE_T_CAMERA)), "agreement")
+    assert check.numbers["axes_apart_median_deg"] == pytest.approx(30.0, abs=5.0)
+    assert "mount" in check.advice
 
 
 @pytest.mark.parametrize(("pitch", "word"), [(90.0, "down"), (-90.0, "up")])
