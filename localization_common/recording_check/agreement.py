@@ -23,11 +23,10 @@ _TURN_DEG, _MIN_TURNS = 3.0, 8
 #: Degrees between the axes that pictures and poses turn about. Measured: 2 to 3 for the simulator, KITTI and TUM, 11
 #: for 7-Scenes (its poses tremble); a mount that is off by 20 degrees gives 19 to 24.
 _TILTED_DEG = 15.0
-#: Offsets in time that are tried, seconds; what counts as one, and how much less the turns must differ with it.
-#: Measured on the four: without an offset 0 is the best; offsets of 0.2 s and more are found to 0.05 s, and the
-#: difference falls to 0.1 to 0.77 of what it was.
-_OFFSETS_S = np.arange(-1.0, 1.001, 0.05)
-_LATE_S, _BETTER = 0.1, 0.85
+#: Largest offset in time that is tried, seconds, in steps of the time between images (between them, interpolation would
+#: smooth poses that tremble, and seem to fit better); the smallest that counts, and how much less the turns must differ
+#: with it. Measured on the four: without an offset 0 is the best; with one the difference falls to 0.1 to 0.77.
+_MOST_S, _LATE_S, _BETTER = 1.0, 0.09, 0.85
 #: Share of the pairs, those that fit best, that offsets are judged by: some pictures show a turn wrongly.
 _FITTING = 0.8
 #: Seconds between known poses over which they are interpolated.
@@ -43,14 +42,16 @@ def check_agreement(sequence: Sequence, pairs: int = PAIRS) -> Check:
     if known.sum() < 2:
         return Check("agreement", Verdict.OK, "no poses to compare the pictures with", "", {})
     seen = picture_turns(sequence, poses, pairs)
-    errors = np.array([_apart(seen, sequence.stamps, poses, offset) for offset in _OFFSETS_S])
+    period = float(np.median(np.diff(sequence.stamps))) * 1e-9
+    offsets = np.arange(-int(_MOST_S / period), int(_MOST_S / period) + 1) * period
+    errors = np.array([_apart(seen, sequence.stamps, poses, offset) for offset in offsets])
     turning = np.degrees(np.linalg.norm(_turns(seen, sequence.stamps, poses, 0.0), axis=1)) > _TURN_DEG
     if turning.sum() < _MIN_TURNS or not np.isfinite(errors).any():
         text = f"too few turns that the pictures show ({int(turning.sum())}) to compare them with the {source}"
         return Check("agreement", Verdict.OK, text, "", {"turns": int(turning.sum())})
-    best, zero = int(np.nanargmin(errors)), int(np.abs(_OFFSETS_S).argmin())
-    late = abs(_OFFSETS_S[best]) >= _LATE_S - 1e-9 and errors[best] < _BETTER * errors[zero]
-    offset = float(_OFFSETS_S[best]) if late else 0.0
+    best, zero = int(np.nanargmin(errors)), len(offsets) // 2
+    late = abs(offsets[best]) > _LATE_S and errors[best] < _BETTER * errors[zero]
+    offset = float(offsets[best]) if late else 0.0
     tilt, apart = _tilt(seen, sequence.stamps, poses, offset)
     numbers = {
         "compared_with": source,
@@ -58,7 +59,8 @@ def check_agreement(sequence: Sequence, pairs: int = PAIRS) -> Check:
         "turns": int(turning.sum()),
         "turns_apart_median_deg": apart,
         "axes_apart_median_deg": tilt,
-        "time_offset_s": round(offset, 2),
+        "time_offset_s": offset,
+        "time_offset_step_s": period,
     }
     return _judged(source, apart, tilt, offset, numbers)
 

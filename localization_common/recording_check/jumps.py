@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets.sequence import Poses, Sequence
+from localization_common.errors import LocalizationError
 from localization_common.geometry import se3
 from localization_common.recording_check.motion import relative
+from localization_common.recording_check.picture_motion import turn_between
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -24,6 +26,8 @@ _APART_M, _APART_DEG, _APART_SHARE = 0.1, 5.0, 0.1
 #: A jump stays: over this time round it the two still differ by at least this share of it. A coarse odometry (1 Hz)
 #: that cuts a turn agrees again after it.
 _LASTS_S, _LASTS_SHARE = 3.0, 0.6
+#: Jumps of the heading of which the pictures are asked who has jumped.
+_LOOKED_AT = 10
 #: One pose out of line differs by so many times the bounds from both its neighbours.
 _OUTLIER = 1.5
 #: What a step may be longer than its neighbours without odometry to compare with, metres and degrees, and as a multiple
@@ -100,7 +104,9 @@ def jumps_between(sequence: Sequence, scale: float) -> tuple[list[Jump], list[Ju
             continue
         seconds = float(pair.stamps[peak + 1] - sequence.stamps[0]) * 1e-9
         jump = Jump(seconds, int(sequence.frame_numbers[both[peak + 1]]), *size)
-        (of_truth if pair.truth_is_rougher(peak) else of_odometry).append(jump)
+        turned = size[1] > _APART_DEG and len(of_truth) + len(of_odometry) < _LOOKED_AT
+        turn = _seen_turn(sequence, int(both[peak]), int(both[peak + 1])) if turned else None
+        (of_truth if pair.truth_jumps(peak, turn) else of_odometry).append(jump)
     return of_truth, of_odometry
 
 
@@ -135,26 +141,45 @@ class _Pair:
     def lasting(self, step: int) -> tuple[float, float] | None:
         """Metres and degrees of a jump at this step; None if the two agree again soon and no single pose is off."""
         one = np.array([step])
-        if (self.apart(one, one + 1) > _OUTLIER).any():
-            metres, degrees = self.difference(one, one + 1)[:, 0]
-            return float(metres), float(degrees)
         middle = self.stamps[one + 1]
         near = self.position(middle, -_WINDOW_S / 2).clip(0), self.position(middle, _WINDOW_S / 2)
         far = self.position(middle, -_LASTS_S / 2).clip(0), self.position(middle, _LASTS_S / 2)
         lasts = (self.apart(*far) > 1.0) & (self.difference(*far) > _LASTS_SHARE * self.difference(*near))
-        if not (lasts & (self.apart(*near) > _LASTS_SHARE)).any():
+        if (lasts & (self.apart(*near) > _LASTS_SHARE)).any():
+            metres, degrees = self.difference(*near)[:, 0]
+        elif (self.apart(one, one + 1) > _OUTLIER).any():
+            metres, degrees = self.difference(one, one + 1)[:, 0]
+        else:
             return None
-        metres, degrees = self.difference(*near)[:, 0]
         return float(metres), float(degrees)
 
-    def truth_is_rougher(self, step: int) -> bool:
-        """Tell whether the truth's step stands out from its neighbours more than the odometry's."""
+    def truth_jumps(self, step: int, turn: Array | None) -> bool:
+        """Tell whether it is the truth that jumps at this step, not the odometry.
+
+        Args:
+            step: of the jump.
+            turn: rotation vector (3,) that the pictures show over it; None where the jump is none of the heading. The
+                one that contradicts the pictures more has jumped; else the one whose step stands out from its
+                neighbours more.
+        """
+        if turn is not None:
+            motions = (se3.inverse(poses[step]) @ poses[step + 1] for poses in (self.truth, self.odometry))
+            off = [abs(float(se3.rotation_angle(m[:3, :3])) - float(np.linalg.norm(turn))) for m in motions]
+            return off[0] >= off[1]
         steps = np.diff(self.ways, axis=2)
         around = np.r_[
             max(0, step - 2 * _NEIGHBOURS) : step, step + 1 : min(steps.shape[2], step + 2 * _NEIGHBOURS + 1)
         ]
         excess = np.abs(steps[:, :, step] - np.median(steps[:, :, around], axis=2)) / (_APART_M, _APART_DEG)
         return bool(excess[0].sum() >= excess[1].sum())
+
+
+def _seen_turn(sequence: Sequence, first: int, last: int) -> Array | None:
+    """Rotation vector (3,) between two frames that their pictures show; None if they do not."""
+    try:
+        return turn_between(sequence.camera, sequence.read_image(first), sequence.read_image(last))
+    except LocalizationError:
+        return None
 
 
 def _travelled(poses: Poses) -> Array:

@@ -21,6 +21,10 @@ _SEGMENT_M, _STEPS_IN_SEGMENT = 1.0, 10
 _MIN_SEGMENTS = 5
 #: Scale off 1: wheel radii are known to 1 or 2 %. A factor of 1.5 and more is another unit or another gear.
 _OFF_SCALE, _WRONG_SCALE = 0.05, 0.5
+#: Turns over 20 degrees that are so much too large or small: uncalibrated track widths are off by some per cent.
+_TURNED_DEG, _OFF_TURNS = 20.0, 0.08
+#: Scale below which the odometry stands still.
+_STANDING_SCALE = 0.1
 #: Drift over segments of a metre: wheels have 1 to 5 %; dmn's motion model expects no more than 10 %.
 _DRIFT_PERCENT = 10.0
 #: Share of images with odometry.
@@ -72,6 +76,11 @@ class Segments:
         """Median of the scales; 1 where too few segments have one."""
         known = self.scales[np.isfinite(self.scales)]
         return float(np.median(known)) if len(known) >= _MIN_SEGMENTS else 1.0
+
+    @property
+    def comparable(self) -> bool:
+        """Tell whether the odometry moves at all when the robot does."""
+        return self.scale > _STANDING_SCALE
 
 
 def segments_of(sequence: Sequence) -> Segments | None:
@@ -143,7 +152,7 @@ def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Ju
 
 def _numbers(segments: Segments, jumps: list[Jump]) -> dict[str, object]:
     scales = segments.scales
-    turned = segments.true_deg > 20.0
+    turned = segments.true_deg > _TURNED_DEG
     parts = np.array_split(np.arange(len(segments)), 5)
     return {
         "segments": len(segments),
@@ -174,8 +183,12 @@ def _judged(sentence: str, share: float, numbers: dict[str, object], jumps: list
     if jumps:
         sentence += f"; {describe(jumps)}"
         advice.append("Find out why the odometry jumps: a reset, a slipping wheel, or a lost encoder.")
-    if drift > _DRIFT_PERCENT and off <= _OFF_SCALE and not jumps:
-        advice.append("Calibrate the track width and the gyroscope; see that true poses and odometry have one clock.")
+    turn_scale = numbers["turn_scale"]
+    if isinstance(turn_scale, float) and abs(turn_scale - 1.0) > _OFF_TURNS:
+        sentence += f"; its turns are {abs(turn_scale - 1.0):.0%} too {'large' if turn_scale > 1.0 else 'small'}"
+        advice.append("Calibrate the distance between the wheels, or the gyroscope.")
+    elif drift > _DRIFT_PERCENT and off <= _OFF_SCALE and not jumps:
+        advice.append("See that the odometry and the true poses are of the same frame and have one clock.")
     if share < _ENOUGH:
         advice.append("Record odometry for the whole drive.")
     verdict = Verdict.FAIL if off > _WRONG_SCALE else Verdict.WARN if advice else Verdict.OK

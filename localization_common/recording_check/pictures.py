@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.datasets.sequence import Sequence
 from localization_common.images import MIN_CONTRAST
 from localization_common.recording_check.findings import Check, Verdict
 from localization_common.recording_check.motion import Steps
@@ -81,16 +80,17 @@ def check_exposure(sample: PictureSample) -> Check:
     return Check("exposure", verdict, _exposure_sentence(numbers), _exposure_advice(numbers), numbers)
 
 
-def check_changes(sequence: Sequence, sample: PictureSample, steps: Steps) -> Check:
-    """Pictures that are repeated, and parts of the view that never change although the camera moves."""
+def check_changes(sample: PictureSample, steps: Steps) -> Check:
+    """Pictures that are repeated, and parts of the view that never change although the camera moves.
+
+    Without poses and odometry the camera is taken to move all the time.
+    """
     rows = sample.neighbours
     differences = np.abs(sample.thumbnails[rows + 1] - sample.thumbnails[rows]).mean(axis=(1, 2))
-    moved = steps.moving[sample.positions[rows]]
-    repeated = (differences < _SAME) & moved
+    moves = steps.moving if steps.known.any() else np.ones(len(steps.known), dtype=np.bool_)
+    repeated = (differences < _SAME) & moves[sample.positions[rows]]
     repeated_share = float(repeated.mean()) if len(repeated) else 0.0
-    moving = (
-        steps.moving[np.minimum(sample.positions, len(steps.moving) - 1)] if len(steps.moving) else np.zeros(0, bool)
-    )
+    moving = np.append(moves, False)[sample.positions]
     enough = moving.sum() >= 8
     still = float((sample.thumbnails[moving].std(axis=0) < _STILL).mean()) if enough else float("nan")
     numbers = {"pairs": len(rows), "repeated_share": repeated_share, "unchanging_view_share": still}

@@ -84,7 +84,7 @@ def sample_pictures(sequence: Sequence, count: int) -> PictureSample:
 
 def spread(total: int, count: int) -> Indices:
     """At most ``count`` positions of 0..total-1, evenly spread, two neighbours at a time."""
-    if total <= count:
+    if total <= max(2, count):
         return np.arange(total)
     first = np.linspace(0, total - 2, max(1, count // 2)).round().astype(np.int64)
     return np.unique(np.concatenate([first, first + 1]))

@@ -10,7 +10,7 @@ from localization_common.errors import LocalizationError
 from localization_common.recording_check.cameras import check_camera, field_of_view
 from localization_common.recording_check.coverage import check_coverage
 from localization_common.recording_check.findings import Check, Verdict, worst
-from localization_common.recording_check.jumps import jumps_between
+from localization_common.recording_check.jumps import Jump, jumps_between
 from localization_common.recording_check.motion import Steps, check_motion, steps_of
 from localization_common.recording_check.mounts import check_mount
 from localization_common.recording_check.odometry import Segments, check_odometry, segments_of
@@ -112,14 +112,16 @@ def inspect(sequence: Sequence, *, pictures: int = PICTURES, quick: bool = False
     sample = sample_pictures(sequence, pictures)
     steps = steps_of(sequence)
     segments = segments_of(sequence)
-    truth_jumps, odometry_jumps = (None, []) if segments is None else jumps_between(sequence, segments.scale)
+    truth_jumps, odometry_jumps = None, list[Jump]()
+    if segments is not None and segments.comparable:
+        truth_jumps, odometry_jumps = jumps_between(sequence, segments.scale)
     checks = (
         check_reading(sequence),
         check_truth(sequence, truth_jumps),
         check_exposure(sample),
         check_sharpness(sample),
         *(() if quick else (_agreement(sequence),)),
-        check_changes(sequence, sample, steps),
+        check_changes(sample, steps),
         check_odometry(sequence, segments, odometry_jumps, truth_jumps or []),
         check_camera(sequence.camera),
         check_mount(sequence),
