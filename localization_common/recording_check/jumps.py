@@ -26,6 +26,8 @@ _APART_M, _APART_DEG, _APART_SHARE = 0.1, 5.0, 0.1
 #: A jump stays: over this time round it the two still differ by at least this share of it. A coarse odometry (1 Hz)
 #: that cuts a turn agrees again after it.
 _LASTS_S, _LASTS_SHARE = 3.0, 0.6
+#: Share of the windows above which the two differ all the time: that is drift, and no jump.
+_MOST_APART = 0.3
 #: Jumps of the heading of which the pictures are asked who has jumped.
 _LOOKED_AT = 10
 #: One pose out of line differs by so many times the bounds from both its neighbours.
@@ -77,12 +79,16 @@ def jumps_alone(sequence: Sequence) -> list[Jump]:
     ]
 
 
-def jumps_between(sequence: Sequence, scale: float) -> tuple[list[Jump], list[Jump]]:
+def jumps_between(sequence: Sequence, scale: float) -> tuple[list[Jump] | None, list[Jump]]:
     """Jumps of the true poses and jumps of the odometry, by comparing their motions.
 
     Args:
         sequence: with both.
         scale: of the odometry, by which its distances are divided first.
+
+    Returns:
+        Jumps of the true poses, None where the two differ so much all the time that nothing can be compared; and those
+        of the odometry.
     """
     both = np.nonzero(sequence.has_pose & sequence.has_odometry)[0]
     if sequence.odom_T_base is None or len(both) < 3:
@@ -94,6 +100,8 @@ def jumps_between(sequence: Sequence, scale: float) -> tuple[list[Jump], list[Ju
     starts = np.nonzero(ends > np.arange(len(both)))[0]
     ends = ends[starts]
     wrong = pair.apart(starts, ends).max(axis=0) > 1.0
+    if wrong.any() and wrong.mean() > _MOST_APART:
+        return None, []
     of_truth: list[Jump] = []
     of_odometry: list[Jump] = []
     for group in _groups(starts[wrong], ends[wrong]):

@@ -38,7 +38,7 @@ class Segments:
     Attributes:
         first, last: (M,) positions.
         true_m, odometry_m: (M,) distances between the ends.
-        true_deg, odometry_deg: (M,) angles between the ends.
+        true_deg, odometry_deg: (M,) angles between the ends; negative where the odometry turns the other way.
         path_m: (M,) lengths of the true path.
         apart_m, apart_deg: (M,) by which the motions differ.
         starts, ends: (M,) seconds since the first image.
@@ -102,6 +102,10 @@ def segments_of(sequence: Sequence) -> Segments | None:
     true, measured = se3.inverse(truth[i]) @ truth[j], se3.inverse(odometry[i]) @ odometry[j]
     error = se3.inverse(true) @ measured
 
+    # The rotations' axes, times the sine of their angles: odometry may turn the other way.
+    axes = [m[:, [2, 0, 1], [1, 2, 0]] - m[:, [1, 2, 0], [2, 0, 1]] for m in (true, measured)]
+    direction = np.where((axes[0] * axes[1]).sum(axis=1) < 0.0, -1.0, 1.0)
+
     def metres(motion: Array) -> Array:
         return np.asarray(np.linalg.norm(motion[:, :3, 3], axis=-1))
 
@@ -115,7 +119,7 @@ def segments_of(sequence: Sequence) -> Segments | None:
         metres(true),
         metres(measured),
         degrees(true),
-        degrees(measured),
+        direction * degrees(measured),
         path,
         metres(error),
         degrees(error),
@@ -185,8 +189,9 @@ def _judged(sentence: str, share: float, numbers: dict[str, object], jumps: list
         advice.append("Find out why the odometry jumps: a reset, a slipping wheel, or a lost encoder.")
     turn_scale = numbers["turn_scale"]
     if isinstance(turn_scale, float) and abs(turn_scale - 1.0) > _OFF_TURNS:
-        sentence += f"; its turns are {abs(turn_scale - 1.0):.0%} too {'large' if turn_scale > 1.0 else 'small'}"
-        advice.append("Calibrate the distance between the wheels, or the gyroscope.")
+        size = f"{abs(turn_scale - 1.0):.0%} too {'large' if turn_scale > 1.0 else 'small'}"
+        sentence += f"; its turns are {size if turn_scale > 0.0 else 'the other way round'}"
+        advice.append("Calibrate the distance between the wheels or the gyroscope, and see which way it counts.")
     elif drift > _DRIFT_PERCENT and off <= _OFF_SCALE and not jumps:
         advice.append("See that the odometry and the true poses are of the same frame and have one clock.")
     if share < _ENOUGH:

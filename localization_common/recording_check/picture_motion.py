@@ -40,7 +40,10 @@ class PictureTurns:
 
 
 def picture_turns(sequence: Sequence, poses: Array, pairs: int) -> PictureTurns:
-    """Rotations between at most so many pairs of pictures: half of them where the camera turns most, half anywhere.
+    """Rotations between at most so many pairs of pictures.
+
+    A third of them where the camera turns most, a third where its turning changes most (that shows when), and a third
+    anywhere.
 
     Args:
         sequence: with the pictures.
@@ -101,7 +104,11 @@ def _chosen(sequence: Sequence, poses: Array, pairs: int) -> tuple[Indices, Indi
         return first, first
     motions = se3.inverse(poses[first]) @ poses[first + ahead]
     degrees = np.degrees(se3.rotation_angle(motions[:, :3, :3]))
-    most = first[np.argsort(np.where(degrees > _MOST_DEG, 0.0, -degrees), kind="stable")[: pairs // 2]]
-    anywhere = first[np.linspace(0, len(first) - 1, pairs - pairs // 2).round().astype(np.int64)]
-    chosen = np.unique(np.concatenate([most, anywhere]))
+    usable = degrees <= _MOST_DEG
+    changes = np.abs(np.gradient(degrees)) if len(degrees) > 1 else np.zeros(len(degrees))
+    most, changing = (
+        first[np.argsort(np.where(usable, -values, 0.0), kind="stable")[: pairs // 3]] for values in (degrees, changes)
+    )
+    anywhere = first[np.linspace(0, len(first) - 1, pairs - 2 * (pairs // 3)).round().astype(np.int64)]
+    chosen = np.unique(np.concatenate([most, changing, anywhere]))
     return chosen, chosen + ahead
