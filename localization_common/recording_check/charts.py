@@ -122,6 +122,9 @@ def over_time(sequence: Sequence, sample: PictureSample, steps: Steps, segments:
             if bound is not None:
                 axes.axhline(bound, color=INK, linewidth=0.8, linestyle=":")
             axes.set_ylabel(label, fontsize=8.5)
+            axes.ticklabel_format(axis="y", useOffset=False)
+            if label.startswith(("speed", "turning")):
+                axes.set_ylim(bottom=0.0)
         grid[-1].set_xlabel("time [s]   (dotted: bound of the check)")
     return figure
 

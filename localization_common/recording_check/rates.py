@@ -58,7 +58,7 @@ def _judged(n: dict[str, float], count: int) -> Check:
     sentence = f"{count} images in {n['duration_s']:.0f} s, {n['images_hz']:.1f} Hz"
     if n["gaps"]:
         sentence += (
-            f"; {n['gaps']} gaps, the longest {n['longest_gap_s']:.2f} s at {n['longest_gap_at_s']:.1f} s; "
+            f"; {n['gaps']} gap{'s' if n['gaps'] > 1 else ''}, the longest {n['longest_gap_s']:.2f} s at {n['longest_gap_at_s']:.1f} s; "
             f"{n['images_missing_share']:.0%} of the images are missing"
         )
     else:

@@ -289,6 +289,19 @@ def test_commands_that_train_print_the_warnings_only(tmp_path: Path, capsys: pyt
     assert warnings[0].startswith("blurred: WARN sharpness: 50%")
 
 
+def test_training_commands_warn_of_their_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from dmn_ros.training_data import read_place
+    from vlocnet_ros.training.config import TrainConfig
+    from vlocnet_ros.training.data import open_data
+
+    messages = room.drive(change=lambda image, index: room.blurred(image) if index % 2 else image)
+    bag = cases.write_bag(tmp_path / "blurred", messages)
+    open_data(TrainConfig(train=(bag,), output=tmp_path / "net.safetensors"))
+    assert "blurred: WARN sharpness: 50%" in capsys.readouterr().err
+    read_place(bag, room.CAMERA)
+    assert "blurred: WARN sharpness: 50%" in capsys.readouterr().err
+
+
 def test_a_long_recording_is_checked_in_two_seconds_on_the_way(tmp_path: Path) -> None:
     short = open_sequence(cases.write_bag(tmp_path / "bag", room.drive()))
     number, turns = np.arange(2000), 2000 // room.COUNT + 1
