@@ -57,10 +57,9 @@ def times_are_known(sequence: Sequence) -> bool:
 def _judged(n: dict[str, float], count: int) -> Check:
     sentence = f"{count} images in {n['duration_s']:.0f} s, {n['images_hz']:.1f} Hz"
     if n["gaps"]:
-        sentence += (
-            f"; {n['gaps']} gap{'s' if n['gaps'] > 1 else ''}, the longest {n['longest_gap_s']:.2f} s at {n['longest_gap_at_s']:.1f} s; "
-            f"{n['images_missing_share']:.0%} of the images are missing"
-        )
+        gaps = f"{n['gaps']} gap{'s' if n['gaps'] > 1 else ''}"
+        sentence += f"; {gaps}, the longest {n['longest_gap_s']:.2f} s at {n['longest_gap_at_s']:.1f} s; "
+        sentence += f"{n['images_missing_share']:.0%} of the images are missing"
     else:
         sentence += ", no gaps"
     slow, uneven = n["images_hz"] < _SLOW_HZ, n["step_spread"] > _UNEVEN
