@@ -177,11 +177,12 @@ def test_turns_of_the_odometry_are_judged(tmp_path: Path, factor: float, words: 
     assert check.numbers["turn_scale"] == pytest.approx(factor, abs=0.02)
 
 
-def test_odometry_at_1_hz_is_no_jump(tmp_path: Path) -> None:
+def test_odometry_at_1_hz_is_no_jump_of_the_truth(tmp_path: Path) -> None:
     inspection = checked(
-        tmp_path, room.drive(odometry=lambda t: cases.odometry_at(t) if abs(t - round(t)) < 1e-6 else None)
+        tmp_path, room.weaving_drive(odometry=lambda t: room.weaving_at(t) if abs(t - round(t)) < 1e-6 else None)
     )
-    assert inspection.bad == [], inspection.text()
+    # It cuts the turns between its messages: the true poses are not blamed.
+    assert inspection.check("truth").verdict is Verdict.OK, inspection.text()
 
 
 @pytest.mark.parametrize("seconds", [0.5, -0.3])
