@@ -43,7 +43,7 @@ setup(
         "sim": ["mcap", "mujoco", "rosbags", "scipy", "tyro"],
         "keyframes": ["pycolmap", "pyyaml", "scipy", "tyro"],
         "export": ["onnx", "onnxruntime", "onnxscript", "tyro"],
-        "report": ["evo", "matplotlib", "mcap", "plotly", "pyyaml", "rosbags", "tyro"],
+        "report": ["evo", "matplotlib", "mcap", "plotly", "pyyaml", "rosbags", "scipy", "tyro"],
         "worlds": ["google-crc32c", "plyvel", "protobuf", "tyro"],
         "test": ["hypothesis", "pytest<9", "pytest-timeout", "torchmetrics"],
     },
