@@ -68,7 +68,7 @@ def _summary(result: ResultFile) -> list[tuple[str, list[html.Row]]]:
 
 
 def _recording(truth: Sequence) -> list[html.Section]:
-    """What was found in the recording, what was assumed and what was left out."""
+    """Account of the recording: what was found, assumed and left out."""
     account = truth.summary
     groups = [
         ("Found", [html.Row(finding.name, "", finding.text) for finding in account.found]),

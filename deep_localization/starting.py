@@ -36,4 +36,4 @@ def _start(module: str) -> int:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    os._exit(0)  # as a node ends that is told to while it works
+    os._exit(0)  # the same exit code as that of a working node

@@ -1,4 +1,4 @@
-"""What every command that reads a recording shares: its options, and printing what was found."""
+"""Options of every command that reads a recording, and printing what was found in it."""
 
 from __future__ import annotations
 

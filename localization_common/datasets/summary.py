@@ -62,7 +62,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class ReadingSummary:
-    """What a reader found, assumed and left out.
+    """Account of a reader: what it found, assumed and left out.
 
     The counts add up: frames in the recording = frames of the `Sequence` + `frames_left_out`.
 
