@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from localization_common.errors import InputError
 from localization_common.messages.picture_kinds import PictureHeader
+from localization_common.messages.png_parts import pixels_alone
 
 
 def read_png_header(data: bytes) -> PictureHeader:
@@ -46,7 +47,7 @@ def decode_png(data: bytes) -> npt.NDArray[Any]:
         InputError: it cannot be decoded.
     """
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        picture = cv2.imdecode(np.frombuffer(pixels_alone(data), np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise InputError(f"PNG is damaged: {error.err}") from error
     if picture is None:

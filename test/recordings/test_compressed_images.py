@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import resource
+import struct
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +171,49 @@ def test_damage_of_any_kind_gives_a_picture_or_our_error(decoder: str) -> None:
                 continue
             assert found.dtype == np.uint8
             assert found.ndim == 3
+
+
+def png_of(picture: np.ndarray, *, rows: bytes | None = None, extra: tuple[bytes, bytes] = (b"", b"")) -> bytes:
+    """PNG of 8 bits of colour, with other rows or with one more part."""
+    height, width = picture.shape[:2]
+    plain = np.hstack([np.zeros((height, 1), np.uint8), picture.reshape(height, -1)]).tobytes()
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = (b"IDAT", zlib.compress(plain if rows is None else rows))
+    chunks = [(b"IHDR", header), *([extra] if extra[0] else []), pixels, (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+
+
+TEXT_BOMB = (b"zTXt", b"Comment\0\0" + zlib.compress(bytes(20_000_000), 9))
+SMALL = np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3)
+
+
+@pytest.mark.parametrize("extra", [TEXT_BOMB, (b"iCCP", b"\0\0\0"), (b"tRNS", b"\0"), (b"eXIf", b"nonsense")])
+def test_parts_of_a_png_that_hold_no_pixels_are_neither_read_nor_said(
+    extra: tuple[bytes, bytes], capfd: pytest.CaptureFixture[str]
+) -> None:
+    np.testing.assert_array_equal(rgb_from_compressed(compressed("png", png_of(SMALL, extra=extra))), SMALL)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("rows", [b"", bytes(49 * 11), bytes(49 * 13), b"\x05" * 49 * 12], ids=str)
+def test_a_png_whose_pixels_are_wrong_is_refused_without_a_line_of_libpng(
+    rows: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError, match="PNG is damaged"):
+        rgb_from_compressed(compressed("png", png_of(SMALL, rows=rows)))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", [cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR])
+@pytest.mark.parametrize(
+    "filters", [cv2.IMWRITE_PNG_FILTER_SUB, cv2.IMWRITE_PNG_FILTER_PAETH, cv2.IMWRITE_PNG_ALL_FILTERS]
+)
+def test_whole_pngs_are_read(kind: int, filters: int) -> None:
+    picture = SMALL[..., 0] if kind == cv2.IMREAD_GRAYSCALE else SMALL
+    data = cv2.imencode(
+        ".png", picture[..., ::-1] if picture.ndim == 3 else picture, [cv2.IMWRITE_PNG_FILTER, filters]
+    )[1]
+    found = rgb_from_compressed(compressed("png", data.tobytes()))
+    np.testing.assert_array_equal(found, picture if picture.ndim == 3 else np.dstack([picture] * 3))
