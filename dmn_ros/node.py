@@ -31,6 +31,7 @@ from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.main import run
 from localization_common.ros.monitor import Level
 from localization_common.ros.odometry_buffer import OdometryBuffer
+from localization_common.ros.odometry_source import OdometrySource
 from localization_common.ros.outputs import LATCHED, pose_message
 from localization_common.ros.pose_input import PoseInput
 from localization_common.ros.tf_buffer import TransformError
@@ -50,7 +51,14 @@ class DmnNode(LocalizerNode[DmnSettings]):
     def __init__(self, *, feed: CameraFeed | None = None, **options: object) -> None:
         super().__init__("dmn", DmnSettings, feed=feed, **options)
         self._localizer: Localizer | None = None
-        self._odometry = OdometryBuffer(topic=self.resolve_topic_name("odom"), images=self.feed.topic)
+        replayed = self.settings.process_all and bool(self.get_parameter("use_sim_time").value)
+        self._odometry = OdometryBuffer(
+            topic=self.resolve_topic_name("odom"),
+            images=self.feed.topic,
+            now=None if replayed else lambda: int(self.get_clock().now().nanoseconds),
+        )
+        self._source = OdometrySource()
+        self._beginnings = 0
         self._planar = PlanarOdometry()
         self._last: tuple[Picture, Belief] | None = None
         self._pose = self.create_lifecycle_publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
@@ -155,6 +163,9 @@ class DmnNode(LocalizerNode[DmnSettings]):
         """Move the particles to the image's stamp, weigh them, publish."""
         patience = self.patience(self.settings.odometry_timeout)
         odom_T_base = self._odometry.at(frame.stamp, patience, lambda: self.stopping)
+        if self._beginnings != self._odometry.beginnings:
+            self._beginnings = self._odometry.beginnings
+            self._planar.begin_anew()
         initial = self._initial.pending  # until an image was weighed with it; a proposal counts for one image
         self._initial.place(initial, frame.stamp, odom_T_base, self.localizer.reset_gaussian)
         proposal = self._proposal.place(self._proposal.take(), frame.stamp, odom_T_base, PlanarGaussian)
@@ -217,6 +228,17 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self.monitor.solved("odometry_frame")
         return odom_T_child @ child_T_base
 
+    def _uses(self, frame: str, child: str, topic: str) -> bool:
+        """Whether odometry of these frames is used, or another comes that is preferred."""
+        odom, before = self.settings.odom_frame_id, self._source.used
+        if not self._source.accepts(frame, child, odom=odom, base=self.base_frame.name(odom)):
+            text = f"odometry on {topic} from {frame!r} to {child!r} is ignored while that of {before} comes there, too"
+            self.monitor.problem("odometry_message", Level.WARN, f"{text}: remap odom to a topic with one publisher")
+            return False
+        if before and before != self._source.used:
+            self._odometry.begin_anew()
+        return True
+
     def _on_odometry(self, msg: Odometry) -> None:
         topic, stamp = self.resolve_topic_name("odom"), stamp_of(msg.header)
         try:
@@ -225,7 +247,10 @@ class DmnNode(LocalizerNode[DmnSettings]):
             text = f"odometry on {topic} of {stamp * 1e-9:.3f} s is ignored: {error}"
             self.monitor.problem("odometry_message", Level.WARN, text)
             return
-        if self._odometry.add(stamp, self._of_base(odom_T_child, frame_name(msg.child_frame_id), topic)).doubted:
+        frame, child = frame_name(msg.header.frame_id), frame_name(msg.child_frame_id)
+        if not self._uses(frame, child, topic):
+            return
+        if self._odometry.add(stamp, self._of_base(odom_T_child, child, topic)).doubted:
             text = (
                 f"odometry on {topic} of {stamp * 1e-9:.3f} s is far off the one before: it is ignored unless the next "
                 "one agrees"

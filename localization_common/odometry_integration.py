@@ -98,6 +98,10 @@ class PlanarOdometry:
         self._pose: Array = np.zeros(3)
         self._odom_T_base: Array | None = None
 
+    def begin_anew(self) -> None:
+        """Keep the pose; no motion joins the next odometry to the one before."""
+        self._odom_T_base = None
+
     def step(self, odom_T_base: Array) -> Array:
         """Planar pose (3,) after the odometry moved on to this pose (4, 4)."""
         if self._odom_T_base is not None:

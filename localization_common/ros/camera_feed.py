@@ -21,13 +21,13 @@ from localization_common.errors import CameraError, InputError
 from localization_common.messages import (
     MAX_PIXELS,
     BitsInUse,
-    camera_from,
     frame_name,
     is_rectified_topic,
     rgb_from,
     rgb_from_compressed,
     stamp_of,
 )
+from localization_common.ros.calibration import Calibration
 from localization_common.ros.topic_advice import why_silent
 
 
@@ -110,9 +110,7 @@ class CameraFeed:
         self._listeners: list[Callable[[Frame], None]] = []
         self._node, self._reliable, self._max_pixels = node, reliable, max_pixels
         self._bits = BitsInUse()
-        self._camera: Camera | None = None
-        self._camera_error: str = ""
-        self._changed = threading.Condition()
+        self.calibration = Calibration()
         topic = node.resolve_topic_name("image") + ("/compressed" if compressed else "")
         qos = image_qos(reliable=reliable, depth=depth)
         group = MutuallyExclusiveCallbackGroup()
@@ -129,11 +127,6 @@ class CameraFeed:
         """Full name of the image topic."""
         return str(self._images.topic_name)
 
-    @property
-    def calibrated(self) -> bool:
-        """Whether camera_info has come, usable or not: to wait for it longer changes nothing."""
-        return self._camera is not None or bool(self._camera_error)
-
     def add_listener(self, listener: Callable[[Frame], None]) -> None:
         """Call this with every frame; it must return at once."""
         self._listeners.append(listener)
@@ -149,9 +142,7 @@ class CameraFeed:
         Raises:
             CameraError: camera_info did not come, or says that the camera is not calibrated.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self.calibrated, timeout)
-            camera, error = self._camera, self._camera_error
+        camera, error = self.calibration.wait(timeout)
         if camera is None:
             raise CameraError(error or self._why_no_camera())
         return camera
@@ -163,7 +154,7 @@ class CameraFeed:
 
     def _look_for_latched(self) -> None:
         """Subscribe a second time where camera_info is latched."""
-        if self._camera is not None or self._latched:
+        if self.calibration.wait(0.0)[0] is not None or self._latched:
             self._node.destroy_timer(self._timer)
             return
         publishers = self._node.get_publishers_info_by_topic(self._infos.topic_name)
@@ -179,13 +170,7 @@ class CameraFeed:
             listener(frame)
 
     def _on_info(self, msg: CameraInfo) -> None:
-        with self._changed:
-            try:
-                self._camera, self._camera_error = camera_from(msg, rectified=is_rectified_topic(self.topic)), ""
-            except CameraError as error:
-                topic = self._infos.topic_name
-                self._camera, self._camera_error = None, f"camera_info on {topic} cannot be used: {error}"
-            self._changed.notify_all()
+        self.calibration.take(msg, str(self._infos.topic_name), rectified=is_rectified_topic(self.topic))
 
 
 def check_size(size: tuple[int, int], camera: Camera) -> None:

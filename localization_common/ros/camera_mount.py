@@ -32,6 +32,7 @@ class CameraMount:
         self, transforms: Transforms, base_frame: BaseFrame, settings: Callable[[], NodeSettings], images: str
     ) -> None:
         self._transforms, self._base_frame, self._settings, self._images = transforms, base_frame, settings, images
+        self._found = ""  # frame of the camera that TF joined to the base last
 
     def base_T_camera(self, frame: Frame, timeout: float = 0.0) -> Array:
         """The pose (4, 4) at the time of a frame, within so many seconds.
@@ -56,11 +57,14 @@ class CameraMount:
         """Whether there is an answer for a frame, or never will be."""
         try:
             camera = self._camera_frame(frame)
-            self._transforms.lookup(self._base_frame.name(camera), camera, frame.stamp)
-        except TransformError:
-            return False
+            base = self._base_frame.name(camera)
+            self._transforms.lookup(base, camera, frame.stamp)
+        except TransformError:  # beside a camera that has its place, one that has none is not worth waiting for
+            placed = self._found != camera and self._transforms.connected(base, self._found)
+            return placed and not self._transforms.connected(base, camera)
         except InputError:
             return True  # no frame_id: to wait changes nothing
+        self._found = camera
         return True
 
     def _camera_frame(self, frame: Frame) -> str:

@@ -18,10 +18,6 @@ _SECOND = 1_000_000_000
 AHEAD = _SECOND
 #: A leap of images that is longer than this (nanoseconds), and than the time that passed, needs a second image.
 LEAP = 60 * _SECOND
-#: Stamps this near to ROS time (nanoseconds) are of ROS time, not of a recording.
-PRESENT = 10 * _SECOND
-#: Images of another time are not believed until those of ROS time have been silent for so long (nanoseconds).
-SILENCE = 2 * _SECOND
 #: Seconds for which a fault of a stamp stays on /diagnostics: it may concern every eighth image only.
 SHOWN_FOR = 5.0
 
@@ -64,9 +60,8 @@ class ClockGuard:
     ) -> None:
         self._clock, self._topic, self._waiting, self._went_back = node.get_clock(), topic, waiting, went_back
         self._replayed = replayed
-        self._timeline = Timeline(LEAP)
+        self._timeline = Timeline(LEAP, now=lambda: int(self._clock.now().nanoseconds))
         self._ros_time_jumped = False
-        self._is_present = False
         self.refused: Counter[str] = Counter()
         self._last_fault = float("-inf")
 
@@ -79,7 +74,7 @@ class ClockGuard:
     def reset(self) -> None:
         """Forget all images: the next one may have any stamp."""
         self._timeline.reset()
-        self._ros_time_jumped = self._is_present = False
+        self._ros_time_jumped = False
         self.refused.clear()
         self._last_fault = float("-inf")
 
@@ -114,7 +109,7 @@ class ClockGuard:
         require_usable()
         if verdict is Verdict.BACK and self._ros_time_jumped:
             verdict = Verdict.JUMPED_BACK
-        if verdict.doubted or (verdict.jumped and not self._ros_time_jumped and self._contradicts_ros_time(stamp)):
+        if verdict.doubted:
             self._timeline.doubt(stamp)
             where = "behind" if apart < 0.0 else "ahead of"
             raise self._fault(
@@ -130,20 +125,15 @@ class ClockGuard:
     def adopt(self, stamp: int) -> None:
         """The image of this stamp was accepted."""
         self._timeline.adopt(stamp)
-        self._is_present = self._near_ros_time(stamp)
 
-    def _near_ros_time(self, stamp: int) -> bool:
-        return abs(stamp - int(self._clock.now().nanoseconds)) < PRESENT
-
-    def _contradicts_ros_time(self, stamp: int) -> bool:
-        """Whether images that agree with ROS time come in between: then this one, which does not, is simply wrong."""
-        return self._is_present and self._timeline.idle < SILENCE and not self._near_ros_time(stamp)
+    def is_future(self, stamp: int) -> bool:
+        """Whether a stamp is so far ahead of ROS time that its image is refused."""
+        now = int(self._clock.now().nanoseconds)
+        return not self._replayed and now != 0 and stamp > now + AHEAD  # 0: simulated time has not begun
 
     def _require_present(self, stamp: int) -> None:
-        now = int(self._clock.now().nanoseconds)
-        if self._replayed or now == 0:  # 0: simulated time has not begun
-            return
-        if stamp > now + AHEAD:
+        if self.is_future(stamp):
+            now = int(self._clock.now().nanoseconds)
             self._count(FUTURE)
             raise FutureError(
                 f"images on {self._topic} are stamped {(stamp - now) / _SECOND:.3f} s in the future of ROS time: "

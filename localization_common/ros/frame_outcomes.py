@@ -56,6 +56,6 @@ class FrameOutcomes:
         if not self._node.context.ok():
             return  # the process is ending: nothing can be published any more
         text = "".join(traceback.format_exception(error))
-        self._node.get_logger().error(f"a frame failed unexpectedly:\n{text}", throttle_duration_sec=5.0)
+        self._node.get_logger().error(f"a frame failed unexpectedly:\n{text}", throttle_duration_sec=60.0)
         self._monitor.refused += 1
         self._monitor.problem(_UNEXPECTED, Level.ERROR, f"unexpected: {type(error).__name__}: {error}")

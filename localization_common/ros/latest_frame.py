@@ -11,26 +11,33 @@ T = TypeVar("T")
 
 
 #: So many frames that are ready are kept, with `ready`, while one is worked on.
-SPARES = 4
+SPARES = 8
 
 
 class LatestFrame(Generic[T]):
     """Hands frames from callbacks to a worker thread; never blocks the callback.
 
     With ``ready``, a frame whose odometry or transform is not there yet waits here and not in the worker. Of those that
-    are ready, the newest is handed out first. If it turns out to be good (`accepted`), the older ones are dropped; else
-    they have their turn, so that a bad image does not cost a good one. If too many wait, the newest takes the place of
-    the one before it: the oldest will be ready first.
+    are ready, the newest by its stamp is handed out first, and of several with one stamp the first that came. If it
+    turns out to be good (`accepted`), the others are dropped; else they have their turn, so that a bad image does not
+    cost a good one. If too many wait, the newest takes the place of the newest that is not ready: the oldest will be
+    ready first.
 
     Args:
         capacity: how many frames may wait. Without ``ready`` the oldest makes room. What is dropped is counted.
         ready: whether a frame can be worked on, or has waited long enough; quick, called with the lock held. None: all
             are handed out in order.
+        stamp: of a frame; None: the one that came last is the newest.
     """
 
-    def __init__(self, capacity: int = 1, ready: Callable[[T], bool] | None = None) -> None:
+    def __init__(
+        self,
+        capacity: int = 1,
+        ready: Callable[[T], bool] | None = None,
+        stamp: Callable[[T], int] | None = None,
+    ) -> None:
         self._frames: deque[T] = deque(maxlen=capacity)
-        self._ready = ready
+        self._ready, self._stamp = ready, stamp
         self._changed = threading.Condition()
         self._closed = False
         self._outdated: list[T] = []
@@ -50,7 +57,8 @@ class LatestFrame(Generic[T]):
             if len(self._frames) == self._frames.maxlen:
                 self.dropped += 1
                 if self._ready is not None:
-                    self._frames.pop()
+                    ready = self._ready_frames(self._ready)
+                    self._frames.remove(next((f for f in reversed(self._frames) if f not in ready), self._frames[0]))
             self._frames.append(frame)
             self._changed.notify_all()
 
@@ -96,9 +104,10 @@ class LatestFrame(Generic[T]):
         ready = self._ready_frames(self._ready)
         if not ready:
             return None
-        self._frames.remove(ready[-1])
-        self._outdated = ready[:-1]
-        return ready[-1]
+        newest = ready[-1] if self._stamp is None else max(ready, key=self._stamp)
+        self._frames.remove(newest)
+        self._outdated = [frame for frame in ready if frame is not newest]
+        return newest
 
     def _ready_frames(self, is_ready: Callable[[T], bool]) -> list[T]:
         return [frame for frame in self._frames if is_ready(frame)]

@@ -24,7 +24,7 @@ class ManagedNode(SetsUnchanged, LifecycleNode):
         super().__init__(name, **options)
         # rclpy lets the error of a transition that is not possible now escape from the service, which ends the process.
         service = self._service_change_state
-        service.callback = _refusing_impossible(service.callback, self.get_logger())
+        service.callback = self._refusing_impossible(service.callback)
         self.active = False
         self.configured = False
         self._autostart_timer: Any = None
@@ -45,6 +45,10 @@ class ManagedNode(SetsUnchanged, LifecycleNode):
 
     def cleanup(self) -> None:
         """Free everything that `configure` made, also after it failed half-way."""
+
+    def report_refusal(self, text: str) -> None:
+        """Say that a transition is not possible now."""
+        self.get_logger().error(text)
 
     def report_failure(self, transition: str, reason: str) -> None:
         """Say why a transition failed."""
@@ -94,8 +98,9 @@ class ManagedNode(SetsUnchanged, LifecycleNode):
         except LocalizationError as error:
             self.report_failure(name, str(error))
             return TransitionCallbackReturn.FAILURE
-        except Exception:
-            self.report_failure(name, f"unexpected:\n{traceback.format_exc()}")
+        except Exception as error:
+            self.get_logger().error(f"{name} failed unexpectedly:\n{traceback.format_exc()}")
+            self.report_failure(name, f"unexpected: {type(error).__name__}: {error}")
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
@@ -107,15 +112,20 @@ class ManagedNode(SetsUnchanged, LifecycleNode):
             return
         self.trigger_activate()
 
-
-def _refusing_impossible(change_state: Any, logger: Any) -> Any:
-    def guarded(request: Any, response: Any) -> Any:
-        try:
-            return change_state(request, response)
-        except Exception as error:  # RCLError has no public name
+    def _refusing_impossible(self, change_state: Any) -> Any:
+        def guarded(request: Any, response: Any) -> Any:
             wanted = request.transition.label or request.transition.id
-            logger.error(f"transition {wanted} is not possible now: {error}", throttle_duration_sec=1.0)
             response.success = False
-            return response
+            possible = {number: label for number, label, *_ in self._state_machine.available_transitions}
+            if wanted not in possible and wanted not in possible.values():  # rcl would log each request
+                self.report_refusal(
+                    f"transition {wanted} is not possible now; possible: {', '.join(possible.values())}"
+                )
+                return response
+            try:
+                return change_state(request, response)
+            except Exception as error:  # RCLError has no public name
+                self.report_refusal(f"transition {wanted} is not possible now: {error}")
+                return response
 
-    return guarded
+        return guarded

@@ -59,7 +59,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self._declared: Parameters[S] = Parameters(self, settings, configured=lambda: self.configured)
         self.monitor = Monitor(self._log_problem)
         self._outcomes = FrameOutcomes(self, self.monitor)
-        self.transforms = Transforms(self)
+        self.transforms = Transforms(self, lambda text: self.monitor.event("transform_message", text))
         self.base_frame = BaseFrame(self.transforms, lambda: self.settings, self.get_logger().info)
         self._broadcaster = PoseBroadcaster(self.transforms, self.base_frame, lambda: self.settings, self.monitor)
         self.frames: LatestFrame[Frame] = LatestFrame()
@@ -177,9 +177,17 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self._broadcaster.clear()
         self.base_frame.reset()
         everything = self.settings.process_all
-        self.frames = LatestFrame(self.settings.queue_size) if everything else LatestFrame(WAITING, self._ready)
+        self.frames = (
+            LatestFrame(self.settings.queue_size)
+            if everything
+            else LatestFrame(WAITING, self._ready, lambda frame: frame.stamp)
+        )
         self._worker = Worker(self.frames, self._process, self._outcomes.failed)
         self._worker.start()
+
+    def report_refusal(self, text: str) -> None:
+        """Into the log."""
+        self.monitor.event("transition", text)
 
     def report_failure(self, transition: str, reason: str) -> None:
         """Into the log and into /diagnostics."""
@@ -226,7 +234,9 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def _ready(self, frame: Frame) -> bool:
         """Whether a live frame has what it needs, or has waited for it long enough."""
         waited, settings = time.monotonic() - frame.arrived, self.settings
-        if not self.feed.calibrated:
+        if self._clock_guard.is_future(frame.stamp):
+            return True  # to be refused
+        if not self.feed.calibration.came:
             return waited > settings.camera_info_timeout
         return self.ready(frame)
 
@@ -241,6 +251,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
             rest = self.step(frame, image)
             self._clock_guard.adopt(frame.stamp)
             self.frames.accepted()
+            self.feed.calibration.use(camera)
         except Exception as error:
             return partial(self._end, frame, partial(_fail, error))  # in its turn
         return partial(self._end, frame, rest)
@@ -273,7 +284,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
             self._worker.submit(job)
 
     def _on_clock_jump(self, what: str, now: int) -> None:
-        self.get_logger().warning(f"{what}: frame pair, odometry and TF of the time before are forgotten")
+        self.monitor.event("clock", f"{what}: frame pair, odometry and TF of the time before are forgotten")
         self.monitor.jumps += 1
         self.settle()
         self.transforms.clear()
@@ -316,6 +327,10 @@ class LocalizerNode(ManagedNode, Generic[S]):
             self._broadcaster.check()
         if self._clock_guard.quiet:
             self.monitor.solved(STAMPS)
+        if complaint := self.feed.calibration.complaint:
+            self.monitor.problem("camera_info", Level.WARN, complaint)
+        else:
+            self.monitor.solved("camera_info")
         if warning := self.transforms.second_broadcaster:
             self.monitor.problem("second_broadcaster", Level.WARN, warning)
         else:

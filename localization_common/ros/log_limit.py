@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 #: Kinds that are remembered; of more, the one that was logged longest ago is forgotten.
 _KINDS = 256
+#: Seconds that count as one: a busy computer writes one line late and the next in time.
+_SPAN = 1.25
 
 
 class LogLimit:
@@ -33,7 +35,7 @@ class LogLimit:
     def admits(self, kind: str) -> bool:
         """Whether a line of this kind may be logged now."""
         now = self._clock()
-        full = len(self._recent) == self._recent.maxlen and now - self._recent[0] < 1.0
+        full = len(self._recent) == self._recent.maxlen and now - self._recent[0] < _SPAN
         return not full and now - self._kinds.get(kind, -float("inf")) >= self._interval
 
     def leave_out(self, subject: str) -> None:

@@ -13,6 +13,9 @@ import numpy as np
 
 from localization_common.ros.log_limit import LogLimit
 
+#: Longest text of a problem, in characters.
+MAX_TEXT = 2000
+
 
 class Level(enum.IntEnum):
     """Levels of diagnostic_msgs/DiagnosticStatus."""
@@ -88,6 +91,7 @@ class Monitor:
         self._log, self._limit = log, limit or LogLimit()
         self._problems: dict[str, Problem] = {}
         self._announced: dict[str, Problem] = {}
+        self._until: dict[str, float] = {}
         self._lock = threading.Lock()
         self.reset()
 
@@ -102,14 +106,31 @@ class Monitor:
             self._announced.clear()
             self._limit.forget_kinds()  # who configures again wants to read why that fails, also if it failed before
 
-    def problem(self, key: str, level: Level, text: str) -> None:
-        """Something is wrong; the same problem again is not logged again."""
-        problem = Problem(level, text)
+    def problem(self, key: str, level: Level, text: str, *, seconds: float = float("inf")) -> None:
+        """Something is wrong; the same problem again is not logged again.
+
+        Args:
+            key: names the problem.
+            level: of diagnostics.
+            text: for the user.
+            seconds: after which it is solved by itself: of messages that nothing follows which would solve it.
+        """
+        problem = Problem(level, shortened(text))
         with self._lock:
             changed = _kind(key, self._problems.get(key)) != _kind(key, problem)
-            self._problems[key] = problem
+            self._problems[key], self._until[key] = problem, time.monotonic() + seconds
             lines = self._due(key if changed else None)
         self._say(lines)
+
+    def event(self, key: str, text: str) -> None:
+        """Something happened that is over, such as a message that was ignored; it is logged as far as that may be."""
+        problem = Problem(Level.WARN, shortened(text))
+        with self._lock:
+            if not self._limit.admits(kind := _kind(key, problem)):
+                self._limit.leave_out(key)
+                return
+            note = self._limit.logged(key, kind)
+        self._log(key, Problem(problem.level, problem.text + note))
 
     def solved(self, key: str) -> None:
         """The problem is gone."""
@@ -122,6 +143,8 @@ class Monitor:
     def problems(self) -> dict[str, Problem]:
         """What is wrong now."""
         with self._lock:
+            for key in [key for key in self._problems if self._until[key] < time.monotonic()]:
+                del self._problems[key]
             present, lines = dict(self._problems), self._due(None)
         self._say(lines)
         return present
@@ -152,6 +175,12 @@ class Monitor:
     def _say(self, lines: list[tuple[str, Problem | None]]) -> None:
         for key, problem in lines:
             self._log(key, problem)
+
+
+def shortened(text: str) -> str:
+    """A text in one line, without its middle if it is very long: names in messages may be anything."""
+    text = text.replace("\n", " ")
+    return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT // 2]} [...] {text[-MAX_TEXT // 2 :]}"
 
 
 def _kind(key: str, problem: Problem | None) -> str:

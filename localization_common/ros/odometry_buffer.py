@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -12,9 +13,14 @@ import numpy.typing as npt
 
 from localization_common.errors import InputError
 from localization_common.geometry import se3
-from localization_common.ros.timeline import JUMP, OTHER_CLOCK, Timeline, Verdict
+from localization_common.ros.timeline import JUMP, OTHER_CLOCK, SILENCE, Timeline, Verdict
 
 Array = npt.NDArray[np.float64]
+
+#: Metres a second that no robot drives: odometry that moves further is doubted.
+MAX_SPEED = 100.0
+#: Seconds; a pose may be this far from its stamp.
+JITTER = 0.1
 
 
 class OdometryError(InputError):
@@ -28,14 +34,26 @@ class OdometryBuffer:
         capacity: how many poses are kept; a bag that is replayed as fast as it goes runs far ahead of the images.
         topic: where the poses come from, for messages to the user.
         images: where the images come from, likewise.
+        now: ROS time in nanoseconds; None where the odometry is not to be compared with it.
+
+    Attributes:
+        beginnings: how often odometry began anew, so that no motion joins the poses before and after.
     """
 
-    def __init__(self, capacity: int = 10_000, *, topic: str = "its topic", images: str = "their topic") -> None:
+    def __init__(
+        self,
+        capacity: int = 10_000,
+        *,
+        topic: str = "its topic",
+        images: str = "their topic",
+        now: Callable[[], int] | None = None,
+    ) -> None:
         self._capacity, self._topic, self._images = capacity, topic, images
-        self._timeline = Timeline()
+        self._timeline = Timeline(now=now)
+        self.beginnings = 0
         self._stamps: list[int] = []
         self._poses: list[Array] = []
-        self._doubted: tuple[int, Array] | None = None
+        self._doubted: deque[tuple[int, Array]] = deque(maxlen=8)
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
@@ -44,6 +62,9 @@ class OdometryBuffer:
     def add(self, stamp: int, odom_T_base: Array) -> Verdict:
         """Add a pose. One whose stamp is far off waits until the next one confirms it, and is left out if none does.
 
+        One that no robot reaches from the pose before is left out, unless all are so for two seconds: then the
+        odometry begins anew.
+
         Returns:
             How the stamp relates to those before; after a jump back everything before it is forgotten.
         """
@@ -51,23 +72,37 @@ class OdometryBuffer:
             verdict = self._timeline.judge(stamp)
             if verdict.doubted:
                 self._timeline.doubt(stamp)
-                self._doubted = (stamp, odom_T_base)
+                self._doubted.append((stamp, odom_T_base))
                 return verdict
             if verdict is Verdict.JUMPED_BACK:
                 self._stamps, self._poses = [], []
-            if verdict.jumped and self._doubted is not None:
-                self._insert(*self._doubted)
-            self._doubted = None
+            if self._is_too_far(stamp, odom_T_base):
+                if self._timeline.idle < SILENCE:
+                    return Verdict.FAR
+                self._begin_anew()
+            if verdict.jumped:
+                for doubted in self._doubted:
+                    if self._timeline.agrees(doubted[0], stamp):
+                        self._insert(*doubted)
+            self._doubted.clear()
             self._timeline.adopt(stamp)
             self._insert(stamp, odom_T_base)
             self._changed.notify_all()
             return verdict
 
+    def begin_anew(self) -> None:
+        """Poses of another odometry follow: what was is forgotten."""
+        with self._changed:
+            self._begin_anew()
+            self._timeline.reset()
+            self._doubted.clear()
+
     def forget_after(self, stamp: int) -> None:
         """Images jumped back to this stamp: poses from before the jump are forgotten, newer ones stay."""
         with self._changed:
             if self._stamps and self._stamps[-1] > stamp + JUMP:
-                self._stamps, self._poses, self._doubted = [], [], None
+                self._stamps, self._poses = [], []
+                self._doubted.clear()
                 self._timeline.reset()
 
     def latest(self) -> tuple[int, Array] | None:
@@ -97,6 +132,21 @@ class OdometryBuffer:
                 return self._poses[after]
             first, second = self._stamps[after - 1], self._stamps[after]
             return se3.interpolate(self._poses[after - 1], self._poses[after], (stamp - first) / (second - first))
+
+    def _begin_anew(self) -> None:
+        self._stamps, self._poses = [], []
+        self.beginnings += 1
+
+    def _is_too_far(self, stamp: int, odom_T_base: Array) -> bool:
+        """Whether no robot gets from the pose before to this one, or from this one to the pose after."""
+        after = bisect.bisect_left(self._stamps, stamp)
+        for place in (after - 1, after):
+            if 0 <= place < len(self._stamps):
+                seconds = abs(stamp - self._stamps[place]) * 1e-9 + JITTER
+                moved = float(np.linalg.norm(odom_T_base[:3, 3] - self._poses[place][:3, 3]))
+                if moved > MAX_SPEED * seconds:
+                    return True
+        return False
 
     def _insert(self, stamp: int, odom_T_base: Array) -> None:
         position = bisect.bisect_left(self._stamps, stamp)

@@ -20,10 +20,12 @@ from localization_common.ros.tf_buffer import TransformError
 
 Array = npt.NDArray[np.float64]
 T = TypeVar("T")
+#: Seconds for which a pose that was ignored stays on /diagnostics.
+SHOWN_FOR = 5.0
 
 
 class PoseInput:
-    """Subscribes one topic and keeps its newest pose. One that cannot be used is a diagnostic, until the next one can.
+    """Subscribes one topic and keeps its newest pose. One that cannot be used is a diagnostic for some seconds.
 
     Args:
         node: that subscribes, and knows frames and parameters.
@@ -84,4 +86,4 @@ class PoseInput:
             self._ignore(error)
 
     def _ignore(self, error: LocalizationError) -> None:
-        self._node.monitor.problem(self._topic, Level.WARN, f"{self._topic} is ignored: {error}")
+        self._node.monitor.problem(self._topic, Level.WARN, f"{self._topic} is ignored: {error}", seconds=SHOWN_FOR)

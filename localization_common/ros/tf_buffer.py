@@ -1,14 +1,18 @@
 """Transforms between frames over time. No ROS in here.
 
-tf2 is not used, although robots have it: it keeps whatever it gets, and one transform that is stamped an hour ahead
-then hides all that follow. Here a stamp that is far off counts when a second one confirms it.
+tf2 is not used, although robots have it: it keeps whatever it gets. One transform that is stamped an hour ahead then
+hides all that follow, and one with another parent takes its frame out of the tree. Here a stamp that is far off counts
+when a second one confirms it, and a second parent hides nothing.
 """
 
 from __future__ import annotations
 
 import bisect
+import heapq
 import sys
 import threading
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +25,12 @@ from localization_common.ros.timeline import OTHER_CLOCK, Timeline, Verdict
 Array = npt.NDArray[np.float64]
 
 
+#: Links that are kept at most; of more, the moving ones that were heard longest ago leave.
+MAX_LINKS = 2000
+#: Price of a moving link on the way from frame to frame; a static one costs 1.
+_MOVING = 1000
+
+
 class TransformError(LocalizationError):
     """A transform between two frames is not known, or not at the time that was asked for."""
 
@@ -28,11 +38,13 @@ class TransformError(LocalizationError):
 @dataclass
 class _Edge:
     parent: str
+    child: str
     static: bool
+    timeline: Timeline
     stamps: list[int] = field(default_factory=list)
     matrices: list[Array] = field(default_factory=list)
-    timeline: Timeline = field(default_factory=Timeline)
-    doubted: tuple[int, Array] | None = None
+    doubted: deque[tuple[int, Array]] = field(default_factory=lambda: deque(maxlen=8))
+    heard: int = 0
 
     def add(self, stamp: int, matrix: Array, length: int) -> None:
         """Insert a pose in its place, and forget those that are older than the newest by more than ``length``."""
@@ -47,19 +59,26 @@ class _Edge:
 
 
 class TransformBuffer:
-    """Tree of frames. Each frame has one parent; the pose in it is static, or a series over time that is interpolated.
+    """Frames, joined by links from parent to child. A link is static, or a series over time that is interpolated.
+
+    Frames should form a tree. Where a frame has a second parent, or links form a circle, the way with the fewest moving
+    links counts, then the shortest, then the one that was there first.
 
     Args:
         length: how many seconds of a moving frame are kept.
+        now: ROS time in nanoseconds; None where stamps are not to be compared with it.
     """
 
-    def __init__(self, length: float = 30.0) -> None:
-        self._length = int(length * 1e9)
-        self._edges: dict[str, _Edge] = {}
+    def __init__(self, length: float = 30.0, now: Callable[[], int] | None = None) -> None:
+        self._length, self._now = int(length * 1e9), now
+        self._edges: dict[tuple[str, str], _Edge] = {}
+        self._links: dict[str, list[tuple[_Edge, bool]]] = {}  # made when needed
+        self._ways: dict[tuple[str, str], list[tuple[_Edge, bool]] | None] = {}
+        self._heard = 0
         self._changed = threading.Condition()  # of a lock that its owner may take again
 
     def insert(self, parent: str, child: str, parent_T_child: Array, stamp: int, *, static: bool) -> Verdict:
-        """Add one pose of a frame in its parent.
+        """Add one pose of a frame in its parent. What is static stays so.
 
         One whose stamp is far off waits until the next one of the frame confirms it, and is left out if none does.
 
@@ -67,9 +86,13 @@ class TransformBuffer:
             How the stamp relates to those before; after a jump back the poses before it are forgotten.
         """
         with self._changed:
-            edge = self._edges.get(child)
-            if edge is None or edge.parent != parent or edge.static != static:
-                edge = self._edges[child] = _Edge(parent, static)
+            edge = self._edges.get((parent, child))
+            if edge is None or (static and not edge.static):
+                edge = self._add_link(_Edge(parent, child, static, Timeline(now=self._now)))
+            self._heard += 1
+            edge.heard = self._heard
+            if edge.static and not static:
+                return Verdict.NEXT
             if static:
                 edge.stamps, edge.matrices = [stamp], [parent_T_child]
                 self._changed.notify_all()
@@ -77,13 +100,15 @@ class TransformBuffer:
             verdict = edge.timeline.judge(stamp)
             if verdict.doubted:
                 edge.timeline.doubt(stamp)
-                edge.doubted = (stamp, parent_T_child)
+                edge.doubted.append((stamp, parent_T_child))
                 return verdict
             if verdict is Verdict.JUMPED_BACK:
                 edge.stamps, edge.matrices = [], []
-            if verdict.jumped and edge.doubted is not None:
-                edge.add(*edge.doubted, self._length)
-            edge.doubted = None
+            if verdict.jumped:
+                for doubted in edge.doubted:
+                    if edge.timeline.agrees(doubted[0], stamp):
+                        edge.add(*doubted, self._length)
+            edge.doubted.clear()
             edge.timeline.adopt(stamp)
             edge.add(stamp, parent_T_child, self._length)
             self._changed.notify_all()
@@ -92,26 +117,27 @@ class TransformBuffer:
     def clear(self) -> None:
         """Forget moving frames; what is static stays true when a clock jumps."""
         with self._changed:
-            self._edges = {child: edge for child, edge in self._edges.items() if edge.static}
+            self._edges = {key: edge for key, edge in self._edges.items() if edge.static}
+            self._forget_ways()
 
     def connected(self, target: str, source: str) -> bool:
         """Whether a chain of transforms joins the two frames at any time."""
         with self._changed:
-            return self._ancestors(target)[-1] == self._ancestors(source)[-1]
+            return self._way(target, source) is not None
 
     def latest(self, target: str, source: str) -> int | None:
         """The newest stamp that every link between two frames reaches; None where they are not connected."""
         with self._changed:
-            if not self.connected(target, source):
+            way = self._way(target, source)
+            if way is None:
                 return None
-            edges = [self._edges[frame] for frame in self._between(target, source)]
-            return min((edge.stamps[-1] for edge in edges if not edge.static), default=sys.maxsize)
+            return min((edge.stamps[-1] for edge, _ in way if not edge.static), default=sys.maxsize)
 
     @property
     def frames(self) -> list[str]:
         """Names of all frames, sorted."""
         with self._changed:
-            return sorted({*self._edges, *(edge.parent for edge in self._edges.values())})
+            return sorted({name for key in self._edges for name in key})
 
     def lookup(self, target: str, source: str, stamp: int | None, timeout: float = 0.0) -> Array:
         """target_T_source (4, 4) at a time, or the newest of each link; waits `timeout` seconds for it.
@@ -123,27 +149,62 @@ class TransformBuffer:
             self._changed.wait_for(lambda: not self._missing(target, source, stamp), timeout)
             if missing := self._missing(target, source, stamp):
                 raise TransformError(missing)
-            root_T_target = self._to_root(target, stamp)
-            return se3.inverse(root_T_target) @ self._to_root(source, stamp)
+            target_T_source = np.eye(4)
+            for edge, down in self._way(target, source) or ():
+                parent_T_child = self._at(edge, stamp)
+                target_T_source = target_T_source @ (parent_T_child if down else se3.inverse(parent_T_child))
+            return target_T_source
 
-    def _ancestors(self, frame: str) -> list[str]:
-        chain = [frame]
-        while chain[-1] in self._edges and (parent := self._edges[chain[-1]].parent) not in chain:
-            chain.append(parent)
-        return chain
+    def _add_link(self, edge: _Edge) -> _Edge:
+        self._edges[edge.parent, edge.child] = edge
+        if len(self._edges) > MAX_LINKS:
+            moving = sorted((e for e in self._edges.values() if not e.static and e is not edge), key=lambda e: e.heard)
+            for old in moving[: MAX_LINKS // 10]:
+                del self._edges[old.parent, old.child]
+        self._forget_ways()
+        return edge
 
-    def _between(self, target: str, source: str) -> list[str]:
-        """Frames whose link to their parent is on the way; links above the common ancestor do not matter."""
-        up, down = self._ancestors(target), self._ancestors(source)
-        shared = set(up) & set(down)
-        return [frame for frame in up + down if frame not in shared]
+    def _forget_ways(self) -> None:
+        self._links.clear()
+        self._ways.clear()
+
+    def _way(self, target: str, source: str) -> list[tuple[_Edge, bool]] | None:
+        """Links from target to source, each with whether it is walked from parent to child; None without a way."""
+        if target == source:
+            return []
+        if not self._links:
+            for edge in self._edges.values():
+                self._links.setdefault(edge.parent, []).append((edge, True))
+                self._links.setdefault(edge.child, []).append((edge, False))
+        if target not in self._links or source not in self._links:
+            return None
+        if (target, source) not in self._ways:
+            self._ways[target, source] = self._search(target, source)
+        return self._ways[target, source]
+
+    def _search(self, target: str, source: str) -> list[tuple[_Edge, bool]] | None:
+        queue: list[tuple[int, int, str, list[tuple[_Edge, bool]]]] = [(0, 0, target, [])]
+        number, seen = 0, set()
+        while queue:
+            cost, _, frame, way = heapq.heappop(queue)
+            if frame == source:
+                return way
+            if frame in seen:
+                continue
+            seen.add(frame)
+            for edge, down in self._links[frame]:
+                number += 1
+                further = cost + (1 if edge.static else _MOVING)
+                heapq.heappush(queue, (further, number, edge.child if down else edge.parent, [*way, (edge, down)]))
+        return None
 
     def _missing(self, target: str, source: str, stamp: int | None) -> str:
-        if self._ancestors(target)[-1] != self._ancestors(source)[-1]:
+        way = self._way(target, source)
+        if way is None:
             known = "known" if source in self.frames else "unknown"
             return f"no transform from {source} ({known} in TF) to {target}: is its publisher running?"
-        for frame in self._between(target, source):
-            edge = self._edges[frame]
+        for edge, _ in way:
+            frame = edge.child
             if edge.static or stamp is None:
                 continue
             if max(stamp - edge.stamps[-1], edge.stamps[0] - stamp) > OTHER_CLOCK:
@@ -157,13 +218,6 @@ class TransformBuffer:
             if stamp < edge.stamps[0]:
                 return f"transform {edge.parent} -> {frame} begins {(edge.stamps[0] - stamp) * 1e-9:.3f} s too late"
         return ""
-
-    def _to_root(self, frame: str, stamp: int | None) -> Array:
-        root_T_frame = np.eye(4)
-        for name in self._ancestors(frame)[:-1]:
-            edge = self._edges[name]
-            root_T_frame = self._at(edge, stamp) @ root_T_frame
-        return root_T_frame
 
     @staticmethod
     def _at(edge: _Edge, stamp: int | None) -> Array:

@@ -24,6 +24,8 @@ from localization_common.ros.timeline import JUMP
 
 Array = npt.NDArray[np.float64]
 
+#: Longest name of a frame; longer ones are an error of the publisher.
+MAX_NAME = 256
 #: Seconds after which a second broadcaster that is no longer heard is forgotten.
 FORGOTTEN_AFTER = 5.0
 
@@ -33,10 +35,12 @@ class Transforms:
 
     Args:
         node: subscribes and publishes.
+        warn: called with a sentence for each transform that is ignored; by default the node logs it.
     """
 
-    def __init__(self, node: Node) -> None:
-        self._node, self._buffer = node, TransformBuffer()
+    def __init__(self, node: Node, warn: Callable[[str], None] | None = None) -> None:
+        self._node, self._warn = node, warn or node.get_logger().warning
+        self._buffer = TransformBuffer(now=lambda: int(node.get_clock().now().nanoseconds))
         self._listeners: list[Callable[[], None]] = []
         self._sent: dict[str, deque[tuple[str, int]]] = {}
         self._others: dict[str, tuple[str, float]] = {}
@@ -106,9 +110,10 @@ class Transforms:
             parent, child = frame_name(t.header.frame_id), frame_name(t.child_frame_id)
             stamp = stamp_of(t.header)
             try:
+                _check_names(parent, child)
                 matrix = matrix_from_transform(t.transform)
             except InputError as error:
-                self._warn(f"transform {parent} -> {child} is ignored: {error}")
+                self._warn(f"transform {parent[:MAX_NAME]!r} -> {child[:MAX_NAME]!r} is ignored: {error}")
                 continue
             self._watch(parent, child, stamp, static=static)
             if self._buffer.insert(parent, child, matrix, stamp, static=static).doubted:
@@ -126,8 +131,19 @@ class Transforms:
             return
         self._others[child] = (parent, float("inf") if static else time.monotonic())
 
-    def _warn(self, text: str) -> None:
-        self._node.get_logger().warning(text, throttle_duration_sec=5.0)
+
+def _check_names(parent: str, child: str) -> None:
+    """Refuse frames that no transform can join.
+
+    Raises:
+        InputError: a name is empty or longer than `MAX_NAME`, or both are the same.
+    """
+    if not parent or not child:
+        raise InputError("a frame has no name: correct frame_id and child_frame_id in its publisher")
+    if max(len(parent), len(child)) > MAX_NAME:
+        raise InputError(f"the name of a frame has more than {MAX_NAME} characters")
+    if parent == child:
+        raise InputError("a frame cannot be its own parent")
 
 
 def map_T_odom(map_T_base: Array, odom_T_base: Array) -> Array:

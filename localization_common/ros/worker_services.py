@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.node import Node
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 
 from localization_common.errors import LocalizationError
+from localization_common.ros.lifecycle import ManagedNode
 from localization_common.ros.worker import Worker
 
 
@@ -23,7 +23,7 @@ class WorkerServices:
         worker: the node's worker at this moment; None while the node is not configured.
     """
 
-    def __init__(self, node: Node, worker: Callable[[], Worker[Any] | None]) -> None:
+    def __init__(self, node: ManagedNode, worker: Callable[[], Worker[Any] | None]) -> None:
         self._node, self._worker = node, worker
         # A callback that waits for the worker must not keep other callbacks waiting.
         self._group = ReentrantCallbackGroup()
@@ -38,7 +38,7 @@ class WorkerServices:
             response.message, response.success = await self._run(job), True
         except LocalizationError as error:
             response.message, response.success = str(error), False
-            self._node.get_logger().warning(f"service refused: {error}", throttle_duration_sec=1.0)
+            self._node.report_refusal(f"service refused: {error}")
         except Exception as error:
             # An exception that leaves a callback ends the process.
             self._node.get_logger().error(

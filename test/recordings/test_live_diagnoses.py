@@ -67,7 +67,7 @@ def test_camera_info_that_is_latched_and_published_once_arrives(stage: Stage, ot
     node = without_camera_info(stage)
     if first == "node":
         other.create_publisher(CameraInfo, "/camera_info", LATCHED).publish(info)
-    assert wait_until(lambda: node.feed.calibrated)
+    assert wait_until(lambda: node.feed.calibration.came)
     stage.robot.images.publish(picture())
     stage.robot.await_processed("vlocnet", FIRST)
     assert node.monitor.processed == 1

@@ -124,7 +124,7 @@ def test_while_images_agree_with_ros_time_those_of_another_time_are_not_believed
 def test_a_recording_after_live_images_is_believed_when_these_are_silent(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("localization_common.ros.clock_guard.SILENCE", 0)
+    monkeypatch.setattr("localization_common.ros.timeline.SILENCE", 0)
     node = start(stage, VlocnetNode)
     send_image(stage.robot, time.time_ns())
     for i in range(3):

@@ -98,3 +98,29 @@ def test_who_configures_again_reads_the_reason_again(log: Log) -> None:
         log.monitor.reset()
         log.monitor.problem("configure", Level.ERROR, "configure failed: /none: no such file")
     assert log.texts("configure") == ["configure failed: /none: no such file"] * 3
+
+
+def test_events_are_limited_as_problems_are_and_remain_no_problems(log: Log) -> None:
+    for number in range(1200):
+        log.now += 1.0 / 60.0
+        log.monitor.event(f"kind {number % 7}", f"message {number} is ignored")
+    assert 10 <= len(log.lines) <= 20
+    assert "more of this kind" in log.texts("kind 3")[-1]
+    assert not log.monitor.problems
+
+
+def test_a_problem_with_a_time_is_solved_by_itself(log: Log) -> None:
+    log.monitor.problem("initialpose", Level.WARN, "initialpose is ignored", seconds=0.0)
+    log.monitor.problem("camera", Level.WARN, "not calibrated")
+    assert list(log.monitor.problems) == ["camera"]
+    log.now += 20.0
+    assert list(log.monitor.problems) == ["camera"]
+    assert log.lines[-1][1:] == ("initialpose", None)
+
+
+def test_a_text_of_any_length_is_one_line_of_some_length(log: Log) -> None:
+    log.monitor.problem("transform", Level.WARN, "no frame '" + "x\n" * 10_240 + "': publish it")
+    text = log.texts("transform")[0]
+    assert len(text) < 2100
+    assert "\n" not in text
+    assert text.endswith("publish it")

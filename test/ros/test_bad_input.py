@@ -218,7 +218,7 @@ def test_a_teleported_camera_ends_nothing(stage: Stage, make_node: Any) -> None:
     image = image_from_array(upside_down, "rgb8", header(FIRST + 3 * PERIOD, "camera_optical_frame"))
     stage.robot.await_processed(node.get_name(), stage.robot.send(3, image, odometry=False))
     stage.robot.await_processed(node.get_name(), stage.robot.send(4))
-    assert node.monitor.processed == 5
+    assert node.monitor.processed == (5 if make_node is VlocnetNode else 4)  # such odometry is ignored
     assert node.active
 
 

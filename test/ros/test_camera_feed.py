@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from robot_stage import CAMERA, FIRST, Robot, Stage, textured, wait_until
+from robot_stage import CAMERA, FIRST, PERIOD, Robot, Stage, textured, wait_until
 from sensor_msgs.msg import CompressedImage
 
+from localization_common.camera import Camera
 from localization_common.errors import InputError
 from localization_common.ros.camera_feed import Frame
 from localization_common.ros.conversions import camera_to_info, image_from_array
@@ -74,3 +75,43 @@ def test_a_frame_that_cannot_be_decoded_says_so_to_everybody() -> None:
     for _ in range(2):
         with pytest.raises(InputError, match="nonsense"):
             frame.rgb()
+
+
+def test_a_calibration_in_use_is_kept_whatever_comes_between(stage: Stage) -> None:
+    """Zeros, and the calibration of another camera; both are said."""
+    node = stage.start(VlocnetNode, tf_mode="none")
+    stage.robot.mount_camera()
+    assert wait_until(lambda: node.transforms.connected("base_link", "camera_optical_frame"))
+    stage.robot.await_processed("vlocnet", stage.robot.send(0))
+    head = header(FIRST, "camera_optical_frame")
+    other = Camera.from_field_of_view(320, 240, 90.0)
+    zeros = camera_to_info(CAMERA, head)
+    zeros.k = [0.0] * 9
+    for index, (info, said) in enumerate(((zeros, "cannot be used"), (camera_to_info(other, head), "is for 320x240"))):
+        stage.robot.infos.publish(info)
+        assert wait_until(lambda said=said: said in node.feed.calibration.complaint)
+        stamp = FIRST + (index + 1) * PERIOD
+        image = image_from_array(textured(index), "rgb8", header(stamp, "camera_optical_frame"))
+        stage.robot.images.publish(image)
+        stage.robot.await_processed("vlocnet", stamp)
+        message = stage.status_now("vlocnet").message
+        assert said in message
+        assert "the calibration for 160x120 that images are used with is kept" in message
+    assert node.monitor.processed == 3
+
+
+def test_another_resolution_is_taken_when_the_one_before_is_used_no_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("localization_common.ros.calibration.KEPT_FOR", 0.0)
+    node = stage.start(VlocnetNode, tf_mode="none")
+    stage.robot.mount_camera()
+    assert wait_until(lambda: node.transforms.connected("base_link", "camera_optical_frame"))
+    stage.robot.await_processed("vlocnet", stage.robot.send(0))
+    other = Camera.from_field_of_view(320, 240, 90.0)
+    head = header(FIRST + PERIOD, "camera_optical_frame")
+    stage.robot.infos.publish(camera_to_info(other, head))
+    assert wait_until(lambda: node.feed.camera(0.0).width == 320)
+    stage.robot.images.publish(image_from_array(textured(1, other), "rgb8", head))
+    stage.robot.await_processed("vlocnet", FIRST + PERIOD)
+    assert node.monitor.processed == 2

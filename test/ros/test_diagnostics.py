@@ -53,7 +53,7 @@ def test_a_problem_is_told_once_and_its_end_once() -> None:
     assert len(told) == 1
     monitor.problem("odometry", Level.ERROR, "no odometry")
     assert len(told) == 2
-    clock.now += 1.0
+    clock.now += 2.0
     monitor.solved("odometry")
     monitor.solved("odometry")
     assert told[2:] == [("odometry", None)]

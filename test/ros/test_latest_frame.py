@@ -57,15 +57,22 @@ def test_frames_that_are_not_ready_wait_and_hold_no_other_up() -> None:
 
 def test_a_bad_frame_does_not_cost_the_good_one_before_it() -> None:
     frames: LatestFrame[int] = LatestFrame(capacity=20, ready=lambda _: True)
-    for i in range(8):
+    for i in range(12):
         frames.put(i)
-    assert (len(frames), frames.dropped) == (4, 4)  # memory has its limit
-    assert frames.take(0.0) == 7
-    assert frames.take(0.0) == 6  # 7 was refused
-    frames.put(8)
+    assert (len(frames), frames.dropped) == (8, 4)  # memory has its limit
+    assert frames.take(0.0) == 11
+    assert frames.take(0.0) == 10  # 11 was refused
+    frames.put(12)
     frames.accepted()
-    assert (len(frames), frames.dropped) == (1, 6)
-    assert frames.take(0.0) == 8
+    assert (len(frames), frames.dropped) == (1, 10)
+    assert frames.take(0.0) == 12
+
+
+def test_frames_that_never_become_ready_do_not_cost_one_that_is() -> None:
+    frames: LatestFrame[int] = LatestFrame(capacity=4, ready=lambda frame: frame == 0)
+    for i in (1, 2, 3, 0, 4, 5):
+        frames.put(i)
+    assert frames.take(0.0) == 0
 
 
 def test_a_waiting_taker_gets_the_frame_at_once() -> None:

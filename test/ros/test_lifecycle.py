@@ -117,12 +117,15 @@ def test_an_inactive_node_uses_no_images(stage: Stage) -> None:
     assert node.frames.received == 1
 
 
-def test_an_impossible_transition_is_refused_and_ends_nothing(stage: Stage) -> None:
+def test_an_impossible_transition_is_refused_and_ends_nothing(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
     stage.start(VlocnetNode)
     client = stage.client("vlocnet")
-    assert not client.change(CONFIGURE)
-    assert not client.change(CLEANUP)
+    for transition in (CONFIGURE, CLEANUP, 0, 99, 250, CONFIGURE, CLEANUP):
+        assert not client.change(transition)
     assert client.state() == "active"
+    log = capfd.readouterr().err
+    assert "transition 1 is not possible now; possible: deactivate, shutdown" in log
+    assert "No transition matching" not in log, log  # of rcl, for each request
 
 
 def test_a_device_that_is_not_there_is_refused(stage: Stage) -> None:

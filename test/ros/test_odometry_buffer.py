@@ -9,6 +9,7 @@ import pytest
 
 from localization_common.geometry import planar
 from localization_common.ros.odometry_buffer import OdometryBuffer, OdometryError
+from localization_common.ros.odometry_source import OdometrySource
 from localization_common.ros.timeline import Verdict
 
 SECOND = 1_000_000_000
@@ -112,6 +113,61 @@ def test_images_that_jump_back_forget_the_old_loop_but_not_the_new_one(buffer: O
     assert len(buffer) == 3  # what is as new as the image belongs to the new loop
     buffer.forget_after(SECOND)
     assert len(buffer) == 0
+
+
+def test_a_leap_that_no_robot_makes_is_left_out(buffer: OdometryBuffer) -> None:
+    for stamp in (int(2.5 * SECOND), int(3.1 * SECOND), int(3.2 * SECOND)):
+        assert buffer.add(stamp, at_x(1e6)) is Verdict.FAR
+    assert buffer.add(4 * SECOND, at_x(4.0)) is Verdict.NEXT
+    assert buffer.at(int(2.5 * SECOND), 0.0)[0, 3] == pytest.approx(2.5)
+    assert buffer.beginnings == 0
+
+
+def test_odometry_that_stays_where_it_leapt_to_begins_anew(
+    buffer: OdometryBuffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("localization_common.ros.odometry_buffer.SILENCE", 0)
+    assert buffer.add(4 * SECOND, at_x(1e6)) is Verdict.NEXT
+    assert buffer.beginnings == 1
+    with pytest.raises(OdometryError, match="begins"):
+        buffer.at(int(3.5 * SECOND), 0.0)  # nothing is interpolated across the leap
+
+
+def test_two_wrong_stamps_are_not_believed_while_odometry_of_ros_time_comes() -> None:
+    now = 10_000 * SECOND
+    buffer = OdometryBuffer(now=lambda: now)
+    buffer.add(now - SECOND // 10, at_x(0.0))
+    for stamp in (now - 3600 * SECOND, now - 3599 * SECOND, now + 3 * SECOND, now + 4 * SECOND, 0, 1):
+        assert buffer.add(stamp, at_x(5.0)).doubted
+    assert buffer.add(now, at_x(1.0)) is Verdict.NEXT
+    assert buffer.at(now - SECOND // 20, 0.0)[0, 3] == pytest.approx(0.5)
+
+
+def test_odometry_between_wrong_stamps_is_found() -> None:
+    """The first message of all is wrong, and wrong ones of that series go on."""
+    now = 10_000 * SECOND
+    buffer = OdometryBuffer(now=lambda: now)
+    for index in range(3):
+        buffer.add(now - 3600 * SECOND + index * SECOND, at_x(5.0))
+        buffer.add(now - (3 - index) * SECOND // 10, at_x(0.1 * index))
+    assert buffer.reaches(now - SECOND // 10)
+    assert buffer.at(now - SECOND // 10, 0.0)[0, 3] == pytest.approx(0.2)
+
+
+def test_of_two_odometries_the_one_of_the_base_is_used() -> None:
+    now = [0.0]
+    source = OdometrySource(lambda: now[0])
+
+    def accepts(frame: str, child: str) -> bool:
+        return source.accepts(frame, child, odom="odom", base="base_link")
+
+    assert accepts("odom", "wheel")  # nothing better is there
+    assert not accepts("world", "wheel")
+    assert accepts("odom", "base_link")
+    assert not accepts("odom", "wheel")
+    assert accepts("odom", "base_link")
+    now[0] = 3.0
+    assert accepts("odom", "wheel")  # that of the base is silent
 
 
 def test_the_oldest_leave_a_full_buffer() -> None:

@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from localization_common.geometry import se3
 from localization_common.ros.spinning import spinning
-from localization_common.ros.tf_buffer import TransformBuffer, TransformError
+from localization_common.ros.tf_buffer import MAX_LINKS, TransformBuffer, TransformError
 from localization_common.ros.transforms import Transforms, map_T_odom, transform_stamped
 from vlocnet_ros.node import VlocnetNode
 
@@ -116,10 +116,37 @@ def test_old_entries_leave(buffer: TransformBuffer) -> None:
         buffer.lookup("odom", "base", 5 * SECOND)
 
 
-def test_a_frame_has_one_parent(buffer: TransformBuffer) -> None:
-    buffer.insert("map", "base", D, 5 * SECOND, static=False)
-    np.testing.assert_allclose(buffer.lookup("map", "base", 5 * SECOND), D, atol=1e-12)
+def test_a_second_parent_takes_a_frame_out_of_nothing(buffer: TransformBuffer) -> None:
+    for parent in ("nowhere", "odom", "map"):
+        buffer.insert(parent, "camera", D, 5 * SECOND, static=False)
+        buffer.insert(parent, "base", D, 9 * SECOND, static=False)
+    np.testing.assert_allclose(buffer.lookup("base", "camera", 5 * SECOND), C, atol=1e-12)
+    np.testing.assert_allclose(buffer.lookup("odom", "laser", 5 * SECOND), B @ D, atol=1e-12)
     assert not buffer.connected("odom", "moon")
+
+
+def test_what_is_static_does_not_move(buffer: TransformBuffer) -> None:
+    buffer.insert("base", "camera", D, 5 * SECOND, static=False)
+    np.testing.assert_allclose(buffer.lookup("base", "camera", 99 * SECOND), C, atol=1e-12)
+
+
+def test_two_transforms_of_another_time_are_not_believed_while_those_of_ros_time_come() -> None:
+    now = 10_000 * SECOND
+    buffer = TransformBuffer(now=lambda: now)
+    buffer.insert("odom", "base", A, now, static=False)
+    for stamp in (now - 3600 * SECOND, now - 3599 * SECOND, now + 3 * SECOND, now + 4 * SECOND):
+        assert buffer.insert("odom", "base", B, stamp, static=False).doubted
+    np.testing.assert_allclose(buffer.lookup("odom", "base", now), A, atol=1e-12)
+    assert buffer.latest("odom", "base") == now
+
+
+def test_frames_without_end_take_memory_with_an_end(buffer: TransformBuffer) -> None:
+    for number in range(3 * MAX_LINKS):
+        buffer.insert("odom", f"frame{number}", A, 5 * SECOND, static=False)
+        if number % 100 == 0:
+            buffer.insert("odom", "base", B, 5 * SECOND, static=False)
+    assert len(buffer.frames) <= MAX_LINKS + 1
+    np.testing.assert_allclose(buffer.lookup("odom", "camera", 5 * SECOND), B @ C, atol=1e-12)
 
 
 def test_a_circle_of_frames_ends_nothing() -> None:
