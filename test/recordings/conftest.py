@@ -1,5 +1,8 @@
-"""Fixtures of the tests of what robots record and deliver."""
+"""Fixtures of live nodes for the tests that need them; recordings are read without ROS."""
 
-from stage_fixtures import context, models, one_thread, stage
+import importlib.util
 
-__all__ = ["context", "models", "one_thread", "stage"]
+if importlib.util.find_spec("rclpy") is not None:
+    from stage_fixtures import context, models, one_thread, stage
+
+    __all__ = ["context", "models", "one_thread", "stage"]
