@@ -165,7 +165,7 @@ class MapReader:
         return egocentric.compose(poses, self._mount) / self._unit
 
     def _tensor(self, image: Image) -> Tensor:
-        return images_to_tensor(torch.from_numpy(image)[None].to(self._device))
+        return images_to_tensor(torch.from_numpy(np.require(image, requirements=("C", "W")))[None].to(self._device))
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._half)

@@ -36,7 +36,7 @@ class TorchBackend:
     @torch.inference_mode()
     def step(self, image: Image, previous: FrameFeatures | None) -> tuple[FrameFeatures, Prediction]:
         """See `Backend.step`."""
-        tensor = torch.from_numpy(np.ascontiguousarray(image)).to(self._device)
+        tensor = torch.from_numpy(np.require(image, requirements=("C", "W"))).to(self._device)
         features, prediction = self.run(tensor, previous)
         return features, Prediction(*(None if t is None else t.float().cpu() for t in prediction))
 
