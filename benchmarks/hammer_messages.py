@@ -99,7 +99,7 @@ class Storm:
         return "image: stamp"
 
     def _bad_frame(self, now: int) -> str:
-        """Of one colour, too: dmn needs no frame of the camera."""
+        """Send a picture of one colour with a wrong frame_id: dmn does not need the camera's frame."""
         picture = pictures.constant(self._robot.picture(0), self._random)
         self._send(picture, now, self._one(FRAMES))
         return "image: frame"

@@ -76,16 +76,16 @@ class Robot:
 
     @property
     def camera(self) -> Camera:
-        """Of the drive."""
+        """Camera of the drive."""
         return self.drive.camera
 
     @property
     def answered_stamp(self) -> int:
-        """Of the last valid frame that both nodes dealt with, nanoseconds."""
+        """Stamp (nanoseconds) of the last valid frame that both nodes answered."""
         return min(self.recorder.latest(topic).stamp for topic in ("vlocnet/odometry", "dmn/pose"))
 
     def connected(self) -> bool:
-        """Whether both nodes hear this robot, and it hears them."""
+        """Check that both nodes receive what this robot publishes, and that it receives theirs."""
         heard = (self.images, self.infos, self.tf, self.static)
         mine = {p.topic_name: p for p in (self.initial, self.proposal, self.odometry)}
         return (

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
-from robot_stage import Robot, save_models
+from robot_stage import Robot
+from stage_fixtures import models
 
 from localization_common.ros.spinning import spinning
 
+__all__ = ["NAMESPACE", "models", "robot"]
+
 NAMESPACE = "/fleet/robot_1"
-
-
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with vlocnet.safetensors, dmn.safetensors and map.safetensors of random weights."""
-    folder = tmp_path_factory.mktemp("models")
-    save_models(folder)
-    return folder
 
 
 @pytest.fixture

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import rclpy
-from rclpy.context import Context
-from robot_stage import Stage, save_models
+from robot_stage import Stage
 from std_srvs.srv import Trigger
 
 from dmn_ros.context_map import ContextMap
 from dmn_ros.node import DmnNode
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    save_models(folder)
-    return folder
 
 
 @pytest.fixture
@@ -32,16 +22,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path / "work")
     return tmp_path / "home"
-
-
-@pytest.fixture
-def stage(ros_domain: int, models: Path) -> Iterator[Stage]:
-    context = Context()
-    rclpy.init(context=context, domain_id=ros_domain)
-    stage = Stage(context, models)
-    yield stage
-    stage.close()
-    rclpy.try_shutdown(context=context)
 
 
 def test_a_map_under_home_is_loaded_and_saved_in_its_place(stage: Stage, models: Path, home: Path) -> None:

@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from robot_stage import save_models
 
 from dmn_ros.checkpoint import load_network
 from dmn_ros.context_map import ContextMap
@@ -108,13 +107,6 @@ def spoiled(tensor: torch.Tensor, value: float) -> torch.Tensor:
     result = tensor.clone()
     result.view(-1)[-1] = value
     return result
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    save_models(folder)
-    return folder
 
 
 def opened(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

@@ -12,19 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from robot_stage import save_models
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START = "from deep_localization import starting; print('started', flush=True); raise SystemExit(starting.{}())"
 #: Seconds after which the last signal comes: importing, loading, working.
 MOMENTS = (0.2, 1.5, 3.0, 6.0)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    save_models(folder)
-    return folder
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ class Bag:
             self.topics[topic.name] = topic
 
     def _with_most(self, kinds: list[Topic]) -> Topic:
-        """Of one topic's types, that of most messages."""
+        """Choose the type with the most messages among those of one topic; count the others as foreign."""
         topic = max(kinds, key=len)
         for other in kinds:
             if other is not topic and len(other) > 0:
