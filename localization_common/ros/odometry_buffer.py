@@ -5,14 +5,13 @@ from __future__ import annotations
 import bisect
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from localization_common.errors import InputError
-from localization_common.geometry import se3
+from localization_common.ros.pose_series import PoseSeries
 from localization_common.ros.timeline import JUMP, OTHER_CLOCK, SILENCE, Timeline, Verdict
 
 Array = npt.NDArray[np.float64]
@@ -49,15 +48,12 @@ class OdometryBuffer:
         now: Callable[[], int] | None = None,
     ) -> None:
         self._capacity, self._topic, self._images = capacity, topic, images
-        self._timeline = Timeline(now=now)
+        self._series = PoseSeries(Timeline(now=now))
         self.beginnings = 0
-        self._stamps: list[int] = []
-        self._poses: list[Array] = []
-        self._doubted: deque[tuple[int, Array]] = deque(maxlen=8)
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
-        return len(self._stamps)
+        return len(self._series.stamps)
 
     def add(self, stamp: int, odom_T_base: Array) -> Verdict:
         """Add a pose. One whose stamp is far off waits until the next one confirms it, and is left out if none does.
@@ -69,46 +65,35 @@ class OdometryBuffer:
             How the stamp relates to those before; after a jump back everything before it is forgotten.
         """
         with self._changed:
-            verdict = self._timeline.judge(stamp)
+            verdict = self._series.judge(stamp, odom_T_base)
             if verdict.doubted:
-                self._timeline.doubt(stamp)
-                self._doubted.append((stamp, odom_T_base))
                 return verdict
-            if verdict is Verdict.JUMPED_BACK:
-                self._stamps, self._poses = [], []
             if self._is_too_far(stamp, odom_T_base):
-                if self._timeline.idle < SILENCE:
+                if self._series.timeline.idle < SILENCE:
                     return Verdict.FAR
-                self._begin_anew()
-            if verdict.jumped:
-                for doubted in self._doubted:
-                    if self._timeline.agrees(doubted[0], stamp):
-                        self._insert(*doubted)
-            self._doubted.clear()
-            self._timeline.adopt(stamp)
-            self._insert(stamp, odom_T_base)
+                self._series.forget_poses()
+                self.beginnings += 1
+            self._series.accept(stamp, odom_T_base, verdict)
+            self._series.drop_oldest(max(len(self) - self._capacity, 0))
             self._changed.notify_all()
             return verdict
 
     def begin_anew(self) -> None:
         """Poses of another odometry follow: what was is forgotten."""
         with self._changed:
-            self._begin_anew()
-            self._timeline.reset()
-            self._doubted.clear()
+            self._series.reset()
+            self.beginnings += 1
 
     def forget_after(self, stamp: int) -> None:
         """Images jumped back to this stamp: poses from before the jump are forgotten, newer ones stay."""
         with self._changed:
             if self._stamps and self._stamps[-1] > stamp + JUMP:
-                self._stamps, self._poses = [], []
-                self._doubted.clear()
-                self._timeline.reset()
+                self._series.reset()
 
     def latest(self) -> tuple[int, Array] | None:
         """Stamp and pose of the newest entry."""
         with self._changed:
-            return (self._stamps[-1], self._poses[-1]) if self._stamps else None
+            return (self._stamps[-1], self._series.poses[-1]) if self._stamps else None
 
     def reaches(self, stamp: int) -> bool:
         """Whether a pose as new as this stamp is there: to wait longer changes nothing."""
@@ -127,15 +112,11 @@ class OdometryBuffer:
         with self._changed:
             self._wait_for(stamp, timeout, give_up)
             self._require(stamp)
-            after = bisect.bisect_left(self._stamps, stamp)
-            if self._stamps[after] == stamp:
-                return self._poses[after]
-            first, second = self._stamps[after - 1], self._stamps[after]
-            return se3.interpolate(self._poses[after - 1], self._poses[after], (stamp - first) / (second - first))
+            return self._series.at(stamp)
 
-    def _begin_anew(self) -> None:
-        self._stamps, self._poses = [], []
-        self.beginnings += 1
+    @property
+    def _stamps(self) -> list[int]:
+        return self._series.stamps
 
     def _is_too_far(self, stamp: int, odom_T_base: Array) -> bool:
         """Whether no robot gets from the pose before to this one, or from this one to the pose after."""
@@ -143,19 +124,10 @@ class OdometryBuffer:
         for place in (after - 1, after):
             if 0 <= place < len(self._stamps):
                 seconds = abs(stamp - self._stamps[place]) * 1e-9 + JITTER
-                moved = float(np.linalg.norm(odom_T_base[:3, 3] - self._poses[place][:3, 3]))
+                moved = float(np.linalg.norm(odom_T_base[:3, 3] - self._series.poses[place][:3, 3]))
                 if moved > MAX_SPEED * seconds:
                     return True
         return False
-
-    def _insert(self, stamp: int, odom_T_base: Array) -> None:
-        position = bisect.bisect_left(self._stamps, stamp)
-        if position == len(self._stamps) or self._stamps[position] != stamp:
-            self._stamps.insert(position, stamp)
-            self._poses.insert(position, odom_T_base)
-        excess = len(self._stamps) - self._capacity
-        if excess > 0:
-            del self._stamps[:excess], self._poses[:excess]
 
     def _require(self, stamp: int) -> None:
         """Raise OdometryError if the poses do not reach from before the stamp to after it."""

@@ -11,15 +11,15 @@ import bisect
 import heapq
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from localization_common.errors import LocalizationError
 from localization_common.geometry import se3
+from localization_common.ros.pose_series import PoseSeries
 from localization_common.ros.timeline import OTHER_CLOCK, Timeline, Verdict
 
 Array = npt.NDArray[np.float64]
@@ -40,22 +40,12 @@ class _Edge:
     parent: str
     child: str
     static: bool
-    timeline: Timeline
-    stamps: list[int] = field(default_factory=list)
-    matrices: list[Array] = field(default_factory=list)
-    doubted: deque[tuple[int, Array]] = field(default_factory=lambda: deque(maxlen=8))
+    series: PoseSeries  # of what is static: the last pose only
     heard: int = 0
 
-    def add(self, stamp: int, matrix: Array, length: int) -> None:
-        """Insert a pose in its place, and forget those that are older than the newest by more than ``length``."""
-        if self.stamps and stamp <= self.stamps[-1] - length:
-            return
-        position = bisect.bisect_left(self.stamps, stamp)
-        if position == len(self.stamps) or self.stamps[position] != stamp:
-            self.stamps.insert(position, stamp)
-            self.matrices.insert(position, matrix)
-        outdated = bisect.bisect_left(self.stamps, self.stamps[-1] - length)
-        del self.stamps[:outdated], self.matrices[:outdated]
+    @property
+    def stamps(self) -> list[int]:
+        return self.series.stamps
 
 
 class TransformBuffer:
@@ -88,29 +78,20 @@ class TransformBuffer:
         with self._changed:
             edge = self._edges.get((parent, child))
             if edge is None or (static and not edge.static):
-                edge = self._add_link(_Edge(parent, child, static, Timeline(now=self._now)))
+                edge = self._add_link(_Edge(parent, child, static, PoseSeries(Timeline(now=self._now))))
             self._heard += 1
             edge.heard = self._heard
             if edge.static and not static:
                 return Verdict.NEXT
             if static:
-                edge.stamps, edge.matrices = [stamp], [parent_T_child]
+                edge.series.stamps, edge.series.poses = [stamp], [parent_T_child]
                 self._changed.notify_all()
                 return Verdict.NEXT
-            verdict = edge.timeline.judge(stamp)
+            verdict = edge.series.judge(stamp, parent_T_child)
             if verdict.doubted:
-                edge.timeline.doubt(stamp)
-                edge.doubted.append((stamp, parent_T_child))
                 return verdict
-            if verdict is Verdict.JUMPED_BACK:
-                edge.stamps, edge.matrices = [], []
-            if verdict.jumped:
-                for doubted in edge.doubted:
-                    if edge.timeline.agrees(doubted[0], stamp):
-                        edge.add(*doubted, self._length)
-            edge.doubted.clear()
-            edge.timeline.adopt(stamp)
-            edge.add(stamp, parent_T_child, self._length)
+            edge.series.accept(stamp, parent_T_child, verdict)
+            edge.series.drop_oldest(bisect.bisect_left(edge.stamps, edge.stamps[-1] - self._length))
             self._changed.notify_all()
             return verdict
 
@@ -222,11 +203,5 @@ class TransformBuffer:
     @staticmethod
     def _at(edge: _Edge, stamp: int | None) -> Array:
         if edge.static or stamp is None:
-            return edge.matrices[-1]
-        after = bisect.bisect_left(edge.stamps, stamp)
-        if after == len(edge.stamps):
-            return edge.matrices[-1]
-        if edge.stamps[after] == stamp or after == 0:
-            return edge.matrices[after]
-        first, second = edge.stamps[after - 1], edge.stamps[after]
-        return se3.interpolate(edge.matrices[after - 1], edge.matrices[after], (stamp - first) / (second - first))
+            return edge.series.poses[-1]
+        return edge.series.at(stamp)
