@@ -23,6 +23,8 @@ SCRIPTS = {f"scripts/{file.name}": file for file in sorted((ROOT / "build" / "do
 
 _CODE = re.compile(r"(^ *```.*?^ *```$|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
+_CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
+_SLASH = re.compile(r"(?<=\w)(/)(?=\w)(?![^<]*>)")
 _DIAGRAMS = re.compile(r'<script src="[^"]*mermaid\.min\.js"></script>')
 _HTML = re.compile(r'\b(src|href)="([^":#]+)(#[^"]*)?"')
 
@@ -76,6 +78,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     parts = _CODE.split(markdown)
     parts[::2] = [_HTML.sub(html, _LINK.sub(inline, part)) for part in parts[::2]]
     return "".join(parts)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Let long names of topics, types and files in tables break after a slash, and options not at all."""
+
+    def cell(match: re.Match[str]) -> str:
+        return _SLASH.sub(r"\1<wbr>", match[0]).replace("<code>--", '<code class="option">--')
+
+    return _CELL.sub(cell, html)
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:

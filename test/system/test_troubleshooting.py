@@ -36,9 +36,7 @@ def _constant_parts(node: ast.AST) -> str:
 def test_quoted_messages_are_in_the_sources() -> None:
     sources = texts()
     stale = [
-        quote
-        for quote in quotes()
-        if any(part.strip() and part.strip() not in sources for part in quote.split("..."))
+        quote for quote in quotes() if any(part.strip() and part.strip() not in sources for part in quote.split("..."))
     ]
     assert stale == [], "docs/troubleshooting.md quotes messages that nothing prints any more"
 
