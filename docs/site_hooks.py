@@ -118,4 +118,5 @@ def _written_out(nav: Any, folders: dict[str, list[Any]], uris: list[str]) -> An
         return {title: _written_out(entry, folders, uris) for title, entry in nav.items()}
     if not nav.endswith("/"):
         return nav
-    return folders.get(nav) or [uri for uri in uris if uri.startswith(nav) and uri.endswith(".md")]
+    pages = [uri for uri in uris if uri.startswith(nav) and uri.endswith(".md")]
+    return folders.get(nav) or sorted(pages, key=lambda uri: (not uri.endswith("index.md"), uri))
