@@ -20,9 +20,9 @@ import tyro
 from rclpy.context import Context
 from rclpy.node import Node
 
-from deep_localization.benchmark_file import BenchmarkFile, Column, Table
-from deep_localization.nodes import Models
-from deep_localization.processes import Processes, adopt, ros_environment
+from benchmark_file import BenchmarkFile, Column, Table
+from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.processes import Processes, adopt, ros_environment
 from hammer_judge import NodeReport, replayed_dmn, replayed_vlocnet, report_of
 from hammer_messages import Storm
 from hammer_robot import BASE, Robot
