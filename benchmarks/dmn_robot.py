@@ -17,10 +17,11 @@ import torch
 import tyro
 
 from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
-from deep_localization.evaluation.offline import NO_PROPOSALS, proposals_of
+from deep_localization.evaluation.offline import proposals_of
 from dmn_ros.config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.runtime.localizer import Localizer
+from dmn_ros.runtime.replay import NO_PROPOSALS
 from filter_trials import Trial, frames_until, run_trial
 from kidnapping import Kidnapping, kidnapped
 from localization_common.datasets.opening import open_sequence

@@ -16,7 +16,8 @@ from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from benchmark_file import BenchmarkFile, Cell, Column, Table
 from deep_localization.evaluation import scoring
 from deep_localization.evaluation.drive_results import Results
-from deep_localization.evaluation.offline import Localizers, run_offline
+from deep_localization.evaluation.localizers import Localizers
+from deep_localization.evaluation.offline import run_offline
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions

@@ -27,6 +27,7 @@ from vlocnet_ros.runtime.estimate import Estimate
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 from vlocnet_ros.runtime.localizer import Localizer
 from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
+from vlocnet_ros.runtime.replay import estimates
 
 #: What is measured, in this order.
 ALONE, AFTER, BESIDE = "network alone", "refined after it", "refined beside the next frame's"
@@ -51,20 +52,19 @@ class Config(Data):
 
 def alone(localizer: FrameLocalizer, sequence: Sequence) -> int:
     """One frame after the other; answers how many had a pose refined."""
-    estimates = [localizer.step(sequence.read_image(i), int(sequence.stamps[i])) for i in range(len(sequence))]
-    return sum(estimate.refined for estimate in estimates)
+    return sum(estimate.refined for estimate in estimates(localizer, sequence))
 
 
 def beside(localizer: RefiningLocalizer, sequence: Sequence) -> int:
     """As a node's worker does it: one frame behind at most."""
-    rests: list[Future[Estimate]] = []
+    finishing: list[Future[Estimate]] = []
     with ThreadPoolExecutor(max_workers=1) as second:
         for i in range(len(sequence)):
-            rest = localizer.begin(sequence.read_image(i), int(sequence.stamps[i]))
-            if rests:
-                rests[-1].result()
-            rests.append(second.submit(rest))
-    return sum(rest.result().refined for rest in rests)
+            pending = localizer.begin(sequence.read_image(i), int(sequence.stamps[i]))
+            if finishing:
+                finishing[-1].result()
+            finishing.append(second.submit(pending.finish))
+    return sum(future.result().refined for future in finishing)
 
 
 def paces(config: Config, place: Place) -> dict[str, float]:

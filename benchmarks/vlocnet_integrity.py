@@ -28,6 +28,7 @@ from vlocnet_ros.runtime.backends.backend import Image
 from vlocnet_ros.runtime.backends.torch_backend import TorchBackend
 from vlocnet_ros.runtime.checkpoint import load_vlocnet
 from vlocnet_ros.runtime.localizer import Localizer
+from vlocnet_ros.runtime.replay import estimates
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 #: Passes of Monte Carlo dropout.
@@ -117,13 +118,12 @@ def single_frames(checkpoint: Path, sequence: Sequence) -> dict[str, float]:
     sampling = VLocNet(replace(known.network.config, samples=SAMPLES)).eval()
     sampling.load_state_dict(known.network.state_dict())
     localizer = Localizer(known, TorchBackend(sampling), fuse=False)
-    localizer.set_camera(sequence.camera)
-    estimates = [localizer.step(sequence.read_image(i), int(stamp)) for i, stamp in enumerate(sequence.stamps)]
-    poses = np.stack([e.map_T_camera for e in estimates])
+    found = estimates(localizer, sequence)
+    poses = np.stack([e.map_T_camera for e in found])
     errors = np.linalg.norm(poses[1:, :3, 3] - sequence.map_T_camera[1:, :3, 3], axis=1)
-    spread = [np.trace(e.covariance[:3, :3]) for e in estimates[1:]]
-    contradiction = [e.consistency[0] for e in estimates[1:] if e.consistency is not None]
-    features = [e.pose_features for e in estimates[1:]]
+    spread = [np.trace(e.covariance[:3, :3]) for e in found[1:]]
+    contradiction = [e.consistency[0] for e in found[1:] if e.consistency is not None]
+    features = [e.pose_features for e in found[1:]]
     expected = [known.residuals.expected(one)[0] for one in features]
     return {
         "expected_by_features": float(stats.spearmanr(expected, errors).statistic),
