@@ -136,7 +136,7 @@ def tables(numbers: dict[str, Any]) -> list[Table]:
         Column("recovery"),
         Column("robots", "{:d}"),
         Column("localised before", "{:d}"),
-        Column("localised again after 20 frames", "{:d}"),
+        Column("recovered after 20 frames", "{:d}"),
         Column("estimate right after 20 frames", "{:d}"),
         Column("frames until localised, median", "{:.0f}"),
         Column("wrong poses published meanwhile", "{:.1f} %"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from localization_common.errors import DatasetError, LocalizationError
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 HEADLINES = "headlines"
 
+#: The space between a number and its unit.
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(%|m|cm|deg|deg/m|ms|MB)(?![\w/]))")
 _MARK = (
     "<!-- Rendered by `python -m deep_localization.results_table` from docs/results/{name}.md: edit that file. -->\n"
 )
@@ -66,7 +69,10 @@ def _require_pages(folder: Path, results: Mapping[str, Result], sources: Mapping
 
 def _page(name: str, text: str, results: Mapping[str, Result]) -> str:
     try:
-        return _MARK.format(name=name) + fill(text, results)
+        lines = fill(text, results).splitlines(keepends=True)
+        # A number and its unit stay on one line of a narrow cell.
+        cells = [_BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", line) if line.startswith("|") else line for line in lines]
+        return _MARK.format(name=name) + "".join(cells)
     except DatasetError as error:
         raise DatasetError(f"{name}.md: {error}") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
@@ -138,3 +139,16 @@ def test_every_run_starts_from_runs_that_exist(accuracy: ModuleType) -> None:
     assert len(set(names)) == len(names)
     for run in accuracy.RUNS:
         assert set(run.initial) <= set(names)
+
+
+def test_every_measure_of_hammered_nodes_has_a_row(import_benchmark: Callable[[str], ModuleType]) -> None:
+    hammer_tables, judge = import_benchmark("hammer_tables"), import_benchmark("hammer_judge")
+    frames = {"received": 4, "processed": 3, "refused": 1, "dropped": 0}
+    shown = {key for key, *_ in hammer_tables.MEASURES}
+    assert shown == {field.name for field in fields(judge.NodeReport)} - {"frames", "said"} | set(frames)
+    report = dict.fromkeys(shown, 0.5) | {"wrong_at": [1.25, 2.0], "recovered_after": None, "frames": frames}
+    rows = dict(map(tuple, hammer_tables.table("Storm", {"dmn": report}).rows))
+    assert rows["valid frames answered in the storm"] == "50.0 %"
+    assert rows["first wrong pose, seconds from the start"] == "1.2"
+    assert rows['seconds from the end of the storm to "working"'] == "none"
+    assert rows["images received"] == "4"

@@ -80,6 +80,18 @@ def docs(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def read(page: Path) -> str:
+    """Text of a page with plain spaces."""
+    return page.read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_number_and_unit_of_a_cell_stay_on_one_line(docs: Path) -> None:
+    results_table.main(["--docs", str(docs)])
+    text = (docs / "results.md").read_text(encoding="utf-8")
+    assert "| 5.25\N{NO-BREAK SPACE}deg | at most 5.00\N{NO-BREAK SPACE}deg, **missed** |" in text
+    assert "python speed.py" in text
+
+
 def test_the_committed_pages_are_rendered_from_the_committed_numbers() -> None:
     docs = REPOSITORY / "docs"
     if not (docs / "results").is_dir():
@@ -97,7 +109,7 @@ def test_links_of_the_committed_pages_lead_to_files() -> None:
 
 def test_experiment_has_numbers_their_origin_and_the_verdicts(docs: Path) -> None:
     assert results_table.main(["--docs", str(docs)]) == 0
-    text = (docs / "experiments" / "kitchen.md").read_text()
+    text = read(docs / "experiments" / "kitchen.md")
     assert "- **Number:** 0.123 m, at most 0.160 m, met" in text
     assert "| position error, median | 0.123 m | at most 0.160 m | met |" in text
     assert "| rotation error, median | 5.25 deg | at most 5.00 deg | **missed** |" in text
@@ -106,12 +118,12 @@ def test_experiment_has_numbers_their_origin_and_the_verdicts(docs: Path) -> Non
     assert "How the bag was made." in text
     assert "evaluate_bag build/kitchen --live" in text
     assert "Odometry" not in text  # metrics that were not scored have no row
-    assert "| [Kitchen](kitchen.md) | How accurate is it? | 0.123 m" in (docs / "experiments" / "index.md").read_text()
+    assert "| [Kitchen](kitchen.md) | How accurate is it? | 0.123 m" in read(docs / "experiments" / "index.md")
 
 
 def test_headlines_take_cells_aims_and_notes_of_the_files(docs: Path) -> None:
     assert results_table.main(["--docs", str(docs)]) == 0
-    text = (docs / "results.md").read_text()
+    text = read(docs / "results.md")
     assert "| 5.25 deg | at most 5.00 deg, **missed** |" in text
     assert "| 10.0 ms | at least 1.7 times, **missed** |" in text
     assert "| 1.50 times | 149 GFLOP/s |" in text
@@ -146,7 +158,7 @@ def test_check_fails_for_an_edited_a_missing_and_a_foreign_page(docs: Path, page
     results_table.main(["--docs", str(docs)])
     assert results_table.main(check) == 0
     path = docs / page
-    path.write_text(path.read_text().replace("5.25 deg", "0.25 deg").replace("0.123 m", "0.023 m"))
+    path.write_text(read(path).replace("5.25 deg", "0.25 deg").replace("0.123 m", "0.023 m"))
     assert results_table.main(check) == 1
     results_table.main(["--docs", str(docs)])
     (docs / "experiments" / "old.md").write_text("# Old\n")
