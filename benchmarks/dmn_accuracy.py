@@ -15,13 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import tyro
+
+import kept_runs
+from benchmark_file import BenchmarkFile
 from dmn_accuracy_commands import Commands
 from dmn_accuracy_config import Config
 from dmn_accuracy_rows import RUNS, Run, chosen, renamed
 from dmn_accuracy_tables import BASELINES, Domain, Numbers, notes, tables
-
-from deep_localization import kept_runs
-from deep_localization.benchmark_file import BenchmarkFile
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONTEXTS: dict[Domain, tuple[int, ...]] = {

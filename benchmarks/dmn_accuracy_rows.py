@@ -17,9 +17,8 @@ from dmn_accuracy_tables import (
     WALLS_ONLY,
     Domain,
 )
-
-from dmn_ros.systems import SYSTEMS, SystemName
-from dmn_ros.world_config import WorldTrainingConfig
+from dmn_ros.network.systems import SYSTEMS, SystemName
+from dmn_ros.worlds.world_config import WorldTrainingConfig
 
 #: With four views of a large maze most pictures share nothing with any view, and nothing is learned from them for long.
 #: All systems learn mazes from more; they are judged with four.

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from statistics import mean
 from typing import Any, Literal
 
-from deep_localization.benchmark_file import Cell, Column, Table, judged, over_seeds
+from benchmark_file import Cell, Column, Table, judged, over_seeds
 
 Domain = Literal["rooms", "mazes", "street"]
 Numbers = dict[str, Any]

@@ -16,16 +16,16 @@ import numpy as np
 import torch
 import tyro
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, judged
-from deep_localization.kidnapping import Kidnapping, kidnapped
-from deep_localization.offline import NO_PROPOSALS, proposals_of
-from deep_localization.trials import Trial, frames_until, run_trial
+from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
+from deep_localization.evaluation.offline import NO_PROPOSALS, proposals_of
 from dmn_ros.config import FilterConfig
-from dmn_ros.localizer import Localizer
-from dmn_ros.planar_gaussian import PlanarGaussian
-from localization_common.datasets.open import open_sequence
+from dmn_ros.filter.planar_gaussian import PlanarGaussian
+from dmn_ros.runtime.localizer import Localizer
+from filter_trials import Trial, frames_until, run_trial
+from kidnapping import Kidnapping, kidnapped
+from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.sequence import Sequence
-from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
+from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 #: Localised again in so many of a hundred; frames with proposals over frames without.

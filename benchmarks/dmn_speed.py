@@ -23,12 +23,12 @@ import torch
 import tyro
 from torch import Tensor
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, judged
-from dmn_ros.clusters import densest_cluster, mean_and_covariance
+from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
 from dmn_ros.config import FilterConfig, NetworkConfig
+from dmn_ros.filter.clusters import densest_cluster, mean_and_covariance
+from dmn_ros.filter.particle_filter import ParticleFilter
 from dmn_ros.network.dmn import DMN
 from dmn_ros.network.observation import AttentionObservation
-from dmn_ros.particle_filter import ParticleFilter
 
 BENCHMARKS = Path(__file__).resolve().parent
 PARTICLES, VIEWS, MANY_VIEWS = 2048, 4, 64
@@ -132,7 +132,7 @@ def filter_update(config: Config, count: int) -> Callable[[], object]:
 def rooms_per_second(count: int) -> float:
     """Rooms that `worlds_generate` makes in a second, with a process on each core, starting them included."""
     with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "localization_sim.worlds.generate", "rooms", "--output", directory]
+        command = [sys.executable, "-m", "localization_sim.commands.generate_worlds", "rooms", "--output", directory]
         command += ["--train", str(count), "--validation", "0", "--test", "0", "--shard-megabytes", "2"]
         started = time.perf_counter()
         subprocess.run(command, check=True, cwd=BENCHMARKS.parent, stdout=subprocess.DEVNULL)

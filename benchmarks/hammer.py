@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 import rclpy
 import tyro
-from hammer_tables import table
 from rclpy.context import Context
 from rclpy.node import Node
 
-from deep_localization.benchmark_file import BenchmarkFile
-from deep_localization.nodes import Models
-from deep_localization.processes import Processes, adopt, ros_environment
+from benchmark_file import BenchmarkFile
+from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.processes import Processes, adopt, ros_environment
 from hammer_judge import NodeReport, replayed_dmn, replayed_vlocnet, report_of
 from hammer_messages import Storm
 from hammer_robot import BASE, Robot
+from hammer_tables import table
 from hammer_watch import LogWatch, cpu_seconds, forget_peak, memory_mb
 from localization_common.datasets.sequence import Sequence
 from localization_common.ros.lifecycle_client import LifecycleClient

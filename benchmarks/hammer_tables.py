@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deep_localization.benchmark_file import Cell, Column, Table
+from benchmark_file import Cell, Column, Table
 
 #: Key of a node's report, its name in the table, and its form.
 MEASURES = (

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import torch
 import tyro
 
-from deep_localization.benchmark_file import BenchmarkFile
+from benchmark_file import BenchmarkFile
 from localization_common.camera import Camera
-from localization_common.datasets.open import open_sequence
+from localization_common.datasets.opening import open_sequence
 from localization_common.geometry import se3
 from refinement_priors import Prior, as_guesses, elsewhere, from_dmn, from_odometry, from_vlocnet, shifted
 from refinement_scenes import Data, Place, apartment, keyframe_map, missing, redkitchen

@@ -17,16 +17,16 @@ import numpy as np
 import torch
 import tyro
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
+from benchmark_file import BenchmarkFile, Cell, Column, Table
 from localization_common.datasets.sequence import Sequence
 from localization_sim.drive import in_memory
 from refinement_scenes import Data, Place, apartment, keyframe_map, missing, redkitchen
 from refinement_tables import APARTMENT, REDKITCHEN
-from vlocnet_ros.estimate import Estimate
-from vlocnet_ros.frame_localizer import FrameLocalizer
-from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.refinement.refiner import Refiner
-from vlocnet_ros.refining_localizer import RefiningLocalizer
+from vlocnet_ros.runtime.estimate import Estimate
+from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
+from vlocnet_ros.runtime.localizer import Localizer
+from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
 
 #: What is measured, in this order.
 ALONE, AFTER, BESIDE = "network alone", "refined after the network", "refined during the next frame"

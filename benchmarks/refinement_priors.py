@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dmn_ros.clusters import Cluster, densest_cluster, near
-from dmn_ros.localizer import Localizer as DmnLocalizer
+from dmn_ros.filter.clusters import Cluster, densest_cluster, near
+from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import InputError
 from localization_common.geometry import planar, se3
-from localization_common.odometry_integration import OdometryIntegrator, PlanarOdometry, shift_covariance
-from vlocnet_ros.localizer import Localizer
-from vlocnet_ros.refinement.history import Motion
+from localization_common.geometry.odometry_integration import OdometryIntegrator, PlanarOdometry, shift_covariance
+from vlocnet_ros.refinement.motion_history import Motion
 from vlocnet_ros.refinement.perturbation import isotropic, moved_by
 from vlocnet_ros.refinement.refiner import Guess
-from vlocnet_ros.refining_localizer import guesses_of, motion_of
+from vlocnet_ros.runtime.localizer import Localizer
+from vlocnet_ros.runtime.refining_localizer import guesses_of, motion_of
 
 Array = npt.NDArray[np.float64]
 

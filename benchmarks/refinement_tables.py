@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from deep_localization.benchmark_file import Cell, Column, Table, judged
+from benchmark_file import Cell, Column, Table, judged
 
 Numbers = dict[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import mean
 from typing import Any
 
-from deep_localization.benchmark_file import Cell, Column, Table, judged, over_seeds
+from benchmark_file import Cell, Column, Table, judged, over_seeds
 
 Numbers = dict[str, Any]
 

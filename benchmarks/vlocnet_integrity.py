@@ -18,16 +18,16 @@ import torch
 import tyro
 from scipy import stats
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, judged
-from localization_common.datasets.open import open_sequences
+from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
+from camera_faults import KINDS, Faults, spoiled
+from integrity_scoring import Answers, ask, consistency
+from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.sequence import Sequence
-from vlocnet_ros.backends.backend import Image
-from vlocnet_ros.backends.torch_backend import TorchBackend
-from vlocnet_ros.checkpoint import load_vlocnet
-from vlocnet_ros.integrity.faults import KINDS, Faults, spoiled
-from vlocnet_ros.integrity.scoring import Answers, ask, consistency
-from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.network.vlocnetpp import FrameFeatures, Prediction, VLocNet
+from vlocnet_ros.runtime.backends.backend import Image
+from vlocnet_ros.runtime.backends.torch_backend import TorchBackend
+from vlocnet_ros.runtime.checkpoint import load_vlocnet
+from vlocnet_ros.runtime.localizer import Localizer
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 #: Passes of Monte Carlo dropout.

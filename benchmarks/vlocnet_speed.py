@@ -19,13 +19,13 @@ from typing import Any
 import torch
 import tyro
 
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table, judged
+from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
 from localization_common.errors import LocalizationError
-from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet
-from vlocnet_ros.complexity import size
+from vlocnet_ros.commands.complexity import size
+from vlocnet_ros.commands.export import export_onnx
 from vlocnet_ros.config import VLocNetConfig
-from vlocnet_ros.export import export_onnx
 from vlocnet_ros.network.vlocnetpp import VLocNet
+from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
 from vlocnet_variants import CUDA_ONLY, PAIR, STEP, VARIANTS, make
 
 BENCHMARKS = Path(__file__).resolve().parent

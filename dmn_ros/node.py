@@ -12,17 +12,17 @@ from nav_msgs.msg import Odometry
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from std_srvs.srv import Empty, Trigger
 
-from dmn_ros.belief import Belief
-from dmn_ros.localizer import Localizer
-from dmn_ros.mount import conflict, mount_of
-from dmn_ros.planar_gaussian import PlanarGaussian
+from dmn_ros.filter.belief import Belief
+from dmn_ros.filter.planar_gaussian import PlanarGaussian
+from dmn_ros.map.planar_mount import conflict, mount_of
+from dmn_ros.runtime.localizer import Localizer
 from dmn_ros.settings import DmnSettings
 from localization_common.camera import Camera
 from localization_common.errors import InputError, LocalizationError, MapError
+from localization_common.files.paths import existing_file
 from localization_common.geometry import planar
+from localization_common.geometry.odometry_integration import PlanarOdometry
 from localization_common.messages import frame_name, matrix_from_pose, stamp_of
-from localization_common.odometry_integration import PlanarOdometry
-from localization_common.paths import existing_file
 from localization_common.ros.belief_publishers import BeliefPublishers
 from localization_common.ros.camera_feed import CameraFeed, Frame, image_qos
 from localization_common.ros.conversions import covariance_from_planar

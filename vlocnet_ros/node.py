@@ -12,10 +12,10 @@ from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Image
 
 from localization_common.camera import Camera
+from localization_common.files.paths import existing_file
 from localization_common.geometry import se3
-from localization_common.odometry_integration import OdometryIntegrator, base_covariance
-from localization_common.palette import circled, heat_overlay, label_palette, tinted
-from localization_common.paths import existing_file
+from localization_common.geometry.odometry_integration import OdometryIntegrator, base_covariance
+from localization_common.report.palette import circled, heat_overlay, label_palette, tinted
 from localization_common.ros.camera_feed import CameraFeed, Frame
 from localization_common.ros.conversions import image_from_array
 from localization_common.ros.localizer_node import LocalizerNode
@@ -24,11 +24,11 @@ from localization_common.ros.monitor import Level
 from localization_common.ros.outputs import LATCHED, odometry_message, pose_message, wanted
 from localization_common.ros.worker import Rest
 from vlocnet_ros.config import Tasks
-from vlocnet_ros.estimate import Estimate, Health
-from vlocnet_ros.frame_localizer import FrameLocalizer
-from vlocnet_ros.localizer import Localizer
-from vlocnet_ros.refinement_record import RefinementRecord
-from vlocnet_ros.refining_localizer import RefiningLocalizer
+from vlocnet_ros.runtime.estimate import Estimate, Health
+from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
+from vlocnet_ros.runtime.localizer import Localizer
+from vlocnet_ros.runtime.refinement_diagnostics import RefinementRecord
+from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
 from vlocnet_ros.settings import VlocnetSettings
 
 try:

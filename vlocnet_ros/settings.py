@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from localization_common.paths import existing_file
+from localization_common.files.paths import existing_file
 from localization_common.ros.parameters import ALWAYS, parameter
 from localization_common.ros.settings import NodeSettings
-from vlocnet_ros.backends.opening import AUTO, BACKENDS
+from vlocnet_ros.runtime.backends.opening import AUTO, BACKENDS
 
 
 @dataclass(frozen=True)

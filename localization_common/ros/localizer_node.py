@@ -14,13 +14,14 @@ from std_msgs.msg import Header
 from std_srvs.srv import SetBool, Trigger
 
 from localization_common.camera import Camera
+from localization_common.camera.image_checks import require_usable
 from localization_common.errors import LocalizationError
-from localization_common.images import require_usable
 from localization_common.ros.base_frame import BaseFrame
 from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
 from localization_common.ros.camera_mount import CameraMount
 from localization_common.ros.clock_guard import ClockGuard
 from localization_common.ros.diagnostics import DiagnosticsPublisher, frame_values, starvation
+from localization_common.ros.estimate_checks import EstimateError, require_sound
 from localization_common.ros.frame_outcomes import STAMPS, FrameOutcomes
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.lifecycle import ManagedNode
@@ -28,7 +29,6 @@ from localization_common.ros.monitor import Level, Monitor, Problem
 from localization_common.ros.parameters import Parameters
 from localization_common.ros.pose_broadcaster import PoseBroadcaster
 from localization_common.ros.settings import NodeSettings, check_device
-from localization_common.ros.sound import EstimateError, require_sound
 from localization_common.ros.transforms import Transforms
 from localization_common.ros.worker import Rest, Worker
 from localization_common.ros.worker_services import WorkerServices
