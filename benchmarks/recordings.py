@@ -156,14 +156,14 @@ def main() -> None:
         Column("frames fed", "{:d}"),
         Column("with true pose", "{:d}"),
         Column("with odometry", "{:d}"),
-        Column("vlocnet, median", "{:.4f} m"),
-        Column("vlocnet, median", "{:.3f} deg"),
-        Column("dmn, median", "{:.3f} m"),
+        Column("vlocnet, position, median", "{:.4f} m"),
+        Column("vlocnet, rotation, median", "{:.3f} deg"),
+        Column("dmn, position, median", "{:.3f} m"),
     )
     file = BenchmarkFile.of(
         __file__,
-        title="One drive from recordings that lack something",
-        tables=[Table("The apartment's test drive", columns, rows)],
+        title="Recordings with missing data",
+        tables=[Table("Test drive of the apartment", columns, rows)],
         notes=refused,
         runs={str(cells[0]): cells[1:] for cells in rows},
     )

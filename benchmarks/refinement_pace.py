@@ -30,7 +30,7 @@ from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
 from vlocnet_ros.runtime.replay import estimates
 
 #: What is measured, in this order.
-ALONE, AFTER, BESIDE = "network alone", "refined after it", "refined beside the next frame's"
+ALONE, AFTER, BESIDE = "network alone", "refined after the network", "refined during the next frame"
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def notes(places: dict[str, dict[str, float]]) -> dict[str, str]:
     told = {}
     for name, values in places.items():
         whole, left = values[AFTER] - values[ALONE], values[BESIDE] - values[ALONE]
-        told[f"{name}: of the time on top of the network, hidden"] = (
+        told[f"{name}, time of the refinement that overlaps with the network"] = (
             f"{100.0 * (1.0 - left / whole):.0f} % of {whole:.1f} ms"
         )
     return told
@@ -128,8 +128,8 @@ def main() -> None:
     rows: list[list[Cell]] = [[name, *values.values()] for name, values in places.items()]
     file = BenchmarkFile.of(
         __file__,
-        title="How fast frames can follow each other when poses are refined",
-        tables=[Table("From frame to frame", columns, rows)],
+        title="Frame rate with refined poses",
+        tables=[Table("Time from frame to frame", columns, rows)],
         notes={**notes(places), **left_out},
         runs=places,
         about={"threads": str(config.threads)},
