@@ -123,16 +123,16 @@ def _draw_errors(axes: Axes, truth: Sequence, results: Results) -> None:
 
 def _mark(axes: Axes, map_T_base: Array, number: int) -> None:
     """Number of a frame where it was taken, with an arrow along the camera's view."""
-    position, forward = map_T_base[:2, 3], map_T_base[:2, 0]
+    (x, y), (dx, dy) = map_T_base[:2, 3].tolist(), (0.55 * map_T_base[:2, 0]).tolist()
     axes.annotate(
         "",
-        xytext=position,
-        xy=position + 0.55 * forward,
+        xytext=(x, y),
+        xy=(x + dx, y + dy),
         arrowprops={"arrowstyle": "-|>", "color": style.INK, "linewidth": 1.5},
         zorder=5,
     )
-    axes.plot(*position, "o", color=style.INK, markersize=15, zorder=6)
-    axes.text(*position, str(number), color=style.PAPER, ha="center", va="center", fontweight="bold", zorder=7)
+    axes.plot(x, y, "o", color=style.INK, markersize=15, zorder=6)
+    axes.text(x, y, str(number), color=style.PAPER, ha="center", va="center", fontweight="bold", zorder=7)
 
 
 def main() -> None:
