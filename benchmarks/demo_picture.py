@@ -42,7 +42,7 @@ QUALITY = 84
 
 
 @dataclass(frozen=True)
-class Options:
+class Config:
     """Draw the picture of the README.
 
     Attributes:
@@ -137,17 +137,17 @@ def _mark(axes: Axes, map_T_base: Array, number: int) -> None:
 
 def main() -> None:
     """Entry point."""
-    options = tyro.cli(Options)
-    truth = open_sequence(options.bag)
-    localizers = load(Models(options.vlocnet, options.dmn, options.map), options.threads, FilterConfig())
+    config = tyro.cli(Config, description=__doc__)
+    truth = open_sequence(config.bag)
+    localizers = load(Models(config.vlocnet, config.dmn, config.map), config.threads, FilterConfig())
     results = run_offline(truth, localizers, progress=progress_line("frames"))
     canvas = FigureCanvasAgg(picture(truth, results))
     with style.house_style():
         canvas.draw()
     rgb = np.asarray(canvas.buffer_rgba())[..., :3]
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(options.output), rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    print(f"{options.output}: {rgb.shape[1]}x{rgb.shape[0]}, {options.output.stat().st_size / 1000:.0f} kB")
+    config.output.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(config.output), rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    print(f"{config.output}: {rgb.shape[1]}x{rgb.shape[0]}, {config.output.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
