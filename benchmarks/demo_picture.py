@@ -21,17 +21,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from deep_localization import scoring
-from deep_localization.evaluate_bag import load, progress_line
-from deep_localization.nodes import Models
-from deep_localization.offline import run_offline
-from deep_localization.results import Results, trajectory
+from deep_localization.evaluation.drive_results import Results, trajectory
+from deep_localization.evaluation.evaluate_bag import load, progress_line
+from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.offline import run_offline
 from dmn_ros.config import FilterConfig
-from localization_common.datasets.open import open_sequence
+from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import se3
-from localization_common.palette import label_color
 from localization_common.report import style
-from localization_common.report.frames import overlay
+from localization_common.report.palette import label_color
+from localization_common.report.sample_frames import overlay
 
 Array = npt.NDArray[np.float64]
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_localization.shipped import shipped
-from localization_common.datasets.open import open_sequence
+from deep_localization.shipped_files import shipped
+from localization_common.datasets.opening import open_sequence
 from localization_common.errors import InputError
 from localization_common.geometry import planar, se3
-from vlocnet_ros.localizer import Localizer
+from vlocnet_ros.runtime.localizer import Localizer
 
 
 def main() -> None:

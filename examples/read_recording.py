@@ -11,12 +11,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from localization_common.datasets.open import open_sequence
+from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.sequence import Sequence
+from localization_common.files.trajectory_files import write_tum
 from localization_common.report import style
+from localization_common.report.drive_tracks import Track
 from localization_common.report.plots import save_png, trajectory
-from localization_common.report.tracks import Track
-from localization_common.trajectory_files import write_tum
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_localization.shipped import shipped
-from dmn_ros.localizer import Localizer
-from localization_common.datasets.open import open_sequence
+from deep_localization.shipped_files import shipped
+from dmn_ros.runtime.localizer import Localizer
+from localization_common.datasets.opening import open_sequence
 from localization_common.geometry import planar
 
 

@@ -111,7 +111,7 @@ vlocnet_train --train drive --output a.safetensors --batch 3
 ```
 ```python
 import nothing_of_that_name
-from localization_common.datasets.open import open_sequence, open_sesame
+from localization_common.datasets.opening import open_sequence, open_sesame
 ```
 ```python
 open_sequence(
@@ -155,5 +155,5 @@ def test_wrong_options_in_the_text_are_found(faulty: Document) -> None:
 def test_wrong_python_is_found(faulty: Document) -> None:
     first, second, third = wrong_python(faulty)
     assert "nothing_of_that_name" in first
-    assert second.endswith("localization_common.datasets.open has no open_sesame")
+    assert second.endswith("localization_common.datasets.opening has no open_sesame")
     assert "never closed" in third

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from localization_common.datasets.open import open_sequence
+from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.rosbag2_writer import write_sequence
 from localization_common.datasets.sequence import Sequence
-from localization_common.trajectory_files import read_tum
+from localization_common.files.trajectory_files import read_tum
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FRAMES = 10
