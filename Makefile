@@ -7,7 +7,10 @@ VENV := $(CURDIR)/.venv
 # Another .venv where ROS 2 is sourced: it uses that ROS instead of wheels.
 READY := .venv/.ready-$(if $(and $(ROS_DISTRO),$(AMENT_PREFIX_PATH)),sourced,wheels)
 BIN := $(VENV)/bin
-TEST_LIMIT_S := 1500
+# Each process of the tests needs 2 GB of memory.
+TEST_PROCESSES ?= $(shell cores=$$(nproc); echo $$((cores < 4 ? cores : 4)))
+# Ends a test run that hangs. Each test has a limit of its own: `timeout` in pyproject.toml.
+TEST_LIMIT_S ?= 3600
 
 # Nodes and command lines find the package where ros2 finds it; images of several processes go through a large enough
 # shared memory. What is set outside stays.
@@ -38,7 +41,8 @@ demo: $(READY)
 # The tests run also where lint fails, and speak last.
 test: $(READY)
 	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
-	timeout --kill-after=30 $(TEST_LIMIT_S) $(BIN)/python -m pytest || failed=1; exit $$failed
+	timeout --kill-after=30 $(TEST_LIMIT_S) $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal || failed=1; \
+	exit $$failed
 
 lint: $(READY)
 	$(BIN)/ruff check .

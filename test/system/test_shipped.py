@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deep_localization.shipped import shipped
+from camera_faults import Faults, spoiled
+from deep_localization.shipped_files import shipped
+from integrity_scoring import ask, consistency
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
-from localization_sim.record import render_drives
-from vlocnet_ros.integrity.faults import Faults, spoiled
-from vlocnet_ros.integrity.scoring import ask, consistency
-from vlocnet_ros.localizer import Localizer
+from localization_sim.commands.record import render_drives
+from vlocnet_ros.runtime.localizer import Localizer
 
 CAMERA = Camera.from_field_of_view(160, 120, 90.0)
 
