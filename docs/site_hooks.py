@@ -100,11 +100,11 @@ def _site_uri(path: str, config: MkDocsConfig, files: Files) -> str | None:
     folder = posixpath.join(uri, "index.md")
     if path.startswith("docs/") and folder in files.src_uris:
         return folder
-    if path in OUTSIDE or path.startswith("docs/") or not (ROOT / path).exists():
-        return uri  # mkdocs complains if it is missing
     if (ROOT / path).is_dir():
         return None
-    copy = f"{COPIES}/{path}"
+    if path in OUTSIDE or path.startswith("docs/") or not (ROOT / path).exists():
+        return uri  # mkdocs complains if it is missing
+    copy = f"{COPIES}/{path}" + ".txt" * path.endswith(".md")  # pages are made before links are seen
     if copy not in files.src_uris:
         files.append(File.generated(config, copy, content=(ROOT / path).read_bytes()))
     return copy
