@@ -1,4 +1,4 @@
-# make demo | make test | make lint | make setup     Each does all its own set-up. `make setup PYTHON=python3.12` picks a Python.
+# make demo | make test | make lint | make docs | make setup     Each does all its own set-up. `make setup PYTHON=python3.12` picks a Python.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -19,12 +19,13 @@ export FASTRTPS_DEFAULT_PROFILES_FILE ?= $(CURDIR)/config/fastdds.xml
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export MUJOCO_GL ?= egl
 
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test lint docs format clean
 
 help:
 	@echo 'make demo   drive the simulated apartment with both nodes; results in build/demo'
 	@echo 'make test   all checks: lint, then the tests'
 	@echo 'make lint   ruff, mypy, import-linter'
+	@echo 'make docs   the site from docs/ and the docstrings, in build/site'
 	@echo 'make setup  only what the others do first: .venv with everything in it'
 
 setup: $(READY)
@@ -48,6 +49,18 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# A venv of its own: it needs neither ROS nor torch, for the docstrings are read from the sources.
+DOCS_VENV := build/docs-venv
+docs: $(DOCS_VENV)/.ready
+	@docs/site_scripts.sh build/docs-scripts
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict
+	@echo 'the site: build/site/index.html'
+
+$(DOCS_VENV)/.ready: requirements/docs.txt
+	$(or $(PYTHON),python3) -m venv --clear $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r $<
+	@touch $@
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

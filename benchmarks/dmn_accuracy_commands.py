@@ -11,8 +11,7 @@ from typing import Any, get_args
 from dmn_accuracy_config import Config
 from dmn_accuracy_rows import RUNS, Run
 from dmn_accuracy_tables import Domain
-
-from dmn_ros.world_config import WorldEvaluationConfig, WorldTrainingConfig
+from dmn_ros.worlds.world_config import WorldEvaluationConfig, WorldTrainingConfig
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Commands:
         """Makes worlds that are not there yet; all rows are judged by the same, however many they are trained with."""
         count, test = round(more * of(domain, self.config.train)), of(domain, self.config.test)
         validation, test = (max(8, test // 4), test) if more == 1.0 else (0, 0)
-        words = [sys.executable, "-m", "localization_sim.worlds.generate", domain, "--train", str(count)]
+        words = [sys.executable, "-m", "localization_sim.commands.generate_worlds", domain, "--train", str(count)]
         words += ["--validation", str(validation), "--test", str(test)]
         return [*words, "--output", str(self.worlds(domain, more))]
 
@@ -35,7 +34,12 @@ class Commands:
         training = replace(training, steps=self._steps(domain, run), seed=seed)
         if self.config.quick:
             training = replace(training, worlds=4, evaluate_every=4)
-        words = [sys.executable, "-m", "dmn_ros.train_worlds", str(self.worlds(domain, run.more_worlds) / "train")]
+        words = [
+            sys.executable,
+            "-m",
+            "dmn_ros.commands.train_worlds",
+            str(self.worlds(domain, run.more_worlds) / "train"),
+        ]
         words += ["--validation", str(self.validation(domain)), "--system", run.system, "--output", str(file)]
         words += ["--logs", str(file.with_suffix("")), "--resume", "--accelerator", self.config.accelerator]
         words += ["--precision", self.config.precision]
@@ -46,7 +50,7 @@ class Commands:
 
     def evaluation(self, domain: Domain, checkpoint: Path | None, most: int = sys.maxsize) -> list[str]:
         """Scores a checkpoint, or what needs none, on so many test worlds at most."""
-        words = [sys.executable, "-m", "dmn_ros.evaluate_worlds", str(self.worlds(domain) / "test")]
+        words = [sys.executable, "-m", "dmn_ros.commands.evaluate_worlds", str(self.worlds(domain) / "test")]
         words += ["--limit", str(min(most, of(domain, self.config.test))), "--device", self.config.accelerator]
         if checkpoint is not None:
             words += ["--checkpoint", str(checkpoint)]

@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from deep_localization.nodes import Models
+from deep_localization.evaluation.node_processes import Models
 from dmn_ros.config import FilterConfig
-from dmn_ros.localizer import Localizer as DmnLocalizer
+from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from hammer_robot import CAMERA_FRAME, Robot
 from hammer_watch import most_in_a_second
 from localization_common.geometry import planar, se3
+from localization_common.geometry.odometry_integration import PlanarOdometry
 from localization_common.messages import camera_from
-from localization_common.odometry_integration import PlanarOdometry
 from localization_common.ros.conversions import camera_to_info
 from localization_common.ros.outputs import header
-from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
+from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
 
 Array = npt.NDArray[np.float64]
 #: Metres that a pose may differ from the right one: messages and threads round.

@@ -13,18 +13,19 @@ from pathlib import Path
 import tyro
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 
-from deep_localization import scoring
-from deep_localization.benchmark_file import BenchmarkFile, Cell, Column, Table
-from deep_localization.offline import Localizers, run_offline
-from deep_localization.results import Results
-from dmn_ros.localizer import Localizer as DmnLocalizer
-from localization_common.datasets.open import open_sequence
+from benchmark_file import BenchmarkFile, Cell, Column, Table
+from deep_localization.evaluation import scoring
+from deep_localization.evaluation.drive_results import Results
+from deep_localization.evaluation.localizers import Localizers
+from deep_localization.evaluation.offline import run_offline
+from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
+from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.rosbag2_encoding import STORE
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
-from localization_sim.record import Recording, record
-from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
+from localization_sim.commands.record import Recording, record
+from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
 
 TRUTH, ODOMETRY, TF = "/ground_truth/pose", "/odom", "/tf_static"
 #: Mount of the simulated camera, as a user states it.
@@ -155,14 +156,14 @@ def main() -> None:
         Column("frames fed", "{:d}"),
         Column("with true pose", "{:d}"),
         Column("with odometry", "{:d}"),
-        Column("vlocnet, median", "{:.4f} m"),
-        Column("vlocnet, median", "{:.3f} deg"),
-        Column("dmn, median", "{:.3f} m"),
+        Column("vlocnet, position, median", "{:.4f} m"),
+        Column("vlocnet, rotation, median", "{:.3f} deg"),
+        Column("dmn, position, median", "{:.3f} m"),
     )
     file = BenchmarkFile.of(
         __file__,
-        title="One drive from recordings that lack something",
-        tables=[Table("The apartment's test drive", columns, rows)],
+        title="Recordings with missing data",
+        tables=[Table("Test drive of the apartment", columns, rows)],
         notes=refused,
         runs={str(cells[0]): cells[1:] for cells in rows},
     )

@@ -7,8 +7,8 @@ from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from pathlib import Path
 
-from deep_localization import kept_runs
-from localization_common.datasets.open import open_sequence
+import kept_runs
+from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.sequence import Sequence
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 
@@ -93,7 +93,7 @@ def keyframe_map(place: Place, work: Path) -> tuple[KeyframeMap, float]:
     work.mkdir(parents=True, exist_ok=True)
     file = work.resolve() / f"{place.name.replace(', ', '_').replace(' ', '_')}.safetensors"
     sequences = [str(path.resolve()) for path in place.mapped]
-    command = [sys.executable, "-m", "vlocnet_ros.build_keyframes", "--sequences", *sequences]
+    command = [sys.executable, "-m", "vlocnet_ros.commands.build_keyframes", "--sequences", *sequences]
     command += ["--output", str(file), *(("--exclude", place.excluded) if place.excluded else ()), *place.options]
     told = kept_runs.told(command, REPOSITORY)
     if not file.is_file() or kept_runs.kept(file.with_suffix(".json"), told) is None:

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from integrity_scoring import Answers, consistency
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
-from localization_common.metrics import PoseErrors, pose_errors, twist_errors
+from localization_common.metrics.pose_metrics import PoseErrors, pose_errors, twist_errors
 from refinement_priors import Prior
 from sift_pnp_baseline import SiftPnp
-from vlocnet_ros.integrity.scoring import Answers, consistency
 from vlocnet_ros.refinement.refiner import Refiner
 
 Array = npt.NDArray[np.float64]

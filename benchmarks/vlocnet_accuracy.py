@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
+
+import kept_runs
+from benchmark_file import BenchmarkFile
 from vlocnet_accuracy_rows import RUNS, Data, Run
 from vlocnet_accuracy_tables import ORDER, Numbers, notes, tables
-
-from deep_localization import kept_runs
-from deep_localization.benchmark_file import BenchmarkFile
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CHECKPOINT = REPOSITORY / "models" / "vlocnet_apartment_light.safetensors"
@@ -118,7 +118,7 @@ class Benchmark:
 
     def _training(self, run: Run, seed: int) -> list[str]:
         c = self.config
-        words = [sys.executable, "-m", "vlocnet_ros.train", "--system", run.system]
+        words = [sys.executable, "-m", "vlocnet_ros.commands.train", "--system", run.system]
         words += self._redkitchen() if run.data == "redkitchen" else self._drives(run.data)
         words += [
             "--output",
@@ -162,7 +162,7 @@ class Benchmark:
         return [*words, "--augmentation.light", "0.3", "--augmentation.erase", "0.2", "--augmentation.shift", "2"]
 
     def _evaluation(self, run: Run) -> list[str]:
-        words = [sys.executable, "-m", "vlocnet_ros.evaluate", "--threads", "1"]
+        words = [sys.executable, "-m", "vlocnet_ros.commands.evaluate", "--threads", "1"]
         if run.data == "redkitchen":
             scored = ["--frames", HELD_OUT, "--max-frame-gap", "3"]
             return [*words, "--sequences", str(self.config.redkitchen.resolve()), *scored]
@@ -194,7 +194,7 @@ def main() -> None:
     groups = {run.group: [r.name for r in runs if r.group == run.group] for run in runs}
     file = BenchmarkFile.of(
         __file__,
-        title="VLocNet++ and what it is compared with",
+        title="VLocNet++ beside other systems",
         tables=tables(groups, results),
         notes=notes(results),
         runs=results,

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vlocnet_ros.backends.onnx_backend import OnnxBackend
-from vlocnet_ros.backends.torch_backend import TorchBackend
-from vlocnet_ros.checkpoint import Checkpoint, load_vlocnet
 from vlocnet_ros.network.named_tensors import flatten
 from vlocnet_ros.network.vlocnetpp import Prediction
+from vlocnet_ros.runtime.backends.onnx_backend import OnnxBackend
+from vlocnet_ros.runtime.backends.torch_backend import TorchBackend
+from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
 
 Image = npt.NDArray[np.uint8]
 Run = Callable[[], object]

@@ -15,49 +15,49 @@ from typing import Any, get_type_hints
 
 import tyro
 
-import deep_localization.demo
-import deep_localization.evaluate_bag
-import dmn_ros.build_map
-import dmn_ros.evaluate
-import dmn_ros.evaluate_worlds
-import dmn_ros.train
-import dmn_ros.train_worlds
+import deep_localization.demo.demo_options
+import deep_localization.evaluation.evaluate_bag
+import dmn_ros.commands.build_map
+import dmn_ros.commands.evaluate
+import dmn_ros.commands.evaluate_worlds
+import dmn_ros.commands.train
+import dmn_ros.commands.train_worlds
 import localization_common.datasets.rosbag2_writer
 import localization_common.datasets.world_difficulty
 import localization_common.recording_check.command
-import localization_sim.record
-import localization_sim.worlds.generate
-import vlocnet_ros.build_keyframes
-import vlocnet_ros.calibrate
-import vlocnet_ros.complexity
-import vlocnet_ros.evaluate
-import vlocnet_ros.explain
-import vlocnet_ros.export
-import vlocnet_ros.tables
-import vlocnet_ros.train
-import vlocnet_ros.train_schedule
+import localization_sim.commands.generate_worlds
+import localization_sim.commands.record
+import vlocnet_ros.commands.build_keyframes
+import vlocnet_ros.commands.calibrate
+import vlocnet_ros.commands.complexity
+import vlocnet_ros.commands.evaluate
+import vlocnet_ros.commands.explain
+import vlocnet_ros.commands.export
+import vlocnet_ros.commands.tables
+import vlocnet_ros.commands.train
+import vlocnet_ros.commands.train_schedule
 
 #: Console script -> what it takes.
 COMMANDS: dict[str, type[Any]] = {
     "recording_check": localization_common.recording_check.command.RecordingCheck,
-    "vlocnet_train": vlocnet_ros.train.TrainConfig,
-    "vlocnet_train_schedule": vlocnet_ros.train_schedule.ScheduleConfig,
-    "vlocnet_evaluate": vlocnet_ros.evaluate.EvaluateConfig,
-    "vlocnet_calibrate": vlocnet_ros.calibrate.CalibrateConfig,
-    "vlocnet_build_keyframes": vlocnet_ros.build_keyframes.BuildConfig,
-    "vlocnet_explain": vlocnet_ros.explain.ExplainConfig,
-    "vlocnet_export": vlocnet_ros.export.ExportConfig,
-    "vlocnet_systems": vlocnet_ros.complexity.SystemsConfig,
-    "vlocnet_tables": vlocnet_ros.tables.TablesConfig,
-    "dmn_train": dmn_ros.train.Arguments,
-    "dmn_evaluate": dmn_ros.evaluate.Arguments,
-    "dmn_train_worlds": dmn_ros.train_worlds.Arguments,
-    "dmn_evaluate_worlds": dmn_ros.evaluate_worlds.Arguments,
-    "dmn_build_map": dmn_ros.build_map.Arguments,
-    "evaluate_bag": deep_localization.evaluate_bag.Evaluation,
-    "localization_demo": deep_localization.demo.Demo,
-    "apartment_record": localization_sim.record.Recording,
-    "worlds_generate": localization_sim.worlds.generate.Generation,
+    "vlocnet_train": vlocnet_ros.commands.train.TrainConfig,
+    "vlocnet_train_schedule": vlocnet_ros.commands.train_schedule.ScheduleConfig,
+    "vlocnet_evaluate": vlocnet_ros.commands.evaluate.EvaluateConfig,
+    "vlocnet_calibrate": vlocnet_ros.commands.calibrate.CalibrateConfig,
+    "vlocnet_build_keyframes": vlocnet_ros.commands.build_keyframes.BuildConfig,
+    "vlocnet_explain": vlocnet_ros.commands.explain.ExplainConfig,
+    "vlocnet_export": vlocnet_ros.commands.export.ExportConfig,
+    "vlocnet_systems": vlocnet_ros.commands.complexity.SystemsConfig,
+    "vlocnet_tables": vlocnet_ros.commands.tables.TablesConfig,
+    "dmn_train": dmn_ros.commands.train.Arguments,
+    "dmn_evaluate": dmn_ros.commands.evaluate.Arguments,
+    "dmn_train_worlds": dmn_ros.commands.train_worlds.Arguments,
+    "dmn_evaluate_worlds": dmn_ros.commands.evaluate_worlds.Arguments,
+    "dmn_build_map": dmn_ros.commands.build_map.Arguments,
+    "evaluate_bag": deep_localization.evaluation.evaluate_bag.Evaluation,
+    "localization_demo": deep_localization.demo.demo_options.Demo,
+    "apartment_record": localization_sim.commands.record.Recording,
+    "worlds_generate": localization_sim.commands.generate_worlds.Generation,
     "worlds_difficulty": localization_common.datasets.world_difficulty.Check,
     "sequence_to_bag": localization_common.datasets.rosbag2_writer.Conversion,
 }

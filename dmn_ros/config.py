@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from localization_common.configuration import MAX_PIXELS, require_at_most
 from localization_common.errors import ConfigError
+from localization_common.files.configuration import MAX_PIXELS, require_at_most
 
 
 @dataclass(frozen=True)
@@ -263,7 +263,7 @@ class TrainingConfig:
         contexts: views in the map of each example; a random number in this range.
         worlds: places per step.
         queries: images to localise per place and step; they share the map's embeddings.
-        algorithm: of the optimisation, see `localization_common/optimizers.py`; ``muon`` gains little here.
+        algorithm: of the optimisation, see `localization_common/training/optimizers.py`; ``muon`` gains little here.
         learning_rate, weight_decay: of ``adamw``; matrices move with ten times as much by ``muon``. The rate warms up
             and then decays as a cosine to the end of the budget.
         gradient_clip: norm.

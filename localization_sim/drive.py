@@ -11,8 +11,8 @@ import numpy as np
 from localization_common.datasets.rosbag2_writer import OdometryReading
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
+from localization_sim.apartments.drive_paths import DriveSettings, Trajectory, plan_drive
 from localization_sim.rendering import Renderer, mounted_camera
-from localization_sim.trajectories import DriveSettings, Trajectory, plan_drive
 from localization_sim.wheel_odometry import WheelOdometry, measure
 
 #: Stamp in nanoseconds of a drive's first image: not zero, which in ROS means "no time".

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from localization_common.errors import CameraError
 from localization_common.geometry import se3
-from localization_sim.apartment import Apartment
+from localization_sim.apartments.apartment import Apartment
 
 #: Rotation from MuJoCo's camera frame (x right, y up, z backward) to the optical frame's axes and back.
 _GL_FLIP = np.diag([1.0, -1.0, -1.0])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from localization_sim.trajectories import TIME_STEP, Trajectory
+from localization_sim.apartments.drive_paths import TIME_STEP, Trajectory
 
 Array = npt.NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from deep_localization.processes import claim_domain
+from deep_localization.evaluation.processes import claim_domain
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 

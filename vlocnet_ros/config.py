@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Literal, get_args, get_origin, get_type_hints
 
-from localization_common.configuration import MAX_PIXELS, require_at_most
 from localization_common.errors import ConfigError
+from localization_common.files.configuration import MAX_PIXELS, require_at_most
 
 #: Where segmentation features of the previous frame may be fused, in the encoder's order, with their output stride.
 SEGMENTATION_PLACES = {"res3d": 8, "res4f": 16, "res5c": 16}

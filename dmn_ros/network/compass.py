@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dmn_ros.config import NetworkConfig
-from dmn_ros.network.likeness import Likeness
+from dmn_ros.network.view_likeness import Likeness
 
 
 class Compass(Likeness):

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from dmn_ros.config import NetworkConfig
-from dmn_ros.mapping_config import MappingConfig
 from dmn_ros.network import egocentric
-from dmn_ros.network.baselines import (
+from dmn_ros.network.embedding import ImageEmbedding
+from dmn_ros.network.frames import FRAMES
+from dmn_ros.network.mapping_baselines import (
     LatentImageObservation,
     LatentMap,
     LatentVectorObservation,
@@ -19,11 +20,10 @@ from dmn_ros.network.baselines import (
     MeanQuery,
     PosedQuery,
 )
-from dmn_ros.network.embedding import ImageEmbedding
-from dmn_ros.network.frames import FRAMES
-from dmn_ros.network.matching import MatchingMap, MatchingObservation, MatchingQuery
+from dmn_ros.network.mapping_config import MappingConfig
 from dmn_ros.network.observation import AttentionMap, AttentionObservation, AttentionQuery
 from dmn_ros.network.projection import ProjectionMap, ProjectionObservation, ProjectionQuery
+from dmn_ros.network.view_matching import MatchingMap, MatchingObservation, MatchingQuery
 
 #: Particles whose activations, about 1000 numbers each, stay in the caches of a core. No power of two: rows of such a
 #: length compete for the same few lines of a cache (a fifth slower with 512, a tenth with 256).

@@ -25,9 +25,9 @@ from torch.nn import functional
 from dmn_ros.config import NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.compass import Compass
-from dmn_ros.network.lens import build_lens
-from dmn_ros.network.likeness import Likeness
-from dmn_ros.network.place import PlaceFeatures
+from dmn_ros.network.lens_angles import build_lens
+from dmn_ros.network.map_rotation import PlaceFeatures
+from dmn_ros.network.view_likeness import Likeness
 
 #: Depth, map units, that learning starts from, and the least.
 _FIRST_DEPTH, _LEAST_DEPTH = 0.9, 0.05

@@ -1,6 +1,6 @@
 """Data sets: one `Sequence` type and a reader for each format."""
 
-from localization_common.datasets.open import open_sequence, open_sequences
+from localization_common.datasets.opening import open_sequence, open_sequences
 from localization_common.datasets.sequence import FrameRanges, Sequence
 
 __all__ = ["FrameRanges", "Sequence", "open_sequence", "open_sequences"]

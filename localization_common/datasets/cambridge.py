@@ -17,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files
+from localization_common.datasets import frame_files
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.posed_pictures import PosedPicture, sequence_of
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import Finding, ReadingSummary
 from localization_common.errors import CameraError, DatasetError
+from localization_common.files.text_files import read_lines
 from localization_common.geometry import se3
-from localization_common.text_files import read_lines
 
 LISTS = {"train": "dataset_train.txt", "test": "dataset_test.txt"}
 RECONSTRUCTION = "reconstruction.nvm"
@@ -53,7 +53,7 @@ def read_cambridge(path: str | Path, options: RecordingOptions | None = None) ->
     Raises:
         DatasetError: no list names it, a file is malformed, or no focal lengths are known.
     """
-    directory = files.require_directory(path)
+    directory = frame_files.require_directory(path)
     scene, folder = directory.absolute().parent, directory.absolute().name
     poses: dict[str, Poses] = {}
     for name in LISTS.values():
@@ -75,11 +75,11 @@ def read_cambridge_split(scene: str | Path, split: str, options: RecordingOption
     Raises:
         DatasetError: the list is missing or malformed, or no focal lengths are known.
     """
-    directory = files.require_directory(scene)
+    directory = frame_files.require_directory(scene)
     if split not in LISTS:
         raise DatasetError(f"{directory}: split {split!r} is unknown; use one of {sorted(LISTS)}")
     poses = _read_list(directory / LISTS[split])
-    folders = sorted({_folder(name) for name in poses}, key=files.natural_key)
+    folders = sorted({_folder(name) for name in poses}, key=frame_files.natural_key)
     options = options or RecordingOptions()
     drives = {folder: {name: pose for name, pose in poses.items() if _folder(name) == folder} for folder in folders}
     return [_sequence(directory, folder, drive, options) for folder, drive in drives.items()]

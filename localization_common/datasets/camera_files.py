@@ -17,9 +17,9 @@ import numpy as np
 from localization_common.camera import Camera
 from localization_common.datasets.colmap_cameras import camera_of_line
 from localization_common.errors import CameraError, DatasetError
+from localization_common.files.text_files import read_lines, read_text
 from localization_common.messages.cameras import camera_from
 from localization_common.messages.distortion import distortion_of
-from localization_common.text_files import read_lines, read_text
 
 Size = tuple[int, int]
 

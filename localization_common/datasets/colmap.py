@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from localization_common.datasets import files, picture_files
+from localization_common.datasets import frame_files, picture_files
 from localization_common.datasets.colmap_model import model_folder, read_model
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.posed_pictures import PosedPicture, sequence_of
@@ -28,7 +28,7 @@ def read_colmap(path: str | Path, options: RecordingOptions | None = None) -> Se
         DatasetError: no model, a damaged file, a camera model that cannot be read, or no pictures.
     """
     options = options or RecordingOptions()
-    directory = files.require_directory(path)
+    directory = frame_files.require_directory(path)
     folder = model_folder(directory)
     if folder is None:
         raise DatasetError(f"{directory}: no COLMAP model (cameras.txt and images.txt, or .bin) here or in sparse/0")

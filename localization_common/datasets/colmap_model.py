@@ -16,8 +16,8 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from localization_common.datasets.colmap_cameras import MODELS, camera_of_line, camera_of_model
 from localization_common.errors import DatasetError
+from localization_common.files.text_files import read_text
 from localization_common.geometry import se3
-from localization_common.text_files import read_text
 
 _UNKNOWN: npt.NDArray[np.float64] = np.full((4, 4), np.nan)
 

@@ -23,14 +23,14 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files, picture_files
+from localization_common.datasets import frame_files, picture_files
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import FRAMES, Finding, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
+from localization_common.files.text_files import read_lines
 from localization_common.geometry import se3
-from localization_common.text_files import read_lines
 
 CLASS_NAMES = ("background", "sky", "road", "sidewalk", "grass", "vegetation", "building", "poles", "dynamic", "other")
 CAMERA = Camera(1280, 720, 700.0, 700.0, 639.5, 359.5)
@@ -54,7 +54,7 @@ def read_deeploc(path: str | Path, options: RecordingOptions | None = None) -> S
         DatasetError: no image is there, or ``poses.txt`` is missing or malformed.
     """
     options = options or RecordingOptions()
-    directory = files.require_directory(path)
+    directory = frame_files.require_directory(path)
     known = _read_poses(directory / "poses.txt")
     pictures = {int(m[1]): file for file in directory.glob("LeftImages/*.png") if (m := _NAME.match(file.name))}
     numbers = np.array(sorted(pictures), dtype=np.int64)
@@ -66,7 +66,10 @@ def read_deeploc(path: str | Path, options: RecordingOptions | None = None) -> S
     missing = sorted(known.keys() - pictures.keys())
     summary = summary.with_left_out(
         LeftOut(
-            len(missing), FRAMES, "the picture is missing", files.shown(f"Image_{number}.png" for number in missing)
+            len(missing),
+            FRAMES,
+            "the picture is missing",
+            frame_files.shown(f"Image_{number}.png" for number in missing),
         )
     )
     camera, summary = choose_camera(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files, picture_files
+from localization_common.datasets import frame_files, picture_files
 from localization_common.datasets.camera_files import camera_from_yaml, read_yaml
 from localization_common.datasets.euroc_truth import body_T_sensor, read_truth, stamp_of_word
 from localization_common.datasets.frame_names import count_periods
@@ -21,7 +21,7 @@ from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import FRAMES, Finding, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
-from localization_common.text_files import read_lines
+from localization_common.files.text_files import read_lines
 
 Poses = npt.NDArray[np.float64]
 Stamps = npt.NDArray[np.int64]
@@ -43,7 +43,7 @@ def read_euroc(path: str | Path, options: RecordingOptions | None = None) -> Seq
         DatasetError: no camera, or a file is missing or malformed.
     """
     options = options or RecordingOptions()
-    directory = files.require_directory(path)
+    directory = frame_files.require_directory(path)
     folder = euroc_folder(directory)
     if folder is None:
         raise DatasetError(f"{directory}: no mav0/cam0/data.csv")
@@ -93,7 +93,7 @@ def _read_pictures(sensor: Path, summary: ReadingSummary) -> tuple[Stamps, list[
     there = {stamp: file for stamp, file in sorted(listed.items()) if picture_files.is_file(file)}
     if not there:
         raise DatasetError(f"{sensor / 'data'}: none of the {len(listed)} pictures that data.csv names is there")
-    missing = files.shown(file.name for file in listed.values() if not picture_files.is_file(file))
+    missing = frame_files.shown(file.name for file in listed.values() if not picture_files.is_file(file))
     summary = summary.with_left_out(
         LeftOut(len(listed) - len(there), FRAMES, "the picture is missing", missing),
         LeftOut(doubled, FRAMES, "two lines of data.csv have one stamp"),

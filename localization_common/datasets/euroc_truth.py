@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.datasets import files
+from localization_common.datasets import frame_files
 from localization_common.datasets.camera_files import read_yaml
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.pose_interpolation import poses_at
 from localization_common.datasets.summary import Finding, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
+from localization_common.files.text_files import read_lines
 from localization_common.geometry import se3
-from localization_common.text_files import read_lines
 
 Poses = npt.NDArray[np.float64]
 Stamps = npt.NDArray[np.int64]
@@ -67,7 +67,7 @@ def _read_poses(path: Path, summary: ReadingSummary) -> tuple[Stamps, Poses, Rea
         else:
             unknown.append(f"line {number}")
     summary = summary.with_left_out(
-        LeftOut(len(unknown), f"poses of {path.parent.name}", "not finite", files.shown(unknown))
+        LeftOut(len(unknown), f"poses of {path.parent.name}", "not finite", frame_files.shown(unknown))
     )
     if not found:
         raise DatasetError(f"{path}: no pose in it is finite")
@@ -86,7 +86,7 @@ def body_T_sensor(stated: object, file: Path) -> Poses:
         matrix = np.array(numbers, dtype=np.float64).reshape(4, 4)
     except (KeyError, TypeError, ValueError) as error:
         raise DatasetError(f"{file}: T_BS is no 4x4 matrix ({error})") from error
-    return files.require_rigid(matrix, f"{file}: T_BS")
+    return frame_files.require_rigid(matrix, f"{file}: T_BS")
 
 
 def stamp_of_word(word: str) -> int:

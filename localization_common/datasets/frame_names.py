@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.datasets.files import natural_key
-from localization_common.trajectory_files import stamp_and_unit
+from localization_common.datasets.frame_files import natural_key
+from localization_common.files.trajectory_files import stamp_and_unit
 
 Integers = npt.NDArray[np.int64]
 

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files, picture_files
+from localization_common.datasets import frame_files, picture_files
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import FRAMES, Finding, LeftOut, ReadingSummary
 from localization_common.errors import CameraError, DatasetError
-from localization_common.text_files import read_lines
+from localization_common.files.text_files import read_lines
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
@@ -39,7 +39,7 @@ def read_kitti_odometry(path: str | Path, options: RecordingOptions | None = Non
         DatasetError: a file is missing or malformed, or an image has no time.
     """
     options = options or RecordingOptions()
-    directory = files.require_directory(path)
+    directory = frame_files.require_directory(path)
     summary = ReadingSummary(f"{directory} (KITTI odometry)")
     camera, pictures, summary = _images(directory, summary)
     numbers = np.array(sorted(pictures), dtype=np.int64)
@@ -65,7 +65,7 @@ def _stamps(
     path: Path, numbers: npt.NDArray[np.int64], summary: ReadingSummary
 ) -> tuple[npt.NDArray[np.int64], ReadingSummary]:
     """Nanoseconds (N,) of these images: line i + 1 is the time of image i, seconds."""
-    times = files.read_numbers(path, 1)[:, 0]
+    times = frame_files.read_numbers(path, 1)[:, 0]
     if numbers[-1] >= len(times):
         raise DatasetError(f"{path}: {len(times)} lines, but image {numbers[-1]:06d} needs line {numbers[-1] + 1}")
     used = times[numbers]
@@ -76,7 +76,7 @@ def _stamps(
             f"{path}:{number + 1}: {times[number]} of image {number:06d} is not later than the image before"
         )
     missing = np.setdiff1d(np.arange(len(times)), numbers)
-    examples = files.shown(f"{number:06d}" for number in missing)
+    examples = frame_files.shown(f"{number:06d}" for number in missing)
     left_out = LeftOut(len(missing), FRAMES, f"{path.name} has a line, but the image is missing", examples)
     return np.round(used * 1e9).astype(np.int64), summary.with_left_out(left_out)
 
@@ -126,11 +126,11 @@ def _poses(
     if pose_file is None:
         sentence = f"no poses.txt, and no poses/{directory.resolve().name}.txt: KITTI has poses for 00 to 10 only"
         return poses, summary.with_found(Finding("truth", sentence))
-    rows = files.read_numbers(pose_file, 12)
+    rows = frame_files.read_numbers(pose_file, 12)
     known = (numbers < len(rows)) & np.isfinite(rows[np.minimum(numbers, len(rows) - 1)]).all(axis=1)
     poses[known] = np.eye(4)
     poses[known, :3] = rows[numbers[known]].reshape(-1, 3, 4)
-    poses[known] = files.require_rigid(poses[known], pose_file)
+    poses[known] = frame_files.require_rigid(poses[known], pose_file)
     return poses, summary.with_found(Finding("truth", f"{len(rows)} lines in {pose_file.name}"))
 
 

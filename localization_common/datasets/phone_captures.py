@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files
+from localization_common.datasets import frame_files
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.posed_pictures import PosedPicture, sequence_of
 from localization_common.datasets.sequence import Sequence
@@ -57,7 +57,7 @@ def read_polycam(path: str | Path, options: RecordingOptions | None = None) -> S
     Raises:
         DatasetError: no keyframes, or a camera's file is malformed.
     """
-    directory = files.require_directory(path)
+    directory = frame_files.require_directory(path)
     keyframes = directory / "keyframes"
     folders = [pair for pair in _POLYCAM if all((keyframes / name).is_dir() for name in pair)]
     if not folders:
@@ -85,7 +85,7 @@ def read_record3d(path: str | Path, options: RecordingOptions | None = None) -> 
     Raises:
         DatasetError: no pictures, or the metadata are malformed.
     """
-    directory = files.require_directory(path)
+    directory = frame_files.require_directory(path)
     pairs = [p for p in _RECORD3D if (directory / p[0]).is_file() and (directory / p[1]).is_dir()]
     if not pairs:
         raise DatasetError(f"{directory}: neither metadata.json with rgb nor metadata with rgbd")
@@ -120,7 +120,7 @@ def _polycam_picture(keyframes: Path, images: str, file: Path) -> PosedPicture:
         raise DatasetError(f"{file}: fx, fy, cx, cy, width, height or t_00 to t_23 cannot be used ({error})") from error
     pose = np.vstack([rows, [0.0, 0.0, 0.0, 1.0]])
     if np.isfinite(pose).all():
-        pose = _MAP_T_ARKIT @ files.require_rigid(pose, file) @ OPENGL_T_OPTICAL
+        pose = _MAP_T_ARKIT @ frame_files.require_rigid(pose, file) @ OPENGL_T_OPTICAL
     else:
         pose = np.full((4, 4), np.nan)
     candidates = [keyframes / images / f"{file.stem}{ending}" for ending in _ENDINGS]

@@ -12,7 +12,7 @@ from localization_common.datasets.pose_interpolation import poses_at
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import Finding, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
-from localization_common.trajectory_files import Trajectory, read_tum
+from localization_common.files.trajectory_files import Trajectory, read_tum
 
 #: Seconds between two poses over which poses are interpolated, where the user says nothing.
 MAX_POSE_GAP = 0.5

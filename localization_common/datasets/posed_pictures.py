@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera, CameraAdapter
-from localization_common.datasets import files, picture_files
+from localization_common.datasets import frame_files, picture_files
 from localization_common.datasets.frame_names import order_of_names
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera, fitted
@@ -71,7 +71,7 @@ def sequence_of(
         DatasetError: no picture is there, or no camera is known.
     """
     there = [i for i, picture in enumerate(pictures) if picture_files.is_file(picture.file)]
-    missing = files.shown(picture.name for picture in pictures if not picture_files.is_file(picture.file))
+    missing = frame_files.shown(picture.name for picture in pictures if not picture_files.is_file(picture.file))
     if not there:
         raise DatasetError(
             f"{name}: none of its {len(pictures)} pictures is there; the first should be {pictures[0].file}"
@@ -115,7 +115,7 @@ def _of_one_kind(
     left_out = [p.name for p, k in zip(pictures, kinds, strict=True) if k != kind]
     reason = f"another camera than the {kind[0]}x{kind[1]} ({kind[2]}) of most; a sequence has one"
     kept = [place for place, k in zip(places, kinds, strict=True) if k == kind]
-    return kept, summary.with_left_out(LeftOut(len(left_out), FRAMES, reason, files.shown(left_out)))
+    return kept, summary.with_left_out(LeftOut(len(left_out), FRAMES, reason, frame_files.shown(left_out)))
 
 
 def _common(cameras: Collection[Camera]) -> Camera:

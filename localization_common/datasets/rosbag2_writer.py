@@ -18,7 +18,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 
 from localization_common.camera import Camera
 from localization_common.datasets import rosbag2_encoding as encoding
-from localization_common.datasets.open import open_sequence
+from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.datasets.rosbag2_topics import BagFrames, BagTopics

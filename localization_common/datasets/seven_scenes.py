@@ -20,14 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files, picture_files
+from localization_common.datasets import frame_files, picture_files
 from localization_common.datasets.options import SFM, RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.seven_scenes_sfm import read_sfm_poses
 from localization_common.datasets.summary import FRAMES, Finding, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
-from localization_common.text_files import read_lines
+from localization_common.files.text_files import read_lines
 
 COLOUR_CAMERA = Camera(640, 480, 525.0, 525.0, 320.0, 240.0)
 DEPTH_CAMERA = Camera(640, 480, 585.0, 585.0, 320.0, 240.0)
@@ -55,7 +55,7 @@ def read_seven_scenes(path: str | Path, options: RecordingOptions | None = None)
         DatasetError: no frames, or several pose files hold no rigid transform.
     """
     options = options or RecordingOptions()
-    directory = files.require_directory(path)
+    directory = frame_files.require_directory(path)
     pictures = {int(match[1]): file for file in directory.iterdir() if (match := _COLOUR_NAME.match(file.name))}
     if not pictures:
         raise DatasetError(f"{directory}: no frame-XXXXXX.color.png or .color.jpg; give a seq-XX directory of 7-Scenes")
@@ -94,7 +94,7 @@ def _posed_only(directory: Path, pictures: dict[int, Path]) -> LeftOut:
     """Frames that have a pose, but no picture."""
     numbered = (_POSE_NAME.match(file.name) for file in directory.iterdir())
     missing = sorted(match[0] for match in numbered if match and int(match[1]) not in pictures)
-    return LeftOut(len(missing), FRAMES, "the picture is missing", files.shown(missing))
+    return LeftOut(len(missing), FRAMES, "the picture is missing", frame_files.shown(missing))
 
 
 def _read_poses(stems: list[Path], summary: ReadingSummary) -> tuple[npt.NDArray[np.float64], ReadingSummary]:
@@ -111,13 +111,13 @@ def _read_poses(stems: list[Path], summary: ReadingSummary) -> tuple[npt.NDArray
             absent.append(file.name)
             continue
         try:
-            pose = files.read_numbers(file, 4)
+            pose = frame_files.read_numbers(file, 4)
             if pose.shape != (4, 4):
                 raise DatasetError(f"{file}: {len(pose)} lines, not 4; a pose is a 4x4 camera-to-world matrix")
             if not np.isfinite(pose).all():
                 infinite.append(file.name)
                 continue
-            poses[i] = files.require_rigid(pose, file)
+            poses[i] = frame_files.require_rigid(pose, file)
         except DatasetError as error:
             malformed.append(str(error))
     if len(malformed) > 0.1 * len(stems):
@@ -128,7 +128,7 @@ def _read_poses(stems: list[Path], summary: ReadingSummary) -> tuple[npt.NDArray
         ("the pose file is malformed", malformed),
     )
     for reason, names in reasons:
-        summary = summary.with_left_out(LeftOut(len(names), "poses", reason, files.shown(names)))
+        summary = summary.with_left_out(LeftOut(len(names), "poses", reason, frame_files.shown(names)))
     return poses, summary
 
 
@@ -143,7 +143,7 @@ def read_seven_scenes_split(scene: str | Path, split: str, options: RecordingOpt
     Raises:
         DatasetError: unknown split, split file missing or malformed, or a sequence missing.
     """
-    directory = files.require_directory(scene)
+    directory = frame_files.require_directory(scene)
     if split not in SPLIT_FILES:
         raise DatasetError(f"{directory}: split {split!r} is unknown; use one of {sorted(SPLIT_FILES)}")
     file = directory / SPLIT_FILES[split]

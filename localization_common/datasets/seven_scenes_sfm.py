@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.errors import DatasetError
+from localization_common.files.text_files import read_lines
 from localization_common.geometry import se3
-from localization_common.text_files import read_lines
 
 FOLDER = Path("pgt/sfm/7scenes")
 

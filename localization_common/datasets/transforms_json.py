@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files, picture_files
+from localization_common.datasets import frame_files, picture_files
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.posed_pictures import PosedPicture, sequence_of
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import Finding, ReadingSummary
 from localization_common.errors import CameraError, DatasetError
-from localization_common.text_files import read_text
+from localization_common.files.text_files import read_text
 
 NAME = "transforms.json"
 #: From an optical frame (x right, y down, z forward) to OpenGL's camera (x right, y up, z backward).
@@ -101,7 +101,7 @@ def pose_of(matrix: Any, where: str) -> npt.NDArray[np.float64]:
         raise DatasetError(f"{where}: transform_matrix has shape {rows.shape}, not (4, 4)")
     if not np.isfinite(rows).all():
         return np.full((4, 4), np.nan)
-    return np.asarray(files.require_rigid(rows, f"{where}: transform_matrix") @ OPENGL_T_OPTICAL)
+    return np.asarray(frame_files.require_rigid(rows, f"{where}: transform_matrix") @ OPENGL_T_OPTICAL)
 
 
 def _picture(values: dict[str, Any], where: str, folder: Path, scale: float) -> PosedPicture:

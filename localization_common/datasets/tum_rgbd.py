@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.datasets import files, picture_files
+from localization_common.datasets import frame_files, picture_files
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.picture_camera import choose_camera
 from localization_common.datasets.pose_files import trajectory_findings
@@ -21,8 +21,8 @@ from localization_common.datasets.pose_interpolation import poses_at
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import FRAMES, Finding, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
-from localization_common.text_files import read_lines
-from localization_common.trajectory_files import read_tum, stamp_and_unit
+from localization_common.files.text_files import read_lines
+from localization_common.files.trajectory_files import read_tum, stamp_and_unit
 
 Stamps = npt.NDArray[np.int64]
 
@@ -54,12 +54,12 @@ def read_tum_rgbd(path: str | Path, options: RecordingOptions | None = None) -> 
         DatasetError: a list is malformed, or no picture is there.
     """
     options = options or RecordingOptions()
-    directory = files.require_directory(path)
+    directory = frame_files.require_directory(path)
     listed, colour, summary = _read_pictures(directory / "rgb.txt", ReadingSummary(f"{directory} (TUM RGB-D)"))
     numbers = np.array([i for i, file in enumerate(colour) if picture_files.is_file(file)], dtype=np.int64)
     if not len(numbers):
         raise DatasetError(f"{directory}: none of the {len(colour)} pictures that rgb.txt names is there ({colour[0]})")
-    missing = files.shown(file.name for file in colour if not picture_files.is_file(file))
+    missing = frame_files.shown(file.name for file in colour if not picture_files.is_file(file))
     summary = summary.with_left_out(LeftOut(len(colour) - len(numbers), FRAMES, "the picture is missing", missing))
     stamps = listed[numbers]
     map_T_camera, summary = _truth(directory / "groundtruth.txt", stamps, options, summary)

@@ -10,9 +10,9 @@ import numpy as np
 import safetensors
 import torch
 
-from localization_common import checkpoints
 from localization_common.datasets.worlds import WorldSet
 from localization_common.errors import CheckpointError, DatasetError
+from localization_common.files import tensor_files
 
 KIND = "worlds"
 
@@ -43,7 +43,7 @@ def write_shard(path: Path, worlds: WorldSet, *, first: int, recipe: Mapping[str
         "first": first,
         "count": len(worlds),
     }
-    checkpoints.save(path, kind=KIND, tensors=tensors, header=header)
+    tensor_files.save(path, kind=KIND, tensors=tensors, header=header)
 
 
 def read_shard_header(path: Path) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def read_shard_header(path: Path) -> dict[str, Any]:
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            return checkpoints.read_header(path, file.metadata() or {}, KIND)
+            return tensor_files.read_header(path, file.metadata() or {}, KIND)
     except (safetensors.SafetensorError, OSError, CheckpointError) as error:
         raise DatasetError(f"{path}: no shard of worlds ({error}); delete it and generate it again") from error
 

@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from localization_common.datasets.sequence import Image, Sequence
-from localization_common.recording_check.coverage import SECTORS, cell_of, headings_of_cells, plan_of
+from localization_common.recording_check.drive_coverage import SECTORS, cell_of, headings_of_cells, plan_of
 from localization_common.recording_check.motion import Steps
-from localization_common.recording_check.odometry import Segments
-from localization_common.recording_check.pictures import BLURRED, DARK_MEAN
+from localization_common.recording_check.odometry_findings import Segments
+from localization_common.recording_check.picture_findings import BLURRED, DARK_MEAN
 from localization_common.recording_check.rates import GAP
 from localization_common.recording_check.samples import PictureSample
+from localization_common.report.drive_tracks import AXES, plan_axes
 from localization_common.report.style import BELIEF, ERROR_ANGLE, GRID, INK, MUTED, ODOMETRY, POSE, house_style
-from localization_common.report.tracks import AXES, plan_axes
 
 Array = npt.NDArray[np.float64]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import tyro
 
-from localization_common.datasets.open import open_sequence
+from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import Recording
 from localization_common.errors import DatasetError, LocalizationError
+from localization_common.recording_check.conclusion import PICTURES, Inspection, inspect, refused
 from localization_common.recording_check.findings import Verdict
-from localization_common.recording_check.verdict import PICTURES, Inspection, inspect, refused
 
 
 @dataclass(frozen=True)

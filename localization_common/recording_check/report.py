@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from localization_common.datasets.sequence import Image, Sequence
 from localization_common.recording_check import charts
+from localization_common.recording_check.conclusion import Evidence, Inspection
 from localization_common.recording_check.findings import Check, Verdict
 from localization_common.recording_check.samples import PictureSample
-from localization_common.recording_check.verdict import Evidence, Inspection
 from localization_common.report import html, plots
 
 #: Pictures in a row of sample frames, and their width in pixels.

@@ -6,7 +6,7 @@ import sys
 
 from localization_common.datasets.recording_arguments import announce
 from localization_common.datasets.sequence import Sequence
-from localization_common.recording_check.verdict import FEW_PICTURES, inspect
+from localization_common.recording_check.conclusion import FEW_PICTURES, inspect
 
 
 def announce_checked(sequence: Sequence) -> Sequence:

@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from localization_common.report.drive_tracks import AXES, ErrorSeries, Track, plan_axes
 from localization_common.report.style import GRID, INK, MUTED, PAPER
-from localization_common.report.tracks import AXES, ErrorSeries, Track, plan_axes
 
 
 def _layout(figure: go.Figure, height: int) -> go.Figure:

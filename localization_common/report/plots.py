@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from localization_common.report.drive_tracks import AXES, ErrorSeries, Track, plan_axes
 from localization_common.report.style import GRID, MUTED, house_style
-from localization_common.report.tracks import AXES, ErrorSeries, Track, plan_axes
 
 
 def save_png(figure: Figure, path: str | Path) -> bytes:

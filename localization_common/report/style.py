@@ -1,7 +1,7 @@
 """Colours and type common to every picture, so that a thing looks the same wherever it is drawn.
 
 The hues are Okabe and Ito's, which people with any colour vision tell apart; markers and line styles differ as well, so
-that nothing hangs on colour alone. Label classes have theirs in `localization_common.palette`.
+that nothing hangs on colour alone. Label classes have theirs in `localization_common.report.palette`.
 """
 
 from __future__ import annotations

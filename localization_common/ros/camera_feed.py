@@ -27,7 +27,7 @@ from localization_common.messages import (
     rgb_from_compressed,
     stamp_of,
 )
-from localization_common.ros.calibration import Calibration
+from localization_common.ros.camera_calibration import Calibration
 from localization_common.ros.topic_advice import why_silent
 
 

@@ -11,9 +11,9 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 
 from localization_common.errors import InputError
 from localization_common.geometry import planar, se3
+from localization_common.geometry.odometry_integration import rotate_covariance
 from localization_common.messages import covariance_from, frame_name, matrix_from_pose, stamp_of
 from localization_common.messages.poses import MAX_DISTANCE
-from localization_common.odometry_integration import rotate_covariance
 from localization_common.ros.odometry_buffer import OdometryBuffer, OdometryError
 from localization_common.ros.transforms import Transforms
 

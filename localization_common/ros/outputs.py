@@ -14,7 +14,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from localization_common.odometry_integration import OdometrySample
+from localization_common.geometry.odometry_integration import OdometrySample
 from localization_common.ros.conversions import pose_from_matrix, time_from_stamp
 
 try:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from dmn_ros.checkpoint import network_camera, save_network
 from dmn_ros.config import NetworkConfig
-from dmn_ros.context_map import ContextMap
+from dmn_ros.map.context_map import ContextMap
 from dmn_ros.network.dmn import DMN
+from dmn_ros.runtime.checkpoint import network_camera, save_network
 
 BOUNDS = (-4.0, -3.0, 4.0, 3.0)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dmn_ros.network import egocentric
-from dmn_ros.world_config import WorldTrainingConfig
+from dmn_ros.worlds.world_config import WorldTrainingConfig
 from localization_common.datasets.worlds import WorldSet
 
 QUICK = WorldTrainingConfig(

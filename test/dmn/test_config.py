@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from dmn_ros.config import FilterConfig, NetworkConfig, TrainingConfig
-from localization_common.configuration import from_dict, to_dict
 from localization_common.errors import ConfigError
+from localization_common.files.configuration import from_dict, to_dict
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from bag_cases import Array
 from fuzz_bytes import Guarded, damage, spoil_records
 from fuzz_folders import FOLDERS, Folder, spoil_folder
 
-from localization_common.datasets.open import open_sequence
+from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.messages.stamps import stamp_in

@@ -80,7 +80,7 @@ def collected(run: subprocess.CompletedProcess[str]) -> int:
 def test_a_plugin_that_imports_every_file_by_its_bare_name_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "foreign.py").write_text(FOREIGN_PLUGIN)
     folders = ("test/dmn", "test/sim")  # two files of one name in two folders, and relative imports
-    both = (*folders, "test/common/test_baselines.py", "--collect-only")
+    both = (*folders, "test/common/metrics/test_nearest_frames.py", "--collect-only")
     foreign, plain = counts(run_pytest(*both, path=tmp_path, start=("-c", TWICE)))
     assert foreign == plain > 400
 

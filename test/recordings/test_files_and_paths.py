@@ -10,7 +10,7 @@ import pytest
 from robot_stage import Stage
 from std_srvs.srv import Trigger
 
-from dmn_ros.context_map import ContextMap
+from dmn_ros.map.context_map import ContextMap
 from dmn_ros.node import DmnNode
 
 

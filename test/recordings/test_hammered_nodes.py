@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from robot_stage import BASE_T_CAMERA, CAMERA, textured
 
-from deep_localization.nodes import Models
+from deep_localization.evaluation.node_processes import Models
 from hammer import Hammering, Outcome, hammer
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar

@@ -20,8 +20,8 @@ from tf2_msgs.msg import TFMessage
 
 from dmn_ros.node import DmnNode
 from localization_common.ros.conversions import camera_to_info, image_from_array
+from localization_common.ros.estimate_checks import EstimateError, require_sound
 from localization_common.ros.outputs import header
-from localization_common.ros.sound import EstimateError, require_sound
 from localization_common.ros.spinning import spinning
 from localization_common.ros.transforms import transform_stamped
 from vlocnet_ros.node import VlocnetNode

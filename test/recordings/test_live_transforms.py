@@ -12,10 +12,10 @@ from robot_stage import BASE_T_CAMERA, CAMERA, SECOND, Stage, textured, wait_unt
 
 from dmn_ros.node import DmnNode
 from localization_common.geometry import planar
-from localization_common.odometry_integration import OdometryIntegrator
+from localization_common.geometry.odometry_integration import OdometryIntegrator
 from localization_common.ros.transforms import transform_stamped
-from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.node import VlocnetNode
+from vlocnet_ros.runtime.localizer import Localizer
 
 FRAMES = 15
 

@@ -10,7 +10,7 @@ from folder_cases import map_T_camera, write_picture
 
 from localization_common.datasets import open_sequence
 from localization_common.errors import DatasetError
-from localization_common.trajectory_files import read_tum
+from localization_common.files.trajectory_files import read_tum
 
 
 def seven_scenes(root: Path, numbers: range = range(4)) -> Path:

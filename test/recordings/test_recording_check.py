@@ -21,9 +21,9 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
 from localization_common.recording_check import command
-from localization_common.recording_check.cameras import check_camera, field_of_view
+from localization_common.recording_check.camera_findings import check_camera, field_of_view
+from localization_common.recording_check.conclusion import Inspection, inspect
 from localization_common.recording_check.findings import Check, Verdict
-from localization_common.recording_check.verdict import Inspection, inspect
 from localization_common.recording_check.warnings import announce_checked
 
 
@@ -291,7 +291,7 @@ def test_commands_that_train_print_the_warnings_only(tmp_path: Path, capsys: pyt
 
 
 def test_training_commands_warn_of_their_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from dmn_ros.training_data import read_place
+    from dmn_ros.training.training_data import read_place
     from vlocnet_ros.training.config import TrainConfig
     from vlocnet_ros.training.data import open_data
 

@@ -10,7 +10,7 @@ from folder_cases import write_picture
 
 from localization_common.datasets import open_sequence
 from localization_common.errors import DatasetError
-from localization_common.trajectory_files import read_tum, stamp_and_unit
+from localization_common.files.trajectory_files import read_tum, stamp_and_unit
 
 STAMP = 1305031102175304000
 

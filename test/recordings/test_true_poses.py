@@ -31,7 +31,7 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
-from localization_common.trajectory_files import write_tum
+from localization_common.files.trajectory_files import write_tum
 
 TIMES = np.arange(-0.2, 4.2, 0.1)
 

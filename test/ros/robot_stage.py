@@ -25,10 +25,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
-from dmn_ros.checkpoint import network_camera, save_network
 from dmn_ros.config import NetworkConfig
-from dmn_ros.context_map import ContextMap
+from dmn_ros.map.context_map import ContextMap
 from dmn_ros.network.dmn import DMN
+from dmn_ros.runtime.checkpoint import network_camera, save_network
 from localization_common.camera import Camera
 from localization_common.errors import InputError
 from localization_common.geometry import se3
@@ -39,13 +39,13 @@ from localization_common.ros.outputs import header
 from localization_common.ros.recorder import Recorder
 from localization_common.ros.spinning import spinning
 from localization_common.ros.transforms import transform_stamped
-from vlocnet_ros.checkpoint import Residuals, save_vlocnet
 from vlocnet_ros.config import VLocNetConfig
-from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens import Lens
+from vlocnet_ros.keyframes.lens_correction import Lens
 from vlocnet_ros.network.vlocnetpp import VLocNet
+from vlocnet_ros.runtime.checkpoint import Residuals, save_vlocnet
+from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
 
 Array = npt.NDArray[np.float64]
 

@@ -103,7 +103,7 @@ def test_a_calibration_in_use_is_kept_whatever_comes_between(stage: Stage) -> No
 def test_another_resolution_is_taken_when_the_one_before_is_used_no_more(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("localization_common.ros.calibration.KEPT_FOR", 0.0)
+    monkeypatch.setattr("localization_common.ros.camera_calibration.KEPT_FOR", 0.0)
     node = stage.start(VlocnetNode, tf_mode="none")
     stage.robot.mount_camera()
     assert wait_until(lambda: node.transforms.connected("base_link", "camera_optical_frame"))

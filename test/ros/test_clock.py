@@ -13,8 +13,8 @@ from dmn_ros.node import DmnNode
 from localization_common.geometry import se3
 from localization_common.ros.conversions import time_from_stamp
 from localization_common.ros.tf_buffer import TransformError
-from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.node import VlocnetNode
+from vlocnet_ros.runtime.localizer import Localizer
 
 
 def test_images_that_go_back_clear_the_frame_pair(stage: Stage, models: Path) -> None:

@@ -67,7 +67,7 @@ def test_configure_fails_with_file_and_reason_and_can_be_repeated(
 def test_a_map_of_another_network_is_refused(stage: Stage, models: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from dmn_ros.context_map import ContextMap
+    from dmn_ros.map.context_map import ContextMap
 
     path = tmp_path / "map.safetensors"
     replace(ContextMap.load(models / "map.safetensors"), fingerprint="another").save(path)

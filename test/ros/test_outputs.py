@@ -8,8 +8,8 @@ from scipy.spatial.transform import Rotation
 from visualization_msgs.msg import Marker
 
 from localization_common.geometry import planar
+from localization_common.geometry.odometry_integration import OdometrySample
 from localization_common.messages import matrix_from_pose
-from localization_common.odometry_integration import OdometrySample
 from localization_common.ros.outputs import (
     MAX_CELLS,
     belief_grid,

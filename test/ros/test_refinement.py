@@ -15,20 +15,20 @@ from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured
 from sensor_msgs.msg import Image
 
 import vlocnet_ros.node
-from localization_common import metrics
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import InputError
 from localization_common.geometry import se3
-from localization_common.odometry_integration import base_covariance
-from localization_common.palette import circled
+from localization_common.geometry.odometry_integration import base_covariance
+from localization_common.metrics import pose_metrics
+from localization_common.report.palette import circled
 from localization_common.ros.conversions import camera_to_info, image_from_array
 from localization_common.ros.outputs import header
-from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet
-from vlocnet_ros.estimate import Estimate
-from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.node import VlocnetNode
 from vlocnet_ros.refinement.refiner import Refinement
-from vlocnet_ros.refining_localizer import RefiningLocalizer
+from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
+from vlocnet_ros.runtime.estimate import Estimate
+from vlocnet_ros.runtime.localizer import Localizer
+from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
 
 CHECKPOINT = Path(__file__).resolve().parents[2] / "models" / "vlocnet_apartment_light.safetensors"
 Picture = npt.NDArray[np.uint8]
@@ -104,7 +104,7 @@ def test_refined_poses_go_out_with_their_covariance_points_and_diagnostics(
         covariance = base_covariance(estimate.covariance, estimate.map_T_camera, BASE_T_CAMERA)
         np.testing.assert_allclose(pose.covariance, covariance, rtol=1e-2, atol=1e-9)
     seen = np.stack([pose.matrix @ BASE_T_CAMERA for pose in poses])
-    assert metrics.pose_errors(seen, queries.map_T_camera[:4]).metres.max() < 0.02
+    assert pose_metrics.pose_errors(seen, queries.map_T_camera[:4]).metres.max() < 0.02
     assert pictures.wait_for(lambda: bool(pictures.count("vlocnet/matched_points")), 20.0)
     (picture,) = pictures.of("vlocnet/matched_points")
     assert (picture.stamp, picture.frame_id, picture.encoding) == (stamps[3], "camera_optical_frame", "rgb8")

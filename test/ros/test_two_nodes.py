@@ -10,12 +10,12 @@ from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured, w
 
 from deep_localization.node import make_nodes
 from dmn_ros.config import FilterConfig
-from dmn_ros.localizer import Localizer as DmnLocalizer
 from dmn_ros.node import DmnNode
+from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.geometry import planar, se3
-from localization_common.odometry_integration import OdometryIntegrator, PlanarOdometry
-from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
+from localization_common.geometry.odometry_integration import OdometryIntegrator, PlanarOdometry
 from vlocnet_ros.node import VlocnetNode
+from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
 
 FRAMES = 12
 

@@ -12,15 +12,15 @@ from sensor_msgs.msg import Image
 
 from localization_common.camera import Camera
 from localization_common.geometry import se3
-from localization_common.odometry_integration import OdometryIntegrator, base_covariance
-from localization_common.palette import heat_overlay
+from localization_common.geometry.odometry_integration import OdometryIntegrator, base_covariance
+from localization_common.report.palette import heat_overlay
 from localization_common.ros.conversions import camera_to_info, image_from_array
 from localization_common.ros.outputs import header
-from vlocnet_ros.checkpoint import save_vlocnet
 from vlocnet_ros.config import Tasks
-from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.node import VlocnetNode
+from vlocnet_ros.runtime.checkpoint import save_vlocnet
+from vlocnet_ros.runtime.localizer import Localizer
 
 
 def offline(models: Path, indices: range) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
@@ -273,7 +273,7 @@ def test_segmentation_alone_says_nothing_of_where_the_robot_is(stage: Stage, tmp
 def test_an_exported_network_gives_the_same_poses_and_explains_nothing(stage: Stage, tmp_path: Path) -> None:
     for module in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(module, reason=f"{module} is not installed")
-    from vlocnet_ros.export import export_onnx
+    from vlocnet_ros.commands.export import export_onnx
 
     checkpoint = tmp_path / "pose.safetensors"
     tasks = Tasks(odometry=False, segmentation=False, depth=False)

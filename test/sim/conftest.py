@@ -6,20 +6,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-
-from localization_common.camera import Camera
+from small_camera import SMALL
 
 if TYPE_CHECKING:
-    from localization_sim.apartment import Apartment
+    from localization_sim.apartments.apartment import Apartment
     from localization_sim.rendering import Renderer
-
-SMALL = Camera.from_field_of_view(160, 120, 90.0)
 
 
 @pytest.fixture(scope="session")
 def apartment() -> Apartment:
     """The apartment of the demo."""
-    from localization_sim.apartment import Apartment
+    from localization_sim.apartments.apartment import Apartment
 
     return Apartment.from_seed(0)
 

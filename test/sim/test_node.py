@@ -33,11 +33,11 @@ from localization_common.messages import (
     stamp_from_time,
 )
 from localization_common.ros.spinning import spinning
-from localization_sim.apartment import Apartment
+from localization_sim.apartments.apartment import Apartment
+from localization_sim.apartments.drive_paths import plan_drive
 from localization_sim.drive import START_STAMP
 from localization_sim.node import ApartmentCamera, MissingSubscribersError
 from localization_sim.rendering import Renderer, mounted_camera, open_apartment
-from localization_sim.trajectories import plan_drive
 
 RATE = 10.0
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)

@@ -11,8 +11,8 @@ from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
 from localization_common.datasets.rosbag2_writer import Storage
 from localization_common.geometry import planar
+from localization_sim.commands.record import Recording, record, render_drives
 from localization_sim.drive import START_STAMP
-from localization_sim.record import Recording, record, render_drives
 
 
 def recording(output: Path, *, storage: Storage = "mcap", train: int = 0, overwrite: bool = False) -> Recording:

@@ -9,11 +9,11 @@ import pytest
 from localization_common.camera import Camera
 from localization_common.errors import CameraError
 from localization_common.geometry import planar, se3
-from localization_sim.apartment import Apartment
+from localization_sim.apartments.apartment import Apartment
+from localization_sim.apartments.drive_paths import plan_drive
+from localization_sim.apartments.scene import Scene
+from localization_sim.apartments.solid import CLASS_NAMES
 from localization_sim.rendering import Renderer, mounted_camera
-from localization_sim.scene import Scene
-from localization_sim.solid import CLASS_NAMES
-from localization_sim.trajectories import plan_drive
 
 CAMERA = Camera.from_field_of_view(160, 120, 90.0)
 

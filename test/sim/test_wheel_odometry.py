@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from localization_common.geometry import planar
-from localization_sim.apartment import Apartment
-from localization_sim.trajectories import TIME_STEP, Trajectory, plan_drive
+from localization_sim.apartments.apartment import Apartment
+from localization_sim.apartments.drive_paths import TIME_STEP, Trajectory, plan_drive
 from localization_sim.wheel_odometry import WheelNoise, measure
 
 SILENT = WheelNoise(scale=0.0, speed=0.0, slip_share=0.0)

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 import torch
 
-from dmn_ros.checkpoint import network_camera, save_network
 from dmn_ros.config import NetworkConfig
-from dmn_ros.context_map import ContextMap
+from dmn_ros.map.context_map import ContextMap
 from dmn_ros.network.dmn import DMN
+from dmn_ros.runtime.checkpoint import network_camera, save_network
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar, se3
-from vlocnet_ros.checkpoint import Residuals, save_vlocnet
 from vlocnet_ros.config import Tasks, VLocNetConfig
-from vlocnet_ros.integrity.tracking import TrackingConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
+from vlocnet_ros.runtime.checkpoint import Residuals, save_vlocnet
+from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 BOUNDS = (-1.0, -3.0, 7.0, 3.0)

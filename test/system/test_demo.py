@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from localization_common import trajectory_files
+from localization_common.files import trajectory_files
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -39,7 +39,7 @@ def command(models, output: Path, *more: str) -> list[str]:
     files = ["--vlocnet", models.vlocnet, "--dmn", models.dmn, "--map", models.map]
     drive = ["--duration", "3", "--starts", "2", "--width", "160", "--height", "120"]
     arguments = [*files, *drive, "--output", output, *more]
-    return [sys.executable, "-m", "deep_localization.demo", *map(str, arguments)]
+    return [sys.executable, "-m", "deep_localization.demo.demo", *map(str, arguments)]
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_demo_drives_scores_and_ends_by_itself(tiny_models, tmp_path: Path) -> N
 
 def test_demo_refines_against_the_shipped_keyframe_map(tmp_path: Path) -> None:
     words = ["--keyframe-map", "models/apartment_keyframes.safetensors", "--duration", "5", "--starts", "0"]
-    arguments = [sys.executable, "-m", "deep_localization.demo", *words, "--output", str(tmp_path)]
+    arguments = [sys.executable, "-m", "deep_localization.demo.demo", *words, "--output", str(tmp_path)]
     done = subprocess.run(arguments, cwd=REPOSITORY, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     pose = json.loads((tmp_path / "metrics.json").read_text())["pose"]

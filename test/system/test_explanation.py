@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from deep_localization.shipped import shipped
+from deep_localization.shipped_files import shipped
 from localization_common.camera import Camera
-from localization_sim.apartment import Apartment
+from localization_sim.apartments.apartment import Apartment
 from localization_sim.drive import as_sequence, plan
 from localization_sim.rendering import Renderer
-from vlocnet_ros.localizer import Localizer
+from vlocnet_ros.runtime.localizer import Localizer
 
 CAMERA = Camera.from_field_of_view(160, 120, 90.0)
 

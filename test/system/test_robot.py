@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 import torch
 
-from deep_localization.kidnapping import Kidnapping, kidnapped
-from deep_localization.offline import proposals_of
-from deep_localization.shipped import shipped
-from deep_localization.trials import Trial, frames_until, run_trial
-from dmn_ros.checkpoint import load_network
+from deep_localization.evaluation.offline import proposals_of
+from deep_localization.shipped_files import shipped
 from dmn_ros.config import FilterConfig
-from dmn_ros.context_map import ContextMap
-from dmn_ros.localizer import Localizer
+from dmn_ros.map.context_map import ContextMap
 from dmn_ros.network import egocentric
+from dmn_ros.runtime.checkpoint import load_network
+from dmn_ros.runtime.localizer import Localizer
+from filter_trials import Trial, frames_until, run_trial
+from kidnapping import Kidnapping, kidnapped
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
 from localization_common.geometry import planar
 from localization_sim import drive as drives
 from localization_sim.rendering import open_apartment
-from vlocnet_ros.localizer import Localizer as VlocnetLocalizer
+from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
 
 
 @pytest.fixture(scope="module")

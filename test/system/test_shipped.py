@@ -9,18 +9,18 @@ from functools import cache
 import numpy as np
 import pytest
 
-from deep_localization.shipped import shipped
+from camera_faults import Faults, spoiled
+from deep_localization.shipped_files import shipped
+from integrity_scoring import ask, consistency
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_sim import drive as drives
 from localization_sim.rendering import open_apartment
-from vlocnet_ros.backends.backend import Backend, Features, Image
-from vlocnet_ros.backends.opening import open_backend
-from vlocnet_ros.checkpoint import Description
-from vlocnet_ros.integrity.faults import Faults, spoiled
-from vlocnet_ros.integrity.scoring import ask, consistency
-from vlocnet_ros.localizer import Localizer
 from vlocnet_ros.network.vlocnetpp import Prediction
+from vlocnet_ros.runtime.backends.backend import Backend, Features, Image
+from vlocnet_ros.runtime.backends.opening import open_backend
+from vlocnet_ros.runtime.checkpoint import Description
+from vlocnet_ros.runtime.localizer import Localizer
 
 CAMERA = Camera.from_field_of_view(160, 120, 90.0)
 

@@ -7,44 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_networks import HEIGHT, WIDTH, make_config, randomize_statistics
 
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
-from vlocnet_ros import checkpoint
-from vlocnet_ros.config import Tasks, VLocNetConfig
-from vlocnet_ros.network.pose import PoseStream
+from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
-from vlocnet_ros.training.frames import Frames, network_camera
-
-WIDTH, HEIGHT = 64, 48
-
-
-def make_config(**changes: object) -> VLocNetConfig:
-    values: dict[str, object] = {
-        "width": WIDTH,
-        "height": HEIGHT,
-        "stem": 4,
-        "mids": (4, 4, 8, 8),
-        "expansion": 2,
-        "units": (1, 2, 4, 2),
-        "fc": 16,
-        "classes": 3,
-        "segmentation_stem": 4,
-        "depth_channels": 4,
-    }
-    return VLocNetConfig(**(values | changes))  # type: ignore[arg-type]
-
-
-def randomize_statistics(network: torch.nn.Module) -> None:
-    """Running statistics and fusions as after training: untrained, neither does anything."""
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0.0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    for module in network.modules():
-        if isinstance(module, PoseStream) and module.temporal_fusion is not None:
-            with torch.random.fork_rng():
-                torch.nn.init.xavier_uniform_(module.temporal_fusion.pool.weight)
+from vlocnet_ros.runtime import checkpoint
+from vlocnet_ros.training.training_frames import Frames, network_camera
 
 
 @pytest.fixture(autouse=True)
@@ -106,9 +76,6 @@ def wall_sequence() -> Sequence:
         read_labels=lambda i: (columns(i) // 30).astype(np.uint8),
         class_names=("left", "middle", "right"),
     )
-
-
-POSE_AND_ODOMETRY = Tasks(pose=True, odometry=True, segmentation=False, depth=False)
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from transforms3d import axangles
 
-from localization_common.metrics import twist_errors
-from vlocnet_ros.integrity.judge import Judge
-from vlocnet_ros.integrity.replay import Drive
-from vlocnet_ros.integrity.tracking import TrackingConfig
+from localization_common.metrics.pose_metrics import twist_errors
+from vlocnet_ros.evaluation.calibration_replay import Drive
+from vlocnet_ros.runtime.integrity.pose_fusion import PoseFusion
+from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
 
 STEP = 200_000_000
 NOTHING = np.zeros(2)
@@ -42,7 +42,7 @@ def noisy(poses: np.ndarray, metres: float, radians: float, seed: int = 0) -> np
     return found
 
 
-def run(judge: Judge, poses: np.ndarray, motion: np.ndarray, first: int = 0) -> list:
+def run(judge: PoseFusion, poses: np.ndarray, motion: np.ndarray, first: int = 0) -> list:
     verdicts = []
     for i, pose in enumerate(poses):
         known = None if first + i == 0 else motion

@@ -13,7 +13,7 @@ from localization_common.geometry import se3
 from vlocnet_ros.keyframes.features import Features, root_sift
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap, to_bytes
-from vlocnet_ros.keyframes.lens import Lens
+from vlocnet_ros.keyframes.lens_correction import Lens
 from vlocnet_ros.keyframes.retrieval import THUMBNAIL
 
 Array = npt.NDArray[np.float64]

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from localization_common.errors import MapError
 from localization_common.geometry import se3
-from vlocnet_ros.keyframes.lens import Lens
-from vlocnet_ros.keyframes.tracks import Tracks
+from vlocnet_ros.keyframes.feature_tracks import Tracks
+from vlocnet_ros.keyframes.lens_correction import Lens
 
 Array = npt.NDArray[np.float64]
 

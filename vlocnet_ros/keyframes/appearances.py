@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from vlocnet_ros.keyframes.adjustment import Adjusted
+from vlocnet_ros.keyframes.feature_tracks import Tracks
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.keyframe_map import to_bytes
-from vlocnet_ros.keyframes.tracks import Tracks
 
 #: Observations from directions this close (cosine), and from distances that differ less (log), are one appearance.
 _DIRECTION, _RANGE = float(np.cos(np.radians(12.0))), float(np.log(1.3))

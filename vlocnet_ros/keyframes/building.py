@@ -16,12 +16,12 @@ from localization_common.geometry import se3
 from vlocnet_ros.keyframes.adjustment import Adjusted, adjust
 from vlocnet_ros.keyframes.appearances import appearances
 from vlocnet_ros.keyframes.correction_fit import fit_correction
-from vlocnet_ros.keyframes.coverage import cover
+from vlocnet_ros.keyframes.feature_tracks import MatchingConfig, Tracks, find_tracks
 from vlocnet_ros.keyframes.features import FeatureExtractor, Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens import Lens
+from vlocnet_ros.keyframes.keyframe_selection import cover
+from vlocnet_ros.keyframes.lens_correction import Lens
 from vlocnet_ros.keyframes.retrieval import thumbnail
-from vlocnet_ros.keyframes.tracks import MatchingConfig, Tracks, find_tracks
 from vlocnet_ros.keyframes.triangulation import residuals, triangulate
 
 Array = npt.NDArray[np.float64]
@@ -136,7 +136,7 @@ def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | N
             loss=config.residual / 3.0,
         )
     tracks, now = _clean(keyframes, tracks, now, config.residual)
-    corrected = now.lens.correct(_rays(keyframes, tracks))
+    corrected = now.lens.undistort(_rays(keyframes, tracks))
     error = residuals(now.points[tracks.point], now.map_T_camera[tracks.keyframe], corrected)
     unit = {"metres": config.metres, "radians": float(np.radians(config.degrees))}
     seen = appearances(keyframes.features, tracks, now)
@@ -162,7 +162,7 @@ def _rays(keyframes: Keyframes, tracks: Tracks) -> Array:
 
 def _clean(keyframes: Keyframes, tracks: Tracks, now: Adjusted, limit: float) -> tuple[Tracks, Adjusted]:
     """Without observations that are off by more than the limit, and points that lose too many."""
-    rays = now.lens.correct(_rays(keyframes, tracks))
+    rays = now.lens.undistort(_rays(keyframes, tracks))
     off = residuals(now.points[tracks.point], now.map_T_camera[tracks.keyframe], rays)
     kept, points = tracks.keep(off < limit)
     if len(points) < 20:

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
-from vlocnet_ros.keyframes.coverage import distances
 from vlocnet_ros.keyframes.frame_correction import FARTHEST, FrameCorrection, twists, weighted
+from vlocnet_ros.keyframes.keyframe_selection import distances
 
 Array = npt.NDArray[np.float64]
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.geometry import se3
-from vlocnet_ros.keyframes.coverage import distances
+from vlocnet_ros.keyframes.keyframe_selection import distances
 
 Array = npt.NDArray[np.float64]
 

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from localization_common import checkpoints
 from localization_common.errors import CheckpointError, MapError
+from localization_common.files import tensor_files
 from vlocnet_ros.keyframes.features import Descriptors
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection
-from vlocnet_ros.keyframes.lens import Lens
+from vlocnet_ros.keyframes.lens_correction import Lens
 from vlocnet_ros.keyframes.retrieval import THUMBNAIL
 
 Array = npt.NDArray[np.float64]
@@ -119,7 +119,7 @@ class KeyframeMap:
             "covariance_scale": self.covariance_scale,
             "card": dict(self.card),
         }
-        checkpoints.save(path, kind=KIND, tensors=tensors, header=header)
+        tensor_files.save(path, kind=KIND, tensors=tensors, header=header)
 
     @classmethod
     def load(cls, path: str | Path) -> KeyframeMap:
@@ -129,7 +129,7 @@ class KeyframeMap:
             CheckpointError: the file is missing, damaged or of another kind.
             MapError: of another version, or its parts do not fit together.
         """
-        tensors, header = checkpoints.load(path, kind=KIND, mapped=True)
+        tensors, header = tensor_files.load(path, kind=KIND, mapped=True)
         version = header.get("version")
         if type(version) is not int or version != VERSION:
             raise MapError(

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.network.alignment import DirectAlignment
-from vlocnet_ros.network.baselines import SegmentationBaseline
 from vlocnet_ros.network.depth import DepthDecoder
 from vlocnet_ros.network.named_tensors import flatten, unflatten
 from vlocnet_ros.network.odometry import OdometryStream
@@ -21,6 +20,7 @@ from vlocnet_ros.network.pose import PoseStream, Trunk
 from vlocnet_ros.network.pyramid import Level
 from vlocnet_ros.network.residual import initialize
 from vlocnet_ros.network.segmentation import SegmentationFeatures, SegmentationStream
+from vlocnet_ros.network.segmentation_baselines import SegmentationBaseline
 from vlocnet_ros.network.warping import sampling_grid
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from localization_common.camera import Camera
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens import Lens
+from vlocnet_ros.keyframes.lens_correction import Lens
 from vlocnet_ros.keyframes.triangulation import NEAREST
 
 Array = npt.NDArray[np.float64]
@@ -44,7 +44,7 @@ def field_of_view(camera: Camera, lens: Lens) -> Array:
     rays = camera.rays(pixels)
     # In a corner that no ray of a wide lens reaches, the calibration ends anywhere: projecting again tells.
     reached = rays[np.linalg.norm(camera.project(rays) - pixels, axis=1) < 0.5]
-    true = lens.correct(reached)
+    true = lens.undistort(reached)
     return np.stack([true.min(axis=0), true.max(axis=0)])
 
 

@@ -15,11 +15,11 @@ from localization_common.errors import CameraError
 from vlocnet_ros.keyframes.features import FeatureExtractor, Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.keyframes.retrieval import nearest, thumbnail
+from vlocnet_ros.refinement.acceptance import Status, covariance
 from vlocnet_ros.refinement.config import RefinementConfig
-from vlocnet_ros.refinement.doubles import same_place
-from vlocnet_ros.refinement.history import History, Motion
+from vlocnet_ros.refinement.motion_history import History, Motion
+from vlocnet_ros.refinement.repeated_views import same_place
 from vlocnet_ros.refinement.search import Found, Search
-from vlocnet_ros.refinement.verdict import Status, covariance
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -99,7 +99,7 @@ class Refiner:
             CameraError: no camera yet, or the image has another size than the camera.
         """
         found = self._known_camera[1](image)
-        return Features(self._map.lens.correct(found.rays), found.descriptors, found.sizes)
+        return Features(self._map.lens.undistort(found.rays), found.descriptors, found.sizes)
 
     def step(
         self,
@@ -173,7 +173,7 @@ class Refiner:
         pose, correction = self._map.correction.to_given(solution.map_T_camera)
         known_to = self._map.covariance_scale * covariance(solution, correction)
         self._history.confirm(solution.map_T_camera, known_to)
-        pixels = camera.project(self._map.lens.spoil(found.rays[solution.inliers]))
+        pixels = camera.project(self._map.lens.distort(found.rays[solution.inliers]))
         return Refinement(status, pose, known_to, pixels, len(found.rays), reason)
 
     def _elsewhere(self, guesses: Sequence[Guess], features: Features, alike: Alike) -> Refinement:

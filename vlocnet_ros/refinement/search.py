@@ -10,12 +10,12 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
+from vlocnet_ros.refinement.acceptance import objection
 from vlocnet_ros.refinement.candidates import candidates, field_of_view
 from vlocnet_ros.refinement.config import RefinementConfig
-from vlocnet_ros.refinement.matching import match
 from vlocnet_ros.refinement.perturbation import difference, isotropic
+from vlocnet_ros.refinement.point_matching import match
 from vlocnet_ros.refinement.pose_solver import Prior, Solution, solve
-from vlocnet_ros.refinement.verdict import objection
 
 Array = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from localization_common.geometry import quaternions
-from vlocnet_ros.losses import IGNORE, Targets
+from vlocnet_ros.training.losses import IGNORE, Targets
 from vlocnet_ros.training.viewpoint import reproject
 
 

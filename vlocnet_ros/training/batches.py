@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from localization_common.errors import ConfigError
-from vlocnet_ros.losses import Targets
 from vlocnet_ros.training.augmentation import Batch, Kind
-from vlocnet_ros.training.frames import Frames
+from vlocnet_ros.training.losses import Targets
+from vlocnet_ros.training.training_frames import Frames
 
 
 def generator_for(seed: int, step: int, rank: int = 0) -> torch.Generator:

@@ -10,7 +10,7 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import Recording
 from localization_common.errors import ConfigError
 from vlocnet_ros.config import Tasks
-from vlocnet_ros.systems import SYSTEMS, AblationName, SystemName
+from vlocnet_ros.network.systems import SYSTEMS, AblationName, SystemName
 from vlocnet_ros.training.augmentation import AugmentationConfig
 from vlocnet_ros.training.batches import Mixture
 from vlocnet_ros.training.optimizer import OptimizerConfig

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from localization_common.datasets.open import open_sequences
+from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.sequence import Sequence
 from localization_common.recording_check.warnings import announce_checked
 from vlocnet_ros.config import Tasks, VLocNetConfig
-from vlocnet_ros.systems import SYSTEMS
+from vlocnet_ros.network.systems import SYSTEMS
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.frames import Frames, network_camera
+from vlocnet_ros.training.training_frames import Frames, network_camera
 
 
 @dataclass(frozen=True)

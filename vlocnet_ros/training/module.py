@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from localization_common.errors import ConfigError
-from vlocnet_ros.losses import MultitaskLoss, Targets
 from vlocnet_ros.network.vlocnetpp import Prediction, VLocNet
 from vlocnet_ros.training import validation
 from vlocnet_ros.training.augmentation import AugmentationConfig, Batch, Kind, augment
 from vlocnet_ros.training.batches import RandomBatches, generator_for
+from vlocnet_ros.training.losses import MultitaskLoss, Targets
 from vlocnet_ros.training.optimizer import OptimizerConfig, optimizer_of, set_learning_rate
 from vlocnet_ros.training.photometric import photometric
 

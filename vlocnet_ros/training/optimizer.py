@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from localization_common.errors import ConfigError
-from localization_common.optimizers import Algorithm, build_optimizer
+from localization_common.training.optimizers import Algorithm, build_optimizer
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class OptimizerConfig:
     """Numbers of the optimisation.
 
     Attributes:
-        algorithm: ``muon`` gets farther than ``adamw`` in as many steps (`localization_common/optimizers.py`); the
-            paper has Adam.
+        algorithm: ``muon`` gets farther than ``adamw`` in as many steps (`localization_common.training.optimizers`);
+            the paper has Adam.
         learning_rate: of the network's weights, at its height, for ``adamw``; matrices move with ten times as much by
             ``muon``.
         taken_rate: how many times as fast weights move that were taken over from other checkpoints; 0 freezes them.

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from localization_common.geometry import quaternions
-from vlocnet_ros.losses import Targets
 from vlocnet_ros.network.warping import sampling_grid
+from vlocnet_ros.training.losses import Targets
 
 #: Share of structural similarity in the difference of two images, the rest is the absolute difference.
 STRUCTURE = 0.85

@@ -7,13 +7,13 @@ import torch
 
 from localization_common.errors import ConfigError
 from localization_common.geometry import se3
-from vlocnet_ros.checkpoint import set_camera
 from vlocnet_ros.network.vlocnetpp import VLocNet
+from vlocnet_ros.runtime.checkpoint import set_camera
 from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.data import Data, structure
-from vlocnet_ros.training.frames import Frames
 from vlocnet_ros.training.imagenet import load_imagenet
-from vlocnet_ros.training.initial import take_over
+from vlocnet_ros.training.initial_weights import take_over
+from vlocnet_ros.training.training_frames import Frames
 
 
 def starting_network(config: TrainConfig, data: Data) -> tuple[VLocNet, set[str]]:

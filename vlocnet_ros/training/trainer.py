@@ -14,14 +14,14 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch.utils.data import DataLoader
 
 from localization_common.errors import ConfigError
-from vlocnet_ros.checkpoint import load_vlocnet, save_vlocnet
+from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
 from vlocnet_ros.training.augmentation import Batch
 from vlocnet_ros.training.batches import gather
 from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.data import Data
-from vlocnet_ros.training.frames import Frames
-from vlocnet_ros.training.keeping import KeepBest, KeepState
 from vlocnet_ros.training.module import TrainingModule
+from vlocnet_ros.training.run_files import KeepBest, KeepState
+from vlocnet_ros.training.training_frames import Frames
 
 
 def run_directory(config: TrainConfig) -> Path:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from localization_common.geometry import quaternions
-from vlocnet_ros.losses import IGNORE, Targets, relative_targets
 from vlocnet_ros.network.vlocnetpp import Prediction
+from vlocnet_ros.training.losses import IGNORE, Targets, relative_targets
 
 #: The errors of each task.
 TASKS = (("pose_m", "pose_deg"), ("motion_m", "motion_deg"), ("pixels_wrong",), ("depth_relative",), ("photometric",))

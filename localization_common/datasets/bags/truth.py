@@ -19,7 +19,7 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.pose_interpolation import carried_poses_at, poses_at
 from localization_common.datasets.sequence import Poses
 from localization_common.errors import DatasetError
-from localization_common.trajectory_files import read_tum
+from localization_common.files.trajectory_files import read_tum
 
 #: Seconds between true poses over which images get one: without odometry, and where odometry carries the poses.
 POSE_GAP, CARRIED_POSE_GAP = 0.5, 3.0

@@ -8,8 +8,8 @@ from synthetic_views import angle_deg, cameras, rays_of, scene, small
 
 from localization_common.geometry import se3
 from vlocnet_ros.keyframes.adjustment import Adjusted, adjust
-from vlocnet_ros.keyframes.lens import Lens
-from vlocnet_ros.keyframes.tracks import Tracks
+from vlocnet_ros.keyframes.feature_tracks import Tracks
+from vlocnet_ros.keyframes.lens_correction import Lens
 from vlocnet_ros.keyframes.triangulation import triangulate
 
 POINTS, KEYFRAMES = 150, 12
@@ -25,7 +25,7 @@ def adjusted(
     true = cameras(KEYFRAMES, metres=0.8, degrees=12.0)
     rng = np.random.default_rng(5)
     given = true @ np.stack([small(rng, 0.01, 0.3) if wrong else np.eye(4) for _ in true])
-    rays = np.concatenate([lens.spoil(rays_of(points, pose)) for pose in true])
+    rays = np.concatenate([lens.distort(rays_of(points, pose)) for pose in true])
     start = triangulate(rays, se3.inverse(given)[TRACKS.keyframe], TRACKS.point, POINTS)
     found = adjust(start, given, rays, TRACKS, position_std=position_std, calibrate=calibrate, loss=0.002)
     return true, given, found

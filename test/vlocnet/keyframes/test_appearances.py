@@ -6,9 +6,9 @@ import numpy as np
 
 from vlocnet_ros.keyframes.adjustment import Adjusted
 from vlocnet_ros.keyframes.appearances import appearances
+from vlocnet_ros.keyframes.feature_tracks import Tracks
 from vlocnet_ros.keyframes.features import Features
-from vlocnet_ros.keyframes.lens import Lens
-from vlocnet_ros.keyframes.tracks import Tracks
+from vlocnet_ros.keyframes.lens_correction import Lens
 
 
 def one_point(places: list[tuple[float, float, float]], looks: list[int]) -> dict[str, np.ndarray]:

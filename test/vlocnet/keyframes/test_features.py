@@ -8,8 +8,8 @@ import pytest
 
 from localization_common.camera import Camera
 from localization_common.errors import CameraError
+from vlocnet_ros.keyframes.feature_tracks import mutual_best
 from vlocnet_ros.keyframes.features import FeatureExtractor, Features, root_sift
-from vlocnet_ros.keyframes.tracks import mutual_best
 
 CAMERA = Camera.from_field_of_view(320, 240, 80.0)
 LARGE = Camera.from_field_of_view(640, 480, 80.0)

@@ -8,8 +8,8 @@ from synthetic_views import angle_deg, cameras, small
 
 from localization_common.geometry import se3
 from vlocnet_ros.keyframes.correction_fit import fit_correction
-from vlocnet_ros.keyframes.coverage import distances
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection, exponential, twists
+from vlocnet_ros.keyframes.keyframe_selection import distances
 
 KERNEL = {"metres": 0.1, "radians": np.radians(8.0)}
 

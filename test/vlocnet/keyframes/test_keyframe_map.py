@@ -9,11 +9,11 @@ import pytest
 import torch
 from synthetic_views import cameras, make_map, scene
 
-from localization_common import checkpoints
 from localization_common.errors import CheckpointError, LocalizationError, MapError
+from localization_common.files import tensor_files
 from vlocnet_ros.keyframes import keyframe_map
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens import Lens
+from vlocnet_ros.keyframes.lens_correction import Lens
 
 ARRAYS = ("points", "descriptors", "appearance_point", "directions", "ranges", "thumbnails", "doubles")
 
@@ -32,8 +32,8 @@ def path(known: KeyframeMap, tmp_path: Path) -> Path:
 
 def changed(path: Path, header: dict[str, object] | None = None, **tensors: torch.Tensor) -> Path:
     """The file with other tensors and entries of the header."""
-    old, old_header = checkpoints.load(path, kind=keyframe_map.KIND)
-    checkpoints.save(path, kind=keyframe_map.KIND, tensors=old | tensors, header=old_header | (header or {}))
+    old, old_header = tensor_files.load(path, kind=keyframe_map.KIND)
+    tensor_files.save(path, kind=keyframe_map.KIND, tensors=old | tensors, header=old_header | (header or {}))
     return path
 
 
@@ -97,7 +97,7 @@ def test_truncated_files_are_refused(path: Path, size: int) -> None:
 def test_other_files_are_refused(path: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such file"):
         KeyframeMap.load(tmp_path / "absent.safetensors")
-    checkpoints.save(tmp_path / "other", kind="context_map", tensors={"a": torch.zeros(1)}, header={})
+    tensor_files.save(tmp_path / "other", kind="context_map", tensors={"a": torch.zeros(1)}, header={})
     with pytest.raises(CheckpointError, match="holds a 'context_map', not a 'keyframe_map'"):
         KeyframeMap.load(tmp_path / "other")
     with pytest.raises(MapError, match="version 99, this program reads 1; build it again"):
@@ -134,7 +134,7 @@ def test_tensors_that_do_not_fit_are_refused(path: Path, tensors: dict[str, torc
 
 
 def test_a_map_without_anything_is_refused(path: Path) -> None:
-    empty = {n: t[:0] for n, t in checkpoints.load(path, kind=keyframe_map.KIND)[0].items() if n != "variance"}
+    empty = {n: t[:0] for n, t in tensor_files.load(path, kind=keyframe_map.KIND)[0].items() if n != "variance"}
     with pytest.raises(LocalizationError, match="build the map again"):
         KeyframeMap.load(changed(path, **empty))
 

@@ -34,7 +34,7 @@ class Mapped:
 @pytest.fixture(scope="session")
 def mapped() -> Mapped:
     """Keyframes of both rooms, and held-out views up to 6 cm and 3 degrees off the mapped path."""
-    from localization_sim.apartment import Apartment
+    from localization_sim.apartments.apartment import Apartment
     from localization_sim.drive import as_sequence, in_memory, plan
     from localization_sim.rendering import Renderer
 

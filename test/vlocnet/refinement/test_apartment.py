@@ -8,9 +8,9 @@ import pytest
 
 from localization_common.camera import Camera
 from localization_common.geometry import se3
-from localization_common.metrics import PoseErrors, pose_errors, twist_errors
+from localization_common.metrics.pose_metrics import PoseErrors, pose_errors, twist_errors
 from vlocnet_ros.keyframes.frame_correction import exponential
-from vlocnet_ros.refinement.history import Motion
+from vlocnet_ros.refinement.motion_history import Motion
 from vlocnet_ros.refinement.refiner import Guess, Refinement, Refiner, Status
 
 SMALL = Camera.from_field_of_view(320, 240, 80.0)

@@ -9,10 +9,10 @@ from synthetic_views import CAMERA, NOISE, cameras, make_map, rays_of, scene
 from localization_common.camera import Camera
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens import Lens
+from vlocnet_ros.keyframes.lens_correction import Lens
 from vlocnet_ros.refinement.candidates import Candidates, candidates, field_of_view, ray_jacobian
-from vlocnet_ros.refinement.matching import match
 from vlocnet_ros.refinement.perturbation import moved_by
+from vlocnet_ros.refinement.point_matching import match
 
 VIEW = field_of_view(CAMERA, Lens())
 #: 5 cm and 2 degrees, unlike in all axes and with a correlation.

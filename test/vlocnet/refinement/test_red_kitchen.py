@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from localization_common.datasets import FrameRanges, open_sequence
-from localization_common.metrics import pose_errors
+from localization_common.metrics.pose_metrics import pose_errors
 from vlocnet_ros.keyframes.building import KeyframeConfig, build, choose
 from vlocnet_ros.refinement.perturbation import moved_by
 from vlocnet_ros.refinement.refiner import Guess, Refiner, Status

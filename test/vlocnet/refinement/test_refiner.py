@@ -13,10 +13,10 @@ from localization_common.geometry import se3
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection, exponential
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens import Lens
+from vlocnet_ros.keyframes.lens_correction import Lens
 from vlocnet_ros.keyframes.retrieval import thumbnail
 from vlocnet_ros.refinement.config import RefinementConfig
-from vlocnet_ros.refinement.history import Motion
+from vlocnet_ros.refinement.motion_history import Motion
 from vlocnet_ros.refinement.refiner import Guess, Refinement, Refiner, Status
 
 POINTS, LOOKS = scene(300)
@@ -74,7 +74,7 @@ def test_pixels_lie_where_the_camera_saw_them() -> None:
     lens = Lens(1.03, 0.02)
     features = view(MAP_T_SCENE)
     found = opened(known_map(lens=lens)).step(IMAGE, [near(MAP_T_SCENE)], features=features)
-    expected = CAMERA.project(lens.spoil(features.rays))
+    expected = CAMERA.project(lens.distort(features.rays))
     assert len(found.pixels) > 100
     distance = np.linalg.norm(found.pixels[:, None] - expected, axis=2)
     assert distance.min(axis=1).max() < 1e-6

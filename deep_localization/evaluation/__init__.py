@@ -1,0 +1,1 @@
+"""Evaluation of both localizers on recordings, offline and live."""

@@ -1,0 +1,164 @@
+"""Command ``evaluate_bag``: accuracy of the localizers on a bag or another recording, in numbers and pictures."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from deep_localization.evaluation import metrics_summary, report_page, scoring
+from deep_localization.evaluation.comparison import baselines, constant_motion, differences, training_sequences
+from deep_localization.evaluation.drive_results import Array, Results
+from deep_localization.evaluation.live import run_live
+from deep_localization.evaluation.localizers import Localizers, contexts_of, load
+from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.offline import filter_odometry, random_starts, run_offline
+from deep_localization.evaluation.progress import progress_line
+from deep_localization.evaluation.result_file import ResultFile, commit_of
+from dmn_ros.config import FilterConfig
+from localization_common.datasets.formats import is_bag
+from localization_common.datasets.opening import open_sequence
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import LocalizationError
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Localize every frame of a bag and compare with its ground truth.
+
+    Attributes:
+        bag: recording in any supported format: a bag (directory or file), a data set.
+        vlocnet: vlocnet checkpoint.
+        dmn: dmn checkpoint; needs --map.
+        map: context map that was made with the dmn checkpoint.
+        keyframe_map: keyframe map for the refinement of vlocnet's poses, made by vlocnet_build_keyframes.
+        output: folder for metrics.json, report.html, result.json, pictures and trajectories.
+        live: replay the recording through the nodes, each a process of its own, and score their messages; the distance
+            to the offline poses is reported too.
+        recorded_odometry: move the particles by the bag's odometry instead of vlocnet's.
+        score_poses: score poses in the map; --no-score-poses for a network that has odometry only.
+        starts: random places at which the particle filter starts from a uniform belief; 0 for none.
+        segment_m: length in metres of the path segments over which odometry is scored.
+        train_data: training data of the networks; adds the pose of the nearest training frame as a baseline.
+        exclude: frame numbers of the training data that were held out, such as 200-239,450-489.
+        aims: bounds to compare with.
+        title: title of the report; by default the name of the data.
+        threads: number of torch threads of each network.
+        filter: parameters of the particle filter.
+        recording: options of the reader; for the training data too, if they are a bag.
+    """
+
+    bag: Annotated[Path, tyro.conf.Positional]
+    vlocnet: Path | None = None
+    dmn: Path | None = None
+    map: Path | None = None
+    keyframe_map: Path | None = None
+    output: Path = Path("build/evaluation")
+    live: bool = False
+    recorded_odometry: bool = False
+    score_poses: bool = True
+    starts: int = 50
+    segment_m: float = 1.0
+    train_data: Path | None = None
+    exclude: str = ""
+    aims: Literal["none", "apartment", "redkitchen"] = "none"
+    title: str = ""
+    threads: int = 1
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    recording: Recording = field(default_factory=RecordingOptions)
+
+    @property
+    def models(self) -> Models:
+        """Files of the networks and maps."""
+        return Models(self.vlocnet, self.dmn, self.map, self.keyframe_map)
+
+
+def evaluate(options: Evaluation, *, command: str) -> ResultFile:
+    """Run the evaluation and write the results into the output folder.
+
+    Args:
+        options: options of the command.
+        command: command line that repeats the evaluation, for the report.
+    """
+    truth = _open(options)
+    localizers = load(options.models, options.threads, options.filter)
+    offline = run_offline(
+        truth, localizers, recorded_odometry=options.recorded_odometry, progress=progress_line("offline")
+    )
+    if not options.score_poses:
+        offline.map_T_base.clear()
+    results, notes = offline, {}
+    if options.live:
+        results = run_live(
+            truth,
+            options.models,
+            log_dir=options.output / "log",
+            recorded_odometry=options.recorded_odometry,
+            threads=options.threads,
+            filter_config=options.filter,
+            progress=progress_line("live"),
+        )
+        if not options.score_poses:
+            results.map_T_base.clear()
+        notes = differences(results, offline)
+        notes["frames lost in transport"] = str(results.lost_in_transport)
+    notes |= _accounts(truth, offline)
+    starts = _starts(options, localizers, truth, offline)
+    values = scoring.score(results, truth, start_errors=starts, segment_m=options.segment_m)
+    compared = []
+    if options.train_data is not None and truth.has_pose.any():
+        shared = replace(options.recording, poses="") if is_bag(options.train_data) else None
+        train = training_sequences(options.train_data, options.exclude, shared)
+        compared = baselines(train, truth) if options.score_poses else []
+        notes.update(constant_motion(train, truth, options.segment_m) if results.odom_T_base else {})
+    aims = metrics_summary.AIMS[options.aims]
+    title = options.title or f"Localization of {truth.name}"
+    commit = commit_of(Path(__file__).parent)
+    result = ResultFile(title, command, commit, values, compared, aims, notes)
+    report_page.write_all(options.output, results, truth, result, contexts=contexts_of(localizers))
+    return result
+
+
+def _open(options: Evaluation) -> Sequence:
+    return announce(open_sequence(options.bag, options.recording))
+
+
+def _accounts(truth: Sequence, offline: Results) -> dict[str, str]:
+    """Numbers of frames without a score, with the reasons; empty if all have one."""
+    without = len(truth) - int(truth.has_pose.sum())
+    reasons = Counter(offline.refused.values())
+    notes = {
+        "frames without true pose": f"{without} of {len(truth)}, estimated but not scored" if without else "",
+        "frames left out of the recording": str(truth.summary.frames_left_out or ""),
+        "frames refused by the network": "; ".join(f"{count}: {reason}" for reason, count in reasons.most_common(3)),
+    }
+    return {name: text for name, text in notes.items() if text}
+
+
+def _starts(options: Evaluation, localizers: Localizers, truth: Sequence, offline: Results) -> Array | None:
+    if localizers.dmn is None or options.starts < 1 or not truth.has_pose.any():
+        return None
+    odometry = filter_odometry(truth, offline, recorded=options.recorded_odometry)
+    return random_starts(localizers.dmn, truth, odometry, count=options.starts, progress=progress_line("random starts"))
+
+
+def main() -> None:
+    """Entry point of ``evaluate_bag``."""
+    options = tyro.cli(Evaluation)
+    try:
+        result = evaluate(options, command=shlex.join(["evaluate_bag", *sys.argv[1:]]))
+    except LocalizationError as error:
+        sys.exit(f"evaluate_bag: {error}")
+    print(result.text())
+    print(f"report: {options.output / 'report.html'}")
+
+
+if __name__ == "__main__":
+    main()

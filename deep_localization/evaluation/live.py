@@ -1,0 +1,143 @@
+"""Replays a recorded drive to the nodes, each a process of its own, over real DDS, and collects what they publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deep_localization.evaluation.drive_results import Results
+from deep_localization.evaluation.node_processes import Models, collect, commands
+from deep_localization.evaluation.processes import Processes, adopt, ros_environment
+from deep_localization.shipped_files import shipped
+from dmn_ros.config import FilterConfig
+from localization_common.datasets.sequence import Sequence
+
+if TYPE_CHECKING:
+    from localization_common.ros.listener import Listener
+    from localization_common.ros.sequence_player import SequencePlayer
+
+Progress = Callable[[int, int], None]
+
+#: Seconds until nodes have loaded their weights on a machine that is busy with something else.
+READY_WITHIN = 180.0
+#: Frame of the base in the replay.
+BASE_FRAME = "base_link"
+#: Seconds that one frame may take.
+FRAME_WITHIN = 30.0
+
+
+def run_live(
+    drive: Sequence,
+    models: Models,
+    *,
+    log_dir: Path,
+    recorded_odometry: bool = False,
+    threads: int = 1,
+    filter_config: FilterConfig | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Results that the nodes publish for a drive. Each frame waits until all nodes are done with the one before.
+
+    Args:
+        drive: of any format; with recorded odometry, frames without are not played.
+        log_dir: where each node's output goes.
+        recorded_odometry: particles move by the drive's odometry instead of vlocnet's.
+        threads: of torch, for each node.
+        filter_config: of the particle filter; by default its own.
+        progress: called with (frames sent, frames in all).
+
+    Raises:
+        ProcessError: a node ended. NotReadyError: a node did not start, or did not finish, in time.
+    """
+    played = drive.with_odometry() if recorded_odometry else drive
+    environment = ros_environment(shipped("config/fastdds.xml"))
+    adopt(environment)
+    from localization_common.ros.listener import listening  # late: offline evaluation needs no ROS
+
+    domain = int(environment["ROS_DOMAIN_ID"])
+    with Processes(log_dir, environment) as processes, listening(models.topics, domain=domain) as listener:
+        player = listener.player(played, base_frame=BASE_FRAME, odometry=recorded_odometry)
+        for name, arguments in commands(
+            models,
+            process_all=True,
+            recorded_odometry=recorded_odometry,
+            threads=threads,
+            filter_config=filter_config,
+            base_frame=BASE_FRAME,
+        ).items():
+            processes.start(name, arguments)
+        wait_until_ready(listener, processes, models, player)
+        player.play(before_image=_one_at_a_time(listener, processes, models, progress, len(played)))
+        wait_until_frame(listener, processes, models, max(player.published))
+        # Their counters come with the next sign of life, and whatever is still under way before it.
+        listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=FRAME_WITHIN)
+        return collect(listener, models, player.published)
+
+
+def wait_until_ready(
+    listener: Listener, processes: Processes, models: Models, player: SequencePlayer | None = None
+) -> None:
+    """Wait until every node is active, all topics are connected, and the nodes have had time to notice.
+
+    Raises:
+        ProcessError: a node ended. NotReadyError: it is not ready in time, with the reason that it gives itself.
+    """
+    from localization_common.ros.listener import NotReadyError
+
+    for name in models.nodes:
+
+        def active(name: str = name) -> bool:
+            processes.check()
+            status = listener.status(f"/{name}")
+            return status is not None and (status.values["state"] == "active" or "failed" in status.message)
+
+        listener.wait(active, READY_WITHIN)
+        status = listener.status(f"/{name}")
+        if status is None or status.values["state"] != "active":
+            why = "it did not report on /diagnostics" if status is None else status.message
+            raise NotReadyError(f"node {name} is not ready: {why}")
+    listener.wait(lambda: not listener.missing_publishers(), READY_WITHIN)
+    if missing := listener.missing_publishers():
+        raise NotReadyError(f"nobody publishes {', '.join(missing)}")
+    if player is not None and not player.wait_for_subscribers(len(models.nodes), timeout=FRAME_WITHIN):
+        raise NotReadyError(f"{len(models.nodes)} nodes should listen to the images, not all do")
+    # What is connected on this side may not be on the other yet: give it until the nodes' next sign of life.
+    listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=FRAME_WITHIN)
+
+
+def _one_at_a_time(
+    listener: Listener,
+    processes: Processes,
+    models: Models,
+    progress: Progress | None,
+    frames: int,
+) -> Callable[[int], None]:
+    """Hold an image back until all nodes are done with the one before; a node that died is an error at once."""
+    sent: list[int] = []
+
+    def before_image(stamp: int) -> None:
+        if sent:
+            wait_until_frame(listener, processes, models, sent[-1])
+        sent.append(stamp)
+        if progress is not None:
+            progress(len(sent), frames)
+
+    return before_image
+
+
+def wait_until_frame(listener: Listener, processes: Processes, models: Models, stamp: int) -> None:
+    """Wait until every node has reported this frame, or a later one, as processed.
+
+    Raises:
+        ProcessError: a node ended. NotReadyError: it takes longer than any frame should.
+    """
+    from localization_common.ros.listener import NotReadyError
+
+    def done() -> bool:
+        processes.check()
+        records = [listener.recorder.latest(f"{name}/processed") for name in models.nodes]
+        return all(record is not None and record.stamp >= stamp for record in records)
+
+    if not listener.wait(done, FRAME_WITHIN):
+        raise NotReadyError(f"frame {stamp} was not processed by {' and '.join(models.nodes)} in {FRAME_WITHIN:.0f} s")

@@ -1,0 +1,160 @@
+"""Child processes that end with their parent, whatever happens to it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from localization_common.errors import LocalizationError
+
+_PR_SET_PDEATHSIG = 1
+_DOMAINS = range(2, 102)  # 0 is everybody's default; from 102 on, Linux gives the ports to other programs
+_claims: list[socket.socket] = []
+
+
+class ProcessError(LocalizationError):
+    """A child process ended that should still run."""
+
+
+def claim_domain() -> tuple[int, socket.socket]:
+    """Reserve a ROS domain, so that no other run on this machine gets it.
+
+    Returns:
+        The domain, and an open socket with the domain's name. The domain is free again when the socket is closed;
+        the kernel closes it even if the process is killed.
+    """
+    for domain in random.SystemRandom().sample(_DOMAINS, len(_DOMAINS)):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0deep_localization_domain_{domain}")
+        except OSError:
+            claim.close()
+        else:
+            return domain, claim
+    raise ProcessError(f"all ROS domains from {_DOMAINS[0]} to {_DOMAINS[-1]} are used by runs on this machine")
+
+
+def _domain_of_next_run() -> int:
+    """Reserve a domain until the next run of this process begins."""
+    domain, claim = claim_domain()
+    while _claims:
+        _claims.pop().close()
+    _claims.append(claim)
+    return domain
+
+
+def ros_environment(profile: Path, *, domain: int | None = None) -> dict[str, str]:
+    """Environment for nodes that shall meet each other on this machine and nobody else.
+
+    Args:
+        profile: Fast DDS profile with a shared-memory segment that is large enough for images.
+        domain: ROS_DOMAIN_ID; by default a random one that no other run on this machine uses.
+    """
+    chosen = _domain_of_next_run() if domain is None else domain
+    # Children import the very packages that run here, whatever else is installed or the current directory holds.
+    path = os.pathsep.join(filter(None, (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH"))))
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "PYTHONUNBUFFERED": "1",
+        "ROS_DOMAIN_ID": str(chosen),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile),
+    }
+
+
+def adopt(environment: Mapping[str, str]) -> None:
+    """Let this process's own middleware, which reads the environment when a context is made, meet the children's."""
+    names = ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+    os.environ.update({name: environment[name] for name in names})
+
+
+def _end_with_parent() -> None:
+    """In the child, before its program starts: ask Linux for SIGTERM when the parent dies, even by SIGKILL."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Processes:
+    """Named child processes with a log file each; leaving the context ends them all.
+
+    Every child leads its own session, so that Ctrl-C in a terminal reaches the parent only, which then ends the
+    children in order.
+    """
+
+    def __init__(self, log_dir: Path, environment: Mapping[str, str], *, grace: float = 5.0) -> None:
+        self._log_dir, self._environment, self._grace = log_dir, dict(environment), grace
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._may_finish: set[str] = set()
+        log_dir.mkdir(parents=True, exist_ok=True)
+
+    def start(self, name: str, arguments: Sequence[str], *, may_finish: bool = False) -> None:
+        """Start ``python ARGUMENTS`` with its output in ``<log_dir>/<name>.log``.
+
+        Args:
+            may_finish: whether its end with exit status 0 is expected.
+        """
+        if may_finish:
+            self._may_finish.add(name)
+        with (self._log_dir / f"{name}.log").open("wb") as log:
+            self._children[name] = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids of the children by name."""
+        return {name: child.pid for name, child in self._children.items()}
+
+    def finished(self, name: str) -> bool:
+        """Whether a child has ended."""
+        return self._children[name].poll() is not None
+
+    def check(self) -> None:
+        """Make sure that all children run, or have finished as they may.
+
+        Raises:
+            ProcessError: one ended; the message shows the end of its log.
+        """
+        for name, child in self._children.items():
+            code = child.poll()
+            if code is not None and not (code == 0 and name in self._may_finish):
+                log = self._log_dir / f"{name}.log"
+                tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+                raise ProcessError(f"{name} ended with exit status {code}; the end of {log}:\n{tail}")
+
+    def stop(self) -> None:
+        """End all children: SIGINT, then SIGTERM, then SIGKILL, each with its time; by their process ids."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            for child in self._children.values():
+                if child.poll() is None:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(child.pid, number)
+            deadline = time.monotonic() + self._grace
+            for child in self._children.values():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(timeout=max(0.05, deadline - time.monotonic()))
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,98 @@
+"""One evaluation as a JSON file: its numbers, and everything that is needed to make them again."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from deep_localization.evaluation import metrics_summary
+from deep_localization.evaluation.metrics_summary import Aims
+from deep_localization.evaluation.scoring import Metrics
+from localization_common.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What another method reaches on the same frames."""
+
+    name: str
+    median_m: float
+    median_deg: float
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """An evaluation and where it came from.
+
+    Attributes:
+        title: of its table.
+        command: the command line, as a user would type it.
+        commit: of the working tree; ``+`` follows if tracked files differed from it; empty outside of git.
+        metrics: as in ``metrics.json``.
+        baselines: other methods on the same frames.
+        aims: bounds that were set beforehand.
+        notes: further numbers by name, already in words.
+    """
+
+    title: str
+    command: str
+    commit: str
+    metrics: Metrics
+    baselines: Sequence[Baseline] = ()
+    aims: Aims = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """The numbers as lines for a terminal."""
+        lines = [self.title, metrics_summary.text(self.metrics, self.aims)]
+        if self.baselines:
+            lines.append("For comparison, on the same frames")
+            lines += [f"  {b.name:<34}{b.median_m:>6.3f} m {b.median_deg:>6.2f} deg" for b in self.baselines]
+        return "\n".join([*lines, *(f"{name}: {text}" for name, text in self.notes.items())])
+
+    def write(self, path: str | Path) -> None:
+        """Write the file."""
+        Path(path).write_text(json.dumps(_rounded(asdict(self)), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: str | Path) -> ResultFile:
+        """Read what `write` wrote.
+
+        Raises:
+            DatasetError: the file is not one of these.
+        """
+        try:
+            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            values["baselines"] = tuple(Baseline(**one) for one in values["baselines"])
+            values["aims"] = {key: (direction, bound) for key, (direction, bound) in values["aims"].items()}
+            return cls(**values)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DatasetError(f"{path}: not a result file of an evaluation ({error}); make it again") from error
+
+
+def commit_of(folder: Path) -> str:
+    """Short hash of the commit checked out there, with ``+`` if tracked files were changed; empty without git."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=10", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _rounded(value: object) -> object:
+    """Floats to six significant digits: more would only make files differ."""
+    if isinstance(value, float):
+        return value if value == 0 or not math.isfinite(value) else float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(inner) for inner in value]
+    return value

@@ -1,0 +1,1 @@
+"""Command lines of the DMN: options in, files and tables out."""

@@ -1,0 +1,206 @@
+"""``dmn_evaluate``: success of global localisation and tracking errors on a held-out drive, as a table and JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import tyro
+
+from dmn_ros.config import FilterConfig
+from dmn_ros.evaluation import localization_scores
+from dmn_ros.runtime.localizer import Localizer
+from localization_common.datasets import open_sequence
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import DatasetError, LocalizationError
+from localization_common.files.configuration import to_dict
+from localization_common.geometry import planar
+from localization_common.geometry.odometry_integration import planar_odometry
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Localise a drive in a map, from many starts, and compare with ground truth.
+
+    Attributes:
+        drive: recording with true poses; uses its odometry where it has any. Every frame is fed, those with a true
+            pose are scored.
+        checkpoint, map: what to localise with.
+        output: JSON file.
+        starts: random starts of each sequential setting.
+        frames: after so many frames the sequential settings are scored.
+        radius: success is a position error below this, metres.
+        one_step: images of the one-step setting.
+        seed: of starts and particles.
+        filter: the particle filter.
+        threads: torch's threads.
+        recording: how the recording is read.
+    """
+
+    drive: Annotated[Path, tyro.conf.Positional]
+    checkpoint: Path = Path("models/dmn_apartment.safetensors")
+    map: Path = Path("models/apartment_map.safetensors")
+    output: Path = Path("build/dmn_evaluation.json")
+    starts: int = 50
+    frames: int = 10
+    radius: float = 0.5
+    one_step: int = 200
+    seed: int = 0
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    threads: int = 1
+    recording: Recording = field(default_factory=RecordingOptions)
+
+
+def evaluate(arguments: Arguments) -> dict[str, Any]:
+    """All settings; keys are the settings' names, values numbers with their units in the name."""
+    sequence = _usable(announce(open_sequence(arguments.drive, arguments.recording)))
+    localizer = Localizer.from_files(
+        arguments.checkpoint, arguments.map, filter_config=arguments.filter, threads=arguments.threads
+    )
+    localizer.set_camera(sequence.camera)
+    known = sequence.has_pose
+    truth = np.full((len(sequence), 3), np.nan)
+    truth[known] = planar.from_se3(sequence.map_T_base[known])
+    if len(sequence) <= 4 * arguments.frames:
+        raise DatasetError(f"{sequence.name}: {len(sequence)} frames, more than {4 * arguments.frames} are needed")
+    random = np.random.default_rng(arguments.seed)
+    possible = np.nonzero(known[: len(sequence) - 4 * arguments.frames])[0]
+    if len(possible) == 0:
+        raise DatasetError(f"{sequence.name}: no frame has a true pose but the last {4 * arguments.frames}")
+    starts = possible[random.integers(0, len(possible), arguments.starts)]
+    drive = _Drive(sequence, truth, localizer, arguments)
+    return {
+        "drive": sequence.name,
+        "frames_in_drive": len(sequence),
+        "views_in_map": len(localizer.context_map),
+        "bounds_m": list(localizer.context_map.bounds),
+        "filter": to_dict(arguments.filter),
+        "one_step_global": drive.one_step(),
+        **drive.sequential(starts),
+        "tracking": drive.tracking(starts),
+        "closest_context": localization_scores.closest_context(
+            truth[known], localizer.context_map.poses, arguments.radius
+        ),
+        "uninformed": localization_scores.uninformed(truth[known], localizer.context_map.bounds, arguments.radius),
+    }
+
+
+def _usable(sequence: Sequence) -> Sequence:
+    """Frames with odometry, which moves the particles; where there is none, frames with a pose, whose motions do."""
+    if sequence.odom_T_base is None:
+        return sequence.with_poses()
+    if not sequence.has_pose.any():
+        return sequence.with_poses()  # which says what to do
+    return sequence.with_odometry()
+
+
+class _Drive:
+    """One drive under evaluation: the settings are its methods."""
+
+    def __init__(self, sequence: Sequence, truth: Array, localizer: Localizer, arguments: Arguments) -> None:
+        self._sequence, self._truth, self._localizer, self._arguments = sequence, truth, localizer, arguments
+        odometry = sequence.odom_T_base
+        self._odometry = truth if odometry is None else planar_odometry(odometry, sequence.has_odometry)
+
+    def one_step(self) -> dict[str, float]:
+        """Uniform belief, one image."""
+        posed = np.nonzero(self._sequence.has_pose)[0]
+        frames = posed[np.linspace(0, len(posed) - 1, self._arguments.one_step).astype(int)]
+        errors = []
+        for frame in frames:
+            self._restart(int(frame))
+            errors.append(self._errors(int(frame)))
+        return localization_scores.success(np.array(errors), self._arguments.radius)
+
+    def sequential(self, starts: npt.NDArray[np.int64]) -> dict[str, dict[str, float]]:
+        """Uniform belief, scored twice: after so many successive camera frames, and after as many weighed ones.
+
+        A frame is weighed when the robot has moved by `update_min_d` or `update_min_a` since the last one that was, so
+        the first count is the harder one.
+        """
+        arguments = self._arguments
+        camera, weighed, used = [], [], []
+        for trial, start in enumerate(starts):
+            self._restart(trial)
+            seen, frame = 0, int(start)
+            while seen < arguments.frames and frame < len(self._sequence):
+                errors = self._errors(frame)
+                frame, seen = frame + 1, seen + int(self._observed)
+                if frame - int(start) == arguments.frames:
+                    camera.append(errors)
+            weighed.append(errors)
+            used.append(frame - int(start))
+        return {
+            "sequential_global_camera_frames": localization_scores.success(np.array(camera), arguments.radius),
+            "sequential_global_weighed_frames": {
+                **localization_scores.success(np.array(weighed), arguments.radius),
+                "camera_frames_mean": float(np.mean(used)),
+            },
+        }
+
+    def tracking(self, starts: npt.NDArray[np.int64], steps: int = 5) -> dict[str, float]:
+        """The paper's tracking: Gaussian belief of 0.3 units and 30 degrees, error after five weighed images."""
+        unit = self._localizer.context_map.scale
+        sigma = np.array([0.3 * unit, 0.3 * unit, np.radians(30.0)])
+        random = np.random.default_rng(self._arguments.seed)
+        squared = []
+        for trial, start in enumerate(starts):
+            self._restart(trial)
+            mean = self._truth[start] + random.normal(size=3) * sigma
+            self._localizer.reset_gaussian(mean, np.diag(sigma**2))
+            seen, frame = 0, int(start)
+            while seen < steps and frame < len(self._sequence):
+                error = self._errors(frame)
+                seen += int(self._observed)
+                frame += 1
+            squared.append(error[0] ** 2)  # NaN where the true pose is not known
+        mean = float(np.nanmean(squared)) if np.isfinite(squared).any() else float("nan")
+        return {"mean_squared_m2": mean, "mean_squared_units2": mean / unit**2}
+
+    def _restart(self, seed: int) -> None:
+        self._localizer.reset_uniform(seed=self._arguments.seed * 100_003 + seed)
+
+    def _errors(self, frame: int) -> tuple[float, float, float, float]:
+        """Position (metres) and heading (radians) error of the mean, then of the most likely pose, after a frame."""
+        sequence = self._sequence
+        belief = self._localizer.step(sequence.read_image(frame), int(sequence.stamps[frame]), self._odometry[frame])
+        self._observed = belief.observed
+        return (
+            *localization_scores.pose_error(belief.mean, self._truth[frame]),
+            *localization_scores.pose_error(belief.most_likely, self._truth[frame]),
+        )
+
+
+def print_table(results: dict[str, Any]) -> None:
+    """The numbers, a line each."""
+    print(f"{results['drive']}: {results['frames_in_drive']} frames, map of {results['views_in_map']} views")
+    for name, row in results.items():
+        if isinstance(row, dict) and name != "filter":
+            print(f"  {name:34s}" + "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
+
+
+def main() -> None:
+    """Command line."""
+    arguments = tyro.cli(Arguments)
+    try:
+        with torch.inference_mode():
+            results = evaluate(arguments)
+    except LocalizationError as error:
+        sys.exit(f"dmn_evaluate: {error}")
+    print_table(results)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""``dmn_train``: trains a DMN on drives for a number of minutes and writes a checkpoint with its card."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import lightning
+import torch
+import tyro
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader
+
+from dmn_ros.config import NetworkConfig, TrainingConfig
+from dmn_ros.map.map_building import MapOptions
+from dmn_ros.network.dmn import DMN
+from dmn_ros.runtime.checkpoint import load_network, network_camera, save_network
+from dmn_ros.training.checkpoint_card import write_card
+from dmn_ros.training.training_data import Place, TrainingBatches, read_place
+from dmn_ros.training.training_module import TrainingModule
+from dmn_ros.training.validation import ValidationBatches
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording
+from localization_common.errors import LocalizationError
+from localization_common.training.allocator import keep_freed_memory
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Train a DMN on drives: sequences, bags, or directories of drives through one place.
+
+    Attributes:
+        places: what to train on; the first is the place of deployment and is favoured. A directory that is no sequence
+            itself stands for the drives `train*` in it, all in one map frame.
+        output: checkpoint to write, at every validation and at the end; the card goes beside it as .md.
+        validation: drive through the first place, localised in a map of that place's training drives.
+        minutes: budget; the learning rate falls to nearly zero at its end.
+        max_steps: stop after so many steps even if minutes are left; -1 for no such bound.
+        network: `light` is the shipped form and knows geometry; `matching` learns that, too; `paper` is the plain form
+            of the paper.
+        training: objective and numbers.
+        horizontal_fov: of the network's camera, degrees; what drives see beyond is cut off.
+        start: checkpoint to start the weights from.
+        resume: Lightning checkpoint (last.ckpt in the run's directory) to go on from.
+        logs: directory of the run: TensorBoard, last.ckpt.
+        accelerator, devices, precision: as Lightning names them; several GPUs train with DDP.
+        threads: torch's threads.
+        progress: whether to draw a progress bar.
+        recording: how the recordings are read.
+    """
+
+    places: Annotated[list[Path], tyro.conf.Positional]
+    output: Path = Path("build/dmn.safetensors")
+    validation: Path | None = None
+    minutes: float = 30.0
+    max_steps: int = -1
+    network: Literal["light", "matching", "paper"] = "light"
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    horizontal_fov: float = 90.0
+    start: Path | None = None
+    resume: Path | None = None
+    logs: Path = Path("build/dmn_training")
+    accelerator: str = "auto"
+    devices: int = 1
+    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    threads: int = 1
+    progress: bool = True
+    recording: Recording = field(default_factory=RecordingOptions)
+
+
+class _WriteCheckpoint(lightning.Callback):
+    """Writes the safetensors checkpoint and its card after each validation and at the end."""
+
+    def __init__(self, arguments: Arguments, places: list[Place]) -> None:
+        self._arguments, self._places = arguments, places
+
+    def on_validation_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        if not trainer.sanity_checking:
+            self._write(trainer, module)
+
+    def on_train_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        self._write(trainer, module)
+
+    def _write(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        if not trainer.is_global_zero or not isinstance(module, TrainingModule):
+            return
+        arguments = self._arguments
+        card: dict[str, Any] = {
+            "data": {p.name: [len(d.poses) for d in p.drives] for p in self._places},
+            "command": "; then ".join(module.commands),
+            "seed": arguments.training.seed,
+            "commit": _commit(),
+            "minutes": round(module.minutes, 1),
+            "steps": trainer.global_step,
+            "numbers": {k: round(float(v), 4) for k, v in trainer.callback_metrics.items()},
+        }
+        camera = network_camera(module.network.config, arguments.horizontal_fov)
+        save_network(arguments.output, module.network, camera, card)
+        write_card(arguments.output.with_suffix(".md"), module.network, camera, card)
+
+
+def train(arguments: Arguments) -> TrainingModule:
+    """Train as the arguments say; the checkpoint is written on the way."""
+    keep_freed_memory()
+    torch.set_num_threads(arguments.threads)
+    lightning.seed_everything(arguments.training.seed, verbose=False)
+    if arguments.start is None:
+        config: NetworkConfig = getattr(NetworkConfig, arguments.network)()
+        network = DMN(replace(config, view_angle=arguments.horizontal_fov))
+    else:
+        network = load_network(arguments.start)[0]
+    camera = network_camera(network.config, arguments.horizontal_fov)
+    places = [read_place(path, camera, recording=arguments.recording) for path in arguments.places]
+    command = " ".join(["dmn_train", *sys.argv[1:]])
+    module = TrainingModule(network.train(), arguments.training, arguments.minutes, command)
+    trainer = lightning.Trainer(
+        accelerator=arguments.accelerator,
+        devices=arguments.devices,
+        precision=arguments.precision,
+        max_epochs=-1,
+        max_steps=arguments.max_steps,
+        gradient_clip_val=arguments.training.gradient_clip,
+        val_check_interval=arguments.training.evaluate_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        log_every_n_steps=20,
+        enable_progress_bar=arguments.progress,
+        enable_model_summary=False,
+        logger=TensorBoardLogger(arguments.logs, name=None),
+        callbacks=[
+            _WriteCheckpoint(arguments, places),
+            ModelCheckpoint(
+                arguments.logs, save_last=True, save_top_k=0, every_n_train_steps=arguments.training.evaluate_every
+            ),
+            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress else []),
+        ],
+    )
+    batches = DataLoader(TrainingBatches(places, network.config, arguments.training), batch_size=None)
+    held = None
+    if arguments.validation is not None:
+        drive = read_place(arguments.validation, camera, recording=arguments.recording).drives[0]
+        held = DataLoader(ValidationBatches(places[0], drive, network.config, MapOptions()), batch_size=None)
+    resume = None if arguments.resume is None else str(arguments.resume)
+    trainer.fit(module, batches, held, ckpt_path=resume, weights_only=True)
+    return module
+
+
+def _commit() -> str:
+    """Commit of the source tree, with a plus if it was changed; `unknown` outside of one."""
+    here = Path(__file__).parent
+    try:
+        text = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+"], cwd=here, capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return text.strip()
+
+
+def main() -> None:
+    """Command line."""
+    arguments = tyro.cli(Arguments)
+    try:
+        module = train(arguments)
+    except LocalizationError as error:
+        sys.exit(f"dmn_train: {error}")
+    numbers = {k: round(float(v), 3) for k, v in module.trainer.callback_metrics.items()}
+    print(f"{arguments.output}: {module.global_step} steps in {module.minutes:.1f} minutes, {numbers}")
+
+
+if __name__ == "__main__":
+    main()

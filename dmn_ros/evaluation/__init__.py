@@ -1,0 +1,1 @@
+"""Scores of the particle filter on recorded drives."""

@@ -1,0 +1,1 @@
+"""The particle filter: motion, weights, resampling, summary of the belief."""

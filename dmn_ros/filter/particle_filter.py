@@ -1,0 +1,179 @@
+"""The particle filter at run time: moves, weighs, resamples, and recovers when its belief explains nothing."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from dmn_ros.config import FilterConfig
+from dmn_ros.filter import resampling
+from dmn_ros.filter.adaptive_size import kld_sample_size, occupied_bins
+from dmn_ros.filter.motion_model import sample_motion
+from dmn_ros.filter.planar_gaussian import PlanarGaussian
+from dmn_ros.filter.proposals import mix_in
+from dmn_ros.network import egocentric
+
+Bounds = tuple[float, float, float, float]
+
+#: One image says at most this much, as a logarithm, for or against the belief as a whole.
+_FIT_LIMIT = 4.0
+#: Share of the belief that may be anywhere in the map, for all that particles can tell.
+_FLOOR = 0.01
+#: Below this share recovery is noise of the averages, and not worth a resampling.
+_LEAST_SHARE = 0.01
+
+
+class ParticleFilter:
+    """Particles (K, 3) as x, y (metres), yaw (radians), with normalised log weights (K,).
+
+    `fit` says how well the last images fit the belief: the logarithm of their likelihood against that of the map at
+    large, smoothed. It is about 0 for a belief that knows nothing, more for a right one and less for a wrong one.
+
+    All randomness comes from one generator on the CPU: the same seed and calls give the same particles.
+    """
+
+    def __init__(self, config: FilterConfig, bounds: Bounds, device: torch.device | str = "cpu") -> None:
+        self.config, self.bounds, self.device = config, bounds, torch.device(device)
+        self._generator = torch.Generator()
+        self.reset_uniform()
+
+    def reset_uniform(self) -> None:
+        """Belief over the whole map, all headings."""
+        self._start(self.draw_uniform(self.config.global_particles))
+        self._anywhere = True
+
+    def reset_gaussian(self, belief: PlanarGaussian) -> None:
+        """Belief around a pose."""
+        self._start(belief.sample(self.config.max_particles, self._generator).to(self.device))
+
+    def seed(self, seed: int) -> None:
+        """Restart the random numbers."""
+        self._generator.manual_seed(seed)
+
+    def _start(self, particles: Tensor) -> None:
+        self.particles = particles
+        self.log_weights = torch.full((len(particles),), -math.log(len(particles)), device=self.device)
+        self.slow = self.fast = self.fit = 0.0
+        self._weighed, self._anywhere = 0, False
+        self._log_reference = self.log_weights.new_zeros(0)
+
+    def draw_uniform(self, count: int) -> Tensor:
+        """Poses (count, 3) uniform over the map and all headings."""
+        min_x, min_y, max_x, max_y = self.bounds
+        low = torch.tensor([min_x, min_y, -math.pi], dtype=torch.float32)
+        size = torch.tensor([max_x - min_x, max_y - min_y, 2.0 * math.pi], dtype=torch.float32)
+        return (low + torch.rand(count, 3, generator=self._generator) * size).to(self.device)
+
+    def move(self, previous_P_base: Tensor) -> None:
+        """Move by odometry (3,), metres and radians in the previous base frame, with noise."""
+        self.particles = sample_motion(self.particles, previous_P_base.to(self.device), self.config, self._generator)
+
+    def propose(self, proposal: PlanarGaussian) -> None:
+        """Add particles where another localizer says the robot is; the belief that all of them stand for is the same.
+
+        Between `move` and `weigh`. Without them a peak of the likelihood that no particle is near goes unnoticed.
+        """
+        config, share = self.config, self.config.proposal_share
+        count = int(share * min(config.max_particles, len(self.particles) / (1.0 - share)))
+        if count == 0:
+            return
+        proposal = proposal.widened(config.min_noise_d, config.min_noise_a)
+        min_x, min_y, max_x, max_y = self.bounds
+        self.particles, self.log_weights = mix_in(
+            self.particles,
+            self.log_weights,
+            proposal.sample(count, self._generator).to(self.device),
+            proposal,
+            floor=_FLOOR / ((max_x - min_x) * (max_y - min_y) * 2.0 * math.pi),
+            width_d=config.cell_d,
+            width_a=config.cell_a,
+        )
+
+    def weigh(self, log_likelihood: Tensor, log_reference: Tensor) -> None:
+        """Bayes' rule in logarithms.
+
+        Args:
+            log_likelihood: (K,) of the particles, up to a constant.
+            log_reference: (R,) of poses all over the map, with the same constant. A discriminative model knows
+                likelihoods up to a factor per image only; against the mean over the map they can be compared between
+                images, as the averages of recovery must be.
+        """
+        power = self.config.likelihood_exponent
+        self._log_reference = power * log_reference
+        joint = self.log_weights + power * log_likelihood
+        unit = self._log_reference.logsumexp(0) - math.log(len(log_reference))
+        if self._anywhere:  # then particles tell of the map at large, too, and there are more of them
+            share = len(joint) / (len(joint) + len(log_reference))
+            unit = torch.logaddexp(joint.logsumexp(0) + math.log(share), unit + math.log(1.0 - share))
+        joint = joint - unit
+        log_average = float(joint.logsumexp(0))
+        average = math.exp(log_average)
+        fit = min(_FIT_LIMIT, max(-_FIT_LIMIT, log_average))
+        self.fit = 0.5 * (self.fit + fit) if self._weighed else fit
+        self.slow += self.config.recovery_alpha_slow * (average - self.slow) if self._weighed else average
+        self.fast += self.config.recovery_alpha_fast * (average - self.fast) if self._weighed else average
+        self.log_weights = joint - log_average
+        self._weighed, self._anywhere = self._weighed + 1, False
+
+    @property
+    def effective_sample_size(self) -> float:
+        """1 / sum of squared weights."""
+        return float(resampling.effective_sample_size(self.log_weights))
+
+    def resample(self, reference: Tensor | None = None) -> bool:
+        """Draw particles anew if few are effective, or if recovery wants some elsewhere; says whether it did.
+
+        Args:
+            reference: (R, 3) the poses that were last weighed with the particles. Recovery draws from those that the
+                image speaks for; without them, uniformly, which a map of many rooms takes many images for.
+        """
+        share = self._recovery_share()
+        due = self._weighed % self.config.resample_interval == 0
+        few = self.effective_sample_size < self.config.resample_threshold * len(self.particles)
+        many = len(self.particles) > self.config.max_particles  # after the first image of a belief over the whole map
+        if not many and (not due or not (few or share > 0.0)):
+            return False
+        start = torch.rand(2, generator=self._generator)
+        weights, most = self.log_weights.exp(), self.config.max_particles
+        chosen = resampling.systematic_indices(weights, most, start[0].to(self.device))
+        drawn = self.particles.T.index_select(1, chosen)
+        count = self._wanted_count(drawn.T)
+        injected = int(share * count)
+        kept = count - injected
+        if kept < most:
+            # every so-manieth of a systematic draw, from a random place on, is a systematic draw
+            places = (torch.arange(kept, device=self.device) + start[1].to(self.device)) * (most / max(1, kept))
+            drawn = drawn.index_select(1, places.long().clamp_max_(most - 1))
+        if injected:
+            fresh = self.draw_uniform(injected) if reference is None else self._draw_likely(injected, reference)
+            drawn = torch.cat([drawn, fresh.T], dim=1)
+        self.particles = drawn.T
+        self.log_weights = torch.full((count,), -math.log(count), device=self.device)
+        return True
+
+    def _draw_likely(self, count: int, reference: Tensor) -> Tensor:
+        """Poses (count, 3) drawn by likelihood (sensor resetting: Lenser, Veloso 2000) from poses all over the map.
+
+        Half a cell of noise, since no reference pose is exactly where the robot is.
+        """
+        start = torch.rand(1, generator=self._generator)[0].to(self.device)
+        chosen = resampling.systematic_indices(self._log_reference.softmax(0), count, start)
+        noise = torch.randn(count, 3, generator=self._generator).to(self.device)
+        unit = noise.new_tensor([self.config.cell_d, self.config.cell_d, self.config.cell_a])
+        poses = torch.addcmul(reference[chosen], noise, 0.5 * unit)
+        poses[:, 2] = egocentric.wrap_angle(poses[:, 2])
+        return poses
+
+    def _recovery_share(self) -> float:
+        if self.slow <= 0.0 or self.config.recovery_alpha_fast == 0.0:
+            return 0.0
+        share = min(self.config.recovery_max, 1.0 - self.fast / self.slow)
+        return share if share > _LEAST_SHARE else 0.0
+
+    def _wanted_count(self, drawn: Tensor) -> int:
+        """Particles for the cells that a draw of the largest number fell into: a belief in one place needs few."""
+        config = self.config
+        cells = occupied_bins(drawn, config.cell_d, config.cell_a)
+        return min(config.max_particles, max(config.min_particles, kld_sample_size(cells, config.pf_err, config.pf_z)))

@@ -1,0 +1,1 @@
+"""Context maps: views with embeddings and planar poses."""

@@ -1,0 +1,267 @@
+"""The map that the DMN localises in: views as image embeddings with planar poses, and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dmn_ros.map.planar_mount import UNKNOWN, Mount
+from dmn_ros.map.view_coverage import cover, view_distance
+from dmn_ros.network.dmn import DMN
+from localization_common.errors import CheckpointError, MapError
+from localization_common.files import tensor_files
+from localization_common.geometry.covariances import is_covariance
+
+Array = npt.NDArray[np.float64]
+Bounds = tuple[float, float, float, float]
+
+KIND = "context_map"
+VERSION = 4
+#: A larger file is mapped into memory rather than read: few of its views are looked at for one image.
+_MAPPED_BYTES = 1 << 26
+#: Metres from the map's origin: farther away, particles (float32) are metres apart.
+_FARTHEST = 1e7
+_FLOATS = (torch.float64, torch.float32)
+#: Tensors of a file with the version that they came with, their dtypes and shapes; None is the number of views.
+_TENSORS: dict[str, tuple[int, tuple[torch.dtype, ...], tuple[int | None, ...]]] = {
+    "features": (1, (torch.float32, torch.float16, torch.bfloat16), (None, -1, -1, -1)),
+    "poses": (1, _FLOATS, (None, 3)),
+    "covariances": (2, _FLOATS, (None, 3, 3)),
+    "reliability": (3, _FLOATS, (None,)),
+}
+
+
+@dataclass(frozen=True)
+class ContextMap:
+    """Views of one place.
+
+    Attributes:
+        features: (N, C, h, w) context embeddings.
+        poses: (N, 3) of the base in the map frame: x, y (metres), yaw (radians).
+        bounds: (min_x, min_y, max_x, max_y) metres: where the robot can be.
+        scale: metres per map unit; the network works in map units.
+        frame_id: name of the map frame.
+        fingerprint: of the embedding network; features of other weights are meaningless.
+        covariances: (N, 3, 3) of x, y, yaw (metres, radians): how well each pose is known. Those of a map that was made
+            from ground truth are zero, which is also what none at all mean.
+        reliability: (N,) in 0..1: how far each view can be relied on (`dmn_ros.map.view_reliability`); 1 is also what
+            none mean.
+        mount: planar base_P_camera (metres, radians) of the robot; the network is told where cameras are.
+    """
+
+    features: Tensor
+    poses: Array
+    bounds: Bounds
+    scale: float
+    frame_id: str
+    fingerprint: str
+    covariances: Array = field(default_factory=lambda: np.zeros((0, 3, 3)))
+    reliability: Array = field(default_factory=lambda: np.zeros(0))
+    mount: Mount = UNKNOWN
+
+    def __post_init__(self) -> None:
+        if len(self.covariances) == 0:
+            object.__setattr__(self, "covariances", np.zeros((len(self.poses), 3, 3)))
+        if len(self.reliability) == 0:
+            object.__setattr__(self, "reliability", np.ones(len(self.poses)))
+        if self.features.ndim != 4 or self.poses.shape != (len(self.features), 3) or len(self.poses) == 0:
+            raise MapError(f"features {tuple(self.features.shape)} and poses {self.poses.shape} are no set of views")
+        if self.covariances.shape != (len(self.poses), 3, 3):
+            raise MapError(f"covariances {self.covariances.shape} do not belong to {len(self.poses)} views")
+        within = (self.reliability >= 0.0) & (self.reliability <= 1.0)
+        if within.shape != (len(self.poses),) or not within.all():
+            raise MapError(f"reliabilities {self.reliability} must be {len(self.poses)} numbers in 0..1")
+        finite = all(bool(torch.isfinite(part).all()) for part in self.features.split(256))
+        if not (finite and np.isfinite(self.poses).all() and np.isfinite(self.covariances).all()):
+            raise MapError("views hold NaN or infinity")
+        if not is_covariance(self.covariances):
+            raise MapError("a covariance of a view is not symmetric, or a variance is negative")
+        if not np.isfinite(self.mount).all() or len(self.mount) != 3:
+            raise MapError(f"mount {self.mount} must be three finite numbers: x, y, yaw")
+        min_x, min_y, max_x, max_y = self.bounds
+        if not (np.isfinite(self.bounds).all() and min_x < max_x and min_y < max_y and 0.0 < self.scale < _FARTHEST):
+            raise MapError(f"bounds {self.bounds} must be an increasing box and scale {self.scale} positive")
+        if max(np.abs(self.bounds).max(), np.abs(self.poses[:, :2]).max()) > _FARTHEST:
+            raise MapError(
+                f"bounds {self.bounds} or views are more than {_FARTHEST:.0f} m from the map's origin: "
+                "move the origin into the place"
+            )
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+    def add(self, features: Tensor, pose: npt.ArrayLike, covariance: npt.ArrayLike | None = None) -> ContextMap:
+        """With one more view: features (C, h, w), pose (3,), covariance (3, 3; by default none); the bounds grow."""
+        view = np.asarray(pose, dtype=np.float64)
+        known = np.zeros((3, 3)) if covariance is None else np.asarray(covariance, dtype=np.float64)
+        finite = bool(np.isfinite(view).all() and np.isfinite(known).all())
+        if features.shape != self.features.shape[1:] or view.shape != (3,) or known.shape != (3, 3) or not finite:
+            raise MapError(
+                f"a view of {tuple(features.shape)} at {view.tolist()} with covariance {known.tolist()} does not fit "
+                f"views of {tuple(self.features.shape[1:])}"
+            )
+        x, y = float(view[0]), float(view[1])
+        return replace(
+            self,
+            features=torch.cat([self.features, features[None].to(self.features)]),
+            poses=np.concatenate([self.poses, view[None]]),
+            covariances=np.concatenate([self.covariances, known[None]]),
+            reliability=np.append(self.reliability, 1.0),
+            bounds=_around(self.bounds, (x, y, x, y)),
+        )
+
+    def pruned(self, *, spacing_d: float, spacing_a: float, max_views: int) -> ContextMap:
+        """Without views that others cover (metres, radians), nor those that more images spoke against than for.
+
+        Of what is left, the oldest view stays; where nothing is left, so does the most reliable one.
+        """
+        right = np.flatnonzero(self.reliability >= min(0.5, self.reliability.max()))
+        chosen = cover(self.poses[right], spacing_d=spacing_d, spacing_a=spacing_a, max_views=max_views)
+        return self._of(right[np.sort(chosen)])
+
+    def _of(self, kept: npt.NDArray[np.int64]) -> ContextMap:
+        return replace(
+            self,
+            features=self.features[torch.from_numpy(kept)],
+            poses=self.poses[kept],
+            covariances=self.covariances[kept],
+            reliability=self.reliability[kept],
+        )
+
+    def merged(self, other: ContextMap, *, spacing_d: float, spacing_a: float) -> ContextMap:
+        """With another map's views of the same place; of views that cover each other, the more certain ones stay.
+
+        Args:
+            spacing_d, spacing_a: metres and radians, see `coverage.view_distance`. Of two that are as certain as each
+                other, this map's stays.
+
+        Raises:
+            MapError: the other one is in another frame or scale, or of another network or mount.
+        """
+        for name in ("frame_id", "scale", "fingerprint", "mount"):
+            if getattr(self, name) != getattr(other, name):
+                raise MapError(f"maps of {name} {getattr(self, name)!r} and {getattr(other, name)!r} cannot be merged")
+        unit = np.array([spacing_d, spacing_d, spacing_a]) ** 2
+        doubt, new_doubt = (np.einsum("nii,i->n", m.covariances, 1.0 / unit) for m in (self, other))
+        kept, added = np.ones(len(self), dtype=bool), np.ones(len(other), dtype=bool)
+        for i, pose in enumerate(other.poses):
+            near = kept & (view_distance(self.poses, pose, spacing_d=spacing_d, spacing_a=spacing_a) <= 1.0)
+            added[i] = not (near & (doubt <= new_doubt[i])).any()
+            if added[i]:
+                kept &= ~near
+        features = [m.features[torch.from_numpy(chosen)] for m, chosen in ((self, kept), (other, added))]
+        return replace(
+            self,
+            features=torch.cat(features),
+            poses=np.concatenate([self.poses[kept], other.poses[added]]),
+            covariances=np.concatenate([self.covariances[kept], other.covariances[added]]),
+            reliability=np.concatenate([self.reliability[kept], other.reliability[added]]),
+            bounds=_around(self.bounds, other.bounds),
+        )
+
+    def require_made_by(self, network: DMN, name: str | Path) -> None:
+        """Raises MapError, naming the file, if another network made the embeddings."""
+        expected = network.context_fingerprint()
+        if self.fingerprint != expected:
+            raise MapError(
+                f"{name}: made with embedding network {self.fingerprint}, the checkpoint has {expected}; "
+                "build the map again with dmn_build_map and this checkpoint"
+            )
+        size = (network.config.feature_channels, *network.config.grid)
+        if tuple(self.features.shape[1:]) != size:
+            raise MapError(
+                f"{name}: views of {tuple(self.features.shape[1:])}, but the checkpoint's network makes {size}; "
+                "build the map again with dmn_build_map and this checkpoint"
+            )
+
+    def save(self, path: str | Path) -> None:
+        """Write the map's file; a reader never sees half of it, and on failure the old file stays.
+
+        Raises:
+            MapError: the file cannot be written.
+        """
+        header = {
+            "version": VERSION,
+            "bounds": list(self.bounds),
+            "scale": self.scale,
+            "frame_id": self.frame_id,
+            "fingerprint": self.fingerprint,
+            "mount": list(self.mount),
+        }
+        tensors = {
+            "features": self.features,
+            "poses": torch.from_numpy(self.poses),
+            "covariances": torch.from_numpy(self.covariances),
+            "reliability": torch.from_numpy(self.reliability),
+        }
+        try:
+            tensor_files.save(path, kind=KIND, tensors=tensors, header=header)
+        except CheckpointError as error:
+            raise MapError(str(error)) from error
+
+    @classmethod
+    def load(cls, path: str | Path) -> ContextMap:
+        """Read a file that `save` wrote, of this version or before.
+
+        Version 1 had no covariances, 1 and 2 had no reliability. Up to 3 there was no mount: networks were told where
+        bases are, which is what a mount of zeros does.
+
+        Of a large file the embeddings stay where they are until they are looked at.
+
+        Raises:
+            MapError: the file is missing, truncated, damaged, of another kind or of a newer version.
+        """
+        try:
+            large = Path(path).is_file() and Path(path).stat().st_size > _MAPPED_BYTES
+            tensors, header = tensor_files.load(path, kind=KIND, mapped=large)
+        except CheckpointError as error:
+            raise MapError(str(error)) from error
+        version = header.get("version")
+        if type(version) is not int or not 1 <= version <= VERSION:
+            raise MapError(f"{path}: map version {version!r:.50}, this program reads 1 to {VERSION}")
+        _require_tensors(path, tensors, version)
+        try:
+            min_x, min_y, max_x, max_y = (float(value) for value in header["bounds"])
+            covariances = tensors["covariances"] if version > 1 else torch.zeros(0, 3, 3)
+            reliability = tensors["reliability"] if version > 2 else torch.zeros(0)
+            x, y, yaw = (float(value) for value in (header["mount"] if version > 3 else UNKNOWN))
+            return cls(
+                features=tensors["features"].to(torch.float32),
+                poses=tensors["poses"].numpy().astype(np.float64),
+                bounds=(min_x, min_y, max_x, max_y),
+                scale=float(header["scale"]),
+                frame_id=str(header["frame_id"]),
+                fingerprint=str(header["fingerprint"]),
+                covariances=covariances.numpy().astype(np.float64),
+                reliability=reliability.numpy().astype(np.float64),
+                mount=(x, y, yaw),
+            )
+        except (KeyError, TypeError, ValueError, ArithmeticError, MapError) as error:
+            raise MapError(f"{path}: not a usable map ({error}); build it again with dmn_build_map") from error
+
+
+def _require_tensors(path: str | Path, tensors: Mapping[str, Tensor], version: int) -> None:
+    """Refuse what no map of this version holds, before anything is computed from it."""
+    for name, (since, dtypes, shape) in _TENSORS.items():
+        if version < since:
+            continue
+        if name not in tensors:
+            raise MapError(f"{path}: not a usable map (it lacks {name}); build it again with dmn_build_map")
+        tensor, views = tensors[name], len(tensors["poses"])
+        wanted = tuple(views if size is None else size for size in shape)
+        fits = tensor.ndim == len(wanted) and all(w in (-1, s) for w, s in zip(wanted, tensor.shape, strict=True))
+        if tensor.dtype not in dtypes or not fits or 0 in tensor.shape:
+            raise MapError(
+                f"{path}: not a usable map ({name} is {tensor.dtype} {tuple(tensor.shape)} of {views} poses); "
+                "build it again with dmn_build_map"
+            )
+
+
+def _around(a: Bounds, b: Bounds) -> Bounds:
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])

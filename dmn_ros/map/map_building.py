@@ -1,0 +1,53 @@
+"""Choice of the views of a context map from drives, by coverage of position and heading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from dmn_ros.map.context_map import ContextMap
+from dmn_ros.map.map_sources import Frames, bounds_of
+from dmn_ros.map.view_coverage import cover
+from dmn_ros.network.dmn import DMN
+from dmn_ros.network.embedding import images_to_tensor
+
+
+@dataclass(frozen=True)
+class MapOptions:
+    """Which views a map gets.
+
+    Attributes:
+        spacing_d, spacing_a: a pose this near to a view, metres and radians, is covered by it.
+        max_views: stop at this many views.
+        bounds: min_x min_y max_x max_y of where the robot can be, metres; by default the drives with a margin.
+        margin: metres round the drives.
+        frame_id: name of the map frame.
+    """
+
+    spacing_d: float = 0.8
+    spacing_a: float = 0.6
+    max_views: int = 80
+    bounds: tuple[float, float, float, float] | None = None
+    margin: float = 0.5
+    frame_id: str = "map"
+
+
+@torch.inference_mode()
+def build_map(network: DMN, drives: list[Frames], options: MapOptions) -> ContextMap:
+    """Map of views chosen from drives through one place, in one map frame, for the robot of the first drive."""
+    mount = drives[0].mount
+    poses = np.concatenate([drive.on_base(mount).poses for drive in drives])
+    chosen = cover(poses, spacing_d=options.spacing_d, spacing_a=options.spacing_a, max_views=options.max_views)
+    images = torch.cat([drive.images for drive in drives])[torch.from_numpy(chosen)]
+    features = network.context_embedding(images_to_tensor(images))
+    return ContextMap(
+        features=features,
+        poses=poses[chosen],
+        bounds=options.bounds or bounds_of(poses, options.margin),
+        scale=network.config.metres_per_unit,
+        frame_id=options.frame_id,
+        fingerprint=network.context_fingerprint(),
+        mount=mount,
+    )

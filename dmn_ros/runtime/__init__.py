@@ -1,0 +1,1 @@
+"""Localization of camera frames in a context map: no ROS."""

@@ -1,0 +1,253 @@
+"""Camera frames and odometry in, beliefs out; no ROS."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from dmn_ros.config import FilterConfig
+from dmn_ros.filter.belief import Belief
+from dmn_ros.filter.clusters import covariance_about, densest_cluster, mean_and_covariance
+from dmn_ros.filter.particle_filter import ParticleFilter
+from dmn_ros.filter.planar_gaussian import PlanarGaussian
+from dmn_ros.map.context_map import ContextMap
+from dmn_ros.map.map_reader import MapReader
+from dmn_ros.network.dmn import DMN
+from dmn_ros.runtime.checkpoint import load_network
+from dmn_ros.runtime.localized_check import agreement, confirmed_covariance, confirmed_share, doubt
+from localization_common.camera import Camera, CameraAdapter
+from localization_common.camera.image_checks import require_usable
+from localization_common.errors import CameraError, InputError
+from localization_common.geometry import planar
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+
+#: How well the last images must fit the belief (`ParticleFilter.fit`) for it to judge the map's views.
+_SURE = 1.0
+
+
+class Localizer:
+    """Particle filter over a context map, weighed by the DMN.
+
+    A step with a bad image or odometry raises InputError and leaves the belief as it was. Stamps that go back (a bag
+    that loops) keep the belief but drop the odometry's reference, so that the jump is not taken for motion.
+    """
+
+    def __init__(
+        self,
+        network: DMN,
+        camera: Camera,
+        context_map: ContextMap,
+        *,
+        filter_config: FilterConfig | None = None,
+        device: str = "cpu",
+        half: bool = False,
+        map_name: str | Path = "map",
+    ) -> None:
+        self.camera, self.filter_config = camera, filter_config or FilterConfig()
+        self._device = torch.device(device)
+        self._reader = MapReader(
+            network, device=self._device, half=half, most_views=self.filter_config.max_evaluated_views
+        )
+        self._adapter = CameraAdapter(camera, camera)
+        self._set_map(context_map, map_name)
+        self.reset_uniform()
+
+    @classmethod
+    def from_files(
+        cls,
+        checkpoint: str | Path,
+        map_path: str | Path,
+        *,
+        filter_config: FilterConfig | None = None,
+        device: str = "cpu",
+        half: bool = False,
+        threads: int | None = None,
+    ) -> Localizer:
+        """Localizer from a checkpoint and a map file; ``threads`` sets torch's thread count of the whole process.
+
+        Raises:
+            CheckpointError: the checkpoint is missing, damaged or foreign.
+            MapError: the map is, or other weights made it.
+        """
+        if threads is not None:
+            torch.set_num_threads(threads)
+        network, camera, _ = load_network(checkpoint)
+        context_map = ContextMap.load(map_path)
+        return cls(
+            network, camera, context_map, filter_config=filter_config, device=device, half=half, map_name=map_path
+        )
+
+    def set_camera(self, camera: Camera) -> None:
+        """Say which camera delivers the images.
+
+        Raises:
+            CameraError: it does not see what the network was trained with.
+        """
+        self._adapter = CameraAdapter(camera, self.camera)
+
+    def reset_uniform(self, seed: int | None = None) -> None:
+        """Know nothing: a belief over the whole map. Random numbers restart from this seed, or the configuration's."""
+        self._filter.seed(self.filter_config.random_seed if seed is None else seed)
+        self._filter.reset_uniform()
+        self._forget_motion()
+
+    def reset_gaussian(self, mean: npt.ArrayLike, covariance: npt.ArrayLike) -> None:
+        """Believe in a pose (3,) x, y, yaw with a covariance (3, 3), metres and radians.
+
+        Raises:
+            InputError: not finite, or the covariance is not symmetric with non-negative variances.
+        """
+        self._filter.reset_gaussian(PlanarGaussian(np.asarray(mean), np.asarray(covariance)))
+        self._forget_motion()
+
+    def request_update(self) -> None:
+        """Weigh the next image even if the robot has not moved."""
+        self._requested = True
+
+    @torch.inference_mode()
+    def step(
+        self, image: Image, stamp: int, odom_P_base: npt.ArrayLike, proposal: PlanarGaussian | None = None
+    ) -> Belief:
+        """Belief at the image's stamp.
+
+        Args:
+            image: (H, W, 3) uint8 RGB of the camera set by `set_camera`.
+            stamp: nanoseconds.
+            odom_P_base: (3,) planar pose of the base in the odometry frame at that stamp, metres and radians.
+            proposal: where another localizer says the base is at that stamp; the belief looks there, and is not changed
+                by it, but a pose that it agrees with is published sooner.
+
+        Raises:
+            InputError: the image or the odometry cannot be used; the belief stays as it was.
+        """
+        start = time.perf_counter()
+        odom = np.asarray(odom_P_base, dtype=np.float64)
+        if odom.shape != (3,) or not np.isfinite(odom).all():
+            raise InputError(f"odometry pose {odom.tolist()} must be three finite numbers: x, y, yaw")
+        pixels = self._adapted(image)
+        if self._odom is None or (self._stamp is not None and stamp < self._stamp):
+            self._odom, self._requested = odom, True
+        self._stamp = stamp
+        motion = planar.relative(self._odom, odom)
+        config = self.filter_config
+        moved = np.hypot(motion[0], motion[1]) >= config.update_min_d or abs(motion[2]) >= config.update_min_a
+        timings = {"image": (time.perf_counter() - start) * 1e3}
+        observed = bool(moved or self._requested)
+        if observed:
+            self._filter.move(torch.from_numpy(motion).to(torch.float32))
+            if proposal is not None:
+                self._filter.propose(proposal)
+            features, reference = self._weigh(pixels, timings)
+            self._odom, self._requested, motion = odom, False, np.zeros(3)
+        belief = self._belief(stamp, motion, proposal, observed, timings, start)
+        if observed and belief.localized and self._filter.fit > _SURE:
+            self._reader.judge(features, torch.from_numpy(belief.most_likely), reference)
+            timings["total"] = (time.perf_counter() - start) * 1e3
+        return belief
+
+    @torch.inference_mode()
+    def add_context(self, image: Image, map_P_base: npt.ArrayLike, covariance: npt.ArrayLike | None = None) -> None:
+        """Add a view to the map: an image, its pose (3,) and, where it is not known exactly, the covariance (3, 3).
+
+        Raises:
+            InputError: the image cannot be used. MapError: the pose cannot.
+        """
+        features = self._reader.embedding(self._adapted(image))
+        grown = self.context_map.add(features, map_P_base, covariance)
+        self._reader.use(grown)
+        self._filter.bounds = grown.bounds
+
+    @property
+    def context_map(self) -> ContextMap:
+        """The map as it is now, with what was added and how far its views can be relied on."""
+        return self._reader.context_map
+
+    @property
+    def evaluated_views(self) -> npt.NDArray[np.int64]:
+        """Positions (n,) in the map of the views that the last image was compared with."""
+        return self._reader.evaluated_views
+
+    def save_map(self, path: str | Path) -> None:
+        """Write the map's file; raises MapError if that fails."""
+        self.context_map.save(path)
+
+    def load_map(self, path: str | Path) -> None:
+        """Change to another map, with a belief all over it.
+
+        Raises:
+            MapError: the file is unusable; the old map stays.
+        """
+        self._set_map(ContextMap.load(path), path)
+        self.reset_uniform()
+
+    def _set_map(self, context_map: ContextMap, name: str | Path) -> None:
+        self._reader.use(context_map, name)
+        self._filter = ParticleFilter(self.filter_config, context_map.bounds, self._device)
+
+    def _forget_motion(self) -> None:
+        self._odom: Array | None = None
+        self._stamp: int | None = None
+        self._requested = True
+        self._agreed = 0.0
+
+    def _adapted(self, image: Image) -> Image:
+        try:
+            return self._adapter(require_usable(image))
+        except CameraError as error:
+            raise InputError(str(error)) from error
+
+    def _weigh(self, pixels: Image, timings: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weigh and resample; answers the image's features (C, h, w) and the reference poses (R, 3)."""
+        reference = self._filter.draw_uniform(self.filter_config.reference_poses)
+        reading = self._reader.read(pixels, self._filter.particles, self._filter.log_weights, reference)
+        start, reference = time.perf_counter(), reference[reading.reference]
+        self._filter.weigh(reading.log_likelihood, reading.reference_log_likelihood)
+        self._filter.resample(reference)
+        timings |= reading.timings | {"filter": (time.perf_counter() - start) * 1e3}
+        return reading.features, reference
+
+    def _belief(
+        self,
+        stamp: int,
+        motion: Array,
+        proposal: PlanarGaussian | None,
+        observed: bool,
+        timings: dict[str, float],
+        start: float,
+    ) -> Belief:
+        """Summary of the particles, moved without noise by what odometry says since they were last weighed."""
+        config = self.filter_config
+        particles = self._filter.particles.cpu().numpy().astype(np.float64)
+        if not observed:
+            particles = planar.compose(particles, motion)
+        weights = self._filter.log_weights.exp().cpu().numpy().astype(np.float64)
+        weights /= weights.sum()
+        mean, covariance = mean_and_covariance(particles, weights)
+        cluster = densest_cluster(particles, weights, radius_d=config.cluster_d, radius_a=config.cluster_a)
+        if observed:
+            self._agreed = agreement(cluster, proposal, config)
+        share = confirmed_share(cluster.share, self._agreed, config.proposal_trust)
+        about = covariance_about(cluster.pose, particles, weights)
+        reason = doubt(share, self._filter.fit, config)
+        timings["total"] = (time.perf_counter() - start) * 1e3
+        return Belief(
+            stamp=stamp,
+            mean=mean,
+            covariance=covariance,
+            most_likely=cluster.pose,
+            pose_covariance=confirmed_covariance(about, cluster, share),
+            particles=particles,
+            weights=weights,
+            effective_sample_size=float(1.0 / np.square(weights).sum()),
+            spread=float(np.sqrt(covariance[0, 0] + covariance[1, 1])),
+            localized=not reason,
+            reason=reason,
+            observed=observed,
+            timings=timings,
+        )

@@ -1,0 +1,1 @@
+"""Training of a DMN on recorded drives."""

@@ -1,0 +1,153 @@
+"""Training examples: maps of random views, queries from elsewhere, and particles to weigh, drawn from drives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from dmn_ros.config import NetworkConfig, TrainingConfig
+from dmn_ros.map.map_sources import Frames, bounds_of, read_frames
+from dmn_ros.map.view_coverage import cover
+from dmn_ros.network.embedding import images_to_tensor
+from dmn_ros.training.training_particles import Mixture
+from localization_common.camera import Camera
+from localization_common.datasets import open_sequence
+from localization_common.datasets.options import RecordingOptions
+from localization_common.errors import DatasetError
+from localization_common.recording_check.warnings import announce_checked
+
+Array = npt.NDArray[np.float64]
+
+#: Frames that views are chosen among: enough for variety, few enough to choose in a millisecond.
+_CANDIDATES = 300
+#: Largest standard deviations of the softmax objective's particles around the truth, metres and radians.
+_AROUND = (1.2, 1.2, 0.8)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Drives through one place, with poses of the cameras in one map frame, and its bounds (metres)."""
+
+    name: str
+    drives: tuple[Frames, ...]
+    bounds: tuple[float, float, float, float]
+
+
+class Batch(NamedTuple):
+    """A maps, N views, Q queries a map, K particles a query; poses in map units."""
+
+    view_images: Tensor  # (A, N, 3, H, W)
+    view_poses: Tensor  # (A, N, 3)
+    query_images: Tensor  # (A, Q, 3, H, W)
+    query_poses: Tensor  # (A, Q, 3)
+    particles: Tensor  # (A, Q, K, 3)
+    log_density: Tensor  # (A, Q, K) of what they were drawn from; 0 where they stand for the belief themselves
+
+
+def read_place(
+    path: Path,
+    camera: Camera,
+    pattern: str = "train*",
+    margin: float = 0.5,
+    recording: RecordingOptions | None = None,
+) -> Place:
+    """A sequence, or a directory whose entries of this pattern are drives through one place.
+
+    Raises:
+        DatasetError: no drive is there, or one has no poses.
+    """
+    inner = sorted(path.glob(pattern)) if path.is_dir() else []
+    opened = (announce_checked(open_sequence(entry, recording)) for entry in (inner or [path]))
+    drives = tuple(read_frames(sequence.with_poses(), camera).of_camera() for sequence in opened)
+    if not drives:
+        raise DatasetError(f"{path}: no drives {pattern}")
+    return Place(path.name, drives, bounds_of(np.concatenate([d.poses for d in drives]), margin))
+
+
+class TrainingBatches(IterableDataset[Batch]):
+    """Endless random batches; the seed decides them."""
+
+    def __init__(self, places: list[Place], network: NetworkConfig, training: TrainingConfig) -> None:
+        self._places, self._network, self._training = places, network, training
+        others = max(1, len(places) - 1)
+        share = training.favour if len(places) > 1 else 1.0
+        self._odds = np.array([share] + [(1.0 - share) / others] * (len(places) - 1))
+
+    def __iter__(self) -> Iterator[Batch]:
+        random = np.random.default_rng(self._training.seed)
+        while True:
+            yield self.draw(random)
+
+    def draw(self, random: np.random.Generator) -> Batch:
+        """One batch."""
+        training = self._training
+        views = int(random.integers(training.contexts[0], training.contexts[1] + 1))
+        chosen = random.choice(len(self._places), training.worlds, p=self._odds)
+        worlds = [self._world(self._places[i], views, random) for i in chosen]
+        return Batch(*(torch.stack(parts) for parts in zip(*worlds, strict=True)))
+
+    def _world(self, place: Place, views: int, random: np.random.Generator) -> tuple[Tensor, ...]:
+        training, config = self._training, self._network
+        maps, asked = _split(place, random)
+        chosen = _choose_views(maps[1], views, random)
+        queries = random.integers(0, len(asked[1]), training.queries)
+        view_poses, query_poses = maps[1][chosen], asked[1][queries]
+        particles, log_density = self._particles(place, query_poses, random)
+        images = images_to_tensor(torch.cat([maps[0][torch.from_numpy(chosen)], asked[0][torch.from_numpy(queries)]]))
+        if random.random() < training.mirror:
+            images = images.flip(-1)
+            view_poses, query_poses, particles = (p * [1.0, -1.0, -1.0] for p in (view_poses, query_poses, particles))
+        images = relight(images, random, recolour=random.random() < training.recolour)
+        unit = [config.metres_per_unit, config.metres_per_unit, 1.0]
+        poses = [torch.from_numpy(p / unit).float() for p in (view_poses, query_poses, particles)]
+        return images[:views], poses[0], images[views:], poses[1], poses[2], log_density
+
+    def _particles(self, place: Place, truth: Array, random: np.random.Generator) -> tuple[Array, Tensor]:
+        """Particles (Q, K, 3) for true poses (Q, 3), metres, and how densely they lie (Q, K)."""
+        training = self._training
+        if training.objective == "pose":
+            spread = [training.tracking_d, training.tracking_d, training.tracking_a]
+            noise = random.normal(size=(len(truth), training.particles, 3)) * spread
+            return truth[:, None] + noise, torch.zeros(noise.shape[:2])
+        mixture = Mixture(place.bounds, training.local_share, _AROUND)
+        particles = mixture.draw(truth, training.particles, random)
+        return particles, mixture.log_density(torch.from_numpy(particles).float(), torch.from_numpy(truth).float())
+
+
+def _split(place: Place, random: np.random.Generator) -> tuple[tuple[Tensor, Array], tuple[Tensor, Array]]:
+    """Images and poses for the map, and for queries: of another drive where there is one, so none is in the map."""
+    held = int(random.integers(len(place.drives)))
+    rest = [d for i, d in enumerate(place.drives) if i != held or len(place.drives) == 1]
+    index = int(random.integers(len(rest))) if len(rest) > 2 and random.random() < 0.3 else None
+    maps = rest if index is None else [rest[index]]
+    asked = place.drives[held]
+    return (torch.cat([d.images for d in maps]), np.concatenate([d.poses for d in maps])), (asked.images, asked.poses)
+
+
+def _choose_views(poses: Array, views: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Views spread over the poses (N, 3), as `dmn_build_map` spreads them, but from a random start."""
+    candidates = random.choice(len(poses), min(_CANDIDATES, len(poses)), replace=False)
+    spread = cover(poses[candidates], spacing_d=0.08, spacing_a=0.06, max_views=views)
+    short = views - len(spread)
+    extra = random.integers(0, len(candidates), short) if short > 0 else np.empty(0, np.int64)
+    return np.asarray(candidates[np.concatenate([spread, extra])])
+
+
+def relight(images: Tensor, random: np.random.Generator, *, recolour: bool) -> Tensor:
+    """Light: gamma and, perhaps, colour channels of a whole place; exposure, contrast and noise of each image."""
+    if recolour:
+        images = images[:, torch.from_numpy(random.permutation(3))]
+    images = images.clamp_min(1e-3) ** float(random.uniform(0.7, 1.4))
+    gain = torch.from_numpy(random.uniform(0.85, 1.15, (len(images), 1, 1, 1))).float()
+    offset = torch.from_numpy(random.uniform(-0.06, 0.06, (len(images), 1, 1, 1))).float()
+    seed = int(random.integers(2**31))
+    noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed)) * 0.01
+    return (images * gain + offset + noise).clamp(0.0, 1.0)

@@ -1,0 +1,101 @@
+"""Training on worlds under Lightning: both objectives, for filters and for regressions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dmn_ros.network.dmn import PreparedMap, PreparedQuery
+from dmn_ros.network.mapping_config import MappingConfig
+from dmn_ros.network.projection import ProjectionQuery
+from dmn_ros.network.systems import build_network
+from dmn_ros.training.losses import mean_pose, pose_error, softmax_objective
+from dmn_ros.training.training_clock import ClockedModule
+from dmn_ros.worlds.trajectory_filter import ego_motion, filter_trajectories, regress_trajectories
+from dmn_ros.worlds.world_config import WorldTrainingConfig
+from dmn_ros.worlds.world_data import WorldBatch
+from localization_common.files.configuration import to_dict
+from localization_common.training.optimizers import build_optimizer
+
+#: Steps of linear warm-up, and what is left of the learning rate at the end.
+_WARM_UP, _LAST = 200, 0.01
+
+
+class WorldTraining(ClockedModule):
+    """Trains one system for a number of steps; same seed, same worlds, same weights, also across a resume."""
+
+    def __init__(self, mapping: MappingConfig, config: WorldTrainingConfig) -> None:
+        super().__init__()
+        self.mapping, self.config = mapping, config
+        self.network = build_network(mapping)
+
+    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, object]]]:
+        """The rate warms up, and falls as a cosine."""
+        config = self.config
+        group = {"params": list(self.parameters()), "weight_decay": config.weight_decay, "share": 1.0}
+        optimizer = build_optimizer(config.algorithm, [group], config.learning_rate)
+
+        def rate(step: int) -> float:
+            cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / config.steps)))
+            return min(1.0, (step + 1) / _WARM_UP) * max(_LAST, cosine)
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember the numbers, too: to go on with others would be neither training."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["training"] = to_dict(self.config)
+
+    def loss(self, batch: WorldBatch) -> Tensor:
+        """Mean objective over all images of a batch; in training with what a compass learns from."""
+        config, truth = self.config, batch.query_poses
+        prepared, query = self.network.prepare(batch.view_images, batch.view_poses, batch.query_images.flatten(1, 2))
+        if isinstance(query, ProjectionQuery) and self.global_step < config.heading_after * config.steps:
+            query = query._replace(headings=query.headings[..., :0])
+        objective = self._objective(batch, prepared, query)
+        turns = truth.flatten(1, 2)[..., 2:] + torch.arange(4, device=truth.device) * (math.pi / 2)
+        told = self.network.heading_log_likelihood(query, turns) if self.training else None
+        return objective if told is None else objective - config.heading_weight * told.log_softmax(-1)[..., 0].mean()
+
+    def _objective(self, batch: WorldBatch, prepared: PreparedMap, query: PreparedQuery) -> Tensor:
+        config, truth = self.config, batch.query_poses
+        odometry = ego_motion(truth)
+        if self.mapping.algorithm == "regression":
+            estimates = regress_trajectories(self.network, prepared, query, batch.beliefs, odometry)
+            return pose_error(estimates, truth).mean()
+        particles, log_weights = filter_trajectories(
+            self.network,
+            prepared,
+            query,
+            batch.particles,
+            odometry,
+            log_density=batch.log_density,
+            resample_alpha=config.resample_alpha,
+            generator=torch.Generator().manual_seed(batch.seed),
+        )
+        if config.objective == "tracking":
+            return pose_error(mean_pose(particles, log_weights), truth).mean()
+        # after resampling, particles stand for the belief themselves
+        later = batch.log_density.new_zeros(*truth.shape[:2], truth.shape[2] - 1, particles.shape[3])
+        return softmax_objective(
+            particles,
+            log_weights,
+            truth,
+            target_d=config.target_d,
+            target_a=config.target_a,
+            log_density=torch.cat([batch.log_density.unsqueeze(2), later], dim=2),
+        ).mean()
+
+    def training_step(self, batch: WorldBatch, batch_idx: int) -> Tensor:
+        """One step."""
+        loss = self.loss(batch)
+        self.log("loss", loss, prog_bar=True, batch_size=len(batch.view_images))
+        return loss
+
+    def validation_step(self, batch: WorldBatch, batch_idx: int) -> None:
+        """The objective on worlds that are not trained with."""
+        self.log("validation_loss", self.loss(batch), prog_bar=True, batch_size=len(batch.view_images), sync_dist=True)

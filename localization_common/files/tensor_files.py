@@ -1,0 +1,136 @@
+"""Tensors with a described header, in safetensors files: nothing in them can run code.
+
+Network checkpoints and context maps share the container; ``kind`` tells them apart.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from localization_common.errors import CheckpointError, ConfigError
+from localization_common.files import headers
+from localization_common.files.atomic_write import write_whole
+from localization_common.files.paths import user_path
+
+FORMAT = "deep_localization/1"
+_DTYPES = (
+    torch.float16, torch.bfloat16, torch.float32, torch.float64,
+    torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+)  # fmt: skip
+#: Numbers that are looked at together: few, so that a large file stays in the file.
+_AT_ONCE = 1 << 22
+
+
+def save(path: str | Path, *, kind: str, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON header, all or nothing.
+
+    Raises:
+        CheckpointError: the file cannot be written there.
+    """
+    # Clones, since safetensors refuses tensors that share memory (tied weights).
+    contiguous = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    metadata = {"format": FORMAT, "kind": kind, "header": json.dumps(header)}
+    write_whole(path, _in_order(safetensors.torch.save(contiguous, metadata)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """The safetensors file with its header's keys, which come in random order, sorted: equal contents, equal bytes."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
+
+
+def load(path: str | Path, *, kind: str, mapped: bool = False) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Tensors and header of a file that `save` wrote with this kind.
+
+    Args:
+        mapped: leave the tensors in the file, to be read when they are looked at. `save` puts a new file in the place
+            of an old one, which does them no harm; a program that writes into the file changes them.
+
+    Raises:
+        CheckpointError: the file is missing, truncated, damaged, of another program or of another kind, or holds
+            numbers that are not finite.
+    """
+    path = _existing(path, kind)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = read_header(path, file.metadata() or {}, kind)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            _require_numbers(path, tensors)
+            if not mapped:  # these tensors are views of the file: whoever changes it would change them
+                tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+    except (safetensors.SafetensorError, OSError, ValueError, RuntimeError, MemoryError) as error:
+        raise CheckpointError(f"{path}: not a complete safetensors file ({error}); copy or train it again") from error
+    return tensors, header
+
+
+def read_header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
+    """Header in a file's metadata, as `save` writes it.
+
+    Raises:
+        CheckpointError: the file is of another program or of another kind, or the header is damaged.
+    """
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: format {metadata.get('format')!r:.100}, this version reads {FORMAT!r}; was it written by this "
+            "package?"
+        )
+    if metadata.get("kind") != kind:
+        raise CheckpointError(f"{path}: holds a {metadata.get('kind')!r:.100}, not a {kind!r}; give the other file")
+    try:
+        header = headers.parse(metadata["header"])
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{path}: header cannot be read ({error}); copy or train it again") from error
+    if not isinstance(header, dict):
+        raise CheckpointError(f"{path}: header is a {type(header).__name__}, not an object; copy or train it again")
+    return header
+
+
+def _existing(path: str | Path, kind: str) -> Path:
+    """Path of a file whose own header is not too large to look at."""
+    try:
+        path = user_path(path, f"file of a {kind!r}")
+        if not path.is_file():
+            what = "is not a file" if path.exists() else "no such file"
+            raise CheckpointError(f"{path}: {what}; give the .safetensors file of a {kind!r}")
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+        size = path.stat().st_size
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    if headers.MAX_BYTES < length <= size:
+        raise CheckpointError(
+            f"{path}: its header has {length} bytes, at most {headers.MAX_BYTES} are read; take another copy of it"
+        )
+    return path
+
+
+def _require_numbers(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _DTYPES:
+            known = ", ".join(str(dtype).removeprefix("torch.") for dtype in _DTYPES)
+            raise CheckpointError(
+                f"{path}: tensor {name!r:.100} is {tensor.dtype}, known are {known}; take another copy of the file"
+            )
+        if wrong := _not_finite(tensor):
+            raise CheckpointError(
+                f"{path}: tensor {name!r:.100} holds {wrong} NaN or infinite numbers of {tensor.numel()}; "
+                "take another copy of the file, or make it again"
+            )
+
+
+def _not_finite(tensor: torch.Tensor) -> int:
+    """How many numbers of a tensor are not finite; looks at few of them at a time."""
+    if not tensor.is_floating_point():
+        return 0
+    return sum(part.numel() - int(torch.isfinite(part).sum()) for part in torch.split(tensor.reshape(-1), _AT_ONCE))

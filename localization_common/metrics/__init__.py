@@ -1,0 +1,1 @@
+"""Errors of poses, trajectories and segmentations."""

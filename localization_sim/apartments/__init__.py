@@ -1,0 +1,1 @@
+"""Apartments: floor plan, furniture, textures, drives."""

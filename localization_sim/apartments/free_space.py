@@ -1,0 +1,65 @@
+"""Where a robot can drive: a grid of distances to the nearest wall or piece of furniture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from localization_sim.apartments.floor_plan import DOOR_WIDTH, WALL_THICKNESS, FloorPlan
+from localization_sim.apartments.solid import Footprint
+
+#: Width of a grid cell in metres.
+CELL = 0.04
+
+
+class FreeSpace:
+    """Distances on the floor of an apartment.
+
+    Args:
+        plan: rooms and doorways; everything else is wall.
+        obstacles: floor areas of what stands in the rooms.
+    """
+
+    def __init__(self, plan: FloorPlan, obstacles: Iterable[Footprint]) -> None:
+        self.plan = plan
+        shape = (int(np.ceil(plan.height / CELL)), int(np.ceil(plan.width / CELL)))
+        free = np.zeros(shape, np.uint8)
+        for room in plan.rooms:
+            self._fill(free, room.floor, 1)
+        for door in plan.doorways:
+            half = DOOR_WIDTH / 2 - 0.06  # the frame takes its share
+            x, y = (WALL_THICKNESS, half) if door.along == "y" else (half, WALL_THICKNESS)
+            self._fill(free, Footprint(door.x - x, door.y - y, door.x + x, door.y + y), 1)
+        for obstacle in obstacles:
+            self._fill(free, obstacle, 0)
+        #: (rows along y, columns along x) metres to the nearest obstacle, from each cell's middle.
+        self.distance: npt.NDArray[np.float32] = np.asarray(
+            cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * CELL, dtype=np.float32
+        )
+
+    @staticmethod
+    def _fill(free: npt.NDArray[np.uint8], area: Footprint, value: int) -> None:
+        # Free areas shrink to whole cells and obstacles grow to them: distances err on the safe side.
+        down, up = (np.ceil, np.floor) if value else (np.floor, np.ceil)
+        rows = slice(max(0, int(down(area.min_y / CELL))), max(0, int(up(area.max_y / CELL))))
+        columns = slice(max(0, int(down(area.min_x / CELL))), max(0, int(up(area.max_x / CELL))))
+        free[rows, columns] = value
+
+    def clearance(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Metres (N,) from points (N, 2) to the nearest obstacle, bilinear between cells; 0 outside."""
+        columns = (points[:, 0] / CELL - 0.5).astype(np.float32).reshape(-1, 1)
+        rows = (points[:, 1] / CELL - 0.5).astype(np.float32).reshape(-1, 1)
+        values = cv2.remap(self.distance, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        return np.asarray(values, dtype=np.float64).reshape(-1)
+
+    def connected(self, radius: float) -> bool:
+        """Whether a robot of this radius (metres) gets from every doorway and room to every other."""
+        passable = (self.distance > radius).astype(np.uint8)
+        _, pieces, statistics, _ = cv2.connectedComponentsWithStats(passable, connectivity=4)
+        if len(statistics) < 2:
+            return False
+        main = 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA]))
+        return all(pieces[int(door.y / CELL), int(door.x / CELL)] == main for door in self.plan.doorways)

@@ -1,0 +1,126 @@
+"""Command ``apartment_record``: drives through an apartment as ROS 2 bags."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from localization_common.camera import Camera
+from localization_common.datasets.rosbag2_writer import write_sequence
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import LocalizationError
+from localization_sim import drive
+from localization_sim.apartments.changes import write_changes
+from localization_sim.rendering import open_apartment
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Render drives through an apartment into bags, one directory each.
+
+    Attributes:
+        output: directory that the bags are put into.
+        seed: which apartment.
+        rearranged: this share, 0..1, of the furniture stands elsewhere; all else is the seed's apartment.
+        twin_room: another floor plan, in which one room is there twice.
+        train: number of training drives (train_00, train_01, ...).
+        val: record the validation drive too.
+        test: record the held-out test drive too.
+        more: number of further validation drives (val_01, val_02, ...), to calibrate with.
+        width: image width in pixels.
+        height: image height in pixels.
+        field_of_view: horizontal, degrees.
+        rate: images per second.
+        depth: write depth images.
+        labels: write label images.
+        storage: bag storage.
+        random_seed: draws the errors of the wheel odometry.
+        overwrite: replace bags that exist; else they are left alone.
+    """
+
+    output: Path = Path("build/apartment")
+    seed: int = 0
+    rearranged: float = 0.0
+    twin_room: bool = False
+    train: int = 12
+    val: bool = True
+    test: bool = True
+    more: int = 0
+    width: int = 320
+    height: int = 240
+    field_of_view: float = 90.0
+    rate: float = 5.0
+    depth: bool = True
+    labels: bool = True
+    storage: Literal["mcap", "sqlite3"] = "mcap"
+    random_seed: int = 0
+    overwrite: bool = False
+
+    @property
+    def drives(self) -> list[str]:
+        """Names of the drives, held-out ones first: they are waited for."""
+        held_out = [name for name, wanted in (("test", self.test), ("val", self.val)) if wanted]
+        further = (f"val_{i:02d}" for i in range(1, self.more + 1))
+        return [*held_out, *further, *(f"train_{i:02d}" for i in range(self.train))]
+
+
+def render_drives(
+    seed: int,
+    names: list[str],
+    camera: Camera,
+    *,
+    rate: float = 5.0,
+    labels: bool = True,
+    rearranged: float = 0.0,
+    twin_room: bool = False,
+) -> list[Sequence]:
+    """Drives of an apartment as sequences in memory, without the way over bags."""
+    with open_apartment(seed, camera, rearranged=rearranged, twin_room=twin_room) as renderer:
+        return [
+            drive.in_memory(drive.as_sequence(renderer, drive.plan(renderer, name, rate=rate), labels=labels))
+            for name in names
+        ]
+
+
+def record(recording: Recording) -> None:
+    """Write the bags; each appears under its name only when it is complete.
+
+    Of an apartment that is not quite its seed's the file ``changes.json`` beside the bags tells what is different.
+    """
+    camera = Camera.from_field_of_view(recording.width, recording.height, recording.field_of_view)
+    with open_apartment(
+        recording.seed, camera, rearranged=recording.rearranged, twin_room=recording.twin_room
+    ) as renderer:
+        write_changes(renderer.apartment, recording.output)
+        for name in recording.drives:
+            target, unfinished = recording.output / name, recording.output / f".{name}" / name
+            if target.exists() and not recording.overwrite:
+                print(f"{target} exists already, left as it is")
+                continue
+            shutil.rmtree(unfinished.parent, ignore_errors=True)
+            started = time.monotonic()
+            planned = drive.plan(renderer, name, rate=recording.rate, random_seed=recording.random_seed)
+            sequence = drive.as_sequence(renderer, planned, depth=recording.depth, labels=recording.labels)
+            write_sequence(sequence, unfinished, odometry=planned.odometry_readings(), storage=recording.storage)
+            shutil.rmtree(target, ignore_errors=True)
+            unfinished.rename(target)
+            unfinished.parent.rmdir()
+            print(f"{target}: {len(sequence)} frames in {time.monotonic() - started:.0f} s", flush=True)
+
+
+def main() -> None:
+    """Entry point of ``apartment_record``."""
+    try:
+        record(tyro.cli(Recording))
+    except LocalizationError as error:
+        sys.exit(f"apartment_record: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""A large map is read where the belief is, and only there."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dmn_ros.config import FilterConfig
+from dmn_ros.map.context_map import ContextMap
+from dmn_ros.map.view_selection import select_views, sum_of_new
+from dmn_ros.network import egocentric
+from dmn_ros.runtime.localizer import Localizer
+from localization_common.camera import Camera
+
+CAMERA = Camera.from_field_of_view(64, 48, 90.0)
+START, SPREAD = np.array([60.0, 40.0, 0.0]), np.diag([0.04, 0.04, 0.01])
+
+
+def _large(tiny_map: ContextMap, count: int = 3000) -> ContextMap:
+    """Views all over 120 x 80 metres, two of them at START."""
+    random = np.random.default_rng(1)
+    poses = random.uniform([0.0, 0.0, -3.1], [120.0, 80.0, 3.1], (count, 3))
+    poses[:2] = START
+    features = torch.from_numpy(random.standard_normal((count, *tiny_map.features.shape[1:]), dtype=np.float32))
+    return dataclasses.replace(
+        tiny_map,
+        features=features,
+        poses=poses,
+        bounds=(0.0, 0.0, 120.0, 80.0),
+        covariances=np.zeros((0, 3, 3)),
+        reliability=np.zeros(0),
+    )
+
+
+def _image(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+
+
+def test_the_nearest_views_of_every_draw_come_first() -> None:
+    torch.manual_seed(0)
+    views, draws = torch.rand(500, 3) * 6.0, torch.rand(20, 3) * 6.0
+    ahead = [torch.stack([p[:, 2].cos(), p[:, 2].sin()], 1) for p in (views, draws)]
+    distance = torch.cdist(draws[:, :2], views[:, :2]) ** 2
+    distance += torch.cdist(draws[:, :2] + 0.3 * ahead[1], views[:, :2] + 0.3 * ahead[0]) ** 2
+    order = distance.argsort(dim=1)
+    everything = select_views(views, draws, nearest=3, reach=0.3, most=500)
+    assert everything.tolist() == sorted(set(order[:, :3].flatten().tolist()))
+    few = select_views(views, draws, nearest=3, reach=0.3, most=8)
+    expected: list[int] = []
+    for view in order[:, :1].T.flatten().tolist():
+        expected += [] if view in expected else [view]
+    assert few.tolist() == sorted(expected[:8])
+
+
+def test_new_views_are_counted_once() -> None:
+    wanted, known = torch.tensor([4, 7, 4, 1, 9, 9]), torch.tensor([1, 2])
+    assert sum_of_new(wanted, known).tolist() == [1, 2, 2, 2, 3, 3]
+
+
+def test_no_more_views_than_the_bound_are_evaluated_and_they_are_near(
+    tiny_files: tuple[Path, Path], tiny_map: ContextMap, tmp_path: Path
+) -> None:
+    large = _large(tiny_map)
+    large.save(tmp_path / "large.safetensors")
+    config = FilterConfig(min_particles=50, max_particles=300, global_particles=300, max_evaluated_views=60)
+    localizer = Localizer.from_files(tiny_files[0], tmp_path / "large.safetensors", filter_config=config)
+    localizer.set_camera(CAMERA)
+    localizer.step(_image(0), 0, [0.0, 0.0, 0.0])
+    assert len(localizer.evaluated_views) <= 60  # although the belief is all over the map
+    localizer.reset_gaussian(START, SPREAD)
+    belief = localizer.step(_image(1), 1, [0.0, 0.0, 0.0])
+    evaluated = localizer.evaluated_views
+    assert 10 < len(evaluated) <= 60
+    assert {0, 1} <= set(evaluated.tolist())
+    reach = 1.5
+    points = torch.from_numpy(belief.particles), torch.from_numpy(large.poses)
+    read = egocentric.nearest_views(points[1], points[0], 1, reach)
+    assert set(read.flatten().tolist()) <= set(evaluated.tolist())
+
+
+def test_a_bound_that_holds_every_view_that_is_read_changes_no_likelihood(
+    tiny_files: tuple[Path, Path], tiny_map: ContextMap
+) -> None:
+    """One reference pose stands in the corner; the particles read the views around them, whichever map they are in."""
+    large = _large(tiny_map, 400)
+    beliefs = []
+    for most in (399, 400):
+        config = FilterConfig(
+            min_particles=50, max_particles=300, global_particles=300, max_evaluated_views=most, reference_poses=1
+        )
+        localizer = Localizer.from_files(*tiny_files, filter_config=config)
+        localizer.set_camera(CAMERA)
+        localizer._set_map(large, "large")
+        localizer.reset_gaussian(START, SPREAD)
+        beliefs.append(localizer.step(_image(1), 1, [0.0, 0.0, 0.0]))
+        assert (len(localizer.evaluated_views) == 400) == (most == 400)
+    np.testing.assert_allclose(beliefs[0].weights, beliefs[1].weights, rtol=1e-4)

@@ -1,0 +1,173 @@
+"""Training examples and steps, on a tiny place drawn by the test."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dmn_ros.config import NetworkConfig, TrainingConfig
+from dmn_ros.map.map_building import MapOptions
+from dmn_ros.map.map_sources import Frames
+from dmn_ros.network.dmn import DMN
+from dmn_ros.runtime.checkpoint import load_network
+from dmn_ros.training.training_data import Place, TrainingBatches
+from dmn_ros.training.training_module import TrainingModule
+from dmn_ros.training.validation import ValidationBatches
+
+BOUNDS = (-2.0, -2.0, 2.0, 2.0)
+QUICK = TrainingConfig(
+    particles=48, contexts=(6, 10), worlds=2, queries=4, learning_rate=3e-3, mirror=0.0, recolour=0.0
+)
+
+
+def _picture(pose: np.ndarray) -> np.ndarray:
+    """Coloured bars on a circle of 8 m: what a camera at this pose, 90 degrees wide, sees of them."""
+    angles = pose[2] - np.linspace(-np.pi / 4, np.pi / 4, 32)
+    hit = pose[:2] + 4.0 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    bearing = np.arctan2(hit[:, 1], hit[:, 0])
+    row = np.stack([np.cos(bearing), np.sin(bearing), np.cos(3 * bearing)], axis=1) * 120 + 127
+    return np.repeat(row[None], 24, axis=0).astype(np.uint8)
+
+
+def _place(drives: int = 2, frames: int = 60) -> Place:
+    random = np.random.default_rng(0)
+    made = []
+    for i in range(drives):
+        poses = random.uniform([-1.5, -1.5, -np.pi], [1.5, 1.5, np.pi], (frames, 3))
+        images = torch.from_numpy(np.stack([_picture(p) for p in poses]))
+        made.append(Frames(f"drive {i}", images, poses, poses, np.arange(frames) * 200_000_000))
+    return Place("circle", tuple(made), BOUNDS)
+
+
+def test_batches_have_their_shapes_and_depend_on_the_seed_only(tiny_config: NetworkConfig) -> None:
+    batches = [next(iter(TrainingBatches([_place()], tiny_config, QUICK))) for _ in range(2)]
+    batch = batches[0]
+    a, n = batch.view_images.shape[:2]
+    assert (a, 6 <= n <= 10) == (2, True)
+    assert batch.view_images.shape[2:] == (3, 24, 32)
+    assert batch.query_images.shape == (2, 4, 3, 24, 32)
+    assert batch.particles.shape == (2, 4, 48, 3)
+    for one, other in zip(*batches, strict=True):
+        assert torch.equal(one, other)
+    changed = next(iter(TrainingBatches([_place()], tiny_config, dataclasses.replace(QUICK, seed=1))))
+    assert not torch.equal(changed.query_poses, batch.query_poses)
+
+
+def test_queries_are_of_another_drive_than_the_map(tiny_config: NetworkConfig) -> None:
+    place = _place()
+    places = [{tuple(np.round(p / [5.0, 5.0, 1.0], 4)) for p in drive.poses} for drive in place.drives]
+    batch = next(iter(TrainingBatches([place], tiny_config, QUICK)))
+    for views, queries in zip(batch.view_poses, batch.query_poses, strict=True):
+        homes = [
+            {i for i, known in enumerate(places) if tuple(np.round(p.numpy().astype(float), 4)) in known}
+            for p in (*views, *queries)
+        ]
+        of_views, of_queries = set.union(*homes[: len(views)]), set.union(*homes[len(views) :])
+        assert len(of_views) == len(of_queries) == 1
+        assert of_views != of_queries
+
+
+def test_a_mirrored_place_is_what_a_mirrored_camera_sees(tiny_config: NetworkConfig) -> None:
+    """Bars painted by a mirrored room's law at the mirrored poses equal the mirrored pictures."""
+    config = dataclasses.replace(QUICK, mirror=1.0)
+    batch = next(iter(TrainingBatches([_place()], tiny_config, config)))
+    pose = batch.query_poses[0, 0].numpy().astype(float) * [5.0, 5.0, 1.0]
+    expected = _picture(pose * [1.0, -1.0, -1.0])[:, ::-1].astype(float).mean(axis=0) / 255
+    seen = batch.query_images[0, 0].permute(1, 2, 0).numpy().astype(float).mean(axis=0)
+    for channel in range(3):  # light was changed: a gamma, a gain, an offset
+        assert np.corrcoef(expected[:, channel], seen[:, channel])[0, 1] > 0.97
+
+
+def test_particles_are_partly_near_the_truth_and_partly_everywhere(tiny_config: NetworkConfig) -> None:
+    config = dataclasses.replace(QUICK, particles=400)
+    batch = next(iter(TrainingBatches([_place()], tiny_config, config)))
+    distance = (batch.particles - batch.query_poses.unsqueeze(2))[..., :2].norm(dim=-1) * 5.0
+    assert (distance < 0.5).float().mean() > 0.08
+    assert (distance > 1.5).float().mean() > 0.2
+    tracking = next(iter(TrainingBatches([_place()], tiny_config, dataclasses.replace(config, objective="pose"))))
+    assert not tracking.log_density.any()
+    spread = (tracking.particles - tracking.query_poses.unsqueeze(2)).flatten(0, 2).std(0)
+    torch.testing.assert_close(spread, torch.tensor([0.3, 0.3, 0.5236]), atol=0.02, rtol=0)  # the paper's, in units
+
+
+@pytest.mark.parametrize("objective", ["softmax", "pose"])
+def test_the_objective_decreases_on_a_tiny_place(tiny_config: NetworkConfig, objective: str) -> None:
+    torch.manual_seed(0)
+    config = dataclasses.replace(QUICK, objective=objective)
+    module = TrainingModule(DMN(tiny_config).train(), config, minutes=1.0)
+    batch = next(iter(TrainingBatches([_place()], tiny_config, config)))
+    optimizer = torch.optim.AdamW(module.parameters(), config.learning_rate)
+    losses = []
+    for _ in range(40):
+        loss = module.loss(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    gradients = {name: p.grad for name, p in module.named_parameters()}
+    assert all(g is not None and torch.isfinite(g).all() for g in gradients.values())
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_validation_localises_the_held_out_drive(tiny_config: NetworkConfig) -> None:
+    place = _place()
+    batches = list(ValidationBatches(place, _place(1, 90).drives[0], tiny_config, MapOptions()))
+    assert len(batches) == 10
+    assert batches[0].particles.shape == (1, 8, 2048, 3)
+    low, high = batches[0].particles.amin((0, 1, 2)), batches[0].particles.amax((0, 1, 2))
+    torch.testing.assert_close(
+        low * torch.tensor([5.0, 5.0, 1.0]), torch.tensor([-2.0, -2.0, -torch.pi]), atol=0.01, rtol=0
+    )
+    torch.testing.assert_close(
+        high * torch.tensor([5.0, 5.0, 1.0]), torch.tensor([2.0, 2.0, torch.pi]), atol=0.01, rtol=0
+    )
+
+
+def test_the_command_trains_resumes_and_writes_a_checkpoint_with_its_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dmn_ros.commands import train
+
+    monkeypatch.setattr(train, "read_place", lambda *_, **__: _big_place())
+    monkeypatch.setattr("sys.argv", ["dmn_train", "somewhere"])
+    arguments = train.Arguments(
+        places=[tmp_path],
+        output=tmp_path / "out.safetensors",
+        minutes=1.0,
+        network="paper",
+        training=dataclasses.replace(QUICK, evaluate_every=2, worlds=1),
+        logs=tmp_path / "logs",
+        accelerator="cpu",
+        precision="32-true",
+        max_steps=2,
+        progress=False,
+    )
+    first = train.train(arguments)
+    assert first.global_step == 2
+    state = torch.load(tmp_path / "logs" / "last.ckpt", weights_only=True)
+    torch.save({**state, "minutes": 0.5}, tmp_path / "half.ckpt")
+    resumed = train.train(dataclasses.replace(arguments, resume=tmp_path / "half.ckpt", max_steps=4))
+    assert resumed.global_step == 4
+    assert state["minutes"] > 0.0
+    assert resumed.minutes > 0.5
+    network, camera, header = load_network(arguments.output)
+    assert network.config == dataclasses.replace(NetworkConfig.paper(), view_angle=90.0)
+    assert camera.width == 32
+    for name, value in resumed.network.state_dict().items():
+        torch.testing.assert_close(network.state_dict()[name], value)
+    assert header["card"]["command"] == "dmn_train somewhere; then dmn_train somewhere"
+    assert header["card"]["steps"] == 4
+    card = (tmp_path / "out.md").read_text()
+    for part in ("dmn_train somewhere", "circle", "Seed 0", "4 steps"):
+        assert part in card
+
+
+def _big_place() -> Place:
+    place = _place()
+    images = [d.images.repeat_interleave(2, 1)[:, :32] for d in place.drives]
+    drives = tuple(dataclasses.replace(d, images=i) for d, i in zip(place.drives, images, strict=True))
+    return dataclasses.replace(place, drives=drives)

@@ -1,0 +1,65 @@
+"""The command that builds keyframe maps, on a recorded bag."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from localization_common.datasets.rosbag2_writer import write_sequence
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import DatasetError
+from vlocnet_ros.commands.build_keyframes import BuildConfig, build_keyframes
+from vlocnet_ros.keyframes.building import KeyframeConfig
+from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
+
+pytest.importorskip("pycolmap", reason="pycolmap is not installed: keyframe maps are built with it")
+
+KEYFRAMES = KeyframeConfig(most=10)
+
+
+@pytest.fixture(scope="module")
+def bag(apartment_drive: Sequence, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The drive, with the left half of each image labelled as something that moves."""
+    camera = apartment_drive.camera
+    labels = np.zeros((camera.height, camera.width), dtype=np.uint8)
+    labels[:, : camera.width // 2] = 1
+    labelled = replace(apartment_drive, read_labels=lambda _: labels, class_names=("wall", "person"))
+    path = tmp_path_factory.mktemp("drives") / "drive"
+    write_sequence(labelled, path)
+    return path
+
+
+def built(bag: Path, output: Path, **options: object) -> KeyframeMap:
+    build_keyframes(BuildConfig((bag,), output, keyframes=KEYFRAMES, **options))  # type: ignore[arg-type]
+    return KeyframeMap.load(output)
+
+
+def test_the_map_is_calibrated_on_frames_that_are_no_keyframes(
+    bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = built(bag, tmp_path / "map.safetensors")
+    assert len(known.correction.given) == KEYFRAMES.most
+    assert known.covariance_scale != 1.0
+    assert "keyframes of 32 frames" in capsys.readouterr().out
+
+
+def test_things_that_move_give_no_points(bag: Path, tmp_path: Path) -> None:
+    def left(known: KeyframeMap) -> float:
+        """Share of the points in the left half of the keyframes that see them."""
+        local = [(known.points - p[:3, 3]) @ p[:3, :3] for p in known.correction.adjusted]
+        seen = [points[points[:, 2] > 0.1] for points in local]
+        return float(np.mean(np.concatenate([points[:, 0] / points[:, 2] < -0.1 for points in seen])))
+
+    everything = built(bag, tmp_path / "everything.safetensors")
+    still = built(bag, tmp_path / "still.safetensors", movable=("person",))
+    assert len(still.points) < 0.8 * len(everything.points)
+    assert left(still) < 0.75 * left(everything)
+    assert still.card["movable"] == ["person"]
+
+
+def test_a_class_that_nobody_knows_is_refused(bag: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="cat"):
+        built(bag, tmp_path / "map.safetensors", movable=("cat",))

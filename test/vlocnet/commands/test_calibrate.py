@@ -1,0 +1,69 @@
+"""`vlocnet_calibrate` on a bag and a checkpoint file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from localization_common.datasets.rosbag2_writer import write_sequence
+from localization_common.files import tensor_files
+from vlocnet_ros.commands import calibrate
+from vlocnet_ros.commands.evaluate import evaluate
+from vlocnet_ros.evaluation.calibration_replay import remembering
+from vlocnet_ros.runtime.checkpoint import Residuals, load_vlocnet
+from vlocnet_ros.runtime.integrity.frozen_camera import sharpness
+from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
+
+
+def run(monkeypatch, *arguments) -> None:
+    monkeypatch.setattr("sys.argv", ["vlocnet_calibrate", *map(str, arguments)])
+    calibrate.main()
+
+
+def test_residuals_are_measured_and_weights_stay(monkeypatch, tmp_path, tiny_checkpoint, wall_sequence, capsys):
+    write_sequence(wall_sequence, tmp_path / "wall")
+    output = tmp_path / "calibrated.safetensors"
+    run(
+        monkeypatch,
+        "--checkpoint",
+        tiny_checkpoint,
+        "--sequences",
+        tmp_path / "wall",
+        "--output",
+        output,
+        "--tracking.patience",
+        "5",
+    )
+    before, after = (tensor_files.load(path, kind="vlocnet") for path in (tiny_checkpoint, output))
+    assert all(np.array_equal(before[0][name], tensor) for name, tensor in after[0].items())
+    loaded = load_vlocnet(output)
+    _, expected = calibrate.calibrated(evaluate(tiny_checkpoint, [wall_sequence]), remembering(TrackingConfig()))
+    np.testing.assert_allclose(loaded.residuals.pose, expected.pose, rtol=0.05)
+    assert loaded.residuals != Residuals()
+    least = min(sharpness(wall_sequence.read_image(i)) for i in range(len(wall_sequence)))
+    assert 0.0 < loaded.residuals.sharpness < 2.0 * least
+    assert loaded.residuals.tracking == replace(expected.tracking, patience=5.0)
+    assert loaded.card["calibrated_on"] == ["wall"]
+    assert "median" in capsys.readouterr().out
+
+
+def test_it_measures_what_it_will_store(monkeypatch, tmp_path, tiny_checkpoint, wall_sequence, capsys):
+    """The checkpoint's own window is of no account: with one of a single pose, the mean is each frame's own."""
+    write_sequence(wall_sequence, tmp_path / "wall")
+    all_agree = ("--tracking.consensus.metres", 100, "--tracking.consensus.radians", 100, "--memories")
+    for window in (1, 50):
+        given = (*all_agree, "--tracking.consensus.window", window, "--output", tmp_path / f"{window}.safetensors")
+        run(monkeypatch, "--checkpoint", tiny_checkpoint, "--sequences", tmp_path / "wall", *given)
+    lines = [line.split("median")[1] for line in capsys.readouterr().out.splitlines() if "median" in line]
+    assert lines[0] == lines[1] == lines[3] != lines[2]
+
+
+@pytest.mark.parametrize(("memories", "told"), [((), "nowhere"), (("--memories", 12, -1), "recency")])
+def test_what_cannot_be_is_said_and_nothing_is_written(monkeypatch, tmp_path, tiny_checkpoint, memories, told):
+    """A memory that cannot be before any drive is looked at: that takes long."""
+    given = ("--checkpoint", tiny_checkpoint, "--sequences", tmp_path / "nowhere", "--output", tmp_path / "x")
+    with pytest.raises(SystemExit, match=f"vlocnet_calibrate: .*{told}"):
+        run(monkeypatch, *given, *memories)
+    assert not (tmp_path / "x").exists()

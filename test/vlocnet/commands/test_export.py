@@ -1,0 +1,189 @@
+"""The exported streaming step in ONNX Runtime against the network in PyTorch, and files that are refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from exported_streams import assert_equal_streams, pictures
+from tiny_networks import HEIGHT, WIDTH, make_config, randomize_statistics
+
+from deep_localization.shipped_files import shipped
+from localization_common.camera import Camera
+from localization_common.errors import CheckpointError, ConfigError
+from vlocnet_ros.commands.export import export_onnx
+from vlocnet_ros.config import Tasks
+from vlocnet_ros.network.vlocnetpp import VLocNet
+from vlocnet_ros.runtime.backends.onnx_backend import OnnxBackend
+from vlocnet_ros.runtime.backends.opening import open_backend, sha256
+from vlocnet_ros.runtime.checkpoint import Residuals, load_vlocnet, save_vlocnet
+from vlocnet_ros.runtime.estimate import Estimate
+from vlocnet_ros.runtime.integrity.predicted_error import PredictedError
+from vlocnet_ros.runtime.localizer import Localizer
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+
+SECOND = 1_000_000_000
+NETWORKS = {
+    "everything": {"correlation": (1, 0), "alignment": (1, 1), "units": (1, 2, 2, 1), "semantic_unit": 0},
+    "pose": {"tasks": Tasks(odometry=False, segmentation=False, depth=False)},
+}
+
+
+def make_checkpoint(path: Path, **changes: object) -> Path:
+    torch.manual_seed(0)
+    network = VLocNet(make_config(**changes))
+    randomize_statistics(network)
+    camera = Camera(WIDTH, HEIGHT, 40.0, 41.0, 30.0, 25.0)
+    slopes = np.random.default_rng(0).normal(size=(2, network.config.fc))
+    residuals = Residuals(frame_error=PredictedError(tuple(map(tuple, slopes.tolist())), (-2.0, -3.0)), sharpness=0.1)
+    save_vlocnet(path, network, camera=camera, residuals=residuals, card={"seed": 3})
+    return path
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def exported(request, tmp_path_factory) -> Path:
+    """An .onnx file beside its checkpoint."""
+    checkpoint = make_checkpoint(tmp_path_factory.mktemp(request.param) / "tiny.safetensors", **NETWORKS[request.param])
+    export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))
+    return checkpoint.with_suffix(".onnx")
+
+
+def test_onnx_runtime_gives_what_torch_gives(exported):
+    network = load_vlocnet(exported.with_suffix(".safetensors")).network
+    assert_equal_streams(exported, network, pictures(HEIGHT, WIDTH))
+
+
+def export(checkpoint: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "vlocnet_ros.commands.export", str(checkpoint), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+
+
+@pytest.mark.slow
+def test_the_shipped_checkpoint_too(tmp_path):
+    checkpoint = shipped("models/vlocnet_apartment_light.safetensors")
+    output = tmp_path / "light.onnx"
+    done = export(checkpoint, "--output", str(output))
+    assert done.returncode == 0, done.stderr
+    loaded = load_vlocnet(checkpoint)
+    assert_equal_streams(output, loaded.network, pictures(loaded.camera.height, loaded.camera.width))
+
+
+def test_only_what_the_next_frame_needs_is_kept(exported):
+    kept, _ = OnnxBackend(exported, threads=1).step(pictures(HEIGHT, WIDTH)[0], None)
+    names = {name.removeprefix("previous.") for name in kept}
+    if len(names) == 1:
+        assert names == {"pose_5a"}
+    else:
+        needed = {"pose_5a", "odometry_previous", "matched", "segmentation.res4f", "segmentation.res5c"}
+        levels = {f"view.{level}.{part}" for level in (0, 1) for part in ("picture", "own", "points", "usable")}
+        assert names == needed | levels
+
+
+def estimates(path: Path, **options: object) -> list[Estimate]:
+    localizer = Localizer.from_checkpoint(path, threads=1, **options)
+    localizer.set_camera(Camera.from_field_of_view(2 * WIDTH, 2 * HEIGHT, 90.0))
+    stamps = [SECOND, SECOND + SECOND // 10, 3 * SECOND, 3 * SECOND + SECOND // 10]  # with a gap
+    return [localizer.step(image, t) for image, t in zip(pictures(2 * HEIGHT, 2 * WIDTH), stamps, strict=True)]
+
+
+def test_the_localizer_says_the_same_with_either(exported):
+    checkpoint = exported.with_suffix(".safetensors")
+    for ours, theirs in zip(estimates(checkpoint), estimates(checkpoint, backend="onnx"), strict=True):
+        np.testing.assert_allclose(theirs.map_T_camera, ours.map_T_camera, atol=1e-4)
+        np.testing.assert_allclose(theirs.pose_features, ours.pose_features, atol=1e-4)
+        np.testing.assert_allclose(theirs.covariance, ours.covariance, rtol=0.01, atol=1e-6)
+        assert (ours.previous_T_camera is None) == (theirs.previous_T_camera is None)
+        if ours.previous_T_camera is not None:
+            np.testing.assert_allclose(theirs.previous_T_camera, ours.previous_T_camera, atol=1e-4)
+        if ours.labels is not None:
+            assert (ours.labels == theirs.labels).mean() > 0.999
+
+
+def test_the_file_can_be_used_alone(exported, tmp_path):
+    alone = tmp_path / "alone.onnx"
+    alone.write_bytes(exported.read_bytes())
+    checkpoint = load_vlocnet(exported.with_suffix(".safetensors"))
+    description, backend = open_backend(alone)
+    assert isinstance(backend, OnnxBackend)
+    assert backend.origin == sha256(exported.with_suffix(".safetensors"))
+    assert description.header() == checkpoint.header()
+    assert len(estimates(alone)) == 4
+
+
+def test_a_file_of_another_checkpoint_is_refused(exported, tmp_path):
+    checkpoint = make_checkpoint(tmp_path / "other.safetensors", classes=4)
+    checkpoint.with_suffix(".onnx").write_bytes(exported.read_bytes())
+    with pytest.raises(CheckpointError, match=r"another checkpoint.*vlocnet_export"):
+        open_backend(checkpoint, backend="onnx")
+
+
+def test_files_that_are_no_export_are_refused(exported, tmp_path):
+    with pytest.raises(CheckpointError, match=r"absent\.onnx.*vlocnet_export"):
+        open_backend(tmp_path / "absent.onnx")
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(exported.read_bytes()[:-5000])
+    with pytest.raises(CheckpointError, match=r"broken\.onnx"):
+        open_backend(broken)
+    model = onnx.load(exported)
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "foreign.onnx")
+    with pytest.raises(CheckpointError, match=r"foreign\.onnx.*format"):
+        open_backend(tmp_path / "foreign.onnx")
+
+
+def test_numbers_that_are_not_finite_and_sizes_that_cannot_be_are_refused(exported, tmp_path):
+    model = onnx.load(exported)
+    header = next(entry for entry in model.metadata_props if entry.key == "header")
+    whole, path = header.value, tmp_path / "damaged.onnx"
+    for old, new, reason in (
+        ('"sharpness": 0.1', '"sharpness": NaN', r"residuals\.sharpness is nan"),
+        ('"sharpness": 0.1', '"sharpness": 1e999', r"residuals\.sharpness is inf"),
+        ('"units": [1', '"units": [100000000', "units is 100000000"),
+    ):
+        assert old in whole
+        header.value = whole.replace(old, new)
+        onnx.save(model, path)
+        with pytest.raises(CheckpointError, match=reason) as refusal:
+            OnnxBackend(path)
+        assert str(path) in str(refusal.value)
+    header.value = whole
+    weight = next(w for w in model.graph.initializer if "fc1" in w.name and len(w.dims) > 1)
+    weight.CopyFrom(onnx.numpy_helper.from_array(np.full(weight.dims, np.nan, dtype=np.float32), weight.name))
+    onnx.save(model, path)
+    with pytest.raises(CheckpointError, match=r"damaged\.onnx: translation of a grey image holds NaN"):
+        OnnxBackend(path)
+    with path.open("r+b") as file:
+        file.truncate(3 << 30)  # holes take no place on the disk
+    with pytest.raises(CheckpointError, match="3221225472 bytes, an ONNX file has at most"):
+        OnnxBackend(path)
+
+
+def test_choices_that_cannot_be_are_refused(exported):
+    checkpoint = exported.with_suffix(".safetensors")
+    with pytest.raises(ConfigError, match="half"):
+        open_backend(checkpoint, backend="onnx", half=True)
+    with pytest.raises(ConfigError, match="safetensors"):
+        open_backend(exported, backend="torch")
+    with pytest.raises(ConfigError, match="auto, torch, onnx"):
+        open_backend(checkpoint, backend="tensorflow")
+    with pytest.raises(ConfigError, match="teapot"):
+        open_backend(exported, device="teapot")
+    with pytest.raises(ConfigError, match="threads"):
+        open_backend(exported, threads=0)
+
+
+def test_the_command_says_what_is_wrong_and_leaves_a_file_that_is_there(tmp_path):
+    output = tmp_path / "out.onnx"
+    output.write_text("before")
+    done = export(tmp_path / "absent.safetensors", "--output", str(output))
+    assert done.returncode == 1
+    assert "no such file" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert output.read_text() == "before"

@@ -1,0 +1,1 @@
+"""Command lines of VLocNet++: options in, files and tables out."""

@@ -1,0 +1,96 @@
+"""`vlocnet_systems`: every system with its size, counted on the networks themselves."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+import tyro
+from torch._subclasses import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from vlocnet_ros.network.systems import SYSTEMS, SystemName
+from vlocnet_ros.network.vlocnetpp import VLocNet
+
+
+@dataclass(frozen=True)
+class SystemsConfig:
+    """List the systems that can be trained, with parameters and multiply-adds.
+
+    Attributes:
+        systems: only these; all by default.
+        model: only in this width; in both by default.
+        output: JSON file for the numbers.
+    """
+
+    systems: tuple[SystemName, ...] = ()
+    model: Literal["light", "paper"] | None = None
+    output: Path | None = None
+
+
+@dataclass(frozen=True)
+class Size:
+    """Learned numbers; multiply-adds of the forward pass of a pair, and of one more frame of a stream."""
+
+    parameters: int
+    pair: int
+    step: int
+
+
+def size(network: VLocNet) -> Size:
+    """Count parameters, and the multiply-adds of convolutions, matrix products and LSTMs.
+
+    Works under ``FakeTensorMode`` too, where nothing is computed.
+    """
+    training = network.training
+    network.eval()
+    frame = torch.empty(1, 3, network.config.height, network.config.width, device=network.image_mean.device)
+    counts = []
+    with torch.no_grad():
+        previous = network.encode(frame)
+        for run in (lambda: network(frame, frame), lambda: network.decode(network.encode(frame), previous)):
+            with FlopCounterMode(display=False, custom_mapping={torch.ops.aten.mkldnn_rnn_layer: _lstm}) as counter:
+                run()
+            counts.append(counter.get_total_flops() // 2)
+    network.train(training)
+    return Size(sum(p.numel() for p in network.parameters()), *counts)
+
+
+def _lstm(x: torch.Size, *weights: Any, **_: Any) -> int:
+    """Operations of one direction of an LSTM over (length, batch, numbers), which torch's own counter passes over."""
+    return 2 * x[0] * x[1] * (math.prod(weights[0]) + math.prod(weights[1]))
+
+
+def sizes(config: SystemsConfig) -> dict[str, dict[str, Size]]:
+    """By system, then by width."""
+    found: dict[str, dict[str, Size]] = {}
+    for name in config.systems or get_args(SystemName):
+        for width in ("light", "paper") if config.model is None else (config.model,):
+            with FakeTensorMode():
+                found.setdefault(name, {})[width] = size(VLocNet(SYSTEMS[name].structure(width)))
+    return found
+
+
+def main() -> None:
+    """Entry point of `vlocnet_systems`."""
+    config = tyro.cli(SystemsConfig, description=__doc__)
+    found = sizes(config)
+    for name, widths in found.items():
+        print(f"{name}: {SYSTEMS[name].description} ({SYSTEMS[name].reference})")
+        for width, n in widths.items():
+            print(
+                f"  {width:6}{n.parameters / 1e6:7.2f} M parameters, {n.pair / 1e9:6.2f} G multiply-adds a pair, "
+                f"{n.step / 1e9:6.2f} G one more frame"
+            )
+    if config.output is not None:
+        config.output.parent.mkdir(parents=True, exist_ok=True)
+        numbers = {name: {width: asdict(n) for width, n in widths.items()} for name, widths in found.items()}
+        config.output.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

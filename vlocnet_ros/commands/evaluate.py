@@ -1,0 +1,247 @@
+"""`vlocnet_evaluate`: a checkpoint on recorded sequences, frame by frame through the same localizer that a robot runs.
+
+The network sees its own previous frame's features and nothing else: never a true pose.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable
+from collections.abc import Sequence as Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tyro
+
+from localization_common.datasets.opening import open_sequences
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import DatasetError, LocalizationError
+from localization_common.metrics import pose_metrics
+from vlocnet_ros.config import Tasks
+from vlocnet_ros.evaluation import sequence_scores
+from vlocnet_ros.evaluation.calibration_replay import Drive
+from vlocnet_ros.evaluation.sequence_scores import Answers
+from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
+from vlocnet_ros.runtime.localizer import Localizer
+from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
+from vlocnet_ros.runtime.replay import replay
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Evaluate a VLocNet++ checkpoint.
+
+    Attributes:
+        checkpoint: safetensors file, or the .onnx file that vlocnet_export made of one.
+        sequences: recordings in any format that can be read. Every frame is fed; those with a true pose are scored.
+        frames: only these frame numbers, such as 200-239,450-489.
+        train: the sequences it was trained with, for the baselines (thumbnail nearest neighbour, nearest pose, constant
+            motion).
+        train_exclude, train_frames: frame numbers that were not, or were alone, used of them.
+        keyframe_map: file that poses are refined against, made by vlocnet_build_keyframes.
+        max_frame_gap: frames whose numbers differ by more are no pair.
+        segment_m: length of the segments that odometry is judged over.
+        output: JSON file for the numbers.
+        recording: how the recordings are read, those of ``train`` too.
+    """
+
+    checkpoint: Path
+    sequences: tuple[Path, ...]
+    frames: str = ""
+    train: tuple[Path, ...] = ()
+    train_exclude: str = ""
+    train_frames: str = ""
+    keyframe_map: Path | None = None
+    max_frame_gap: int = 1
+    segment_m: float = 1.0
+    device: str = "cpu"
+    half: bool = False
+    threads: int = 0
+    output: Path | None = None
+    recording: Recording = field(default_factory=RecordingOptions)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a checkpoint said about sequences, and what is true.
+
+    Attributes:
+        numbers: as written to JSON.
+        regressed_errors: (N, 6) x y z rX rY rZ about the map's axes, of each frame's own pose; empty without pose
+            stream.
+        motion_errors: (P, 6) about the previous optical frame's axes.
+        drives: all that was said of each sequence's frames; none without pose stream.
+        sharpness: of the least sharp frame (`integrity.shutter.sharpness`).
+    """
+
+    numbers: dict[str, Any]
+    regressed_errors: Array
+    motion_errors: Array
+    drives: tuple[Drive, ...]
+    sharpness: float
+
+
+def main() -> None:
+    """Entry point of `vlocnet_evaluate`."""
+    config = tyro.cli(EvaluateConfig, description=__doc__)
+    try:
+        options = config.recording
+        opened = (s for path in config.sequences for s in open_sequences(path, options, split="test"))
+        sequences = [announce(s).chosen(config.frames) for s in opened]
+        trained = (s for path in config.train for s in open_sequences(path, options))
+        train = [announce(s).chosen(config.train_frames, config.train_exclude).with_poses() for s in trained]
+        evaluation = evaluate(
+            config.checkpoint,
+            sequences,
+            train=train,
+            keyframe_map=config.keyframe_map,
+            max_frame_gap=config.max_frame_gap,
+            segment_m=config.segment_m,
+            device=config.device,
+            half=config.half,
+            threads=config.threads or None,
+        )
+    except LocalizationError as error:
+        sys.exit(f"vlocnet_evaluate: {error}")
+    print(table(evaluation.numbers))
+    if config.output is not None:
+        config.output.parent.mkdir(parents=True, exist_ok=True)
+        config.output.write_text(json.dumps(evaluation.numbers, indent=1) + "\n", encoding="utf-8")
+
+
+def evaluate(
+    checkpoint: Path,
+    sequences: Collection[Sequence],
+    *,
+    train: Collection[Sequence] = (),
+    keyframe_map: Path | None = None,
+    max_frame_gap: int = 1,
+    segment_m: float = 1.0,
+    device: str = "cpu",
+    half: bool = False,
+    threads: int | None = None,
+) -> Evaluation:
+    """Errors of a checkpoint file on sequences, with baselines if the training sequences are given.
+
+    With a keyframe map they are errors of poses that are refined where the image confirms it.
+
+    Raises:
+        DatasetError: the labels are of other classes than the network's.
+    """
+    localizer: FrameLocalizer = Localizer.from_checkpoint(checkpoint, device=device, half=half, threads=threads)
+    if keyframe_map is not None:
+        localizer = RefiningLocalizer.with_map(localizer, keyframe_map)
+    classes = len(localizer.class_names)
+    for sequence in sequences:
+        if classes and sequence.class_names and len(sequence.class_names) != classes:
+            raise DatasetError(f"{sequence.name}: {len(sequence.class_names)} classes, but {checkpoint} has {classes}")
+    score = pose_metrics.SegmentationScore(classes) if classes else None
+    started = time.perf_counter()
+    answers = [_ask(localizer, sequence, max_frame_gap, score) for sequence in sequences]
+    frames = sum(len(a.estimates) for a in answers)
+    numbers: dict[str, Any] = {
+        "frames": frames,
+        "refused": sum(len(sequence) for sequence in sequences) - frames,
+        "ms_per_frame": 1e3 * (time.perf_counter() - started) / frames,
+        "without_true_pose": sum(int((~a.frames.has_pose).sum()) for a in answers),
+    }
+    if localizer.tasks.pose and numbers["without_true_pose"] < frames:
+        numbers |= sequence_scores.pose_scores(answers)
+    if keyframe_map is not None:
+        numbers["refinement"] = sequence_scores.refinement_scores(answers)
+    if (odometry := sequence_scores.odometry_scores(answers, segment_m)) is not None:
+        numbers["odometry"] = odometry
+    if known := _baselines(answers, train, segment_m, localizer.tasks):
+        numbers["baselines"] = known
+    if score is not None and score.confusion.sum() > 0:
+        numbers["segmentation"] = sequence_scores.segmentation_scores(score, localizer.class_names)
+    return Evaluation(
+        numbers,
+        _joined(sequence_scores.regressed_errors(a) for a in answers if localizer.tasks.pose),
+        _joined(sequence_scores.motion_errors(a) for a in answers),
+        tuple(_drive(a) for a in answers) if localizer.tasks.pose else (),
+        min(e.sharpness for a in answers for e in a.estimates),
+    )
+
+
+def table(numbers: dict[str, Any]) -> str:
+    """The numbers as lines of text."""
+    lines = [f"{numbers['frames']} frames, {numbers['ms_per_frame']:.0f} ms each"]
+    poses = (("pose", "pose"), ("  of each frame by itself", "regressed"))
+    for name, key in (*poses, *((f"  {b}", b) for b in numbers.get("baselines", {}))):
+        p = numbers.get(key) or numbers.get("baselines", {}).get(key)
+        if p and "median_m" in p:
+            within = f"{100 * p['within_5cm_5deg']:.1f} % within 5 cm and 5 deg"
+            lines.append(f"{name:28} median {p['median_m']:.3f} m  {p['median_deg']:.2f} deg  {within}")
+        elif p:
+            lines.append(f"{name:28} RPE {p['rpe_percent']:.2f} %  {p['rpe_deg_per_m']:.3f} deg/m")
+    if "refinement" in numbers:
+        r = numbers["refinement"]
+        took = f"{r['p50_ms']:.0f} ms on top of the network (p95 {r['p95_ms']:.0f} ms)"
+        lines.append(f"{'refined':28} {100 * r['refined']:.1f} % of the frames, in {took}")
+    if "odometry" in numbers:
+        o = numbers["odometry"]
+        lines.append(f"{'odometry':28} RPE {o['rpe_percent']:.2f} %  {o['rpe_deg_per_m']:.3f} deg/m")
+    if "segmentation" in numbers:
+        s = numbers["segmentation"]
+        lines.append(f"{'segmentation':28} mIoU {s['miou']:.3f}  pixels right {s['pixel_accuracy']:.3f}")
+        lines += [f"  {name:26} IoU {value:.3f}" for name, value in s["iou"].items()]
+    return "\n".join(lines)
+
+
+def _ask(
+    localizer: FrameLocalizer, sequence: Sequence, max_frame_gap: int, score: pose_metrics.SegmentationScore | None
+) -> Answers:
+    """Estimates of a sequence. Labels are scored in the source image, where the network sees."""
+    positions, estimates = [], []
+    for frame in replay(localizer, sequence, max_frame_gap=max_frame_gap):
+        if frame.estimate is None:
+            number = sequence.frame_numbers[frame.position]
+            print(f"{sequence.name}, frame {number}: {frame.refusal}", file=sys.stderr)
+            continue
+        if score is not None and frame.estimate.labels is not None and sequence.read_labels is not None:
+            labels = localizer.labels_in_image(frame.estimate.labels)
+            score.add(labels[labels != 255], sequence.read_labels(frame.position)[labels != 255])
+        positions.append(frame.position)
+        estimates.append(frame.estimate)
+    return Answers(sequence.select(positions), estimates)
+
+
+def _baselines(
+    answers: Collection[Answers], train: Collection[Sequence], segment_m: float, tasks: Tasks
+) -> dict[str, Any]:
+    """What a network has to beat that was trained with these sequences."""
+    if not train:
+        return {}
+    constant = sequence_scores.odometry_baseline(answers, train, segment_m)
+    return (sequence_scores.pose_baselines(answers, train) if tasks.pose else {}) | (
+        {} if constant is None else {"constant_motion": constant}
+    )
+
+
+def _joined(errors: Iterable[Array]) -> Array:
+    return np.concatenate([np.zeros((0, 6)), *errors])
+
+
+def _drive(answers: Answers) -> Drive:
+    estimates = answers.estimates
+    return Drive(
+        stamps=answers.frames.stamps,
+        map_T_camera=answers.frames.map_T_camera,
+        regressed=answers.regressed,
+        motions=tuple(e.previous_T_camera for e in estimates),
+        features=np.stack([np.zeros(0) if e.pose_features is None else e.pose_features for e in estimates]),
+    )
+
+
+if __name__ == "__main__":
+    main()

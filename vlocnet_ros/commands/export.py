@@ -1,0 +1,133 @@
+"""`vlocnet_export`: a checkpoint's streaming step as an ONNX file, for ONNX Runtime.
+
+The graph takes an image and what was kept of the frame before, and gives the prediction and what is to be kept of this
+one. The header of the checkpoint goes along, so that the file can be used alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import tyro
+from torch import Tensor, nn
+
+from localization_common.errors import ConfigError, LocalizationError
+from localization_common.files import tensor_files
+from localization_common.files.atomic_write import write_whole
+from vlocnet_ros.network.folding import folded
+from vlocnet_ros.network.named_tensors import flatten, unflatten
+from vlocnet_ros.network.vlocnetpp import VLocNet
+from vlocnet_ros.runtime.backends.onnx_backend import IMAGE, KEPT, ORIGIN, PREVIOUS
+from vlocnet_ros.runtime.backends.opening import sha256
+from vlocnet_ros.runtime.checkpoint import KIND, load_vlocnet
+
+if TYPE_CHECKING:
+    from torch.onnx import ONNXProgram
+
+#: Of ONNX: the first that has grid sampling as we use it.
+OPSET = 20
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Write a checkpoint's streaming step as an ONNX file.
+
+    Attributes:
+        checkpoint: safetensors file.
+        output: ONNX file; beside the checkpoint by default, where the node's ``backend: onnx`` looks for it.
+    """
+
+    checkpoint: tyro.conf.Positional[Path]
+    output: Path | None = None
+
+
+class StreamingStep(nn.Module):
+    """The network as a function of tensors alone.
+
+    Args:
+        network: in evaluation mode.
+
+    Attributes:
+        predicted: names of the first outputs, fields of `Prediction`.
+        kept: names of the features that the next frame needs: the other inputs and outputs.
+        example: one for each input.
+    """
+
+    def __init__(self, network: VLocNet) -> None:
+        super().__init__()
+        self.network = network
+        image = torch.rand(1, 3, network.config.height, network.config.width)
+        with torch.no_grad():
+            features = network.encode(image)
+        previous = {name: tensor.clone().requires_grad_() for name, tensor in flatten(features).items()}
+        outputs = flatten(network.decode(features, unflatten(features, previous)))
+        total = torch.stack([tensor.sum() for tensor in outputs.values()]).sum()
+        gradients = torch.autograd.grad(total, list(previous.values()), allow_unused=True)
+        self.predicted = list(outputs)
+        self.kept = [name for name, gradient in zip(previous, gradients, strict=True) if gradient is not None]
+        self.example = (image, *(previous[name].detach() for name in self.kept))
+
+    def forward(self, image: Tensor, *previous: Tensor) -> tuple[Tensor, ...]:
+        """Image (1, 3, H, W) and kept features of the frame before, to prediction and kept features of this one."""
+        features = self.network.encode(image)
+        before = unflatten(features, dict(zip(self.kept, previous, strict=True)))
+        prediction, found = flatten(self.network.decode(features, before)), flatten(features)
+        return (*prediction.values(), *(found[name] for name in self.kept))
+
+
+def export_onnx(checkpoint: Path, output: Path) -> None:
+    """Write the ONNX file of a checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be read, or the file not be written.
+        ConfigError: onnx and onnxscript are not installed.
+    """
+    loaded = load_vlocnet(checkpoint)
+    program = _program(StreamingStep(folded(loaded.network)).eval())
+    header = loaded.header() | {ORIGIN: sha256(checkpoint)}
+    program.model.metadata_props.update(format=tensor_files.FORMAT, kind=KIND, header=json.dumps(header))
+    write_whole(output, program.model_proto.SerializeToString())
+
+
+@torch.no_grad()
+def _program(step: StreamingStep) -> ONNXProgram:
+    try:
+        import onnx  # noqa: F401 - says here what is missing, and not inside of torch
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(f"export needs onnx and onnxscript ({error}); type: pip install onnx onnxscript") from error
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            step,
+            step.example,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[IMAGE, *(PREVIOUS + name for name in step.kept)],
+            output_names=[*step.predicted, *(KEPT + name for name in step.kept)],
+        )
+    assert program is not None
+    return program
+
+
+def main() -> None:
+    """Entry point of `vlocnet_export`."""
+    config = tyro.cli(ExportConfig, description=__doc__)
+    output = config.output or config.checkpoint.with_suffix(".onnx")
+    try:
+        export_onnx(config.checkpoint, output)
+    except LocalizationError as error:
+        sys.exit(f"vlocnet_export: {error}")
+    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Scores of a VLocNet++ checkpoint on recorded sequences, and the tables of the paper."""

@@ -1,0 +1,1 @@
+"""Localization of camera frames with a trained VLocNet++: no ROS."""

@@ -1,0 +1,36 @@
+"""Interface of the libraries that run the network."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from vlocnet_ros.network.vlocnetpp import Prediction, VLocNet
+
+Image = npt.NDArray[np.uint8]
+#: Features of a frame that a backend keeps for the next one; opaque to others.
+Features = Any
+
+
+class Backend(Protocol):
+    """Runs the network as a stream of frames.
+
+    Attributes:
+        network: PyTorch network, for Grad-CAM; None if another library runs it.
+    """
+
+    network: VLocNet | None
+
+    def step(self, image: Image, previous: Features | None) -> tuple[Features, Prediction]:
+        """Run one frame.
+
+        Args:
+            image: (height, width, 3) uint8 RGB, as the network was trained with.
+            previous: features of the frame before; None for a first frame, which is decoded with itself.
+
+        Returns:
+            Features to keep, and the prediction as float32 on the CPU, for a batch of one.
+        """
+        ...

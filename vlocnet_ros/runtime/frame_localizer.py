@@ -1,0 +1,53 @@
+"""Interface of a localizer for nodes and evaluations, with refinement or without."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera import Camera
+from localization_common.pending_frame import PendingFrame
+from vlocnet_ros.config import Tasks
+from vlocnet_ros.runtime.estimate import Estimate
+from vlocnet_ros.runtime.grad_cam import Layer
+
+Image = npt.NDArray[np.uint8]
+Pixel = TypeVar("Pixel", bound=np.generic)
+
+
+class FrameLocalizer(Protocol):
+    """Localizer of camera frames; `Localizer` documents each method and its errors.
+
+    Attributes:
+        camera: camera of the network's input.
+        class_names: names of its classes.
+        tasks: its streams.
+    """
+
+    camera: Camera
+    class_names: tuple[str, ...]
+    tasks: Tasks
+
+    def set_camera(self, camera: Camera) -> None:
+        """Set the camera of the images to come."""
+
+    def reset(self) -> None:
+        """Drop the previous frames."""
+
+    def begin(self, image: Image, stamp: int) -> PendingFrame[Estimate]:
+        """Begin one frame."""
+
+    def step(self, image: Image, stamp: int) -> Estimate:
+        """Estimate for one frame."""
+
+    @property
+    def explains(self) -> bool:
+        """True if `explain` has a result for this network."""
+
+    def explain(self, *, layer: Layer = "res5") -> npt.NDArray[np.float32]:
+        """Grad-CAM heat map of the last frame's pose."""
+
+    def labels_in_image(self, labels: npt.NDArray[Pixel], fill: int = 255) -> npt.NDArray[Pixel]:
+        """Labels of an estimate, in the camera's image."""

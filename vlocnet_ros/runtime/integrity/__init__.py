@@ -1,0 +1,1 @@
+"""Fusion of the poses of several frames, and the checks that withhold wrong ones."""

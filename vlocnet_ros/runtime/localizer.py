@@ -1,0 +1,246 @@
+"""Localizer of camera frames: network, pose fusion and integrity checks, without ROS."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from localization_common.camera import Camera, CameraAdapter
+from localization_common.camera.image_checks import require_usable
+from localization_common.errors import CameraError, ConfigError, InputError
+from localization_common.geometry import se3
+from localization_common.pending_frame import FinishedFrame, PendingFrame
+from vlocnet_ros.config import Tasks
+from vlocnet_ros.network.vlocnetpp import Prediction
+from vlocnet_ros.runtime.backends.backend import Backend, Features
+from vlocnet_ros.runtime.backends.opening import AUTO, open_backend
+from vlocnet_ros.runtime.checkpoint import Description
+from vlocnet_ros.runtime.estimate import Estimate, Health
+from vlocnet_ros.runtime.grad_cam import Layer, explain
+from vlocnet_ros.runtime.integrity.frozen_camera import FrozenCameraCheck
+from vlocnet_ros.runtime.integrity.out_of_distribution import FrameKind, OutOfDistributionCheck
+from vlocnet_ros.runtime.integrity.pose_fusion import FusedPose, PoseFusion
+from vlocnet_ros.runtime.integrity.predicted_error import UNKNOWN
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+Pixel = TypeVar("Pixel", bound=np.generic)
+
+#: Largest time between the frames of a pair (nanoseconds): the odometry stream was trained with smaller motions.
+MAX_GAP = 1_000_000_000
+#: A camera that delivers the same image for longer than this (nanoseconds) has stopped.
+FROZEN_AFTER = 1_000_000_000
+
+
+class Localizer:
+    """Streaming VLocNet++: computes the features of each frame once, and keeps those of the previous one.
+
+    Args:
+        description: camera, classes and residuals of the network.
+        backend: runs the network.
+        fuse: estimate the consensus of the last frames; else each frame's own pose.
+        frozen_after: nanoseconds for which the camera may deliver the same image; 0 for ever, for simulators without
+            noise.
+        max_gap: nanoseconds between frames beyond which the pair is dropped.
+    """
+
+    def __init__(
+        self,
+        description: Description,
+        backend: Backend,
+        *,
+        fuse: bool = True,
+        frozen_after: int = FROZEN_AFTER,
+        max_gap: int = MAX_GAP,
+    ) -> None:
+        self._backend, self._max_gap = backend, max_gap
+        self._residuals = description.residuals
+        known = self._residuals
+        self._fusion = PoseFusion(known.pose, known.uncertainty, known.tracking, fuse=fuse)
+        self._frozen_camera = FrozenCameraCheck(frozen_after, known.sharpness)
+        self._out_of_distribution = OutOfDistributionCheck(known.familiarity)
+        self.camera: Camera = description.camera
+        self.class_names: tuple[str, ...] = description.class_names
+        self.tasks: Tasks = description.config.tasks
+        self._adapter: CameraAdapter | None = None
+        self._previous: tuple[int, Features, Estimate] | None = None
+        self._before: Features | None = None  # features of the frame before the last one
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: str | Path,
+        *,
+        backend: str = AUTO,
+        device: str = "cpu",
+        half: bool = False,
+        threads: int | None = None,
+        fuse: bool = True,
+        frozen_after: int = FROZEN_AFTER,
+    ) -> Localizer:
+        """Open a checkpoint; see `open_backend` for the other arguments and errors."""
+        opened = open_backend(path, backend=backend, device=device, half=half, threads=threads)
+        return cls(*opened, fuse=fuse, frozen_after=frozen_after)
+
+    def set_camera(self, camera: Camera) -> None:
+        """Set the camera of the images to come, and drop the frame pair.
+
+        Raises:
+            CameraError: the camera cannot show the network's field of view; the camera before stays.
+        """
+        self._adapter = CameraAdapter(camera, self.camera)
+        self.reset()
+
+    def reset(self) -> None:
+        """Drop the previous frames."""
+        self._previous, self._before = None, None
+        self._fusion.reset()
+        self._frozen_camera.reset()
+        self._out_of_distribution.reset()
+
+    def begin(self, image: Image, stamp: int) -> PendingFrame[Estimate]:
+        """Estimate for one frame, all of which is done at once; see `step`."""
+        return FinishedFrame(self.step(image, stamp))
+
+    def step(self, image: Image, stamp: int) -> Estimate:
+        """Estimate for one frame.
+
+        Args:
+            image: (H, W, 3) uint8 RGB of the camera of `set_camera`.
+            stamp: nanoseconds. A stamp that does not increase, or a long gap, begins a new pair.
+
+        Raises:
+            CameraError: no camera yet, or the image has another size than the camera.
+            InputError: the image cannot be used. In both cases the state does not change; but after a camera that had
+                stopped, a new pair begins.
+        """
+        started = time.perf_counter()
+        if self._adapter is None:
+            raise CameraError("no camera is known yet: set_camera() comes before the first frame")
+        adapted = require_usable(self._adapter(require_usable(image)))
+        prepared = time.perf_counter()
+        gap = self._previous is not None and not 0 < stamp - self._previous[0] <= self._max_gap
+        if gap or self._frozen_camera.recovers(adapted):
+            self.reset()
+        sharpness = self._frozen_camera.check(adapted, stamp)
+        before = None if self._previous is None else self._previous[1]
+        features, prediction = self._backend.step(adapted, before)
+        inferred = time.perf_counter()
+        estimate = self._estimate(stamp, prediction, sharpness)
+        self._before = features if before is None else before
+        self._previous = (stamp, features, estimate)
+        finished = time.perf_counter()
+        estimate.timings.update(
+            prepare=1e3 * (prepared - started),
+            network=1e3 * (inferred - prepared),
+            finish=1e3 * (finished - inferred),
+            total=1e3 * (finished - started),
+        )
+        return estimate
+
+    @property
+    def explains(self) -> bool:
+        """True if `explain` has a result for this network."""
+        return self.tasks.pose and self._backend.network is not None
+
+    def explain(self, *, layer: Layer = "res5") -> npt.NDArray[np.float32]:
+        """Grad-CAM heat map of the last frame's pose (see `grad_cam.explain`); later estimates do not change.
+
+        Returns:
+            (h, w) in 0..1 at the network's resolution; `labels_in_image` with ``fill=0`` takes it to the image.
+
+        Raises:
+            ConfigError: the network has no pose stream, or no such block, or only its results can be had (ONNX).
+            InputError: there is no last frame.
+        """
+        if self._backend.network is None:
+            raise ConfigError("an exported network gives no gradients to explain with; take backend torch")
+        if self._previous is None or self._before is None:
+            raise InputError("no frame to explain yet: step() comes before explain()")
+        return explain(self._backend.network, self._previous[1], self._before, layer=layer)[0].cpu().numpy()
+
+    def labels_in_image(self, labels: npt.NDArray[Pixel], fill: int = 255) -> npt.NDArray[Pixel]:
+        """Labels (h, w) of an `Estimate`, at the size and in the geometry of the camera's images.
+
+        Pixels outside of the network's field of view are ``fill``.
+        """
+        if self._adapter is None:
+            raise CameraError("no camera is known yet: set_camera() comes first")
+        return self._adapter.back(labels, fill)
+
+    def _estimate(self, stamp: int, prediction: Prediction, sharpness: float) -> Estimate:
+        motion = None
+        if self._previous is not None:
+            motion = _transform(prediction.relative_translation, prediction.relative_quaternion)
+        motion_covariance = None if motion is None else np.asarray(self._residuals.motion)
+        pose = _transform(prediction.translation, prediction.quaternion)
+        features = None if prediction.pose_features is None else prediction.pose_features[0].numpy()
+        fused = self._dead_reckoning(motion) if pose is None else self._fused(pose, motion, stamp, features)
+        covariance = fused.covariance
+        if prediction.pose_covariance is not None:
+            # Variance over the weights for this frame; the error that all of them share is in the residuals.
+            covariance = covariance + prediction.pose_covariance[0].double().numpy()
+        labels, confidence = _labels(prediction)
+        return Estimate(
+            stamp=stamp,
+            map_T_camera=fused.pose,
+            covariance=covariance,
+            previous_T_camera=motion,
+            motion_covariance=motion_covariance,
+            regressed_T_camera=pose,
+            evidence=fused.evidence,
+            pose_features=features,
+            labels=labels,
+            label_confidence=confidence,
+            consistency=None if pose is None else self._consistency(pose, motion),
+            sharpness=sharpness,
+            health=fused.health,
+            reason=fused.reason,
+        )
+
+    def _fused(self, pose: Array, motion: Array | None, stamp: int, features: Array | None) -> FusedPose:
+        """Fuse a regressed pose, unless its frame is out of distribution."""
+        kind, reason = self._out_of_distribution.step(features)
+        if kind is FrameKind.OUT_OF_DISTRIBUTION:
+            self._fusion.reset()  # the motion of the camera since then is unknown
+        expected = np.full(2, UNKNOWN) if kind is FrameKind.SUSPECT else self._residuals.expected(features)
+        fused = self._fusion.step(pose, motion, stamp, expected)
+        if kind is FrameKind.IN_DISTRIBUTION:
+            return fused
+        health = Health.LOST if kind is FrameKind.OUT_OF_DISTRIBUTION else Health.SKIPPED
+        return fused._replace(health=health, reason=reason)
+
+    def _dead_reckoning(self, motion: Array | None) -> FusedPose:
+        """Pose of a network without pose stream: the integrated odometry, with its covariance."""
+        if self._previous is None or motion is None:
+            return FusedPose(np.eye(4), np.zeros((6, 6)), None, Health.OK, "")
+        before = self._previous[2]
+        rotation = np.kron(np.eye(2), before.map_T_camera[:3, :3])
+        covariance = before.covariance + rotation @ np.asarray(self._residuals.motion) @ rotation.T
+        return FusedPose(before.map_T_camera @ motion, covariance, None, Health.OK, "")
+
+    def _consistency(self, pose: Array, motion: Array | None) -> tuple[float, float] | None:
+        """Geometric consistency at run time: difference of the poses against the odometry, in metres and radians."""
+        before = None if self._previous is None else self._previous[2].regressed_T_camera
+        if motion is None or before is None:
+            return None
+        disagreement = se3.inverse(motion) @ se3.inverse(before) @ pose
+        return float(np.linalg.norm(disagreement[:3, 3])), float(se3.rotation_angle(disagreement[:3, :3]))
+
+
+def _transform(translation: torch.Tensor | None, quaternion: torch.Tensor | None) -> Array | None:
+    if translation is None or quaternion is None:
+        return None
+    return se3.from_parts(translation[0].double().numpy(), quaternion[0].double().numpy())
+
+
+def _labels(prediction: Prediction) -> tuple[Image | None, Image | None]:
+    if prediction.logits is None:
+        return None, None
+    confidence, labels = torch.softmax(prediction.logits[0], dim=0).max(dim=0)
+    return labels.to(torch.uint8).numpy(), (confidence * 255.0).round().to(torch.uint8).numpy()
