@@ -62,7 +62,7 @@ def test_onnx_runtime_gives_what_torch_gives(exported):
 
 def export(checkpoint: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "vlocnet_ros.commands.export", str(checkpoint), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.slow
