@@ -7,8 +7,9 @@ VENV := $(CURDIR)/.venv
 # Another .venv where ROS 2 is sourced: it uses that ROS instead of wheels.
 READY := .venv/.ready-$(if $(and $(ROS_DISTRO),$(AMENT_PREFIX_PATH)),sourced,wheels)
 BIN := $(VENV)/bin
-# Each process of the tests needs 2 GB of memory.
-TEST_PROCESSES ?= $(shell cores=$$(nproc); echo $$((cores < 4 ? cores : 4)))
+# Processes of the tests: one for each core, at most four, and no more than there are 4 GB of memory for.
+TEST_PROCESSES ?= $(shell awk -v n=$$(nproc) '/^MemAvailable/ { free = int($$2 / 4e6); n = n < 4 ? n : 4; \
+	n = n < free ? n : free; print(n > 1 ? n : 1) }' /proc/meminfo)
 # Ends a test run that hangs. Each test has a limit of its own: `timeout` in pyproject.toml.
 TEST_LIMIT_S ?= 3600
 
