@@ -23,7 +23,7 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.rosbag2_encoding import STORE
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
-from localization_sim.commands.record import Recording, record
+from localization_sim.commands.record import ApartmentRecording, record
 from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
 
 TRUTH, ODOMETRY, TF = "/ground_truth/pose", "/odom", "/tf_static"
@@ -125,7 +125,7 @@ def row(variant: Variant, sequence: Sequence, poses: Results, beliefs: Results |
 
 def measured(config: Config) -> tuple[list[list[Cell]], dict[str, str]]:
     """Rows of the table, and recordings that were refused with the reason."""
-    record(Recording(output=config.folder, train=0, val=False, depth=False, labels=False))
+    record(ApartmentRecording(output=config.folder, train=0, val=False, depth=False, labels=False))
     rows: list[list[Cell]] = []
     refused: dict[str, str] = {}
     poses: Results | None = None

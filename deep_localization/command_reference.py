@@ -34,13 +34,13 @@ import vlocnet_ros.commands.evaluate
 import vlocnet_ros.commands.explain
 import vlocnet_ros.commands.export
 import vlocnet_ros.commands.tables
-import vlocnet_ros.commands.train
 import vlocnet_ros.commands.train_schedule
+import vlocnet_ros.training.config
 
 #: Console script -> what it takes.
 COMMANDS: dict[str, type[Any]] = {
     "recording_check": localization_common.recording_check.command.RecordingCheck,
-    "vlocnet_train": vlocnet_ros.commands.train.TrainConfig,
+    "vlocnet_train": vlocnet_ros.training.config.TrainConfig,
     "vlocnet_train_schedule": vlocnet_ros.commands.train_schedule.ScheduleConfig,
     "vlocnet_evaluate": vlocnet_ros.commands.evaluate.EvaluateConfig,
     "vlocnet_calibrate": vlocnet_ros.commands.calibrate.CalibrateConfig,
@@ -56,8 +56,8 @@ COMMANDS: dict[str, type[Any]] = {
     "dmn_build_map": dmn_ros.commands.build_map.Arguments,
     "evaluate_bag": deep_localization.evaluation.evaluate_bag.Evaluation,
     "localization_demo": deep_localization.demo.demo.Demo,
-    "apartment_record": localization_sim.commands.record.Recording,
-    "worlds_generate": localization_sim.commands.generate_worlds.Generation,
+    "apartment_record": localization_sim.commands.record.ApartmentRecording,
+    "worlds_generate": localization_sim.commands.generate_worlds.WorldGeneration,
     "worlds_difficulty": localization_common.datasets.world_difficulty.Check,
     "sequence_to_bag": localization_common.datasets.rosbag2_writer.Conversion,
 }

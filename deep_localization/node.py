@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from rclpy.node import Node
 
@@ -11,7 +12,7 @@ from localization_common.ros.main import run
 from vlocnet_ros.node import VlocnetNode
 
 
-def make_nodes(**options: object) -> list[Node]:
+def make_nodes(**options: Any) -> list[Node]:
     """The vlocnet node, which subscribes to the camera, and the dmn node, which gets its images from there.
 
     Args:

@@ -250,7 +250,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
         frame, child = frame_name(msg.header.frame_id), frame_name(msg.child_frame_id)
         if not self._uses(frame, child, topic):
             return
-        if self._odometry.add(stamp, self._of_base(odom_T_child, child, topic)).doubted:
+        if self._odometry.add(stamp, self._of_base(odom_T_child, child, topic)).unconfirmed:
             text = (
                 f"odometry on {topic} of {stamp * 1e-9:.3f} s is far off the one before: it is ignored unless the next "
                 "one agrees"
