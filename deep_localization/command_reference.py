@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 
 import tyro
 
-import deep_localization.demo.demo
+import deep_localization.demo.demo_options
 import deep_localization.evaluation.evaluate_bag
 import dmn_ros.commands.build_map
 import dmn_ros.commands.evaluate
@@ -55,7 +55,7 @@ COMMANDS: dict[str, type[Any]] = {
     "dmn_evaluate_worlds": dmn_ros.commands.evaluate_worlds.Arguments,
     "dmn_build_map": dmn_ros.commands.build_map.Arguments,
     "evaluate_bag": deep_localization.evaluation.evaluate_bag.Evaluation,
-    "localization_demo": deep_localization.demo.demo.Demo,
+    "localization_demo": deep_localization.demo.demo_options.Demo,
     "apartment_record": localization_sim.commands.record.ApartmentRecording,
     "worlds_generate": localization_sim.commands.generate_worlds.WorldGeneration,
     "worlds_difficulty": localization_common.datasets.world_difficulty.Check,

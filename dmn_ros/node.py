@@ -23,6 +23,7 @@ from localization_common.files.paths import existing_file
 from localization_common.geometry import planar
 from localization_common.geometry.odometry_integration import PlanarOdometry
 from localization_common.messages import frame_name, matrix_from_pose, stamp_of
+from localization_common.pending_frame import FinishedFrame
 from localization_common.ros.belief_publishers import BeliefPublishers
 from localization_common.ros.camera_feed import CameraFeed, Frame, image_qos
 from localization_common.ros.conversions import covariance_from_planar
@@ -159,7 +160,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
         waited = time.monotonic() - frame.arrived
         return self._odometry.reaches(frame.stamp) or waited > self.settings.odometry_timeout
 
-    def step(self, frame: Frame, image: Picture) -> None:
+    def begin(self, frame: Frame, image: Picture) -> FinishedFrame[None]:
         """Move the particles to the image's stamp, weigh them, publish."""
         patience = self.patience(self.settings.odometry_timeout)
         odom_T_base = self._odometry.at(frame.stamp, patience, lambda: self.stopping)
@@ -183,6 +184,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
             cell=self.settings.belief_resolution,
         )
         self._check_mount(frame)
+        return FinishedFrame(None)
 
     def _check_mount(self, frame: Frame) -> None:
         """Whether the camera sits where the map has it; the map is believed, and where TF knows nothing, alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from localization_common.camera import Camera
 from localization_common.files.paths import existing_file
 from localization_common.geometry import se3
 from localization_common.geometry.odometry_integration import OdometryIntegrator, base_covariance
+from localization_common.pending_frame import FinishedFrame, PendingFrame
 from localization_common.report.palette import circled, heat_overlay, label_palette, tinted
 from localization_common.ros.camera_feed import CameraFeed, Frame
 from localization_common.ros.conversions import image_from_array
@@ -22,7 +24,6 @@ from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.main import run
 from localization_common.ros.monitor import Level
 from localization_common.ros.outputs import LATCHED, odometry_message, pose_message, wanted
-from localization_common.ros.worker import Rest
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.runtime.estimate import Estimate, Health
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
@@ -123,22 +124,23 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         """Whether TF says where the camera sat, or the frame has waited for that long enough."""
         return self.mount.known(frame) or time.monotonic() - frame.arrived > self.settings.transform_timeout
 
-    def step(self, frame: Frame, image: Picture) -> Rest | None:
-        """Estimate and publish; of streams that the network lacks, nothing. A pose is refined beside the next frame."""
+    def begin(self, frame: Frame, image: Picture) -> PendingFrame[None]:
+        """Run the network; the pending frame refines the pose and publishes."""
         localizer = self._localizer
         assert localizer is not None
         base_T_camera = self.mount.base_T_camera(frame, self.patience(self.settings.transform_timeout))
         explained = localizer.explains and wanted(self._explanation)
-        if isinstance(localizer, RefiningLocalizer) and not explained:
-            estimated = localizer.begin(image, frame.stamp)
-            return lambda: self._publish(frame, image, base_T_camera, estimated())
-        self.settle()  # an explanation is of the network's last frame
-        self._publish(frame, image, base_T_camera, localizer.step(image, frame.stamp))
         if explained:
-            self._publish_explanation(frame, image)
-        return None
+            self.finish_pending()  # the heat map is of the network's last frame: nothing may run beside it
+        pending = PublishedFrame(self, frame, image, base_T_camera, localizer.begin(image, frame.stamp))
+        if not explained:
+            return pending
+        pending.finish()
+        self._publish_explanation(frame, image)
+        return FinishedFrame(None)
 
-    def _publish(self, frame: Frame, image: Picture, base_T_camera: Array, estimate: Estimate) -> None:
+    def publish(self, frame: Frame, image: Picture, base_T_camera: Array, estimate: Estimate) -> None:
+        """Publish an estimate; nothing of streams that the network lacks."""
         assert self._localizer is not None
         self.monitor.inference.add(estimate.timings["total"])
         self._refinements.add(estimate)
@@ -214,6 +216,29 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         heat = self._localizer.labels_in_image(self._localizer.explain(), fill=0)
         overlay = heat_overlay(image, heat, self.settings.overlay_opacity)
         self._explanation.publish(image_from_array(overlay, "rgb8", frame.header))
+
+
+@dataclass(frozen=True)
+class PublishedFrame:
+    """A frame whose network part is done; `finish` publishes its estimate.
+
+    Attributes:
+        node: publishes.
+        frame: the image message.
+        image: (H, W, 3) uint8 RGB.
+        base_T_camera: (4, 4) mount of the camera at the frame's stamp.
+        pending: estimate to come.
+    """
+
+    node: VlocnetNode
+    frame: Frame
+    image: Picture
+    base_T_camera: Array
+    pending: PendingFrame[Estimate]
+
+    def finish(self) -> None:
+        """Wait for the estimate and publish it."""
+        self.node.publish(self.frame, self.image, self.base_T_camera, self.pending.finish())
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Scores what a demonstration drive left, and writes its report."""
+"""Scores of a demonstration drive, and its report."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_localization.demo.demo import Demo, Recording
+from deep_localization.demo.demo_drive import DemoRecording
+from deep_localization.demo.demo_options import Demo
 from deep_localization.evaluation import metrics_summary, report_page, scoring
 from deep_localization.evaluation.drive_results import Array, Results
-from deep_localization.evaluation.evaluate_bag import contexts_of, load, progress_line
-from deep_localization.evaluation.offline import Localizers, planar_odometry, random_starts
+from deep_localization.evaluation.localizers import Localizers, contexts_of, load
+from deep_localization.evaluation.offline import filter_odometry, random_starts
+from deep_localization.evaluation.progress import progress_line
 from deep_localization.evaluation.result_file import ResultFile, commit_of
 from dmn_ros.config import FilterConfig
 from localization_common.camera import Camera
@@ -22,7 +24,7 @@ from localization_sim.rendering import mounted_camera
 TITLE = "Demonstration: held-out loop of the simulated apartment"
 
 
-def evaluate(options: Demo, recording: Recording) -> ResultFile:
+def evaluate(options: Demo, recording: DemoRecording) -> ResultFile:
     """Score a recorded drive and write metrics, report and pictures."""
     results, truth = recording.results, published_drive(options, recording)
     localizers = load(options.models, 1, FilterConfig())
@@ -43,7 +45,7 @@ def evaluate(options: Demo, recording: Recording) -> ResultFile:
     return result
 
 
-def published_drive(options: Demo, recording: Recording) -> Sequence:
+def published_drive(options: Demo, recording: DemoRecording) -> Sequence:
     """The drive as a sequence, made of what the simulator published.
 
     Raises:
@@ -77,7 +79,7 @@ def start_errors(options: Demo, localizers: Localizers, results: Results, truth:
         return None
     # Frames that a busy machine dropped have no odometry.
     driven = truth.select(np.isin(truth.stamps, list(results.odom_T_base)))
-    odometry = planar_odometry(driven, results, recorded=False)
+    odometry = filter_odometry(driven, results, recorded=False)
     return random_starts(
         localizers.dmn, driven, odometry, count=options.starts, progress=progress_line("random starts")
     )

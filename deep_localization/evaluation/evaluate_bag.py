@@ -5,32 +5,28 @@ from __future__ import annotations
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import tyro
 
 from deep_localization.evaluation import metrics_summary, report_page, scoring
 from deep_localization.evaluation.comparison import baselines, constant_motion, differences, training_sequences
 from deep_localization.evaluation.drive_results import Array, Results
 from deep_localization.evaluation.live import run_live
+from deep_localization.evaluation.localizers import Localizers, contexts_of, load
 from deep_localization.evaluation.node_processes import Models
-from deep_localization.evaluation.offline import Localizers, planar_odometry, random_starts, run_offline
+from deep_localization.evaluation.offline import filter_odometry, random_starts, run_offline
+from deep_localization.evaluation.progress import progress_line
 from deep_localization.evaluation.result_file import ResultFile, commit_of
 from dmn_ros.config import FilterConfig
-from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.formats import is_bag
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
-from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
-from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
-from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
 
 
 @dataclass(frozen=True)
@@ -129,37 +125,6 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
     return result
 
 
-def load(models: Models, threads: int, filter_config: FilterConfig) -> Localizers:
-    """Localizers of these files, as the nodes make them."""
-    vlocnet: FrameLocalizer | None = None
-    if models.vlocnet is not None:
-        vlocnet = VlocnetLocalizer.from_checkpoint(models.vlocnet, threads=threads)
-        if models.keyframe_map is not None:
-            vlocnet = RefiningLocalizer.with_map(vlocnet, models.keyframe_map)
-    if models.dmn is None or models.map is None:
-        return Localizers(vlocnet)
-    return Localizers(
-        vlocnet, DmnLocalizer.from_files(models.dmn, models.map, filter_config=filter_config, threads=threads)
-    )
-
-
-def contexts_of(localizers: Localizers) -> Array:
-    """Planar poses (N, 3) of the map's views; none without a map."""
-    return np.zeros((0, 3)) if localizers.dmn is None else np.asarray(localizers.dmn.context_map.poses)
-
-
-def progress_line(name: str) -> Callable[[int, int], None]:
-    """Shows how far a run is, on one line of a terminal; now and then where the output is a file."""
-
-    def show(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{name}: {done} of {total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
-        elif done == total or done % 100 == 0:
-            print(f"{name}: {done} of {total}", file=sys.stderr, flush=True)
-
-    return show
-
-
 def _open(options: Evaluation) -> Sequence:
     return announce(open_sequence(options.bag, options.recording))
 
@@ -179,7 +144,7 @@ def _accounts(truth: Sequence, offline: Results) -> dict[str, str]:
 def _starts(options: Evaluation, localizers: Localizers, truth: Sequence, offline: Results) -> Array | None:
     if localizers.dmn is None or options.starts < 1 or not truth.has_pose.any():
         return None
-    odometry = planar_odometry(truth, offline, recorded=options.recorded_odometry)
+    odometry = filter_odometry(truth, offline, recorded=options.recorded_odometry)
     return random_starts(localizers.dmn, truth, odometry, count=options.starts, progress=progress_line("random starts"))
 
 

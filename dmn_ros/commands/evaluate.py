@@ -23,6 +23,7 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.files.configuration import to_dict
 from localization_common.geometry import planar
+from localization_common.geometry.odometry_integration import planar_odometry
 
 Array = npt.NDArray[np.float64]
 
@@ -109,7 +110,7 @@ class _Drive:
     def __init__(self, sequence: Sequence, truth: Array, localizer: Localizer, arguments: Arguments) -> None:
         self._sequence, self._truth, self._localizer, self._arguments = sequence, truth, localizer, arguments
         odometry = sequence.odom_T_base
-        self._odometry = truth if odometry is None else planar.from_se3(odometry)
+        self._odometry = truth if odometry is None else planar_odometry(odometry, sequence.has_odometry)
 
     def one_step(self) -> dict[str, float]:
         """Uniform belief, one image."""

@@ -13,6 +13,7 @@ from dmn_ros.map.planar_mount import Mount, mount_of
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
+from localization_common.geometry.odometry_integration import planar_odometry
 
 Array = npt.NDArray[np.float64]
 
@@ -58,7 +59,7 @@ def read_frames(sequence: Sequence, camera: Camera) -> Frames:
     adapter = CameraAdapter(sequence.camera, camera)
     images = np.stack([adapter(sequence.read_image(i)) for i in range(len(sequence))])
     poses = planar.from_se3(sequence.map_T_base)
-    odometry = poses if sequence.odom_T_base is None else planar.from_se3(sequence.odom_T_base)
+    odometry = poses if sequence.odom_T_base is None else planar_odometry(sequence.odom_T_base, sequence.has_odometry)
     mount = mount_of(sequence.base_T_camera)
     return Frames(sequence.name, torch.from_numpy(images), poses, odometry, sequence.stamps, mount)
 

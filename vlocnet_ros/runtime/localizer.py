@@ -14,6 +14,7 @@ from localization_common.camera import Camera, CameraAdapter
 from localization_common.camera.image_checks import require_usable
 from localization_common.errors import CameraError, ConfigError, InputError
 from localization_common.geometry import se3
+from localization_common.pending_frame import FinishedFrame, PendingFrame
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.vlocnetpp import Prediction
 from vlocnet_ros.runtime.backends.backend import Backend, Features
@@ -101,6 +102,10 @@ class Localizer:
         self._fusion.reset()
         self._frozen_camera.reset()
         self._out_of_distribution.reset()
+
+    def begin(self, image: Image, stamp: int) -> PendingFrame[Estimate]:
+        """Estimate for one frame, all of which is done at once; see `step`."""
+        return FinishedFrame(self.step(image, stamp))
 
     def step(self, image: Image, stamp: int) -> Estimate:
         """Estimate for one frame.

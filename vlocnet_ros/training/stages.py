@@ -36,8 +36,8 @@ class Stage:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
-#: What trains `light` and `paper`: see docs/results.md for what it gives. Odometry comes last, in the true direction of
-#: time and on a trunk that no longer changes, so that the poses stay as they are.
+#: Trains `light` and `paper`; results are in docs/experiments/vlocnet_accuracy.md. Odometry comes last, in the true
+#: direction of time and on a trunk that no longer changes, so that the poses stay as they are.
 SCHEDULE = (
     Stage("pose", 0.4, ("pose",), changes={"batch": 32, "optimizer.learning_rate": 1.5e-3}),
     Stage("scene", 0.15, ("segmentation", "depth"), changes={"batch": 16, "optimizer.learning_rate": 2e-3}),
