@@ -43,7 +43,7 @@ def rooms_per_second(count: int) -> float:
 
 
 def rounds(runs: Mapping[str, Callable[[], object]], seconds: float, device: str) -> list[dict[str, float]]:
-    """Measure milliseconds of each function in rounds until the time is over; each round begins with another function."""
+    """Measure milliseconds of each function in rounds for some seconds; each round begins with another function."""
     names = list(runs)
     found: list[dict[str, float]] = []
     for run in runs.values():
