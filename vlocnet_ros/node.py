@@ -28,7 +28,7 @@ from vlocnet_ros.config import Tasks
 from vlocnet_ros.runtime.estimate import Estimate, Health
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 from vlocnet_ros.runtime.localizer import Localizer
-from vlocnet_ros.runtime.refinement_diagnostics import RefinementRecord
+from vlocnet_ros.runtime.refinement_diagnostics import RefinementDiagnostics
 from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
 from vlocnet_ros.settings import VlocnetSettings
 
@@ -42,17 +42,17 @@ Picture = npt.NDArray[np.uint8]
 
 
 class VlocnetNode(LocalizerNode[VlocnetSettings]):
-    """Publishes what the vlocnet localizer estimates for each frame.
+    """Publishes the estimates of the vlocnet localizer.
 
     Args:
-        feed: the camera of another node in this process; None subscribes.
-        options: of rclpy's Node.
+        feed: camera of another node in this process; None subscribes.
+        options: options of rclpy's Node.
     """
 
     def __init__(self, *, feed: CameraFeed | None = None, **options: object) -> None:
         super().__init__("vlocnet", VlocnetSettings, feed=feed, **options)
         self._localizer: FrameLocalizer | None = None
-        self._refinements = RefinementRecord()
+        self._refinements = RefinementDiagnostics()
         self._odometry = OdometryIntegrator()
         publisher = self.create_lifecycle_publisher
         self._pose = publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
@@ -81,7 +81,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         )
         self._localizer = localizer if map_path is None else RefiningLocalizer.with_map(localizer, map_path)
         self._odometry.reset()
-        self._refinements = RefinementRecord()
+        self._refinements = RefinementDiagnostics()
         streams, classes = ", ".join(localizer.tasks.names), len(localizer.class_names)
         self.get_logger().info(f"{path}: {streams}; {classes} classes, on {settings.device}")
 
@@ -90,14 +90,14 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         self._localizer = None
 
     def activate(self) -> None:
-        """Say once what the class ids mean."""
+        """Publish the names of the class ids, once."""
         if self._label_info is not None and self._localizer is not None:
             names = self._localizer.class_names
             classes = [VisionClass(class_id=number, class_name=name) for number, name in enumerate(names)]
             self._label_info.publish(LabelInfo(class_map=classes))
 
     def set_camera(self, camera: Camera) -> None:
-        """Tell the localizer."""
+        """Set the localizer's camera."""
         assert self._localizer is not None
         self._localizer.set_camera(camera)
         if isinstance(self._localizer, RefiningLocalizer) and self._localizer.obstacle:
@@ -106,12 +106,12 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             self.monitor.solved("refinement")
 
     def restart(self, now: int | None) -> None:
-        """Drop the frame pair; the odometry goes on from where it is."""
+        """Drop the frame pair; the odometry continues from its present pose."""
         assert self._localizer is not None
         self._localizer.reset()
 
     def values(self) -> dict[str, str]:
-        """Which streams the network has: what it lacks is not published; and whether poses are refined."""
+        """Diagnostics values: streams of the network, and the refinement."""
         localizer = self._localizer
         if localizer is None:
             return {"streams": "none"}
@@ -121,7 +121,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         return streams | self._refinements.values
 
     def ready(self, frame: Frame) -> bool:
-        """Whether TF says where the camera sat, or the frame has waited for that long enough."""
+        """True if TF has the mount of the camera, or the frame has waited for it long enough."""
         return self.mount.known(frame) or time.monotonic() - frame.arrived > self.settings.transform_timeout
 
     def begin(self, frame: Frame, image: Picture) -> PendingFrame[None]:
@@ -148,7 +148,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         map_T_base = self._publish_pose(estimate, base_T_camera) if tasks.localizes else None
         if tasks.odometry:  # after the pose: dmn, which waits for this odometry, then has the frame's pose as well
             self._publish_odometry(frame, estimate, base_T_camera)
-        self._say_if_odom_tf_is_missing(tasks)
+        self._check_odom_tf(tasks)
         if map_T_base is not None:
             self.broadcast(map_T_base, frame.stamp)
         if estimate.labels is not None:
@@ -160,7 +160,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
     def _publish_odometry(self, frame: Frame, estimate: Estimate, base_T_camera: Array) -> None:
         motion, covariance = estimate.previous_T_camera, estimate.motion_covariance
         if motion is not None and covariance is not None and not self.sound("odometry", motion, covariance):
-            return  # one such motion would stay in the sum for ever
+            return  # the sum would keep such a motion for ever
         sample = self._odometry.step(frame.stamp, motion, covariance, base_T_camera)
         settings = self.settings
         odom, base = settings.odom_frame_id, self.base_frame.name()
@@ -168,15 +168,15 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         if settings.publish_odom_tf:
             self.transforms.send(odom, base, sample.odom_T_base, sample.stamp)
 
-    def _say_if_odom_tf_is_missing(self, tasks: Tasks) -> None:
+    def _check_odom_tf(self, tasks: Tasks) -> None:
         if self.settings.publish_odom_tf and not tasks.odometry:
-            told = "publish_odom_tf is set, but the network has no odometry stream: nobody broadcasts odom -> base here"
-            self.monitor.problem("publish_odom_tf", Level.WARN, told)
+            text = "publish_odom_tf is set, but the network has no odometry stream: nobody broadcasts odom -> base here"
+            self.monitor.problem("publish_odom_tf", Level.WARN, text)
         else:
             self.monitor.solved("publish_odom_tf")
 
     def _publish_pose(self, estimate: Estimate, base_T_camera: Array) -> Array | None:
-        """The pose (4, 4) of the base, published; none of a frame that is skipped, or while lost."""
+        """Publish the pose of the base and return it (4, 4); None for a skipped frame, or while lost."""
         if estimate.health is Health.LOST:
             self.monitor.problem("lost", Level.ERROR, f"lost: {estimate.reason}")
         if not estimate.health.published:
@@ -211,7 +211,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             self._overlay.publish(image_from_array(mixed, "rgb8", frame.header))
 
     def _publish_explanation(self, frame: Frame, image: Picture) -> None:
-        """Last of all: the frame's pose does not wait for it."""
+        """Publish the heat map, after everything else of the frame."""
         assert self._localizer is not None
         heat = self._localizer.labels_in_image(self._localizer.explain(), fill=0)
         overlay = heat_overlay(image, heat, self.settings.overlay_opacity)

@@ -72,7 +72,7 @@ def drive(options: Demo) -> DemoRecording:
 
 
 def simulator_command(options: Demo) -> list[str]:
-    """Arguments for ``python`` that start the simulator, which drives as soon as all listen to its images."""
+    """Arguments of ``python`` that start the simulator; it drives as soon as all subscribe to its images."""
     parameters = {
         "drive": options.drive,
         "seed": options.seed,
@@ -82,7 +82,7 @@ def simulator_command(options: Demo) -> list[str]:
         "rate": float(options.rate),
         "publish_labels": "true",
         "wait_for_subscribers": _LISTENERS,
-        # Connected on the simulator's side is not yet connected on all others'.
+        # The simulator sees a connection before the subscriber does.
         "start_delay": 1.0,
         "linger": 5.0,
     }

@@ -15,17 +15,17 @@ class Demo:
 
     Attributes:
         output: folder for metrics.json, report.html, pictures and the logs of the processes.
-        vlocnet: checkpoint; by default the shipped one.
-        dmn: checkpoint; by default the shipped one.
-        map: context map of that checkpoint; by default the shipped one.
-        keyframe_map: that vlocnet's poses are refined against, such as models/apartment_keyframes.safetensors; by
-            default none, to see what the network does by itself.
-        drive: which drive; ``test`` is the held-out loop, which no network was trained on.
-        seed: which apartment; the shipped checkpoints know apartment 0.
-        duration: end after so many seconds of driving; 0 drives the whole loop.
-        starts: random places of the loop from which the particle filter starts knowing nothing; 0 for none.
-        width: of the images, pixels.
-        height: of the images, pixels.
+        vlocnet: vlocnet checkpoint; by default the shipped one.
+        dmn: dmn checkpoint; by default the shipped one.
+        map: context map of the dmn checkpoint; by default the shipped one.
+        keyframe_map: keyframe map for the refinement of vlocnet's poses, such as
+            models/apartment_keyframes.safetensors; by default none.
+        drive: name of the drive; ``test`` is the held-out loop.
+        seed: seed of the apartment; the shipped checkpoints were trained in apartment 0.
+        duration: seconds of driving; 0 drives the whole loop.
+        starts: number of random frames at which the particle filter starts from a uniform belief; 0 for none.
+        width: width of the images, pixels.
+        height: height of the images, pixels.
         rate: images per second.
     """
 
@@ -44,7 +44,7 @@ class Demo:
 
     @property
     def models(self) -> Models:
-        """Files of the networks; relative ones that are not there are looked for among the shipped files."""
+        """Files of the networks and maps; a relative path that does not exist is one of the shipped files."""
         named = (self.vlocnet, self.dmn, self.map, self.keyframe_map)
         return Models(*(path if path is None or path.is_file() else shipped(str(path)) for path in named))
 

@@ -46,10 +46,10 @@ def evaluate(options: Demo, recording: DemoRecording) -> ResultFile:
 
 
 def published_drive(options: Demo, recording: DemoRecording) -> Sequence:
-    """The drive as a sequence, made of what the simulator published.
+    """Make a sequence of the images and true poses that the simulator published.
 
     Raises:
-        DatasetError: nothing came.
+        DatasetError: the simulator published nothing.
     """
     source = recording.source
     images, labels = source.by_stamp("image"), source.by_stamp("labels")
@@ -73,11 +73,11 @@ def published_drive(options: Demo, recording: DemoRecording) -> Sequence:
 
 
 def start_errors(options: Demo, localizers: Localizers, results: Results, truth: Sequence) -> Array | None:
-    """Errors of particle filters that start knowing nothing at random places of the drive; see `random_starts`."""
-    # A network without odometry stream publishes none that particles could move by.
+    """Errors of particle filters that start from a uniform belief at random frames; see `random_starts`."""
+    # Without an odometry stream nothing moves the particles.
     if options.starts < 1 or localizers.dmn is None or not results.odom_T_base:
         return None
-    # Frames that a busy machine dropped have no odometry.
+    # Dropped frames have no odometry.
     driven = truth.select(np.isin(truth.stamps, list(results.odom_T_base)))
     odometry = filter_odometry(driven, results, recorded=False)
     return random_starts(

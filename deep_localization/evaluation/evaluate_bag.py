@@ -1,4 +1,4 @@
-"""Command ``evaluate_bag``: how well a bag, or another recorded sequence, is localized, in numbers and pictures."""
+"""Command ``evaluate_bag``: accuracy of the localizers on a bag or another recording, in numbers and pictures."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ class Evaluation:
     """Localize every frame of a bag and compare with its ground truth.
 
     Attributes:
-        bag: recording in any format that can be read: a bag (directory or file), a data set.
+        bag: recording in any supported format: a bag (directory or file), a data set.
         vlocnet: vlocnet checkpoint.
         dmn: dmn checkpoint; needs --map.
-        map: context map made with that checkpoint.
-        keyframe_map: that vlocnet's poses are refined against, made by vlocnet_build_keyframes.
+        map: context map that was made with the dmn checkpoint.
+        keyframe_map: keyframe map for the refinement of vlocnet's poses, made by vlocnet_build_keyframes.
         output: folder for metrics.json, report.html, result.json, pictures and trajectories.
-        live: replay the recording through the live nodes, each a process of its own, and score what they publish; the
-            distance from the offline poses is reported, too.
-        recorded_odometry: move particles by the bag's odometry instead of vlocnet's.
+        live: replay the recording through the nodes, each a process of its own, and score their messages; the distance
+            to the offline poses is reported too.
+        recorded_odometry: move the particles by the bag's odometry instead of vlocnet's.
         score_poses: score poses in the map; --no-score-poses for a network that has odometry only.
         starts: random places at which the particle filter starts from a uniform belief; 0 for none.
         segment_m: length in metres of the path segments over which odometry is scored.
-        train_data: what the networks were trained with: compares with answering by its frames.
+        train_data: training data of the networks; adds the pose of the nearest training frame as a baseline.
         exclude: frame numbers of the training data that were held out, such as 200-239,450-489.
         aims: bounds to compare with.
-        title: of the report; by default the name of the data.
-        threads: of torch, for each network.
-        filter: the particle filter's parameters.
-        recording: how the recording is read; the training data too, if they are a bag.
+        title: title of the report; by default the name of the data.
+        threads: number of torch threads of each network.
+        filter: parameters of the particle filter.
+        recording: options of the reader; for the training data too, if they are a bag.
     """
 
     bag: Annotated[Path, tyro.conf.Positional]
@@ -76,15 +76,16 @@ class Evaluation:
 
     @property
     def models(self) -> Models:
-        """Files of the networks."""
+        """Files of the networks and maps."""
         return Models(self.vlocnet, self.dmn, self.map, self.keyframe_map)
 
 
 def evaluate(options: Evaluation, *, command: str) -> ResultFile:
-    """Run the evaluation and write everything into the output folder.
+    """Run the evaluation and write the results into the output folder.
 
     Args:
-        command: what to type to get the same again, for the report.
+        options: options of the command.
+        command: command line that repeats the evaluation, for the report.
     """
     truth = _open(options)
     localizers = load(options.models, options.threads, options.filter)
@@ -130,7 +131,7 @@ def _open(options: Evaluation) -> Sequence:
 
 
 def _accounts(truth: Sequence, offline: Results) -> dict[str, str]:
-    """Frames that have no score, with the reasons; nothing where all have one."""
+    """Numbers of frames without a score, with the reasons; empty if all have one."""
     without = len(truth) - int(truth.has_pose.sum())
     reasons = Counter(offline.refused.values())
     notes = {

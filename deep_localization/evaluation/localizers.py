@@ -24,7 +24,16 @@ class Localizers:
 
 
 def load(models: Models, threads: int, filter_config: FilterConfig) -> Localizers:
-    """Localizers of these files, as the nodes make them."""
+    """Open the localizers of these files, as the nodes do.
+
+    Args:
+        models: files of networks and maps.
+        threads: number of torch threads.
+        filter_config: parameters of the particle filter.
+
+    Raises:
+        CheckpointError, MapError: a file is missing or damaged.
+    """
     vlocnet: FrameLocalizer | None = None
     if models.vlocnet is not None:
         vlocnet = VlocnetLocalizer.from_checkpoint(models.vlocnet, threads=threads)
@@ -38,5 +47,5 @@ def load(models: Models, threads: int, filter_config: FilterConfig) -> Localizer
 
 
 def contexts_of(localizers: Localizers) -> Array:
-    """Planar poses (N, 3) of the map's views; none without a map."""
+    """Planar poses (N, 3) of the context map's views; N is 0 without a map."""
     return np.zeros((0, 3)) if localizers.dmn is None else np.asarray(localizers.dmn.context_map.poses)

@@ -125,13 +125,13 @@ def random_starts(
     max_gap_s: float = MAX_GAP_S,
     progress: Progress | None = None,
 ) -> Array:
-    """Position errors (count, HORIZON) in metres of beliefs that start uniform at random places of a drive.
+    """Position errors (count, HORIZON) in metres of beliefs that start uniform at random frames of a drive.
 
     Args:
         odometry: (N, 3) planar odometry at each frame.
-        count: starts.
-        seed: chooses the frames at which they are; they are spread over the whole drive without repetition.
-        max_gap_s: no start is followed by a pause longer than this within its horizon.
+        count: number of starts.
+        seed: seed of the choice of frames; no frame is chosen twice while there are enough.
+        max_gap_s: longest pause, seconds, within the horizon of a start.
         progress: called with (starts done, `count`).
     """
     generator = np.random.default_rng(seed)

@@ -19,12 +19,12 @@ from localization_common.ros.base_frame import BaseFrame
 from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
 from localization_common.ros.camera_mount import CameraMount
 from localization_common.ros.clock_guard import ClockGuard
-from localization_common.ros.diagnostics import DiagnosticsPublisher, frame_values, starvation
 from localization_common.ros.estimate_checks import EstimateError, require_publishable
-from localization_common.ros.frame_outcomes import STAMPS, CountedFrame, FrameOutcomes
+from localization_common.ros.frame_outcomes import CountedFrame, FrameOutcomes
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.lifecycle import ManagedNode
-from localization_common.ros.monitor import Level, Monitor, Problem
+from localization_common.ros.monitor import Level
+from localization_common.ros.node_health import NodeHealth
 from localization_common.ros.parameters import Parameters
 from localization_common.ros.pose_broadcaster import PoseBroadcaster
 from localization_common.ros.settings import NodeSettings, check_device
@@ -56,14 +56,15 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def __init__(self, name: str, settings: type[S], *, feed: CameraFeed | None = None, **options: Any) -> None:
         super().__init__(name, **options)
         self._declared: Parameters[S] = Parameters(self, settings, configured=lambda: self.configured)
-        self.monitor = Monitor(self._log_problem)
+        self._health = NodeHealth(self)
+        self.monitor = self._health.monitor
         self._outcomes = FrameOutcomes(self, self.monitor)
         self.transforms = Transforms(self, lambda text: self.monitor.event("transform_message", text))
         self.base_frame = BaseFrame(self.transforms, lambda: self.settings, self.get_logger().info)
         self._broadcaster = PoseBroadcaster(self.transforms, self.base_frame, lambda: self.settings, self.monitor)
         self.frames: LatestFrame[Frame] = LatestFrame()
         self._worker: Worker[Frame] | None = None
-        self._enabled = True
+        self.enabled = True
         self._camera: Camera | None = None
         self.feed = feed or self._subscribe()
         self.feed.add_listener(self._on_frame)
@@ -81,7 +82,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
             replayed=self.settings.process_all and bool(self.get_parameter("use_sim_time").value),
         )
         self.transforms.add_listener(self.wake)
-        self.diagnostics = DiagnosticsPublisher(self, self._status)
+        self.diagnostics = self._health.publish(self._clock_guard, self._broadcaster)
         if self.settings.autostart:
             self.autostart()
 
@@ -226,7 +227,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         )
 
     def _on_frame(self, frame: Frame) -> None:
-        if self.active and self._enabled:
+        if self.active and self.enabled:
             self.monitor.input_rate.tick()
             self.frames.put(frame)
 
@@ -275,13 +276,13 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self._broadcaster.clear()
         self.restart(now)
 
-    # Services and health.
+    # Services.
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        self._enabled = bool(request.data)
-        if not self._enabled:
+        self.enabled = bool(request.data)
+        if not self.enabled:
             self.frames.clear()
-        response.success, response.message = True, "enabled" if self._enabled else "disabled"
+        response.success, response.message = True, "enabled" if self.enabled else "disabled"
         return response
 
     async def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -290,40 +291,3 @@ class LocalizerNode(ManagedNode, Generic[S]):
             return "reset"
 
         return await self.work.answer(response, reset)
-
-    def _status(self) -> tuple[dict[str, Problem], dict[str, str]]:
-        self._look_at_the_graph()
-        problems = self.monitor.problems
-        if not self.configured:
-            problems.setdefault("configure", Problem(Level.WARN, "not configured"))
-        elif not self.active or not self._enabled:
-            problems["state"] = Problem(Level.WARN, "inactive" if not self.active else "disabled by service")
-        elif starved := starvation(self.monitor, self.feed.topic, self.feed.why_silent):
-            problems["images"] = Problem(Level.ERROR, starved)
-        state = "unconfigured" if not self.configured else "active" if self.active else "inactive"
-        values = {"state": state, "device": self.settings.device}
-        stamps = {f"images {kind}": str(count) for kind, count in sorted(self._clock_guard.refused.items())}
-        return problems, {**values, **frame_values(self.monitor, self.frames), **stamps, **self.values()}
-
-    def _look_at_the_graph(self) -> None:
-        """Update problems that appear and end without a frame: TF missing or sent twice, wrong stamps."""
-        if self.active:
-            self._broadcaster.check()
-        if self._clock_guard.quiet:
-            self.monitor.solved(STAMPS)
-        if complaint := self.feed.calibration.complaint:
-            self.monitor.problem("camera_info", Level.WARN, complaint)
-        else:
-            self.monitor.solved("camera_info")
-        if warning := self.transforms.second_broadcaster:
-            self.monitor.problem("second_broadcaster", Level.WARN, warning)
-        else:
-            self.monitor.solved("second_broadcaster")
-
-    def _log_problem(self, key: str, problem: Problem | None) -> None:
-        if problem is None:
-            self.get_logger().info(f"{key}: recovered")
-        elif problem.level == Level.ERROR:
-            self.get_logger().error(problem.text)
-        else:
-            self.get_logger().warning(problem.text)

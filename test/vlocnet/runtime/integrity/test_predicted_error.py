@@ -9,7 +9,7 @@ from made_drives import SPREAD, USUAL, errors_of, foggy
 from localization_common.errors import CheckpointError
 from localization_common.metrics.pose_metrics import twist_errors
 from vlocnet_ros.runtime.integrity.pose_fusion import PoseFusion
-from vlocnet_ros.runtime.integrity.predicted_error import PredictedError, fit_predicted_error, said_by_others
+from vlocnet_ros.runtime.integrity.predicted_error import PredictedError, cross_validated_errors, fit_predicted_error
 
 
 def test_features_tell_how_wrong_a_frame_is():
@@ -28,12 +28,12 @@ def test_features_tell_how_wrong_a_frame_is():
 def test_what_features_do_not_tell_is_not_believed(count):
     drives = [foggy(400 // count, seed)[0] for seed in range(count)]
     features, errors = [one.features for one in drives], [errors_of(one) for one in drives]
-    said = said_by_others(features, errors)
+    said = cross_validated_errors(features, errors)
     assert said is not None
     assert said.shape == (sum(map(len, errors)), 2)
     # Each by itself, a fit to these few frames would find something in the noise.
-    assert said_by_others([f[:, 1:] for f in features], errors) is None
-    assert said_by_others([features[0][:10]], [errors[0][:10]]) is None
+    assert cross_validated_errors([f[:, 1:] for f in features], errors) is None
+    assert cross_validated_errors([features[0][:10]], [errors[0][:10]]) is None
 
 
 def test_poses_that_may_be_wrong_count_less():
