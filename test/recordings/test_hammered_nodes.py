@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from robot_stage import BASE_T_CAMERA, CAMERA, textured
+from stage_robot import BASE_T_CAMERA, CAMERA, textured
 
 from deep_localization.evaluation.node_processes import Models
 from hammer_run import Hammering, HammerOutcome, hammer

@@ -14,9 +14,11 @@ from live_drive import send_image
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from robot_stage import CAMERA, FIRST, PERIOD, SECOND, Stage, textured, wait_until
+from robot_stage import Stage
 from sensor_msgs.msg import CameraInfo, Image
+from stage_robot import CAMERA, FIRST, PERIOD, SECOND, textured
 from tf2_msgs.msg import TFMessage
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.ros.conversions import camera_to_info, image_from_array

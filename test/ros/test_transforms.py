@@ -10,8 +10,9 @@ import pytest
 from geometry_msgs.msg import TransformStamped
 from rclpy.context import Context
 from rclpy.node import Node
-from robot_stage import Stage, wait_until
+from robot_stage import Stage
 from scipy.spatial.transform import Rotation, Slerp
+from waiting import wait_until
 
 from localization_common.geometry import se3
 from localization_common.ros.spinning import spinning
