@@ -1,4 +1,4 @@
-"""The camera node against real rclpy: what it says belongs together, comes in time and is complete."""
+"""Tests of the camera node with real rclpy: its messages agree, arrive in time and are complete."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def camera_node(context: Context, **parameters: Any) -> Iterator[ApartmentCamera
 
 
 def drive_and_listen(context: Context, **parameters: Any) -> dict[str, list[Any]]:
-    """Everything that the node says during one run, by topic."""
+    """Messages of the node during one run, by topic."""
     heard: dict[str, list[Any]] = {topic: [] for topic in TOPICS}
     last = threading.Event()
     listener = Node("listener", context=context)
@@ -95,7 +95,7 @@ def drive_and_listen(context: Context, **parameters: Any) -> dict[str, list[Any]
             listener.create_subscription(kind, topic, collect(topic), qos)
         with spinning(listener), spinning(node):
             node.run()
-            assert last.wait(10.0), f"frames_published never said {expected}"
+            assert last.wait(10.0), f"frames_published did not reach {expected}"
         assert node.frames_published == expected
     listener.destroy_node()
     return heard
@@ -115,9 +115,9 @@ def test_everything_of_an_image_carries_its_stamp_and_the_truth(context: Context
     assert set(times.tolist()) <= set(stamps(heard["odom"]))
     assert [message.data for message in heard["frames_published"]][-1] == 15
     camera = Camera.from_field_of_view(64, 48, 90.0)
-    told = camera_from(heard["camera_info"][0])
-    assert (told.width, told.height, told.distorted) == (64, 48, False)
-    np.testing.assert_allclose(told.matrix, camera.matrix)
+    received = camera_from(heard["camera_info"][0])
+    assert (received.width, received.height, received.distorted) == (64, 48, False)
+    np.testing.assert_allclose(received.matrix, camera.matrix)
     truth = [matrix_from_pose(message.pose) for message in heard["ground_truth/pose"]]
     trajectory = plan_drive(apartment, "test")
     np.testing.assert_allclose(truth, planar.to_se3(trajectory.at(np.arange(15) / RATE)), atol=1e-9)
@@ -142,7 +142,7 @@ def test_a_changed_apartment_is_driven_through(context: Context, changes: dict[s
             np.testing.assert_array_equal(array_from(image), renderer.colour())
 
 
-def test_odometry_and_tf_say_the_same_and_frames_follow_rep_103(context: Context, apartment: Apartment) -> None:
+def test_odometry_and_tf_are_equal_and_frames_follow_rep_103(context: Context, apartment: Apartment) -> None:
     heard = drive_and_listen(context)
     (mounting,) = heard["/tf_static"][0].transforms
     assert (mounting.header.frame_id, mounting.child_frame_id) == ("base_link", "camera_optical_frame")
@@ -172,8 +172,8 @@ def test_clock_runs_with_the_drive(context: Context) -> None:
     assert set(stamps(heard["image"])) <= set(clock)
 
 
-def test_loops_repeat_the_drive_while_odometry_and_time_go_on(context: Context, apartment: Apartment) -> None:
-    """Two loops without the waiting, with few images and odometry messages."""
+def test_loops_repeat_the_drive_while_odometry_and_time_continue(context: Context, apartment: Apartment) -> None:
+    """Run two loops without waiting, with few images and odometry messages."""
     duration = plan_drive(apartment, "test").duration
     with camera_node(context, loops=2, max_duration=0.0, rate=0.1, odom_rate=1.0) as node:
         waits: list[float] = []
@@ -197,10 +197,10 @@ def test_loops_repeat_the_drive_while_odometry_and_time_go_on(context: Context, 
     poses = planar.from_se3(np.array([matrix_from_pose(message.pose.pose) for message in odom]))
     drift = float(np.linalg.norm(poses[len(poses) // 2 - 1, :2] - poses[0, :2]))
     jump = float(np.linalg.norm(poses[len(poses) // 2, :2] - poses[len(poses) // 2 - 1, :2]))
-    assert jump < drift / 2  # the second loop begins where the wheels say that the first one ended
+    assert jump < drift / 2  # the second loop begins at the odometry of the end of the first one
 
 
-def test_nobody_listens(context: Context) -> None:
+def test_missing_subscribers_are_an_error(context: Context) -> None:
     with camera_node(context, wait_for_subscribers=1, wait_timeout=0.2) as node:
         with pytest.raises(MissingSubscribersError, match="0 of 1 subscribers"):
             node.run()

@@ -1,4 +1,4 @@
-"""docs/commands.md says what the commands take, and every command is in it."""
+"""Tests of docs/commands.md: it has every command with its options."""
 
 from __future__ import annotations
 
