@@ -238,7 +238,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
             self.monitor.problem("odometry_message", Level.WARN, f"{text}: remap odom to a topic with one publisher")
             return False
         if before and before != self._source.used:
-            self._odometry.begin_anew()
+            self._odometry.restart()
         return True
 
     def _on_odometry(self, msg: Odometry) -> None:

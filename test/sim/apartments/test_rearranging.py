@@ -122,5 +122,5 @@ def test_what_cannot_be_moved_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ConfigError, match="from 0 to 1"):
         Apartment.from_seed(0, rearranged=1.5)
     monkeypatch.setattr(rearranging, "ATTEMPTS", 2)
-    with pytest.raises(ConfigError, match="ask for a smaller share than 1"):
+    with pytest.raises(ConfigError, match="choose a smaller share than 1"):
         Apartment.from_seed(3, rearranged=1.0)

@@ -107,11 +107,11 @@ def test_a_row_with_more_worlds_is_scored_on_the_worlds_of_the_others(
 
 
 def test_worlds_may_have_several_trials(commands: ModuleType, tmp_path: Path) -> None:
-    for asked in (1, 3):
-        of = commands.DmnCommands(commands.DmnAccuracyConfig(asked=asked, work=tmp_path))
+    for trials in (1, 3):
+        of = commands.DmnCommands(commands.DmnAccuracyConfig(asked=trials, work=tmp_path))
         words = of.evaluation("mazes", tmp_path / "one.safetensors", 40)
         arguments = tyro.cli(evaluate_worlds.Arguments, args=words[3:])
-        assert (arguments.limit, arguments.evaluation.trajectories) == (40, asked)
+        assert (arguments.limit, arguments.evaluation.trajectories) == (40, trials)
 
 
 def test_new_weights_are_scored_again(accuracy: ModuleType, tmp_path: Path) -> None:
