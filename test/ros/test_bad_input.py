@@ -80,7 +80,7 @@ CASES: list[tuple[Callable[[], Image], str]] = [
     (not_a_number, "NaN"),
     (depth, "is this depth?"),
     (constant, "nearly constant"),
-    (other_size, "image is 80x60, but camera_info says 160x120"),
+    (other_size, "image is 80x60, but camera_info has 160x120"),
 ]
 
 

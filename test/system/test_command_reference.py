@@ -29,4 +29,4 @@ def test_options_are_listed_with_default_and_meaning() -> None:
     assert (
         "| `--filter.update-min-a` | `0.1` | an image is weighed after this much motion, metres and radians. |" in page
     )
-    assert "| `--live` `--no-live` | `False` | replay the recording through the live nodes" in page
+    assert "| `--live` `--no-live` | `False` | replay the recording through the nodes" in page
