@@ -18,7 +18,7 @@ import tyro
 
 from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
 from deep_localization.evaluation.offline import NO_PROPOSALS, proposals_of
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.runtime.localizer import Localizer
 from filter_trials import Trial, frames_until, run_trial

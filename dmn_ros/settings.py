@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.files.paths import require_own_file, user_path
 from localization_common.ros.parameters import ALWAYS, detail, parameter, parameters_of
 from localization_common.ros.settings import NodeSettings

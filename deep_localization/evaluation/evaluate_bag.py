@@ -20,7 +20,7 @@ from deep_localization.evaluation.live import run_live
 from deep_localization.evaluation.node_processes import Models
 from deep_localization.evaluation.offline import Localizers, planar_odometry, random_starts, run_offline
 from deep_localization.evaluation.result_file import ResultFile, commit_of
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.formats import is_bag
 from localization_common.datasets.opening import open_sequence

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import torch
 import tyro
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.evaluation import localization_scores
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.runtime.localizer import Localizer
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions

@@ -15,11 +15,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from dmn_ros.config import NetworkConfig, TrainingConfig
+from dmn_ros.config import NetworkConfig
 from dmn_ros.map.map_building import MapOptions
 from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.checkpoint import load_network, network_camera, save_network
 from dmn_ros.training.checkpoint_card import write_card
+from dmn_ros.training.training_config import TrainingConfig
 from dmn_ros.training.training_data import Place, TrainingBatches, read_place
 from dmn_ros.training.training_module import TrainingModule
 from dmn_ros.training.validation import ValidationBatches

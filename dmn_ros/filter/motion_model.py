@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.network import egocentric
 
 #: Below this many metres the direction of the motion is noise: amcl's threshold, too.

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter import resampling
 from dmn_ros.filter.adaptive_size import kld_sample_size, occupied_bins
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.motion_model import sample_motion
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.filter.proposals import mix_in

@@ -7,7 +7,7 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
-from dmn_ros.config import NetworkConfig
+from dmn_ros.config import MappingConfig, NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.embedding import ImageEmbedding
 from dmn_ros.network.frames import FRAMES
@@ -20,7 +20,6 @@ from dmn_ros.network.mapping_baselines import (
     MeanQuery,
     PosedQuery,
 )
-from dmn_ros.network.mapping_config import MappingConfig
 from dmn_ros.network.observation import AttentionMap, AttentionObservation, AttentionQuery
 from dmn_ros.network.projection import ProjectionMap, ProjectionObservation, ProjectionQuery
 from dmn_ros.network.view_matching import MatchingMap, MatchingObservation, MatchingQuery

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from dmn_ros.config import NetworkConfig
+from dmn_ros.config import MappingConfig, NetworkConfig
 from dmn_ros.network.dmn import DMN, build_observation
-from dmn_ros.network.mapping_config import MappingConfig
 
 SystemName = Literal[
     "view_embedding",

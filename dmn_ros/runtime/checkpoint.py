@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dmn_ros.config import NetworkConfig
+from dmn_ros.config import MappingConfig, NetworkConfig
 from dmn_ros.network.dmn import DMN
-from dmn_ros.network.mapping_config import MappingConfig
 from dmn_ros.network.systems import build_network
 from localization_common.camera import Camera
 from localization_common.errors import CheckpointError, LocalizationError

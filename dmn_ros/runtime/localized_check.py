@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.clusters import Cluster, near
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 
 Array = npt.NDArray[np.float64]

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.belief import Belief
 from dmn_ros.filter.clusters import covariance_about, densest_cluster, mean_and_covariance
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.particle_filter import ParticleFilter
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.map.context_map import ContextMap

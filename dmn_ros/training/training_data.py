@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from dmn_ros.config import NetworkConfig, TrainingConfig
+from dmn_ros.config import NetworkConfig
 from dmn_ros.map.map_sources import Frames, bounds_of, read_frames
 from dmn_ros.map.view_coverage import cover
 from dmn_ros.network.embedding import images_to_tensor
+from dmn_ros.training.training_config import TrainingConfig
 from dmn_ros.training.training_particles import Mixture
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dmn_ros.config import TrainingConfig
 from dmn_ros.filter import resampling
 from dmn_ros.network.dmn import DMN
 from dmn_ros.training.losses import mean_pose, pose_error, softmax_objective
 from dmn_ros.training.training_clock import ClockedModule
+from dmn_ros.training.training_config import TrainingConfig
 from dmn_ros.training.training_data import Batch
 from localization_common.training.optimizers import build_optimizer
 

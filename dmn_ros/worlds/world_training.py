@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dmn_ros.config import MappingConfig
 from dmn_ros.network.dmn import PreparedMap, PreparedQuery
-from dmn_ros.network.mapping_config import MappingConfig
 from dmn_ros.network.projection import ProjectionQuery
 from dmn_ros.network.systems import build_network
 from dmn_ros.training.losses import mean_pose, pose_error, softmax_objective

@@ -12,8 +12,8 @@ from robot_stage import CAMERA, FIRST, PERIOD, Stage, textured, wait_until
 from std_srvs.srv import Empty, Trigger
 from visualization_msgs.msg import MarkerArray
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.belief import Belief
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.node import DmnNode

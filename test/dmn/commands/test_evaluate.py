@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from dmn_ros.commands import evaluate
-from dmn_ros.config import FilterConfig
 from dmn_ros.evaluation import localization_scores
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.map.map_sources import read_frames
 from dmn_ros.training import training_data
 from localization_common.camera import Camera

@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.motion_model import rotation_translation_rotation, sample_motion
 
 SILENT = FilterConfig(alpha1=0, alpha2=0, alpha3=0, alpha4=0, min_noise_d=0, min_noise_a=0)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.adaptive_size import kld_sample_size
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.particle_filter import ParticleFilter
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 

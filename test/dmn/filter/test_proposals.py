@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter import resampling
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.particle_filter import ParticleFilter
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.network import egocentric

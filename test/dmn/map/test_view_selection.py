@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.map.view_selection import select_views, sum_of_new
 from dmn_ros.network import egocentric

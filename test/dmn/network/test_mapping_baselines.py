@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dmn_ros.config import NetworkConfig
+from dmn_ros.config import MappingConfig, NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.dmn import DMN
 from dmn_ros.network.frames import FRAMES
 from dmn_ros.network.mapping_baselines import LatentImageObservation, LatentVectorObservation, MeanObservation
-from dmn_ros.network.mapping_config import MappingConfig
 from dmn_ros.network.observation import AttentionObservation
 from dmn_ros.network.systems import SYSTEMS, SystemName, build_network, parameter_count
 from localization_common.errors import ConfigError

@@ -11,12 +11,11 @@ from random_inputs import random_inputs
 from torch import Tensor
 from torch.nn import functional
 
-from dmn_ros.config import NetworkConfig
+from dmn_ros.config import MappingConfig, NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.dmn import DMN, build_observation
 from dmn_ros.network.lens_angles import Lens, build_lens
 from dmn_ros.network.map_rotation import PlaceFeatures
-from dmn_ros.network.mapping_config import MappingConfig
 from dmn_ros.network.projection import ProjectionObservation, by_view
 from localization_common.errors import ConfigError
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.clusters import Cluster, covariance_about, densest_cluster
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.runtime.localized_check import agreement, confirmed_covariance, confirmed_share, doubt
 from localization_common.geometry import planar

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.belief import Belief
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.network import egocentric

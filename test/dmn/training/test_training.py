@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from dmn_ros.config import NetworkConfig, TrainingConfig
+from dmn_ros.config import NetworkConfig
 from dmn_ros.map.map_building import MapOptions
 from dmn_ros.map.map_sources import Frames
 from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.checkpoint import load_network
+from dmn_ros.training.training_config import TrainingConfig
 from dmn_ros.training.training_data import Place, TrainingBatches
 from dmn_ros.training.training_module import TrainingModule
 from dmn_ros.training.validation import ValidationBatches

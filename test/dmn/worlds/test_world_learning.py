@@ -10,8 +10,8 @@ import torch
 from drawn_worlds import QUICK, circles
 from torch import Tensor
 
+from dmn_ros.config import MappingConfig
 from dmn_ros.network.dmn import DMN
-from dmn_ros.network.mapping_config import MappingConfig
 from dmn_ros.network.systems import SYSTEMS, SystemName
 from dmn_ros.worlds.world_config import WorldTrainingConfig
 from dmn_ros.worlds.world_data import TrainingWorlds, WorldBatch
