@@ -1,4 +1,4 @@
-"""Sizes of the networks of the DMN paper's tables, and the choices that make one row of these."""
+"""Sizes and forms of the networks: of the shipped one, and of the rows of the DMN paper's tables."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from localization_common.files.configuration import MAX_PIXELS, require_at_most
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of the network.
+    """Sizes of a network.
 
     Attributes:
         image_width, image_height: network input in pixels.
         block_widths: channels of each convolution block of the embedding.
-        block_strides: (vertical, horizontal) stride of each block. A robot on a floor turns and moves in the plane, so
-            the picture shifts sideways much more than up and down: the light form keeps columns and merges rows.
+        block_strides: (vertical, horizontal) stride of each block. A robot on a floor moves and turns in the plane, so
+            that its image shifts sideways far more than up and down: the light form keeps columns and merges rows.
         feature_channels: channels of a view embedding.
-        observation: ``attention`` is the paper's plain form (section 3, figures 3 and 4). ``matching`` adds what made
-            it train on a CPU: features of each (query, view) pair from a correlation volume, Fourier features of the
-            relative coordinates that gate them, and only the nearest views of each particle. ``projection`` compares
-            the query with what a view saw where a particle's pose would put it, by a depth that the embedding tells.
-        hidden_channels: of the convolutions behind the embedding.
-        key_size: length of the view and query keys; of each part of a descriptor (``projection``).
-        value_size: length of what attention reads from one view (``matching``), and of the dense layer; of the
-            summary of the query (``projection``).
+        observation: observation model. ``attention`` is the paper's plain form (section 3, figures 3 and 4).
+            ``matching`` trains on a CPU: it adds features of each (query, view) pair from a correlation volume, Fourier
+            features of the relative coordinates that gate them, and reads only the nearest views of each particle.
+            ``projection`` projects the cells of a view into the query at a particle's pose and compares descriptors
+            there; the network predicts the depth of each cell.
+        hidden_channels: channels of the convolutions behind the embedding.
+        key_size: length of the view and query keys; length of each part of a descriptor (``projection``).
+        value_size: length of the dense layer, and of the value of one view (``matching``); length of the summary of
+            the query (``projection``).
         pair_size: length of the features of one (query, view) pair (``matching``).
         gate_size: hidden units of the gate over relative coordinates (``matching``).
-        frequencies: of the Fourier features, radians per map unit; the plain form has none.
+        frequencies: frequencies of the Fourier features, radians per map unit; the plain form has none.
         nearest_views: views that each particle attends to; the plain form attends to all.
-        view_reach: metres ahead of a view where it is taken to look, for finding the nearest views.
+        view_reach: distance of the point that a view looks at, metres ahead of it; used to find the nearest views.
         metres_per_unit: scale of the map coordinates in which the network was trained.
-        descriptor_parts: parts of a cell's descriptor that are compared each by itself (``projection``).
-        view_angle: degrees that the images are wide, from which learning starts; 360 are panoramas (``projection``).
-        compass: waves to a turn, at most, by which all views together tell a heading (``projection``); 0: they do not.
-        likeness: whether each view is told how alike it and the query are as a whole (``projection``).
+        descriptor_parts: number of parts of a cell's descriptor; each part is compared separately (``projection``).
+        view_angle: horizontal field of view, degrees, with which training starts; 360 is a panorama (``projection``).
+        compass: order of the Fourier series by which all views together rate a heading (``projection``); 0 is off.
+        likeness: True adds the similarity of query and view as whole images to their features (``projection``).
     """
 
     image_width: int = 64
@@ -91,7 +92,7 @@ class NetworkConfig:
         if self.compass < 0 or (self.compass and self.observation != "projection"):
             raise ConfigError(f"compass is {self.compass}; it must not be negative, and 0 without 'projection'")
         if self.likeness and self.observation != "projection":
-            raise ConfigError(f"likeness is of 'projection', not of {self.observation!r}")
+            raise ConfigError(f"likeness needs observation 'projection', not {self.observation!r}")
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -108,7 +109,7 @@ class NetworkConfig:
 
     @classmethod
     def paper(cls) -> NetworkConfig:
-        """The plain form on the paper's 32x32 images; layer sizes are not published, these are ours."""
+        """Return the plain form on the paper's 32x32 images; the paper does not publish layer sizes, these are ours."""
         return cls(
             image_width=32,
             image_height=32,
@@ -122,26 +123,26 @@ class NetworkConfig:
 
     @classmethod
     def light(cls) -> NetworkConfig:
-        """The shipped form: 64x48 keeps a robot camera's 4:3 picture whole, at 1.4 degrees a pixel for 90 degrees."""
+        """Return the shipped form: 64x48 keeps a whole 4:3 image, at 1.4 degrees a pixel for 90 degrees."""
         return cls(observation="projection", value_size=96, hidden_channels=128, view_angle=90.0)
 
     @classmethod
     def matching(cls) -> NetworkConfig:
-        """The form that was shipped before: geometry is learned from examples."""
+        """Return the form that was shipped before: it learns geometry from examples."""
         return cls()
 
 
 @dataclass(frozen=True)
 class MappingConfig:
-    """A network that maps and localizes.
+    """Configuration of a network that maps and localizes: one row of the DMN paper's tables.
 
     Attributes:
-        network: sizes; its ``observation`` says how ``view_embedding`` maps are read.
-        map: what views become.
-        algorithm: weigh particles, or regress the pose relative to the mean of the belief.
-        coordinates: of views, in the particle's frame or in the map's; latent maps know the map's only. ``both``
-            (``projection``) is views in the particle's frame, and the particle in the map's.
-        reading: of a ``view_embedding`` map, attention (section 3) or the mean over views.
+        network: sizes; its ``observation`` is the observation model for ``view_embedding`` maps.
+        map: representation of the map: one embedding for each view, or one latent image or vector for all views.
+        algorithm: ``filter`` weighs particles, ``regression`` regresses the pose relative to the mean of the belief.
+        coordinates: frame of the views' coordinates: the particle's frame or the map frame; latent maps have only the
+            map frame. ``both`` (``projection``) is views in the particle's frame, and the particle in the map frame.
+        reading: way to read a ``view_embedding`` map: attention (section 3), or the mean over views.
     """
 
     network: NetworkConfig = field(default_factory=NetworkConfig.paper)
@@ -158,5 +159,5 @@ class MappingConfig:
             raise ConfigError(f"coordinates can be 'both' with 'projection' only, not with {form!r}")
         plain = (self.map, self.algorithm, self.reading) == ("view_embedding", "filter", "attention")
         if form != "attention" and not (plain and self.coordinates != "global"):
-            asked = (self.map, self.algorithm, self.coordinates, self.reading)
-            raise ConfigError(f"{form!r} is a filter on egocentric view embeddings, not {asked}")
+            found = (self.map, self.algorithm, self.coordinates, self.reading)
+            raise ConfigError(f"{form!r} is a filter on egocentric view embeddings, not {found}")

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import tyro
 
+from dmn_ros.map.drive_frames import read_frames
 from dmn_ros.map.map_building import MapOptions, build_map
-from dmn_ros.map.map_sources import read_frames
 from dmn_ros.runtime.checkpoint import load_network
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
@@ -20,7 +20,7 @@ from localization_common.recording_check.warnings import announce_checked
 
 
 @dataclass(frozen=True)
-class Arguments:
+class BuildMapCommand:
     """Pick views by coverage of position and heading from drives through one place, and write a map.
 
     Attributes:
@@ -40,7 +40,7 @@ class Arguments:
 
 def main() -> None:
     """Command line."""
-    arguments = tyro.cli(Arguments)
+    arguments = tyro.cli(BuildMapCommand)
     try:
         network, camera, _ = load_network(arguments.checkpoint)
         opened = [announce_checked(open_sequence(path, arguments.recording)) for path in arguments.drives]

@@ -28,7 +28,7 @@ Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Arguments:
+class EvaluateCommand:
     """Localise a drive in a map, from many starts, and compare with ground truth.
 
     Attributes:
@@ -60,7 +60,7 @@ class Arguments:
     recording: Recording = field(default_factory=RecordingOptions)
 
 
-def evaluate(arguments: Arguments) -> dict[str, Any]:
+def evaluate(arguments: EvaluateCommand) -> dict[str, Any]:
     """All settings; keys are the settings' names, values numbers with their units in the name."""
     sequence = _usable(announce(open_sequence(arguments.drive, arguments.recording)))
     localizer = Localizer.from_files(
@@ -106,7 +106,7 @@ def _usable(sequence: Sequence) -> Sequence:
 class _Drive:
     """One drive under evaluation: the settings are its methods."""
 
-    def __init__(self, sequence: Sequence, truth: Array, localizer: Localizer, arguments: Arguments) -> None:
+    def __init__(self, sequence: Sequence, truth: Array, localizer: Localizer, arguments: EvaluateCommand) -> None:
         self._sequence, self._truth, self._localizer, self._arguments = sequence, truth, localizer, arguments
         odometry = sequence.odom_T_base
         self._odometry = truth if odometry is None else planar.from_se3(odometry)
@@ -190,7 +190,7 @@ def print_table(results: dict[str, Any]) -> None:
 
 def main() -> None:
     """Command line."""
-    arguments = tyro.cli(Arguments)
+    arguments = tyro.cli(EvaluateCommand)
     try:
         with torch.inference_mode():
             results = evaluate(arguments)

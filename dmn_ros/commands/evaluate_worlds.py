@@ -22,7 +22,7 @@ from localization_common.files.configuration import to_dict
 
 
 @dataclass(frozen=True)
-class Arguments:
+class EvaluateWorldsCommand:
     """Localise in worlds: one-step global, sequential global, tracking; beside answers that look at no picture.
 
     Attributes:
@@ -52,7 +52,7 @@ class Arguments:
     threads: int = 1
 
 
-def evaluate(arguments: Arguments) -> dict[str, Any]:
+def evaluate(arguments: EvaluateWorldsCommand) -> dict[str, Any]:
     """All numbers; see `evaluate_worlds`. Keys of ``contexts`` and ``particles`` are their numbers as text.
 
     Raises:
@@ -102,7 +102,7 @@ def table(result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Command line."""
-    arguments = tyro.cli(Arguments)
+    arguments = tyro.cli(EvaluateWorldsCommand)
     try:
         result = evaluate(arguments)
     except LocalizationError as error:

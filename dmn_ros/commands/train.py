@@ -21,8 +21,8 @@ from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.checkpoint import load_network, network_camera, save_network
 from dmn_ros.training.checkpoint_card import write_card
 from dmn_ros.training.training_config import TrainingConfig
-from dmn_ros.training.training_data import Place, TrainingBatches, read_place
-from dmn_ros.training.training_module import TrainingModule
+from dmn_ros.training.training_data import TrainingBatches, TrainingPlace, read_place
+from dmn_ros.training.training_module import DriveTrainingModule
 from dmn_ros.training.validation import ValidationBatches
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import Recording
@@ -31,7 +31,7 @@ from localization_common.training.allocator import keep_freed_memory
 
 
 @dataclass(frozen=True)
-class Arguments:
+class TrainCommand:
     """Train a DMN on drives: sequences, bags, or directories of drives through one place.
 
     Attributes:
@@ -76,7 +76,7 @@ class Arguments:
 class _WriteCheckpoint(lightning.Callback):
     """Writes the safetensors checkpoint and its card after each validation and at the end."""
 
-    def __init__(self, arguments: Arguments, places: list[Place]) -> None:
+    def __init__(self, arguments: TrainCommand, places: list[TrainingPlace]) -> None:
         self._arguments, self._places = arguments, places
 
     def on_validation_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
@@ -87,7 +87,7 @@ class _WriteCheckpoint(lightning.Callback):
         self._write(trainer, module)
 
     def _write(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        if not trainer.is_global_zero or not isinstance(module, TrainingModule):
+        if not trainer.is_global_zero or not isinstance(module, DriveTrainingModule):
             return
         arguments = self._arguments
         card: dict[str, Any] = {
@@ -104,7 +104,7 @@ class _WriteCheckpoint(lightning.Callback):
         write_card(arguments.output.with_suffix(".md"), module.network, camera, card)
 
 
-def train(arguments: Arguments) -> TrainingModule:
+def train(arguments: TrainCommand) -> DriveTrainingModule:
     """Train as the arguments say; the checkpoint is written on the way."""
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
@@ -117,7 +117,7 @@ def train(arguments: Arguments) -> TrainingModule:
     camera = network_camera(network.config, arguments.horizontal_fov)
     places = [read_place(path, camera, recording=arguments.recording) for path in arguments.places]
     command = " ".join(["dmn_train", *sys.argv[1:]])
-    module = TrainingModule(network.train(), arguments.training, arguments.minutes, command)
+    module = DriveTrainingModule(network.train(), arguments.training, arguments.minutes, command)
     trainer = lightning.Trainer(
         accelerator=arguments.accelerator,
         devices=arguments.devices,
@@ -164,7 +164,7 @@ def _commit() -> str:
 
 def main() -> None:
     """Command line."""
-    arguments = tyro.cli(Arguments)
+    arguments = tyro.cli(TrainCommand)
     try:
         module = train(arguments)
     except LocalizationError as error:

@@ -30,7 +30,7 @@ _VALIDATION_BATCHES = 16
 
 
 @dataclass(frozen=True)
-class Arguments:
+class TrainWorldsCommand:
     """Train one system of the DMN paper's tables, or of its ablations, on worlds.
 
     Attributes:
@@ -73,7 +73,7 @@ class Arguments:
     progress: bool = True
 
 
-def train(arguments: Arguments) -> WorldTraining:
+def train(arguments: TrainWorldsCommand) -> WorldTraining:
     """Train as the arguments say; the module comes back with the best weights, which were written.
 
     Raises:
@@ -110,7 +110,7 @@ def train(arguments: Arguments) -> WorldTraining:
     return module
 
 
-def compare_rates(arguments: Arguments) -> dict[float, float]:
+def compare_rates(arguments: TrainWorldsCommand) -> dict[float, float]:
     """Lowest validation loss by learning rate, each of a training of `rate_steps` from the same start; prints them.
 
     A sweep of the training loss within one run (Smith 2017) says what diverges, not what is best after a decay. What
@@ -136,7 +136,7 @@ def _or_infinite(loss: float) -> float:
     return loss if math.isfinite(loss) else math.inf
 
 
-def _trainer(arguments: Arguments) -> lightning.Trainer:
+def _trainer(arguments: TrainWorldsCommand) -> lightning.Trainer:
     config, logs = arguments.training, arguments.logs
     return lightning.Trainer(
         accelerator=arguments.accelerator,
@@ -182,7 +182,7 @@ def _step_of(path: Path, module: WorldTraining) -> int:
     return int(state["global_step"])
 
 
-def _begin(module: WorldTraining, arguments: Arguments) -> str | None:
+def _begin(module: WorldTraining, arguments: TrainWorldsCommand) -> str | None:
     """Take over the initial weights, if any; says which and what they had been trained."""
     if arguments.initial is None:
         return None
@@ -196,7 +196,7 @@ def _begin(module: WorldTraining, arguments: Arguments) -> str | None:
 
 
 def _write(
-    arguments: Arguments, module: WorldTraining, trainer: lightning.Trainer, trained: int, begun: str | None
+    arguments: TrainWorldsCommand, module: WorldTraining, trainer: lightning.Trainer, trained: int, begun: str | None
 ) -> None:
     monitored = trainer.early_stopping_callback
     card = {
@@ -217,7 +217,7 @@ def _write(
 def main() -> None:
     """Command line."""
     try:
-        arguments = tyro.cli(Arguments)
+        arguments = tyro.cli(TrainWorldsCommand)
         if arguments.rates:
             compare_rates(arguments)
         else:

@@ -1,4 +1,4 @@
-"""Numbers of the particle filter."""
+"""Configuration of the particle filter."""
 
 from __future__ import annotations
 
@@ -10,42 +10,41 @@ from localization_common.errors import ConfigError
 
 @dataclass(frozen=True)
 class FilterConfig:
-    """Particle filter at run time; names are amcl's where they mean the same.
+    """Configuration of the particle filter at run time; names are those of amcl where the meaning is the same.
 
     Attributes:
         min_particles, max_particles: bounds on the number of particles.
-        global_particles: a belief over the whole map starts with so many, for its first image: a few thousand
-            particles leave holes in a map of many rooms and all headings.
-        update_min_d, update_min_a: an image is weighed after this much motion, metres and radians.
+        global_particles: number of particles of a belief over the whole map, until its first image is weighed; a few
+            thousand particles leave gaps in a map of many rooms and all headings.
+        update_min_d, update_min_a: motion after which an image is weighed, metres and radians.
         resample_interval: resample at most at every n-th weighed image.
         resample_threshold: resample when the effective sample size is below this share of the particles.
         recovery_alpha_slow, recovery_alpha_fast: decay of the slow and fast averages of the likelihood; 0 switches
             recovery off. Injection follows Thrun et al., Probabilistic Robotics, table 8.3.
-        recovery_max: at most this share of the particles is drawn anew at one update.
-        proposal_share: this share of the particles is drawn from another localizer's pose where there is one, and
-            weighted so that the belief stays what motion and images make it; 0 switches that off.
+        recovery_max: largest share of the particles that is drawn anew at one update.
+        proposal_share: share of the particles that is drawn from another localizer's pose where there is one; weights
+            keep the belief unbiased; 0 is off.
         proposal_trust: probability that the other localizer's pose is right; a cluster that it agrees with needs less
-            weight for ``localized``. 0: its agreement does not count.
+            weight for ``localized``. 0 ignores the agreement.
         alpha1, alpha2, alpha3, alpha4: odometry noise: rotation from rotation, rotation from translation, translation
             from translation, translation from rotation (variances per squared radian and metre, as in amcl's
             differential model).
-        min_noise_d, min_noise_a: least motion noise per update, metres and radians; keeps copies of one particle apart.
-        likelihood_exponent: power of each likelihood. Successive images resemble each other, so that their errors do
-            too; below 1 keeps the filter from counting the same evidence in full again and again.
-        reference_poses: poses over the whole map that each image is also weighed at; their mean likelihood is the
-            unit in which recovery measures how well the image fits the belief, and recovery draws from them.
-        max_evaluated_views: of a larger map, so many views at most are compared with an image: those that the
-            particles read, and those of as many reference poses as the rest suffices for.
-        cell_d, cell_a: size, metres and radians, of the cells by which KLD sampling (Fox 2003) counts what the belief
-            covers.
+        min_noise_d, min_noise_a: least motion noise per update, metres and radians; keeps copies of a particle apart.
+        likelihood_exponent: power of each likelihood. Successive images are similar, and so are their errors; a power
+            below 1 keeps the filter from counting the same evidence in full several times.
+        reference_poses: number of poses all over the map that each image is also weighed at. Their mean likelihood is
+            the unit in which recovery measures how well an image fits the belief, and recovery draws from them.
+        max_evaluated_views: largest number of views that one image is compared with: the views that the particles
+            read, and those of as many reference poses as fit into the number.
+        cell_d, cell_a: size, metres and radians, of the cells by which KLD sampling (Fox 2003) counts the belief.
         pf_err, pf_z: largest Kullback-Leibler divergence of the particles from the belief over these cells, and the
             normal quantile of the confidence in it (2.326 is 99 %); they set the number of particles, within its
-            bounds. Names are amcl's.
-        cluster_d, cluster_a: size of the cluster that `most_likely` is taken from, metres and radians.
-        localized_share: share of the weight that this cluster must hold for ``localized``, if nothing else confirms it.
-        localized_fit: least logarithm of the likelihood of the last images against that of the map at large for
-            ``localized``; a kidnapped robot's particles stay together, but the images speak against them.
-        random_seed: same seed, same frames, same beliefs.
+            bounds. The names are those of amcl.
+        cluster_d, cluster_a: size of the cluster that `most_likely` is the pose of, metres and radians.
+        localized_share: share of the weight that this cluster needs for ``localized``, without another localizer.
+        localized_fit: least logarithm of the likelihood of the last images against that of the whole map for
+            ``localized``; the particles of a kidnapped robot stay together, but the images do not fit them.
+        random_seed: seed; the same seed and frames give the same beliefs.
     """
 
     min_particles: int = 500

@@ -1,4 +1,4 @@
-"""Numbers of a training on drives."""
+"""Configuration of a training on drives."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from localization_common.errors import ConfigError
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a network is trained.
+    """Configuration of a training on drives.
 
     Attributes:
         objective: ``softmax`` is cross-entropy between the particles' weights and a Gaussian around the truth, over
-            particles that mostly cover the whole map, whose weights allow for their density; ``pose`` is the paper's
-            squared error of the mean pose (its equation 1) over local particles.
-        particles: per query.
-        local_share: share of the particles around the truth (``softmax``); the rest cover the map.
+            particles most of which cover the whole map, with weights that correct for their density; ``pose`` is the
+            paper's squared error of the mean pose (its equation 1) over local particles.
+        particles: number of particles of a query.
+        local_share: share of the particles around the truth (``softmax``); the others cover the map.
         target_d, target_a: standard deviations of the soft target, metres and radians.
         tracking_d, tracking_a: initial belief of ``pose``: standard deviations, the paper's 0.3 units and 30 degrees.
-        contexts: views in the map of each example; a random number in this range.
-        worlds: places per step.
-        queries: images to localise per place and step; they share the map's embeddings.
-        algorithm: of the optimisation, see `localization_common/training/optimizers.py`; ``muon`` gains little here.
-        learning_rate, weight_decay: of ``adamw``; matrices move with ten times as much by ``muon``. The rate warms up
-            and then decays as a cosine to the end of the budget.
-        gradient_clip: norm.
+        contexts: range of the number of views in the map of an example; the number is random.
+        worlds: number of places in a step.
+        queries: number of images to localise in a place and step; they share the map's embeddings.
+        algorithm: optimiser, see `localization_common/training/optimizers.py`; ``muon`` gains little here.
+        learning_rate, weight_decay: values for ``adamw``; ``muon`` moves matrices with ten times the learning rate. The
+            rate warms up and then decays as a cosine to the end of the budget.
+        gradient_clip: largest norm of the gradient.
         mirror, recolour: share of the worlds that are mirrored, and whose colour channels are permuted.
-        favour: weight of the first source among all sources when worlds are drawn (the place of deployment).
+        favour: share of the worlds that are drawn from the first place, the place of deployment.
         evaluate_every: steps between validations (and checkpoints).
-        seed: of everything random.
+        seed: seed of all random numbers.
     """
 
     objective: Literal["softmax", "pose"] = "softmax"

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from dmn_ros.config import NetworkConfig
-from dmn_ros.map.map_sources import Frames, bounds_of, read_frames
+from dmn_ros.map.drive_frames import DriveFrames, bounds_of, read_frames
 from dmn_ros.map.view_coverage import cover
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.training.training_config import TrainingConfig
-from dmn_ros.training.training_particles import Mixture
+from dmn_ros.training.training_particles import ParticleMixture
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
@@ -34,15 +34,15 @@ _AROUND = (1.2, 1.2, 0.8)
 
 
 @dataclass(frozen=True)
-class Place:
+class TrainingPlace:
     """Drives through one place, with poses of the cameras in one map frame, and its bounds (metres)."""
 
     name: str
-    drives: tuple[Frames, ...]
+    drives: tuple[DriveFrames, ...]
     bounds: tuple[float, float, float, float]
 
 
-class Batch(NamedTuple):
+class DriveBatch(NamedTuple):
     """A maps, N views, Q queries a map, K particles a query; poses in map units."""
 
     view_images: Tensor  # (A, N, 3, H, W)
@@ -59,7 +59,7 @@ def read_place(
     pattern: str = "train*",
     margin: float = 0.5,
     recording: RecordingOptions | None = None,
-) -> Place:
+) -> TrainingPlace:
     """A sequence, or a directory whose entries of this pattern are drives through one place.
 
     Raises:
@@ -70,32 +70,32 @@ def read_place(
     drives = tuple(read_frames(sequence.with_poses(), camera).of_camera() for sequence in opened)
     if not drives:
         raise DatasetError(f"{path}: no drives {pattern}")
-    return Place(path.name, drives, bounds_of(np.concatenate([d.poses for d in drives]), margin))
+    return TrainingPlace(path.name, drives, bounds_of(np.concatenate([d.poses for d in drives]), margin))
 
 
-class TrainingBatches(IterableDataset[Batch]):
+class TrainingBatches(IterableDataset[DriveBatch]):
     """Endless random batches; the seed decides them."""
 
-    def __init__(self, places: list[Place], network: NetworkConfig, training: TrainingConfig) -> None:
+    def __init__(self, places: list[TrainingPlace], network: NetworkConfig, training: TrainingConfig) -> None:
         self._places, self._network, self._training = places, network, training
         others = max(1, len(places) - 1)
         share = training.favour if len(places) > 1 else 1.0
         self._odds = np.array([share] + [(1.0 - share) / others] * (len(places) - 1))
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[DriveBatch]:
         random = np.random.default_rng(self._training.seed)
         while True:
             yield self.draw(random)
 
-    def draw(self, random: np.random.Generator) -> Batch:
+    def draw(self, random: np.random.Generator) -> DriveBatch:
         """One batch."""
         training = self._training
         views = int(random.integers(training.contexts[0], training.contexts[1] + 1))
         chosen = random.choice(len(self._places), training.worlds, p=self._odds)
         worlds = [self._world(self._places[i], views, random) for i in chosen]
-        return Batch(*(torch.stack(parts) for parts in zip(*worlds, strict=True)))
+        return DriveBatch(*(torch.stack(parts) for parts in zip(*worlds, strict=True)))
 
-    def _world(self, place: Place, views: int, random: np.random.Generator) -> tuple[Tensor, ...]:
+    def _world(self, place: TrainingPlace, views: int, random: np.random.Generator) -> tuple[Tensor, ...]:
         training, config = self._training, self._network
         maps, asked = _split(place, random)
         chosen = _choose_views(maps[1], views, random)
@@ -111,19 +111,19 @@ class TrainingBatches(IterableDataset[Batch]):
         poses = [torch.from_numpy(p / unit).float() for p in (view_poses, query_poses, particles)]
         return images[:views], poses[0], images[views:], poses[1], poses[2], log_density
 
-    def _particles(self, place: Place, truth: Array, random: np.random.Generator) -> tuple[Array, Tensor]:
+    def _particles(self, place: TrainingPlace, truth: Array, random: np.random.Generator) -> tuple[Array, Tensor]:
         """Particles (Q, K, 3) for true poses (Q, 3), metres, and how densely they lie (Q, K)."""
         training = self._training
         if training.objective == "pose":
             spread = [training.tracking_d, training.tracking_d, training.tracking_a]
             noise = random.normal(size=(len(truth), training.particles, 3)) * spread
             return truth[:, None] + noise, torch.zeros(noise.shape[:2])
-        mixture = Mixture(place.bounds, training.local_share, _AROUND)
+        mixture = ParticleMixture(place.bounds, training.local_share, _AROUND)
         particles = mixture.draw(truth, training.particles, random)
         return particles, mixture.log_density(torch.from_numpy(particles).float(), torch.from_numpy(truth).float())
 
 
-def _split(place: Place, random: np.random.Generator) -> tuple[tuple[Tensor, Array], tuple[Tensor, Array]]:
+def _split(place: TrainingPlace, random: np.random.Generator) -> tuple[tuple[Tensor, Array], tuple[Tensor, Array]]:
     """Images and poses for the map, and for queries: of another drive where there is one, so none is in the map."""
     held = int(random.integers(len(place.drives)))
     rest = [d for i, d in enumerate(place.drives) if i != held or len(place.drives) == 1]

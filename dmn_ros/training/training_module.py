@@ -13,14 +13,14 @@ from dmn_ros.network.dmn import DMN
 from dmn_ros.training.losses import mean_pose, pose_error, softmax_objective
 from dmn_ros.training.training_clock import ClockedModule
 from dmn_ros.training.training_config import TrainingConfig
-from dmn_ros.training.training_data import Batch
+from dmn_ros.training.training_data import DriveBatch
 from localization_common.training.optimizers import build_optimizer
 
 #: Steps of linear warm-up.
 _WARM_UP = 200
 
 
-class TrainingModule(ClockedModule):
+class DriveTrainingModule(ClockedModule):
     """Trains for a number of minutes; the learning rate falls as a cosine of the time spent, also across a resume."""
 
     def __init__(self, network: DMN, config: TrainingConfig, minutes: float, command: str = "") -> None:
@@ -50,7 +50,7 @@ class TrainingModule(ClockedModule):
         group = {"params": list(self.parameters()), "weight_decay": config.weight_decay, "share": 1.0}
         return build_optimizer(config.algorithm, [group], config.learning_rate)
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
+    def on_train_batch_start(self, batch: DriveBatch, batch_idx: int) -> int | None:
         """Set the learning rate; -1 ends the run when the budget is spent."""
         if self.finished:
             self.trainer.should_stop = True
@@ -62,13 +62,13 @@ class TrainingModule(ClockedModule):
             group["lr"] = rate * group["share"]
         return None
 
-    def log_likelihood(self, batch: Batch) -> Tensor:
+    def log_likelihood(self, batch: DriveBatch) -> Tensor:
         """(A, Q, K)."""
         prepared, query = self.network.prepare(batch.view_images, batch.view_poses, batch.query_images)
         result: Tensor = self.network.log_likelihood(prepared, query, batch.particles).float()
         return result
 
-    def loss(self, batch: Batch) -> Tensor:
+    def loss(self, batch: DriveBatch) -> Tensor:
         """Mean objective over a batch."""
         config = self.config
         log_likelihood = self.log_likelihood(batch)
@@ -85,13 +85,13 @@ class TrainingModule(ClockedModule):
             log_density=batch.log_density,
         ).mean()
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: DriveBatch, batch_idx: int) -> Tensor:
         """One step."""
         loss = self.loss(batch)
         self.log("loss", loss, prog_bar=True)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: DriveBatch, batch_idx: int) -> None:
         """One-step global localisation: share of the queries within 0.5 m by mean and by most likely particle."""
         log_likelihood = self.log_likelihood(batch)
         unit = self.network.config.metres_per_unit

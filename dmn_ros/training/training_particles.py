@@ -20,14 +20,14 @@ from dmn_ros.network import egocentric
 
 Array = npt.NDArray[np.float64]
 
-#: Standard deviations around the truth are `Mixture.spread` times a number between these, drawn for each particle.
+#: Standard deviations around the truth are `ParticleMixture.spread` times a random number in this range.
 _SCALES = (0.1, 1.0)
 #: Numbers that the mean over them is taken with.
 _NODES = 16
 
 
 @dataclass(frozen=True)
-class Mixture:
+class ParticleMixture:
     """What particles are drawn from; positions in any one unit, headings in radians.
 
     Attributes:

@@ -15,7 +15,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from dmn_ros.network import egocentric
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.training.training_data import relight
-from dmn_ros.training.training_particles import Mixture
+from dmn_ros.training.training_particles import ParticleMixture
 from dmn_ros.worlds.world_config import BeliefConfig, WorldTrainingConfig
 from localization_common.datasets.world_difficulty import pick_views
 from localization_common.datasets.worlds import WorldSet
@@ -56,7 +56,7 @@ class TrainingWorlds(IterableDataset[WorldBatch]):
         """Batches from step `first` on; each of several devices has its own `rank`."""
         self._worlds, self._training, self._regression = worlds, training, regression
         self._first, self._rank = first, rank
-        self._mixture = Mixture(BOUNDS, training.local_share, _AROUND)
+        self._mixture = ParticleMixture(BOUNDS, training.local_share, _AROUND)
 
     def __iter__(self) -> Iterator[WorldBatch]:
         worker = get_worker_info()

@@ -12,7 +12,7 @@ import pytest
 from dmn_ros.commands import evaluate
 from dmn_ros.evaluation import localization_scores
 from dmn_ros.filter.filter_config import FilterConfig
-from dmn_ros.map.map_sources import read_frames
+from dmn_ros.map.drive_frames import read_frames
 from dmn_ros.training import training_data
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
@@ -97,7 +97,7 @@ def test_the_evaluation_fills_every_row(
     checkpoint, map_path = tiny_files
     output = tmp_path / "out.json"
     small = FilterConfig(min_particles=50, max_particles=100, global_particles=200, reference_poses=8)
-    arguments = evaluate.Arguments(
+    arguments = evaluate.EvaluateCommand(
         tmp_path, checkpoint, map_path, output, starts=4, frames=5, one_step=6, filter=small, threads=1
     )
     results = evaluate.evaluate(arguments)
@@ -127,7 +127,7 @@ def test_frames_without_true_pose_are_fed_and_not_scored(
     partly = replace(whole, map_T_camera=poses, odom_T_base=odometry)
     monkeypatch.setattr(evaluate, "open_sequence", lambda *_: partly)
     small = FilterConfig(min_particles=50, max_particles=100, global_particles=200, reference_poses=8)
-    arguments = evaluate.Arguments(
+    arguments = evaluate.EvaluateCommand(
         tmp_path, *tiny_files, tmp_path / "out.json", starts=6, frames=5, one_step=6, filter=small
     )
     results = evaluate.evaluate(arguments)
@@ -146,4 +146,4 @@ def test_a_drive_that_is_too_short_is_refused(
 ) -> None:
     monkeypatch.setattr(evaluate, "open_sequence", lambda *_: _sequence(20))
     with pytest.raises(DatasetError, match="circle: 20 frames, more than 40 are needed"):
-        evaluate.evaluate(evaluate.Arguments(tmp_path, *tiny_files))
+        evaluate.evaluate(evaluate.EvaluateCommand(tmp_path, *tiny_files))

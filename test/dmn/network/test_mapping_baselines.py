@@ -13,7 +13,7 @@ from torch.nn import functional
 from dmn_ros.config import MappingConfig, NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.dmn import DMN
-from dmn_ros.network.frames import FRAMES
+from dmn_ros.network.frames import COORDINATE_FRAMES
 from dmn_ros.network.mapping_baselines import LatentImageObservation, LatentVectorObservation, MeanObservation
 from dmn_ros.network.observation import AttentionObservation
 from dmn_ros.network.systems import SYSTEMS, SystemName, build_network, parameter_count
@@ -105,9 +105,9 @@ def test_attention_in_global_coordinates_equals_the_direct_evaluation() -> None:
     torch.testing.assert_close(network.log_likelihood(prepared, query, particles), expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", FRAMES)
+@pytest.mark.parametrize("name", COORDINATE_FRAMES)
 def test_frames_are_products_of_what_belongs_to_particles_and_to_views(name: str) -> None:
-    frame, (_, poses, _, particles) = FRAMES[name], _inputs()
+    frame, (_, poses, _, particles) = COORDINATE_FRAMES[name], _inputs()
     product = frame.matrix(poses)[:, None, None] @ frame.points(particles)[:, :, :, None, :, None]
     expected = frame.coordinates(particles[:, :, :, None], poses[:, None, None])
     assert expected.shape[-1] == frame.channels

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from dmn_ros.config import NetworkConfig
+from dmn_ros.map.drive_frames import DriveFrames
 from dmn_ros.map.map_building import MapOptions
-from dmn_ros.map.map_sources import Frames
 from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.checkpoint import load_network
 from dmn_ros.training.training_config import TrainingConfig
-from dmn_ros.training.training_data import Place, TrainingBatches
-from dmn_ros.training.training_module import TrainingModule
+from dmn_ros.training.training_data import TrainingBatches, TrainingPlace
+from dmn_ros.training.training_module import DriveTrainingModule
 from dmn_ros.training.validation import ValidationBatches
 
 BOUNDS = (-2.0, -2.0, 2.0, 2.0)
@@ -34,14 +34,14 @@ def _picture(pose: np.ndarray) -> np.ndarray:
     return np.repeat(row[None], 24, axis=0).astype(np.uint8)
 
 
-def _place(drives: int = 2, frames: int = 60) -> Place:
+def _place(drives: int = 2, frames: int = 60) -> TrainingPlace:
     random = np.random.default_rng(0)
     made = []
     for i in range(drives):
         poses = random.uniform([-1.5, -1.5, -np.pi], [1.5, 1.5, np.pi], (frames, 3))
         images = torch.from_numpy(np.stack([_picture(p) for p in poses]))
-        made.append(Frames(f"drive {i}", images, poses, poses, np.arange(frames) * 200_000_000))
-    return Place("circle", tuple(made), BOUNDS)
+        made.append(DriveFrames(f"drive {i}", images, poses, poses, np.arange(frames) * 200_000_000))
+    return TrainingPlace("circle", tuple(made), BOUNDS)
 
 
 def test_batches_have_their_shapes_and_depend_on_the_seed_only(tiny_config: NetworkConfig) -> None:
@@ -99,7 +99,7 @@ def test_particles_are_partly_near_the_truth_and_partly_everywhere(tiny_config: 
 def test_the_objective_decreases_on_a_tiny_place(tiny_config: NetworkConfig, objective: str) -> None:
     torch.manual_seed(0)
     config = dataclasses.replace(QUICK, objective=objective)
-    module = TrainingModule(DMN(tiny_config).train(), config, minutes=1.0)
+    module = DriveTrainingModule(DMN(tiny_config).train(), config, minutes=1.0)
     batch = next(iter(TrainingBatches([_place()], tiny_config, config)))
     optimizer = torch.optim.AdamW(module.parameters(), config.learning_rate)
     losses = []
@@ -135,7 +135,7 @@ def test_the_command_trains_resumes_and_writes_a_checkpoint_with_its_card(
 
     monkeypatch.setattr(train, "read_place", lambda *_, **__: _big_place())
     monkeypatch.setattr("sys.argv", ["dmn_train", "somewhere"])
-    arguments = train.Arguments(
+    arguments = train.TrainCommand(
         places=[tmp_path],
         output=tmp_path / "out.safetensors",
         minutes=1.0,
@@ -167,7 +167,7 @@ def test_the_command_trains_resumes_and_writes_a_checkpoint_with_its_card(
         assert part in card
 
 
-def _big_place() -> Place:
+def _big_place() -> TrainingPlace:
     place = _place()
     images = [d.images.repeat_interleave(2, 1)[:, :32] for d in place.drives]
     drives = tuple(dataclasses.replace(d, images=i) for d, i in zip(place.drives, images, strict=True))

@@ -13,7 +13,7 @@ import torch
 from drawn_worlds import QUICK, circles
 
 from dmn_ros.commands import evaluate_worlds as evaluate_command
-from dmn_ros.commands.train_worlds import Arguments, compare_rates, train
+from dmn_ros.commands.train_worlds import TrainWorldsCommand, compare_rates, train
 from dmn_ros.runtime.checkpoint import load_world_network
 from dmn_ros.worlds.world_training import WorldTraining
 from localization_common.datasets.world_shards import shard_path, write_shard
@@ -27,9 +27,9 @@ def shards(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _arguments(shards: Path, name: str, **changes: Any) -> Arguments:
+def _arguments(shards: Path, name: str, **changes: Any) -> TrainWorldsCommand:
     training = replace(QUICK, steps=4, evaluate_every=2, worlds=2, length=2, mirror=0.5, relight=True)
-    base = Arguments(
+    base = TrainWorldsCommand(
         worlds=shards / "train",
         validation=shards / "validation",
         output=shards / f"{name}.safetensors",
@@ -77,7 +77,7 @@ def test_training_may_begin_with_what_another_ended_with(shards: Path) -> None:
     for name, value in load_world_network(first.output)[0].named_parameters():
         torch.testing.assert_close(went_on[name], value, atol=1e-6, rtol=0)
     result = evaluate_command.evaluate(
-        evaluate_command.Arguments(shards / "validation", second.output, card=shards / "on.md")
+        evaluate_command.EvaluateWorldsCommand(shards / "validation", second.output, card=shards / "on.md")
     )
     assert result["card"]["initial"].startswith("first.safetensors (4 steps, ")
     assert f"begun with {result['card']['initial']}" in (shards / "on.md").read_text()
@@ -133,7 +133,7 @@ def test_the_commands_train_and_evaluate_a_regression_on_shards(shards: Path) ->
     command = [sys.executable, "-m", "dmn_ros.commands.train_worlds", str(shards / "train"), "--no-progress"]
     subprocess.run([*command, "--validation", str(shards / "validation"), *words], check=True)
     result = evaluate_command.evaluate(
-        evaluate_command.Arguments(
+        evaluate_command.EvaluateWorldsCommand(
             shards / "validation",
             shards / "x.safetensors",
             card=shards / "x.md",

@@ -13,7 +13,7 @@ from torch import Tensor
 from dmn_ros.config import NetworkConfig
 from dmn_ros.network.dmn import DMN
 from dmn_ros.network.projection import ProjectionObservation
-from dmn_ros.network.view_likeness import Likeness
+from dmn_ros.network.view_similarity import ViewSimilarity
 from localization_common.errors import ConfigError
 
 A, N, Q, K = 2, 6, 3, 5
@@ -29,7 +29,7 @@ def _observation(network: DMN) -> ProjectionObservation:
     return network.observation
 
 
-def _likeness(network: DMN) -> Likeness:
+def _likeness(network: DMN) -> ViewSimilarity:
     likeness = _observation(network).likeness
     assert likeness is not None
     return likeness
@@ -109,5 +109,5 @@ def test_pictures_that_are_alike_were_taken_near_each_other_whichever_way_they_l
 
 
 def test_only_projection_is_told_of_likeness(config: NetworkConfig) -> None:
-    with pytest.raises(ConfigError, match="likeness is of 'projection'"):
+    with pytest.raises(ConfigError, match="likeness needs observation 'projection'"):
         replace(config, observation="matching")
