@@ -1,4 +1,4 @@
-"""``dmn_build_map``: picks views of drives by coverage and writes them as a map file."""
+"""``dmn_build_map``: choose views of drives by coverage and write them as a map file."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from localization_common.recording_check.warnings import announce_checked
 
 @dataclass(frozen=True)
 class BuildMapCommand:
-    """Pick views by coverage of position and heading from drives through one place, and write a map.
+    """Choose views by coverage of position and heading from drives through one place, and write a map.
 
     Attributes:
-        drives: recordings with poses in any format that can be read.
-        checkpoint: the network that will localise in the map.
+        drives: recordings with poses, in any supported format.
+        checkpoint: checkpoint of the network that will localise in the map.
         output: map file to write.
-        options: which views.
-        recording: how the recordings are read.
+        options: choice of the views.
+        recording: options of reading recordings.
     """
 
     drives: Annotated[list[Path], tyro.conf.Positional]
@@ -39,7 +39,7 @@ class BuildMapCommand:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     arguments = tyro.cli(BuildMapCommand)
     try:
         network, camera, _ = load_network(arguments.checkpoint)

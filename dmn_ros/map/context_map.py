@@ -76,7 +76,7 @@ class ContextMap:
         within = (self.reliability >= 0.0) & (self.reliability <= 1.0)
         if within.shape != (len(self.poses),) or not within.all():
             raise MapError(f"reliabilities {self.reliability} must be {len(self.poses)} numbers in 0..1")
-        finite = all(bool(torch.isfinite(part).all()) for part in self.features.split(256))
+        finite = all(bool(torch.isfinite(part).all()) for part in torch.split(self.features, 256))
         if not (finite and np.isfinite(self.poses).all() and np.isfinite(self.covariances).all()):
             raise MapError("views hold NaN or infinity")
         if not is_covariance(self.covariances):

@@ -160,7 +160,7 @@ class MapReader:
         near = select_views(self._view_poses, draws, nearest=self._nearest, reach=self._reach, most=self._most * 3 // 4)
         own = egocentric.nearest_views(self._view_poses, reference, 1, self._reach).squeeze(-1)
         used = (sum_of_new(own, near) <= self._most - len(near)).nonzero().squeeze(-1)
-        self._prepare(torch.cat([near, own[used]]).unique().cpu())
+        self._prepare(torch.unique(torch.cat([near, own[used]])).cpu())
         return used
 
     def _reweigh(self) -> None:

@@ -71,7 +71,7 @@ class DMN(nn.Module):
     def prepare(
         self, view_images: Tensor, view_poses: Tensor, query_images: Tensor
     ) -> tuple[PreparedMap, PreparedQuery]:
-        """Prepare a map of images (A, N, 3, H, W) with poses (A, N, 3), and queries from images (A, Q, 3, H, W)."""
+        """Prepare map and queries from images (A, N, 3, H, W), their poses (A, N, 3) and images (A, Q, 3, H, W)."""
         views = self.context_embedding(view_images.flatten(0, 1)).unflatten(0, view_images.shape[:2])
         queries = self.query_embedding(query_images.flatten(0, 1)).unflatten(0, query_images.shape[:2])
         prepared = self.prepare_map(views, view_poses)
@@ -82,7 +82,7 @@ class DMN(nn.Module):
         return self.observation.prepare_map(views, view_poses)
 
     def reweighted(self, prepared: PreparedMap, weights: Tensor) -> PreparedMap:
-        """Return the map with the attention to each view multiplied by a weight (A, N) above 0, before normalisation."""
+        """Return the map with the attention to each view multiplied by a weight (A, N) above 0."""
         assert isinstance(prepared, AttentionMap | MatchingMap | ProjectionMap), "a latent map has no views to weigh"
         return prepared._replace(log_weights=weights.log())
 

@@ -1,7 +1,7 @@
-"""Where points in front of a camera fall in its picture, as learned: pinhole pictures and panoramas.
+"""Learned projection of points in front of a camera into its picture: pinhole pictures and panoramas.
 
-A lens is told an angle to start from and learns its own numbers, because worlds that are only pictures with poses do
-not tell them. DriveFrames are the camera's, on a floor: x ahead, y left, z up from the camera.
+A lens starts from a configured angle and learns its parameters, because worlds of pictures with poses do not contain
+them. The frame is that of the camera, level with the floor: x ahead, y left, z up.
 """
 
 from __future__ import annotations

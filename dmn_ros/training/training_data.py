@@ -1,4 +1,4 @@
-"""Training examples: maps of random views, queries from elsewhere, and particles to weigh, drawn from drives."""
+"""Training examples from drives: maps of random views, queries of other frames, and particles."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from localization_common.recording_check.warnings import announce_checked
 
 Array = npt.NDArray[np.float64]
 
-#: Frames that views are chosen among: enough for variety, few enough to choose in a millisecond.
+#: Number of random frames from which views are chosen: enough for variety, few enough for a choice in a millisecond.
 _CANDIDATES = 300
 #: Largest standard deviations of the softmax objective's particles around the truth, metres and radians.
 _AROUND = (1.2, 1.2, 0.8)
@@ -43,14 +43,14 @@ class TrainingPlace:
 
 
 class DriveBatch(NamedTuple):
-    """A maps, N views, Q queries a map, K particles a query; poses in map units."""
+    """Batch of A maps with N views, Q queries a map and K particles a query; poses in map units."""
 
     view_images: Tensor  # (A, N, 3, H, W)
     view_poses: Tensor  # (A, N, 3)
     query_images: Tensor  # (A, Q, 3, H, W)
     query_poses: Tensor  # (A, Q, 3)
     particles: Tensor  # (A, Q, K, 3)
-    log_density: Tensor  # (A, Q, K) of what they were drawn from; 0 where they stand for the belief themselves
+    log_density: Tensor  # (A, Q, K) that they were drawn from; 0 if they represent the belief with equal weights
 
 
 def read_place(
@@ -60,10 +60,10 @@ def read_place(
     margin: float = 0.5,
     recording: RecordingOptions | None = None,
 ) -> TrainingPlace:
-    """A sequence, or a directory whose entries of this pattern are drives through one place.
+    """Read a sequence, or a directory whose entries of this pattern are drives through one place.
 
     Raises:
-        DatasetError: no drive is there, or one has no poses.
+        DatasetError: there is no drive, or a drive has no poses.
     """
     inner = sorted(path.glob(pattern)) if path.is_dir() else []
     opened = (announce_checked(open_sequence(entry, recording)) for entry in (inner or [path]))
@@ -74,7 +74,7 @@ def read_place(
 
 
 class TrainingBatches(IterableDataset[DriveBatch]):
-    """Endless random batches; the seed decides them."""
+    """Endless random batches, determined by the seed."""
 
     def __init__(self, places: list[TrainingPlace], network: NetworkConfig, training: TrainingConfig) -> None:
         self._places, self._network, self._training = places, network, training
@@ -88,7 +88,7 @@ class TrainingBatches(IterableDataset[DriveBatch]):
             yield self.draw(random)
 
     def draw(self, random: np.random.Generator) -> DriveBatch:
-        """One batch."""
+        """Draw a batch."""
         training = self._training
         views = int(random.integers(training.contexts[0], training.contexts[1] + 1))
         chosen = random.choice(len(self._places), training.worlds, p=self._odds)
@@ -97,12 +97,14 @@ class TrainingBatches(IterableDataset[DriveBatch]):
 
     def _world(self, place: TrainingPlace, views: int, random: np.random.Generator) -> tuple[Tensor, ...]:
         training, config = self._training, self._network
-        maps, asked = _split(place, random)
+        maps, held_out = _split(place, random)
         chosen = _choose_views(maps[1], views, random)
-        queries = random.integers(0, len(asked[1]), training.queries)
-        view_poses, query_poses = maps[1][chosen], asked[1][queries]
+        queries = random.integers(0, len(held_out[1]), training.queries)
+        view_poses, query_poses = maps[1][chosen], held_out[1][queries]
         particles, log_density = self._particles(place, query_poses, random)
-        images = images_to_tensor(torch.cat([maps[0][torch.from_numpy(chosen)], asked[0][torch.from_numpy(queries)]]))
+        images = images_to_tensor(
+            torch.cat([maps[0][torch.from_numpy(chosen)], held_out[0][torch.from_numpy(queries)]])
+        )
         if random.random() < training.mirror:
             images = images.flip(-1)
             view_poses, query_poses, particles = (p * [1.0, -1.0, -1.0] for p in (view_poses, query_poses, particles))
@@ -112,7 +114,7 @@ class TrainingBatches(IterableDataset[DriveBatch]):
         return images[:views], poses[0], images[views:], poses[1], poses[2], log_density
 
     def _particles(self, place: TrainingPlace, truth: Array, random: np.random.Generator) -> tuple[Array, Tensor]:
-        """Particles (Q, K, 3) for true poses (Q, 3), metres, and how densely they lie (Q, K)."""
+        """Draw particles (Q, K, 3) for true poses (Q, 3), metres, and compute their log-density (Q, K)."""
         training = self._training
         if training.objective == "pose":
             spread = [training.tracking_d, training.tracking_d, training.tracking_a]
@@ -124,17 +126,18 @@ class TrainingBatches(IterableDataset[DriveBatch]):
 
 
 def _split(place: TrainingPlace, random: np.random.Generator) -> tuple[tuple[Tensor, Array], tuple[Tensor, Array]]:
-    """Images and poses for the map, and for queries: of another drive where there is one, so none is in the map."""
+    """Select images and poses for the map, and those of another drive, if there is one, for queries."""
     held = int(random.integers(len(place.drives)))
-    rest = [d for i, d in enumerate(place.drives) if i != held or len(place.drives) == 1]
-    index = int(random.integers(len(rest))) if len(rest) > 2 and random.random() < 0.3 else None
-    maps = rest if index is None else [rest[index]]
-    asked = place.drives[held]
-    return (torch.cat([d.images for d in maps]), np.concatenate([d.poses for d in maps])), (asked.images, asked.poses)
+    others = [d for i, d in enumerate(place.drives) if i != held or len(place.drives) == 1]
+    index = int(random.integers(len(others))) if len(others) > 2 and random.random() < 0.3 else None
+    maps = others if index is None else [others[index]]
+    queries = place.drives[held]
+    map_frames = torch.cat([d.images for d in maps]), np.concatenate([d.poses for d in maps])
+    return map_frames, (queries.images, queries.poses)
 
 
 def _choose_views(poses: Array, views: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Views spread over the poses (N, 3), as `dmn_build_map` spreads them, but from a random start."""
+    """Choose views spread over the poses (N, 3), as `dmn_build_map` does, but with a random start."""
     candidates = random.choice(len(poses), min(_CANDIDATES, len(poses)), replace=False)
     spread = cover(poses[candidates], spacing_d=0.08, spacing_a=0.06, max_views=views)
     short = views - len(spread)
@@ -143,7 +146,7 @@ def _choose_views(poses: Array, views: int, random: np.random.Generator) -> npt.
 
 
 def relight(images: Tensor, random: np.random.Generator, *, recolour: bool) -> Tensor:
-    """Light: gamma and, perhaps, colour channels of a whole place; exposure, contrast and noise of each image."""
+    """Vary gamma and, with `recolour`, colour channels of a place; exposure, contrast and noise of each image."""
     if recolour:
         images = images[:, torch.from_numpy(random.permutation(3))]
     images = images.clamp_min(1e-3) ** float(random.uniform(0.7, 1.4))

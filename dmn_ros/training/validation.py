@@ -1,4 +1,4 @@
-"""Validation examples: a held-out drive, localised one image at a time in a map of the training drives."""
+"""Validation examples: single images of a held-out drive, with a map of the training drives."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.training.training_data import DriveBatch, TrainingPlace
 from dmn_ros.training.training_particles import uniform_poses
 
-#: As many particles as the paper tests with, queries that share an embedding of the map, and batches of them.
+#: Number of particles, as in the paper's tests; of queries that share an embedding of the map; of batches.
 _PARTICLES, _QUERIES, _BATCHES = 2048, 8, 10
 
 
 class ValidationBatches(IterableDataset[DriveBatch]):
-    """The same batches at every validation."""
+    """Batches of a validation, the same every time."""
 
     def __init__(self, place: TrainingPlace, drive: DriveFrames, network: NetworkConfig, options: MapOptions) -> None:
         poses = np.concatenate([d.poses for d in place.drives])
