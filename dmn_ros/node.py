@@ -37,8 +37,8 @@ class DmnNode(LocalizerNode[DmnSettings]):
     """Publishes the belief of the dmn localizer after each frame.
 
     Args:
-        feed: the camera of another node in this process; None subscribes.
-        options: of rclpy's Node.
+        feed: camera of another node in this process; None subscribes to the images.
+        options: options of rclpy's Node.
     """
 
     def __init__(self, *, feed: CameraFeed | None = None, **options: object) -> None:

@@ -67,13 +67,13 @@ def evaluate(arguments: EvaluateCommand) -> dict[str, Any]:
         arguments.checkpoint, arguments.map, filter_config=arguments.filter, threads=arguments.threads
     )
     localizer.set_camera(sequence.camera)
-    known = sequence.has_pose
+    posed = sequence.has_pose
     truth = np.full((len(sequence), 3), np.nan)
-    truth[known] = planar.from_se3(sequence.map_T_base[known])
+    truth[posed] = planar.from_se3(sequence.map_T_base[posed])
     if len(sequence) <= 4 * arguments.frames:
         raise DatasetError(f"{sequence.name}: {len(sequence)} frames, more than {4 * arguments.frames} are needed")
     random = np.random.default_rng(arguments.seed)
-    possible = np.nonzero(known[: len(sequence) - 4 * arguments.frames])[0]
+    possible = np.nonzero(posed[: len(sequence) - 4 * arguments.frames])[0]
     if len(possible) == 0:
         raise DatasetError(f"{sequence.name}: no frame has a true pose but the last {4 * arguments.frames}")
     starts = possible[random.integers(0, len(possible), arguments.starts)]
@@ -88,9 +88,9 @@ def evaluate(arguments: EvaluateCommand) -> dict[str, Any]:
         **drive.sequential(starts),
         "tracking": drive.tracking(starts),
         "closest_context": localization_scores.closest_context(
-            truth[known], localizer.context_map.poses, arguments.radius
+            truth[posed], localizer.context_map.poses, arguments.radius
         ),
-        "uninformed": localization_scores.uninformed(truth[known], localizer.context_map.bounds, arguments.radius),
+        "uninformed": localization_scores.uninformed(truth[posed], localizer.context_map.bounds, arguments.radius),
     }
 
 

@@ -90,8 +90,8 @@ def evaluate(arguments: EvaluateWorldsCommand) -> dict[str, Any]:
 def table(result: dict[str, Any]) -> str:
     """Format one line for each setting and estimate."""
     lines = [f"{result['worlds']}"]
-    baselines = {name: result[name] for name in ("closest_context", "uninformed") if name in result}
-    rows: dict[str, Any] = baselines or {"network": result}
+    names = [name for name in ("closest_context", "uninformed") if name in result]
+    rows = {name: result[name] for name in names} if names else {"network": result}
     for name, row in rows.items():
         for setting in ("one_step", "sequential", "tracking"):
             for estimate, found in row[setting].items():

@@ -15,9 +15,9 @@ _MIN_TRANSLATION = 0.01
 def rotation_translation_rotation(previous_P_base: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Split a motion (..., 3) into turn (radians), translation, turn; a turn on the spot is in the second turn."""
     dx, dy, yaw = previous_P_base.unbind(-1)
-    way = torch.hypot(dx, dy)
-    first = torch.where(way < _MIN_TRANSLATION, torch.zeros_like(way), torch.atan2(dy, dx))
-    return first, way, egocentric.wrap_angle(yaw - first)
+    distance = torch.hypot(dx, dy)
+    first = torch.where(distance < _MIN_TRANSLATION, torch.zeros_like(distance), torch.atan2(dy, dx))
+    return first, distance, egocentric.wrap_angle(yaw - first)
 
 
 def sample_motion(
@@ -28,18 +28,18 @@ def sample_motion(
     Each particle draws its own noise from the generator. The generator is on the CPU, so that a seed gives the same
     numbers on every device. The least noise is the same in all directions: it is added along and across the motion.
     """
-    first, way, second = (part.unsqueeze(-1) for part in rotation_translation_rotation(previous_P_base))
+    first, distance, second = (part.unsqueeze(-1) for part in rotation_translation_rotation(previous_P_base))
     # backward motion is not a turn of half a circle, and must not have the noise of one
     turn_1 = torch.minimum(first.abs(), torch.pi - first.abs())
     turn_2 = torch.minimum(second.abs(), torch.pi - second.abs())
-    variance_1 = config.alpha1 * turn_1**2 + config.alpha2 * way**2
-    variance_way = config.alpha3 * way**2 + config.alpha4 * (turn_1**2 + turn_2**2) + config.min_noise_d**2
-    variance_2 = config.alpha1 * turn_2**2 + config.alpha2 * way**2 + config.min_noise_a**2
+    variance_1 = config.alpha1 * turn_1**2 + config.alpha2 * distance**2
+    variance_distance = config.alpha3 * distance**2 + config.alpha4 * (turn_1**2 + turn_2**2) + config.min_noise_d**2
+    variance_2 = config.alpha1 * turn_2**2 + config.alpha2 * distance**2 + config.min_noise_a**2
     # one row for each noise and coordinate: operations on rows are several times as fast as on columns
     noise = torch.randn((4, *particles.shape[:-1]), generator=generator).to(particles)
     x, y, yaw = particles.unbind(-1)
     heading = yaw + torch.addcmul(first, noise[0], variance_1.sqrt())
-    along = torch.addcmul(way, noise[1], variance_way.sqrt())
+    along = torch.addcmul(distance, noise[1], variance_distance.sqrt())
     across = noise[2] * config.min_noise_d
     cos, sin = heading.cos(), heading.sin()
     x = torch.addcmul(torch.addcmul(x, cos, along), sin, across, value=-1.0)

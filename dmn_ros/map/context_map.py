@@ -101,11 +101,11 @@ class ContextMap:
         The bounds grow to contain it.
         """
         view = np.asarray(pose, dtype=np.float64)
-        known = np.zeros((3, 3)) if covariance is None else np.asarray(covariance, dtype=np.float64)
-        finite = bool(np.isfinite(view).all() and np.isfinite(known).all())
-        if features.shape != self.features.shape[1:] or view.shape != (3,) or known.shape != (3, 3) or not finite:
+        added = np.zeros((3, 3)) if covariance is None else np.asarray(covariance, dtype=np.float64)
+        finite = bool(np.isfinite(view).all() and np.isfinite(added).all())
+        if features.shape != self.features.shape[1:] or view.shape != (3,) or added.shape != (3, 3) or not finite:
             raise MapError(
-                f"a view of {tuple(features.shape)} at {view.tolist()} with covariance {known.tolist()} does not fit "
+                f"a view of {tuple(features.shape)} at {view.tolist()} with covariance {added.tolist()} does not fit "
                 f"views of {tuple(self.features.shape[1:])}"
             )
         x, y = float(view[0]), float(view[1])
@@ -113,7 +113,7 @@ class ContextMap:
             self,
             features=torch.cat([self.features, features[None].to(self.features)]),
             poses=np.concatenate([self.poses, view[None]]),
-            covariances=np.concatenate([self.covariances, known[None]]),
+            covariances=np.concatenate([self.covariances, added[None]]),
             reliability=np.append(self.reliability, 1.0),
             bounds=_around(self.bounds, (x, y, x, y)),
         )
@@ -185,7 +185,7 @@ class ContextMap:
             )
 
     def save(self, path: str | Path) -> None:
-        """Write the file of the map in one step: a reader never sees a part of it, and on failure the old file stays.
+        """Write the file of the map in one step: no reader gets a part of it, and on failure the old file stays.
 
         Raises:
             MapError: the file cannot be written.

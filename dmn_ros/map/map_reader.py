@@ -48,7 +48,7 @@ class MapReading:
 
 
 class MapReader:
-    """A network, a map of this network, and the views of the map that are prepared for a comparison with images.
+    """Network, map of this network, and views of the map that are prepared for a comparison with images.
 
     Poses are those of the base, in metres and radians; the network gets the poses of the cameras, in map units.
 

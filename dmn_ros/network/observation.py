@@ -14,7 +14,7 @@ from dmn_ros.network.frames import COORDINATE_FRAMES, CoordinateFrame
 
 
 class AttentionMap(NamedTuple):
-    """A map prepared for `AttentionObservation`: view keys, and the views' share (A, D, N) of the first convolution.
+    """Map prepared for `AttentionObservation`: view keys, and the views' part (A, D, N) of the first convolution.
 
     `log_weights` (A, N) are added to the views' logits; they are 0 until `DMN.reweighted` sets others.
     """

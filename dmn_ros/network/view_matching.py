@@ -23,7 +23,7 @@ from dmn_ros.network import egocentric
 
 
 class MatchingMap(NamedTuple):
-    """A map prepared for `MatchingObservation`: (A, N, M, h, w) share of the pair convolution, unit features, poses.
+    """Map prepared for `MatchingObservation`: (A, N, M, h, w) part of the pair convolution, unit features, poses.
 
     `log_weights` (A, N) are added to the views' logits; they are 0 until `DMN.reweighted` sets others.
     """

@@ -65,7 +65,7 @@ def regress_trajectories(
 
     Args:
         network: network of a regression.
-        prepared, query, odometry: as for `filter_trajectories`.
+        prepared, query, odometry: see `filter_trajectories`.
         beliefs: (A, Q, 3) mean belief at the first image.
     """
     trajectories, length = odometry.shape[1], odometry.shape[2] + 1

@@ -29,7 +29,7 @@ _AROUND = (0.5, 0.5, 0.8)
 
 
 class WorldBatch(NamedTuple):
-    """A worlds, N views, Q trajectories a world of T images, K particles a trajectory; map units and radians."""
+    """Batch of A worlds, N views, Q trajectories a world of T images, K particles a trajectory; map units, radians."""
 
     view_images: Tensor  # (A, N, 3, H, W)
     view_poses: Tensor  # (A, N, 3)

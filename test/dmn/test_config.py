@@ -1,4 +1,4 @@
-"""Configurations refuse what cannot work, and survive their dictionaries."""
+"""Configurations refuse impossible values, and survive their dictionaries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choosing views by coverage, and the command that makes a map of them."""
+"""Choice of views by coverage, and maps of these views."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from localization_common.geometry import planar
 
 
 def _drive(count: int, seed: int) -> DriveFrames:
-    """A walk through a room of 6 x 4 m with random pictures."""
+    """Drive through a room of 6 x 4 m with random pictures."""
     random = np.random.default_rng(seed)
     turn = np.linspace(0, 4 * np.pi, count)
     poses = np.stack([3 * np.cos(turn), 2 * np.sin(turn), turn], axis=1) + random.normal(size=(count, 3)) * 0.05
@@ -78,7 +78,7 @@ def test_a_map_of_two_robots_drives_has_poses_of_one_of_them(tiny_network: DMN) 
 
 
 @torch.inference_mode()
-def test_each_view_s_features_are_of_the_image_at_its_pose(tiny_network: DMN) -> None:
+def test_features_of_each_view_are_those_of_the_image_at_its_pose(tiny_network: DMN) -> None:
     drive = _drive(60, 2)
     made = build_map(tiny_network, [drive], MapOptions(bounds=(-4.0, -4.0, 4.0, 4.0)))
     assert made.bounds == (-4.0, -4.0, 4.0, 4.0)

@@ -1,4 +1,4 @@
-"""Training examples and steps, on a tiny place drawn by the test."""
+"""Training examples and steps, on a tiny place that is drawn here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ QUICK = TrainingConfig(
 
 
 def _picture(pose: np.ndarray) -> np.ndarray:
-    """Coloured bars on a circle of 8 m: what a camera at this pose, 90 degrees wide, sees of them."""
+    """Draw the picture of a camera of 90 degrees at a pose: coloured bars on a circle of 8 m."""
     angles = pose[2] - np.linspace(-np.pi / 4, np.pi / 4, 32)
     hit = pose[:2] + 4.0 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     bearing = np.arctan2(hit[:, 1], hit[:, 0])
@@ -64,7 +64,7 @@ def test_queries_are_of_another_drive_than_the_map(tiny_config: NetworkConfig) -
     batch = next(iter(TrainingBatches([place], tiny_config, QUICK)))
     for views, queries in zip(batch.view_poses, batch.query_poses, strict=True):
         homes = [
-            {i for i, known in enumerate(places) if tuple(np.round(p.numpy().astype(float), 4)) in known}
+            {i for i, drive_poses in enumerate(places) if tuple(np.round(p.numpy().astype(float), 4)) in drive_poses}
             for p in (*views, *queries)
         ]
         of_views, of_queries = set.union(*homes[: len(views)]), set.union(*homes[len(views) :])
@@ -72,15 +72,15 @@ def test_queries_are_of_another_drive_than_the_map(tiny_config: NetworkConfig) -
         assert of_views != of_queries
 
 
-def test_a_mirrored_place_is_what_a_mirrored_camera_sees(tiny_config: NetworkConfig) -> None:
-    """Bars painted by a mirrored room's law at the mirrored poses equal the mirrored pictures."""
+def test_a_mirrored_place_has_the_pictures_of_a_mirrored_camera(tiny_config: NetworkConfig) -> None:
+    """Compare mirrored pictures with pictures that are drawn at mirrored poses."""
     config = dataclasses.replace(QUICK, mirror=1.0)
     batch = next(iter(TrainingBatches([_place()], tiny_config, config)))
     pose = batch.query_poses[0, 0].numpy().astype(float) * [5.0, 5.0, 1.0]
     expected = _picture(pose * [1.0, -1.0, -1.0])[:, ::-1].astype(float).mean(axis=0) / 255
-    seen = batch.query_images[0, 0].permute(1, 2, 0).numpy().astype(float).mean(axis=0)
+    found = batch.query_images[0, 0].permute(1, 2, 0).numpy().astype(float).mean(axis=0)
     for channel in range(3):  # light was changed: a gamma, a gain, an offset
-        assert np.corrcoef(expected[:, channel], seen[:, channel])[0, 1] > 0.97
+        assert np.corrcoef(expected[:, channel], found[:, channel])[0, 1] > 0.97
 
 
 def test_particles_are_partly_near_the_truth_and_partly_everywhere(tiny_config: NetworkConfig) -> None:
