@@ -24,8 +24,9 @@ import tyro
 from torch import Tensor
 
 from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
-from dmn_ros.config import FilterConfig, NetworkConfig
+from dmn_ros.config import NetworkConfig
 from dmn_ros.filter.clusters import densest_cluster, mean_and_covariance
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.particle_filter import ParticleFilter
 from dmn_ros.network.dmn import DMN
 from dmn_ros.network.observation import AttentionObservation

@@ -14,7 +14,7 @@ from deep_localization.evaluation.localizers import Localizers, contexts_of, loa
 from deep_localization.evaluation.offline import filter_odometry, random_starts
 from deep_localization.evaluation.progress import progress_line
 from deep_localization.evaluation.result_file import ResultFile, commit_of
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError

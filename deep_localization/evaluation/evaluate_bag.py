@@ -20,7 +20,7 @@ from deep_localization.evaluation.node_processes import Models
 from deep_localization.evaluation.offline import filter_odometry, random_starts, run_offline
 from deep_localization.evaluation.progress import progress_line
 from deep_localization.evaluation.result_file import ResultFile, commit_of
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.formats import is_bag
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
