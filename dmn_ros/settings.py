@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.files.paths import require_own_file, user_path
-from localization_common.ros.parameters import ALWAYS, detail, parameter, parameters_of
+from localization_common.ros.parameter_fields import ALWAYS, detail, parameter, parameters_of
 from localization_common.ros.settings import NodeSettings
 
 Array = npt.NDArray[np.float64]

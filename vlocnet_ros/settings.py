@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localization_common.files.paths import existing_file
-from localization_common.ros.parameters import ALWAYS, parameter
+from localization_common.ros.parameter_fields import ALWAYS, parameter
 from localization_common.ros.settings import NodeSettings
 from vlocnet_ros.runtime.backends.opening import AUTO, BACKENDS
 

@@ -92,7 +92,7 @@ class OdometryInput:
         frame, child = frame_name(msg.header.frame_id), frame_name(msg.child_frame_id)
         if not self._is_chosen(frame, child):
             return
-        if self.buffer.add(stamp, self._of_base(odom_T_child, child)).doubted:
+        if self.buffer.add(stamp, self._of_base(odom_T_child, child)).unconfirmed:
             text = (
                 f"odometry on {self._topic} of {stamp * 1e-9:.3f} s is far off the one before: it is ignored unless "
                 "the next one agrees"

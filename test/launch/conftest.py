@@ -8,8 +8,8 @@ import pytest
 import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
-from robot_stage import Robot
 from stage_fixtures import models
+from stage_robot import Robot
 
 from localization_common.ros.spinning import spinning
 

@@ -37,7 +37,7 @@ mkdir -p "$prefix"/{share/ament_index/resource_index/packages,lib/deep_localizat
 ln -s "$PWD" "$prefix/share/deep_localization"
 ln -s "$PWD/resource/deep_localization" "$prefix/share/ament_index/resource_index/packages/deep_localization"
 for program in vlocnet dmn localization apartment_camera; do
-  printf '#!%s\nimport sys\nfrom deep_localization.programs import %s\nsys.exit(%s())\n' "$python" $program $program \
+  printf '#!%s\nimport sys\nfrom deep_localization.starting import %s\nsys.exit(%s())\n' "$python" $program $program \
     >"$prefix/lib/deep_localization/$program"
   chmod +x "$prefix/lib/deep_localization/$program"
 done

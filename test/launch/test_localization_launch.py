@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from launch_process import Launch, launch
 from rcl_interfaces.srv import GetParameters
-from robot_stage import Robot, wait_until
+from stage_robot import Robot
+from waiting import wait_until
 
 from localization_common.ros.lifecycle_client import LifecycleClient, call
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from nav_msgs.msg import Odometry
-from robot_stage import BASE_T_CAMERA, FIRST, Stage, wait_until
+from robot_stage import Stage
+from stage_robot import BASE_T_CAMERA, FIRST
 from tf2_msgs.msg import TFMessage
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.geometry import se3

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from live_drive import send_image
-from robot_stage import CAMERA, FIRST, PERIOD, SECOND, Stage, textured, wait_until
+from robot_stage import Stage
 from sensor_msgs.msg import Image
+from stage_robot import CAMERA, FIRST, PERIOD, SECOND, textured
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.ros.conversions import image_from_array

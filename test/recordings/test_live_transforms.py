@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_drive import PERIOD, drive, send_image
-from robot_stage import BASE_T_CAMERA, CAMERA, SECOND, Stage, textured, wait_until
+from robot_stage import Stage
+from stage_robot import BASE_T_CAMERA, CAMERA, SECOND, textured
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.geometry import planar

@@ -9,7 +9,8 @@ import pytest
 import rclpy
 import torch
 from rclpy.context import Context
-from robot_stage import Stage, save_models
+from robot_stage import Stage
+from stage_models import save_models
 
 
 @pytest.fixture(autouse=True, scope="session")

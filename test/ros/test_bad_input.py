@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from robot_stage import CAMERA, FIRST, PERIOD, Stage, textured
+from robot_stage import Stage
 from sensor_msgs.msg import CameraInfo, Image
+from stage_robot import CAMERA, FIRST, PERIOD, textured
 
 from dmn_ros.node import DmnNode
 from localization_common.camera import Camera

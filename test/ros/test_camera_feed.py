@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from robot_stage import CAMERA, FIRST, PERIOD, Robot, Stage, textured, wait_until
+from robot_stage import Stage
 from sensor_msgs.msg import CompressedImage
+from stage_robot import CAMERA, FIRST, PERIOD, Robot, textured
+from waiting import wait_until
 
 from localization_common.camera import Camera
 from localization_common.errors import InputError

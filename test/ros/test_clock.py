@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, SECOND, Stage, textured, wait_until
+from robot_stage import Stage
 from rosgraph_msgs.msg import Clock
+from stage_robot import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, SECOND, textured
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.geometry import se3

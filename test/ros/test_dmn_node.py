@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 from nav_msgs.msg import OccupancyGrid
-from robot_stage import CAMERA, FIRST, PERIOD, Stage, textured, wait_until
+from robot_stage import Stage
+from stage_robot import CAMERA, FIRST, PERIOD, textured
 from std_srvs.srv import Empty, Trigger
 from visualization_msgs.msg import MarkerArray
+from waiting import wait_until
 
 from dmn_ros.filter.belief import Belief
 from dmn_ros.filter.filter_config import FilterConfig
@@ -128,8 +130,8 @@ def test_odometry_that_never_comes_is_a_diagnostic(stage: Stage) -> None:
 def test_particles_belief_and_views_are_there_for_those_who_listen(stage: Stage, models: Path) -> None:
     node = stage.start(DmnNode, process_all=True, published_particles=100, belief_resolution=0.5)
     recorder = stage.also_record({"dmn/particles": PoseArray, "dmn/belief": OccupancyGrid})
-    markers = stage.hear(MarkerArray, "dmn/particle_markers")
-    views = stage.hear(MarkerArray, "dmn/context_views", latched=True)
+    markers = stage.listen(MarkerArray, "dmn/particle_markers")
+    views = stage.listen(MarkerArray, "dmn/context_views", latched=True)
     stage.robot.send(0)
     assert recorder.wait_for(lambda: bool(recorder.count("dmn/particles") and recorder.count("dmn/belief")), 20.0)
     particles, grid = recorder.of("dmn/particles")[0], recorder.of("dmn/belief")[0]
@@ -138,9 +140,9 @@ def test_particles_belief_and_views_are_there_for_those_who_listen(stage: Stage,
     assert grid.bounds == (-4.0, -3.0, 4.0, 3.0)
     assert grid.occupancy.shape == (12, 16)
     assert np.nanmax(grid.occupancy) == 1.0
-    stroke = markers.first().markers[0]
+    stroke = markers.next().markers[0]
     assert len(stroke.points) == len(stroke.colors) == 2 * len(particles.matrices)
-    arrows = [m for m in views.first().markers if m.action == m.ADD]
+    arrows = [m for m in views.next().markers if m.action == m.ADD]
     poses = np.array([[m.pose.position.x, m.pose.position.y] for m in arrows])
     np.testing.assert_allclose(poses, ContextMap.load(models / "map.safetensors").poses[:, :2])
     assert node.active

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseWithCovarianceStamped
-from robot_stage import CAMERA, FIRST, PERIOD, SECOND, Stage, wait_until
+from robot_stage import Stage
+from stage_robot import CAMERA, FIRST, PERIOD, SECOND
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.geometry import planar

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from robot_stage import Stage, wait_until
+from robot_stage import Stage
+from waiting import wait_until
 
 from localization_common.pending_frame import FinishedFrame
 from localization_common.ros.latest_frame import LatestFrame

@@ -10,7 +10,7 @@ import pytest
 from localization_common.geometry import planar
 from localization_common.ros.odometry_buffer import OdometryBuffer, OdometryError
 from localization_common.ros.odometry_source import OdometrySource
-from localization_common.ros.timeline import Verdict
+from localization_common.ros.timeline import StampVerdict
 
 SECOND = 1_000_000_000
 
@@ -78,7 +78,7 @@ def test_says_when_there_is_none() -> None:
 
 
 def test_late_messages_find_their_place(buffer: OdometryBuffer) -> None:
-    assert buffer.add(int(2.5 * SECOND), at_x(9.0)) is Verdict.LATE
+    assert buffer.add(int(2.5 * SECOND), at_x(9.0)) is StampVerdict.LATE
     assert buffer.at(int(2.5 * SECOND), 0.0)[0, 3] == 9.0
     assert buffer.latest() is not None
     assert buffer.latest()[0] == 3 * SECOND  # type: ignore[index]
@@ -86,18 +86,18 @@ def test_late_messages_find_their_place(buffer: OdometryBuffer) -> None:
 
 def test_a_clock_that_jumps_back_forgets_what_was(buffer: OdometryBuffer) -> None:
     """On the word of two messages; the first of them counts then, too."""
-    assert buffer.add(SECOND // 2, at_x(7.0)) is Verdict.BACK
+    assert buffer.add(SECOND // 2, at_x(7.0)) is StampVerdict.BACK
     assert len(buffer) == 3
-    assert buffer.add(SECOND // 2 + 100, at_x(8.0)) is Verdict.JUMPED_BACK
+    assert buffer.add(SECOND // 2 + 100, at_x(8.0)) is StampVerdict.JUMPED_BACK
     assert len(buffer) == 2
     assert buffer.at(SECOND // 2, 0.0)[0, 3] == 7.0
 
 
 @pytest.mark.parametrize("wrong", [SECOND // 2, 3600 * SECOND, 0], ids=["back", "an hour ahead", "not stamped"])
 def test_one_wrong_stamp_changes_nothing(buffer: OdometryBuffer, wrong: int) -> None:
-    assert buffer.add(wrong, at_x(1000.0)).doubted
+    assert buffer.add(wrong, at_x(1000.0)).unconfirmed
     assert not buffer.reaches(4 * SECOND)
-    assert buffer.add(4 * SECOND, at_x(4.0)) is Verdict.NEXT
+    assert buffer.add(4 * SECOND, at_x(4.0)) is StampVerdict.NEXT
     assert buffer.at(int(3.5 * SECOND), 0.0)[0, 3] == pytest.approx(3.5)
 
 
@@ -117,8 +117,8 @@ def test_images_that_jump_back_forget_the_old_loop_but_not_the_new_one(buffer: O
 
 def test_a_leap_that_no_robot_makes_is_left_out(buffer: OdometryBuffer) -> None:
     for stamp in (int(2.5 * SECOND), int(3.1 * SECOND), int(3.2 * SECOND)):
-        assert buffer.add(stamp, at_x(1e6)) is Verdict.FAR
-    assert buffer.add(4 * SECOND, at_x(4.0)) is Verdict.NEXT
+        assert buffer.add(stamp, at_x(1e6)) is StampVerdict.FAR
+    assert buffer.add(4 * SECOND, at_x(4.0)) is StampVerdict.NEXT
     assert buffer.at(int(2.5 * SECOND), 0.0)[0, 3] == pytest.approx(2.5)
     assert buffer.beginnings == 0
 
@@ -127,7 +127,7 @@ def test_odometry_that_stays_where_it_leapt_to_begins_anew(
     buffer: OdometryBuffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("localization_common.ros.odometry_buffer.SILENCE", 0)
-    assert buffer.add(4 * SECOND, at_x(1e6)) is Verdict.NEXT
+    assert buffer.add(4 * SECOND, at_x(1e6)) is StampVerdict.NEXT
     assert buffer.beginnings == 1
     with pytest.raises(OdometryError, match="begins"):
         buffer.at(int(3.5 * SECOND), 0.0)  # nothing is interpolated across the leap
@@ -138,8 +138,8 @@ def test_two_wrong_stamps_are_not_believed_while_odometry_of_ros_time_comes() ->
     buffer = OdometryBuffer(now=lambda: now)
     buffer.add(now - SECOND // 10, at_x(0.0))
     for stamp in (now - 3600 * SECOND, now - 3599 * SECOND, now + 3 * SECOND, now + 4 * SECOND, 0, 1):
-        assert buffer.add(stamp, at_x(5.0)).doubted
-    assert buffer.add(now, at_x(1.0)) is Verdict.NEXT
+        assert buffer.add(stamp, at_x(5.0)).unconfirmed
+    assert buffer.add(now, at_x(1.0)) is StampVerdict.NEXT
     assert buffer.at(now - SECOND // 20, 0.0)[0, 3] == pytest.approx(0.5)
 
 

@@ -16,16 +16,9 @@ from robot_stage import Stage, overrides
 from dmn_ros.node import DmnNode
 from dmn_ros.settings import DmnSettings
 from localization_common.errors import ConfigError
-from localization_common.ros.parameters import (
-    ALWAYS,
-    START,
-    Parameters,
-    declarations,
-    detail,
-    parameter,
-    parameters_of,
-)
-from localization_sim.node import ApartmentCameraSettings
+from localization_common.ros.parameter_fields import ALWAYS, START, declarations, detail, parameter, parameters_of
+from localization_common.ros.parameters import Parameters
+from localization_sim.settings import ApartmentCameraSettings
 from vlocnet_ros.node import VlocnetNode
 from vlocnet_ros.settings import VlocnetSettings
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured
+from robot_stage import Stage
 from sensor_msgs.msg import Image
+from stage_robot import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, textured
 
 import vlocnet_ros.node
 from localization_common.datasets.sequence import Sequence

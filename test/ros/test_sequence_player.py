@@ -12,9 +12,11 @@ import pytest
 from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.node import Node
-from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured, wait_until
+from robot_stage import Stage
 from sensor_msgs.msg import CameraInfo, Image
+from stage_robot import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, textured
 from tf2_msgs.msg import TFMessage
+from waiting import wait_until
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured, wait_until
+from robot_stage import Stage
+from stage_robot import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, textured
+from waiting import wait_until
 
 from deep_localization.node import make_nodes
 from dmn_ros.filter.filter_config import FilterConfig

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured, tiny_vlocnet
+from robot_stage import Stage
 from sensor_msgs.msg import Image
+from stage_models import tiny_vlocnet
+from stage_robot import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, textured
 
 from localization_common.camera import Camera
 from localization_common.geometry import se3

@@ -11,12 +11,14 @@ from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
 from localization_common.datasets.rosbag2_writer import Storage
 from localization_common.geometry import planar
-from localization_sim.commands.record import Recording, record, render_drives
+from localization_sim.commands.record import ApartmentRecording, record, render_drives
 from localization_sim.drive import START_STAMP
 
 
-def recording(output: Path, *, storage: Storage = "mcap", train: int = 0, overwrite: bool = False) -> Recording:
-    return Recording(
+def recording(
+    output: Path, *, storage: Storage = "mcap", train: int = 0, overwrite: bool = False
+) -> ApartmentRecording:
+    return ApartmentRecording(
         output=output, train=train, val=False, width=64, height=48, rate=0.5, storage=storage, overwrite=overwrite
     )
 
@@ -51,13 +53,13 @@ def test_bags_that_exist_are_left_alone_unless_told_otherwise(
 ) -> None:
     (tmp_path / "test").mkdir()
     record(recording(tmp_path))
-    assert "left as it is" in capsys.readouterr().out
+    assert "exists already and is kept" in capsys.readouterr().out
     assert list((tmp_path / "test").iterdir()) == []
     record(recording(tmp_path, overwrite=True))
     assert len(open_sequence(tmp_path / "test")) > 30
 
 
 def test_names_of_drives() -> None:
-    assert Recording(train=2).drives == ["test", "val", "train_00", "train_01"]
-    assert Recording(train=1, val=False, test=False).drives == ["train_00"]
-    assert Recording(train=1, test=False, more=2).drives == ["val", "val_01", "val_02", "train_00"]
+    assert ApartmentRecording(train=2).drives == ["test", "val", "train_00", "train_01"]
+    assert ApartmentRecording(train=1, val=False, test=False).drives == ["train_00"]
+    assert ApartmentRecording(train=1, test=False, more=2).drives == ["val", "val_01", "val_02", "train_00"]

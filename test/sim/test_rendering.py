@@ -11,7 +11,7 @@ from localization_common.errors import CameraError
 from localization_common.geometry import planar, se3
 from localization_sim.apartments.apartment import Apartment
 from localization_sim.apartments.drive_paths import plan_drive
-from localization_sim.apartments.scene import Scene
+from localization_sim.apartments.scene import ApartmentScene
 from localization_sim.apartments.solid import CLASS_NAMES
 from localization_sim.rendering import Renderer, mounted_camera
 
@@ -33,7 +33,7 @@ def test_known_points_appear_where_they_project(apartment: Apartment) -> None:
     """Small balls at known places, seen by a camera that is turned about all three axes."""
     balls = np.array([[2.0, 0.3, 0.7], [3.0, -0.8, 1.1], [1.5, 0.5, 0.2], [2.5, -0.2, 0.4]])
     names = ("table", "seat", "rug", "door")
-    scene = Scene()
+    scene = ApartmentScene()
     for name, ball in zip(names, balls, strict=True):
         scene.ellipsoid(name, tuple(ball), (0.08, 0.08, 0.08), scene.material())
     model, labels = scene.compile((640, 480))

@@ -17,7 +17,7 @@ from dmn_ros.map.context_map import ContextMap
 from dmn_ros.network import egocentric
 from dmn_ros.runtime.checkpoint import load_network
 from dmn_ros.runtime.localizer import Localizer
-from filter_trials import Trial, frames_until, run_trial
+from filter_trials import FilterTrial, frames_until, run_trial
 from kidnapping import Kidnapping, kidnapped
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
@@ -132,6 +132,6 @@ def test_the_odometry_of_a_kidnapped_robot_knows_nothing(loop: Sequence) -> None
 def test_frames_are_counted_until_all_later_ones_are_good() -> None:
     for good, expected in (("1111", 1), ("0111", 2), ("1101", 4), ("1110", 5), ("0000", 5)):
         assert frames_until(np.array([letter == "1" for letter in good])) == expected
-    trial = Trial(np.array([0.4, 0.6, 0.4]), np.array([True, True, False]))
+    trial = FilterTrial(np.array([0.4, 0.6, 0.4]), np.array([True, True, False]))
     assert trial.near.tolist() == [True, False, True]
     assert trial.localised.tolist() == [True, False, False]

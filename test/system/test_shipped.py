@@ -7,7 +7,7 @@ import pytest
 
 from camera_faults import Faults, spoiled
 from deep_localization.shipped_files import shipped
-from integrity_scoring import ask, consistency
+from integrity_scoring import consistency, run_over
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_sim.commands.record import render_drives
@@ -26,7 +26,7 @@ def localizer(*, fuse: bool = True) -> Localizer:
 
 
 def test_poses_are_near_and_covariances_true(loop: Sequence) -> None:
-    answers = ask(localizer(), loop)
+    answers = run_over(localizer(), loop)
     metres, radians = (np.linalg.norm(answers.errors[:, part], axis=1) for part in (slice(0, 3), slice(3, 6)))
     assert np.median(metres) < 0.04
     assert np.degrees(np.median(radians)) < 1.0
@@ -34,14 +34,14 @@ def test_poses_are_near_and_covariances_true(loop: Sequence) -> None:
     assert answers.withheld.mean() < 0.02
     score = consistency(answers)
     assert score.band[0] < score.nees < score.band[1]
-    single = ask(localizer(fuse=False), loop)
+    single = run_over(localizer(fuse=False), loop)
     assert np.median(np.linalg.norm(single.errors[:, :3], axis=1)) > 1.3 * np.median(metres)
 
 
 def test_frames_of_another_apartment_do_not_give_poses(loop: Sequence) -> None:
     elsewhere = render_drives(2, ["train_00"], CAMERA, labels=False)[0]
     sequence, faulty = spoiled(loop, Faults("elsewhere", seed=2), elsewhere)
-    answers = ask(localizer(), sequence)
+    answers = run_over(localizer(), sequence)
     good = ~answers.wrong & ~faulty
     assert answers.wrong.sum() > 20
     assert answers.withheld[answers.wrong].mean() > 0.95

@@ -18,7 +18,7 @@ from localization_sim.apartments.drive_paths import plan_drive
 from localization_sim.apartments.floor_plan import draw_floor_plan
 from localization_sim.apartments.furnishing import PASSAGE_RADIUS, furnish
 from localization_sim.apartments.rearranging import NOTICEABLE, rearrange
-from localization_sim.apartments.scene import Scene
+from localization_sim.apartments.scene import ApartmentScene
 from localization_sim.rendering import Renderer, mounted_camera
 
 SHARE = 0.25
@@ -37,7 +37,7 @@ def moved_geoms(before: Apartment, after: Apartment) -> np.ndarray[tuple[int], n
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_so_many_pieces_go_elsewhere_in_one_piece(seed: int) -> None:
-    plan, scene, random = draw_floor_plan(seed), Scene(), np.random.default_rng(seed)
+    plan, scene, random = draw_floor_plan(seed), ApartmentScene(), np.random.default_rng(seed)
     structure.build_shell(scene, plan, random)
     furnishing = furnish(scene, plan, random)
     pieces, solids = list(furnishing.placed), list(scene.solids)
@@ -96,7 +96,7 @@ def test_the_same_seed_moves_the_same_furniture_to_the_same_places(rearranged: A
 
 
 def test_nothing_goes_in_front_of_doors_and_windows() -> None:
-    plan, scene, random = draw_floor_plan(0), Scene(), np.random.default_rng(0)
+    plan, scene, random = draw_floor_plan(0), ApartmentScene(), np.random.default_rng(0)
     furnishing = furnish(scene, plan, random)
     structure.build_doors(scene, plan, furnishing, random)
     decoration.hang_windows(scene, plan, random)

@@ -20,7 +20,7 @@ from localization_sim.apartments.furnishing import PASSAGE_RADIUS
 from localization_sim.apartments.solid import Footprint
 from localization_sim.apartments.twin_plan import draw_twin_plan
 from localization_sim.apartments.twin_rooms import TwinRooms
-from localization_sim.commands.record import Recording, record
+from localization_sim.commands.record import ApartmentRecording, record
 from localization_sim.rendering import Renderer, mounted_camera
 
 
@@ -115,7 +115,7 @@ def test_every_drive_visits_both(renderer: Renderer, name: str) -> None:
 
 
 def test_recording_says_where_the_twins_are(tmp_path: Path, renderer: Renderer) -> None:
-    record(Recording(output=tmp_path, twin_room=True, train=0, val=False, width=32, height=24, rate=0.02))
+    record(ApartmentRecording(output=tmp_path, twin_room=True, train=0, val=False, width=32, height=24, rate=0.02))
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["changes.json", "test"]
     twins = read_twin_rooms(tmp_path)
     assert twins == renderer.apartment.plan.twin_rooms

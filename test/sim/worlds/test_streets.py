@@ -8,7 +8,7 @@ from localization_common.datasets.world_difficulty import measure_difficulty
 from localization_common.datasets.worlds import WorldSet
 from localization_sim.worlds.drawing import DOMAINS, draw_worlds
 from localization_sim.worlds.panorama import PanoramaCamera
-from localization_sim.worlds.stage import Stage
+from localization_sim.worlds.stage import WorldStage
 from localization_sim.worlds.street import LANE, Streets, build, draw_drive
 from localization_sim.worlds.street_plan import HALF_AREA, OFFSETS, PAIR_OFFSETS, STREET, House, draw_plan
 from localization_sim.worlds.street_visit import Visit
@@ -21,7 +21,7 @@ def test_each_pixel_of_a_panorama_shows_its_direction() -> None:
     random = np.random.default_rng(0)
     camera = PanoramaCamera(HEIGHT, count=2)
     centre, yaws = np.array([[1.0, 2.0, 3.0], [0.5, 2.5, 3.0]]), np.array([0.7, -2.9])
-    with Stage(camera.view, textures=1) as stage:
+    with WorldStage(camera.view, textures=1) as stage:
         for direction in random.normal(size=(30, 3)):
             direction /= np.linalg.norm(direction)
             ball = centre.mean(axis=0) + 20.0 * direction

@@ -14,19 +14,19 @@ from safetensors.numpy import load_file
 from localization_common.datasets.world_difficulty import measure_difficulty
 from localization_common.datasets.world_shards import read_world_shards
 from localization_common.errors import DatasetError
-from localization_sim.commands.generate_worlds import Generation, Shard, generate, plan_shards
+from localization_sim.commands.generate_worlds import WorldGeneration, WorldShard, generate, plan_shards
 from localization_sim.worlds.drawing import Name, draw_worlds
 from localization_sim.worlds.maze_layout import draw_layout
 from localization_sim.worlds.mazes import CLEARANCE, draw_cameras
-from localization_sim.worlds.stage import Stage
-from localization_sim.worlds.view import View
+from localization_sim.worlds.stage import WorldStage
+from localization_sim.worlds.view import StageView
 
 RED, GREEN, BLUE = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 
 def test_stage_shows_things_where_they_are_and_each_view_in_its_place() -> None:
     """A red box ahead (+x), a green one to the left (+y), a blue one above what is behind."""
-    with Stage(View(width=24, height=16, count=7, field_of_view=60.0), textures=1) as stage:
+    with WorldStage(StageView(width=24, height=16, count=7, field_of_view=60.0), textures=1) as stage:
         stage.begin()
         stage.light((0.0, 0.0, -1.0), ambient=1.0, diffuse=0.0)
         stage.solid("box", (2.0, 0.0, 0.0), (0.1, 0.1, 0.1), 0.0, RED)
@@ -58,7 +58,7 @@ def test_stage_shows_things_where_they_are_and_each_view_in_its_place() -> None:
 def test_stage_paints_panels_upright_and_forgets_the_world_before() -> None:
     marked = np.zeros((64, 64, 3), np.uint8)
     marked[:32, :32] = 255  # upper left
-    with Stage(View(width=32, height=32, count=2), textures=2) as stage:
+    with WorldStage(StageView(width=32, height=32, count=2), textures=2) as stage:
         stage.solid("sphere", (0.5, 0.0, 0.0), (0.1, 0.1, 0.1), 0.0, RED)
         stage.begin()
         stage.panel((1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (1.0, 1.0), stage.texture(marked), glow=1.0)
@@ -77,7 +77,7 @@ def test_stage_paints_panels_upright_and_forgets_the_world_before() -> None:
 
 def test_fog_hides_what_is_far_and_is_gone_in_the_next_world() -> None:
     """A wall at distance 4; the fog reaches from 2 to 6, so half of it is there, more in the corners."""
-    with Stage(View(width=9, height=9, count=3, field_of_view=90.0), textures=1) as stage:
+    with WorldStage(StageView(width=9, height=9, count=3, field_of_view=90.0), textures=1) as stage:
         for fog in (RED, None, GREEN, BLUE, None):
             stage.begin()
             stage.light((0.0, 0.0, -1.0), ambient=0.2, diffuse=0.0)
@@ -121,9 +121,9 @@ def test_rooms_are_seen_from_a_ring_inward(rooms_twice) -> None:  # type: ignore
     assert len(np.unique(rooms.images.reshape(60, -1), axis=0)) == 60
 
 
-def small(directory: Path, **changes: int) -> Generation:
+def small(directory: Path, **changes: int) -> WorldGeneration:
     settings = {"train": 3, "validation": 0, "test": 2, "seed": 1, "processes": 1} | changes
-    return Generation("rooms", directory, shard_megabytes=0.062, **settings)
+    return WorldGeneration("rooms", directory, shard_megabytes=0.062, **settings)
 
 
 def test_generation_goes_on_where_it_was_interrupted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,14 +165,14 @@ def test_killed_generation_leaves_whole_shards_and_no_workers(tmp_path: Path) ->
     left = list((tmp_path / "train").glob("[0-9]*"))
     assert 0 < len(left) < 30
     assert sum(len(load_file(path)["images"]) for path in left) == 5 * len(left)  # all are whole
-    generate(Generation("rooms", tmp_path, train=150, test=0, validation=0, shard_megabytes=0.155, processes=1))
+    generate(WorldGeneration("rooms", tmp_path, train=150, test=0, validation=0, shard_megabytes=0.155, processes=1))
     finished = read_world_shards(tmp_path / "train")
     np.testing.assert_array_equal(finished.images[-3:], draw_worlds("rooms", 0, "train", range(147, 150)).images)
     assert len(finished) == 150
 
 
 def test_every_world_is_in_one_shard() -> None:
-    shards: list[Shard] = plan_shards(small(Path("here"), train=7, validation=1, test=4))
+    shards: list[WorldShard] = plan_shards(small(Path("here"), train=7, validation=1, test=4))
     for split, total in (("train", 7), ("validation", 1), ("test", 4)):
         numbers = [n for s in shards if s.split == split for n in range(s.first, s.first + s.count)]
         assert numbers == list(range(total))

@@ -122,8 +122,10 @@ def test_the_shipped_network_is_scored_as_it_is_beside_posenet_with_as_many_driv
     for folder, drives in (("data", 3), ("more", 5)):
         for drive in range(drives):
             (tmp_path / folder / f"train_{drive:02}").mkdir(parents=True)
-    config = accuracy.Config(data=tmp_path / "data", more=tmp_path / "more", drives=2, steps=3000, work=tmp_path)
-    benchmark = accuracy.Benchmark(config)
+    config = accuracy.VlocnetAccuracyConfig(
+        data=tmp_path / "data", more=tmp_path / "more", drives=2, steps=3000, work=tmp_path
+    )
+    benchmark = accuracy.VlocnetAccuracyBenchmark(config)
     shipped, posenet = (run for run in accuracy.RUNS if run.data == "more drives")
     assert (shipped.steps, benchmark._steps(posenet)) == (0.0, 13089)
     words = benchmark._training(posenet, 0)

@@ -56,7 +56,7 @@ def test_every_system_is_a_row_and_options_give_back_the_training(commands: Modu
 def test_a_row_may_be_trained_for_longer_than_the_others(
     commands: ModuleType, rows: ModuleType, tmp_path: Path
 ) -> None:
-    of = commands.Commands(commands.Config(steps=(400, 0, 0), work=tmp_path))
+    of = commands.DmnCommands(commands.DmnAccuracyConfig(steps=(400, 0, 0), work=tmp_path))
     runs = {run.name: run for run in rows.RUNS}
     for name, steps in (("projection", 400), (rows.LONGER, 2000)):
         arguments = tyro.cli(TrainWorldsCommand, args=of.training("rooms", runs[name], 0)[3:])
@@ -88,7 +88,9 @@ def test_particle_filters_on_view_embeddings_are_ours(rows: ModuleType) -> None:
 def test_a_main_row_and_what_it_goes_on_from_have_all_seeds(
     accuracy: ModuleType, rows: ModuleType, tmp_path: Path
 ) -> None:
-    benchmark = accuracy.Benchmark(accuracy.Config(seeds=(3, 4), main=(rows.WALLS_FIRST,), work=tmp_path))
+    benchmark = accuracy.DmnAccuracyBenchmark(
+        accuracy.DmnAccuracyConfig(seeds=(3, 4), main=(rows.WALLS_FIRST,), work=tmp_path)
+    )
     seeds = {run.name: benchmark.seeds(run) for run in rows.RUNS}
     assert {name for name, of in seeds.items() if of == (3, 4)} == {rows.WALLS_ONLY, rows.WALLS_FIRST}
     assert set(seeds.values()) == {(3, 4), (3,)}
@@ -97,7 +99,7 @@ def test_a_main_row_and_what_it_goes_on_from_have_all_seeds(
 def test_a_row_with_more_worlds_is_judged_by_those_of_the_others(
     commands: ModuleType, rows: ModuleType, tmp_path: Path
 ) -> None:
-    of = commands.Commands(commands.Config(train=(0, 50, 0), work=tmp_path, worlds=tmp_path / "worlds"))
+    of = commands.DmnCommands(commands.DmnAccuracyConfig(train=(0, 50, 0), work=tmp_path, worlds=tmp_path / "worlds"))
     run = next(run for run in rows.RUNS if run.name == rows.MORE_WORLDS)
     arguments = tyro.cli(TrainWorldsCommand, args=of.training("mazes", run, 0)[3:])
     worlds = tmp_path / "worlds"
@@ -106,7 +108,7 @@ def test_a_row_with_more_worlds_is_judged_by_those_of_the_others(
 
 def test_worlds_may_be_asked_several_times(commands: ModuleType, tmp_path: Path) -> None:
     for asked in (1, 3):
-        of = commands.Commands(commands.Config(asked=asked, work=tmp_path))
+        of = commands.DmnCommands(commands.DmnAccuracyConfig(asked=asked, work=tmp_path))
         words = of.evaluation("mazes", tmp_path / "one.safetensors", 40)
         arguments = tyro.cli(evaluate_worlds.TrainWorldsCommand, args=words[3:])
         assert (arguments.limit, arguments.evaluation.trajectories) == (40, asked)

@@ -19,7 +19,7 @@ CAMERA = Camera(160, 120, 110.0, 110.0, 79.5, 59.5)
 
 @pytest.fixture(scope="module")
 def benchmark(import_benchmark: Callable[[str], ModuleType]) -> SimpleNamespace:
-    scripts = ("refinement", *(f"refinement_{part}" for part in ("pace", "priors", "tables", "trials")))
+    scripts = ("refinement", *(f"refinement_{part}" for part in ("pace", "priors", "scenes", "tables", "trials")))
     return SimpleNamespace(**{name: import_benchmark(name) for name in (*scripts, "sift_pnp_baseline")})
 
 
@@ -65,7 +65,7 @@ def test_another_lens_sees_the_same_along_the_same_rays(benchmark: SimpleNamespa
     image = np.zeros((120, 160, 3), dtype=np.uint8)
     image[..., 0], image[..., 1] = np.arange(160), np.arange(120)[:, None]
     sequence = replace(wall(CAMERA, np.eye(4)[None]), read_image=lambda _: image)
-    for name, camera in benchmark.refinement._other_cameras(CAMERA).items():
+    for name, camera in benchmark.refinement_trials.other_cameras(CAMERA).items():
         seen = benchmark.refinement_trials.other_camera(sequence, camera).read_image(0)
         assert seen.shape == (camera.height, camera.width, 3), name
         for column, row in ((20, 20), (60, 40), (100, 70)):
@@ -98,10 +98,10 @@ def test_twin_rooms_are_exchanged(benchmark: SimpleNamespace) -> None:
     second_T_first[:2, :2], second_T_first[:2, 3] = [[0, -1], [1, 0]], (9.0, 1.0)
     rooms = {"first": [0, 0, 2, 3], "second": [6, 1, 9, 3], "second_T_first": second_T_first.tolist()}
     poses = np.stack([moved(1.0, 0.5, 0.0), moved(4.0, 1.0, 0.0)])
-    exchanged, inside = benchmark.refinement._in_the_other(poses, rooms)
+    exchanged, inside = benchmark.refinement_scenes.exchanged_twins(poses, rooms)
     assert inside.tolist() == [True, False]
     np.testing.assert_allclose(exchanged[0, :2, 3], (8.5, 2.0))
-    np.testing.assert_allclose(benchmark.refinement._in_the_other(exchanged, rooms)[0], poses)
+    np.testing.assert_allclose(benchmark.refinement_scenes.exchanged_twins(exchanged, rooms)[0], poses)
 
 
 def outcome(benchmark: SimpleNamespace, off: list[float], confirmed: list[bool]) -> Any:
@@ -109,7 +109,9 @@ def outcome(benchmark: SimpleNamespace, off: list[float], confirmed: list[bool])
     poses = truth.copy()
     poses[:, 0, 3] = off
     covariances = np.tile(np.eye(6), (len(off), 1, 1))
-    return benchmark.refinement_trials.Outcome(truth, poses, covariances, np.array(confirmed), np.full(len(off), 5.0))
+    return benchmark.refinement_trials.RefinementOutcome(
+        truth, poses, covariances, np.array(confirmed), np.full(len(off), 5.0)
+    )
 
 
 def test_numbers_of_an_outcome(benchmark: SimpleNamespace) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_drives import SPREAD, USUAL, drive, foggy, noisy
 
-from integrity_scoring import Answers, consistency
+from integrity_scoring import ScoredDrive, consistency
 from localization_common.metrics.pose_metrics import twist_errors
 from vlocnet_ros.evaluation.calibration_replay import Drive, fit, remembering
 from vlocnet_ros.runtime.integrity.pose_fusion import PoseFusion
@@ -26,7 +26,7 @@ def test_a_fit_holds_on_another_drive():
     frames = zip(other.regressed, other.motions, other.stamps.tolist(), expected, strict=True)
     verdicts = [judge.step(*frame) for frame in frames][20:]
     errors = twist_errors(np.stack([v.pose for v in verdicts]), other.map_T_camera[20:])
-    answers = Answers(errors, np.stack([v.covariance for v in verdicts]), np.zeros(len(errors), bool))
+    answers = ScoredDrive(errors, np.stack([v.covariance for v in verdicts]), np.zeros(len(errors), bool))
     score = consistency(answers)
     assert score.nees == pytest.approx(6.0, rel=0.25)
     assert min(score.rank_m, score.rank_deg) > 0.5

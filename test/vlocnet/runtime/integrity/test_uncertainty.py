@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_drives import SPREAD, STEP, USUAL, drive, noisy, run
 
-from integrity_scoring import Answers, consistency
+from integrity_scoring import ScoredDrive, consistency
 from localization_common.errors import CheckpointError
 from vlocnet_ros.runtime.integrity.consensus import Consensus, ConsensusConfig
 from vlocnet_ros.runtime.integrity.pose_fusion import PoseFusion
@@ -31,11 +31,11 @@ def test_fitted_covariances_are_as_large_as_the_errors():
     np.testing.assert_allclose(uncertainty.rotation[1:], [0.0, 0.0, 0.8, 0.0, 0.5], atol=0.1)
     shown, errors = scaled_drives(2000, 1)
     covariances = np.stack([uncertainty.covariance(one) for one in shown])
-    score = consistency(Answers(errors, covariances, np.zeros(len(errors), bool)))
+    score = consistency(ScoredDrive(errors, covariances, np.zeros(len(errors), bool)))
     assert score.band[0] < score.nees < score.band[1]
     assert score.within == pytest.approx(0.95, abs=0.015)
     assert min(score.rank_m, score.rank_deg) > 0.5
-    halved = consistency(Answers(errors, covariances / 2.0, np.zeros(len(errors), bool)))
+    halved = consistency(ScoredDrive(errors, covariances / 2.0, np.zeros(len(errors), bool)))
     assert halved.nees == pytest.approx(2.0 * score.nees)
     assert halved.nees > halved.band[1]
 
@@ -47,7 +47,7 @@ def test_withheld_poses_and_correlated_errors_do_not_mislead_the_score():
     covariances[0] *= 1.01  # ranks need some difference
     withheld = np.arange(len(errors)) >= 3000
     errors[withheld] *= 100.0
-    score = consistency(Answers(errors, covariances, withheld))
+    score = consistency(ScoredDrive(errors, covariances, withheld))
     assert score.independent == pytest.approx(300, rel=0.15)
     assert score.band[0] < score.nees < score.band[1]
     assert score.band[1] - score.band[0] == pytest.approx(2 * 1.96 * np.sqrt(12 / 300), rel=0.15)
