@@ -11,11 +11,12 @@ from deep_localization.evaluation import metrics_summary, report_page, scoring
 from deep_localization.evaluation.drive_results import Array, Results
 from deep_localization.evaluation.evaluate_bag import contexts_of, load, progress_line
 from deep_localization.evaluation.offline import Localizers, planar_odometry, random_starts
-from deep_localization.evaluation.result_file import ResultFile, commit_of
+from deep_localization.evaluation.result_file import ResultFile
 from dmn_ros.config import FilterConfig
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
+from localization_common.files.git_commit import commit_of
 from localization_sim.apartments.solid import CLASS_NAMES
 from localization_sim.rendering import mounted_camera
 

@@ -19,15 +19,16 @@ from deep_localization.evaluation.drive_results import Array, Results
 from deep_localization.evaluation.live import run_live
 from deep_localization.evaluation.node_processes import Models
 from deep_localization.evaluation.offline import Localizers, planar_odometry, random_starts, run_offline
-from deep_localization.evaluation.result_file import ResultFile, commit_of
+from deep_localization.evaluation.result_file import ResultFile
 from dmn_ros.config import FilterConfig
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.formats import is_bag
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
+from localization_common.files.git_commit import commit_of
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
 from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
@@ -76,7 +77,7 @@ class Evaluation:
     title: str = ""
     threads: int = 1
     filter: FilterConfig = field(default_factory=FilterConfig)
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
     @property
     def models(self) -> Models:

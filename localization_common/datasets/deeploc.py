@@ -75,7 +75,7 @@ def read_deeploc(path: str | Path, options: RecordingOptions | None = None) -> S
     camera, summary = choose_camera(
         (pictures[n] for n in numbers.tolist()), options, summary, stated=CAMERA, origin="a ZED's nominal", assumed=True
     )
-    frames = _Frames(directory, numbers, camera)
+    frames = _DeepLocFrames(directory, numbers, camera)
     return Sequence(
         name=f"deeploc/{directory.resolve().name}",
         camera=camera,
@@ -134,7 +134,7 @@ def _read_poses(path: Path) -> dict[int, npt.NDArray[np.float64]]:
 
 
 @dataclass(frozen=True)
-class _Frames:
+class _DeepLocFrames:
     """Reads pictures when asked; a class and no closure, so that data loaders can send it to their workers."""
 
     directory: Path

@@ -56,7 +56,7 @@ def read_euroc(path: str | Path, options: RecordingOptions | None = None) -> Seq
     stated, body_T_camera = _read_sensor(sensor, options)
     camera, summary = choose_camera(pictures, options, summary, stated=stated, origin=f"{sensor.name}/sensor.yaml")
     map_T_body, summary = read_truth(folder, stamps, options, summary)
-    frames = _Frames(tuple(pictures), camera)
+    frames = _EurocFrames(tuple(pictures), camera)
     name = folder.resolve().parent.name if folder.name == "mav0" else folder.resolve().name
     return Sequence(
         name=f"euroc/{name}",
@@ -120,7 +120,7 @@ def _read_sensor(sensor: Path, options: RecordingOptions) -> tuple[Camera | None
     return camera, options.base_T_camera
 
 
-class _Frames:
+class _EurocFrames:
     """Reads pictures when asked; a class and no closure, so that data loaders can send it to their workers."""
 
     def __init__(self, pictures: tuple[Path, ...], camera: Camera) -> None:

@@ -30,7 +30,7 @@ Reader = Callable[[Path, RecordingOptions], Sequence]
 
 
 @dataclass(frozen=True)
-class Format:
+class RecordingFormat:
     """A format of recordings.
 
     Attributes:
@@ -71,35 +71,39 @@ _UNTIMED = ("mount", "camera")
 
 #: In the order in which they are looked for.
 FORMATS = (
-    Format("rosbag2 or ROS 1 bag", ".mcap, .db3, .bag or metadata.yaml", is_bag, _read_bag, _ALL),
-    Format("EuRoC", "mav0/cam0/data.csv", lambda path: euroc_folder(path) is not None, read_euroc, _TIMED),
-    Format("TUM RGB-D", "rgb.txt", lambda path: (path / "rgb.txt").is_file(), read_tum_rgbd, _TIMED),
-    Format(
+    RecordingFormat("rosbag2 or ROS 1 bag", ".mcap, .db3, .bag or metadata.yaml", is_bag, _read_bag, _ALL),
+    RecordingFormat("EuRoC", "mav0/cam0/data.csv", lambda path: euroc_folder(path) is not None, read_euroc, _TIMED),
+    RecordingFormat("TUM RGB-D", "rgb.txt", lambda path: (path / "rgb.txt").is_file(), read_tum_rgbd, _TIMED),
+    RecordingFormat(
         "transforms.json",
         NAME,
         lambda path: (path / NAME).is_file() or (path.suffix == ".json" and path.name.startswith("transforms")),
         read_transforms,
         _UNTIMED,
     ),
-    Format("Polycam", "keyframes/images and keyframes/cameras", is_polycam, read_polycam, _UNTIMED),
-    Format("Record3D", "metadata.json and rgb", is_record3d, read_record3d, _UNTIMED),
-    Format("COLMAP", "cameras and images in sparse/0", lambda p: model_folder(p) is not None, read_colmap, _UNTIMED),
-    Format("DeepLoc", "LeftImages, poses.txt", lambda path: (path / "LeftImages").is_dir(), read_deeploc, _UNTIMED),
-    Format(
+    RecordingFormat("Polycam", "keyframes/images and keyframes/cameras", is_polycam, read_polycam, _UNTIMED),
+    RecordingFormat("Record3D", "metadata.json and rgb", is_record3d, read_record3d, _UNTIMED),
+    RecordingFormat(
+        "COLMAP", "cameras and images in sparse/0", lambda p: model_folder(p) is not None, read_colmap, _UNTIMED
+    ),
+    RecordingFormat(
+        "DeepLoc", "LeftImages, poses.txt", lambda path: (path / "LeftImages").is_dir(), read_deeploc, _UNTIMED
+    ),
+    RecordingFormat(
         "KITTI odometry",
         "image_0, times.txt, calib.txt",
         lambda path: (path / "times.txt").is_file() or (path / "calib.txt").is_file(),
         read_kitti_odometry,
         _TIMED,
     ),
-    Format(
+    RecordingFormat(
         "7-Scenes",
         "frame-XXXXXX.color.png",
         lambda path: any(any(path.glob(pattern)) for pattern in _FRAMES),
         read_seven_scenes,
         (*_UNTIMED, SFM),
     ),
-    Format(
+    RecordingFormat(
         "Cambridge Landmarks", "dataset_train.txt in the folder above", is_cambridge_drive, read_cambridge, _UNTIMED
     ),
 )
@@ -115,7 +119,7 @@ def is_deeploc(path: Path) -> bool:
     return any((path / split / "LeftImages").is_dir() for split in SPLIT_FILES)
 
 
-def format_of(path: Path) -> Format:
+def format_of(path: Path) -> RecordingFormat:
     """Format of a recording.
 
     Raises:
@@ -135,17 +139,17 @@ def format_of(path: Path) -> Format:
     raise DatasetError(f"{path}: format not recognised; looked for {known}")
 
 
-def detect(path: Path) -> Format | None:
+def detect(path: Path) -> RecordingFormat | None:
     """Format of what is at this path, or None; looks at names only."""
     return next((one for one in FORMATS if one.found(path)), None) if path.exists() else None
 
 
-def named(name: str) -> Format:
+def named(name: str) -> RecordingFormat:
     """The format of this name."""
     return next(one for one in FORMATS if one.name == name)
 
 
-def require_known(path: Path, found: Format, options: RecordingOptions) -> None:
+def require_known(path: Path, found: RecordingFormat, options: RecordingOptions) -> None:
     """Refuse options that mean nothing to a format.
 
     Raises:

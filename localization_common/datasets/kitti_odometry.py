@@ -49,7 +49,7 @@ def read_kitti_odometry(path: str | Path, options: RecordingOptions | None = Non
     stated = None if options.camera is not None else _stated(projection, in_order, directory / "calib.txt", camera)
     intrinsics, summary = choose_camera(in_order, options, summary, stated=stated, origin=f"P{camera} of calib.txt")
     poses, summary = _poses(directory, numbers, options, summary)
-    frames = _Frames(in_order, intrinsics)
+    frames = _KittiFrames(in_order, intrinsics)
     return Sequence(
         name=f"kitti/{directory.resolve().name}",
         camera=intrinsics,
@@ -163,7 +163,7 @@ def _grey_T_camera(projection: npt.NDArray[np.float64]) -> npt.NDArray[np.float6
 
 
 @dataclass(frozen=True)
-class _Frames:
+class _KittiFrames:
     files: tuple[Path, ...]
     camera: Camera
 

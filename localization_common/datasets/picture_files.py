@@ -14,7 +14,7 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from localization_common.errors import DatasetError, InputError
 from localization_common.messages.compressed import MAX_PIXELS, check_picture_size, read_header, rgb_from_compressed
-from localization_common.messages.formats import parse_format
+from localization_common.messages.compressed_format import parse_format
 from localization_common.messages.picture_kinds import PictureHeader, kind_of
 
 

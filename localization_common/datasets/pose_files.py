@@ -12,7 +12,7 @@ from localization_common.datasets.pose_interpolation import poses_at
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import Finding, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
-from localization_common.files.trajectory_files import Trajectory, read_tum
+from localization_common.files.trajectory_files import StampedTrajectory, read_tum
 
 #: Seconds between two poses over which poses are interpolated, where the user says nothing.
 MAX_POSE_GAP = 0.5
@@ -45,7 +45,7 @@ def with_pose_file(sequence: Sequence, options: RecordingOptions) -> Sequence:
     return replace(sequence, map_T_camera=map_T_base @ sequence.base_T_camera, summary=summary)
 
 
-def trajectory_findings(trajectory: Trajectory, path: Path, summary: ReadingSummary) -> ReadingSummary:
+def trajectory_findings(trajectory: StampedTrajectory, path: Path, summary: ReadingSummary) -> ReadingSummary:
     """The summary with what a file of poses held."""
     text = f"{len(trajectory.stamps)} poses in {path.name}"
     if trajectory.unit != "seconds":

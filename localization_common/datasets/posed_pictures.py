@@ -89,7 +89,7 @@ def sequence_of(
         summary = summary.with_found(Finding("cameras", text))
     order = order_of_names([pictures[i].name for i in kept], None if stamps is None else [stamps[i] for i in kept])
     chosen = [pictures[kept[i]] for i in order.positions]
-    frames = _Frames(tuple(chosen), camera, resample=options.camera is None)
+    frames = _PictureFrames(tuple(chosen), camera, resample=options.camera is None)
     return Sequence(
         name=name,
         camera=camera,
@@ -128,7 +128,7 @@ def _common(cameras: Collection[Camera]) -> Camera:
 
 
 @dataclass(frozen=True)
-class _Frames:
+class _PictureFrames:
     """Reads pictures when asked; a class and no closure, so that data loaders can send it to their workers."""
 
     pictures: tuple[PosedPicture, ...]

@@ -11,7 +11,7 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.sequence import Sequence
 
 #: Type of a command's field ``recording``: its options have no prefix, such as ``--mount``.
-Recording = Annotated[RecordingOptions, tyro.conf.arg(name="")]
+RecordingArgument = Annotated[RecordingOptions, tyro.conf.arg(name="")]
 
 
 def announce(sequence: Sequence) -> Sequence:

@@ -20,13 +20,13 @@ from localization_common.camera import Camera
 from localization_common.datasets import rosbag2_encoding as encoding
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.rosbag2_topics import BagFrames, BagTopics
 from localization_common.datasets.sequence import FrameRanges, Poses, Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.geometry import se3
 
-Storage = Literal["mcap", "sqlite3"]
+BagStorage = Literal["mcap", "sqlite3"]
 
 _TYPES = {
     "image": "sensor_msgs/msg/Image",
@@ -75,7 +75,7 @@ class BagWriter:
         *,
         start: int,
         class_names: tuple[str, ...] = (),
-        storage: Storage = "mcap",
+        storage: BagStorage = "mcap",
         topics: BagTopics | None = None,
         frames: BagFrames | None = None,
     ) -> None:
@@ -165,7 +165,7 @@ def write_sequence(
     path: str | Path,
     *,
     odometry: Iterable[OdometryReading] | None = None,
-    storage: Storage = "mcap",
+    storage: BagStorage = "mcap",
     topics: BagTopics | None = None,
 ) -> None:
     """Write a whole sequence as a bag, in order of stamps.
@@ -231,9 +231,9 @@ class Conversion:
     output: Annotated[Path, tyro.conf.Positional]
     frames: str | None = None
     exclude: str | None = None
-    storage: Storage = "mcap"
+    storage: BagStorage = "mcap"
     output_topics: BagTopics = field(default_factory=BagTopics)
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 def convert(conversion: Conversion) -> Sequence:

@@ -77,7 +77,7 @@ def read_seven_scenes(path: str | Path, options: RecordingOptions | None = None)
     depth_files = tuple(file if (file := Path(f"{stem}.depth.png")).is_file() else None for stem in stems)
     if any(depth_files):
         summary = summary.with_found(Finding("depth", f"{sum(map(bool, depth_files))} of {len(numbers)} frames"))
-    frames = _Frames(in_order, depth_files, camera)
+    frames = _SevenScenesFrames(in_order, depth_files, camera)
     return Sequence(
         name=f"{directory.resolve().parent.name}/{directory.resolve().name}",
         camera=camera,
@@ -162,7 +162,7 @@ def _read_sfm(directory: Path) -> tuple[Camera, dict[int, npt.NDArray[np.float64
 
 
 @dataclass(frozen=True)
-class _Frames:
+class _SevenScenesFrames:
     """Reads pictures when asked; a class and no closure, so that data loaders can send it to their workers."""
 
     colour_files: tuple[Path, ...]

@@ -74,7 +74,7 @@ def read_tum_rgbd(path: str | Path, options: RecordingOptions | None = None) -> 
         assumed=True,
     )
     depth, summary = _depth(directory / "depth.txt", stamps, summary)
-    frames = _Frames(tuple(colour[i] for i in numbers), depth, camera)
+    frames = _TumRgbdFrames(tuple(colour[i] for i in numbers), depth, camera)
     return Sequence(
         name=name,
         camera=camera,
@@ -178,7 +178,7 @@ def _read_list(path: Path) -> tuple[Stamps, tuple[Path, ...], tuple[str, ...], t
 
 
 @dataclass(frozen=True)
-class _Frames:
+class _TumRgbdFrames:
     colour_files: tuple[Path, ...]
     depth_files: tuple[Path | None, ...]
     camera: Camera

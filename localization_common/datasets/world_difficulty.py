@@ -107,7 +107,7 @@ def best_constant_success(positions: Array, *, step: float = 0.05) -> float:
 
 
 @dataclass(frozen=True)
-class Check:
+class DifficultyCheck:
     """Print how many queries are answered right without looking, beside the DMN paper's numbers.
 
     Attributes:
@@ -123,7 +123,7 @@ class Check:
     limit: int = 1_000
 
 
-def show(check: Check) -> None:
+def show(check: DifficultyCheck) -> None:
     """Print the table.
 
     Raises:
@@ -146,7 +146,7 @@ def show(check: Check) -> None:
 def main() -> None:
     """Entry point of ``worlds_difficulty``."""
     try:
-        show(tyro.cli(Check))
+        show(tyro.cli(DifficultyCheck))
     except LocalizationError as error:
         sys.exit(f"worlds_difficulty: {error}")
 

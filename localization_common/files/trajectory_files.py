@@ -35,7 +35,7 @@ _QUATERNION = re.compile(r"\bq[_.]?(?:rs_)?([wxyz])\b")
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class StampedTrajectory:
     """Poses of a file in order of time.
 
     Attributes:
@@ -65,7 +65,7 @@ def write_tum(path: str | Path, stamps: Stamps, poses: Poses) -> None:
     Path(path).write_text("".join(lines), encoding="utf-8")
 
 
-def read_tum(path: str | Path) -> Trajectory:
+def read_tum(path: str | Path) -> StampedTrajectory:
     """Trajectory of a file with blanks, tabs or commas between numbers; lines that start with # are skipped.
 
     Stamps in milliseconds, microseconds or nanoseconds are recognised by their size.
@@ -110,7 +110,7 @@ def read_tum(path: str | Path) -> Trajectory:
     stamps = sorted(found)
     poses = np.stack([found[stamp] for stamp in stamps])
     marks = (tuple(unknown), tuple(doubled), tuple(unordered))
-    return Trajectory(np.array(stamps, dtype=np.int64), poses, unit or "seconds", *marks)
+    return StampedTrajectory(np.array(stamps, dtype=np.int64), poses, unit or "seconds", *marks)
 
 
 def _numbered_lines(path: Path) -> list[tuple[int, str]]:

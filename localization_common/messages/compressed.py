@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from localization_common.errors import InputError
 from localization_common.messages.bits import BitsInUse, to_eight_bits
+from localization_common.messages.compressed_format import CompressedFormat, format_of, parse_format
 from localization_common.messages.encodings import TO_RGB, canonical, is_bayer
-from localization_common.messages.formats import Format, format_of, parse_format
 from localization_common.messages.images import converted
 from localization_common.messages.jpeg import decode_jpeg
 from localization_common.messages.jpeg_header import read_jpeg_header
@@ -66,7 +66,7 @@ def rgb_from_compressed(
     return converted(picture, names[pixels.ndim])
 
 
-def read_header(data: bytes, form: Format, text: str) -> PictureHeader:
+def read_header(data: bytes, form: CompressedFormat, text: str) -> PictureHeader:
     """Header of a JPEG or PNG.
 
     Args:
@@ -105,7 +105,7 @@ def check_picture_size(header: PictureHeader, size: tuple[int, int] | None, max_
         raise InputError(f"image is {found[0]}x{found[1]}, more than {max_pixels} pixels: it is not decoded")
 
 
-def _mosaic(form: Format) -> str:
+def _mosaic(form: CompressedFormat) -> str:
     """Bayer encoding of the compressed pixels, in the name for 8 bits; empty if they are none.
 
     image_transport compresses a mosaic without conversion, or converts it first and then names the target.

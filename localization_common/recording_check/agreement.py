@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import se3
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.recording_check.picture_motion import PictureTurns, picture_turns
 
 Array = npt.NDArray[np.float64]
@@ -37,14 +37,14 @@ _FITTING = 0.8
 _NEAR_S = 1.0
 
 
-def check_agreement(sequence: Sequence, pairs: int = PAIRS) -> Check:
+def check_agreement(sequence: Sequence, pairs: int = PAIRS) -> CheckResult:
     """Compare the camera's turns in the pictures with those of the true poses, or of the odometry without any."""
     poses, source = sequence.map_T_camera, "true poses"
     if not sequence.has_pose.any() and sequence.odom_T_base is not None:
         poses, source = sequence.odom_T_base @ sequence.base_T_camera, "odometry"
     known = np.isfinite(poses[:, 0, 0])
     if known.sum() < 2:
-        return Check("agreement", Verdict.OK, "no poses to compare the pictures with", "", {})
+        return CheckResult("agreement", Grade.OK, "no poses to compare the pictures with", "", {})
     seen = picture_turns(sequence, poses, pairs)
     period = float(np.median(np.diff(sequence.stamps))) * 1e-9
     step = period * np.ceil(_LEAST_STEP_S / period)
@@ -53,7 +53,7 @@ def check_agreement(sequence: Sequence, pairs: int = PAIRS) -> Check:
     turning = np.degrees(np.linalg.norm(_turns(seen, sequence.stamps, poses, 0.0), axis=1)) > _TURN_DEG
     if turning.sum() < _MIN_TURNS:
         text = f"too few turns that the pictures show ({int(turning.sum())}) to compare them with the {source}"
-        return Check("agreement", Verdict.OK, text, "", {"turns": int(turning.sum())})
+        return CheckResult("agreement", Grade.OK, text, "", {"turns": int(turning.sum())})
     offset = _offset(offsets, errors)
     tilt, apart = _tilt(seen, sequence.stamps, poses, offset)
     numbers = {
@@ -68,7 +68,7 @@ def check_agreement(sequence: Sequence, pairs: int = PAIRS) -> Check:
     return _judged(source, apart, tilt, offset, numbers)
 
 
-def _judged(source: str, apart: float, tilt: float, offset: float, numbers: dict[str, object]) -> Check:
+def _judged(source: str, apart: float, tilt: float, offset: float, numbers: dict[str, object]) -> CheckResult:
     sentence = f"the pictures turn as the {source} do, within {apart:.1f} deg"
     wrong, advice = [], []
     if offset:
@@ -80,8 +80,8 @@ def _judged(source: str, apart: float, tilt: float, offset: float, numbers: dict
         wrong.append(f"the camera turns about another axis than the {source} say, {tilt:.0f} deg off")
         advice.append("Correct the mount (rotation of the camera in TF, or --mount), or the calibration of the camera.")
     if not wrong:
-        return Check("agreement", Verdict.OK, sentence, "", numbers)
-    return Check("agreement", Verdict.WARN, "; ".join(wrong), " ".join(advice), numbers)
+        return CheckResult("agreement", Grade.OK, sentence, "", numbers)
+    return CheckResult("agreement", Grade.WARN, "; ".join(wrong), " ".join(advice), numbers)
 
 
 def _turns(seen: PictureTurns, stamps: npt.NDArray[np.int64], poses: Array, offset: float) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from localization_common.camera import Camera
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 
 #: Degrees. All results of this package are from views of 62 degrees (7-Scenes) and wider; a narrower one often shows a
 #: bare wall only. The shipped dmn networks see 90 degrees.
@@ -19,7 +19,7 @@ _NOT_SQUARE, _OFF_CENTRE = 0.05, 0.15
 _WITHOUT_RAY = 0.25
 
 
-def check_camera(camera: Camera) -> Check:
+def check_camera(camera: Camera) -> CheckResult:
     """Field of view, resolution and calibration."""
     width, height = field_of_view(camera)
     lost = share_without_ray(camera)
@@ -43,9 +43,9 @@ def check_camera(camera: Camera) -> Check:
     sentence = f"{camera.width}x{camera.height}, {width:.0f} x {height:.0f} deg, {_model(camera)}"
     wrong, advice = _faults(camera, width, lost, off, ratio)
     if wrong:
-        return Check("camera", Verdict.WARN, "; ".join([sentence, *wrong]), " ".join(advice), numbers)
+        return CheckResult("camera", Grade.WARN, "; ".join([sentence, *wrong]), " ".join(advice), numbers)
     narrow = f"For dmn, train with --horizontal-fov {np.floor(width):.0f}: its default is {_DMN_DEG:.0f} degrees."
-    return Check("camera", Verdict.OK, sentence, narrow if width < _DMN_DEG - 1.0 else "", numbers)
+    return CheckResult("camera", Grade.OK, sentence, narrow if width < _DMN_DEG - 1.0 else "", numbers)
 
 
 def _faults(camera: Camera, width: float, lost: float, off: float, ratio: float) -> tuple[list[str], list[str]]:

@@ -12,10 +12,10 @@ import tyro
 
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording
+from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.recording_check.conclusion import PICTURES, Inspection, inspect, refused
-from localization_common.recording_check.findings import Verdict
+from localization_common.recording_check.findings import Grade
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class RecordingCheck:
     output: Path | None = None
     json: Path | None = None
     pictures: int = PICTURES
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
-def check_recording(arguments: RecordingCheck) -> Verdict:
+def check_recording(arguments: RecordingCheck) -> Grade:
     """Print the findings and write the files that are asked for.
 
     Raises:
@@ -80,7 +80,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    sys.exit(1 if verdict is Verdict.FAIL else 0)
+    sys.exit(1 if verdict is Grade.FAIL else 0)
 
 
 if __name__ == "__main__":

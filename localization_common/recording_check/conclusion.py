@@ -9,7 +9,7 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
 from localization_common.recording_check.camera_findings import check_camera, field_of_view
 from localization_common.recording_check.drive_coverage import check_coverage
-from localization_common.recording_check.findings import Check, Verdict, worst
+from localization_common.recording_check.findings import CheckResult, Grade, worst
 from localization_common.recording_check.jumps import Jump, jumps_between
 from localization_common.recording_check.motion import Steps, check_motion, steps_of
 from localization_common.recording_check.mount_findings import check_mount
@@ -36,31 +36,31 @@ class Inspection:
 
     name: str
     source: str
-    checks: tuple[Check, ...]
+    checks: tuple[CheckResult, ...]
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Grade:
         """The worst of all checks."""
         return worst([check.verdict for check in self.checks])
 
     @property
-    def bad(self) -> list[Check]:
+    def bad(self) -> list[CheckResult]:
         """Checks with a warning or worse, the worst first, then by importance."""
-        found = [check for check in self.checks if check.verdict is not Verdict.OK]
+        found = [check for check in self.checks if check.verdict is not Grade.OK]
         return sorted(found, key=lambda check: -check.verdict.rank)
 
     @property
     def sentence(self) -> str:
         """The verdict in a sentence."""
         names = ", ".join(check.name for check in self.bad)
-        if self.verdict is Verdict.FAIL:
-            failed = ", ".join(check.name for check in self.bad if check.verdict is Verdict.FAIL)
+        if self.verdict is Grade.FAIL:
+            failed = ", ".join(check.name for check in self.bad if check.verdict is Grade.FAIL)
             return f"not usable: {failed}"
-        if self.verdict is Verdict.WARN:
+        if self.verdict is Grade.WARN:
             return f"usable, with {len(self.bad)} warning{'s' if len(self.bad) > 1 else ''}: {names}"
         return "good"
 
-    def check(self, name: str) -> Check:
+    def check(self, name: str) -> CheckResult:
         """The check of this name.
 
         Raises:
@@ -75,7 +75,7 @@ class Inspection:
         lines += [f"  {check.verdict.value:4}  {check.name:{width}}  {check.sentence}" for check in self.checks]
         for heading, chosen in (
             ("What to do, the most important first:", self.bad),
-            ("What would make it better:", [c for c in self.checks if c.verdict is Verdict.OK]),
+            ("What would make it better:", [c for c in self.checks if c.verdict is Grade.OK]),
         ):
             advice = [f"  {check.name}: {check.advice}" for check in chosen if check.advice]
             lines += ["", heading, *advice] if advice else []
@@ -132,7 +132,7 @@ def inspect(sequence: Sequence, *, pictures: int = PICTURES, quick: bool = False
     return Inspection(sequence.name, sequence.summary.source, checks), Evidence(sample, steps, segments)
 
 
-def _agreement(sequence: Sequence) -> Check:
+def _agreement(sequence: Sequence) -> CheckResult:
     # Imported late: it needs scipy, which commands that only print warnings do without.
     from localization_common.recording_check.agreement import check_agreement
 
@@ -141,4 +141,4 @@ def _agreement(sequence: Sequence) -> Check:
 
 def refused(path: str, error: LocalizationError) -> Inspection:
     """The verdict on a recording that cannot be opened."""
-    return Inspection(path, path, (Check("reading", Verdict.FAIL, str(error)),))
+    return Inspection(path, path, (CheckResult("reading", Grade.FAIL, str(error)),))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.report.drive_tracks import plan_axes
 
 Array = npt.NDArray[np.float64]
@@ -28,11 +28,11 @@ _MOST_COMPARED = 1500
 _BOTH_WAYS = 0.2
 
 
-def check_coverage(sequence: Sequence) -> Check:
+def check_coverage(sequence: Sequence) -> CheckResult:
     """Area, headings, loops, and share of the way that was driven in both directions."""
     known = sequence.has_pose
     if known.sum() < 2:
-        return Check("coverage", Verdict.OK, "not known without true poses", "", {})
+        return CheckResult("coverage", Grade.OK, "not known without true poses", "", {})
     plane, headings = plan_of(sequence)
     cell = cell_of(plane)
     _, per_cell = headings_of_cells(plane, headings)
@@ -54,14 +54,14 @@ def check_coverage(sequence: Sequence) -> Check:
     )
     if float(np.hypot(*extent)) < _ONE_SPOT_M:
         advice = "Drive through the place: it was seen from one spot only."
-        return Check("coverage", Verdict.WARN, sentence, advice, numbers)
+        return CheckResult("coverage", Grade.WARN, sentence, advice, numbers)
     tips = [] if loops else ["Come back to places that were seen before (loops)."]
     tips += (
         []
         if opposite >= _BOTH_WAYS
         else ["Drive every way in both directions: a robot that comes back sees other things."]
     )
-    return Check("coverage", Verdict.OK, sentence, " ".join(tips), numbers)
+    return CheckResult("coverage", Grade.OK, sentence, " ".join(tips), numbers)
 
 
 def plan_of(sequence: Sequence) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ from typing import Any
 Numbers = Mapping[str, Any]
 
 
-class Verdict(Enum):
+class Grade(Enum):
     """Grade of a finding and of a recording. `FAIL`: it cannot be used before this is mended."""
 
     OK = "OK"
@@ -22,11 +22,11 @@ class Verdict(Enum):
     @property
     def rank(self) -> int:
         """0 for OK; the larger the worse."""
-        return list(Verdict).index(self)
+        return list(Grade).index(self)
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckResult:
     """One finding.
 
     Attributes:
@@ -38,7 +38,7 @@ class Check:
     """
 
     name: str
-    verdict: Verdict
+    verdict: Grade
     sentence: str
     advice: str = ""
     numbers: Numbers = field(default_factory=dict)
@@ -54,9 +54,9 @@ class Check:
         }
 
 
-def worst(verdicts: list[Verdict]) -> Verdict:
+def worst(verdicts: list[Grade]) -> Grade:
     """The worst of several; OK of none."""
-    return max(verdicts, key=lambda verdict: verdict.rank, default=Verdict.OK)
+    return max(verdicts, key=lambda verdict: verdict.rank, default=Grade.OK)
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from localization_common.datasets.sequence import Poses, Sequence
 from localization_common.geometry import se3
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -70,11 +70,11 @@ def relative(poses: Poses) -> Poses:
     return np.asarray(se3.inverse(poses[:-1]) @ poses[1:])
 
 
-def check_motion(sequence: Sequence, steps: Steps, field_of_view_deg: float) -> Check:
+def check_motion(sequence: Sequence, steps: Steps, field_of_view_deg: float) -> CheckResult:
     """Speeds, standing time, and overlap of neighbouring views."""
     known = steps.known
     if not known.any():
-        return Check("motion", Verdict.OK, "neither true poses nor odometry: the motion is not known", "", {})
+        return CheckResult("motion", Grade.OK, "neither true poses nor odometry: the motion is not known", "", {})
     metres, degrees, seconds = steps.metres[known], steps.degrees[known], steps.seconds[known]
     standing = float(seconds[~steps.moving[known]].sum() / seconds.sum())
     overlap = 1.0 - degrees / field_of_view_deg
@@ -103,4 +103,4 @@ def check_motion(sequence: Sequence, steps: Steps, field_of_view_deg: float) -> 
         advice.append("Turn slower or record more images per second: neighbouring views have too little in common.")
     if standing > _MUCH_STANDING:
         advice.append("Drive more and stand less: frames from one spot say nothing new.")
-    return Check("motion", Verdict.WARN if advice else Verdict.OK, sentence, " ".join(advice), numbers)
+    return CheckResult("motion", Grade.WARN if advice else Grade.OK, sentence, " ".join(advice), numbers)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import se3
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 
 #: Degrees that a camera may look up or down, and be turned about its view, before it is remarked: cameras on robots are
 #: pitched by up to 30 degrees; a view beyond 45 shows floor or ceiling only.
@@ -16,7 +16,7 @@ _STEEP_DEG, _ROLLED_DEG = 45.0, 20.0
 _FAR_M, _LOW_M, _HIGH_M = 2.0, -0.5, 3.0
 
 
-def check_mount(sequence: Sequence) -> Check:
+def check_mount(sequence: Sequence) -> CheckResult:
     """Height, offset and direction of the view on the robot's base."""
     base_T_camera = sequence.base_T_camera
     x, y, z = base_T_camera[:3, 3].tolist()
@@ -33,7 +33,7 @@ def check_mount(sequence: Sequence) -> Check:
         "roll_deg": roll,
     }
     if np.allclose(base_T_camera, se3.BODY_T_OPTICAL):
-        return Check("mount", Verdict.OK, "the poses are those of the camera itself", "", numbers)
+        return CheckResult("mount", Grade.OK, "the poses are those of the camera itself", "", numbers)
     sentence = f"the camera is {x:.2f} {y:.2f} {z:.2f} m from the base and looks {_direction(elevation, azimuth)}"
     wrong, advice = [], []
     if abs(elevation) > _STEEP_DEG:
@@ -49,8 +49,8 @@ def check_mount(sequence: Sequence) -> Check:
         wrong.append("that is not on a robot")
         advice.append("Is the mount in metres, and of this robot? Correct it in TF or give --mount.")
     if not wrong:
-        return Check("mount", Verdict.OK, sentence, "", numbers)
-    return Check("mount", Verdict.WARN, "; ".join([sentence, *wrong]), " ".join(advice), numbers)
+        return CheckResult("mount", Grade.OK, sentence, "", numbers)
+    return CheckResult("mount", Grade.WARN, "; ".join([sentence, *wrong]), " ".join(advice), numbers)
 
 
 def _direction(elevation: float, azimuth: float) -> str:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import se3
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.recording_check.jumps import Jump
 from localization_common.recording_check.truth_findings import describe
 
@@ -128,7 +128,7 @@ def segments_of(sequence: Sequence) -> Segments | None:
     )
 
 
-def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Jump], others: list[Jump]) -> Check:
+def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Jump], others: list[Jump]) -> CheckResult:
     """Odometry: how many images have it, and how well it agrees with the true poses.
 
     Args:
@@ -140,7 +140,7 @@ def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Ju
     count = int(sequence.has_odometry.sum())
     if count == 0:
         advice = "Record the robot's odometry: it carries true poses over gaps and moves dmn's particles."
-        return Check("odometry", Verdict.OK, "none", advice, {"images_with_odometry": 0})
+        return CheckResult("odometry", Grade.OK, "none", advice, {"images_with_odometry": 0})
     share = count / len(sequence)
     numbers: dict[str, object] = {"images_with_odometry": count, "images_with_odometry_share": share}
     sentence = f"{count} of {len(sequence)} images have odometry"
@@ -149,7 +149,7 @@ def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Ju
     if segments is None or len(segments) < _MIN_SEGMENTS:
         advice = "" if share >= _ENOUGH else "Record odometry for the whole drive."
         text = f"{sentence}; too few true poses and too short a way to compare it with"
-        return Check("odometry", Verdict.WARN if advice else Verdict.OK, text, advice, numbers)
+        return CheckResult("odometry", Grade.WARN if advice else Grade.OK, text, advice, numbers)
     numbers |= _numbers(segments, jumps)
     return _judged(sentence, share, numbers, jumps)
 
@@ -175,7 +175,7 @@ def _numbers(segments: Segments, jumps: list[Jump]) -> dict[str, object]:
     }
 
 
-def _judged(sentence: str, share: float, numbers: dict[str, object], jumps: list[Jump]) -> Check:
+def _judged(sentence: str, share: float, numbers: dict[str, object], jumps: list[Jump]) -> CheckResult:
     scale, drift = float(numbers["scale"]), float(numbers["drift_percent"])  # type: ignore[arg-type]
     turns = float(numbers["drift_deg_per_m"])  # type: ignore[arg-type]
     sentence += f"; scale {scale:.3f} of the true poses', drift {drift:.1f} % and {turns:.2f} deg/m"
@@ -196,5 +196,5 @@ def _judged(sentence: str, share: float, numbers: dict[str, object], jumps: list
         advice.append("See that the odometry and the true poses are of the same frame and have one clock.")
     if share < _ENOUGH:
         advice.append("Record odometry for the whole drive.")
-    verdict = Verdict.FAIL if off > _WRONG_SCALE else Verdict.WARN if advice else Verdict.OK
-    return Check("odometry", verdict, sentence, " ".join(advice), numbers)
+    verdict = Grade.FAIL if off > _WRONG_SCALE else Grade.WARN if advice else Grade.OK
+    return CheckResult("odometry", verdict, sentence, " ".join(advice), numbers)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera.image_checks import MIN_CONTRAST
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.recording_check.motion import Steps
 from localization_common.recording_check.samples import PictureSample
 
@@ -32,11 +32,11 @@ _SOME_REPEATED = 0.05
 _STILL, _STILL_SHARE = 3.0, 0.25
 
 
-def check_sharpness(sample: PictureSample) -> Check:
+def check_sharpness(sample: PictureSample) -> CheckResult:
     """Share of blurred pictures."""
     known = sample.blur[np.isfinite(sample.blur) & (sample.contrast >= MIN_CONTRAST)]
     if len(known) == 0:
-        return Check("sharpness", Verdict.OK, "no picture has enough contrast to be judged", "", {"pictures": 0})
+        return CheckResult("sharpness", Grade.OK, "no picture has enough contrast to be judged", "", {"pictures": 0})
     blurred = float((known > BLURRED).mean())
     numbers = {
         "pictures": len(known),
@@ -49,16 +49,18 @@ def check_sharpness(sample: PictureSample) -> Check:
     sentence = f"{blurred:.0%} of {len(known)} pictures are blurred (blur {numbers['blur_median']:.2f} in the median)"
     advice = (
         ""
-        if verdict is Verdict.OK
+        if verdict is Grade.OK
         else "Drive slower in turns, use a shorter exposure or more light, and focus the lens."
     )
-    return Check("sharpness", verdict, sentence, advice, numbers)
+    return CheckResult("sharpness", verdict, sentence, advice, numbers)
 
 
-def check_exposure(sample: PictureSample) -> Check:
+def check_exposure(sample: PictureSample) -> CheckResult:
     """Dark, overexposed and constant pictures, and flicker."""
     if len(sample) == 0:
-        return Check("exposure", Verdict.FAIL, "no picture can be read", "Copy the recording again.", {"pictures": 0})
+        return CheckResult(
+            "exposure", Grade.FAIL, "no picture can be read", "Copy the recording again.", {"pictures": 0}
+        )
     constant = sample.contrast < MIN_CONTRAST
     dark = ~constant & ((sample.brightness < DARK_MEAN) | (sample.black > _LOST_PIXELS))
     bright = ~constant & (sample.white > _LOST_PIXELS)
@@ -75,12 +77,12 @@ def check_exposure(sample: PictureSample) -> Check:
         "flicker_grey_values": flicker,
     }
     verdict = _graded(float((dark | bright | constant).mean()), _SOME_ILL_EXPOSED, _MOST_ILL_EXPOSED)
-    if flicker > _FLICKER and verdict is Verdict.OK:
-        verdict = Verdict.WARN
-    return Check("exposure", verdict, _exposure_sentence(numbers), _exposure_advice(numbers), numbers)
+    if flicker > _FLICKER and verdict is Grade.OK:
+        verdict = Grade.WARN
+    return CheckResult("exposure", verdict, _exposure_sentence(numbers), _exposure_advice(numbers), numbers)
 
 
-def check_changes(sample: PictureSample, steps: Steps) -> Check:
+def check_changes(sample: PictureSample, steps: Steps) -> CheckResult:
     """Pictures that are repeated, and parts of the view that never change although the camera moves.
 
     Without poses and odometry the camera is taken to move all the time.
@@ -102,12 +104,12 @@ def check_changes(sample: PictureSample, steps: Steps) -> Check:
         parts.append(f"{still:.0%} of the view never changes")
         advice.append("Clean the lens, and move the camera so that the robot itself is not in its view.")
     if not parts:
-        return Check("changes", Verdict.OK, "pictures change as the robot moves", "", numbers)
-    return Check("changes", Verdict.WARN, "; ".join(parts), " ".join(advice), numbers)
+        return CheckResult("changes", Grade.OK, "pictures change as the robot moves", "", numbers)
+    return CheckResult("changes", Grade.WARN, "; ".join(parts), " ".join(advice), numbers)
 
 
-def _graded(share: float, some: float, most: float) -> Verdict:
-    return Verdict.FAIL if share > most else Verdict.WARN if share > some else Verdict.OK
+def _graded(share: float, some: float, most: float) -> Grade:
+    return Grade.FAIL if share > most else Grade.WARN if share > some else Grade.OK
 
 
 def _flicker(sample: PictureSample) -> float:

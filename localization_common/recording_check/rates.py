@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from localization_common.datasets.sequence import Sequence
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 
 #: Words in an assumption by which readers say that a format has no times.
 _NO_TIMES = ("no times are known", "hold no times")
@@ -21,12 +21,12 @@ _FEW_MISSING, _LONG_GAP_S = 0.05, 1.0
 _UNEVEN = 1.0
 
 
-def check_rates(sequence: Sequence) -> Check:
+def check_rates(sequence: Sequence) -> CheckResult:
     """Rate, gaps, missing images and jitter."""
     steps = np.diff(sequence.stamps) * 1e-9
     untimed = not times_are_known(sequence)
     if len(steps) == 0:
-        return Check("rates", Verdict.WARN, "there is one image only", "Record a drive.", {"images": 1})
+        return CheckResult("rates", Grade.WARN, "there is one image only", "Record a drive.", {"images": 1})
     usual = float(np.median(steps))
     gaps = np.nonzero(steps > GAP * usual)[0]
     missing = int(np.rint(steps[gaps] / usual - 1.0).sum())
@@ -45,7 +45,7 @@ def check_rates(sequence: Sequence) -> Check:
     }
     if untimed:
         holes = f"; {missing} frame numbers are missing in {len(gaps)} gaps" if missing else ""
-        return Check("rates", Verdict.OK, f"{len(sequence)} images; the format holds no times{holes}", "", numbers)
+        return CheckResult("rates", Grade.OK, f"{len(sequence)} images; the format holds no times{holes}", "", numbers)
     return _judged(numbers, len(sequence))
 
 
@@ -54,7 +54,7 @@ def times_are_known(sequence: Sequence) -> bool:
     return not any(words in text for text in sequence.summary.assumed for words in _NO_TIMES)
 
 
-def _judged(n: dict[str, float], count: int) -> Check:
+def _judged(n: dict[str, float], count: int) -> CheckResult:
     sentence = f"{count} images in {n['duration_s']:.0f} s, {n['images_hz']:.1f} Hz"
     if n["gaps"]:
         gaps = f"{n['gaps']} gap{'s' if n['gaps'] > 1 else ''}"
@@ -74,4 +74,4 @@ def _judged(n: dict[str, float], count: int) -> Check:
     if uneven:
         sentence += f"; the times between images vary by {n['step_spread']:.0%}"
         advice.append("Let the driver stamp images when they are taken, not when they arrive.")
-    return Check("rates", Verdict.WARN if advice else Verdict.OK, sentence, " ".join(advice), n)
+    return CheckResult("rates", Grade.WARN if advice else Grade.OK, sentence, " ".join(advice), n)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from localization_common.datasets.sequence import Image, Sequence
 from localization_common.recording_check import charts
 from localization_common.recording_check.conclusion import Evidence, Inspection
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.recording_check.samples import PictureSample
 from localization_common.report import html, plots
 
@@ -36,18 +36,18 @@ def write_page(folder: Path, inspection: Inspection, sequence: Sequence | None, 
 
 def _verdict(inspection: Inspection) -> html.Section:
     groups = [("What was found", [_row(check, check.sentence) for check in inspection.checks])]
-    good = [check for check in inspection.checks if check.verdict is Verdict.OK]
+    good = [check for check in inspection.checks if check.verdict is Grade.OK]
     for heading, chosen in (
         ("What to do, the most important first", inspection.bad),
         ("What would make it better", good),
     ):
         rows = [html.Row(check.name, "", check.advice) for check in chosen if check.advice]
         groups += [(heading, rows)] if rows else []
-    return html.Section("Verdict", parts=[html.Table(groups)])
+    return html.Section("Verdict", parts=[html.ValueTable(groups)])
 
 
-def _row(check: Check, text: str) -> html.Row:
-    return html.Row(check.name, check.verdict.value, text, check.verdict is Verdict.OK)
+def _row(check: CheckResult, text: str) -> html.Row:
+    return html.Row(check.name, check.verdict.value, text, check.verdict is Grade.OK)
 
 
 def _pictures(folder: Path, inspection: Inspection, sequence: Sequence, evidence: Evidence) -> list[html.Section]:

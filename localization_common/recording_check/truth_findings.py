@@ -6,7 +6,7 @@ import numpy as np
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import TRUE_POSES
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.recording_check.jumps import Jump, jumps_alone
 
 #: Share of images with a pose: a few at the ends have none.
@@ -17,7 +17,7 @@ _FEW_POSES = 100
 _MOST_JUMPS = 0.05
 
 
-def check_truth(sequence: Sequence, jumps: list[Jump] | None) -> Check:
+def check_truth(sequence: Sequence, jumps: list[Jump] | None) -> CheckResult:
     """True poses.
 
     Args:
@@ -28,7 +28,7 @@ def check_truth(sequence: Sequence, jumps: list[Jump] | None) -> Check:
     if count == 0:
         reason = sequence.summary.fact(TRUE_POSES) or "none in the recording"
         without = "Record true poses (amcl, a lidar localizer), or give a TUM file (--poses FILE) to train with."
-        return Check("truth", Verdict.WARN, f"no image has a true pose ({reason})", without, {"poses": 0})
+        return CheckResult("truth", Grade.WARN, f"no image has a true pose ({reason})", without, {"poses": 0})
     found = jumps_alone(sequence) if jumps is None else jumps
     longest = _longest_without(sequence)
     numbers = {
@@ -57,8 +57,8 @@ def check_truth(sequence: Sequence, jumps: list[Jump] | None) -> Check:
             "Correct the localizer that gives the poses, or leave out the frames whose poses are wrong, before or "
             f"after frame {_frames(found)} (--exclude)."
         )
-    verdict = Verdict.FAIL if len(found) > max(1.0, _MOST_JUMPS * count) else Verdict.WARN if advice else Verdict.OK
-    return Check("truth", verdict, sentence, " ".join(advice), numbers)
+    verdict = Grade.FAIL if len(found) > max(1.0, _MOST_JUMPS * count) else Grade.WARN if advice else Grade.OK
+    return CheckResult("truth", verdict, sentence, " ".join(advice), numbers)
 
 
 def describe(jumps: list[Jump]) -> str:

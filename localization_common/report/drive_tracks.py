@@ -13,7 +13,7 @@ AXES = "xyz"
 
 
 @dataclass(frozen=True)
-class Track:
+class DriveTrack:
     """One drawn path.
 
     Attributes:
@@ -30,10 +30,10 @@ class Track:
     color: str
     dashed: bool = False
 
-    def broken(self) -> Track:
+    def broken(self) -> DriveTrack:
         """The same with a NaN row in every pause, so that no line is drawn across it."""
         times, positions = break_at_pauses(self.times, self.positions)
-        return Track(self.name, times, positions, self.color, self.dashed)
+        return DriveTrack(self.name, times, positions, self.color, self.dashed)
 
 
 @dataclass(frozen=True)

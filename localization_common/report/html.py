@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class ValueTable:
     """Rows under group headings."""
 
     groups: Sequence[tuple[str, Sequence[Row]]]
@@ -74,7 +74,7 @@ class Section:
 
     title: str
     text: str = ""
-    parts: Sequence[Table | Picture | go.Figure] = field(default_factory=tuple)
+    parts: Sequence[ValueTable | Picture | go.Figure] = field(default_factory=tuple)
 
 
 def write_report(path: str | Path, *, title: str, lead: str, sections: Sequence[Section], footer: str = "") -> None:
@@ -99,8 +99,8 @@ def _section(section: Section, number: int) -> str:
     return f"<section>\n<h2>{html.escape(section.title)}</h2>\n{text}\n{parts}\n</section>"
 
 
-def _part(part: Table | Picture | go.Figure, name: str) -> str:
-    if isinstance(part, Table):
+def _part(part: ValueTable | Picture | go.Figure, name: str) -> str:
+    if isinstance(part, ValueTable):
         return _table(part)
     if isinstance(part, Picture):
         data, caption = base64.b64encode(part.png).decode("ascii"), html.escape(part.caption)
@@ -111,7 +111,7 @@ def _part(part: Table | Picture | go.Figure, name: str) -> str:
     return f'<div class="plot">{plot}</div>'
 
 
-def _table(table: Table) -> str:
+def _table(table: ValueTable) -> str:
     lines = ['<div class="scroll"><table>']
     lines.append('<tr><th>Quantity</th><th class="value">Value</th><th>Remark</th></tr>')
     for heading, rows in table.groups:

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from localization_common.report.drive_tracks import AXES, ErrorSeries, Track, plan_axes
+from localization_common.report.drive_tracks import AXES, DriveTrack, ErrorSeries, plan_axes
 from localization_common.report.style import GRID, INK, MUTED, PAPER
 
 
@@ -28,7 +28,7 @@ def _layout(figure: go.Figure, height: int) -> go.Figure:
     return figure
 
 
-def trajectory(truth: Track | None, estimates: Sequence[Track]) -> go.Figure:
+def trajectory(truth: DriveTrack | None, estimates: Sequence[DriveTrack]) -> go.Figure:
     """Paths in the plan view of `plots.trajectory`; hovering tells time and position."""
     everything = [*([truth] if truth else []), *estimates]
     first, second = plan_axes(np.concatenate([track.positions for track in everything]))

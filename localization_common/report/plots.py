@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from localization_common.report.drive_tracks import AXES, ErrorSeries, Track, plan_axes
+from localization_common.report.drive_tracks import AXES, DriveTrack, ErrorSeries, plan_axes
 from localization_common.report.style import GRID, MUTED, house_style
 
 
@@ -24,7 +24,7 @@ def save_png(figure: Figure, path: str | Path) -> bytes:
     return data
 
 
-def trajectory(truth: Track | None, estimates: Sequence[Track], *, title: str = "") -> Figure:
+def trajectory(truth: DriveTrack | None, estimates: Sequence[DriveTrack], *, title: str = "") -> Figure:
     """Paths over the ground truth, seen along the axis in which they extend the least.
 
     The start of the truth is a circle, its end a square.

@@ -23,7 +23,7 @@ from localization_common.geometry import planar
 from localization_common.recording_check import command
 from localization_common.recording_check.camera_findings import check_camera, field_of_view
 from localization_common.recording_check.conclusion import Inspection, inspect
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.recording_check.warnings import announce_checked
 
 
@@ -31,7 +31,7 @@ def checked(tmp_path: Path, messages: list[cases.Message], options: RecordingOpt
     return inspect(open_sequence(cases.write_bag(tmp_path / "bag", messages), options))[0]
 
 
-def only(inspection: Inspection, name: str, verdict: Verdict = Verdict.WARN) -> Check:
+def only(inspection: Inspection, name: str, verdict: Grade = Grade.WARN) -> CheckResult:
     """The one check that is not OK, which must be this one."""
     assert [(check.name, check.verdict) for check in inspection.bad] == [(name, verdict)], inspection.text()
     assert inspection.bad[0].advice, "it says what to do"
@@ -49,8 +49,8 @@ def test_a_clean_recording_raises_no_alarm(tmp_path: Path) -> None:
     assert inspection.check("coverage").numbers["loops"] == 1
 
 
-@pytest.mark.parametrize(("every", "verdict"), [(4, Verdict.WARN), (1, Verdict.FAIL)])
-def test_blurred_pictures_are_counted(tmp_path: Path, every: int, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("every", "verdict"), [(4, Grade.WARN), (1, Grade.FAIL)])
+def test_blurred_pictures_are_counted(tmp_path: Path, every: int, verdict: Grade) -> None:
     messages = room.drive(change=lambda image, index: room.blurred(image) if index % every == 0 else image)
     check = only(checked(tmp_path, messages), "sharpness", verdict)
     assert check.numbers["blurred_share"] == pytest.approx(1.0 / every, abs=0.02)
@@ -70,7 +70,7 @@ def test_ill_exposed_pictures_are_counted(tmp_path: Path, factor: float, key: st
 
 def test_a_covered_lens_fails(tmp_path: Path) -> None:
     inspection = checked(tmp_path, room.drive(change=lambda image, index: np.full_like(image, 40)))
-    assert inspection.verdict is Verdict.FAIL
+    assert inspection.verdict is Grade.FAIL
     assert inspection.check("exposure").numbers["constant_share"] == 1.0
     assert "cap" in inspection.check("exposure").advice
 
@@ -182,7 +182,7 @@ def test_odometry_at_1_hz_is_no_jump_of_the_truth(tmp_path: Path) -> None:
         tmp_path, room.weaving_drive(odometry=lambda t: room.weaving_at(t) if abs(t - round(t)) < 1e-6 else None)
     )
     # It cuts the turns between its messages: the true poses are not blamed.
-    assert inspection.check("truth").verdict is Verdict.OK, inspection.text()
+    assert inspection.check("truth").verdict is Grade.OK, inspection.text()
 
 
 @pytest.mark.parametrize("seconds", [0.5, -0.3])
@@ -207,7 +207,7 @@ def test_a_camera_that_looks_at_the_floor_or_the_ceiling_is_named(tmp_path: Path
     turned[:3, :3] = euler.euler2mat(0.0, np.radians(pitch), 0.0)
     inspection = checked(tmp_path, room.drive(mount=turned @ room.BASE_T_CAMERA))
     check = inspection.check("mount")
-    assert check.verdict is Verdict.WARN
+    assert check.verdict is Grade.WARN
     assert check.numbers["view_elevation_deg"] == pytest.approx(-pitch, abs=0.1)
     assert f"it looks 90 deg {word}" in check.sentence
 
@@ -223,10 +223,10 @@ def test_the_field_of_view_minds_the_lens() -> None:
     fisheye = Camera(800, 800, 230.0, 230.0, 399.5, 399.5, "equidistant", (0.0, 0.0, 0.0, 0.0))
     assert field_of_view(fisheye)[0] == pytest.approx(np.degrees(800 / 230.0), abs=0.5)  # 199 degrees
     narrow = check_camera(Camera.from_field_of_view(640, 480, 30.0))
-    assert narrow.verdict is Verdict.WARN
+    assert narrow.verdict is Grade.WARN
     assert "narrow" in narrow.sentence
     turning_back = check_camera(Camera(640, 480, 300.0, 300.0, 319.5, 239.5, distortion=(-0.9, 0.0, 0.0, 0.0)))
-    assert turning_back.verdict is Verdict.WARN
+    assert turning_back.verdict is Grade.WARN
     assert "turns back" in turning_back.sentence
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import zstandard
 from rosbags.serde import SerdeError
 
-from localization_common.datasets.bags.files import BagFiles, find_files, open_storage
+from localization_common.datasets.bags.bag_files import BagFiles, find_files, open_storage
 from localization_common.datasets.bags.kept_messages import LARGEST, MOST, KeptMessages
 from localization_common.datasets.bags.storage import Damage, Storage, StorageError
 from localization_common.datasets.bags.topic import Position, Topic

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets.bags.bag import Bag
-from localization_common.datasets.bags.images import ImageIndex, index_images
+from localization_common.datasets.bags.bag_images import ImageIndex, index_images
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.topic import Topic
 from localization_common.datasets.sequence import Image

@@ -19,7 +19,7 @@ from localization_common.datasets.bags.mcap_records import BROKEN, FOOTER_BYTES,
 from localization_common.datasets.bags.storage import (
     MAX_TIME,
     Damage,
-    Place,
+    MessagePlace,
     RawMessage,
     StorageError,
     lost_records,
@@ -75,7 +75,7 @@ class McapStorage:
                 met.add(position)
                 yield from self._in_chunk(position, body, length)
             elif opcode == Opcode.MESSAGE:
-                yield from self._message(self._read(body, length), Place(position, -1))
+                yield from self._message(self._read(body, length), MessagePlace(position, -1))
             else:
                 self._note(opcode, body, length)
             # No chunk lies inside of another record: where one should, the length of the record is wrong.
@@ -88,7 +88,7 @@ class McapStorage:
             self.damage.append(Damage(str(self.path), reason))
         self.damage += lost_records(self.path, self._lost)
 
-    def at(self, place: Place) -> bytes | memoryview:
+    def at(self, place: MessagePlace) -> bytes | memoryview:
         """See `Storage.at`."""
         offset, inner = place
         try:
@@ -174,7 +174,7 @@ class McapStorage:
             record = data[start : start + size]
             if opcode == Opcode.MESSAGE:
                 direct = chunk.start >= 0
-                place = Place(body + chunk.start + inner, -1) if direct else Place(position, inner)
+                place = MessagePlace(body + chunk.start + inner, -1) if direct else MessagePlace(position, inner)
                 yield from self._message(record, place)
             elif opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
                 self._learn(opcode, record, position)
@@ -205,7 +205,7 @@ class McapStorage:
         except BROKEN as error:
             self._lost.add(f"the name of a topic or type is damaged ({records.reason(error)})", f"byte {position}")
 
-    def _message(self, record: memoryview, place: Place) -> Iterator[RawMessage]:
+    def _message(self, record: memoryview, place: MessagePlace) -> Iterator[RawMessage]:
         where = f"byte {place.first}"
         if len(record) < MESSAGE.size:
             self._lost.add("the message is too short", where)

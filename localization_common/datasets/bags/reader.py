@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from localization_common.datasets.bags.bag import Bag
-from localization_common.datasets.bags.cameras import BagCamera, find_camera
+from localization_common.datasets.bags.bag_cameras import BagCamera, find_camera
+from localization_common.datasets.bags.bag_images import ImageIndex, index_images
+from localization_common.datasets.bags.bag_motion import read_motion, read_odometry
+from localization_common.datasets.bags.bag_mount import find_mount
+from localization_common.datasets.bags.bag_summary import summarise
+from localization_common.datasets.bags.bag_transforms import BagTransforms
 from localization_common.datasets.bags.companions import companion
-from localization_common.datasets.bags.images import ImageIndex, index_images
-from localization_common.datasets.bags.mount import find_mount
-from localization_common.datasets.bags.summary import summarise
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.topic import Topic
 from localization_common.datasets.bags.topic_choice import COMPRESSED, TopicChoice, choose_topics
-from localization_common.datasets.bags.transforms import BagTransforms
-from localization_common.datasets.bags.truth import read_motion, read_odometry
 from localization_common.datasets.camera_files import read_camera
 from localization_common.datasets.frame_names import count_periods
 from localization_common.datasets.options import SFM, RecordingOptions

@@ -11,7 +11,7 @@ from typing import Any
 from rosbags.rosbag1 import Reader, ReaderError
 from rosbags.rosbag1.reader import Header, RecordType, read_bytes, read_uint32
 
-from localization_common.datasets.bags.storage import Damage, Place, RawMessage, StorageError, lost_records
+from localization_common.datasets.bags.storage import Damage, MessagePlace, RawMessage, StorageError, lost_records
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.unpacking import unpack
 from localization_common.datasets.summary import plain
@@ -78,12 +78,12 @@ class Ros1Storage:
                 continue
             if number in self._connections:
                 connection = self._connections[number]
-                yield RawMessage(connection.topic, _kind(connection), time, content, Place(chunk, offset))
+                yield RawMessage(connection.topic, _kind(connection), time, content, MessagePlace(chunk, offset))
             elif number >= 0:
                 lost.add("the topic of a message is unknown", f"offset {offset} in the chunk at byte {chunk}")
             offset = end
 
-    def at(self, place: Place) -> bytes | memoryview:
+    def at(self, place: MessagePlace) -> bytes | memoryview:
         """See `Storage.at`."""
         try:
             return self._record(*place)[1]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from localization_common.datasets.bags.storage import Damage, Place, RawMessage, StorageError, lost_records
+from localization_common.datasets.bags.storage import Damage, MessagePlace, RawMessage, StorageError, lost_records
 from localization_common.datasets.bags.tally import Tally
 from localization_common.errors import DatasetError
 
@@ -80,7 +80,7 @@ class SqliteStorage:
             self.damage.append(Damage(str(self.path), f"the database is damaged ({failure})", remedy))
         self.damage += lost_records(self.path, lost, remedy)
 
-    def at(self, place: Place) -> bytes | memoryview:
+    def at(self, place: MessagePlace) -> bytes | memoryview:
         """See `Storage.at`."""
         try:
             row = self._database.execute("SELECT data FROM messages WHERE id = ?", (place.first,)).fetchone()
@@ -98,7 +98,7 @@ class SqliteStorage:
         """The message of a row, unless the row is damaged."""
         number, topic, time, data = row
         if topic in self._topics and isinstance(data, bytes) and isinstance(time, int):
-            yield RawMessage(*self._topics[topic], time, data, Place(number, 0))
+            yield RawMessage(*self._topics[topic], time, data, MessagePlace(number, 0))
         else:
             lost.add("the topic, time or data of the row is damaged", f"message {number}")
 

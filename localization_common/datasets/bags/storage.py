@@ -11,7 +11,7 @@ from localization_common.datasets.bags.tally import Tally
 from localization_common.errors import DatasetError
 
 
-class Place(NamedTuple):
+class MessagePlace(NamedTuple):
     """Position of a message in its file; two numbers whose meaning only the storage knows."""
 
     first: int
@@ -33,7 +33,7 @@ class RawMessage(NamedTuple):
     kind: str
     time: int
     data: bytes | memoryview
-    place: Place
+    place: MessagePlace
 
 
 #: The latest time in nanoseconds, in the year 2262.
@@ -90,7 +90,7 @@ class Storage(Protocol):
     def messages(self) -> Iterator[RawMessage]:
         """All messages that can be read, in the file's order; damage is noted and passed over."""
 
-    def at(self, place: Place) -> bytes | memoryview:
+    def at(self, place: MessagePlace) -> bytes | memoryview:
         """Data of a message that `messages` gave.
 
         Raises:

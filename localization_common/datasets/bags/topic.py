@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from localization_common.datasets.bags.kept_messages import KeptMessages
-from localization_common.datasets.bags.storage import Place
+from localization_common.datasets.bags.storage import MessagePlace
 from localization_common.datasets.bags.tally import Tally
 
 
@@ -15,7 +15,7 @@ class Position(NamedTuple):
     """Where a message is: number of its file, place there, and time of recording in nanoseconds."""
 
     file: int
-    place: Place
+    place: MessagePlace
     time: int
 
 
@@ -42,7 +42,7 @@ class Topic:
 
     def __getitem__(self, index: int) -> Position:
         file, first, second, time = self._numbers[4 * index : 4 * index + 4]
-        return Position(file, Place(first, second), time)
+        return Position(file, MessagePlace(first, second), time)
 
     def append(self, position: Position) -> None:
         """Note one more message."""

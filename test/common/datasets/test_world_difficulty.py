@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from localization_common.datasets.world_difficulty import (
-    Check,
+    DifficultyCheck,
     best_constant_success,
     measure_difficulty,
     pick_views,
@@ -72,7 +72,7 @@ def test_command_prints_what_it_measures_beside_the_papers(tmp_path: Path, capsy
     poses = np.tile(np.array([[[0.1, 0.0, 0.0], [0.9, 0.9, 0.0]]]), (3, 5, 1))
     rooms = worlds(poses)
     write_shard(shard_path(tmp_path, 0), WorldSet("rooms", rooms.images, rooms.poses, rooms.visits), first=0, recipe={})
-    show(Check((tmp_path,), contexts=4, queries=6))
+    show(DifficultyCheck((tmp_path,), contexts=4, queries=6))
     _, ours, published = capsys.readouterr().out.splitlines()
     expected = measure_difficulty(rooms, contexts=4, queries=6)
     assert expected.uninformed == pytest.approx(0.5, abs=0.2)

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets.bags.bag import Bag
-from localization_common.datasets.bags.mount import Mount
+from localization_common.datasets.bags.bag_mount import Mount
+from localization_common.datasets.bags.bag_stamps import clock_conflict, require_stamps
+from localization_common.datasets.bags.bag_transforms import BagTransforms
 from localization_common.datasets.bags.pose_track import PoseTrack, read_track
-from localization_common.datasets.bags.stamps import clock_conflict, require_stamps
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.topic_choice import TF, TopicChoice, listing
-from localization_common.datasets.bags.transforms import BagTransforms
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.pose_interpolation import carried_poses_at, poses_at
 from localization_common.datasets.sequence import Poses
@@ -35,7 +35,7 @@ _HOW = (
 
 
 @dataclass(frozen=True)
-class Motion:
+class BagMotion:
     """True poses and odometry at N images.
 
     Attributes:
@@ -75,7 +75,7 @@ def read_motion(
     mount: Mount,
     odometry: PoseTrack | None,
     stamps: npt.NDArray[np.int64],
-) -> Motion:
+) -> BagMotion:
     """True poses and odometry of the base at images' stamps (N,).
 
     Raises:
@@ -95,7 +95,7 @@ def read_motion(
         if conflict := clock_conflict(stamps, choice.image.name, truth.stamps, truth.name):
             raise DatasetError(f"{bag.path}: {conflict}")
         map_T_base, how = _poses_at_images(truth, odometry, odom_T_base, stamps, options.max_pose_gap)
-    return Motion(
+    return BagMotion(
         map_T_base=map_T_base,
         odom_T_base=odom_T_base,
         truth=_describe(truth, how) if truth is not None else f"none: {_why_none(bag)}",

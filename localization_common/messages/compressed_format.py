@@ -14,7 +14,7 @@ _CODED = re.compile(r"(compresseddepth.*|.*?)(?:\s+compressed\s*(.*))?", re.DOTA
 
 
 @dataclass(frozen=True)
-class Format:
+class CompressedFormat:
     """Parts of ``encoding; codec compressed target``, which image_transport writes; drivers write the codec only.
 
     Attributes:
@@ -35,11 +35,11 @@ class Format:
 
 
 def format_of(message: CompressedImageMessage) -> str:
-    """Format of a message; of a hostile one, the beginning."""
+    """Text of the ``format`` field, cut to its first 100 characters."""
     return str(message.format)[:100]
 
 
-def parse_format(text: str) -> Format:
+def parse_format(text: str) -> CompressedFormat:
     """Parts of a format. Nothing is refused: the bytes decide."""
     encoding, separator, rest = text.partition(";")
     if not separator:
@@ -48,4 +48,4 @@ def parse_format(text: str) -> Format:
     codec, target = found.groups("") if found else ("", "")
     if re.fullmatch(r"(bayer_|mono|rgb|bgr)\w*", codec):  # the encoding alone
         encoding, codec = encoding or codec, ""
-    return Format(encoding.strip(), _CODECS.get(codec, codec), target)
+    return CompressedFormat(encoding.strip(), _CODECS.get(codec, codec), target)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from localization_common.datasets.bags.bag import Bag
-from localization_common.datasets.bags.cameras import BagCamera
+from localization_common.datasets.bags.bag_cameras import BagCamera
+from localization_common.datasets.bags.bag_images import ImageIndex
+from localization_common.datasets.bags.bag_motion import BagMotion
+from localization_common.datasets.bags.bag_mount import Mount
+from localization_common.datasets.bags.bag_stamps import seconds
+from localization_common.datasets.bags.bag_transforms import BagTransforms
 from localization_common.datasets.bags.companions import Companion
-from localization_common.datasets.bags.images import ImageIndex
-from localization_common.datasets.bags.mount import Mount
-from localization_common.datasets.bags.stamps import seconds
 from localization_common.datasets.bags.topic_choice import TopicChoice
-from localization_common.datasets.bags.transforms import BagTransforms
-from localization_common.datasets.bags.truth import Motion
 from localization_common.datasets.sequence import Image, Poses
 from localization_common.datasets.summary import FRAMES, TRUE_POSES, Finding, LeftOut, ReadingSummary, plain
 
@@ -28,7 +28,7 @@ def summarise(
     images: ImageIndex[Image],
     camera: BagCamera,
     mount: Mount,
-    motion: Motion,
+    motion: BagMotion,
     transforms: BagTransforms,
     companions: tuple[Companion | None, ...],
 ) -> ReadingSummary:

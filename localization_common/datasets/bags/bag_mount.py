@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from localization_common.datasets.bags.transforms import BagTransforms
+from localization_common.datasets.bags.bag_transforms import BagTransforms
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.sequence import Poses
 from localization_common.errors import DatasetError

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets.bags.bag import Bag
-from localization_common.datasets.bags.stamps import off_clock, require_stamps
+from localization_common.datasets.bags.bag_stamps import off_clock, require_stamps
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.topic import Topic
 from localization_common.errors import DatasetError, InputError
