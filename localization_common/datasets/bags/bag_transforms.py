@@ -10,7 +10,7 @@ import numpy as np
 from localization_common.datasets.bags.bag import Bag
 from localization_common.datasets.bags.pose_track import PoseTrack, make_track
 from localization_common.datasets.bags.tally import Tally
-from localization_common.datasets.bags.topic_choice import TF
+from localization_common.datasets.bags.topic_lookup import TF
 from localization_common.datasets.pose_interpolation import poses_at
 from localization_common.datasets.sequence import Poses
 from localization_common.errors import DatasetError

@@ -19,7 +19,8 @@ from localization_common.datasets.bags.bag_transforms import BagTransforms
 from localization_common.datasets.bags.companions import companion
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.topic import Topic
-from localization_common.datasets.bags.topic_choice import COMPRESSED, TopicChoice, choose_topics
+from localization_common.datasets.bags.topic_choice import TopicChoice, choose_topics
+from localization_common.datasets.bags.topic_lookup import COMPRESSED
 from localization_common.datasets.camera_files import read_camera
 from localization_common.datasets.frame_names import count_periods
 from localization_common.datasets.options import SFM, RecordingOptions
