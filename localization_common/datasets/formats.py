@@ -1,4 +1,4 @@
-"""Formats of recordings: what they are recognised by, their readers, and which options mean something to them."""
+"""Formats of recordings: how each is recognised, its reader, and its options."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class RecordingFormat:
     """A format of recordings.
 
     Attributes:
-        name: for people.
-        holds: what is looked for, for people.
-        found: True for a path that is one; looks at names only.
-        read: its reader.
-        options: fields of `RecordingOptions` that mean something to it.
+        name: name for people.
+        holds: files by which the format is recognised, for people.
+        found: returns True for a path of this format; it checks names only.
+        read: reader of the format.
+        options: fields of `RecordingOptions` that the format has.
     """
 
     name: str
@@ -49,7 +49,7 @@ class RecordingFormat:
 
 
 def is_bag(path: Path) -> bool:
-    """Check whether this is a bag: a file, or a directory with ``metadata.yaml`` or with files of rosbag2 in it."""
+    """Check whether this is a bag: a file, or a directory with ``metadata.yaml`` or with files of rosbag2."""
     if path.is_file():
         return path.suffix in BAG_SUFFIXES
     if not path.is_dir() or euroc_folder(path) is not None:
@@ -58,7 +58,7 @@ def is_bag(path: Path) -> bool:
 
 
 def _read_bag(path: Path, options: RecordingOptions) -> Sequence:
-    # Imported late: reading bags needs rosbags, an extra that other formats do without.
+    # Imported late: reading bags needs rosbags, an extra that other formats do not need.
     from localization_common.datasets.bags.reader import read_bag
 
     return read_bag(path, options)
@@ -69,7 +69,7 @@ _ALL = ("topics", "base_frame", "mount", "camera", "poses", "max_pose_gap")
 _TIMED = ("mount", "camera", "poses", "max_pose_gap")
 _UNTIMED = ("mount", "camera")
 
-#: In the order in which they are looked for.
+#: Formats in the order in which they are tried.
 FORMATS = (
     RecordingFormat("rosbag2 or ROS 1 bag", ".mcap, .db3, .bag or metadata.yaml", is_bag, _read_bag, _ALL),
     RecordingFormat("EuRoC", "mav0/cam0/data.csv", lambda path: euroc_folder(path) is not None, read_euroc, _TIMED),
@@ -140,20 +140,20 @@ def format_of(path: Path) -> RecordingFormat:
 
 
 def detect(path: Path) -> RecordingFormat | None:
-    """Format of what is at this path, or None; looks at names only."""
+    """Format of the recording at this path, or None; only names are checked."""
     return next((one for one in FORMATS if one.found(path)), None) if path.exists() else None
 
 
 def named(name: str) -> RecordingFormat:
-    """The format of this name."""
+    """Format of this name."""
     return next(one for one in FORMATS if one.name == name)
 
 
 def require_known(path: Path, found: RecordingFormat, options: RecordingOptions) -> None:
-    """Refuse options that mean nothing to a format.
+    """Refuse options that a format does not have.
 
     Raises:
-        DatasetError: names them as on command lines.
+        DatasetError: there are such options; the text names them as on command lines.
     """
     given = {
         "topics": options.topics != BagTopics(),

@@ -15,7 +15,7 @@ from localization_common.messages.pixels import bytes_of
 from localization_common.messages.png import decode_png
 from localization_common.messages.protocols import CompressedImageMessage
 
-#: struct of the head: the kind of depth, then the two numbers of the quantisation of 1 / depth.
+#: Head of the data: the kind of depth, then the two numbers of the quantisation of 1 / depth.
 _HEAD = struct.Struct("<iff")
 
 

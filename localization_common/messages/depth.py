@@ -13,7 +13,7 @@ from localization_common.messages.encodings import canonical
 from localization_common.messages.images import array_from
 from localization_common.messages.protocols import CompressedImageMessage, ImageMessage
 
-#: encoding -> metres of one unit
+#: Encoding -> metres in one unit.
 _UNITS = {"32FC1": 1.0, "64FC1": 1.0, "16UC1": 0.001, "mono16": 0.001}
 
 

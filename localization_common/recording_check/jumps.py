@@ -1,4 +1,4 @@
-"""Jumps of true poses and of odometry: by comparing the two, or by the motion before and after."""
+"""Jumps of true poses and of odometry, found by a comparison of the two, or by the motion before and after."""
 
 from __future__ import annotations
 

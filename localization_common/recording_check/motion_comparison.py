@@ -18,8 +18,8 @@ Indices = npt.NDArray[np.int64]
 #: Seconds over which motions of truth and odometry are compared: true poses come at 1 to 2 Hz, and the reader spreads a
 #: jump between two of them over the images between.
 WINDOW_S = 1.0
-#: Difference of the two that is allowed in a window, metres and degrees, plus a share of the motion in it. amcl corrects
-#: by centimetres; a slipping wheel costs some per cent.
+#: Difference of the two that is allowed in a window, metres and degrees, plus a share of the motion in it. amcl
+#: corrects by centimetres; a slipping wheel costs some per cent.
 APART_M, APART_DEG, _APART_SHARE = 0.1, 5.0, 0.1
 #: A jump stays: over this time around it the two still differ by at least this share of it. A coarse odometry (1 Hz)
 #: that cuts a turn agrees again after it.

@@ -17,30 +17,31 @@ Array = npt.NDArray[np.float64]
 
 #: Length of the segments over which scale and drift are measured, metres; longer where images are far apart.
 _SEGMENT_M, _STEPS_IN_SEGMENT = 1.0, 10
-#: Segments below which no scale is stated.
+#: Number of segments that a scale needs.
 _MIN_SEGMENTS = 5
-#: Scale off 1: wheel radii are known to 1 or 2 %. A factor of 1.5 and more is another unit or another gear.
+#: Difference of the scale from 1: wheel radii are known to 1 or 2 %. A factor of 1.5 and more is another unit or gear.
 _OFF_SCALE, _WRONG_SCALE = 0.05, 0.5
-#: Turns over 20 degrees that are so much too large or small: uncalibrated track widths are off by some per cent.
+#: Turns over 20 degrees, and the share by which they may be too large or too small: uncalibrated track widths are off
+#: by some per cent.
 _TURNED_DEG, _OFF_TURNS = 20.0, 0.08
 #: Scale below which the odometry stands still.
 _STANDING_SCALE = 0.1
-#: Drift over segments of a metre: wheels have 1 to 5 %; dmn's motion model expects no more than 10 %.
+#: Drift over segments of a metre, per cent: wheels have 1 to 5; dmn's motion model is for 10 at most.
 _DRIFT_PERCENT = 10.0
-#: Share of images with odometry.
+#: Share of images that should have odometry.
 _ENOUGH = 0.9
 
 
 @dataclass(frozen=True)
 class Segments:
-    """Stretches of the drive of one length, by their first and last position, each without a hole.
+    """Segments of the drive of one length, by their first and last position, each without a gap.
 
     Attributes:
         first, last: (M,) positions.
         true_m, odometry_m: (M,) distances between the ends.
         true_deg, odometry_deg: (M,) angles between the ends; negative where the odometry turns the other way.
         path_m: (M,) lengths of the true path.
-        apart_m, apart_deg: (M,) by which the motions differ.
+        apart_m, apart_deg: (M,) differences of the motions.
         starts, ends: (M,) seconds since the first image.
     """
 
@@ -60,14 +61,14 @@ class Segments:
         return len(self.first)
 
     def without(self, jumps: list[Jump]) -> Segments:
-        """Those with no jump in them."""
+        """Segments without a jump in them."""
         inside = [(self.starts < jump.seconds) & (jump.seconds <= self.ends) for jump in jumps]
         kept = ~np.any(inside, axis=0) if inside else np.ones(len(self), dtype=np.bool_)
         return Segments(*(getattr(self, one.name)[kept] for one in fields(self)))
 
     @property
     def scales(self) -> Array:
-        """(M,) odometry's distance over the true one; NaN for segments that end where they began."""
+        """(M,) distance of the odometry divided by the true one; NaN for segments that end where they began."""
         straight = self.true_m > 0.5 * self.path_m
         return np.where(straight, self.odometry_m / np.maximum(self.true_m, 1e-9), np.nan)
 
@@ -79,7 +80,7 @@ class Segments:
 
     @property
     def comparable(self) -> bool:
-        """Tell whether the odometry moves at all when the robot does."""
+        """True if the odometry moves when the robot moves."""
         return self.scale > _STANDING_SCALE
 
 
@@ -102,7 +103,7 @@ def segments_of(sequence: Sequence) -> Segments | None:
     true, measured = se3.inverse(truth[i]) @ truth[j], se3.inverse(odometry[i]) @ odometry[j]
     error = se3.inverse(true) @ measured
 
-    # The rotations' axes, times the sine of their angles: odometry may turn the other way.
+    # Axes of the rotations, times the sine of their angles: odometry may turn the other way.
     axes = [m[:, [2, 0, 1], [1, 2, 0]] - m[:, [1, 2, 0], [2, 0, 1]] for m in (true, measured)]
     direction = np.where((axes[0] * axes[1]).sum(axis=1) < 0.0, -1.0, 1.0)
 
@@ -129,13 +130,13 @@ def segments_of(sequence: Sequence) -> Segments | None:
 
 
 def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Jump], others: list[Jump]) -> CheckResult:
-    """Odometry: how many images have it, and how well it agrees with the true poses.
+    """Check the odometry: number of images that have it, and its agreement with the true poses.
 
     Args:
-        sequence: any.
-        segments: of the drive; None without true poses or odometry.
-        jumps: of the odometry.
-        others: jumps of the true poses: what the odometry does there is no fault of it.
+        sequence: recording.
+        segments: segments of the drive; None without true poses or odometry.
+        jumps: jumps of the odometry.
+        others: jumps of the true poses; segments with them are left out.
     """
     count = int(sequence.has_odometry.sum())
     if count == 0:

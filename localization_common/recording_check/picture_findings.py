@@ -1,4 +1,4 @@
-"""Findings on pictures: sharpness, exposure, flicker, repeated pictures, parts of the view that never change."""
+"""Findings on pictures: sharpness, exposure, flicker, repeated pictures, and parts of the view that never change."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from localization_common.recording_check.samples import PictureSample
 
 Mask = npt.NDArray[np.bool_]
 
-#: Blur (Crete's, at 320 pixels' width). Measured: 99 of 100 pictures of the simulator, 7-Scenes and KITTI stay below
-#: 0.49; pictures of a hand-held camera that turns (TUM freiburg1_rpy) look smeared to the eye from 0.52 on; smeared
-#: over 9 of 320 pixels, or by a Gaussian of 2 pixels, every picture of all of them lies above 0.57.
+#: Blur (Crete's, at a width of 320 pixels). Measured: 99 of 100 pictures of the simulator, 7-Scenes and KITTI stay
+#: below 0.49; pictures of a hand-held camera that turns (TUM freiburg1_rpy) look smeared to the eye from 0.52 on; if
+#: they are smeared over 9 of 320 pixels, or by a Gaussian of 2 pixels, all pictures of these recordings are above 0.57.
 BLURRED = 0.52
-#: Shares of blurred pictures: one in ten is a turn in dim light; more than half leaves nothing to match.
+#: Shares of blurred pictures: one in ten comes from a turn in dim light; with more than half, too few can be matched.
 _SOME_BLURRED, _MOST_BLURRED = 0.1, 0.5
-#: Mean grey value below which a picture is dark; and share of black or white pixels that carry nothing. Measured: well
-#: exposed recordings have means of 82 to 161, at most 18 % black and 29 % white (windows, lamps).
+#: Mean grey value below which a picture is dark; and largest share of black or white pixels, which have no content.
+#: Measured: well exposed recordings have means of 82 to 161, at most 18 % black and 29 % white (windows, lamps).
 DARK_MEAN, _LOST_PIXELS = 40.0, 0.5
 _SOME_ILL_EXPOSED, _MOST_ILL_EXPOSED = 0.1, 0.5
 #: Standard deviation of the brightness change between neighbours, in grey values, that a viewer sees as flicker.
 _FLICKER = 12.0
-#: Mean difference of two thumbnails, in grey values, that no sensor's noise goes below: the same picture twice.
+#: Mean difference of two thumbnails in grey values; below it, one picture was sent twice: sensors have more noise.
 _SAME = 0.05
 _SOME_REPEATED = 0.05
-#: Standard deviation over the recording of a place in the view that never changes; and the share of such places that a
-#: bumper or a mast takes.
+#: Standard deviation over the recording below which a part of the view never changes; and the share of such parts that
+#: a bumper or a mast may take.
 _STILL, _STILL_SHARE = 3.0, 0.25
 
 
 def check_sharpness(sample: PictureSample) -> CheckResult:
-    """Share of blurred pictures."""
+    """Check the share of blurred pictures."""
     known = sample.blur[np.isfinite(sample.blur) & (sample.contrast >= MIN_CONTRAST)]
     if len(known) == 0:
         return CheckResult("sharpness", Grade.OK, "no picture has enough contrast to be judged", "", {"pictures": 0})
@@ -56,7 +56,7 @@ def check_sharpness(sample: PictureSample) -> CheckResult:
 
 
 def check_exposure(sample: PictureSample) -> CheckResult:
-    """Dark, overexposed and constant pictures, and flicker."""
+    """Check for dark, overexposed and constant pictures, and for flicker."""
     if len(sample) == 0:
         return CheckResult(
             "exposure", Grade.FAIL, "no picture can be read", "Copy the recording again.", {"pictures": 0}
@@ -83,9 +83,9 @@ def check_exposure(sample: PictureSample) -> CheckResult:
 
 
 def check_changes(sample: PictureSample, steps: Steps) -> CheckResult:
-    """Pictures that are repeated, and parts of the view that never change although the camera moves.
+    """Check for repeated pictures, and for parts of the view that never change although the camera moves.
 
-    Without poses and odometry the camera is taken to move all the time.
+    Without poses and odometry, the check assumes that the camera moves all the time.
     """
     rows = sample.neighbours
     differences = np.abs(sample.thumbnails[rows + 1] - sample.thumbnails[rows]).mean(axis=(1, 2))
@@ -117,7 +117,7 @@ def _flicker(sample: PictureSample) -> float:
     if len(rows) < 4:
         return float("nan")
     changes = sample.brightness[rows + 1] - sample.brightness[rows]
-    # The robust standard deviation: one passage from shade to sun is no flicker.
+    # Robust standard deviation: one passage from shade to sun is no flicker.
     return float(1.4826 * np.median(np.abs(changes)))
 
 

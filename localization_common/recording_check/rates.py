@@ -1,4 +1,4 @@
-"""Rate of the images, gaps between them, and how evenly they come."""
+"""Findings on the rate of the images: gaps, missing images and jitter."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from localization_common.datasets.sequence import Sequence
 from localization_common.recording_check.findings import CheckResult, Grade
 
-#: Words in an assumption by which readers say that a format has no times.
+#: Words in an assumption of a reader for a format without times.
 _NO_TIMES = ("no times are known", "hold no times")
-#: A step in time of so many median ones is a gap (as in the bag reader's summary): jitter stays below 2.5.
+#: A step in time of so many median steps is a gap (as in the bag reader's summary): jitter stays below it.
 GAP = 2.5
-#: Images per second: at 0.5 m/s and 2 Hz neighbours are 25 cm apart, and a turn of 60 deg/s takes 30 deg from a view of
-#: 60: below that odometry between frames has nothing to go by. Above, more images cost disk and say nothing new.
+#: Smallest rate of images: at 0.5 m/s and 2 Hz neighbours are 25 cm apart, and a turn of 60 deg/s takes 30 deg from a
+#: view of 60: with less overlap, odometry between frames fails. Much higher rates cost disk without new information.
 _SLOW_HZ = 2.0
-#: Share of images missing: one in twenty is what a busy disk loses. Longest gap: beyond a second the view is another.
+#: Share of missing images: a busy disk loses one in twenty. Longest gap: after a second the view is another one.
 _FEW_MISSING, _LONG_GAP_S = 0.05, 1.0
 #: Spread of the usual time steps (5th to 95th per cent) over the median: sensors that are triggered stay below 0.1,
 #: freely running ones below 0.5.
@@ -22,7 +22,7 @@ _UNEVEN = 1.0
 
 
 def check_rates(sequence: Sequence) -> CheckResult:
-    """Rate, gaps, missing images and jitter."""
+    """Check rate, gaps, missing images and jitter."""
     steps = np.diff(sequence.stamps) * 1e-9
     untimed = not times_are_known(sequence)
     if len(steps) == 0:
@@ -50,7 +50,7 @@ def check_rates(sequence: Sequence) -> CheckResult:
 
 
 def times_are_known(sequence: Sequence) -> bool:
-    """Tell whether the stamps are those of the recording, not made up by a reader."""
+    """Return True if the stamps are those of the recording, not assumed by a reader."""
     return not any(words in text for text in sequence.summary.assumed for words in _NO_TIMES)
 
 

@@ -1,16 +1,16 @@
-"""Findings of the reader: images that cannot be used, and its remarks on clocks, frames and calibration."""
+"""Findings of the reader: images that cannot be used, and remarks on clocks, frames and calibration."""
 
 from __future__ import annotations
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.recording_check.findings import CheckResult, Grade
 
-#: Share of images that may be unusable: one in a hundred is a full buffer now and then; half is no camera.
+#: Share of images that may be unusable: a full buffer now and then loses one in a hundred; more than half is a failure.
 _FEW, _MOST = 0.01, 0.5
 
 
 def check_reading(sequence: Sequence) -> CheckResult:
-    """Images left out by the reader, and everything that looked wrong to it."""
+    """Check the images that the reader left out, and its remarks."""
     summary = sequence.summary
     left_out = summary.frames_left_out
     total = len(sequence) + left_out

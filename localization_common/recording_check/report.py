@@ -1,4 +1,4 @@
-"""One HTML page on a recording: verdict, what to do, the way and the place, quality over time, sample frames."""
+"""HTML page on a recording: verdict, advice, way and place, quality over time, sample frames."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.recording_check.samples import PictureSample
 from localization_common.report import html, plots
 
-#: Pictures in a row of sample frames, and their width in pixels.
+#: Number of pictures in a row of sample frames, and their width in pixels.
 _COLUMNS, _SHOWN_WIDTH = 4, 320
 
 
 def write_page(folder: Path, inspection: Inspection, sequence: Sequence | None, evidence: Evidence | None) -> None:
-    """Write ``report.html`` and its pictures as PNG files; without a sequence the page says why it was refused."""
+    """Write ``report.html`` and its pictures as PNG files; without a sequence, the page gives the error."""
     folder.mkdir(parents=True, exist_ok=True)
     sections = [_verdict(inspection)]
     if sequence is not None and evidence is not None:

@@ -1,4 +1,4 @@
-"""The same curves to zoom into and to read values from (plotly), for the HTML report."""
+"""Interactive plots (plotly) of the curves in `plots`, for the HTML report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _layout(figure: go.Figure, height: int) -> go.Figure:
 
 
 def trajectory(truth: DriveTrack | None, estimates: Sequence[DriveTrack]) -> go.Figure:
-    """Paths in the plan view of `plots.trajectory`; hovering tells time and position."""
+    """Paths in the plan view of `plots.trajectory`; the pointer shows time and position."""
     everything = [*([truth] if truth else []), *estimates]
     first, second = plan_axes(np.concatenate([track.positions for track in everything]))
     figure = go.Figure()
@@ -54,7 +54,7 @@ def trajectory(truth: DriveTrack | None, estimates: Sequence[DriveTrack]) -> go.
 
 
 def errors(series: Sequence[ErrorSeries]) -> go.Figure:
-    """Errors over time, one row a unit, with a common time axis."""
+    """Errors over time, one row for each unit, with a common time axis."""
     units = list(dict.fromkeys(one.unit for one in series))
     figure = make_subplots(rows=len(units), cols=1, shared_xaxes=True, vertical_spacing=0.06)
     for one in series:

@@ -20,10 +20,10 @@ from localization_common.datasets.pose_interpolation import carried_poses_at, po
 from localization_common.datasets.sequence import Poses
 from localization_common.errors import DatasetError
 
-#: Seconds between true poses over which images get one: without odometry, and where odometry carries the poses.
+#: Seconds between true poses over which images get a pose: without odometry, and where odometry carries the poses.
 POSE_GAP, CARRIED_POSE_GAP = 0.5, 3.0
-#: Seconds between odometry messages over which the robot's motion is interpolated, and beyond the ends of which it goes
-#: on: enough for odometry at 1 Hz that loses a message.
+#: Seconds between odometry messages over which the robot's motion is interpolated, and seconds beyond their ends over
+#: which it is extrapolated: enough for odometry at 1 Hz that loses a message.
 ODOMETRY_GAP, ODOMETRY_AHEAD = 2.5, 0.5
 
 
@@ -35,10 +35,10 @@ class BagMotion:
         map_T_base: (N, 4, 4), NaN where unknown.
         odom_T_base: (N, 4, 4), NaN where unknown; None without odometry.
         truth, odometry: one line on each, for people.
-        map_frame: that true poses are given in.
-        tracks: the true poses and the odometry as recorded; None where there is none.
+        map_frame: frame in which the true poses are given.
+        tracks: true poses and odometry as recorded; None where there is none.
         refused_poses, refused_odometry: messages that are not used.
-        remarks: sentences on what looks wrong.
+        remarks: sentences on possible mistakes.
     """
 
     map_T_base: Poses
@@ -72,7 +72,7 @@ def read_motion(
     """True poses and odometry of the base at images' stamps (N,).
 
     Raises:
-        DatasetError: poses are there, but of another time or of a frame that TF does not join to the base.
+        DatasetError: there are poses, but of another time or of a frame that TF does not join to the base.
     """
     remarks: list[str] = []
     if odometry is None and mount.base_frame:
@@ -110,7 +110,7 @@ def _usable_odometry(
     stamps: npt.NDArray[np.int64],
     remarks: list[str],
 ) -> PoseTrack | None:
-    """The odometry, of the base; None, with a remark, if it cannot be used."""
+    """Odometry of the base; None, with a remark, if it cannot be used."""
     try:
         require_stamps(odometry.stamps, odometry.name)
         odometry = in_base_frame(bag, odometry, transforms, mount)
@@ -136,7 +136,7 @@ def _poses_at_images(
     stamps: npt.NDArray[np.int64],
     max_gap: float | None,
 ) -> tuple[Poses, str]:
-    """True poses (N, 4, 4) at images, NaN where unknown; and how they come there, in words."""
+    """True poses (N, 4, 4) at images, NaN where unknown; and the method in words."""
     plain_gap = POSE_GAP if max_gap is None else max_gap
     if odometry is None or odom_T_base is None:
         poses = poses_at(stamps, truth.stamps, truth.poses, max_gap_s=plain_gap)
@@ -160,7 +160,7 @@ def _describe(track: PoseTrack, how: str) -> str:
 
 
 def _ahead(odometry: PoseTrack, stamps: npt.NDArray[np.int64]) -> str:
-    """Number of images beyond the ends of the odometry, in words; empty if there are none."""
+    """Sentence with the number of images beyond the ends of the odometry; empty if there are none."""
     early, late = odometry.stamps[0] - stamps, stamps - odometry.stamps[-1]
     beyond = np.maximum(early, late)
     count = int(((beyond > 0) & (beyond <= ODOMETRY_AHEAD * 1e9)).sum())

@@ -23,7 +23,8 @@ class BagStorages:
 
     def __init__(self, files: BagFiles) -> None:
         self.files = files
-        self._forget()
+        self._lock = threading.Lock()
+        self._open: list[Storage | None] | None = None
         _existing.add(self)
 
     def opened(self, noting: list[Damage] | None = None) -> list[Storage | None]:
@@ -80,8 +81,7 @@ class BagStorages:
 
     def _forget(self) -> None:
         """Leave the opened files, and a lock that another thread may hold, to the parent process."""
-        self._lock = threading.Lock()
-        self._open: list[Storage | None] | None = None
+        self._lock, self._open = threading.Lock(), None
 
 
 _existing: weakref.WeakSet[BagStorages] = weakref.WeakSet()

@@ -75,7 +75,7 @@ class McapFile:
         The index repeats types and topics, too: with them, messages behind a damaged first chunk can be read.
         """
         index = McapIndex()
-        with contextlib.suppress(BROKEN):  # the index may be damaged, too
+        with contextlib.suppress(*BROKEN):  # the index may be damaged, too
             self._read_index(index)
         index.chunks.sort()
         return index

@@ -1,4 +1,4 @@
-"""A bag as a `Sequence`: every image that can be decoded, with the pose and the odometry where they are known."""
+"""Reader of bags: a `Sequence` of every image that can be decoded, with pose and odometry where they are known."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from localization_common.messages.images import labels_from, rgb_from
 
 
 def read_bag(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
-    """Frames of a rosbag2 (directory, .mcap or .db3) or of a ROS 1 bag (.bag).
+    """Sequence of a rosbag2 (directory, .mcap or .db3) or of a ROS 1 bag (.bag).
 
     Every image that can be decoded is a frame. Its true pose is interpolated, or carried by the odometry, where true
     poses are near enough in time; else it is unknown (NaN). Frame numbers count image periods (the median time between
-    images) since the first image, so that lost images leave gaps. The summary says what was found, which topics were
-    taken, and what was left out and why.
+    images) since the first image, so that lost images leave gaps. The summary holds the findings, the topics that were
+    taken, and the input that was left out with its reasons.
 
     Args:
-        path: of the recording.
-        options: how it is read where it does not say so itself.
+        path: path of the recording.
+        options: information that the recording lacks.
 
     Raises:
-        DatasetError: no bag; or images, calibration or the place of the camera on the robot are missing.
+        DatasetError: no bag; or images, calibration or the mount of the camera are missing.
     """
     options = options or RecordingOptions()
     if options.poses == SFM:
@@ -96,7 +96,7 @@ def _read(bag: Bag, options: RecordingOptions) -> Sequence:
 
 
 def _rgb_decoder(topic: Topic) -> Any:
-    """Message -> RGB; the bits in use are those of the whole topic once it has been indexed."""
+    """Decoder of messages to RGB; once the topic is indexed, the bits in use are those of the whole topic."""
     bits = BitsInUse()
     return partial(rgb_from_compressed if topic.kind == COMPRESSED else rgb_from, bits=bits)
 

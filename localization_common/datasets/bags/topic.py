@@ -1,4 +1,4 @@
-"""A topic of a bag: where its messages are, and the data of small ones while the bag is being opened."""
+"""A topic of a bag: the positions of its messages, and the data of small ones while the bag is being opened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from localization_common.datasets.bags.tally import Tally
 
 
 class Position(NamedTuple):
-    """Where a message is: number of its file, place there, and time of recording in nanoseconds."""
+    """Position of a message: number of its file, place there, and time of recording in nanoseconds."""
 
     file: int
     place: MessagePlace
@@ -24,8 +24,8 @@ class Topic:
     """One topic of a bag.
 
     Attributes:
-        name, kind: such as ``/image``, ``sensor_msgs/msg/Image``.
-        promised: number of messages according to the bag's indices; 0 where they say nothing.
+        name, kind: name and type, such as ``/image``, ``sensor_msgs/msg/Image``.
+        promised: number of messages according to the bag's indices; 0 where they have none.
         foreign: messages of other types on this topic, which are not used.
         kept: data of the first messages, while the bag is being opened.
     """
@@ -45,5 +45,5 @@ class Topic:
         return Position(file, MessagePlace(first, second), time)
 
     def append(self, position: Position) -> None:
-        """Note one more message."""
+        """Add the position of the next message."""
         self._numbers.extend((position.file, *position.place, position.time))

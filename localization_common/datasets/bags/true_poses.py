@@ -15,7 +15,7 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.errors import DatasetError
 from localization_common.files.trajectory_files import read_tum
 
-#: Frames that true poses are given in.
+#: Frames in which true poses are given.
 _MAPS = ("map", "world", "earth")
 _HOW = (
     "record one of geometry_msgs PoseStamped, PoseWithCovarianceStamped or TransformStamped, nav_msgs/Odometry or /tf "
