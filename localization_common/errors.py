@@ -20,23 +20,23 @@ class LocalizationError(Exception):
 
 
 class ConfigError(LocalizationError):
-    """A configuration value is out of range or contradicts another one."""
+    """Configuration value that is out of range or contradicts another one."""
 
 
 class InputError(LocalizationError):
-    """A frame cannot be used: wrong shape, encoding or content."""
+    """Frame that cannot be used: wrong shape, encoding or content."""
 
 
 class CameraError(LocalizationError):
-    """A camera cannot give the images that the network was trained with."""
+    """Camera that cannot give the images that the network was trained with."""
 
 
 class CheckpointError(LocalizationError):
-    """A checkpoint is missing, damaged or made for something else."""
+    """Checkpoint that is missing, damaged or made for another use."""
 
 
 class MapError(LocalizationError):
-    """A map is missing, damaged or made for something else."""
+    """Map that is missing, damaged or made for another use."""
 
 
 class DatasetError(LocalizationError):

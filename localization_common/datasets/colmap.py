@@ -40,7 +40,7 @@ def read_colmap(path: str | Path, options: RecordingOptions | None = None) -> Se
     posed = [
         PosedPicture(image.name, pictures / image.name, cameras[image.camera], image.map_T_camera) for image in images
     ]
-    sentence = "the model's unit is the metre and its z axis is up (COLMAP does not say; colmap model_aligner aligns)"
+    sentence = "the model's unit is the metre and its z axis is up (not in COLMAP's files; colmap model_aligner aligns)"
     name = directory.resolve().name
     return sequence_of(name, posed, options, summary.with_assumed(sentence), origin="the model")
 

@@ -24,7 +24,7 @@ _UNKNOWN: npt.NDArray[np.float64] = np.full((4, 4), np.nan)
 
 @dataclass(frozen=True)
 class ModelImage:
-    """A registered picture: its name (a path below the folder of pictures), camera number, and map_T_camera (4, 4)."""
+    """Registered picture: its name (a path below the folder of pictures), camera number, and map_T_camera (4, 4)."""
 
     name: str
     camera: int

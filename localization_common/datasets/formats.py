@@ -31,7 +31,7 @@ Reader = Callable[[Path, RecordingOptions], Sequence]
 
 @dataclass(frozen=True)
 class RecordingFormat:
-    """A format of recordings.
+    """Format of recordings.
 
     Attributes:
         name: name for people.

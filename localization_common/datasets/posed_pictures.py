@@ -31,7 +31,7 @@ _COVERAGE = 0.9
 
 @dataclass(frozen=True)
 class PosedPicture:
-    """One picture.
+    """Picture with its camera and its pose.
 
     Attributes:
         name: path in the recording, with ``/``; gives the order.

@@ -42,7 +42,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class OdometryReading:
-    """One odometry message: pose of the base (4, 4) in the odom frame, forward (m/s) and turning (rad/s) speed."""
+    """Odometry message: pose of the base (4, 4) in the odom frame, forward (m/s) and turning (rad/s) speed."""
 
     stamp: int
     odom_T_base: Poses

@@ -133,7 +133,7 @@ def _draw_areas(
             chosen.append((members, local))
             if len(chosen) == count:
                 return chosen
-    raise DatasetError(f"{path}: hardly any area of {side_m} m holds {views} panoramas; ask for fewer views")
+    raise DatasetError(f"{path}: hardly any area of {side_m} m holds {views} panoramas; choose fewer views")
 
 
 def _read_picture(path: Path, database: Any, message: Any, name: str, height: int) -> npt.NDArray[np.uint8]:

@@ -22,7 +22,7 @@ def plain(text: object, limit: int = 200) -> str:
 
 @dataclass(frozen=True)
 class Finding:
-    """One fact about the recording.
+    """Fact about the recording.
 
     Attributes:
         name: one or two words, such as ``images``.
@@ -56,7 +56,7 @@ class LeftOut:
         return ", ".join(self.examples[:_SHOWN]) + more
 
     def text(self) -> str:
-        """One line, for people."""
+        """Line for people."""
         return f"{self.count} {self.what}: {self.reason}" + (f" ({self.shown})" if self.examples else "")
 
 

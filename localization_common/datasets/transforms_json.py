@@ -65,7 +65,7 @@ def read_transforms(path: str | Path, options: RecordingOptions | None = None) -
     summary = ReadingSummary(f"{file} (transforms.json)").with_found(Finding("frames", f"{len(frames)} in {file.name}"))
     if scale != 1.0:
         summary = summary.with_found(Finding("scale", f"positions are divided by {scale:g}, which was applied to them"))
-    summary = summary.with_assumed("the unit is the metre and the z axis is up (the file does not say)")
+    summary = summary.with_assumed("the unit is the metre and the z axis is up (not in the file)")
     name = file.parent.resolve().name if file.name == NAME else f"{file.parent.resolve().name}/{file.stem}"
     return sequence_of(name, pictures, options, summary, origin=file.name)
 

@@ -30,7 +30,7 @@ _NEIGHBOURS = 5
 
 @dataclass(frozen=True)
 class Jump:
-    """A sudden change of poses.
+    """Sudden change of poses.
 
     Attributes:
         seconds: time since the first image.

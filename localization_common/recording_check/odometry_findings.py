@@ -24,7 +24,7 @@ _OFF_SCALE, _WRONG_SCALE = 0.05, 0.5
 #: Turns over 20 degrees, and the share by which they may be too large or too small: uncalibrated track widths are off
 #: by some per cent.
 _TURNED_DEG, _OFF_TURNS = 20.0, 0.08
-#: Scale below which the odometry stands still.
+#: Scale below which the odometry does not move.
 _STANDING_SCALE = 0.1
 #: Drift over segments of a metre, per cent: wheels have 1 to 5; dmn's motion model is for 10 at most.
 _DRIFT_PERCENT = 10.0

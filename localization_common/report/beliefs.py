@@ -24,7 +24,7 @@ Bounds = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class BeliefPicture:
-    """A belief at one moment.
+    """Belief at one moment.
 
     Attributes:
         density: (ny, nx) per square metre, row 0 at the smallest y (as in nav_msgs/OccupancyGrid).

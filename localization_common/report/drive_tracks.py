@@ -14,7 +14,7 @@ AXES = "xyz"
 
 @dataclass(frozen=True)
 class DriveTrack:
-    """One drawn path.
+    """Path for a plot.
 
     Attributes:
         name: name in the legend.

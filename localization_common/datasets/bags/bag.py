@@ -1,4 +1,4 @@
-"""A bag as topics whose messages are found by position. Threads and forked data loaders may read it, too."""
+"""Topics of a bag, whose messages are found by position. Threads and forked data loaders may read it, too."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _KEPT = frozenset((*POSE_TYPES, "sensor_msgs/msg/CameraInfo"))
 
 
 class UnreadableError(DatasetError):
-    """A message of a bag cannot be read."""
+    """Message of a bag that cannot be read."""
 
 
 class Bag:
-    """A recording in any format of ROS. Opening it scans it once; each message is read when it is needed.
+    """Recording in any format of ROS. Opening it scans it once; each message is read when it is needed.
 
     Args:
         path: directory of a rosbag2, or one ``.mcap``, ``.db3`` or ``.bag`` file.

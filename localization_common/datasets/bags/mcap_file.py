@@ -1,4 +1,4 @@
-"""One opened MCAP file: its records by position, and the index at its end."""
+"""Bytes of an opened MCAP file: its records by position, and the index at its end."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _CHUNK = struct.Struct("<QQQII")
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk's content.
+    """Content of a chunk.
 
     Attributes:
         data: unpacked content.

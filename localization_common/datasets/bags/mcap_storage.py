@@ -26,7 +26,7 @@ from localization_common.errors import DatasetError
 
 
 class McapStorage:
-    """One .mcap file; see `Storage`.
+    """Storage of one .mcap file; see `Storage`.
 
     Raises:
         StorageError: the file is empty or no MCAP.

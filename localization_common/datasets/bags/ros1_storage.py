@@ -26,7 +26,7 @@ _RENAMED = {"tf/msg/tfMessage": "tf2_msgs/msg/TFMessage"}
 
 
 class Ros1Storage:
-    """One .bag file; see `Storage`.
+    """Storage of one .bag file; see `Storage`.
 
     Raises:
         StorageError: the file is no ROS 1 bag, or has no index.

@@ -23,7 +23,7 @@ _Row = tuple[int, int, int, bytes]
 
 
 class SqliteStorage:
-    """One .db3 file, opened in a way that writes nothing beside it; see `Storage`.
+    """Storage of one .db3 file, opened in a way that writes nothing beside it; see `Storage`.
 
     Raises:
         StorageError: the file is no database of rosbag2, or the recorder has not finished writing into it.
@@ -87,7 +87,9 @@ class SqliteStorage:
         except _BROKEN as error:
             raise DatasetError(f"{self.path}: message {place.first} cannot be read any more ({error})") from error
         if row is None:
-            raise DatasetError(f"{self.path}: message {place.first} is gone; was the bag changed while it was read?")
+            raise DatasetError(
+                f"{self.path}: message {place.first} is no longer in the file; was the bag changed while it was read?"
+            )
         return bytes(row[0])
 
     def close(self) -> None:
@@ -162,7 +164,7 @@ def _whole_pages(path: Path, damage: list[Damage]) -> Iterator[Path]:
         if page < 512 or size % page == 0:
             yield path
             return
-        with tempfile.NamedTemporaryFile(suffix=".db3") as copy:  # SQLite keeps it open when its name is gone
+        with tempfile.NamedTemporaryFile(suffix=".db3") as copy:  # SQLite keeps it open after its name is deleted
             file.seek(0)
             for _ in range(size // page):
                 copy.write(file.read(page))

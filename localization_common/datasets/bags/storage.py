@@ -19,7 +19,7 @@ class MessagePlace(NamedTuple):
 
 
 class RawMessage(NamedTuple):
-    """One serialised message.
+    """Serialised message.
 
     Attributes:
         topic: name of the topic.
@@ -42,7 +42,7 @@ MAX_TIME = 2**63 - 1
 
 @dataclass(frozen=True)
 class Damage:
-    """A part of a file that cannot be read.
+    """Part of a file that cannot be read.
 
     Attributes:
         where: file and position.
@@ -55,7 +55,7 @@ class Damage:
     remedy: str = ""
 
     def text(self) -> str:
-        """One line, for people."""
+        """Line for people."""
         return f"{self.where}: {self.reason}" + (f"; {self.remedy}" if self.remedy else "")
 
 
@@ -65,11 +65,11 @@ def lost_records(path: Path, lost: Tally, remedy: str = "") -> list[Damage]:
 
 
 class StorageError(DatasetError):
-    """A file of a bag cannot be opened; the message names the file and the remedy."""
+    """File of a bag that cannot be opened; the text names the file and the remedy."""
 
 
 class Storage(Protocol):
-    """One opened file of a bag.
+    """Opened file of a bag.
 
     Attributes:
         path: path of the file.

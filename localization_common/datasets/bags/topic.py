@@ -1,4 +1,4 @@
-"""A topic of a bag: the positions of its messages, and the data of small ones while the bag is being opened."""
+"""Topic of a bag: the positions of its messages, and the data of small ones while the bag is being opened."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Position(NamedTuple):
 
 @dataclass
 class Topic:
-    """One topic of a bag.
+    """Topic of a bag.
 
     Attributes:
         name, kind: name and type, such as ``/image``, ``sensor_msgs/msg/Image``.
