@@ -22,8 +22,8 @@ class CameraAdapter:
     aliasing.
 
     Args:
-        source: the camera that delivers images.
-        target: the (undistorted) camera that the network was trained with.
+        source: camera that delivers images.
+        target: (undistorted) camera that the network was trained with.
         min_coverage: share of the target's pixels that the source must see.
 
     Attributes:

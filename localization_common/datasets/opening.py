@@ -46,7 +46,7 @@ def open_sequences(
     Args:
         path: scene directory of 7-Scenes or Cambridge Landmarks, directory of DeepLoc, directory whose entries
             `open_sequence` reads, or one sequence.
-        options: as in `open_sequence`.
+        options: options of reading, see `open_sequence`.
         split: ``train`` or ``test``, for a directory that has both; ignored elsewhere.
     """
     location, options = Path(path).expanduser(), options or RecordingOptions()

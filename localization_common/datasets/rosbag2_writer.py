@@ -220,9 +220,9 @@ class Conversion:
     Attributes:
         source: directory or bag to read.
         output: bag directory to write; must not exist.
-        frames: only these frame numbers, such as 200-239,450-489.
-        exclude: not these frame numbers.
-        storage: how the bag is stored.
+        frames: frame numbers to write, such as 200-239,450-489; by default all.
+        exclude: frame numbers to leave out.
+        storage: storage of the bag.
         output_topics: names of the topics in the bag that is written.
         recording: options of reading the source.
     """

@@ -138,7 +138,7 @@ def read_seven_scenes_split(scene: str | Path, split: str, options: RecordingOpt
     Args:
         scene: for example ``7scenes/redkitchen``.
         split: ``train`` or ``test``.
-        options: as in `read_seven_scenes`.
+        options: options of reading, see `read_seven_scenes`.
 
     Raises:
         DatasetError: unknown split, split file missing or malformed, or a sequence missing.

@@ -26,7 +26,7 @@ class Finding:
 
     Attributes:
         name: one or two words, such as ``images``.
-        text: the fact, such as ``446 on /image (sensor_msgs/msg/Image), 320x240``.
+        text: fact, such as ``446 on /image (sensor_msgs/msg/Image), 320x240``.
     """
 
     name: str

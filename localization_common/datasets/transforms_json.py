@@ -47,7 +47,7 @@ def read_transforms(path: str | Path, options: RecordingOptions | None = None) -
     """Sequence of a ``transforms.json`` and the pictures that it names, in order of their names.
 
     Args:
-        path: the file, or its directory.
+        path: file, or its directory.
         options: ``camera``.
 
     Raises:

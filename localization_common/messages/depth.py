@@ -21,7 +21,7 @@ def depth_from(message: ImageMessage | CompressedImageMessage) -> npt.NDArray[np
     """Depth (H, W) in metres; NaN where unknown: zeros, negative numbers, infinity and NaN.
 
     Args:
-        message: an Image of 32FC1 or 64FC1 (metres), 16UC1 or mono16 (millimetres), or a CompressedImage of
+        message: Image of 32FC1 or 64FC1 (metres), 16UC1 or mono16 (millimetres), or CompressedImage of
             compressed_depth_image_transport with PNG.
 
     Raises:

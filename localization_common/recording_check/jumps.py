@@ -35,7 +35,7 @@ class Jump:
     Attributes:
         seconds: time since the first image.
         frame: number of the first frame after it.
-        metres, degrees: its size.
+        metres, degrees: size of the jump.
     """
 
     seconds: float

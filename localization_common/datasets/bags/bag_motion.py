@@ -34,7 +34,7 @@ class BagMotion:
     Attributes:
         map_T_base: (N, 4, 4), NaN where unknown.
         odom_T_base: (N, 4, 4), NaN where unknown; None without odometry.
-        truth, odometry: one line on each, for people.
+        truth, odometry: lines on each, for people.
         map_frame: frame in which the true poses are given.
         tracks: true poses and odometry as recorded; None where there is none.
         refused_poses, refused_odometry: messages that are not used.

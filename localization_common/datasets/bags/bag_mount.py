@@ -43,7 +43,7 @@ def find_mount(
 
     Args:
         where: path of the recording, for messages.
-        transforms: the recording's TF.
+        transforms: TF of the recording.
         options: ``base_frame`` and ``mount``.
         camera_frame: frame in the images' headers.
         odometry_child: frame whose motion the odometry gives; empty if unknown.

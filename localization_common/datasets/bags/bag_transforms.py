@@ -28,7 +28,7 @@ class BagTransforms:
     """Transforms of a bag's TF topics. They are read when they are needed.
 
     Args:
-        bag: the recording.
+        bag: recording.
         static_topic: name of the topic of fixed transforms; a topic whose name ends with ``tf_static`` is one, too.
 
     Attributes:

@@ -58,7 +58,7 @@ def read_chunk(record: memoryview) -> Chunk:
     """Content of a chunk, checked against its size and its checksum.
 
     Raises:
-        BROKEN: it is damaged.
+        BROKEN: the chunk is damaged.
     """
     _, _, size, checksum, name_length = _CHUNK.unpack_from(record)
     place = _CHUNK.size + name_length
