@@ -58,7 +58,7 @@ COMMANDS: dict[str, type[Any]] = {
     "localization_demo": deep_localization.demo.demo_options.Demo,
     "apartment_record": localization_sim.commands.record.ApartmentRecording,
     "worlds_generate": localization_sim.commands.generate_worlds.WorldGeneration,
-    "worlds_difficulty": localization_common.datasets.world_difficulty.Check,
+    "worlds_difficulty": localization_common.datasets.world_difficulty.DifficultyCheck,
     "sequence_to_bag": localization_common.datasets.rosbag2_writer.Conversion,
 }
 

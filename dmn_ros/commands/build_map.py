@@ -14,7 +14,7 @@ from dmn_ros.map.map_building import MapOptions, build_map
 from dmn_ros.runtime.checkpoint import load_network
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording
+from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import LocalizationError
 from localization_common.recording_check.warnings import announce_checked
 
@@ -35,7 +35,7 @@ class BuildMapCommand:
     checkpoint: Path = Path("models/dmn_apartment.safetensors")
     output: Path = Path("build/map.safetensors")
     options: MapOptions = field(default_factory=MapOptions)
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 def main() -> None:

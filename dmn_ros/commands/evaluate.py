@@ -18,7 +18,7 @@ from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.runtime.localizer import Localizer
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.files.configuration import to_dict
@@ -58,7 +58,7 @@ class EvaluateCommand:
     seed: int = 0
     filter: FilterConfig = field(default_factory=FilterConfig)
     threads: int = 1
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 def evaluate(arguments: EvaluateCommand) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,8 +24,9 @@ from dmn_ros.training.training_data import TrainingBatches, TrainingPlace, read_
 from dmn_ros.training.training_module import DriveTrainingModule
 from dmn_ros.training.validation import ValidationBatches
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording
+from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import LocalizationError
+from localization_common.files.git_commit import commit_of
 from localization_common.training.allocator import keep_freed_memory
 
 
@@ -70,7 +70,7 @@ class TrainCommand:
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     threads: int = 1
     progress: bool = True
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 class _WriteCheckpoint(lightning.Callback):
@@ -94,7 +94,7 @@ class _WriteCheckpoint(lightning.Callback):
             "data": {p.name: [len(d.poses) for d in p.drives] for p in self._places},
             "command": "; then ".join(module.commands),
             "seed": arguments.training.seed,
-            "commit": _commit(),
+            "commit": commit_of(Path(__file__).parent) or "unknown",
             "minutes": round(module.minutes, 1),
             "steps": trainer.global_step,
             "numbers": {k: round(float(v), 4) for k, v in trainer.callback_metrics.items()},
@@ -148,18 +148,6 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
     resume = None if arguments.resume is None else str(arguments.resume)
     trainer.fit(module, batches, held, ckpt_path=resume, weights_only=True)
     return module
-
-
-def _commit() -> str:
-    """Commit of the source tree, with a plus if files were changed; `unknown` outside of a repository."""
-    here = Path(__file__).parent
-    try:
-        text = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+"], cwd=here, capture_output=True, text=True, check=True
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return text.strip()
 
 
 def main() -> None:

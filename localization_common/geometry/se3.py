@@ -37,7 +37,7 @@ def to_parts(a_T_b: Array) -> tuple[Array, Array]:
 
 
 def nearest_rotation(matrix: Array) -> Array:
-    """The rotation (3, 3) nearest to a matrix (3, 3), such as a mean of rotations, by its singular values."""
+    """Rotation (3, 3) nearest to a matrix (3, 3), such as a mean of rotations, by its singular values."""
     left, _, right = np.linalg.svd(matrix)
     return np.asarray(left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right)
 
@@ -110,7 +110,7 @@ def log(a_T_b: Array) -> Array:
 
 
 def exp(twist: Array) -> Array:
-    """Transform a_T_b (4, 4) that a constant twist (6,) x y z rX rY rZ reaches in one unit of time; undoes `log`."""
+    """Transform a_T_b (4, 4) after one unit of time with a constant twist (6,) x y z rX rY rZ; inverse of `log`."""
     omega = twist[3:]
     angle = float(np.linalg.norm(omega))
     cross = _cross(omega)

@@ -18,7 +18,7 @@ import tyro
 
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording
+from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.recording_check.warnings import announce_checked
@@ -52,7 +52,7 @@ class BuildConfig:
     movable: tuple[str, ...] = ()
     segmentation: Path | None = None
     keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 def main() -> None:

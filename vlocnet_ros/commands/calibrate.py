@@ -20,7 +20,7 @@ import tyro
 
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.errors import LocalizationError
 from vlocnet_ros.commands.evaluate import Evaluation, evaluate, table
 from vlocnet_ros.evaluation.calibration_replay import MEMORIES, fit, remembering
@@ -52,7 +52,7 @@ class CalibrateConfig:
     memories: tuple[float, ...] = MEMORIES
     max_frame_gap: int = 1
     threads: int = 0
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ import tyro
 
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.metrics import pose_metrics
@@ -67,7 +67,7 @@ class EvaluateConfig:
     half: bool = False
     threads: int = 0
     output: Path | None = None
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import FrameRanges, Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.metrics import pose_metrics
@@ -57,7 +57,7 @@ class ExplainConfig:
     layer: Layer = "res5"
     max_frame_gap: int = 1
     device: str = "cpu"
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 @dataclass(frozen=True)

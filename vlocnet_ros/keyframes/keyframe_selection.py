@@ -1,4 +1,4 @@
-"""Which frames become keyframes."""
+"""Choice of the frames that become keyframes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.geometry import se3
+from localization_common.geometry.greedy_cover import greedy_cover
 
 Array = npt.NDArray[np.float64]
 
@@ -18,11 +19,9 @@ def distances(poses: Array, pose: Array, *, metres: float, radians: float) -> Ar
 
 
 def cover(poses: Array, *, metres: float, radians: float, most: int) -> npt.NDArray[np.int64]:
-    """Positions, increasing, of the frames that cover all poses (N, 4, 4): the farthest frame joins until each is
-    within distance 1 of one, or there are ``most``."""
-    chosen = [0]
-    nearest = distances(poses, poses[0], metres=metres, radians=radians)
-    while len(chosen) < min(most, len(poses)) and nearest.max() > 1.0:
-        chosen.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, distances(poses, poses[chosen[-1]], metres=metres, radians=radians))
-    return np.sort(np.array(chosen, dtype=np.int64))
+    """Choose at most ``most`` frames, in order of time, so that every pose (N, 4, 4) is within distance 1 of one."""
+
+    def distances_from(row: int) -> Array:
+        return distances(poses, poses[row], metres=metres, radians=radians)
+
+    return np.sort(greedy_cover(len(poses), distances_from, most=most))

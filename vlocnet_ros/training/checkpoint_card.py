@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 import sys
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -13,6 +12,7 @@ from typing import Any
 
 import torch
 
+from localization_common.files.git_commit import commit_of
 from vlocnet_ros.runtime.checkpoint import load_vlocnet
 from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.training_frames import Frames
@@ -20,8 +20,6 @@ from vlocnet_ros.training.training_frames import Frames
 
 def describe(config: TrainConfig, frames: Frames) -> dict[str, Any]:
     """Where a checkpoint comes from, as far as it is known before the training."""
-    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
     return {
         "data": [path.name for path in config.train],
         "frames": len(frames),
@@ -30,7 +28,7 @@ def describe(config: TrainConfig, frames: Frames) -> dict[str, Any]:
         "system": config.system,
         "ablations": list(config.ablate),
         "seed": config.seed,
-        "commit": commit,
+        "commit": commit_of(Path(__file__).parent) or "unknown",
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "augmentation": asdict(config.augmentation),
         "initial": [{"file": path.name} | _origin(load_vlocnet(path).card) for path in config.initial],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording
+from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import ConfigError
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.systems import SYSTEMS, AblationName, SystemName
@@ -88,7 +88,7 @@ class TrainConfig:
     threads: int = 0
     progress_bar: bool = True
     runs: Path = Path("build/runs")
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
     def __post_init__(self) -> None:
         if not self.train:
