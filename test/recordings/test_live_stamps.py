@@ -222,4 +222,4 @@ def test_one_wrong_stamp_of_odometry_moves_nothing(stage: Stage) -> None:
     robot.send_odometry(stamp, 0.1)
     robot.await_processed("dmn", stamp)
     assert (node.monitor.processed, node.monitor.refused) == (2, 0)
-    assert abs(node._planar._pose[0] - 0.1) < 1e-6
+    assert abs(node.odometry._planar._pose[0] - 0.1) < 1e-6

@@ -110,7 +110,7 @@ def test_worlds_may_be_asked_several_times(commands: ModuleType, tmp_path: Path)
     for asked in (1, 3):
         of = commands.DmnCommands(commands.DmnAccuracyConfig(asked=asked, work=tmp_path))
         words = of.evaluation("mazes", tmp_path / "one.safetensors", 40)
-        arguments = tyro.cli(evaluate_worlds.TrainWorldsCommand, args=words[3:])
+        arguments = tyro.cli(evaluate_worlds.EvaluateWorldsCommand, args=words[3:])
         assert (arguments.limit, arguments.evaluation.trajectories) == (40, asked)
 
 
