@@ -146,8 +146,7 @@ def _similarity(a: Descriptors, b: Descriptors) -> npt.NDArray[np.float32]:
 
 def sampson_distance(a: Array, b: Array, b_T_a: Array) -> Array:
     """(M,) first-order distances of ray pairs (M, 2) from the epipolar constraint (Hartley and Zisserman, 11.4.3)."""
-    x, y, z = b_T_a[:3, 3]
-    essential = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]]) @ b_T_a[:3, :3]
+    essential = se3.cross_matrix(b_T_a[:3, 3]) @ b_T_a[:3, :3]
     rays_a, rays_b = (np.column_stack([rays, np.ones(len(rays))]) for rays in (a, b))
     lines_b, lines_a = rays_a @ essential.T, rays_b @ essential
     size = np.sqrt((lines_b[:, :2] ** 2).sum(axis=1) + (lines_a[:, :2] ** 2).sum(axis=1))

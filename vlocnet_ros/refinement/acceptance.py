@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
+from localization_common.geometry.odometry_integration import rotate_covariance
 from vlocnet_ros.refinement.config import RefinementConfig
 from vlocnet_ros.refinement.pose_solver import Solution
 
@@ -60,6 +61,5 @@ def spread(rays: Array, camera: Camera) -> int:
 def covariance(solution: Solution, correction: Array) -> Array:
     """(6, 6) about the map's axes: of the solved pose, scaled by its residuals, and of the correction (6, 6), which is
     about the camera's."""
-    turn = np.kron(np.eye(2), solution.map_T_camera[:3, :3])
     own = np.linalg.inv(solution.information) * max(_LEAST_CHI2, solution.chi2)
-    return np.asarray(own + turn @ correction @ turn.T, dtype=np.float64)
+    return np.asarray(own + rotate_covariance(correction, solution.map_T_camera[:3, :3]), dtype=np.float64)

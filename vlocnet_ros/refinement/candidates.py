@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
+from localization_common.geometry import se3
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.keyframes.lens_correction import Lens
 from vlocnet_ros.keyframes.triangulation import NEAREST
@@ -107,7 +108,4 @@ def ray_jacobian(sight: Floats, local: Floats, rotation: Array) -> Array:
     by_local[:, :, 2] = -local[:, :2] / depth[:, None] ** 2
     by_sight = by_local @ rotation.T
     # local = R^T exp(-w) sight: turning by w moves it by R^T (sight x w)
-    x, y, z = sight.T.astype(np.float64)
-    zero = np.zeros_like(x)
-    cross = np.stack([np.stack([zero, -z, y]), np.stack([z, zero, -x]), np.stack([-y, x, zero])]).transpose(2, 0, 1)
-    return np.concatenate([-by_sight, by_sight @ cross], axis=2)
+    return np.concatenate([-by_sight, by_sight @ se3.cross_matrix(sight)], axis=2)

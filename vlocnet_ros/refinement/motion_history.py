@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from localization_common.geometry.odometry_integration import rotate_covariance, shift_covariance
 from vlocnet_ros.refinement.perturbation import difference, isotropic
 from vlocnet_ros.refinement.pose_solver import Prior
 
@@ -89,8 +90,6 @@ class History:
 
 def _moved(pose: Array, covariance: Array, motion: Motion) -> tuple[Array, Array]:
     """A pose and its covariance, both about the map's axes, after a motion."""
-    x, y, z = pose[:3, :3] @ motion.previous_T_camera[:3, 3]
-    lever = np.eye(6)
-    lever[:3, 3:] = [[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]]
-    turn = np.kron(np.eye(2), pose[:3, :3])
-    return pose @ motion.previous_T_camera, lever @ covariance @ lever.T + turn @ motion.covariance @ turn.T
+    rotation = pose[:3, :3]
+    moved = shift_covariance(covariance, rotation @ motion.previous_T_camera[:3, 3])
+    return pose @ motion.previous_T_camera, moved + rotate_covariance(motion.covariance, rotation)
