@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,11 @@ import torch
 from torch import nn
 
 from localization_common.errors import ConfigError
+from localization_common.training.learning_rate import warm_up_and_cosine
 from localization_common.training.optimizers import Algorithm, build_optimizer
+
+#: Share of the learning rate that is left at the end.
+_FLOOR = 0.002
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,6 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, config: OptimizerConfig,
     Args:
         progress: share 0..1 of the training that is over.
     """
-    rate = config.learning_rate * min(1.0, (step + 1) / config.warmup)
-    rate *= max(0.002, 0.5 * (1.0 + math.cos(math.pi * progress)))
+    rate = warm_up_and_cosine(config.learning_rate, step, progress, warm_up=config.warmup, floor=_FLOOR)
     for group in optimizer.param_groups:
         group["lr"] = rate * group["share"]
