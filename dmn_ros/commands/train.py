@@ -37,38 +37,38 @@ class Arguments:
         places: what to train on; the first is the place of deployment and is favoured. A directory that is no sequence
             itself stands for the drives `train*` in it, all in one map frame.
         output: checkpoint to write, at every validation and at the end; the card goes beside it as .md.
-        validation: drive through the first place, localised in a map of that place's training drives.
+        validate: drive through the first place, localised in a map of that place's training drives.
         minutes: budget; the learning rate falls to nearly zero at its end.
         max_steps: stop after so many steps even if minutes are left; -1 for no such bound.
         network: `light` is the shipped form and knows geometry; `matching` learns that, too; `paper` is the plain form
             of the paper.
         training: objective and numbers.
         horizontal_fov: of the network's camera, degrees; what drives see beyond is cut off.
-        start: checkpoint to start the weights from.
+        initial: checkpoint to start the weights from.
         resume: Lightning checkpoint (last.ckpt in the run's directory) to go on from.
-        logs: directory of the run: TensorBoard, last.ckpt.
+        runs: directory of the run: TensorBoard, last.ckpt.
         accelerator, devices, precision: as Lightning names them; several GPUs train with DDP.
         threads: torch's threads.
-        progress: whether to draw a progress bar.
+        progress_bar: whether to draw a progress bar.
         recording: how the recordings are read.
     """
 
     places: Annotated[list[Path], tyro.conf.Positional]
     output: Path = Path("build/dmn.safetensors")
-    validation: Path | None = None
+    validate: Annotated[Path | None, tyro.conf.arg(aliases=["--validation"])] = None
     minutes: float = 30.0
     max_steps: int = -1
     network: Literal["light", "matching", "paper"] = "light"
     training: TrainingConfig = field(default_factory=TrainingConfig)
     horizontal_fov: float = 90.0
-    start: Path | None = None
+    initial: Annotated[Path | None, tyro.conf.arg(aliases=["--start"])] = None
     resume: Path | None = None
-    logs: Path = Path("build/dmn_training")
+    runs: Annotated[Path, tyro.conf.arg(aliases=["--logs"])] = Path("build/dmn_training")
     accelerator: str = "auto"
     devices: int = 1
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     threads: int = 1
-    progress: bool = True
+    progress_bar: Annotated[bool, tyro.conf.arg(aliases=["--progress"])] = True
     recording: Recording = field(default_factory=RecordingOptions)
 
 
@@ -108,11 +108,11 @@ def train(arguments: Arguments) -> TrainingModule:
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     lightning.seed_everything(arguments.training.seed, verbose=False)
-    if arguments.start is None:
+    if arguments.initial is None:
         config: NetworkConfig = getattr(NetworkConfig, arguments.network)()
         network = DMN(replace(config, view_angle=arguments.horizontal_fov))
     else:
-        network = load_network(arguments.start)[0]
+        network = load_network(arguments.initial)[0]
     camera = network_camera(network.config, arguments.horizontal_fov)
     places = [read_place(path, camera, recording=arguments.recording) for path in arguments.places]
     command = " ".join(["dmn_train", *sys.argv[1:]])
@@ -128,21 +128,21 @@ def train(arguments: Arguments) -> TrainingModule:
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=20,
-        enable_progress_bar=arguments.progress,
+        enable_progress_bar=arguments.progress_bar,
         enable_model_summary=False,
-        logger=TensorBoardLogger(arguments.logs, name=None),
+        logger=TensorBoardLogger(arguments.runs, name=None),
         callbacks=[
             _WriteCheckpoint(arguments, places),
             ModelCheckpoint(
-                arguments.logs, save_last=True, save_top_k=0, every_n_train_steps=arguments.training.evaluate_every
+                arguments.runs, save_last=True, save_top_k=0, every_n_train_steps=arguments.training.evaluate_every
             ),
-            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress else []),
+            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress_bar else []),
         ],
     )
     batches = DataLoader(TrainingBatches(places, network.config, arguments.training), batch_size=None)
     held = None
-    if arguments.validation is not None:
-        drive = read_place(arguments.validation, camera, recording=arguments.recording).drives[0]
+    if arguments.validate is not None:
+        drive = read_place(arguments.validate, camera, recording=arguments.recording).drives[0]
         held = DataLoader(ValidationBatches(places[0], drive, network.config, MapOptions()), batch_size=None)
     resume = None if arguments.resume is None else str(arguments.resume)
     trainer.fit(module, batches, held, ckpt_path=resume, weights_only=True)

@@ -35,7 +35,7 @@ class Arguments:
 
     Attributes:
         worlds: directory of training worlds, such as build/worlds/rooms/train.
-        validation: of the worlds by which training is stopped and its best weights are chosen.
+        validate: directory of the worlds by which training is stopped and its best weights are chosen.
         output: checkpoint to write.
         system: row of the tables.
         training: objective and numbers; `WorldTrainingConfig.paper` lists those of the paper.
@@ -43,25 +43,25 @@ class Arguments:
             training begins with; None begins with random ones.
         limit: train on the first so many worlds.
         minutes: stop after so many, whatever is left of the steps; the learning rate falls over the steps all the same.
-        logs: directory of the run: last.ckpt to resume from and best.ckpt.
-        resume: go on from logs/last.ckpt, if it is there.
+        runs: directory of the run: last.ckpt to resume from and best.ckpt.
+        resume: continue from last.ckpt of the run's directory, if it is there.
         rates: learning rates to compare, in place of the training: each in a whole short training of its own.
         rate_steps: steps of each of these; the rate falls over them as it would over all.
         accelerator, devices, precision: as Lightning names them; several GPUs train with DDP.
         workers: processes that draw batches; 0 draws in this one.
         threads: torch's threads.
-        progress: whether to draw a progress bar.
+        progress_bar: whether to draw a progress bar.
     """
 
     worlds: Annotated[Path, tyro.conf.Positional]
-    validation: Path
+    validate: Annotated[Path, tyro.conf.arg(aliases=["--validation"])]
     output: Path = Path("build/dmn_worlds.safetensors")
     system: SystemName = "view_embedding"
     training: WorldTrainingConfig = field(default_factory=WorldTrainingConfig)
     initial: Path | None = None
     limit: int | None = None
     minutes: float = math.inf
-    logs: Path = Path("build/dmn_worlds_training")
+    runs: Annotated[Path, tyro.conf.arg(aliases=["--logs"])] = Path("build/dmn_worlds_training")
     resume: bool = False
     rates: tuple[float, ...] = ()
     rate_steps: int = 600
@@ -70,7 +70,7 @@ class Arguments:
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     workers: int = 0
     threads: int = 1
-    progress: bool = True
+    progress_bar: Annotated[bool, tyro.conf.arg(aliases=["--progress"])] = True
 
 
 def train(arguments: Arguments) -> WorldTraining:
@@ -84,12 +84,12 @@ def train(arguments: Arguments) -> WorldTraining:
     torch.set_num_threads(arguments.threads)
     config = arguments.training
     lightning.seed_everything(config.seed, verbose=False)
-    worlds, held = open_worlds(arguments.worlds, limit=arguments.limit), open_worlds(arguments.validation)
+    worlds, held = open_worlds(arguments.worlds, limit=arguments.limit), open_worlds(arguments.validate)
     height, width = worlds.images.shape[2:4]
     structure = SYSTEMS[arguments.system].structure(int(width), int(height), panoramic=worlds.panoramic)
     module = WorldTraining(structure, config)
     begun = _begin(module, arguments)
-    last = arguments.logs / "last.ckpt"
+    last = arguments.runs / "last.ckpt"
     resumed = arguments.resume and last.is_file()
     trainer = _trainer(arguments)
     first = _step_of(last, module) if resumed else 0
@@ -114,15 +114,15 @@ def compare_rates(arguments: Arguments) -> dict[float, float]:
     """Lowest validation loss by learning rate, each of a training of `rate_steps` from the same start; prints them.
 
     A sweep of the training loss within one run (Smith 2017) says what diverges, not what is best after a decay. What
-    was trained stays in logs/rate_*.
+    was trained stays in rate_* of the run's directory.
     """
     losses = {}
     for rate in arguments.rates:
-        logs, steps = arguments.logs / f"rate_{rate:g}", arguments.rate_steps
+        runs, steps = arguments.runs / f"rate_{rate:g}", arguments.rate_steps
         numbers = replace(
             arguments.training, learning_rate=rate, steps=steps, evaluate_every=max(1, steps // 4), patience=steps
         )
-        short = replace(arguments, training=numbers, logs=logs, output=logs / "short.safetensors", resume=False)
+        short = replace(arguments, training=numbers, runs=runs, output=runs / "short.safetensors", resume=False)
         train(short)
         loss = load_world_network(short.output)[2]["validation_loss"]
         losses[rate] = math.inf if loss is None else float(loss)  # None: it was not finite
@@ -137,7 +137,7 @@ def _or_infinite(loss: float) -> float:
 
 
 def _trainer(arguments: Arguments) -> lightning.Trainer:
-    config, logs = arguments.training, arguments.logs
+    config, runs = arguments.training, arguments.runs
     return lightning.Trainer(
         accelerator=arguments.accelerator,
         devices=arguments.devices,
@@ -152,15 +152,15 @@ def _trainer(arguments: Arguments) -> lightning.Trainer:
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=50,
-        enable_progress_bar=arguments.progress,
+        enable_progress_bar=arguments.progress_bar,
         enable_model_summary=False,
         logger=False,
         callbacks=[
             EarlyStopping("validation_loss", patience=config.patience),
-            ModelCheckpoint(logs, filename="best", monitor="validation_loss", enable_version_counter=False),
+            ModelCheckpoint(runs, filename="best", monitor="validation_loss", enable_version_counter=False),
             # of its own: save_last writes only when the best is written
-            ModelCheckpoint(logs, filename="last", enable_version_counter=False),
-            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress else []),
+            ModelCheckpoint(runs, filename="last", enable_version_counter=False),
+            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress_bar else []),
         ],
     )
 
@@ -176,9 +176,9 @@ def _step_of(path: Path, module: WorldTraining) -> int:
     state = torch.load(path, weights_only=True, map_location="cpu")
     expected = {name: value.shape for name, value in module.state_dict().items()}
     if {name: value.shape for name, value in state["state_dict"].items()} != expected:
-        raise CheckpointError(f"{path}: of another system; give another --logs, or go on without --resume")
+        raise CheckpointError(f"{path}: of another system; give another --runs, or start without --resume")
     if state["training"] != to_dict(module.config):
-        raise CheckpointError(f"{path}: trained with other numbers; give another --logs, or go on without --resume")
+        raise CheckpointError(f"{path}: trained with other numbers; give another --runs, or start without --resume")
     return int(state["global_step"])
 
 
