@@ -14,7 +14,7 @@ from localization_common.datasets.sequence import Sequence
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime import checkpoint
-from vlocnet_ros.training.training_frames import Frames, network_camera
+from vlocnet_ros.training.training_frames import TrainingFrames, network_camera
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +79,6 @@ def wall_sequence() -> Sequence:
 
 
 @pytest.fixture
-def frames(wall_sequence: Sequence) -> Frames:
+def frames(wall_sequence: Sequence) -> TrainingFrames:
     """The wall, as the tiny network's camera sees it."""
-    return Frames.read([wall_sequence], network_camera(wall_sequence.camera, WIDTH, HEIGHT))
+    return TrainingFrames.read([wall_sequence], network_camera(wall_sequence.camera, WIDTH, HEIGHT))

@@ -6,7 +6,7 @@ import numpy as np
 from transforms3d import axangles
 
 from localization_common.metrics.pose_metrics import twist_errors
-from vlocnet_ros.evaluation.calibration_replay import Drive
+from vlocnet_ros.evaluation.calibration_replay import RegressedDrive
 from vlocnet_ros.runtime.integrity.pose_fusion import PoseFusion
 from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
 
@@ -50,7 +50,7 @@ def run(judge: PoseFusion, poses: np.ndarray, motion: np.ndarray, first: int = 0
     return verdicts
 
 
-def foggy(count: int, seed: int, period: float = 90.0) -> tuple[Drive, np.ndarray]:
+def foggy(count: int, seed: int, period: float = 90.0) -> tuple[RegressedDrive, np.ndarray]:
     """A drive whose features say, among much else, how wrong each pose is; and logarithms of that (N, 2)."""
     true, motion = drive(count)
     rng = np.random.default_rng([seed, 1])
@@ -62,10 +62,10 @@ def foggy(count: int, seed: int, period: float = 90.0) -> tuple[Drive, np.ndarra
         pose[:3, :3] = axangles.axangle2mat(rng.normal(size=3), angle) @ pose[:3, :3]
     features = np.concatenate([3.0 * fog[:, None] + 2.0, rng.normal(0.0, 5.0, (count, 30))], axis=1)
     motions = (None, *[motion] * (count - 1))
-    return Drive(np.arange(1, count + 1) * STEP, true, said, motions, features), np.log(scales)
+    return RegressedDrive(np.arange(1, count + 1) * STEP, true, said, motions, features), np.log(scales)
 
 
-def errors_of(one: Drive) -> np.ndarray:
+def errors_of(one: RegressedDrive) -> np.ndarray:
     return twist_errors(one.regressed, one.map_T_camera)
 
 

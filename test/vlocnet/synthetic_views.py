@@ -13,7 +13,7 @@ from localization_common.geometry import se3
 from vlocnet_ros.keyframes.features import Features, root_sift
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap, to_bytes
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.keyframes.retrieval import THUMBNAIL
 
 Array = npt.NDArray[np.float64]
@@ -78,7 +78,7 @@ def make_map(points: Array, looks: npt.NDArray[np.float32], keyframes: Array, **
         "correction": FrameCorrection(keyframes, keyframes, 0.07, 0.12, np.zeros((2, 6))),
         "thumbnails": np.random.default_rng(3).integers(0, 255, (len(keyframes), THUMBNAIL), dtype=np.uint8),
         "doubles": np.zeros(len(keyframes), dtype=np.bool_),
-        "lens": Lens(),
+        "lens": LensCorrection(),
         "focal": CAMERA.fx,
         "features": 800,
         "covariance_scale": 1.0,

@@ -22,9 +22,9 @@ from localization_common.datasets.recording_arguments import Recording
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.recording_check.warnings import announce_checked
-from vlocnet_ros.keyframes.building import Ignored, KeyframeConfig, build, choose
+from vlocnet_ros.keyframes.building import IgnoredPixels, KeyframeConfig, build, choose
 from vlocnet_ros.refinement.covariance_scale import calibrate
-from vlocnet_ros.refinement.repeated_views import mark_doubles
+from vlocnet_ros.refinement.repeated_views import mark_repeated_views
 from vlocnet_ros.runtime.localizer import Localizer
 
 Mask = npt.NDArray[np.bool_]
@@ -72,7 +72,7 @@ def build_keyframes(config: BuildConfig) -> None:
     keyframes = choose(sequences, config.keyframes, _ignored(config))
     print(f"{len(keyframes.given)} keyframes of {sum(map(len, sequences))} frames")
     card = {"data": [s.name for s in sequences], "movable": list(config.movable)}
-    known = mark_doubles(build(keyframes, config.keyframes, card), keyframes.features, sequences[0].camera)
+    known = mark_repeated_views(build(keyframes, config.keyframes, card), keyframes.features, sequences[0].camera)
     known = calibrate(known, sequences)
     known.save(config.output)
     moved = np.linalg.norm(known.correction.given[:, :3, 3] - known.correction.adjusted[:, :3, 3], axis=1)
@@ -83,7 +83,7 @@ def build_keyframes(config: BuildConfig) -> None:
     print(f"{config.output}: {config.output.stat().st_size / 1e6:.2f} MB, in {time.monotonic() - started:.0f} s")
 
 
-def _ignored(config: BuildConfig) -> Ignored:
+def _ignored(config: BuildConfig) -> IgnoredPixels:
     """Which pixels of a frame show things that move."""
     if not config.movable:
         return lambda sequence, position: None

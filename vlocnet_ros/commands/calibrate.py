@@ -22,8 +22,8 @@ from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.errors import LocalizationError
-from vlocnet_ros.commands.evaluate import Evaluation, evaluate, table
-from vlocnet_ros.evaluation.calibration_replay import MEMORIES, fit, remembering
+from vlocnet_ros.commands.evaluate import CheckpointEvaluation, evaluate, table
+from vlocnet_ros.evaluation.calibration_replay import RECENCIES, fit, with_recencies
 from vlocnet_ros.evaluation.sequence_scores import pose_summary
 from vlocnet_ros.runtime.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.runtime.integrity.out_of_distribution import least_feature_norm
@@ -49,7 +49,7 @@ class CalibrateConfig:
     sequences: tuple[Path, ...]
     output: Path | None = None
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
-    memories: tuple[float, ...] = MEMORIES
+    memories: tuple[float, ...] = RECENCIES
     max_frame_gap: int = 1
     threads: int = 0
     recording: Recording = field(default_factory=RecordingOptions)
@@ -66,7 +66,7 @@ def main() -> None:
 
 def calibrate(config: CalibrateConfig) -> None:
     """Measure and store."""
-    candidates = remembering(config.tracking, config.memories)
+    candidates = with_recencies(config.tracking, config.memories)
     opened = (s for path in config.sequences for s in open_sequences(path, config.recording))
     sequences = [announce(s).with_poses() for s in opened]
     known = load_vlocnet(config.checkpoint)
@@ -85,7 +85,9 @@ def calibrate(config: CalibrateConfig) -> None:
     save(config.output or config.checkpoint, residuals)
 
 
-def calibrated(evaluation: Evaluation, candidates: Sequence[TrackingConfig]) -> tuple[dict[str, Any], Residuals]:
+def calibrated(
+    evaluation: CheckpointEvaluation, candidates: Sequence[TrackingConfig]
+) -> tuple[dict[str, Any], Residuals]:
     """What is to be stored in a checkpoint, and the numbers of its evaluation as they will be with that.
 
     Poses are those that a robot would get with what frames elsewhere in these sequences taught.

@@ -33,7 +33,7 @@ class SystemsConfig:
 
 
 @dataclass(frozen=True)
-class Size:
+class NetworkSize:
     """Learned numbers; multiply-adds of the forward pass of a pair, and of one more frame of a stream."""
 
     parameters: int
@@ -41,7 +41,7 @@ class Size:
     step: int
 
 
-def size(network: VLocNet) -> Size:
+def size(network: VLocNet) -> NetworkSize:
     """Count parameters, and the multiply-adds of convolutions, matrix products and LSTMs.
 
     Works under ``FakeTensorMode`` too, where nothing is computed.
@@ -57,7 +57,7 @@ def size(network: VLocNet) -> Size:
                 run()
             counts.append(counter.get_total_flops() // 2)
     network.train(training)
-    return Size(sum(p.numel() for p in network.parameters()), *counts)
+    return NetworkSize(sum(p.numel() for p in network.parameters()), *counts)
 
 
 def _lstm(x: torch.Size, *weights: Any, **_: Any) -> int:
@@ -65,9 +65,9 @@ def _lstm(x: torch.Size, *weights: Any, **_: Any) -> int:
     return 2 * x[0] * x[1] * (math.prod(weights[0]) + math.prod(weights[1]))
 
 
-def sizes(config: SystemsConfig) -> dict[str, dict[str, Size]]:
+def sizes(config: SystemsConfig) -> dict[str, dict[str, NetworkSize]]:
     """By system, then by width."""
-    found: dict[str, dict[str, Size]] = {}
+    found: dict[str, dict[str, NetworkSize]] = {}
     for name in config.systems or get_args(SystemName):
         for width in ("light", "paper") if config.model is None else (config.model,):
             with FakeTensorMode():

@@ -26,8 +26,8 @@ from localization_common.errors import DatasetError, InputError, LocalizationErr
 from localization_common.metrics import pose_metrics
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.evaluation import sequence_scores
-from vlocnet_ros.evaluation.calibration_replay import Drive
-from vlocnet_ros.evaluation.sequence_scores import Answers
+from vlocnet_ros.evaluation.calibration_replay import RegressedDrive
+from vlocnet_ros.evaluation.sequence_scores import SequenceEstimates
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 from vlocnet_ros.runtime.localizer import Localizer
 from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
@@ -70,7 +70,7 @@ class EvaluateConfig:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class CheckpointEvaluation:
     """What a checkpoint said about sequences, and what is true.
 
     Attributes:
@@ -85,7 +85,7 @@ class Evaluation:
     numbers: dict[str, Any]
     regressed_errors: Array
     motion_errors: Array
-    drives: tuple[Drive, ...]
+    drives: tuple[RegressedDrive, ...]
     sharpness: float
 
 
@@ -128,7 +128,7 @@ def evaluate(
     device: str = "cpu",
     half: bool = False,
     threads: int | None = None,
-) -> Evaluation:
+) -> CheckpointEvaluation:
     """Errors of a checkpoint file on sequences, with baselines if the training sequences are given.
 
     With a keyframe map they are errors of poses that are refined where the image confirms it.
@@ -163,7 +163,7 @@ def evaluate(
         numbers["baselines"] = known
     if score is not None and score.confusion.sum() > 0:
         numbers["segmentation"] = sequence_scores.segmentation_scores(score, localizer.class_names)
-    return Evaluation(
+    return CheckpointEvaluation(
         numbers,
         _joined(sequence_scores.regressed_errors(a) for a in answers if localizer.tasks.pose),
         _joined(sequence_scores.motion_errors(a) for a in answers),
@@ -199,7 +199,7 @@ def table(numbers: dict[str, Any]) -> str:
 
 def _ask(
     localizer: FrameLocalizer, sequence: Sequence, max_frame_gap: int, score: pose_metrics.SegmentationScore | None
-) -> Answers:
+) -> SequenceEstimates:
     """What is said of a sequence. Labels are scored in the source image, where the network sees."""
     localizer.set_camera(sequence.camera)
     positions, estimates = [], []
@@ -216,11 +216,11 @@ def _ask(
             score.add(labels[labels != 255], sequence.read_labels(i)[labels != 255])
         positions.append(i)
         estimates.append(estimate)
-    return Answers(sequence.select(positions), estimates)
+    return SequenceEstimates(sequence.select(positions), estimates)
 
 
 def _baselines(
-    answers: Collection[Answers], train: Collection[Sequence], segment_m: float, tasks: Tasks
+    answers: Collection[SequenceEstimates], train: Collection[Sequence], segment_m: float, tasks: Tasks
 ) -> dict[str, Any]:
     """What a network has to beat that was trained with these sequences."""
     if not train:
@@ -235,9 +235,9 @@ def _joined(errors: Iterable[Array]) -> Array:
     return np.concatenate([np.zeros((0, 6)), *errors])
 
 
-def _drive(answers: Answers) -> Drive:
+def _drive(answers: SequenceEstimates) -> RegressedDrive:
     estimates = answers.estimates
-    return Drive(
+    return RegressedDrive(
         stamps=answers.frames.stamps,
         map_T_camera=answers.frames.map_T_camera,
         regressed=answers.regressed,

@@ -70,7 +70,7 @@ class ExplainedFrame:
 
 
 @dataclass(frozen=True)
-class Column:
+class HeatMapColumn:
     """What one checkpoint says of every frame, under its name and the tasks of its network."""
 
     name: str
@@ -91,7 +91,7 @@ def main() -> None:
             localizer = Localizer.from_checkpoint(checkpoint, device=config.device)
             frames = explain_frames(localizer, sequence, np.nonzero(chosen)[0], pairs, config.layer)
             tasks = ", ".join(name for name, present in asdict(localizer.tasks).items() if present)
-            columns.append(Column(checkpoint.stem, tasks, frames))
+            columns.append(HeatMapColumn(checkpoint.stem, tasks, frames))
     except LocalizationError as error:
         sys.exit(f"vlocnet_explain: {error}")
     images = sequence.select(chosen)
@@ -128,7 +128,7 @@ def _error(estimated: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -
     return float(errors.metres[0]), float(errors.degrees[0])
 
 
-def draw(sequence: Sequence, columns: Collection[Column]) -> Figure:
+def draw(sequence: Sequence, columns: Collection[HeatMapColumn]) -> Figure:
     """One row a frame of the sequence: the image, then the heat of each column over it."""
     rows = len(sequence)
     width = 3.2 * (1 + len(columns))

@@ -20,9 +20,9 @@ from localization_common.files.configuration import to_dict
 from vlocnet_ros.commands.train import train
 from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
 from vlocnet_ros.training.checkpoint_card import write_card
-from vlocnet_ros.training.config import TrainConfig, of_system
-from vlocnet_ros.training.data import Data
-from vlocnet_ros.training.stages import SCHEDULE, Planned, Stage, changed, plan
+from vlocnet_ros.training.config import TrainConfig, restricted_to_system
+from vlocnet_ros.training.data import TrainingData
+from vlocnet_ros.training.stages import SCHEDULE, PlannedStage, TrainingStage, changed, plan
 from vlocnet_ros.training.trainer import run_directory, state_file
 
 #: Options that do not say what is trained: a run may be resumed with others.
@@ -56,7 +56,7 @@ def main() -> None:
         sys.exit(f"vlocnet_train_schedule: {error}")
 
 
-def run(config: ScheduleConfig, schedule: Sequence[Stage] = SCHEDULE) -> Checkpoint | None:
+def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] = SCHEDULE) -> Checkpoint | None:
     """Train every stage that is not finished, and put the last one's checkpoint where the output belongs.
 
     Files of stages lie in the run's directory: ``<runs>/<output's name>/<stage>.safetensors``.
@@ -73,8 +73,8 @@ def run(config: ScheduleConfig, schedule: Sequence[Stage] = SCHEDULE) -> Checkpo
     command = shlex.join(["vlocnet_train_schedule", *sys.argv[1:]])
     resume, directory = config.common.resume, run_directory(config.common)
     _remember(config, directory / "schedule.json")
-    config = replace(config, common=of_system(config.common))
-    data = Data.read(config.common)
+    config = replace(config, common=restricted_to_system(config.common))
+    data = TrainingData.read(config.common)
     planned = plan(schedule, config.common.tasks, data.trainable)
     trainings = [(p, _training(config, p, directory)) for p in planned]
     selected = [(p, t) for p, t in trainings if p.stage.name in config.stages or not config.stages]
@@ -94,7 +94,7 @@ def run(config: ScheduleConfig, schedule: Sequence[Stage] = SCHEDULE) -> Checkpo
     return _publish(last.output, config.common.output) if last.output in [t.output for _, t in selected] else None
 
 
-def _training(config: ScheduleConfig, part: Planned, directory: Path) -> TrainConfig:
+def _training(config: ScheduleConfig, part: PlannedStage, directory: Path) -> TrainConfig:
     """What one stage trains."""
     trains = part.share > 0.0
     minutes = config.minutes * part.share if trains and config.minutes is not None else None

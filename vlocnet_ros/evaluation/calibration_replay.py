@@ -24,11 +24,11 @@ from vlocnet_ros.runtime.integrity.uncertainty_fit import fit_uncertainty
 Array = npt.NDArray[np.float64]
 
 #: Values that are tried for `ConsensusConfig.recency`.
-MEMORIES = (8.0, 12.0, 20.0, 30.0, 45.0)
+RECENCIES = (8.0, 12.0, 20.0, 30.0, 45.0)
 
 
 @dataclass(frozen=True)
-class Drive:
+class RegressedDrive:
     """What a network said of the N frames of one sequence, and what is true.
 
     Attributes:
@@ -46,7 +46,7 @@ class Drive:
     features: Array
 
 
-class Fitted(NamedTuple):
+class CalibrationFit(NamedTuple):
     """What drives taught: of errors, and how long to remember; poses (N, 4, 4) of all frames, judged by the others."""
 
     frame_error: PredictedError | None
@@ -55,7 +55,7 @@ class Fitted(NamedTuple):
     poses: Array
 
 
-def remembering(tracking: TrackingConfig, memories: Sequence[float] = MEMORIES) -> list[TrackingConfig]:
+def with_recencies(tracking: TrackingConfig, memories: Sequence[float] = RECENCIES) -> list[TrackingConfig]:
     """A configuration, and the same with other values of `ConsensusConfig.recency`; each once.
 
     Raises:
@@ -66,7 +66,7 @@ def remembering(tracking: TrackingConfig, memories: Sequence[float] = MEMORIES) 
     return [replace(tracking, consensus=replace(known, recency=memory)) for memory in each_once]
 
 
-def fit(drives: Sequence[Drive], candidates: Sequence[TrackingConfig]) -> Fitted:
+def fit(drives: Sequence[RegressedDrive], candidates: Sequence[TrackingConfig]) -> CalibrationFit:
     """Learn how wrong single frames are, how to join them, and how uncertain what they agree on is then.
 
     A `PredictedError` is too good on the frames that it was fitted to. So the consensus and the uncertainty are fitted
@@ -86,7 +86,7 @@ def fit(drives: Sequence[Drive], candidates: Sequence[TrackingConfig]) -> Fitted
     best = int(np.argmin([log_errors(replay.errors).mean() for replay in replays]))
     poses, shown, off = replays[best]
     enough = np.isfinite(shown).all(axis=1)
-    return Fitted(frame_error, fit_uncertainty(shown[enough], off[enough]), candidates[best], poses)
+    return CalibrationFit(frame_error, fit_uncertainty(shown[enough], off[enough]), candidates[best], poses)
 
 
 class _Replay(NamedTuple):
@@ -97,13 +97,15 @@ class _Replay(NamedTuple):
     errors: Array
 
 
-def _replay(drives: Sequence[Drive], expected: Sequence[Array], true: Array, tracking: TrackingConfig) -> _Replay:
+def _replay(
+    drives: Sequence[RegressedDrive], expected: Sequence[Array], true: Array, tracking: TrackingConfig
+) -> _Replay:
     runs = [_judged(drive, e, tracking) for drive, e in zip(drives, expected, strict=True)]
     poses, shown = (np.concatenate(parts) for parts in zip(*runs, strict=True))
     return _Replay(poses, shown, twist_errors(poses, true))
 
 
-def _judged(drive: Drive, expected: Array, tracking: TrackingConfig) -> tuple[Array, Array]:
+def _judged(drive: RegressedDrive, expected: Array, tracking: TrackingConfig) -> tuple[Array, Array]:
     """Poses (N, 4, 4) and evidence (N, 6), NaN where there is too little."""
     judge = PoseFusion(np.eye(6), None, tracking)
     frames = zip(drive.regressed, drive.motions, drive.stamps.tolist(), expected, strict=True)

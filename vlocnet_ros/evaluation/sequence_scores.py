@@ -20,7 +20,7 @@ Array = npt.NDArray[np.float64]
 Numbers = dict[str, Any]
 
 
-class Answers(NamedTuple):
+class SequenceEstimates(NamedTuple):
     """The frames of a sequence that were not refused, and the estimates for them, in order."""
 
     frames: Sequence
@@ -48,7 +48,7 @@ class Answers(NamedTuple):
         return se3.inverse(poses[self.moved - 1]) @ poses[self.moved]
 
 
-def regressed_errors(answers: Answers) -> Array:
+def regressed_errors(answers: SequenceEstimates) -> Array:
     """(N, 6) errors of each frame's own pose, x y z rX rY rZ about the map's axes, where the true one is known."""
     known = answers.frames.has_pose
     if not known.any():
@@ -56,7 +56,7 @@ def regressed_errors(answers: Answers) -> Array:
     return pose_metrics.twist_errors(answers.regressed[known], answers.frames.map_T_camera[known])
 
 
-def motion_errors(answers: Answers) -> Array:
+def motion_errors(answers: SequenceEstimates) -> Array:
     """(P, 6) errors of motions about the previous optical frame's axes, where the true ones are known."""
     if len(answers.moved) == 0:
         return np.zeros((0, 6))
@@ -79,7 +79,7 @@ def pose_summary(estimated: Array, truth: Array) -> Numbers:
     }
 
 
-def pose_scores(answers: Collection[Answers]) -> Numbers:
+def pose_scores(answers: Collection[SequenceEstimates]) -> Numbers:
     """``pose``: what a robot is told; ``regressed``: of each frame by itself."""
     known = np.concatenate([a.frames.has_pose for a in answers])
     estimated = np.stack([e.map_T_camera for a in answers for e in a.estimates])[known]
@@ -88,7 +88,7 @@ def pose_scores(answers: Collection[Answers]) -> Numbers:
     return {"pose": pose_summary(estimated, truth), "regressed": pose_summary(regressed, truth)}
 
 
-def pose_baselines(answers: Collection[Answers], train: Collection[Sequence]) -> Numbers:
+def pose_baselines(answers: Collection[SequenceEstimates], train: Collection[Sequence]) -> Numbers:
     """Answering with the pose of a training frame: of the one that looks most alike, or stands nearest."""
     posed = [a.frames.with_poses() for a in answers if a.frames.has_pose.any()]
     if not posed:
@@ -102,7 +102,7 @@ def pose_baselines(answers: Collection[Answers], train: Collection[Sequence]) ->
     }
 
 
-def odometry_scores(answers: Collection[Answers], segment_m: float) -> Numbers | None:
+def odometry_scores(answers: Collection[SequenceEstimates], segment_m: float) -> Numbers | None:
     """Relative errors over segments; None where none is that long, which is told for each sequence."""
 
     def tell(sequence: Sequence, error: DatasetError) -> None:
@@ -111,7 +111,9 @@ def odometry_scores(answers: Collection[Answers], segment_m: float) -> Numbers |
     return _odometry_summary(answers, lambda a: a.motions, segment_m, tell)
 
 
-def odometry_baseline(answers: Collection[Answers], train: Collection[Sequence], segment_m: float) -> Numbers | None:
+def odometry_baseline(
+    answers: Collection[SequenceEstimates], train: Collection[Sequence], segment_m: float
+) -> Numbers | None:
     """Always moving as the training frames do on average, scored where `odometry_scores` has numbers."""
     moves = [se3.inverse(s.map_T_camera[p[:, 0]]) @ s.map_T_camera[p[:, 1]] for s in train if len(p := s.pairs()) > 0]
     if not moves:
@@ -130,7 +132,7 @@ def segmentation_scores(score: pose_metrics.SegmentationScore, class_names: Coll
     }
 
 
-def refinement_scores(answers: Collection[Answers]) -> Numbers:
+def refinement_scores(answers: Collection[SequenceEstimates]) -> Numbers:
     """Share of the frames that were refined, and what that took on top of the network."""
     estimates = [e for a in answers for e in a.estimates]
     milliseconds = [e.timings["refine"] for e in estimates if "refine" in e.timings]
@@ -139,8 +141,8 @@ def refinement_scores(answers: Collection[Answers]) -> Numbers:
 
 
 def _odometry_summary(
-    answers: Collection[Answers],
-    motions_of: Callable[[Answers], Array],
+    answers: Collection[SequenceEstimates],
+    motions_of: Callable[[SequenceEstimates], Array],
     segment_m: float,
     too_short: Callable[[Sequence, DatasetError], None] = lambda sequence, error: None,
 ) -> Numbers | None:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from localization_common.errors import MapError
 from localization_common.geometry import se3
-from vlocnet_ros.keyframes.feature_tracks import Tracks
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.feature_tracks import FeatureTracks
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 
 Array = npt.NDArray[np.float64]
 
@@ -19,24 +19,24 @@ _FOCAL, _CENTRE = 500.0, 1000.0
 
 
 @dataclass(frozen=True)
-class Adjusted:
+class AdjustedKeyframes:
     """Points (P, 3), poses (K, 4, 4) of the cameras in the map, and the lens."""
 
     points: Array
     map_T_camera: Array
-    lens: Lens
+    lens: LensCorrection
 
 
 def adjust(
     points: Array,
     map_T_camera: Array,
     rays: Array,
-    tracks: Tracks,
+    tracks: FeatureTracks,
     *,
     position_std: float,
     calibrate: bool,
     loss: float,
-) -> Adjusted:
+) -> AdjustedKeyframes:
     """Least squares over all points and poses, whose positions are held near the given ones.
 
     Args:
@@ -73,7 +73,7 @@ def adjust(
     inverse = np.tile(np.eye(4), (len(found), 1, 1))
     inverse[:, :3] = np.stack(found)
     adjusted = np.stack([model.point3D(p + 1).xyz for p in range(len(points))])
-    return Adjusted(adjusted, se3.inverse(inverse), Lens(float(focal) / _FOCAL, float(radial)))
+    return AdjustedKeyframes(adjusted, se3.inverse(inverse), LensCorrection(float(focal) / _FOCAL, float(radial)))
 
 
 def _options(pycolmap, calibrate: bool, loss: float):  # type: ignore[no-untyped-def]
@@ -87,7 +87,7 @@ def _options(pycolmap, calibrate: bool, loss: float):  # type: ignore[no-untyped
     return options
 
 
-def _reconstruction(pycolmap, points: Array, map_T_camera: Array, rays: Array, tracks: Tracks):  # type: ignore[no-untyped-def]
+def _reconstruction(pycolmap, points: Array, map_T_camera: Array, rays: Array, tracks: FeatureTracks):  # type: ignore[no-untyped-def]
     """COLMAP's model of the same; cameras, images and points are numbered from 1."""
     model = pycolmap.Reconstruction()
     size = int(2 * _CENTRE)

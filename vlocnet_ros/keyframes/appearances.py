@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from vlocnet_ros.keyframes.adjustment import Adjusted
-from vlocnet_ros.keyframes.feature_tracks import Tracks
+from vlocnet_ros.keyframes.adjustment import AdjustedKeyframes
+from vlocnet_ros.keyframes.feature_tracks import FeatureTracks
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.keyframe_map import to_bytes
 
@@ -18,7 +18,7 @@ _DIRECTION, _RANGE = float(np.cos(np.radians(12.0))), float(np.log(1.3))
 _MOST = 4
 
 
-def appearances(features: Sequence[Features], tracks: Tracks, adjusted: Adjusted) -> dict[str, Any]:
+def appearances(features: Sequence[Features], tracks: FeatureTracks, adjusted: AdjustedKeyframes) -> dict[str, Any]:
     """Fields of `KeyframeMap` about appearances: descriptors, appearance_point, directions, ranges."""
     descriptors = tracks.observed([f.descriptors for f in features])
     sight = adjusted.points[tracks.point] - adjusted.map_T_camera[tracks.keyframe, :3, 3]

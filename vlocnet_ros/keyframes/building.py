@@ -13,14 +13,14 @@ from localization_common.camera import Camera
 from localization_common.datasets import sequence as data
 from localization_common.errors import ConfigError, MapError
 from localization_common.geometry import se3
-from vlocnet_ros.keyframes.adjustment import Adjusted, adjust
+from vlocnet_ros.keyframes.adjustment import AdjustedKeyframes, adjust
 from vlocnet_ros.keyframes.appearances import appearances
 from vlocnet_ros.keyframes.correction_fit import fit_correction
-from vlocnet_ros.keyframes.feature_tracks import MatchingConfig, Tracks, find_tracks
+from vlocnet_ros.keyframes.feature_tracks import FeatureTracks, MatchingConfig, find_tracks
 from vlocnet_ros.keyframes.features import FeatureExtractor, Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.keyframes.keyframe_selection import cover
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.keyframes.retrieval import thumbnail
 from vlocnet_ros.keyframes.triangulation import residuals, triangulate
 
@@ -80,10 +80,10 @@ class Keyframes:
     focal: float
 
 
-Ignored = Callable[[data.Sequence, int], npt.NDArray[np.bool_] | None]
+IgnoredPixels = Callable[[data.Sequence, int], npt.NDArray[np.bool_] | None]
 
 
-def choose(sequences: Sequence[data.Sequence], config: KeyframeConfig, ignored: Ignored) -> Keyframes:
+def choose(sequences: Sequence[data.Sequence], config: KeyframeConfig, ignored: IgnoredPixels) -> Keyframes:
     """Keyframes that cover the sequences, with their features.
 
     Args:
@@ -123,7 +123,7 @@ def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | N
     tracks = find_tracks(keyframes.features, keyframes.given, config.matching)
     rays = _rays(keyframes, tracks)
     points = triangulate(rays, se3.inverse(keyframes.given)[tracks.keyframe], tracks.point, tracks.points)
-    now = Adjusted(points, keyframes.given, Lens())
+    now = AdjustedKeyframes(points, keyframes.given, LensCorrection())
     for factor in _COARSE_TO_FINE:
         tracks, now = _clean(keyframes, tracks, now, factor * config.residual)
         now = adjust(
@@ -155,12 +155,14 @@ def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | N
     )
 
 
-def _rays(keyframes: Keyframes, tracks: Tracks) -> Array:
+def _rays(keyframes: Keyframes, tracks: FeatureTracks) -> Array:
     """(O, 2) of the observations."""
     return tracks.observed([f.rays for f in keyframes.features])
 
 
-def _clean(keyframes: Keyframes, tracks: Tracks, now: Adjusted, limit: float) -> tuple[Tracks, Adjusted]:
+def _clean(
+    keyframes: Keyframes, tracks: FeatureTracks, now: AdjustedKeyframes, limit: float
+) -> tuple[FeatureTracks, AdjustedKeyframes]:
     """Without observations that are off by more than the limit, and points that lose too many."""
     rays = now.lens.undistort(_rays(keyframes, tracks))
     off = residuals(now.points[tracks.point], now.map_T_camera[tracks.keyframe], rays)

@@ -48,7 +48,7 @@ class MatchingConfig:
 
 
 @dataclass(frozen=True)
-class Tracks:
+class FeatureTracks:
     """Observations of points, one a row.
 
     Attributes:
@@ -71,15 +71,15 @@ class Tracks:
         first = np.cumsum([0, *(len(v) for v in values)])
         return np.asarray(np.concatenate(values)[first[self.keyframe] + self.feature])
 
-    def keep(self, kept: npt.NDArray[np.bool_], *, least: int = 3) -> tuple[Tracks, Indices]:
+    def keep(self, kept: npt.NDArray[np.bool_], *, least: int = 3) -> tuple[FeatureTracks, Indices]:
         """Tracks of the kept observations, of points with still ``least`` of them; and which points these are."""
         count = np.bincount(self.point[kept], minlength=self.points)
         kept = kept & (count[self.point] >= least)
         points, renumbered = np.unique(self.point[kept], return_inverse=True)
-        return Tracks(renumbered.astype(np.int64), self.keyframe[kept], self.feature[kept]), points
+        return FeatureTracks(renumbered.astype(np.int64), self.keyframe[kept], self.feature[kept]), points
 
 
-def find_tracks(features: Sequence[Features], map_T_camera: Array, config: MatchingConfig) -> Tracks:
+def find_tracks(features: Sequence[Features], map_T_camera: Array, config: MatchingConfig) -> FeatureTracks:
     """Points that at least three keyframes saw.
 
     Args:
@@ -98,7 +98,7 @@ def find_tracks(features: Sequence[Features], map_T_camera: Array, config: Match
     feature = np.arange(first[-1]) - first[keyframe]
     # A point that one keyframe seems to see twice is two points there; neither is sure.
     _, pair, times = np.unique(label * len(features) + keyframe, return_inverse=True, return_counts=True)
-    joined = Tracks(label, keyframe, feature)
+    joined = FeatureTracks(label, keyframe, feature)
     return joined.keep(times[pair] == 1)[0]
 
 

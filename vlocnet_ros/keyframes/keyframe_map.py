@@ -15,7 +15,7 @@ from localization_common.errors import CheckpointError, MapError
 from localization_common.files import tensor_files
 from vlocnet_ros.keyframes.features import Descriptors
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.keyframes.retrieval import THUMBNAIL
 
 Array = npt.NDArray[np.float64]
@@ -76,7 +76,7 @@ class KeyframeMap:
     correction: FrameCorrection
     thumbnails: npt.NDArray[np.uint8]
     doubles: npt.NDArray[np.bool_]
-    lens: Lens
+    lens: LensCorrection
     focal: float
     features: int
     noise: float
@@ -143,7 +143,7 @@ class KeyframeMap:
             lens_focal, lens_radial = map(float, header["lens"])
             parts: dict[str, Any] = {
                 "correction": FrameCorrection(given, adjusted, metres, radians, variance),
-                "lens": Lens(lens_focal, lens_radial),
+                "lens": LensCorrection(lens_focal, lens_radial),
                 "focal": float(header["focal"]),
                 "features": int(header["features"]),
                 "noise": float(header["noise"]),

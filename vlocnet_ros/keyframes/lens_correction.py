@@ -14,7 +14,7 @@ _STEPS = 6
 
 
 @dataclass(frozen=True)
-class Lens:
+class LensCorrection:
     """How a camera's rays differ from what its calibration says.
 
     Attributes:

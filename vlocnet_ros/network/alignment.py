@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from localization_common.geometry import quaternions
-from vlocnet_ros.network.pyramid import Level, level_intrinsics, pyramid
+from vlocnet_ros.network.pyramid import PyramidLevel, level_intrinsics, pyramid
 
 #: Differences of grey value (0..1) well beyond this hardly count (Cauchy): occlusion, gloss, whatever moves.
 RESIDUAL = 0.03
@@ -43,15 +43,15 @@ class DirectAlignment(nn.Module):
         self.iterations = iterations
         self.register_buffer("prior_std", torch.tensor([0.03, 0.03, 0.03, 0.02, 0.02, 0.02]))
 
-    def view(self, grey: Tensor, depth: Tensor, intrinsics: Tensor) -> tuple[Level, ...]:
+    def view(self, grey: Tensor, depth: Tensor, intrinsics: Tensor) -> tuple[PyramidLevel, ...]:
         """What `forward` wants of a frame: see `pyramid`."""
         with torch.autocast(grey.device.type, enabled=False):
             return pyramid(grey, depth, intrinsics, len(self.iterations))
 
     def forward(
         self,
-        current: tuple[Level, ...],
-        previous: tuple[Level, ...],
+        current: tuple[PyramidLevel, ...],
+        previous: tuple[PyramidLevel, ...],
         translation: Tensor,
         quaternion: Tensor,
         intrinsics: Tensor,
@@ -70,7 +70,7 @@ class DirectAlignment(nn.Module):
             start_t, start_q = translation.float(), quaternion.float()
             start = motion = torch.cat([quaternions.to_matrix(start_q), start_t[..., None]], dim=2)
             for level in reversed(range(len(self.iterations))):
-                scene = Scene.of(current[level], previous[level], intrinsics.float(), level)
+                scene = WarpedPair.of(current[level], previous[level], intrinsics.float(), level)
                 offset: Tensor | None = None
                 for _ in range(self.iterations[level]):
                     equations, offset = scene.equations(motion, offset)
@@ -98,7 +98,7 @@ class DirectAlignment(nn.Module):
         return torch.cat([moved[..., :3], moved[..., 3:] + shift], dim=2)
 
 
-class Scene(NamedTuple):
+class WarpedPair(NamedTuple):
     """Both frames at one resolution, twice: current warped onto previous, then previous onto current.
 
     Attributes:
@@ -121,7 +121,7 @@ class Scene(NamedTuple):
     border: Tensor
 
     @classmethod
-    def of(cls, current: Level, previous: Level, intrinsics: Tensor, level: int) -> Scene:
+    def of(cls, current: PyramidLevel, previous: PyramidLevel, intrinsics: Tensor, level: int) -> WarpedPair:
         focal, centre = level_intrinsics(intrinsics, level)
         height, width = current.picture.shape[-2:]
         size = torch.cat([torch.full_like(focal[:1], width), torch.full_like(focal[:1], height)])

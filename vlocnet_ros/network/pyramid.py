@@ -14,7 +14,7 @@ DEPTH_EDGE = 0.3
 BLOCK = (4, 3, 2, 2)
 
 
-class Level(NamedTuple):
+class PyramidLevel(NamedTuple):
     """A batch of B frames at one resolution; N pixels of each are followed.
 
     Attributes:
@@ -30,7 +30,7 @@ class Level(NamedTuple):
     usable: Tensor
 
 
-def pyramid(grey: Tensor, depth: Tensor, intrinsics: Tensor, levels: int) -> tuple[Level, ...]:
+def pyramid(grey: Tensor, depth: Tensor, intrinsics: Tensor, levels: int) -> tuple[PyramidLevel, ...]:
     """Levels of full, half, a quarter ... resolution.
 
     Args:
@@ -48,7 +48,7 @@ def level_intrinsics(intrinsics: Tensor, level: int) -> tuple[Tensor, Tensor]:
     return intrinsics[:2, None] / scale, (intrinsics[2:, None] - (scale - 1.0) / 2.0) / scale
 
 
-def _level(grey: Tensor, depth: Tensor, intrinsics: Tensor, level: int) -> Level:
+def _level(grey: Tensor, depth: Tensor, intrinsics: Tensor, level: int) -> PyramidLevel:
     if level:
         grey = functional.avg_pool2d(grey, 2**level)
         depth = 1.0 / functional.avg_pool2d(1.0 / depth, 2**level)  # exact on planes; edges are left out anyway
@@ -68,4 +68,4 @@ def _level(grey: Tensor, depth: Tensor, intrinsics: Tensor, level: int) -> Level
     focal, centre = level_intrinsics(intrinsics, level)
     pixels = torch.cat([chosen % width, torch.div(chosen, width, rounding_mode="floor")], dim=1).to(grey.dtype)
     own, z, usable = taken[:, :3], taken[:, 3:4], taken[:, 4:]
-    return Level(picture, own, torch.cat([(pixels - centre) / focal * z, z, torch.ones_like(z)], dim=1), usable)
+    return PyramidLevel(picture, own, torch.cat([(pixels - centre) / focal * z, z, torch.ones_like(z)], dim=1), usable)

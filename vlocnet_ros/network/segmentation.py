@@ -63,7 +63,7 @@ class SegmentationStream(nn.Module):
             self.block4.append(unit)
         channels = {"res3d": c3, "res4f": c4, "res5c": c5}
         self.fusions = nn.ModuleDict({place: AdaptiveFusion(channels[place], channels[place]) for place in self.places})
-        self.decoder = Decoder(config) if config.tasks.segmentation else None
+        self.decoder = SegmentationDecoder(config) if config.tasks.segmentation else None
 
     def encode(self, image: Tensor) -> SegmentationFeatures:
         """Normalised image (B, 3, H, W) to the ends of the four blocks, unfused."""
@@ -102,7 +102,7 @@ def _norms(places: tuple[str, ...]) -> tuple[Norm, Norm]:
     return (group_norm if fused3 else nn.BatchNorm2d), (group_norm if fused4 else nn.BatchNorm2d)
 
 
-class Decoder(nn.Module):
+class SegmentationDecoder(nn.Module):
     """1x1 to classes, deconvolutions by two with a 1x1 skip each, then one deconvolution to the input's size."""
 
     def __init__(self, config: VLocNetConfig) -> None:

@@ -47,7 +47,7 @@ SEGMENTATION = Tasks(pose=False, odometry=False, depth=False)
 
 
 @dataclass(frozen=True)
-class System:
+class VLocNetSystem:
     """One row of the comparison.
 
     Attributes:
@@ -101,22 +101,22 @@ _SINGLE = {"temporal_fusion": "none", "consistency": False}
 #: Multiply-adds of light AdapNet for the same number of units: output stride 8, not 16, leaves less for the width.
 _NARROW = {"mids": (16, 24, 40, 64)}
 
-SYSTEMS: dict[SystemName, System] = {
-    "posenet": System(
+SYSTEMS: dict[SystemName, VLocNetSystem] = {
+    "posenet": VLocNetSystem(
         "pose of single frames, learned loss weights",
         "Kendall and Cipolla, CVPR 2017; [21] with its weights by hand",
         POSE,
         _SINGLE,
         viewpoint=False,
     ),
-    "bayesian_posenet": System(
+    "bayesian_posenet": VLocNetSystem(
         "PoseNet with Monte Carlo dropout: mean and covariance of 40 passes",
         "Kendall and Cipolla, ICRA 2016 [22]",
         POSE,
         _SINGLE | {"dropout": 0.5, "samples": 40},
         viewpoint=False,
     ),
-    "lstm_pose": System(
+    "lstm_pose": VLocNetSystem(
         "PoseNet with fc1's features read by four LSTMs",
         "Walch et al., ICCV 2017 [2]",
         POSE,
@@ -124,7 +124,7 @@ SYSTEMS: dict[SystemName, System] = {
         paper={"fc": 2048},
         viewpoint=False,
     ),
-    "svs_pose": System(
+    "svs_pose": VLocNetSystem(
         "PoseNet trained on synthesised viewpoints",
         "Naseer and Burgard, IROS 2017 [23]",
         POSE,
@@ -132,25 +132,27 @@ SYSTEMS: dict[SystemName, System] = {
     ),
     # Published, the previous pose itself is fed back, in training the true one. Here the previous frame's features are
     # concatenated instead: at test time as in training they are the network's own, and no estimate feeds the next.
-    "vlocnet": System(
+    "vlocnet": VLocNetSystem(
         "pose and odometry with shared trunk, geometric consistency, previous frame by concatenation",
         "Valada et al., ICRA 2018 [9]",
         POSE_AND_ODOMETRY,
         {"temporal_fusion": "concatenation"},
     ),
-    "vlocnetpp_single": System(
+    "vlocnetpp_single": VLocNetSystem(
         "VLocNet with adaptive fusion of the previous frame; no semantics",
         "VLocNet++, single-task",
         POSE_AND_ODOMETRY,
     ),
-    "vlocnetpp": System(
+    "vlocnetpp": VLocNetSystem(
         "pose, odometry, segmentation and depth, each helping the others",
         "VLocNet++, multitask",
         Tasks(),
     ),
-    "odometry": System("the odometry streams alone", "VLocNet++, section II-A", ODOMETRY),
-    "adapnet": System("the segmentation stream alone, frame by frame", "Valada et al., ICRA 2017 [15]", SEGMENTATION),
-    "fcn": System(
+    "odometry": VLocNetSystem("the odometry streams alone", "VLocNet++, section II-A", ODOMETRY),
+    "adapnet": VLocNetSystem(
+        "the segmentation stream alone, frame by frame", "Valada et al., ICRA 2017 [15]", SEGMENTATION
+    ),
+    "fcn": VLocNetSystem(
         "segmentation alone: dilated ResNet, no skips; torchvision's fcn_resnet50",
         "Long et al., CVPR 2015",
         SEGMENTATION,
@@ -159,7 +161,7 @@ SYSTEMS: dict[SystemName, System] = {
     ),
     # Dilations as large a share of 20x14 features as torchvision's are of the 65x65 that they are made for: larger than
     # the map, a dilated kernel is only its middle.
-    "deeplabv3": System(
+    "deeplabv3": VLocNetSystem(
         "FCN with atrous spatial pyramid pooling; torchvision's deeplabv3_resnet50",
         "Chen et al., arXiv 1706.05587",
         SEGMENTATION,

@@ -17,7 +17,7 @@ from vlocnet_ros.network.depth import DepthDecoder
 from vlocnet_ros.network.named_tensors import flatten, unflatten
 from vlocnet_ros.network.odometry import OdometryStream
 from vlocnet_ros.network.pose import PoseStream, Trunk
-from vlocnet_ros.network.pyramid import Level
+from vlocnet_ros.network.pyramid import PyramidLevel
 from vlocnet_ros.network.residual import initialize
 from vlocnet_ros.network.segmentation import SegmentationFeatures, SegmentationStream
 from vlocnet_ros.network.segmentation_baselines import SegmentationBaseline
@@ -44,7 +44,7 @@ class FrameFeatures(NamedTuple):
     segmentation: SegmentationFeatures | None
     matched: Tensor | None = None
     depth: Tensor | None = None
-    view: tuple[Level, ...] | None = None
+    view: tuple[PyramidLevel, ...] | None = None
     baseline: Tensor | None = None
 
     def select(self, index: Tensor) -> FrameFeatures:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from localization_common.geometry.odometry_integration import rotate_covariance
 from vlocnet_ros.refinement.config import RefinementConfig
-from vlocnet_ros.refinement.pose_solver import Solution
+from vlocnet_ros.refinement.pose_solver import PoseSolution
 
 Array = npt.NDArray[np.float64]
 
@@ -29,7 +29,9 @@ class Status(enum.Enum):
     REFUSED = "refused"  # the prior stays
 
 
-def objection(solution: Solution | None, rays: Array, camera: Camera, config: RefinementConfig, *, inliers: int) -> str:
+def rejection(
+    solution: PoseSolution | None, rays: Array, camera: Camera, config: RefinementConfig, *, inliers: int
+) -> str:
     """Why the matches do not confirm a pose; empty if they do.
 
     Args:
@@ -58,7 +60,7 @@ def spread(rays: Array, camera: Camera) -> int:
     return len({(int(x), int(y)) for x, y in cells})
 
 
-def covariance(solution: Solution, correction: Array) -> Array:
+def covariance(solution: PoseSolution, correction: Array) -> Array:
     """(6, 6) about the map's axes: of the solved pose, scaled by its residuals, and of the correction (6, 6), which is
     about the camera's."""
     own = np.linalg.inv(solution.information) * max(_LEAST_CHI2, solution.chi2)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from localization_common.geometry import se3
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.keyframes.triangulation import NEAREST
 
 Array = npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ class Candidates:
     precision: Array
 
 
-def field_of_view(camera: Camera, lens: Lens) -> Array:
+def field_of_view(camera: Camera, lens: LensCorrection) -> Array:
     """(2, 2) least and largest coordinates of a camera's true rays at depth one."""
     u, v = np.meshgrid(np.linspace(-0.5, camera.width - 0.5, 33), np.linspace(-0.5, camera.height - 0.5, 33))
     pixels = np.column_stack([u.ravel(), v.ravel()])

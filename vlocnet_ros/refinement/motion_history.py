@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from localization_common.geometry.odometry_integration import rotate_covariance, shift_covariance
 from vlocnet_ros.refinement.perturbation import difference, isotropic
-from vlocnet_ros.refinement.pose_solver import Prior
+from vlocnet_ros.refinement.pose_solver import PosePrior
 
 Array = npt.NDArray[np.float64]
 
@@ -27,7 +27,7 @@ class Motion:
     covariance: Array
 
 
-class History:
+class MotionHistory:
     """The last confirmed pose and the last one elsewhere, carried on by the odometry.
 
     Attributes:
@@ -45,12 +45,12 @@ class History:
         self._agreeing = 0
 
     @property
-    def prior(self) -> Prior | None:
+    def prior(self) -> PosePrior | None:
         """`expected` for a solver."""
         if self.expected is None:
             return None
         pose, covariance = self.expected
-        return Prior(pose, np.asarray(np.linalg.inv(covariance), dtype=np.float64))
+        return PosePrior(pose, np.asarray(np.linalg.inv(covariance), dtype=np.float64))
 
     def move(self, motion: Motion | None) -> None:
         """The camera has moved on; without a motion, nothing before counts."""

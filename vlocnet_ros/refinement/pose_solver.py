@@ -20,7 +20,7 @@ _HUBER = 1.5
 
 
 @dataclass(frozen=True)
-class Prior:
+class PosePrior:
     """A pose (4, 4) and the information (6, 6), inverse covariance, about the map's axes."""
 
     map_T_camera: Array
@@ -28,7 +28,7 @@ class Prior:
 
 
 @dataclass(frozen=True)
-class Solution:
+class PoseSolution:
     """What the matches agree on.
 
     Attributes:
@@ -52,8 +52,8 @@ def solve(
     inlier: float,
     least: int,
     start: Array | None = None,
-    prior: Prior | None = None,
-) -> Solution | None:
+    prior: PosePrior | None = None,
+) -> PoseSolution | None:
     """Robust pose, then least squares over the inliers and a soft prior; None if too few agree.
 
     Args:
@@ -82,13 +82,13 @@ def solve(
         if inliers.sum() < least:
             return None
         pose, information, chi2 = _least_squares(points[inliers], rays[inliers], pose, noise, prior)
-    return Solution(pose, information, inliers, chi2)
+    return PoseSolution(pose, information, inliers, chi2)
 
 
 def _least_squares(
-    points: Array, rays: Array, pose: Array, noise: float, prior: Prior | None
+    points: Array, rays: Array, pose: Array, noise: float, prior: PosePrior | None
 ) -> tuple[Array, Array, float]:
-    """Gauss-Newton with Huber's weights: pose, information, and variance of the rays (`Solution.chi2`)."""
+    """Gauss-Newton with Huber's weights: pose, information, and variance of the rays (`PoseSolution.chi2`)."""
     for _ in range(5):
         errors, sight, local = ray_errors(points, rays, pose)
         scaled = errors / noise

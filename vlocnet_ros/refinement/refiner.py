@@ -17,14 +17,14 @@ from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.keyframes.retrieval import nearest, thumbnail
 from vlocnet_ros.refinement.acceptance import Status, covariance
 from vlocnet_ros.refinement.config import RefinementConfig
-from vlocnet_ros.refinement.motion_history import History, Motion
+from vlocnet_ros.refinement.motion_history import Motion, MotionHistory
 from vlocnet_ros.refinement.repeated_views import same_place
-from vlocnet_ros.refinement.search import Found, Search
+from vlocnet_ros.refinement.search import MapSearch, SearchResult
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 #: What is found at the keyframes that look like an image, searched for when it is first asked for.
-Alike = Callable[[], list[Found]]
+Alike = Callable[[], list[SearchResult]]
 
 #: Metres around a first pose within which no view may be found elsewhere too: rooms repeat as a whole.
 _ROOM = 1.5
@@ -75,8 +75,8 @@ class Refiner:
 
     def __init__(self, known: KeyframeMap, config: RefinementConfig | None = None) -> None:
         self._map, self._config = known, config or RefinementConfig()
-        self._camera: tuple[Camera, FeatureExtractor, Search] | None = None
-        self._history = History()
+        self._camera: tuple[Camera, FeatureExtractor, MapSearch] | None = None
+        self._history = MotionHistory()
 
     def set_camera(self, camera: Camera) -> None:
         """Say which camera the images come from; forgets the frames before.
@@ -85,7 +85,7 @@ class Refiner:
             CameraError: it shows much less detail than the map.
         """
         extractor = FeatureExtractor(camera, focal=self._map.focal, count=self._map.features)
-        self._camera = camera, extractor, Search(self._map, camera, self._config)
+        self._camera = camera, extractor, MapSearch(self._map, camera, self._config)
         self.reset()
 
     def reset(self) -> None:
@@ -131,7 +131,7 @@ class Refiner:
         return result
 
     @property
-    def _known_camera(self) -> tuple[Camera, FeatureExtractor, Search]:
+    def _known_camera(self) -> tuple[Camera, FeatureExtractor, MapSearch]:
         if self._camera is None:
             raise CameraError("no camera is known yet: set_camera() comes before the first frame")
         return self._camera
@@ -150,7 +150,7 @@ class Refiner:
                     return self._accept(found, Status.REFINED)
         return None
 
-    def _believed(self, found: Found, alike: Alike) -> bool:
+    def _believed(self, found: SearchResult, alike: Alike) -> bool:
         """Whether the pose is where the frames before lead; without these, where the image fits nowhere else."""
         assert found.solution is not None
         pose = found.solution.map_T_camera
@@ -161,13 +161,13 @@ class Refiner:
         others = [other.solution for other in alike() if other.solution and not other.objection]
         return all(same_place(other.map_T_camera, pose) for other in others)
 
-    def _alike(self, image: Image, features: Features) -> list[Found]:
+    def _alike(self, image: Image, features: Features) -> list[SearchResult]:
         """What is found at the keyframes that look like the image."""
         search, needed = self._known_camera[2], 2 * self._config.inliers
         alike = nearest(self._map.thumbnails, thumbnail(image), self._config.retrieved)
         return [search.near(self._map.correction.adjusted[k], search.widest, features, inliers=needed) for k in alike]
 
-    def _accept(self, found: Found, status: Status, reason: str = "") -> Refinement:
+    def _accept(self, found: SearchResult, status: Status, reason: str = "") -> Refinement:
         solution, camera = found.solution, self._known_camera[0]
         assert solution is not None
         pose, correction = self._map.correction.to_given(solution.map_T_camera)

@@ -14,7 +14,7 @@ from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.keyframes.keyframe_selection import distances
 from vlocnet_ros.keyframes.retrieval import nearest
 from vlocnet_ros.refinement.config import RefinementConfig
-from vlocnet_ros.refinement.search import Search
+from vlocnet_ros.refinement.search import MapSearch
 
 Array = npt.NDArray[np.float64]
 
@@ -29,13 +29,13 @@ def same_place(pose: Array, other: Array) -> bool:
     return bool(distances(pose[None], other, metres=_METRES, radians=_RADIANS)[0] <= 1.0)
 
 
-def mark_doubles(known: KeyframeMap, features: Sequence[Features], camera: Camera) -> KeyframeMap:
+def mark_repeated_views(known: KeyframeMap, features: Sequence[Features], camera: Camera) -> KeyframeMap:
     """The map with `KeyframeMap.doubles` measured: each keyframe is looked for elsewhere, as `Refiner` would.
 
     Args:
         known: the map. features: of its keyframes, as the calibration gives them. camera: that made them.
     """
-    search, needed = Search(known, camera, RefinementConfig()), 2 * RefinementConfig().inliers
+    search, needed = MapSearch(known, camera, RefinementConfig()), 2 * RefinementConfig().inliers
     adjusted, doubles = known.correction.adjusted, np.zeros(len(features), dtype=np.bool_)
     away = np.stack([distances(adjusted, pose, metres=_METRES, radians=_RADIANS) for pose in adjusted])
     for k, own in enumerate(features):

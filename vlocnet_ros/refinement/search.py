@@ -10,18 +10,18 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.refinement.acceptance import objection
+from vlocnet_ros.refinement.acceptance import rejection
 from vlocnet_ros.refinement.candidates import candidates, field_of_view
 from vlocnet_ros.refinement.config import RefinementConfig
 from vlocnet_ros.refinement.perturbation import difference, isotropic
 from vlocnet_ros.refinement.point_matching import match
-from vlocnet_ros.refinement.pose_solver import Prior, Solution, solve
+from vlocnet_ros.refinement.pose_solver import PosePrior, PoseSolution, solve
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What was found.
 
     Attributes:
@@ -31,7 +31,7 @@ class Found:
         objection: why the pose is not to be believed; empty if it is.
     """
 
-    solution: Solution | None
+    solution: PoseSolution | None
     rays: Array
     points: npt.NDArray[np.int64]
     objection: str
@@ -42,7 +42,7 @@ class Found:
         return 0 if self.solution is None else int(self.solution.inliers.sum())
 
 
-class Search:
+class MapSearch:
     """Finds points of a map in the images of a camera.
 
     Attributes:
@@ -57,8 +57,14 @@ class Search:
         self.widest = isotropic(config.wide_metres, float(np.radians(config.wide_degrees)))
 
     def near(
-        self, map_T_camera: Array, covariance: Array, features: Features, *, inliers: int, prior: Prior | None = None
-    ) -> Found:
+        self,
+        map_T_camera: Array,
+        covariance: Array,
+        features: Features,
+        *,
+        inliers: int,
+        prior: PosePrior | None = None,
+    ) -> SearchResult:
         """Pose near a given one.
 
         Args:
@@ -90,9 +96,9 @@ class Search:
             start=map_T_camera,
             prior=prior,
         )
-        told = objection(solution, rays, self._camera, c, inliers=inliers)
+        told = rejection(solution, rays, self._camera, c, inliers=inliers)
         if solution is not None and not told:
             off = difference(solution.map_T_camera, map_T_camera)
             if float(off @ np.linalg.solve(covariance, off)) > (c.gate + 1.0) ** 2:
                 told = "the points agree on a pose outside the gate"
-        return Found(solution, rays, points, told)
+        return SearchResult(solution, rays, points, told)

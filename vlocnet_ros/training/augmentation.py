@@ -42,7 +42,7 @@ class AugmentationConfig:
     alone: float = 0.1
 
 
-class Kind(enum.Enum):
+class StepKind(enum.Enum):
     """What a training step trains."""
 
     POSE = "pose"  # single frames
@@ -51,7 +51,7 @@ class Kind(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Batch:
+class FrameBatch:
     """Images (B, 3, H, W) in 0..1, in groups of neighbours along a drive, which are varied alike.
 
     `plain` are the same without changes of light and erased patches; None where there are none.
@@ -59,12 +59,14 @@ class Batch:
 
     images: Tensor
     targets: Targets
-    kind: Kind = Kind.ALL
+    kind: StepKind = StepKind.ALL
     group: int = 2
     plain: Tensor | None = None
 
 
-def augment(batch: Batch, intrinsics: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Batch:
+def augment(
+    batch: FrameBatch, intrinsics: Tensor, config: AugmentationConfig, generator: torch.Generator
+) -> FrameBatch:
     """A random variation of a batch; the same for the same generator state."""
     random = _Random(generator, batch.images.device)
     images, targets, group = batch.images, batch.targets, batch.group

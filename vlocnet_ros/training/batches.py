@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from localization_common.errors import ConfigError
-from vlocnet_ros.training.augmentation import Batch, Kind
+from vlocnet_ros.training.augmentation import FrameBatch, StepKind
 from vlocnet_ros.training.losses import Targets
-from vlocnet_ros.training.training_frames import Frames
+from vlocnet_ros.training.training_frames import TrainingFrames
 
 
 def generator_for(seed: int, step: int, rank: int = 0) -> torch.Generator:
@@ -22,8 +22,13 @@ def generator_for(seed: int, step: int, rank: int = 0) -> torch.Generator:
 
 
 def gather(
-    frames: Frames, positions: Tensor, kind: Kind = Kind.ALL, *, previous: Tensor | None = None, group: int = 2
-) -> Batch:
+    frames: TrainingFrames,
+    positions: Tensor,
+    kind: StepKind = StepKind.ALL,
+    *,
+    previous: Tensor | None = None,
+    group: int = 2,
+) -> FrameBatch:
     """The frames at positions (B,).
 
     Args:
@@ -36,14 +41,14 @@ def gather(
         quaternion=frames.quaternion[positions],
         previous=previous,
         pair=positions != positions[previous],
-        labels=None if frames.labels is None or kind is not Kind.ALL else frames.labels[positions],
+        labels=None if frames.labels is None or kind is not StepKind.ALL else frames.labels[positions],
         depth=None if frames.depth is None else frames.depth[positions].float(),
     )
-    return Batch(frames.images[positions].float() / 255.0, targets, kind, group)
+    return FrameBatch(frames.images[positions].float() / 255.0, targets, kind, group)
 
 
 @dataclass(frozen=True)
-class Mixture:
+class StepMixture:
     """How many steps of each kind make a cycle.
 
     Pose learns from many places, and the two frames of a pair show the same one; segmentation costs more than
@@ -58,9 +63,9 @@ class Mixture:
         if min(self.pose, self.pairs, self.all) < 0 or self.pose + self.pairs + self.all < 1:
             raise ConfigError(f"mixture: {self} needs at least one step")
 
-    def kind(self, step: int) -> Kind:
+    def kind(self, step: int) -> StepKind:
         """Kind of this step; the steps of each kind are spread evenly over the cycle."""
-        numbers = {Kind.ALL: self.all, Kind.PAIRS: self.pairs, Kind.POSE: self.pose}
+        numbers = {StepKind.ALL: self.all, StepKind.PAIRS: self.pairs, StepKind.POSE: self.pose}
         places = sorted(
             (((i + 0.5) / n, order, kind) for order, (kind, n) in enumerate(numbers.items()) for i in range(n))
         )
@@ -82,25 +87,25 @@ class RandomBatches:
 
     def __init__(
         self,
-        frames: Frames,
+        frames: TrainingFrames,
         *,
         size: int,
         seed: int,
         rank: int = 0,
-        mixture: Mixture | None = None,
+        mixture: StepMixture | None = None,
         paired: bool = True,
         clip: int = 0,
     ) -> None:
         self._frames, self._size, self._seed, self._rank = frames, size, seed, rank
-        self._mixture, self._paired, self._clip = mixture or Mixture(0, 0, 1), paired, clip
+        self._mixture, self._paired, self._clip = mixture or StepMixture(0, 0, 1), paired, clip
         self._following = torch.arange(len(frames))
         self._following[frames.pairs[:, 0]] = frames.pairs[:, 1]
 
-    def __call__(self, step: int) -> Batch:
+    def __call__(self, step: int) -> FrameBatch:
         """The batch of this step, always the same."""
         generator = generator_for(self._seed, step, self._rank)
         kind = self._mixture.kind(step)
-        if not self._paired or kind is Kind.POSE:
+        if not self._paired or kind is StepKind.POSE:
             positions = torch.randint(len(self._frames), (self._size,), generator=generator)
             return gather(self._frames, positions, kind, previous=torch.arange(self._size), group=1)
         if self._clip == 0:

@@ -15,10 +15,10 @@ import torch
 
 from vlocnet_ros.runtime.checkpoint import load_vlocnet
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.training_frames import Frames
+from vlocnet_ros.training.training_frames import TrainingFrames
 
 
-def describe(config: TrainConfig, frames: Frames) -> dict[str, Any]:
+def describe(config: TrainConfig, frames: TrainingFrames) -> dict[str, Any]:
     """Where a checkpoint comes from, as far as it is known before the training."""
     git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"

@@ -12,7 +12,7 @@ from localization_common.errors import ConfigError
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.systems import SYSTEMS, AblationName, SystemName
 from vlocnet_ros.training.augmentation import AugmentationConfig
-from vlocnet_ros.training.batches import Mixture
+from vlocnet_ros.training.batches import StepMixture
 from vlocnet_ros.training.optimizer import OptimizerConfig
 
 
@@ -74,7 +74,7 @@ class TrainConfig:
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     batch: int = 24
     clip: int = 0
-    mixture: Mixture = field(default_factory=Mixture)
+    mixture: StepMixture = field(default_factory=StepMixture)
     validate_every: int = 250
     patience: int = 0
     initial: tuple[Path, ...] = ()
@@ -101,7 +101,7 @@ class TrainConfig:
             raise ConfigError(f"clip: {self.clip} must be 0, or at least 2 and a divisor of batch ({self.batch})")
 
 
-def of_system(config: TrainConfig) -> TrainConfig:
+def restricted_to_system(config: TrainConfig) -> TrainConfig:
     """With what the system does without left out."""
     system = SYSTEMS[config.system]
     augmentation = config.augmentation if system.viewpoint else replace(config.augmentation, viewpoint=0.0)

@@ -12,11 +12,11 @@ from localization_common.recording_check.warnings import announce_checked
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.network.systems import SYSTEMS
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.training_frames import Frames, network_camera
+from vlocnet_ros.training.training_frames import TrainingFrames, network_camera
 
 
 @dataclass(frozen=True)
-class Data:
+class TrainingData:
     """Frames in memory, as the network's camera sees them.
 
     Attributes:
@@ -25,12 +25,12 @@ class Data:
         held_out: the sequences of the latter, to measure the written file on.
     """
 
-    frames: Frames
-    validation: Frames | None
+    frames: TrainingFrames
+    validation: TrainingFrames | None
     held_out: tuple[Sequence, ...]
 
     @classmethod
-    def read(cls, config: TrainConfig) -> Data:
+    def read(cls, config: TrainConfig) -> TrainingData:
         """Open and decode everything.
 
         Raises:
@@ -39,8 +39,8 @@ class Data:
         sequences, held_out = open_data(config)
         size = structure(config)
         camera = network_camera(sequences[0].camera, size.width, size.height)
-        frames = Frames.read(sequences, camera, max_frame_gap=config.max_frame_gap)
-        validation = Frames.read(held_out, camera, max_frame_gap=config.max_frame_gap) if held_out else None
+        frames = TrainingFrames.read(sequences, camera, max_frame_gap=config.max_frame_gap)
+        validation = TrainingFrames.read(held_out, camera, max_frame_gap=config.max_frame_gap) if held_out else None
         print(f"{len(frames)} frames in {len(frames.pairs)} pairs to train on, {len(validation or ())} to validate")
         return cls(frames, validation, tuple(held_out))
 

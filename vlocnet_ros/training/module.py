@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from localization_common.errors import ConfigError
 from vlocnet_ros.network.vlocnetpp import Prediction, VLocNet
 from vlocnet_ros.training import validation
-from vlocnet_ros.training.augmentation import AugmentationConfig, Batch, Kind, augment
+from vlocnet_ros.training.augmentation import AugmentationConfig, FrameBatch, StepKind, augment
 from vlocnet_ros.training.batches import RandomBatches, generator_for
 from vlocnet_ros.training.losses import MultitaskLoss, Targets
 from vlocnet_ros.training.optimizer import OptimizerConfig, optimizer_of, set_learning_rate
 from vlocnet_ros.training.photometric import photometric
 
 
-class TrainingModule(lightning.LightningModule):
+class VLocNetTrainingModule(lightning.LightningModule):
     """Network and loss, trained together."""
 
     def __init__(
@@ -59,14 +59,14 @@ class TrainingModule(lightning.LightningModule):
             shares.append(self.global_step / max(1, config.steps))
         return min(1.0, max(shares))
 
-    def forward(self, batch: Batch) -> Prediction:
+    def forward(self, batch: FrameBatch) -> Prediction:
         images = batch.images.contiguous(memory_format=torch.channels_last)
-        if batch.kind is Kind.ALL:
+        if batch.kind is StepKind.ALL:
             features = self.network.encode(images)
         else:
             with torch.no_grad():
                 semantics = self.network.encode_segmentation(images)
-            features = self.network.encode_localization(images, semantics, keep=batch.kind is Kind.PAIRS)
+            features = self.network.encode_localization(images, semantics, keep=batch.kind is StepKind.PAIRS)
             features = features._replace(segmentation=None)
         return self.network.decode(features, features.select(batch.targets.previous))
 
@@ -74,7 +74,7 @@ class TrainingModule(lightning.LightningModule):
         if self.progress >= 1.0:  # resumed after its last step
             self.trainer.should_stop = True
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+    def training_step(self, batch: FrameBatch, batch_index: int) -> Tensor:
         self._advance_clock()
         set_learning_rate(self.trainer.optimizers[0], self.optimizer_config, self.global_step, self.progress)
         # Everything random in a step follows from its number: dropout too.
@@ -98,7 +98,7 @@ class TrainingModule(lightning.LightningModule):
     def on_validation_start(self) -> None:
         self._clock = None
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
+    def validation_step(self, batch: FrameBatch, batch_index: int) -> None:
         prediction = self(batch)
         errors = validation.errors(prediction, batch.targets)
         disagreement = self._photometric(prediction, batch)
@@ -124,19 +124,19 @@ class TrainingModule(lightning.LightningModule):
         norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimizer_config.clip)
         self.log("train/gradient", norm)
 
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> FrameBatch:
         # The training loader only counts: a batch follows from the global step, so that a resumed run goes on exactly
         # as it would have.
         return self.batches(self.global_step) if self.trainer.training else batch
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+    def transfer_batch_to_device(self, batch: FrameBatch, device: torch.device, dataloader_idx: int) -> FrameBatch:
         def move(t: Tensor | None) -> Tensor | None:
             return None if t is None else t.to(device, non_blocking=True)
 
         moved = {f.name: move(getattr(batch.targets, f.name)) for f in fields(Targets)}
         return replace(batch, images=move(batch.images), targets=replace(batch.targets, **moved))
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+    def on_after_batch_transfer(self, batch: FrameBatch, dataloader_idx: int) -> FrameBatch:
         # Here rather than in the step: geometry must not run in the step's mixed precision.
         if not self.trainer.training:
             return batch
@@ -148,7 +148,7 @@ class TrainingModule(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.trained_seconds = float(checkpoint["trained_seconds"])
 
-    def _photometric(self, prediction: Prediction, batch: Batch) -> Tensor | None:
+    def _photometric(self, prediction: Prediction, batch: FrameBatch) -> Tensor | None:
         """The loss of depth on frames without any; pixels are not found in mixed precision."""
         if prediction.depth is None:
             return None

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from localization_common.geometry import quaternions
 from vlocnet_ros.network.vlocnetpp import VLocNet
-from vlocnet_ros.training.training_frames import Frames
+from vlocnet_ros.training.training_frames import TrainingFrames
 
 #: Pairs that are enough to fit six lines.
 PAIRS = 1500
 
 
 @torch.inference_mode()
-def calibrate_odometry(network: VLocNet, frames: Frames, *, forward: bool) -> None:
+def calibrate_odometry(network: VLocNet, frames: TrainingFrames, *, forward: bool) -> None:
     """Fit each true motion component as a line of the regressed one, and fold it into the regressor's scales.
 
     What is left is the spread that the alignment is told of.

@@ -18,7 +18,7 @@ STREAMS = tuple(f.name for f in dataclasses.fields(Tasks))
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrainingStage:
     """One training of a schedule.
 
     Attributes:
@@ -39,9 +39,9 @@ class Stage:
 #: What trains `light` and `paper`: see docs/results.md for what it gives. Odometry comes last, in the true direction of
 #: time and on a trunk that no longer changes, so that the poses stay as they are.
 SCHEDULE = (
-    Stage("pose", 0.4, ("pose",), changes={"batch": 32, "optimizer.learning_rate": 1.5e-3}),
-    Stage("scene", 0.15, ("segmentation", "depth"), changes={"batch": 16, "optimizer.learning_rate": 2e-3}),
-    Stage(
+    TrainingStage("pose", 0.4, ("pose",), changes={"batch": 32, "optimizer.learning_rate": 1.5e-3}),
+    TrainingStage("scene", 0.15, ("segmentation", "depth"), changes={"batch": 16, "optimizer.learning_rate": 2e-3}),
+    TrainingStage(
         "joint",
         0.35,
         start=("pose", "scene"),
@@ -53,7 +53,7 @@ SCHEDULE = (
             "optimizer.learning_rate": 1.2e-3,
         },
     ),
-    Stage(
+    TrainingStage(
         "odometry",
         0.1,
         ("odometry",),
@@ -69,21 +69,23 @@ SCHEDULE = (
             "augmentation.alone": 0.0,
         },
     ),
-    Stage("together", 0.0, start=("joint", "odometry"), changes={"batch": 30, "clip": 3}),
+    TrainingStage("together", 0.0, start=("joint", "odometry"), changes={"batch": 30, "clip": 3}),
 )
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedStage:
     """A stage as it is run on the data at hand: its streams, its share 0..1 of the time, the stages it starts from."""
 
-    stage: Stage
+    stage: TrainingStage
     tasks: Tasks
     share: float
     start: tuple[str, ...]
 
 
-def plan(schedule: Sequence[Stage], wanted: Tasks, trainable: Callable[[Tasks], Tasks | None]) -> list[Planned]:
+def plan(
+    schedule: Sequence[TrainingStage], wanted: Tasks, trainable: Callable[[Tasks], Tasks | None]
+) -> list[PlannedStage]:
     """The stages that there is something to train in.
 
     Left out are stages without any stream, and those that start from a single stage with the same streams.
@@ -96,7 +98,7 @@ def plan(schedule: Sequence[Stage], wanted: Tasks, trainable: Callable[[Tasks], 
     Raises:
         ConfigError: nothing is left.
     """
-    kept: dict[str, Planned] = {}
+    kept: dict[str, PlannedStage] = {}
     stands_for: dict[str, tuple[str, ...]] = {}
     for stage in schedule:
         start = tuple(dict.fromkeys(name for before in stage.start for name in stands_for[before]))
@@ -106,7 +108,7 @@ def plan(schedule: Sequence[Stage], wanted: Tasks, trainable: Callable[[Tasks], 
             stands_for[stage.name] = start
         else:
             stands_for[stage.name] = (stage.name,)
-            kept[stage.name] = Planned(stage, tasks, stage.share, start)
+            kept[stage.name] = PlannedStage(stage, tasks, stage.share, start)
     if not kept:
         raise ConfigError(f"tasks: the data has ground truth for none of {wanted}")
     whole = sum(planned.share for planned in kept.values()) or 1.0

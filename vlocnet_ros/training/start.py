@@ -10,13 +10,13 @@ from localization_common.geometry import se3
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import set_camera
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.data import Data, structure
+from vlocnet_ros.training.data import TrainingData, structure
 from vlocnet_ros.training.imagenet import load_imagenet
 from vlocnet_ros.training.initial_weights import take_over
-from vlocnet_ros.training.training_frames import Frames
+from vlocnet_ros.training.training_frames import TrainingFrames
 
 
-def starting_network(config: TrainConfig, data: Data) -> tuple[VLocNet, set[str]]:
+def starting_network(config: TrainConfig, data: TrainingData) -> tuple[VLocNet, set[str]]:
     """The network, and the names of the tensors that came from other checkpoints.
 
     Raises:
@@ -42,7 +42,7 @@ def starting_network(config: TrainConfig, data: Data) -> tuple[VLocNet, set[str]
     return network, taken
 
 
-def set_scales(network: VLocNet, frames: Frames, *, forward: bool) -> None:
+def set_scales(network: VLocNet, frames: TrainingFrames, *, forward: bool) -> None:
     """Regressors put out numbers of the order of one; these take them to the range of the data."""
     if network.pose is not None:
         network.pose.regressor.translation_mean.copy_(frames.translation.mean(0))

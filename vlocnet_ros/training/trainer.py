@@ -15,13 +15,13 @@ from torch.utils.data import DataLoader
 
 from localization_common.errors import ConfigError
 from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
-from vlocnet_ros.training.augmentation import Batch
+from vlocnet_ros.training.augmentation import FrameBatch
 from vlocnet_ros.training.batches import gather
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.data import Data
-from vlocnet_ros.training.module import TrainingModule
+from vlocnet_ros.training.data import TrainingData
+from vlocnet_ros.training.module import VLocNetTrainingModule
 from vlocnet_ros.training.run_files import KeepBest, KeepState
-from vlocnet_ros.training.training_frames import Frames
+from vlocnet_ros.training.training_frames import TrainingFrames
 
 
 def run_directory(config: TrainConfig) -> Path:
@@ -34,7 +34,7 @@ def state_file(config: TrainConfig) -> Path:
     return run_directory(config) / "last.ckpt"
 
 
-def fit(config: TrainConfig, module: TrainingModule, data: Data) -> lightning.Trainer:
+def fit(config: TrainConfig, module: VLocNetTrainingModule, data: TrainingData) -> lightning.Trainer:
     """Train; the module's network ends with the weights that did best on validation, the last ones without any.
 
     Raises:
@@ -51,7 +51,7 @@ def fit(config: TrainConfig, module: TrainingModule, data: Data) -> lightning.Tr
     trainer = _trainer(config, [KeepState(state), best])
     if trainer.is_global_zero and not config.resume:
         state.unlink(missing_ok=True)  # of an earlier run
-    # The loader only counts steps: see TrainingModule.on_before_batch_transfer.
+    # The loader only counts steps: see VLocNetTrainingModule.on_before_batch_transfer.
     counter = DataLoader(range(config.validate_every), batch_size=None)
     checks = None
     if data.validation is not None:
@@ -94,7 +94,7 @@ def _processes(config: TrainConfig) -> tuple[int, int]:
     return here, int(os.environ["WORLD_SIZE"]) // here
 
 
-def _validation_batches(config: TrainConfig, frames: Frames) -> list[Batch]:
+def _validation_batches(config: TrainConfig, frames: TrainingFrames) -> list[FrameBatch]:
     """Pairs, in the directions of time that training uses."""
     pairs, half = frames.pairs[:: max(1, len(frames.pairs) // 150)], config.batch // 2
     previous = torch.arange(2 * len(pairs))

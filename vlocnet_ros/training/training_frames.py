@@ -27,7 +27,7 @@ def network_camera(source: Camera, width: int, height: int) -> Camera:
 
 
 @dataclass(frozen=True)
-class Frames:
+class TrainingFrames:
     """Frames of several sequences.
 
     Attributes:
@@ -53,7 +53,7 @@ class Frames:
         return len(self.images)
 
     @classmethod
-    def read(cls, sequences: Collection[Sequence], camera: Camera, *, max_frame_gap: int = 1) -> Frames:
+    def read(cls, sequences: Collection[Sequence], camera: Camera, *, max_frame_gap: int = 1) -> TrainingFrames:
         """Decode every frame of these sequences as the network's camera sees it.
 
         Raises:

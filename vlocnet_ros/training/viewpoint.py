@@ -20,7 +20,7 @@ FAR = 1e4
 NEAR = 0.05
 
 
-class View(NamedTuple):
+class ReprojectedView(NamedTuple):
     """A re-projected frame: image (B, 3, H, W), depth (B, H, W) with NaN, labels (B, H, W) with 255, seen (B, H, W)."""
 
     image: Tensor
@@ -31,7 +31,7 @@ class View(NamedTuple):
 
 def reproject(
     image: Tensor, depth: Tensor, labels: Tensor | None, intrinsics: Tensor, translation: Tensor, quaternion: Tensor
-) -> View:
+) -> ReprojectedView:
     """The frame as seen from another pose.
 
     Args:
@@ -55,7 +55,7 @@ def reproject(
         taken = labels.flatten(1).gather(1, nearest.flatten(1)).view_as(labels)
         new_labels = torch.where(seen, taken, torch.full_like(taken, 255))
     nan = torch.full_like(new_depth, float("nan"))
-    return View(sampled, torch.where(seen, new_depth, nan), new_labels, seen)
+    return ReprojectedView(sampled, torch.where(seen, new_depth, nan), new_labels, seen)
 
 
 def _project(

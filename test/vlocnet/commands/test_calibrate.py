@@ -11,7 +11,7 @@ from localization_common.datasets.rosbag2_writer import write_sequence
 from localization_common.files import tensor_files
 from vlocnet_ros.commands import calibrate
 from vlocnet_ros.commands.evaluate import evaluate
-from vlocnet_ros.evaluation.calibration_replay import remembering
+from vlocnet_ros.evaluation.calibration_replay import with_recencies
 from vlocnet_ros.runtime.checkpoint import Residuals, load_vlocnet
 from vlocnet_ros.runtime.integrity.frozen_camera import sharpness
 from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
@@ -39,7 +39,7 @@ def test_residuals_are_measured_and_weights_stay(monkeypatch, tmp_path, tiny_che
     before, after = (tensor_files.load(path, kind="vlocnet") for path in (tiny_checkpoint, output))
     assert all(np.array_equal(before[0][name], tensor) for name, tensor in after[0].items())
     loaded = load_vlocnet(output)
-    _, expected = calibrate.calibrated(evaluate(tiny_checkpoint, [wall_sequence]), remembering(TrackingConfig()))
+    _, expected = calibrate.calibrated(evaluate(tiny_checkpoint, [wall_sequence]), with_recencies(TrackingConfig()))
     np.testing.assert_allclose(loaded.residuals.pose, expected.pose, rtol=0.05)
     assert loaded.residuals != Residuals()
     least = min(sharpness(wall_sequence.read_image(i)) for i in range(len(wall_sequence)))

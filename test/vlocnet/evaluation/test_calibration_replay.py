@@ -10,13 +10,13 @@ from made_drives import SPREAD, USUAL, drive, foggy, noisy
 
 from integrity_scoring import Answers, consistency
 from localization_common.metrics.pose_metrics import twist_errors
-from vlocnet_ros.evaluation.calibration_replay import Drive, fit, remembering
+from vlocnet_ros.evaluation.calibration_replay import RegressedDrive, fit, with_recencies
 from vlocnet_ros.runtime.integrity.pose_fusion import PoseFusion
 
 
 def test_a_fit_holds_on_another_drive():
     """Many features and few frames: what the fit thinks of its own frames is far too good."""
-    fitted = fit([foggy(100, seed)[0] for seed in range(4)], remembering(USUAL))
+    fitted = fit([foggy(100, seed)[0] for seed in range(4)], with_recencies(USUAL))
     assert fitted.frame_error is not None
     assert fitted.uncertainty is not None
     assert fitted.poses.shape == (400, 4, 4)
@@ -43,7 +43,7 @@ def test_frames_of_a_fit_are_judged_by_the_others():
     np.testing.assert_allclose(fitted.poses, np.stack(plain))
 
 
-def drifting(metres: float, drift: float, seed: int) -> Drive:
+def drifting(metres: float, drift: float, seed: int) -> RegressedDrive:
     """A drive of poses that are off by some metres, and of motions that are off by others."""
     one, rng = foggy(200, seed)[0], np.random.default_rng(seed)
     motion = drive(2)[1]
@@ -56,7 +56,7 @@ def test_the_better_the_odometry_the_more_frames_are_joined():
     chosen = []
     for metres, drift in ((0.1, 0.001), (0.1, 0.01), (0.02, 0.1)):
         drives = [drifting(metres, drift, seed) for seed in range(2)]
-        fitted = fit(drives, remembering(USUAL, (2.0, 40.0)))
+        fitted = fit(drives, with_recencies(USUAL, (2.0, 40.0)))
         chosen.append(fitted.tracking.consensus.recency)
         kept = replace(USUAL, consensus=replace(USUAL.consensus, recency=chosen[-1]))
         np.testing.assert_array_equal(fitted.poses, fit(drives, [kept]).poses)
@@ -65,4 +65,4 @@ def test_the_better_the_odometry_the_more_frames_are_joined():
 
 def test_where_frames_are_not_joined_memory_stays_as_it_is():
     one = foggy(100, 0)[0]
-    assert fit([replace(one, motions=(None,) * 100)], remembering(USUAL)).tracking == USUAL
+    assert fit([replace(one, motions=(None,) * 100)], with_recencies(USUAL)).tracking == USUAL

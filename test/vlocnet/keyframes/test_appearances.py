@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from vlocnet_ros.keyframes.adjustment import Adjusted
+from vlocnet_ros.keyframes.adjustment import AdjustedKeyframes
 from vlocnet_ros.keyframes.appearances import appearances
-from vlocnet_ros.keyframes.feature_tracks import Tracks
+from vlocnet_ros.keyframes.feature_tracks import FeatureTracks
 from vlocnet_ros.keyframes.features import Features
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 
 
 def one_point(places: list[tuple[float, float, float]], looks: list[int]) -> dict[str, np.ndarray]:
@@ -17,8 +17,8 @@ def one_point(places: list[tuple[float, float, float]], looks: list[int]) -> dic
     poses[:, :3, 3] = places
     features = [Features(np.zeros((1, 2)), np.eye(128, dtype=np.float32)[[k]], np.ones(1)) for k in looks]
     count = len(places)
-    tracks = Tracks(np.zeros(count, dtype=np.int64), np.arange(count), np.zeros(count, dtype=np.int64))
-    return appearances(features, tracks, Adjusted(np.zeros((1, 3)), poses, Lens()))
+    tracks = FeatureTracks(np.zeros(count, dtype=np.int64), np.arange(count), np.zeros(count, dtype=np.int64))
+    return appearances(features, tracks, AdjustedKeyframes(np.zeros((1, 3)), poses, LensCorrection()))
 
 
 def test_near_directions_are_one_and_far_ones_are_others() -> None:

@@ -9,8 +9,8 @@ from synthetic_views import angle_deg, cameras, features_of, rays_of, scene
 from localization_common.errors import ConfigError
 from localization_common.geometry import se3
 from vlocnet_ros.keyframes.feature_tracks import (
+    FeatureTracks,
     MatchingConfig,
-    Tracks,
     find_tracks,
     mutual_best,
     neighbours,
@@ -90,7 +90,7 @@ def test_one_keyframe_without_features_does_not_disturb_the_others() -> None:
 
 
 def test_kept_tracks_are_renumbered_and_say_which_they_were() -> None:
-    tracks = Tracks(np.array([0, 0, 0, 1, 1, 1, 2, 2, 2]), np.tile(np.arange(3), 3), np.arange(9))
+    tracks = FeatureTracks(np.array([0, 0, 0, 1, 1, 1, 2, 2, 2]), np.tile(np.arange(3), 3), np.arange(9))
     kept, points = tracks.keep(np.array([True] * 3 + [False] + [True] * 5))
     assert points.tolist() == [0, 2]
     assert kept.point.tolist() == [0, 0, 0, 1, 1, 1]

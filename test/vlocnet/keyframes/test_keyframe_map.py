@@ -13,7 +13,7 @@ from localization_common.errors import CheckpointError, LocalizationError, MapEr
 from localization_common.files import tensor_files
 from vlocnet_ros.keyframes import keyframe_map
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 
 ARRAYS = ("points", "descriptors", "appearance_point", "directions", "ranges", "thumbnails", "doubles")
 
@@ -21,7 +21,7 @@ ARRAYS = ("points", "descriptors", "appearance_point", "directions", "ranges", "
 @pytest.fixture
 def known() -> KeyframeMap:
     doubles = np.array([False, True, False])
-    return make_map(*scene(50), cameras(3), lens=Lens(1.02, -0.03), doubles=doubles, card={"frames": 3})
+    return make_map(*scene(50), cameras(3), lens=LensCorrection(1.02, -0.03), doubles=doubles, card={"frames": 3})
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from scipy.spatial.transform import Rotation
 from tiny_networks import make_config, randomize_statistics
 
 from vlocnet_ros.config import VLocNetConfig
-from vlocnet_ros.network.alignment import DirectAlignment, Scene, solve
-from vlocnet_ros.network.pyramid import Level, pyramid
+from vlocnet_ros.network.alignment import DirectAlignment, WarpedPair, solve
+from vlocnet_ros.network.pyramid import PyramidLevel, pyramid
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
 MOTIONS = (
@@ -99,7 +99,7 @@ def test_pixels_at_edges_of_depth_are_left_out():
     assert level.usable.mean() > 0.95  # other pixels of their blocks stand in for them
     view.depth[..., ::2] *= 0.5  # edges everywhere
     level = pyramid(*view, INTRINSICS, 1)[0]
-    assert (Scene.of(level, level, INTRINSICS, 0).linearise(torch.eye(3, 4)[None], None)[2] == 0.0).all()
+    assert (WarpedPair.of(level, level, INTRINSICS, 0).linearise(torch.eye(3, 4)[None], None)[2] == 0.0).all()
 
 
 def test_jacobian_is_the_derivative_of_the_residuals():
@@ -107,9 +107,10 @@ def test_jacobian_is_the_derivative_of_the_residuals():
     truth = pose(*MOTIONS[1])
     intrinsics = INTRINSICS.double()
     levels = [
-        Level(*(part.double() for part in pyramid(*view, intrinsics, 1)[0])) for view in (see(truth), see(np.eye(4)))
+        PyramidLevel(*(part.double() for part in pyramid(*view, intrinsics, 1)[0]))
+        for view in (see(truth), see(np.eye(4)))
     ]
-    scene = Scene.of(*levels, intrinsics, 0)
+    scene = WarpedPair.of(*levels, intrinsics, 0)
     at_truth = torch.tensor(truth[:3])[None]
     jacobian, _, weight, _ = scene.linearise(at_truth, None)
     step = 1e-3

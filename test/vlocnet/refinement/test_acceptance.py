@@ -7,22 +7,22 @@ import pytest
 from synthetic_views import CAMERA, MAP_T_SCENE
 
 from localization_common.errors import ConfigError
-from vlocnet_ros.refinement.acceptance import covariance, objection, spread
+from vlocnet_ros.refinement.acceptance import covariance, rejection, spread
 from vlocnet_ros.refinement.config import RefinementConfig
-from vlocnet_ros.refinement.pose_solver import Solution
+from vlocnet_ros.refinement.pose_solver import PoseSolution
 
 CONFIG = RefinementConfig()
 #: Middles of the 4x3 parts of the image.
 MIDDLES = CAMERA.rays(np.array([[40.0 + 80.0 * x, 40.0 + 80.0 * y] for y in range(3) for x in range(4)]))
 
 
-def solution(inliers: int, outliers: int, chi2: float = 1.0) -> Solution:
+def solution(inliers: int, outliers: int, chi2: float = 1.0) -> PoseSolution:
     agree = np.arange(inliers + outliers) < inliers
-    return Solution(MAP_T_SCENE, np.diag(10.0 * np.arange(1.0, 7.0)), agree, chi2)
+    return PoseSolution(MAP_T_SCENE, np.diag(10.0 * np.arange(1.0, 7.0)), agree, chi2)
 
 
 def told(inliers: int, outliers: int, rays: np.ndarray, needed: int = 12) -> str:
-    return objection(solution(inliers, outliers), rays, CAMERA, CONFIG, inliers=needed)
+    return rejection(solution(inliers, outliers), rays, CAMERA, CONFIG, inliers=needed)
 
 
 def test_enough_points_all_over_the_image_are_believed() -> None:
@@ -31,7 +31,7 @@ def test_enough_points_all_over_the_image_are_believed() -> None:
     assert "11 points agree on a pose, 12 are needed" in told(11, 13, rays)
     assert "12 points agree on a pose, 24 are needed" in told(12, 12, rays, needed=24)
     assert "29% of the matches agree" in told(12, 30, np.concatenate([MIDDLES] * 4)[:42])
-    assert "fewer than 12" in objection(None, rays, CAMERA, CONFIG, inliers=12)
+    assert "fewer than 12" in rejection(None, rays, CAMERA, CONFIG, inliers=12)
 
 
 def test_points_in_a_corner_are_not() -> None:
@@ -69,5 +69,5 @@ def test_configurations_are_checked() -> None:
 def test_points_that_leave_a_motion_free_confirm_nothing() -> None:
     rays = np.concatenate([MIDDLES, MIDDLES])
     assert told(24, 0, rays) == ""
-    free = Solution(MAP_T_SCENE, np.diag([1e4, 1e4, 1.0, 1e4, 1e4, 1e4]), np.ones(24, dtype=np.bool_), 1.0)
-    assert "free" in objection(free, rays, CAMERA, CONFIG, inliers=12)
+    free = PoseSolution(MAP_T_SCENE, np.diag([1e4, 1e4, 1.0, 1e4, 1e4, 1e4]), np.ones(24, dtype=np.bool_), 1.0)
+    assert "free" in rejection(free, rays, CAMERA, CONFIG, inliers=12)

@@ -9,12 +9,12 @@ from synthetic_views import CAMERA, NOISE, cameras, make_map, rays_of, scene
 from localization_common.camera import Camera
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.refinement.candidates import Candidates, candidates, field_of_view, ray_jacobian
 from vlocnet_ros.refinement.perturbation import moved_by
 from vlocnet_ros.refinement.point_matching import match
 
-VIEW = field_of_view(CAMERA, Lens())
+VIEW = field_of_view(CAMERA, LensCorrection())
 #: 5 cm and 2 degrees, unlike in all axes and with a correlation.
 SPREAD = (
     np.diag([0.05, 0.03, 0.04, 0.03, 0.02, 0.04]) @ (np.eye(6) + 0.2) @ np.diag([0.05, 0.03, 0.04, 0.03, 0.02, 0.04])
@@ -146,7 +146,7 @@ def test_no_point_is_before_the_camera() -> None:
 )
 def test_the_view_of_a_distorted_lens_holds_all_that_it_sees(lens: tuple[str, tuple[float, ...]]) -> None:
     camera = Camera(320, 240, 190.0, 190.0, 159.5, 119.5, *lens)
-    low, high = field_of_view(camera, Lens())
+    low, high = field_of_view(camera, LensCorrection())
     x, y = np.meshgrid(np.linspace(-3, 3, 301), np.linspace(-3, 3, 301))
     rays = np.column_stack([x.ravel(), y.ravel()])
     seen = rays[camera.sees(rays)]
@@ -158,9 +158,9 @@ def test_the_view_of_a_distorted_lens_holds_all_that_it_sees(lens: tuple[str, tu
 def test_corners_that_no_ray_reaches_are_not_part_of_the_view() -> None:
     """The model turns back at a radius of 0.65, of which the image's corners lie outside."""
     camera = Camera(320, 240, 270.0, 270.0, 159.5, 119.5, "plumb_bob", (-0.35, 0.0, 0.0, 0.0))
-    assert np.abs(field_of_view(camera, Lens())).max() < 0.83  # 0.843 with the corners
+    assert np.abs(field_of_view(camera, LensCorrection())).max() < 0.83  # 0.843 with the corners
 
 
 def test_the_view_is_of_true_rays() -> None:
-    low, high = field_of_view(CAMERA, Lens(0.8, 0.0))
+    low, high = field_of_view(CAMERA, LensCorrection(0.8, 0.0))
     np.testing.assert_allclose((low, high), np.array(VIEW) / 0.8)

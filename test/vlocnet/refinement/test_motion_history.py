@@ -7,7 +7,7 @@ import pytest
 from synthetic_views import cameras, small
 
 from vlocnet_ros.keyframes.frame_correction import exponential
-from vlocnet_ros.refinement.motion_history import History, Motion
+from vlocnet_ros.refinement.motion_history import Motion, MotionHistory
 from vlocnet_ros.refinement.perturbation import difference, moved_by
 
 POSE = cameras(1)[0]
@@ -17,7 +17,7 @@ STILL = Motion(np.eye(4), 1e-8 * np.eye(6))
 
 
 def test_a_confirmed_pose_is_carried_on_by_motion() -> None:
-    history = History()
+    history = MotionHistory()
     assert history.expected is None
     assert history.prior is None
     history.confirm(POSE, COVARIANCE)
@@ -31,7 +31,7 @@ def test_a_confirmed_pose_is_carried_on_by_motion() -> None:
 
 def test_covariance_is_carried_on_as_errors_are() -> None:
     """Against four thousand draws of a pose and of a motion."""
-    history = History()
+    history = MotionHistory()
     history.confirm(POSE, COVARIANCE / 4.0)  # of which history makes four times as much
     history.move(STEP)
     assert history.expected is not None
@@ -51,14 +51,14 @@ def test_covariance_is_carried_on_as_errors_are() -> None:
 
 
 def test_successive_poses_share_errors_and_count_less() -> None:
-    history = History()
+    history = MotionHistory()
     history.confirm(POSE, COVARIANCE)
     assert history.expected is not None
     np.testing.assert_allclose(history.expected[1], 4.0 * COVARIANCE)
 
 
 def test_a_pose_agrees_with_what_motion_leads_to() -> None:
-    history = History()
+    history = MotionHistory()
     assert not history.agrees(POSE, gate=3.0)
     history.confirm(POSE, COVARIANCE)
     history.move(STEP)
@@ -71,7 +71,7 @@ def test_a_pose_agrees_with_what_motion_leads_to() -> None:
 
 
 def test_frames_agree_in_a_row() -> None:
-    history = History()
+    history = MotionHistory()
     pose = POSE
     for frames in (1, 2, 3):
         assert history.seems(pose) == frames
@@ -84,7 +84,7 @@ def test_frames_agree_in_a_row() -> None:
 
 @pytest.mark.parametrize("what", ["nowhere", "confirmed", "no motion", "reset"])
 def test_the_row_is_broken(what: str) -> None:
-    history = History()
+    history = MotionHistory()
     history.seems(POSE)
     history.move(STILL)
     assert history.seems(POSE) == 2
@@ -100,7 +100,7 @@ def test_the_row_is_broken(what: str) -> None:
 
 
 def test_without_motion_nothing_is_expected() -> None:
-    history = History()
+    history = MotionHistory()
     history.confirm(POSE, COVARIANCE)
     history.move(None)
     assert history.expected is None

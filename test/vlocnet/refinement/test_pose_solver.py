@@ -8,7 +8,7 @@ from scipy.stats import chi2
 from synthetic_views import NOISE, angle_deg, cameras, rays_of, scene, small
 
 from vlocnet_ros.refinement.perturbation import difference, moved_by
-from vlocnet_ros.refinement.pose_solver import Prior, Solution, solve
+from vlocnet_ros.refinement.pose_solver import PosePrior, PoseSolution, solve
 
 POINTS = scene(100)[0]
 POSE = cameras(1)[0]
@@ -16,7 +16,7 @@ NUMBERS = {"noise": NOISE, "inlier": 4.0, "least": 12}
 START = POSE @ small(np.random.default_rng(7), 0.1, 3.0)
 
 
-def off(solution: Solution | None) -> tuple[float, float]:
+def off(solution: PoseSolution | None) -> tuple[float, float]:
     """Metres and degrees from the true pose."""
     assert solution is not None
     pose = solution.map_T_camera
@@ -93,7 +93,7 @@ def errors_squared(noise: float, *, prior: bool = False, draws: int = 200) -> fl
         known = None
         if prior:
             guess = moved_by(POSE, rng.multivariate_normal(np.zeros(6), prior_covariance))
-            known = Prior(guess, np.linalg.inv(prior_covariance))
+            known = PosePrior(guess, np.linalg.inv(prior_covariance))
         found = solve(points, rays, start=START, prior=known, **NUMBERS)
         assert found is not None
         error = difference(found.map_T_camera, POSE)
@@ -119,7 +119,7 @@ def test_a_prior_draws_the_pose_as_far_as_it_is_sure() -> None:
     rays = rays_of(points, POSE)
 
     def moved(information: float) -> float:
-        return off(solve(points, rays, start=POSE, prior=Prior(aside, information * np.eye(6)), **NUMBERS))[0]
+        return off(solve(points, rays, start=POSE, prior=PosePrior(aside, information * np.eye(6)), **NUMBERS))[0]
 
     assert moved(1e-3) < 1e-6
     assert 0.001 < moved(1e5) < 0.015

@@ -13,7 +13,7 @@ from localization_common.geometry import se3
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection, exponential
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.keyframes.retrieval import thumbnail
 from vlocnet_ros.refinement.config import RefinementConfig
 from vlocnet_ros.refinement.motion_history import Motion
@@ -71,7 +71,7 @@ def test_the_likeliest_guess_may_be_wrong() -> None:
 
 def test_pixels_lie_where_the_camera_saw_them() -> None:
     """Of a map whose lens the calibration gets wrong: drawn into the image as it is."""
-    lens = Lens(1.03, 0.02)
+    lens = LensCorrection(1.03, 0.02)
     features = view(MAP_T_SCENE)
     found = opened(known_map(lens=lens)).step(IMAGE, [near(MAP_T_SCENE)], features=features)
     expected = CAMERA.project(lens.distort(features.rays))

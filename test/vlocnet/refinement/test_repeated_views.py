@@ -6,7 +6,7 @@ import numpy as np
 from synthetic_views import CAMERA, MAP_T_SCENE, features_of, make_map, scene
 
 from vlocnet_ros.keyframes.frame_correction import exponential
-from vlocnet_ros.refinement.repeated_views import mark_doubles
+from vlocnet_ros.refinement.repeated_views import mark_repeated_views
 
 AWAY = exponential(np.array([20.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
 
@@ -33,7 +33,7 @@ def test_a_room_that_repeats_is_marked_and_another_is_not() -> None:
         directions=(sight / metres[:, None]).astype(np.float32),
         ranges=metres.astype(np.float32),
     )
-    marked = mark_doubles(known, features, CAMERA)
+    marked = mark_repeated_views(known, features, CAMERA)
     assert marked.doubles.tolist() == [True] * 4 + [False] * 2
     assert not known.doubles.any()
 
@@ -41,4 +41,4 @@ def test_a_room_that_repeats_is_marked_and_another_is_not() -> None:
 def test_one_keyframe_alone_is_no_double() -> None:
     points, looks = scene(100)
     known = make_map(points, looks, MAP_T_SCENE[None])
-    assert mark_doubles(known, [features_of(points, looks, MAP_T_SCENE)[0]], CAMERA).doubles.tolist() == [False]
+    assert mark_repeated_views(known, [features_of(points, looks, MAP_T_SCENE)[0]], CAMERA).doubles.tolist() == [False]

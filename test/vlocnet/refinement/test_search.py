@@ -9,10 +9,10 @@ from synthetic_views import CAMERA, MAP_T_SCENE, NOISE, angle_deg, features_of, 
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.refinement.config import RefinementConfig
 from vlocnet_ros.refinement.perturbation import moved_by
-from vlocnet_ros.refinement.search import Search
+from vlocnet_ros.refinement.search import MapSearch
 
 POINTS, LOOKS = scene(300)
-SEARCH = Search(make_map(POINTS, LOOKS, MAP_T_SCENE[None]), CAMERA, RefinementConfig())
+SEARCH = MapSearch(make_map(POINTS, LOOKS, MAP_T_SCENE[None]), CAMERA, RefinementConfig())
 POSE = MAP_T_SCENE @ small(np.random.default_rng(1), 0.2, 4.0)
 FEATURES, _ = features_of(POINTS, LOOKS, POSE, noise=NOISE)
 

@@ -19,13 +19,13 @@ from vlocnet_ros.config import Tasks
 from vlocnet_ros.runtime.checkpoint import load_vlocnet
 from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.optimizer import OptimizerConfig
-from vlocnet_ros.training.stages import SCHEDULE, Stage, changed, plan
+from vlocnet_ros.training.stages import SCHEDULE, TrainingStage, changed, plan
 
 #: Ends after a few seconds, and has what the real one has: single streams, both together, steps of several kinds.
 SHORT = (
-    Stage("pose", 0.5, ("pose",), changes={"batch": 4}),
-    Stage("scene", 0.2, ("segmentation", "depth"), changes={"batch": 2}),
-    Stage("joint", 0.3, start=("pose", "scene"), changes={"batch": 4, "mixture.pose": 1}),
+    TrainingStage("pose", 0.5, ("pose",), changes={"batch": 4}),
+    TrainingStage("scene", 0.2, ("segmentation", "depth"), changes={"batch": 2}),
+    TrainingStage("joint", 0.3, start=("pose", "scene"), changes={"batch": 4, "mixture.pose": 1}),
 )
 
 

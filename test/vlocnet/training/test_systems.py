@@ -24,7 +24,7 @@ from vlocnet_ros.network.systems import ABLATIONS, SYSTEMS, AblationName, System
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
 from vlocnet_ros.training import data
-from vlocnet_ros.training.config import TrainConfig, of_system
+from vlocnet_ros.training.config import TrainConfig, restricted_to_system
 from vlocnet_ros.training.losses import MultitaskLoss
 from vlocnet_ros.training.module import OptimizerConfig
 
@@ -221,7 +221,7 @@ def test_training_follows_the_system(wall_sequence, tmp_path, monkeypatch):
     assert checkpoint.card["system"] == "posenet"
     assert checkpoint.card["ablations"] == ["relu"]
     assert checkpoint.card["augmentation"]["viewpoint"] == 0.0
-    assert of_system(replace(config, system="svs_pose")).augmentation.viewpoint > 0.0
+    assert restricted_to_system(replace(config, system="svs_pose")).augmentation.viewpoint > 0.0
 
 
 def test_checkpoints_from_before_the_switches_load_and_answer_alike(tiny_checkpoint, images):

@@ -14,9 +14,9 @@ from localization_common.datasets.rosbag2_writer import write_sequence
 from vlocnet_ros.commands.train import training_module
 from vlocnet_ros.runtime.checkpoint import load_vlocnet
 from vlocnet_ros.training.augmentation import augment
-from vlocnet_ros.training.batches import Mixture, generator_for
+from vlocnet_ros.training.batches import StepMixture, generator_for
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.data import Data
+from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.optimizer import OptimizerConfig, set_learning_rate
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -52,7 +52,7 @@ def test_two_processes_average_their_gradients_and_one_of_them_writes(tmp_path, 
         height=48,
         optimizer=OptimizerConfig(algorithm="adamw", steps=1, warmup=1),
         batch=4,
-        mixture=Mixture(0, 0, 1),
+        mixture=StepMixture(0, 0, 1),
     )
     expected, single = one_step(config, ranks=(0, 1)), one_step(config, ranks=(0,))
     found = dict(load_vlocnet(output).network.named_parameters())
@@ -62,7 +62,7 @@ def test_two_processes_average_their_gradients_and_one_of_them_writes(tmp_path, 
 
 def one_step(config: TrainConfig, ranks: tuple[int, ...]) -> dict[str, torch.Tensor]:
     """Weights after one step with the mean of the gradients that these processes have."""
-    data = Data.read(config)
+    data = TrainingData.read(config)
     gradients: dict[str, torch.Tensor] = {}
     for rank in ranks:
         lightning.seed_everything(config.seed)

@@ -22,13 +22,13 @@ from vlocnet_ros.runtime.checkpoint import set_camera
 from vlocnet_ros.training import data as training_data
 from vlocnet_ros.training import validation
 from vlocnet_ros.training.augmentation import AugmentationConfig
-from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
-from vlocnet_ros.training.data import Data
-from vlocnet_ros.training.module import TrainingModule
+from vlocnet_ros.training.batches import RandomBatches, StepMixture, gather
+from vlocnet_ros.training.data import TrainingData
+from vlocnet_ros.training.module import VLocNetTrainingModule
 from vlocnet_ros.training.odometry_bias import _lines, calibrate_odometry
 from vlocnet_ros.training.optimizer import OptimizerConfig, set_learning_rate
 from vlocnet_ros.training.run_files import KeepBest, KeepState
-from vlocnet_ros.training.training_frames import Frames, network_camera
+from vlocnet_ros.training.training_frames import TrainingFrames, network_camera
 from vlocnet_ros.training.validation import score
 
 
@@ -39,30 +39,30 @@ def test_frozen_weights_and_statistics_stay(frames, tmp_path):
     taken = {name for name in before if name.startswith("trunk")}
     batches = RandomBatches(frames, size=8, seed=3, clip=4)
     optimizer = OptimizerConfig(steps=2, taken_rate=0.0, warmup=1)
-    fit(TrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken), 2, tmp_path)
+    fit(VLocNetTrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken), 2, tmp_path)
     for name, p in network.named_parameters():
         assert torch.equal(p, before[name]) == (name in taken), name
     for name, p in network.named_buffers():
         if name in statistics:
             assert torch.equal(p, statistics[name]) == name.startswith("trunk"), name
     optimizer = OptimizerConfig(steps=2, warmup=1)
-    part = TrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken, freeze=["trunk.res1"])
+    part = VLocNetTrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken, freeze=["trunk.res1"])
     frozen = {n for n, p in part.network.named_parameters() if not p.requires_grad}
     assert frozen == {n for n in taken if n.startswith("trunk.res1")}
 
 
-def make_module(frames: Frames, **changes: object) -> TrainingModule:
+def make_module(frames: TrainingFrames, **changes: object) -> VLocNetTrainingModule:
     torch.manual_seed(0)
     network = VLocNet(make_config(**changes))
     set_camera(network, frames.camera)
     optimizer = OptimizerConfig(steps=40, learning_rate=3e-3, warmup=5)
-    batches = RandomBatches(frames, size=8, seed=3, mixture=Mixture(1, 1, 1))
-    return TrainingModule(
+    batches = RandomBatches(frames, size=8, seed=3, mixture=StepMixture(1, 1, 1))
+    return VLocNetTrainingModule(
         network, batches, optimizer, AugmentationConfig(viewpoint=0.5, metres=0.05, degrees=2.0), seed=3
     )
 
 
-def fit(module: TrainingModule, steps: int, directory: Path, resume: Path | None = None) -> Path:
+def fit(module: VLocNetTrainingModule, steps: int, directory: Path, resume: Path | None = None) -> Path:
     state = lightning.pytorch.callbacks.ModelCheckpoint(directory, save_last=True, save_top_k=0, every_n_train_steps=3)
     trainer = lightning.Trainer(
         max_steps=steps,
@@ -146,7 +146,7 @@ def test_training_ends_with_the_weights_of_the_best_validation(on_disk, tmp_path
         assert torch.equal(weights, kept[4][name].half().float()), name
 
 
-def measured_loss(module: TrainingModule, frames: Frames) -> float:
+def measured_loss(module: VLocNetTrainingModule, frames: TrainingFrames) -> float:
     batch = gather(frames, frames.pairs.flatten())
     with torch.no_grad():
         _, terms = module.loss(module.eval()(batch), batch.targets)
@@ -242,9 +242,9 @@ def test_streams_without_ground_truth_are_left_out(monkeypatch, wall_sequence, t
     assert "segmentation" not in written.card["numbers"]
     bare = replace(unlabelled, read_depth=None)
     monkeypatch.setattr(training_data, "open_sequences", lambda *_, **__: [bare])
-    data = Data.read(config_for(tmp_path))
+    data = TrainingData.read(config_for(tmp_path))
     assert data.trainable(Tasks()) == Tasks(segmentation=False)  # depth from the motion between frames
-    alone = Frames.read([bare.select([0, 4])], network_camera(bare.camera, WIDTH, HEIGHT))
+    alone = TrainingFrames.read([bare.select([0, 4])], network_camera(bare.camera, WIDTH, HEIGHT))
     assert replace(data, frames=alone).trainable(Tasks()) == POSE_AND_ODOMETRY
     assert replace(data, frames=alone).trainable(Tasks(pose=False, odometry=False)) is None
 

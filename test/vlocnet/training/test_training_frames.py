@@ -11,9 +11,9 @@ from tiny_networks import HEIGHT, WIDTH
 
 from localization_common.camera import Camera
 from localization_common.errors import ConfigError, DatasetError
-from vlocnet_ros.training.augmentation import Kind
-from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
-from vlocnet_ros.training.training_frames import Frames, network_camera
+from vlocnet_ros.training.augmentation import StepKind
+from vlocnet_ros.training.batches import RandomBatches, StepMixture, gather
+from vlocnet_ros.training.training_frames import TrainingFrames, network_camera
 
 
 def test_network_camera_covers_the_input_and_keeps_pixels_square():
@@ -38,17 +38,17 @@ def test_frames_hold_what_the_sequence_has(frames, wall_sequence):
 
 def test_frames_over_a_gap_are_no_pair_and_stay_as_single_ones(wall_sequence):
     cut = wall_sequence.select([0, 1, 3])
-    frames = Frames.read([cut, wall_sequence.select([6, 7])], network_camera(cut.camera, WIDTH, HEIGHT))
+    frames = TrainingFrames.read([cut, wall_sequence.select([6, 7])], network_camera(cut.camera, WIDTH, HEIGHT))
     assert frames.pairs.tolist() == [[0, 1], [2, 2], [3, 4]]
 
 
 def test_masks_where_one_sequence_lacks_depth_or_labels(wall_sequence):
     bare = replace(wall_sequence, read_depth=None, read_labels=None, class_names=())
-    frames = Frames.read([wall_sequence, bare], network_camera(bare.camera, WIDTH, HEIGHT))
+    frames = TrainingFrames.read([wall_sequence, bare], network_camera(bare.camera, WIDTH, HEIGHT))
     assert torch.isfinite(frames.depth[:8]).all()
     assert torch.isnan(frames.depth[8:]).all()
     assert (frames.labels[8:] == 255).all()
-    alone = Frames.read([bare], network_camera(bare.camera, WIDTH, HEIGHT))
+    alone = TrainingFrames.read([bare], network_camera(bare.camera, WIDTH, HEIGHT))
     assert alone.depth is None
     assert alone.labels is None
 
@@ -56,14 +56,14 @@ def test_masks_where_one_sequence_lacks_depth_or_labels(wall_sequence):
 def test_sequences_with_different_classes_are_refused(wall_sequence):
     other = replace(wall_sequence, class_names=("a", "b", "c"))
     with pytest.raises(DatasetError, match="classes"):
-        Frames.read([wall_sequence, other], network_camera(other.camera, WIDTH, HEIGHT))
+        TrainingFrames.read([wall_sequence, other], network_camera(other.camera, WIDTH, HEIGHT))
 
 
 def test_pairs_go_in_both_directions_of_time(frames):
     batch = gather(frames, frames.pairs[[2, 5]].flatten())
     assert batch.targets.previous.tolist() == [1, 0, 3, 2]
     assert batch.targets.pair.all()
-    single = gather(frames, torch.tensor([3, 5]), Kind.POSE, previous=torch.arange(2), group=1)
+    single = gather(frames, torch.tensor([3, 5]), StepKind.POSE, previous=torch.arange(2), group=1)
     assert single.targets.previous.tolist() == [0, 1]
     assert not single.targets.pair.any()
     assert single.targets.labels is None
@@ -90,11 +90,11 @@ def test_clips_follow_the_drive_and_stop_at_its_end(frames):
 
 
 def test_mixture_holds_what_it_says():
-    kinds = [Mixture(2, 1, 1).kind(step) for step in range(8)]
+    kinds = [StepMixture(2, 1, 1).kind(step) for step in range(8)]
     assert kinds[:4] == kinds[4:]
     assert sorted(k.value for k in kinds[:4]) == ["all", "pairs", "pose", "pose"]
-    assert {Mixture(0, 0, 1).kind(step) for step in range(3)} == {Kind.ALL}
-    uneven = [Mixture(1, 3, 1).kind(step).value for step in range(5)]
+    assert {StepMixture(0, 0, 1).kind(step) for step in range(3)} == {StepKind.ALL}
+    uneven = [StepMixture(1, 3, 1).kind(step).value for step in range(5)]
     assert sorted(uneven) == ["all", "pairs", "pairs", "pairs", "pose"]
     with pytest.raises(ConfigError, match="mixture"):
-        Mixture(0, 0, 0)
+        StepMixture(0, 0, 0)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from localization_common.geometry import quaternions
-from vlocnet_ros.training.augmentation import AugmentationConfig, Batch, augment
+from vlocnet_ros.training.augmentation import AugmentationConfig, FrameBatch, augment
 from vlocnet_ros.training.losses import Targets, relative_targets
 from vlocnet_ros.training.viewpoint import reproject
 
@@ -86,7 +86,7 @@ def test_unknown_depth_is_drawn_nowhere():
     assert torch.isnan(view.depth).all()
 
 
-def batch(n: int = 8) -> Batch:
+def batch(n: int = 8) -> FrameBatch:
     own = torch.arange(n)
     q = quaternions.normalize(torch.randn(n, 4))
     targets = Targets(
@@ -97,7 +97,7 @@ def batch(n: int = 8) -> Batch:
         labels=torch.randint(0, 4, (n, H, W), dtype=torch.uint8),
         depth=torch.full((n, H, W), 2.0),
     )
-    return Batch(smooth_image().expand(n, 3, H, W), targets)
+    return FrameBatch(smooth_image().expand(n, 3, H, W), targets)
 
 
 ONLY_VIEWPOINT = AugmentationConfig(viewpoint=1.0, light=0.0, erase=0.0, shift=0, alone=0.0)
@@ -125,7 +125,7 @@ def test_both_frames_of_a_pair_move_together():
     config = replace(ONLY_VIEWPOINT, relative=0.0)
     x = before.targets
     same = replace(x, translation=x.translation[x.previous & ~1], quaternion=x.quaternion[x.previous & ~1])
-    after = augment(Batch(before.images, same), INTRINSICS, config, torch.Generator().manual_seed(2)).targets
+    after = augment(FrameBatch(before.images, same), INTRINSICS, config, torch.Generator().manual_seed(2)).targets
     _, motion, rotation = relative_targets(after)
     assert motion.abs().max() < 1e-5  # they stood still, and still do
     assert rotation[:, 1:].abs().max() < 1e-5
@@ -161,7 +161,7 @@ def test_shift_moves_image_labels_and_depth_alike():
     labels = torch.zeros(2, H, W, dtype=torch.uint8)
     labels[:, :, 30:] = 1
     image = labels[:, None].float().expand(2, 3, H, W)
-    moved = Batch(image, replace(fixed.targets, labels=labels, depth=labels.float() + 1.0))
+    moved = FrameBatch(image, replace(fixed.targets, labels=labels, depth=labels.float() + 1.0))
     config = AugmentationConfig(viewpoint=0.0, light=0.0, erase=0.0, shift=3, alone=0.0)
     after = augment(moved, INTRINSICS, config, torch.Generator().manual_seed(1))
     known = after.targets.labels != 255
