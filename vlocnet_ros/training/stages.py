@@ -1,6 +1,6 @@
-"""The training schedule: single tasks first, then all together from the best of them, then odometry on its own.
+"""Training schedule: single tasks first, then all streams from the best of them, then odometry only.
 
-A schedule is a table of stages. Each is one training, with what it changes of the options that all stages share.
+A schedule is a table of stages. Each is one training, with its changes of the options that all stages share.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class TrainingStage:
     """One training of a schedule.
 
     Attributes:
-        name: of the stage and of its files.
-        share: of the whole time, in proportion to the other stages'; 0 only puts streams together.
-        streams: that are trained; a stage is left out where the data has ground truth for none of them.
-        start: stages that it starts from; for one that is left out, those that it would have started from.
+        name: name of the stage and of its files.
+        share: share of the time, relative to the other stages; 0 only combines streams.
+        streams: streams that are trained; the stage is left out if the data has ground truth for none of them.
+        start: stages from which it starts; a stage that is left out is replaced by the stages from which it starts.
         changes: options that differ from the common ones, by their names on the command line of `vlocnet_train`.
     """
 
@@ -36,8 +36,8 @@ class TrainingStage:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
-#: What trains `light` and `paper`: see docs/results.md for what it gives. Odometry comes last, in the true direction of
-#: time and on a trunk that no longer changes, so that the poses stay as they are.
+#: Schedule of `light` and `paper`; see docs/results.md for its accuracy. Odometry is trained last, in the true
+#: direction of time and with a frozen trunk, so that the poses do not change.
 SCHEDULE = (
     TrainingStage("pose", 0.4, ("pose",), changes={"batch": 32, "optimizer.learning_rate": 1.5e-3}),
     TrainingStage("scene", 0.15, ("segmentation", "depth"), changes={"batch": 16, "optimizer.learning_rate": 2e-3}),
@@ -75,7 +75,7 @@ SCHEDULE = (
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """A stage as it is run on the data at hand: its streams, its share 0..1 of the time, the stages it starts from."""
+    """Stage for given data: its streams, its share of the time, 0..1, and the stages from which it starts."""
 
     stage: TrainingStage
     tasks: Tasks
@@ -86,17 +86,17 @@ class PlannedStage:
 def plan(
     schedule: Sequence[TrainingStage], wanted: Tasks, trainable: Callable[[Tasks], Tasks | None]
 ) -> list[PlannedStage]:
-    """The stages that there is something to train in.
+    """Select the stages that the data can train.
 
-    Left out are stages without any stream, and those that start from a single stage with the same streams.
+    Stages without any stream are left out, and those that start from a single stage with the same streams.
 
     Args:
-        schedule: in the order of training.
-        wanted: streams that are to be trained at all.
-        trainable: leaves those streams that the data has ground truth for, or None.
+        schedule: stages in the order of training.
+        wanted: streams to train.
+        trainable: function that returns the streams for which the data has ground truth, or None without any.
 
     Raises:
-        ConfigError: nothing is left.
+        ConfigError: no stage is left.
     """
     kept: dict[str, PlannedStage] = {}
     stands_for: dict[str, tuple[str, ...]] = {}
@@ -116,19 +116,19 @@ def plan(
 
 
 def changed(config: T, changes: Mapping[str, Any]) -> T:
-    """A dataclass with some fields replaced; ``"optimizer.learning_rate"`` is a field of its field ``optimizer``.
+    """Replace fields of a dataclass; ``"optimizer.learning_rate"`` is a field of its field ``optimizer``.
 
     Raises:
-        ConfigError: there is no such field, or the dataclass refuses the values.
+        ConfigError: a field does not exist, or the dataclass refuses the values.
     """
     inner: dict[str, dict[str, Any]] = {}
     values: dict[str, Any] = {}
     for name, value in changes.items():
-        first, _, rest = name.partition(".")
+        first, _, nested = name.partition(".")
         if not hasattr(config, first):
             raise ConfigError(f"{type(config).__name__} has no {first!r}")
-        if rest:
-            inner.setdefault(first, {})[rest] = value
+        if nested:
+            inner.setdefault(first, {})[nested] = value
         else:
             values[first] = value
     values |= {name: changed(values.get(name, getattr(config, name)), parts) for name, parts in inner.items()}

@@ -1,4 +1,4 @@
-"""Lightning's trainer: devices, precision, logs, validation, and what is kept on disk."""
+"""Lightning trainer: devices, precision, logs, validation, and files of the run."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from vlocnet_ros.training.training_frames import TrainingFrames
 
 
 def run_directory(config: TrainConfig) -> Path:
-    """Where the state and the logs of this run are."""
+    """Return the directory with the state and the logs of this run."""
     return config.runs / config.output.stem
 
 
 def state_file(config: TrainConfig) -> Path:
-    """State of an unfinished run, which exists from its first validation until it has finished."""
+    """Return the file with the state of an unfinished run; it exists from the first validation until the end."""
     return run_directory(config) / "last.ckpt"
 
 
 def fit(config: TrainConfig, module: VLocNetTrainingModule, data: TrainingData) -> lightning.Trainer:
-    """Train; the module's network ends with the weights that did best on validation, the last ones without any.
+    """Train; the module's network ends with the weights of the best validation, or the last ones without validation.
 
     Raises:
-        ConfigError: there is nothing to resume.
+        ConfigError: the state of a run to resume does not exist.
     """
     directory, state = run_directory(config), state_file(config)
     if config.resume and not state.is_file():
@@ -50,7 +50,7 @@ def fit(config: TrainConfig, module: VLocNetTrainingModule, data: TrainingData) 
     best = KeepBest(directory / "best.safetensors", save, config.patience)
     trainer = _trainer(config, [KeepState(state), best])
     if trainer.is_global_zero and not config.resume:
-        state.unlink(missing_ok=True)  # of an earlier run
+        state.unlink(missing_ok=True)  # left by an earlier run
     # The loader only counts steps: see VLocNetTrainingModule.on_before_batch_transfer.
     counter = DataLoader(range(config.validate_every), batch_size=None)
     checks = None
@@ -71,7 +71,7 @@ def _trainer(config: TrainConfig, callbacks: list[Any]) -> lightning.Trainer:
         accelerator=config.accelerator,
         devices=devices,
         num_nodes=machines,
-        # Steps of a part of the network leave the rest without gradients.
+        # In steps that train a part of the network, the other parameters have no gradients.
         strategy=DDPStrategy(find_unused_parameters=True) if devices * machines > 1 else "auto",
         precision=config.precision,
         max_epochs=-1,
@@ -87,7 +87,7 @@ def _trainer(config: TrainConfig, callbacks: list[Any]) -> lightning.Trainer:
 
 
 def _processes(config: TrainConfig) -> tuple[int, int]:
-    """Devices on this machine, and machines: what torchrun has started, if it has."""
+    """Return the number of devices on this machine and the number of machines, those of torchrun if it is used."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return config.devices, 1
     here = int(os.environ["LOCAL_WORLD_SIZE"])
@@ -95,7 +95,7 @@ def _processes(config: TrainConfig) -> tuple[int, int]:
 
 
 def _validation_batches(config: TrainConfig, frames: TrainingFrames) -> list[FrameBatch]:
-    """Pairs, in the directions of time that training uses."""
+    """Return batches of pairs, in the directions of time that training uses."""
     pairs, half = frames.pairs[:: max(1, len(frames.pairs) // 150)], config.batch // 2
     previous = torch.arange(2 * len(pairs))
     previous = previous & ~1 if config.clip else previous ^ 1

@@ -34,7 +34,7 @@ def test_fusion_keeps_the_channels_of_the_refined_map():
 @pytest.mark.parametrize("kind", FUSIONS)
 def test_a_fusion_of_a_fresh_network_lets_the_refined_map_pass(kind):
     fusion = FUSIONS[kind](6, 9)
-    fusion.let_pass()
+    fusion.initialize_identity()
     a = 4.0 * torch.rand(2, 6, 3, 3) - 3.9
     passed = fusion(a, torch.randn(2, 9, 3, 3))
     torch.testing.assert_close(passed - fusion.offset, a)

@@ -11,7 +11,7 @@ from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
 from vlocnet_ros.training.imagenet import copy_weights, load_imagenet
-from vlocnet_ros.training.initial_weights import take_over
+from vlocnet_ros.training.initial_weights import copy_initial_weights
 
 
 def test_imagenet_weights_go_where_they_fit():
@@ -63,7 +63,7 @@ def test_joint_training_begins_at_the_accuracy_of_the_single_tasks(tmp_path, ima
         save_vlocnet(paths[-1], networks[name])
         networks[name] = load_vlocnet(paths[-1]).network.train()  # training mode: normalised by the batch
     joint = VLocNet(make_config(dropout=0.0))
-    taken, told = take_over(joint, paths, images)
+    taken, told = copy_initial_weights(joint, paths, images)
     assert "trunk.res1.0.weight" in taken
     assert not any(name.startswith("odometry") for name in taken)
     assert "trunk" in told
@@ -83,4 +83,4 @@ def test_checkpoints_that_fit_nowhere_are_refused(tmp_path, images):
     )
     joint = VLocNet(make_config(tasks=Tasks(pose=False, odometry=False)))
     with pytest.raises(CheckpointError, match=r"o\.safetensors"):
-        take_over(joint, [path], images)
+        copy_initial_weights(joint, [path], images)
