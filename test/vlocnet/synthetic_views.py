@@ -77,7 +77,7 @@ def make_map(points: Array, looks: npt.NDArray[np.float32], keyframes: Array, **
         "ranges": metres.astype(np.float32),
         "correction": FrameCorrection(keyframes, keyframes, 0.07, 0.12, np.zeros((2, 6))),
         "thumbnails": np.random.default_rng(3).integers(0, 255, (len(keyframes), THUMBNAIL), dtype=np.uint8),
-        "doubles": np.zeros(len(keyframes), dtype=np.bool_),
+        "repeated_view": np.zeros(len(keyframes), dtype=np.bool_),
         "lens": LensCorrection(),
         "focal": CAMERA.fx,
         "features": 800,

@@ -1,6 +1,6 @@
-"""What the authors report: Radwan, Valada and Burgard, VLocNet++, RA-L 2018, with 7-Scenes' original poses.
+"""Published results of Radwan, Valada and Burgard, VLocNet++, RA-L 2018, with 7-Scenes' original poses.
 
-Nothing here was measured by this package, and nobody has reproduced it from public code.
+They were not measured with this package, and no public code is known that reproduces them.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SOURCE = "arXiv 1804.08366"
-#: Order of its rows.
+#: Scenes in the order of the published table.
 SCENES = ("chess", "fire", "heads", "office", "pumpkin", "redkitchen", "stairs")
 
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """One method's numbers; None where none were given.
+    """Numbers of one method; None if not published.
 
     Attributes:
-        median_m, median_deg: median pose error, metres and degrees; in an average, the mean of the scenes' medians.
+        median_m, median_deg: median pose error, metres and degrees; for an average, the mean of the scenes' medians.
         within_5cm_5deg: share of the poses, 0..1.
-        rpe_percent, rpe_deg_per_m: odometry, per cent of the path and degrees per metre.
+        rpe_percent, rpe_deg_per_m: error of the odometry, per cent of the path and degrees per metre.
         miou: mean intersection over union, 0..1.
     """
 
@@ -33,7 +33,7 @@ class PublishedResult:
 
 SINGLE, MULTI = "VLocNet++ single-task", "VLocNet++ multitask"
 
-#: By method and scene. Without labels, "multitask" is pose and odometry; the odometry was published once.
+#: Results by method and scene. Without labels, "multitask" is pose and odometry; the odometry was published once.
 SEVEN_SCENES: dict[str, dict[str, PublishedResult]] = {
     "VLocNet": {
         "chess": PublishedResult(0.036, 1.71),

@@ -50,7 +50,7 @@ def copy_weights(network: VLocNet, source: dict[str, Tensor]) -> int:
     for trunk in trunks:
         if trunk is not None:
             stages += [(0, trunk.res2), (1, trunk.res3)]
-            stems.append(trunk.res1[0])
+            stems += [layer for layer in trunk.res1 if isinstance(layer, nn.Conv2d)]
     if network.pose is not None:
         stages += [(2, network.pose.res4), (3, network.pose.res5)]
     if network.odometry is not None:
@@ -75,14 +75,15 @@ def _copy_unit(unit: ResidualUnit, source: dict[str, Tensor]) -> bool:
     Returns:
         True if the shapes agree and the unit was copied.
     """
-    conv2 = torch.cat([conv.weight for conv in unit.conv2])
+    parts = [conv for conv in unit.conv2 if isinstance(conv, nn.Conv2d)]
+    conv2 = torch.cat([conv.weight for conv in parts])
     fits = unit.conv1.weight.shape == source["conv1.weight"].shape and conv2.shape == source["conv2.weight"].shape
     if not fits:
         return False
     unit.conv1.weight.copy_(source["conv1.weight"])
     unit.conv3.weight.copy_(source["conv3.weight"])
     start = 0
-    for conv in unit.conv2:
+    for conv in parts:
         conv.weight.copy_(source["conv2.weight"][start : start + len(conv.weight)])
         start += len(conv.weight)
     if unit.shortcut is not None:

@@ -7,6 +7,7 @@ same rotation, so each difference is computed to the nearer sign.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -158,7 +159,7 @@ class MultitaskLoss(nn.Module):
         for name in ("x", "q"):
             self.s[f"{name}_rel"].clamp_(min=self.s[name])
 
-    def _combine(self, terms: dict[str, Tensor], names: list[str]) -> Tensor:
+    def _combine(self, terms: dict[str, Tensor], names: Sequence[str]) -> Tensor:
         return torch.stack([self._weigh(name, terms[name]) for name in names]).sum()
 
     def _weigh(self, name: str, loss: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class VLocNetTrainingModule(lightning.LightningModule):
         freeze: Collection[str] = (),
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
         self.loss = MultitaskLoss(consistency=network.config.consistency)
         self.batches, self.optimizer_config, self.augmentation, self.seed = batches, optimizer, augmentation, seed
         self.taken, self.trained_seconds = frozenset(taken), 0.0
@@ -120,7 +120,7 @@ class VLocNetTrainingModule(lightning.LightningModule):
         return optimizer_of(self.network, self.loss, self.taken, self.optimizer_config)
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        # Lightning does not clip gradients of fused optimisers because of a gradient scaler, which bfloat16 does not use.
+        # Lightning does not clip gradients of fused optimisers, because of a gradient scaler. bfloat16 uses none.
         norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimizer_config.clip)
         self.log("train/gradient", norm)
 
@@ -130,11 +130,11 @@ class VLocNetTrainingModule(lightning.LightningModule):
         return self.batches(self.global_step) if self.trainer.training else batch
 
     def transfer_batch_to_device(self, batch: FrameBatch, device: torch.device, dataloader_idx: int) -> FrameBatch:
-        def move(t: Tensor | None) -> Tensor | None:
-            return None if t is None else t.to(device, non_blocking=True)
-
-        moved = {f.name: move(getattr(batch.targets, f.name)) for f in fields(Targets)}
-        return replace(batch, images=move(batch.images), targets=replace(batch.targets, **moved))
+        targets = {f.name: getattr(batch.targets, f.name) for f in fields(Targets)}
+        moved: dict[str, Any] = {
+            name: t if t is None else t.to(device, non_blocking=True) for name, t in targets.items()
+        }
+        return replace(batch, images=batch.images.to(device, non_blocking=True), targets=Targets(**moved))
 
     def on_after_batch_transfer(self, batch: FrameBatch, dataloader_idx: int) -> FrameBatch:
         # Not in the step: geometry must not run in the step's mixed precision.

@@ -37,7 +37,7 @@ def calibrate_odometry(network: VLocNet, frames: TrainingFrames, *, forward: boo
         pairs = torch.cat([pairs, pairs.flip(1)])
     regressed, true = [], []
     device = network.intrinsics.device
-    for chunk in pairs.split(16):
+    for chunk in torch.split(pairs, 16):
         images = frames.images[chunk.flatten()].to(device).float() / 255.0
         features = network.encode(images)
         own = torch.arange(len(images), device=device)

@@ -70,7 +70,7 @@ def _disagreement(
     motion (of objects that move with the camera, or without texture) have no information about depth.
     """
     warped, still = [], []
-    for source in neighbours.unique(dim=0):
+    for source in torch.unique(neighbours, dim=0):
         inverse = quaternions.conjugate(targets.quaternion[source])
         translation = quaternions.rotate(inverse, targets.translation[current] - targets.translation[source])
         rotation = quaternions.multiply(inverse, targets.quaternion[current])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
-from torch.utils.data import DataLoader
+from lightning.pytorch.utilities import rank_zero_only
+from torch.utils.data import DataLoader, Dataset
 
 from localization_common.errors import ConfigError
 from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
@@ -22,6 +24,26 @@ from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.module import VLocNetTrainingModule
 from vlocnet_ros.training.run_files import KeepBest, KeepState
 from vlocnet_ros.training.training_frames import TrainingFrames
+
+T = TypeVar("T")
+
+
+class _Items(Dataset[T]):
+    """Data set of the items of a sequence."""
+
+    def __init__(self, items: Sequence[T]) -> None:
+        self._items = items
+
+    def __getitem__(self, index: int) -> T:
+        return self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+def process_rank() -> int:
+    """Return the rank of this process among those that Lightning or torchrun started, one for each device."""
+    return int(getattr(rank_zero_only, "rank", 0))
 
 
 def run_directory(config: TrainConfig) -> Path:
@@ -52,10 +74,10 @@ def fit(config: TrainConfig, module: VLocNetTrainingModule, data: TrainingData) 
     if trainer.is_global_zero and not config.resume:
         state.unlink(missing_ok=True)  # left by an earlier run
     # The loader only counts steps: see VLocNetTrainingModule.on_before_batch_transfer.
-    counter = DataLoader(range(config.validate_every), batch_size=None)
-    checks = None
+    counter = DataLoader(_Items(range(config.validate_every)), batch_size=None)
+    checks: DataLoader[FrameBatch] | None = None
     if data.validation is not None:
-        checks = DataLoader(_validation_batches(config, data.validation), batch_size=None)
+        checks = DataLoader(_Items(_validation_batches(config, data.validation)), batch_size=None)
     # The state of a run is read without unpickling code.
     trainer.fit(module, counter, checks, ckpt_path=str(state) if config.resume else None, weights_only=True)
     if best.exists and trainer.is_global_zero:

@@ -35,7 +35,7 @@ def test_points_lie_where_they_are() -> None:
     assert len(set(away.argmin(axis=1))) == len(known.points)
     assert known.noise < 1e-5
     assert known.card["observations"] >= 3 * len(known.points)
-    assert len(known.doubles) == len(known.thumbnails) == COUNT
+    assert len(known.repeated_view) == len(known.thumbnails) == COUNT
 
 
 def test_noise_is_measured() -> None:

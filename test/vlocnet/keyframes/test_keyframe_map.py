@@ -15,13 +15,15 @@ from vlocnet_ros.keyframes import keyframe_map
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.keyframes.lens_correction import LensCorrection
 
-ARRAYS = ("points", "descriptors", "appearance_point", "directions", "ranges", "thumbnails", "doubles")
+ARRAYS = ("points", "descriptors", "appearance_point", "directions", "ranges", "thumbnails", "repeated_view")
 
 
 @pytest.fixture
 def known() -> KeyframeMap:
-    doubles = np.array([False, True, False])
-    return make_map(*scene(50), cameras(3), lens=LensCorrection(1.02, -0.03), doubles=doubles, card={"frames": 3})
+    repeated_view = np.array([False, True, False])
+    return make_map(
+        *scene(50), cameras(3), lens=LensCorrection(1.02, -0.03), repeated_view=repeated_view, card={"frames": 3}
+    )
 
 
 @pytest.fixture
@@ -70,10 +72,10 @@ def test_tensors_stay_in_the_file_until_they_are_looked_at(path: Path) -> None:
 
 def test_poses_near_a_doubled_keyframe_are_told(known: KeyframeMap) -> None:
     poses = known.correction.adjusted
-    assert [known.near_doubled(pose, 1e-6) for pose in poses] == [False, True, False]
+    assert [known.near_repeated_view(pose, 1e-6) for pose in poses] == [False, True, False]
     away = float(np.linalg.norm(poses[0, :3, 3] - poses[1, :3, 3]))
-    assert known.near_doubled(poses[0], 1.01 * away)
-    assert not known.near_doubled(poses[0], 0.99 * away)
+    assert known.near_repeated_view(poses[0], 1.01 * away)
+    assert not known.near_repeated_view(poses[0], 0.99 * away)
 
 
 def test_a_map_that_cannot_be_written_leaves_the_old_one(known: KeyframeMap, path: Path, tmp_path: Path) -> None:
@@ -143,9 +145,9 @@ def test_a_map_with_fewer_keyframes_keeps_its_points() -> None:
     points = np.random.default_rng(0).uniform(1.0, 3.0, (20, 3))
     looks = np.eye(128, dtype=np.float32)[:20]
     keyframes = cameras(3)
-    whole = make_map(points, looks, keyframes, doubles=np.array([True, False, False]))
+    whole = make_map(points, looks, keyframes, repeated_view=np.array([True, False, False]))
     left = whole.with_keyframes(np.array([False, True, True]))
     np.testing.assert_array_equal(left.correction.adjusted, keyframes[1:])
     np.testing.assert_array_equal(left.thumbnails, whole.thumbnails[1:])
-    np.testing.assert_array_equal(left.doubles, [False, False])
+    np.testing.assert_array_equal(left.repeated_view, [False, False])
     assert len(left.points) == len(points)

@@ -74,29 +74,31 @@ def test_frames_agree_in_a_row() -> None:
     history = MotionHistory()
     pose = POSE
     for frames in (1, 2, 3):
-        assert history.seems(pose) == frames
+        assert history.count_elsewhere(pose) == frames
         history.move(STEP)
         pose = pose @ STEP.previous_T_camera
-    assert history.seems(moved_by(pose, np.array([0.2, 0.0, 0.0, 0.0, 0.0, 0.0]))) == 1
+    assert history.count_elsewhere(moved_by(pose, np.array([0.2, 0.0, 0.0, 0.0, 0.0, 0.0]))) == 1
     history.move(STILL)
-    assert history.seems(moved_by(pose, np.array([0.2, 0.0, 0.0, 0.0, 0.12, 0.0]))) == 1  # turned by 7 degrees
+    assert (
+        history.count_elsewhere(moved_by(pose, np.array([0.2, 0.0, 0.0, 0.0, 0.12, 0.0]))) == 1
+    )  # turned by 7 degrees
 
 
 @pytest.mark.parametrize("what", ["nowhere", "confirmed", "no motion", "reset"])
 def test_the_row_is_broken(what: str) -> None:
     history = MotionHistory()
-    history.seems(POSE)
+    history.count_elsewhere(POSE)
     history.move(STILL)
-    assert history.seems(POSE) == 2
+    assert history.count_elsewhere(POSE) == 2
     if what == "nowhere":
-        history.seems_nowhere()
+        history.forget_elsewhere()
     elif what == "confirmed":
         history.confirm(POSE, COVARIANCE)
     elif what == "no motion":
         history.move(None)
     else:
         history.reset()
-    assert history.seems(POSE) == 1
+    assert history.count_elsewhere(POSE) == 1
 
 
 def test_without_motion_nothing_is_expected() -> None:

@@ -123,7 +123,7 @@ def test_the_frames_must_be_in_a_row(broken: str) -> None:
     beyond = MAP_T_SCENE @ exponential(np.array([1.7, 0.0, 0.0, 0.0, 0.0, 0.0]))
     keyframes = np.stack([MAP_T_SCENE, beyond])
     known = make_map(
-        POINTS, LOOKS, keyframes, thumbnails=np.tile(thumbnail(IMAGE), (2, 1)), doubles=np.array([False, True])
+        POINTS, LOOKS, keyframes, thumbnails=np.tile(thumbnail(IMAGE), (2, 1)), repeated_view=np.array([False, True])
     )
     refiner = opened(known)
     seen = [
@@ -146,7 +146,7 @@ def test_a_place_that_the_map_holds_twice_is_confirmed_only_where_the_frames_bef
         LOOKS,
         np.stack([MAP_T_SCENE, beyond]),
         thumbnails=np.tile(thumbnail(IMAGE), (2, 1)),
-        doubles=np.array([False, True]),
+        repeated_view=np.array([False, True]),
     )
     refiner = opened(known)
     for frame in range(4):

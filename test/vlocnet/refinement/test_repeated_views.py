@@ -34,11 +34,13 @@ def test_a_room_that_repeats_is_marked_and_another_is_not() -> None:
         ranges=metres.astype(np.float32),
     )
     marked = mark_repeated_views(known, features, CAMERA)
-    assert marked.doubles.tolist() == [True] * 4 + [False] * 2
-    assert not known.doubles.any()
+    assert marked.repeated_view.tolist() == [True] * 4 + [False] * 2
+    assert not known.repeated_view.any()
 
 
 def test_one_keyframe_alone_is_no_double() -> None:
     points, looks = scene(100)
     known = make_map(points, looks, MAP_T_SCENE[None])
-    assert mark_repeated_views(known, [features_of(points, looks, MAP_T_SCENE)[0]], CAMERA).doubles.tolist() == [False]
+    assert mark_repeated_views(known, [features_of(points, looks, MAP_T_SCENE)[0]], CAMERA).repeated_view.tolist() == [
+        False
+    ]

@@ -21,7 +21,7 @@ FEATURES, _ = features_of(POINTS, LOOKS, POSE, noise=NOISE)
 def test_a_pose_within_the_gate_is_found(metres: float, degrees: float) -> None:
     spread = np.diag([metres**2] * 3 + [np.radians(degrees) ** 2] * 3)
     found = SEARCH.near(POSE @ small(np.random.default_rng(2), metres, degrees), spread, FEATURES, inliers=12)
-    assert found.objection == ""
+    assert found.rejection == ""
     assert found.solution is not None
     assert np.linalg.norm(found.solution.map_T_camera[:3, 3] - POSE[:3, 3]) < 0.005
     assert angle_deg(found.solution.map_T_camera, POSE) < 0.1
@@ -34,16 +34,16 @@ def test_a_pose_outside_the_gate_is_not_believed() -> None:
     narrow = np.diag([0.01**2] * 3 + [np.radians(5.0) ** 2] * 3)
     away = moved_by(POSE, np.array([0.12, 0.0, 0.0, 0.0, 0.0, 0.0]))
     found = SEARCH.near(away, narrow, FEATURES, inliers=12)
-    assert "outside the gate" in found.objection
+    assert "outside the gate" in found.rejection
 
 
 def test_too_few_points_are_not_believed() -> None:
     few = Features(FEATURES.rays[:20], FEATURES.descriptors[:20], FEATURES.sizes[:20])
     none = Features(FEATURES.rays[:0], FEATURES.descriptors[:0], FEATURES.sizes[:0])
-    assert "24 are needed" in SEARCH.near(POSE, SEARCH.least, few, inliers=24).objection
+    assert "24 are needed" in SEARCH.near(POSE, SEARCH.least, few, inliers=24).rejection
     nothing = SEARCH.near(POSE, SEARCH.least, none, inliers=12)
     assert (nothing.solution, nothing.inliers, len(nothing.rays)) == (None, 0, 0)
-    assert "fewer than 12" in nothing.objection
+    assert "fewer than 12" in nothing.rejection
 
 
 def test_a_view_without_any_point_is_not_believed() -> None:
