@@ -1,4 +1,4 @@
-"""Focal length and radial distortion that a calibration gets wrong."""
+"""Correction of the focal length and the radial distortion of a calibration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_corrected_rays_are_the_true_ones(lens: LensCorrection) -> None:
     np.testing.assert_allclose(lens.distort(lens.undistort(given)), given, atol=1e-9)
 
 
-def test_a_spoiled_ray_by_hand() -> None:
+def test_a_distorted_ray_by_hand() -> None:
     np.testing.assert_allclose(
         LensCorrection(1.1, 0.2).distort(np.array([[0.3, 0.4]])), [[0.3 * 1.1 * 1.05, 0.4 * 1.1 * 1.05]]
     )

@@ -1,4 +1,4 @@
-"""A pose near a given one, from an image's features."""
+"""Search for a pose near a given one, from an image's features."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def test_a_pose_within_the_gate_is_found(metres: float, degrees: float) -> None:
     assert angle_deg(found.solution.map_T_camera, POSE) < 0.1
     assert found.inliers > 0.9 * len(found.rays) > 100
     off = np.linalg.norm(found.rays - rays_of(POINTS, POSE)[found.points], axis=1)
-    assert (off < 4.0 * NOISE).mean() > 0.95  # those points are what was seen
+    assert (off < 4.0 * NOISE).mean() > 0.95  # the rays of the visible points
 
 
-def test_a_pose_outside_the_gate_is_not_believed() -> None:
+def test_a_pose_outside_the_gate_is_rejected() -> None:
     narrow = np.diag([0.01**2] * 3 + [np.radians(5.0) ** 2] * 3)
     away = moved_by(POSE, np.array([0.12, 0.0, 0.0, 0.0, 0.0, 0.0]))
     found = SEARCH.near(away, narrow, FEATURES, inliers=12)
     assert "outside the gate" in found.rejection
 
 
-def test_too_few_points_are_not_believed() -> None:
+def test_too_few_points_are_rejected() -> None:
     few = Features(FEATURES.rays[:20], FEATURES.descriptors[:20], FEATURES.sizes[:20])
     none = Features(FEATURES.rays[:0], FEATURES.descriptors[:0], FEATURES.sizes[:0])
     assert "24 are needed" in SEARCH.near(POSE, SEARCH.least, few, inliers=24).rejection
@@ -46,7 +46,7 @@ def test_too_few_points_are_not_believed() -> None:
     assert "fewer than 12" in nothing.rejection
 
 
-def test_a_view_without_any_point_is_not_believed() -> None:
+def test_a_view_without_any_point_is_rejected() -> None:
     turned = POSE.copy()
     turned[:3, :3] = turned[:3, :3] @ np.diag([-1.0, 1.0, -1.0])
     assert SEARCH.near(turned, SEARCH.least, FEATURES, inliers=12).solution is None

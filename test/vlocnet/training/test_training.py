@@ -1,4 +1,4 @@
-"""From batches to a checkpoint: learning, resuming, the best state, the card."""
+"""Training from batches to a checkpoint: learning, resuming, best weights, card."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from vlocnet_ros.training.training_frames import TrainingFrames, network_camera
 from vlocnet_ros.training.validation import score
 
 
-def test_frozen_weights_and_statistics_stay(frames, tmp_path):
+def test_frozen_weights_and_statistics_do_not_change(frames, tmp_path):
     network = VLocNet(make_config(tasks=POSE_AND_ODOMETRY))
     before = {name: p.clone() for name, p in network.named_parameters()}
     statistics = {name: p.clone() for name, p in network.named_buffers() if name.endswith("running_mean")}
@@ -79,10 +79,10 @@ def fit(module: VLocNetTrainingModule, steps: int, directory: Path, resume: Path
 
 
 class Killed(BaseException):
-    """Stands for the end of the process."""
+    """Exception in place of the end of the process."""
 
 
-def test_a_state_that_is_half_written_leaves_the_one_before(tmp_path):
+def test_an_interrupted_write_keeps_the_previous_state(tmp_path):
     class Trainer:
         is_global_zero = True
         content, ends = b"whole", False
@@ -119,7 +119,7 @@ def test_the_best_weights_are_kept_and_no_progress_ends_the_training(tmp_path):
     assert again.score == pytest.approx(0.2)
 
 
-def test_score_counts_relative_changes_alike():
+def test_the_score_depends_on_relative_changes():
     better = {"pose_m": 0.9, "pose_deg": 1.8, "pixels_wrong": 0.11}
     worse = {"pose_m": 1.0, "pose_deg": 2.0, "pixels_wrong": 0.1}
     a, b = (score({name: torch.tensor(value) for name, value in m.items()}) for m in (better, worse))
@@ -129,16 +129,16 @@ def test_score_counts_relative_changes_alike():
 
 @pytest.mark.filterwarnings("ignore")
 def test_training_ends_with_the_weights_of_the_best_validation(on_disk, tmp_path, monkeypatch):
-    """Whatever comes after the best one."""
+    """Let later validations be worse than the best one."""
     scores, kept = iter([1.0, 0.5, 2.0, 3.0]), {}
 
-    def told(medians):
+    def scripted(medians):
         return torch.tensor(next(scores))
 
     def save(self, trainer, module):
         kept[module.global_step] = {name: t.clone() for name, t in module.network.named_parameters()}
 
-    monkeypatch.setattr(validation, "score", told)
+    monkeypatch.setattr(validation, "score", scripted)
     monkeypatch.setattr(KeepState, "on_train_epoch_end", save)
     written = train(config_for(tmp_path, optimizer=OptimizerConfig(steps=8, warmup=1), patience=2))
     assert list(kept) == [2, 4, 6, 8]
@@ -162,13 +162,13 @@ def test_a_few_steps_learn_the_wall(frames, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_resumed_run_ends_like_an_undisturbed_one(frames, tmp_path):
+def test_a_resumed_run_ends_like_an_uninterrupted_one(frames, tmp_path):
     whole = make_module(frames)
     fit(whole, 6, tmp_path / "whole")
     first = make_module(frames)
     state = fit(first, 3, tmp_path / "parts")
     resumed = make_module(frames)
-    fit(resumed, 6, tmp_path / "rest", resume=state)
+    fit(resumed, 6, tmp_path / "resumed", resume=state)
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
     for (name, a), b in zip(whole.state_dict().items(), first.state_dict().values(), strict=True):
@@ -187,12 +187,12 @@ def test_learning_rate_warms_up_and_decays_over_the_steps(frames):
     assert rates[0] == pytest.approx(10 * 3e-3 / 5, rel=1e-6)
     assert rates[2] == pytest.approx(10 * 1.5e-3, rel=1e-6)
     assert rates[3] < 1e-3
-    assert rates[3] == pytest.approx(10 * groups[1]["lr"])  # the learned loss weights move faster
+    assert rates[3] == pytest.approx(10 * groups[1]["lr"])  # the learned loss weights have a larger rate
 
 
 @pytest.fixture
 def on_disk(monkeypatch, wall_sequence) -> None:
-    """The wall, wherever a command line opens a sequence."""
+    """Let command lines open the wall for any path."""
     for module in (training_data, evaluation):
         monkeypatch.setattr(module, "open_sequences", lambda *_, **__: [wall_sequence])
 
@@ -227,7 +227,7 @@ def test_the_command_writes_a_checkpoint_with_card_and_residuals(on_disk, tmp_pa
     for fact in ("wall (6 frames)", "| seed | 0 |", "median_m", "minutes", written.card["commit"]):
         assert fact in card
     assert re.search(r"\| size \| \d+\.\d\d MB \|", card)
-    # the same again gives the same weights
+    # a second run gives the same weights
     again = train(config_for(tmp_path, output=tmp_path / "again.safetensors"))
     for (name, a), b in zip(written.network.state_dict().items(), again.network.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
@@ -244,12 +244,12 @@ def test_streams_without_ground_truth_are_left_out(monkeypatch, wall_sequence, t
     monkeypatch.setattr(training_data, "open_sequences", lambda *_, **__: [bare])
     data = TrainingData.read(config_for(tmp_path))
     assert data.trainable(Tasks()) == Tasks(segmentation=False)  # depth from the motion between frames
-    alone = TrainingFrames.read([bare.select([0, 4])], network_camera(bare.camera, WIDTH, HEIGHT))
-    assert replace(data, frames=alone).trainable(Tasks()) == POSE_AND_ODOMETRY
-    assert replace(data, frames=alone).trainable(Tasks(pose=False, odometry=False)) is None
+    single = TrainingFrames.read([bare.select([0, 4])], network_camera(bare.camera, WIDTH, HEIGHT))
+    assert replace(data, frames=single).trainable(Tasks()) == POSE_AND_ODOMETRY
+    assert replace(data, frames=single).trainable(Tasks(pose=False, odometry=False)) is None
 
 
-def test_resuming_nothing_is_refused(on_disk, tmp_path):
+def test_resuming_without_a_run_is_refused(on_disk, tmp_path):
     with pytest.raises(ConfigError, match="resume"):
         train(config_for(tmp_path, resume=True))
 
@@ -266,10 +266,10 @@ def test_frame_ranges_of_the_command_line_split_train_from_validation(on_disk, t
     assert sequences.FrameRanges.parse("4-5").mask(np.arange(6)).sum() == 2
 
 
-def test_calibration_takes_the_bias_out_of_odometry(frames):
+def test_calibration_removes_the_bias_of_the_odometry(frames):
     network = VLocNet(make_config(tasks=POSE_AND_ODOMETRY)).eval()
     regressor = network.odometry.regressor
-    truth = torch.tensor([0.05, 0.0, 0.0])  # every frame of the wall moves alike, but for what is added here
+    truth = torch.tensor([0.05, 0.0, 0.0])  # all frames of the wall have the same motion, plus the additions below
     moving = replace(frames, translation=frames.translation + 0.01 * torch.randn(8, 3).cumsum(0))
 
     def errors() -> torch.Tensor:
@@ -289,7 +289,7 @@ def test_calibration_takes_the_bias_out_of_odometry(frames):
 def test_lines_are_least_squares():
     x = torch.randn(50, 6)
     y = 1.3 * x + 0.2 + 0.05 * torch.randn(50, 6)
-    y[:, 5] = 0.0  # never moves: keeps its scale
+    y[:, 5] = 0.0  # constant: keeps its scale
     slope, offset = _lines(x, y)
     for i in range(5):
         expected = np.polyfit(x[:, i].numpy(), y[:, i].numpy(), 1)
@@ -299,7 +299,7 @@ def test_lines_are_least_squares():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_no_steps_put_streams_together(on_disk, tmp_path):
+def test_a_training_without_steps_combines_streams(on_disk, tmp_path):
     first = train(config_for(tmp_path))
     path = tmp_path / "wall.safetensors"
     changes = {"output": tmp_path / "merged.safetensors", "initial": (path,), "optimizer": OptimizerConfig(steps=0)}

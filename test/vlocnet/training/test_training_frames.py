@@ -1,4 +1,4 @@
-"""From sequences to batches: frames in memory, pairs, clips, and how kinds of steps are mixed."""
+"""Frames in memory, pairs, clips, and mixtures of kinds of steps."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_frames_hold_what_the_sequence_has(frames, wall_sequence):
     assert frames.class_names == ("left", "middle", "right")
 
 
-def test_frames_over_a_gap_are_no_pair_and_stay_as_single_ones(wall_sequence):
+def test_frames_across_a_gap_are_no_pair_and_are_used_as_single_ones(wall_sequence):
     cut = wall_sequence.select([0, 1, 3])
     frames = TrainingFrames.read([cut, wall_sequence.select([6, 7])], network_camera(cut.camera, WIDTH, HEIGHT))
     assert frames.pairs.tolist() == [[0, 1], [2, 2], [3, 4]]
@@ -48,9 +48,9 @@ def test_masks_where_one_sequence_lacks_depth_or_labels(wall_sequence):
     assert torch.isfinite(frames.depth[:8]).all()
     assert torch.isnan(frames.depth[8:]).all()
     assert (frames.labels[8:] == 255).all()
-    alone = TrainingFrames.read([bare], network_camera(bare.camera, WIDTH, HEIGHT))
-    assert alone.depth is None
-    assert alone.labels is None
+    unlabelled = TrainingFrames.read([bare], network_camera(bare.camera, WIDTH, HEIGHT))
+    assert unlabelled.depth is None
+    assert unlabelled.labels is None
 
 
 def test_sequences_with_different_classes_are_refused(wall_sequence):
@@ -69,7 +69,7 @@ def test_pairs_go_in_both_directions_of_time(frames):
     assert single.targets.labels is None
 
 
-def test_batches_depend_on_seed_and_step_alone(frames):
+def test_batches_depend_on_seed_and_step_only(frames):
     a, b, c, d = (RandomBatches(frames, size=4, seed=s, rank=r) for s, r in ((1, 0), (1, 0), (2, 0), (1, 1)))
     assert all(torch.equal(a(i).targets.translation, b(i).targets.translation) for i in (5, 3))
     for other in (c, d):
@@ -86,10 +86,10 @@ def test_clips_follow_the_drive_and_stop_at_its_end(frames):
     torch.testing.assert_close(step, 0.05 * t.pair.float(), atol=1e-5, rtol=0)
     assert not t.pair[::4].any()
     ends = (t.translation[:, 0] > 0.34) & ~t.pair
-    assert ends.any()  # the last frame stands for what would follow
+    assert ends.any()  # the last frame replaces the following ones
 
 
-def test_mixture_holds_what_it_says():
+def test_a_mixture_has_the_configured_steps():
     kinds = [StepMixture(2, 1, 1).kind(step) for step in range(8)]
     assert kinds[:4] == kinds[4:]
     assert sorted(k.value for k in kinds[:4]) == ["all", "pairs", "pose", "pose"]
