@@ -80,7 +80,7 @@ def build_keyframes(config: BuildConfig) -> None:
     print(f"{len(keyframe_map.points)} points, rays off by {keyframe_map.noise * keyframe_map.focal:.2f} pixels")
     print(f"given positions off by {100 * np.median(moved):.1f} cm in the median, {100 * moved.max():.1f} cm at most")
     print(f"covariances multiplied by {keyframe_map.covariance_scale:.2f}")
-    print(f"{keyframe_map.repeated_view.mean():.0%} of the keyframes look like another place")
+    print(f"{keyframe_map.repeated_view.mean():.0%} of the keyframes have a similar view elsewhere")
     print(f"{config.output}: {config.output.stat().st_size / 1e6:.2f} MB, in {time.monotonic() - started:.0f} s")
 
 

@@ -175,7 +175,7 @@ def evaluate(
 def table(numbers: dict[str, Any]) -> str:
     """Format the scores as lines of text."""
     lines = [f"{numbers['frames']} frames, {numbers['ms_per_frame']:.0f} ms each"]
-    poses = (("pose", "pose"), ("  of each frame by itself", "regressed"))
+    poses = (("pose", "pose"), ("  of single frames", "regressed"))
     for name, key in (*poses, *((f"  {b}", b) for b in numbers.get("baselines", {}))):
         p = numbers.get(key) or numbers.get("baselines", {}).get(key)
         if p and "median_m" in p:

@@ -48,7 +48,7 @@ SEGMENTATION = Tasks(pose=False, odometry=False, depth=False)
 
 @dataclass(frozen=True)
 class VLocNetSystem:
-    """One row of the comparison.
+    """Row of the comparison.
 
     Attributes:
         description: difference from the other systems, in a line.

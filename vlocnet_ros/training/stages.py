@@ -19,7 +19,7 @@ STREAMS = tuple(f.name for f in dataclasses.fields(Tasks))
 
 @dataclass(frozen=True)
 class TrainingStage:
-    """One training of a schedule.
+    """Training of a schedule.
 
     Attributes:
         name: name of the stage and of its files.

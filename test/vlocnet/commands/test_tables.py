@@ -138,7 +138,7 @@ def vector(pose: np.ndarray) -> str:
 
 
 class SevenScenes:
-    """Two scenes with a checkpoint each, SfM poses of one, and the segments of the odometry's errors."""
+    """Data of two scenes with a checkpoint each, SfM poses of one, and the segments of the odometry's errors."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.checkpoints = root / "7scenes", root / "checkpoints"
