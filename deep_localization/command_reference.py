@@ -102,7 +102,9 @@ def _row(action: argparse.Action, shared: dict[str, str]) -> str:
     default = (stated["default"] or "") if stated else ""
     name = action.option_strings[0].split(".")[-1].lstrip("-").replace("-", "_") if action.option_strings else ""
     meaning = (text[: stated.start()] if stated else text).strip() or shared.get(name, "")
-    names = " ".join(f"`{option}`" for option in action.option_strings) or "*files*"
+    current = action.dest.split(".")[-1].replace("_", "-")
+    options = sorted(action.option_strings, key=lambda option: current not in option)  # earlier names come last
+    names = " ".join(f"`{option}`" for option in options) or "*files*"
     shown = f"`{default}`" if default and default != "''" else ""
     return f"| {names} | {shown} | {meaning} |".replace("  ", " ")
 

@@ -38,38 +38,38 @@ class TrainCommand:
         places: places to train on; the first is the place of deployment and is favoured. A directory that is no
             sequence itself contains the drives `train*` of a place, all in one map frame.
         output: checkpoint to write at every validation and at the end; the card is written beside it as .md.
-        validation: drive through the first place, localised in a map of that place's training drives.
+        validate: drive through the first place, localised in a map of that place's training drives.
         minutes: time budget; the learning rate falls to nearly zero at its end.
         max_steps: largest number of steps; -1 is no limit.
         network: `light` is the shipped form, with geometry in the network; `matching` learns the geometry; `paper` is
             the plain form of the paper.
         training: objective and numbers of the training.
         horizontal_fov: horizontal field of view of the network's camera, degrees; images of drives are cropped to it.
-        start: checkpoint with the initial weights.
+        initial: checkpoint with the initial weights.
         resume: Lightning checkpoint (last.ckpt in the run's directory) to resume from.
-        logs: directory of the run: TensorBoard, last.ckpt.
+        runs: directory of the run: TensorBoard, last.ckpt.
         accelerator, devices, precision: options of Lightning; several GPUs train with DDP.
         threads: number of threads of torch.
-        progress: show a progress bar.
+        progress_bar: show a progress bar.
         recording: options of reading recordings.
     """
 
     places: Annotated[list[Path], tyro.conf.Positional]
     output: Path = Path("build/dmn.safetensors")
-    validation: Path | None = None
+    validate: Annotated[Path | None, tyro.conf.arg(aliases=["--validation"])] = None
     minutes: float = 30.0
     max_steps: int = -1
     network: Literal["light", "matching", "paper"] = "light"
     training: TrainingConfig = field(default_factory=TrainingConfig)
     horizontal_fov: float = 90.0
-    start: Path | None = None
+    initial: Annotated[Path | None, tyro.conf.arg(aliases=["--start"])] = None
     resume: Path | None = None
-    logs: Path = Path("build/dmn_training")
+    runs: Annotated[Path, tyro.conf.arg(aliases=["--runs"])] = Path("build/dmn_training")
     accelerator: str = "auto"
     devices: int = 1
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     threads: int = 1
-    progress: bool = True
+    progress_bar: Annotated[bool, tyro.conf.arg(aliases=["--progress"])] = True
     recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
@@ -109,11 +109,11 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     lightning.seed_everything(arguments.training.seed, verbose=False)
-    if arguments.start is None:
+    if arguments.initial is None:
         config: NetworkConfig = getattr(NetworkConfig, arguments.network)()
         network = DMN(replace(config, view_angle=arguments.horizontal_fov))
     else:
-        network = load_network(arguments.start)[0]
+        network = load_network(arguments.initial)[0]
     camera = network_camera(network.config, arguments.horizontal_fov)
     places = [read_place(path, camera, recording=arguments.recording) for path in arguments.places]
     command = " ".join(["dmn_train", *sys.argv[1:]])
@@ -129,21 +129,21 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=20,
-        enable_progress_bar=arguments.progress,
+        enable_progress_bar=arguments.progress_bar,
         enable_model_summary=False,
-        logger=TensorBoardLogger(arguments.logs, name=None),
+        logger=TensorBoardLogger(arguments.runs, name=None),
         callbacks=[
             _WriteCheckpoint(arguments, places),
             ModelCheckpoint(
-                arguments.logs, save_last=True, save_top_k=0, every_n_train_steps=arguments.training.evaluate_every
+                arguments.runs, save_last=True, save_top_k=0, every_n_train_steps=arguments.training.evaluate_every
             ),
-            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress else []),
+            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress_bar else []),
         ],
     )
     batches = DataLoader(TrainingBatches(places, network.config, arguments.training), batch_size=None)
     held = None
-    if arguments.validation is not None:
-        drive = read_place(arguments.validation, camera, recording=arguments.recording).drives[0]
+    if arguments.validate is not None:
+        drive = read_place(arguments.validate, camera, recording=arguments.recording).drives[0]
         held = DataLoader(ValidationBatches(places[0], drive, network.config, MapOptions()), batch_size=None)
     resume = None if arguments.resume is None else str(arguments.resume)
     trainer.fit(module, batches, held, ckpt_path=resume, weights_only=True)

@@ -36,7 +36,7 @@ class TrainWorldsCommand:
 
     Attributes:
         worlds: directory of training worlds, such as build/worlds/rooms/train.
-        validation: directory of worlds for the validation loss, which stops the training and chooses the best weights.
+        validate: directory of worlds for the validation loss, which stops the training and chooses the best weights.
         output: checkpoint to write.
         system: row of the tables.
         training: objective and numbers of the training; `WorldTrainingConfig.paper` has those of the paper.
@@ -44,25 +44,25 @@ class TrainWorldsCommand:
             projection_likeness; None starts with random ones.
         limit: number of worlds to train on, the first ones.
         minutes: largest duration, minutes; the learning rate falls with the steps, not with the time.
-        logs: directory of the run: last.ckpt to resume from, and best.ckpt.
-        resume: resume from logs/last.ckpt, if it exists.
+        runs: directory of the run: last.ckpt to resume from, and best.ckpt.
+        resume: resume from last.ckpt in the directory of the run, if it exists.
         rates: learning rates to compare, in place of the training: each in a short training.
         rate_steps: steps of each short training; the learning rate falls to its end over these.
         accelerator, devices, precision: options of Lightning; several GPUs train with DDP.
         workers: number of processes that draw batches; 0 draws them in the main process.
         threads: number of threads of torch.
-        progress: show a progress bar.
+        progress_bar: show a progress bar.
     """
 
     worlds: Annotated[Path, tyro.conf.Positional]
-    validation: Path
+    validate: Annotated[Path, tyro.conf.arg(aliases=["--validation"])]
     output: Path = Path("build/dmn_worlds.safetensors")
     system: SystemName = "view_embedding"
     training: WorldTrainingConfig = field(default_factory=WorldTrainingConfig)
     initial: Path | None = None
     limit: int | None = None
     minutes: float = math.inf
-    logs: Path = Path("build/dmn_worlds_training")
+    runs: Annotated[Path, tyro.conf.arg(aliases=["--runs"])] = Path("build/dmn_worlds_training")
     resume: bool = False
     rates: tuple[float, ...] = ()
     rate_steps: int = 600
@@ -71,7 +71,7 @@ class TrainWorldsCommand:
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     workers: int = 0
     threads: int = 1
-    progress: bool = True
+    progress_bar: Annotated[bool, tyro.conf.arg(aliases=["--progress"])] = True
 
 
 def train(arguments: TrainWorldsCommand) -> WorldTraining:
@@ -85,12 +85,12 @@ def train(arguments: TrainWorldsCommand) -> WorldTraining:
     torch.set_num_threads(arguments.threads)
     config = arguments.training
     lightning.seed_everything(config.seed, verbose=False)
-    worlds, held = open_worlds(arguments.worlds, limit=arguments.limit), open_worlds(arguments.validation)
+    worlds, held = open_worlds(arguments.worlds, limit=arguments.limit), open_worlds(arguments.validate)
     height, width = worlds.images.shape[2:4]
     structure = SYSTEMS[arguments.system].structure(int(width), int(height), panoramic=worlds.panoramic)
     module = WorldTraining(structure, config)
     begun = _begin(module, arguments)
-    last = arguments.logs / "last.ckpt"
+    last = arguments.runs / "last.ckpt"
     resumed = arguments.resume and last.is_file()
     trainer = _trainer(arguments)
     first = _step_of(last, module) if resumed else 0
@@ -116,15 +116,15 @@ def compare_rates(arguments: TrainWorldsCommand) -> dict[float, float]:
     """Compute and print the lowest validation loss of a training of `rate_steps` for each learning rate.
 
     A sweep of the training loss within one run (Smith 2017) finds the rates that diverge, not the best one after a
-    decay. The checkpoints stay in logs/rate_*.
+    decay. The checkpoints stay in rate_* of the directory of the run.
     """
     losses = {}
     for rate in arguments.rates:
-        logs, steps = arguments.logs / f"rate_{rate:g}", arguments.rate_steps
+        runs, steps = arguments.runs / f"rate_{rate:g}", arguments.rate_steps
         numbers = replace(
             arguments.training, learning_rate=rate, steps=steps, evaluate_every=max(1, steps // 4), patience=steps
         )
-        short = replace(arguments, training=numbers, logs=logs, output=logs / "short.safetensors", resume=False)
+        short = replace(arguments, training=numbers, runs=runs, output=runs / "short.safetensors", resume=False)
         train(short)
         loss = load_world_network(short.output)[2]["validation_loss"]
         losses[rate] = math.inf if loss is None else float(loss)  # None if it was not finite
@@ -139,7 +139,7 @@ def _or_infinite(loss: float) -> float:
 
 
 def _trainer(arguments: TrainWorldsCommand) -> lightning.Trainer:
-    config, logs = arguments.training, arguments.logs
+    config, runs = arguments.training, arguments.runs
     return lightning.Trainer(
         accelerator=arguments.accelerator,
         devices=arguments.devices,
@@ -154,15 +154,15 @@ def _trainer(arguments: TrainWorldsCommand) -> lightning.Trainer:
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=50,
-        enable_progress_bar=arguments.progress,
+        enable_progress_bar=arguments.progress_bar,
         enable_model_summary=False,
         logger=False,
         callbacks=[
             EarlyStopping("validation_loss", patience=config.patience),
-            ModelCheckpoint(logs, filename="best", monitor="validation_loss", enable_version_counter=False),
+            ModelCheckpoint(runs, filename="best", monitor="validation_loss", enable_version_counter=False),
             # a separate callback: save_last writes only when the best is written
-            ModelCheckpoint(logs, filename="last", enable_version_counter=False),
-            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress else []),
+            ModelCheckpoint(runs, filename="last", enable_version_counter=False),
+            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress_bar else []),
         ],
     )
 
@@ -178,9 +178,9 @@ def _step_of(path: Path, module: WorldTraining) -> int:
     state = torch.load(path, weights_only=True, map_location="cpu")
     expected = {name: value.shape for name, value in module.state_dict().items()}
     if {name: value.shape for name, value in state["state_dict"].items()} != expected:
-        raise CheckpointError(f"{path}: of another system; give another --logs, or start without --resume")
+        raise CheckpointError(f"{path}: of another system; give another --runs, or start without --resume")
     if state["training"] != to_dict(module.config):
-        raise CheckpointError(f"{path}: trained with other numbers; give another --logs, or start without --resume")
+        raise CheckpointError(f"{path}: trained with other numbers; give another --runs, or start without --resume")
     return int(state["global_step"])
 
 

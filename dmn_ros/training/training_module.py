@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -14,10 +13,11 @@ from dmn_ros.training.losses import mean_pose, pose_error, softmax_objective
 from dmn_ros.training.training_clock import ClockedModule
 from dmn_ros.training.training_config import TrainingConfig
 from dmn_ros.training.training_data import DriveBatch
+from localization_common.training.learning_rate import warm_up_and_cosine
 from localization_common.training.optimizers import build_optimizer
 
-#: Steps of linear warm-up.
-_WARM_UP = 200
+#: Steps of linear warm-up, and the share of the learning rate that is left at the end.
+_WARM_UP, _FLOOR = 200, 0.01
 
 
 class DriveTrainingModule(ClockedModule):
@@ -55,9 +55,8 @@ class DriveTrainingModule(ClockedModule):
         if self.finished:
             self.trainer.should_stop = True
             return -1
-        fraction = min(1.0, self.minutes * 60.0 / self._budget)
-        cosine = max(0.01, 0.5 * (1.0 + math.cos(math.pi * fraction)))
-        rate = self.config.learning_rate * min(1.0, (self.global_step + 1) / _WARM_UP) * cosine
+        progress = self.minutes * 60.0 / self._budget
+        rate = warm_up_and_cosine(self.config.learning_rate, self.global_step, progress, warm_up=_WARM_UP, floor=_FLOOR)
         optimizer = self.optimizers()
         assert not isinstance(optimizer, list)
         for group in optimizer.param_groups:

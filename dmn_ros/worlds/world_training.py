@@ -19,10 +19,11 @@ from dmn_ros.worlds.trajectory_filter import ego_motion, filter_trajectories, re
 from dmn_ros.worlds.world_config import WorldTrainingConfig
 from dmn_ros.worlds.world_data import WorldBatch
 from localization_common.files.configuration import to_dict
+from localization_common.training.learning_rate import warm_up_and_cosine
 from localization_common.training.optimizers import build_optimizer
 
-#: Steps of linear warm-up, and factor on the learning rate at the end.
-_WARM_UP, _LAST = 200, 0.01
+#: Steps of linear warm-up, and the share of the learning rate that is left at the end.
+_WARM_UP, _FLOOR = 200, 0.01
 
 
 class WorldTraining(ClockedModule):
@@ -40,8 +41,7 @@ class WorldTraining(ClockedModule):
         optimizer = build_optimizer(config.algorithm, [group], config.learning_rate)
 
         def rate(step: int) -> float:
-            cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / config.steps)))
-            return min(1.0, (step + 1) / _WARM_UP) * max(_LAST, cosine)
+            return warm_up_and_cosine(1.0, step, step / config.steps, warm_up=_WARM_UP, floor=_FLOOR)
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -130,9 +130,8 @@ def shift_covariance(covariance: Array, lever: Array) -> Array:
     Both covariances are about the same axes, in which the lever is given; an error of the rotation moves the point by
     rotation x lever.
     """
-    x, y, z = lever
     jacobian = np.eye(6)
-    jacobian[:3, 3:] = -np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    jacobian[:3, 3:] = -se3.cross_matrix(lever)
     return np.asarray(jacobian @ covariance @ jacobian.T)
 
 

@@ -141,11 +141,11 @@ def test_the_command_trains_resumes_and_writes_a_checkpoint_with_its_card(
         minutes=1.0,
         network="paper",
         training=dataclasses.replace(QUICK, evaluate_every=2, worlds=1),
-        logs=tmp_path / "logs",
+        runs=tmp_path / "logs",
         accelerator="cpu",
         precision="32-true",
         max_steps=2,
-        progress=False,
+        progress_bar=False,
     )
     first = train.train(arguments)
     assert first.global_step == 2

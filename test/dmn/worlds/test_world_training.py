@@ -31,12 +31,12 @@ def _arguments(shards: Path, name: str, **changes: Any) -> TrainWorldsCommand:
     training = replace(QUICK, steps=4, evaluate_every=2, worlds=2, length=2, mirror=0.5, relight=True)
     base = TrainWorldsCommand(
         worlds=shards / "train",
-        validation=shards / "validation",
+        validate=shards / "validation",
         output=shards / f"{name}.safetensors",
-        logs=shards / name,
+        runs=shards / name,
         training=training,
         accelerator="cpu",
-        progress=False,
+        progress_bar=False,
     )
     return replace(base, **changes)
 
@@ -72,7 +72,7 @@ def test_training_may_start_with_the_weights_of_another(shards: Path) -> None:
     first = _arguments(shards, "first")
     train(first)
     still = replace(first.training, learning_rate=1e-12, weight_decay=0.0)
-    second = replace(first, initial=first.output, training=still, output=shards / "on.safetensors", logs=shards / "on")
+    second = replace(first, initial=first.output, training=still, output=shards / "on.safetensors", runs=shards / "on")
     went_on = dict(train(second).network.named_parameters())
     for name, value in load_world_network(first.output)[0].named_parameters():
         torch.testing.assert_close(went_on[name], value, atol=1e-6, rtol=0)
@@ -89,7 +89,7 @@ def test_similarity_may_be_added_to_a_trained_system(shards: Path) -> None:
     first = replace(_arguments(shards, "compass"), system="projection_compass")
     train(first)
     still = replace(first.training, learning_rate=1e-12, weight_decay=0.0)
-    grown = replace(first, system="projection_likeness", initial=first.output, training=still, logs=shards / "grown")
+    grown = replace(first, system="projection_likeness", initial=first.output, training=still, runs=shards / "grown")
     grown = replace(grown, output=shards / "grown.safetensors")
     weights = train(grown).network.state_dict()
     for name, value in load_world_network(first.output)[0].named_parameters():
@@ -129,9 +129,9 @@ def test_training_stops_without_progress(shards: Path) -> None:
 
 def test_the_commands_train_and_evaluate_a_regression_on_shards(shards: Path) -> None:
     words = ["--system", "latent_vector_regression", "--training.steps", "2", "--training.worlds", "2"]
-    words += ["--output", str(shards / "x.safetensors"), "--logs", str(shards / "x"), "--accelerator", "cpu"]
-    command = [sys.executable, "-m", "dmn_ros.commands.train_worlds", str(shards / "train"), "--no-progress"]
-    subprocess.run([*command, "--validation", str(shards / "validation"), *words], check=True)
+    words += ["--output", str(shards / "x.safetensors"), "--runs", str(shards / "x"), "--accelerator", "cpu"]
+    command = [sys.executable, "-m", "dmn_ros.commands.train_worlds", str(shards / "train"), "--no-progress-bar"]
+    subprocess.run([*command, "--validate", str(shards / "validation"), *words], check=True)
     result = evaluate_command.evaluate(
         evaluate_command.EvaluateWorldsCommand(
             shards / "validation",

@@ -103,7 +103,7 @@ def test_a_row_with_more_worlds_is_judged_by_those_of_the_others(
     run = next(run for run in rows.RUNS if run.name == rows.MORE_WORLDS)
     arguments = tyro.cli(TrainWorldsCommand, args=of.training("mazes", run, 0)[3:])
     worlds = tmp_path / "worlds"
-    assert (arguments.worlds, arguments.validation) == (worlds / "mazes-120/train", worlds / "mazes/validation")
+    assert (arguments.worlds, arguments.validate) == (worlds / "mazes-120/train", worlds / "mazes/validation")
 
 
 def test_worlds_may_be_asked_several_times(commands: ModuleType, tmp_path: Path) -> None:
