@@ -54,7 +54,7 @@ lint: $(READY)
 DOCS_VENV := build/docs-venv
 docs: $(DOCS_VENV)/.ready
 	@docs/site_scripts.sh build/docs-scripts
-	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict
 	@echo 'the site: build/site/index.html'
 
 $(DOCS_VENV)/.ready: requirements/docs.txt

@@ -14,8 +14,9 @@ from statistics import mean, stdev
 from types import MappingProxyType
 from typing import Any
 
-from deep_localization.evaluation.result_file import commit_of
 from localization_common.errors import DatasetError
+from localization_common.files.atomic_write import write_whole
+from localization_common.files.git_commit import commit_of
 
 #: A number, several that one form shows together (mean and deviation), a word, or nothing.
 Cell = float | int | str | Sequence[float | str] | None
@@ -122,10 +123,8 @@ class BenchmarkFile:
 
     def write(self, path: str | Path, more: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Write the file, whole or not at all; ``more`` stands beside the fields for other programs, by name."""
-        path = Path(path)
-        aside = path.with_name(path.name + ".part")
-        aside.write_text(json.dumps({**asdict(self), **more}, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(aside, path)
+        text = json.dumps({**asdict(self), **more}, indent=1, allow_nan=False) + "\n"
+        write_whole(path, text.encode())
 
     @classmethod
     def read(cls, path: str | Path) -> BenchmarkFile:

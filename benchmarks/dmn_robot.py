@@ -18,7 +18,7 @@ import tyro
 
 from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
 from deep_localization.evaluation.offline import proposals_of
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.runtime.localizer import Localizer
 from dmn_ros.runtime.replay import NO_PROPOSALS

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dmn_ros.config import FilterConfig, NetworkConfig
+from dmn_ros.config import NetworkConfig
 from dmn_ros.filter.clusters import densest_cluster, mean_and_covariance
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.particle_filter import ParticleFilter
 from dmn_ros.network.dmn import DMN
 from dmn_ros.network.observation import AttentionObservation

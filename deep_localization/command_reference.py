@@ -49,16 +49,16 @@ COMMANDS: dict[str, type[Any]] = {
     "vlocnet_export": vlocnet_ros.commands.export.ExportConfig,
     "vlocnet_systems": vlocnet_ros.commands.complexity.SystemsConfig,
     "vlocnet_tables": vlocnet_ros.commands.tables.TablesConfig,
-    "dmn_train": dmn_ros.commands.train.Arguments,
-    "dmn_evaluate": dmn_ros.commands.evaluate.Arguments,
-    "dmn_train_worlds": dmn_ros.commands.train_worlds.Arguments,
-    "dmn_evaluate_worlds": dmn_ros.commands.evaluate_worlds.Arguments,
-    "dmn_build_map": dmn_ros.commands.build_map.Arguments,
+    "dmn_train": dmn_ros.commands.train.TrainCommand,
+    "dmn_evaluate": dmn_ros.commands.evaluate.EvaluateCommand,
+    "dmn_train_worlds": dmn_ros.commands.train_worlds.TrainWorldsCommand,
+    "dmn_evaluate_worlds": dmn_ros.commands.evaluate_worlds.EvaluateWorldsCommand,
+    "dmn_build_map": dmn_ros.commands.build_map.BuildMapCommand,
     "evaluate_bag": deep_localization.evaluation.evaluate_bag.Evaluation,
     "localization_demo": deep_localization.demo.demo_options.Demo,
     "apartment_record": localization_sim.commands.record.ApartmentRecording,
     "worlds_generate": localization_sim.commands.generate_worlds.WorldGeneration,
-    "worlds_difficulty": localization_common.datasets.world_difficulty.Check,
+    "worlds_difficulty": localization_common.datasets.world_difficulty.DifficultyCheck,
     "sequence_to_bag": localization_common.datasets.rosbag2_writer.Conversion,
 }
 
@@ -102,7 +102,9 @@ def _row(action: argparse.Action, shared: dict[str, str]) -> str:
     default = (stated["default"] or "") if stated else ""
     name = action.option_strings[0].split(".")[-1].lstrip("-").replace("-", "_") if action.option_strings else ""
     meaning = (text[: stated.start()] if stated else text).strip() or shared.get(name, "")
-    names = " ".join(f"`{option}`" for option in action.option_strings) or "*files*"
+    current = action.dest.split(".")[-1].replace("_", "-")
+    options = sorted(action.option_strings, key=lambda option: current not in option)  # earlier names come last
+    names = " ".join(f"`{option}`" for option in options) or "*files*"
     shown = f"`{default}`" if default and default != "''" else ""
     return f"| {names} | {shown} | {meaning} |".replace("  ", " ")
 

@@ -23,8 +23,9 @@ SCRIPTS = {f"scripts/{file.name}": file for file in sorted((ROOT / "build" / "do
 
 _CODE = re.compile(r"(^ *```.*?^ *```$|`[^`\n]+`)", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[([^\[\]]*)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
+_REMARK = re.compile(r"\A\s*<!--.*?-->\s*", re.DOTALL)
 _CELL = re.compile(r"<td\b.*?</td>", re.DOTALL)
-_SLASH = re.compile(r"(?<=\w)(/)(?=\w)(?![^<]*>)")
+_SLASH = re.compile(r"(?<=_msgs)/|(?<=\w)/(?=\w[^<]*</code>)")
 _DIAGRAMS = re.compile(r'<script src="[^"]*mermaid\.min\.js"></script>')
 _HTML = re.compile(r'\b(src|href)="([^":#]+)(#[^"]*)?"')
 
@@ -59,6 +60,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Point links at the site's pages. Links in code are left alone."""
     uri = page.file.src_uri
+    markdown = _REMARK.sub("", markdown)  # mkdocs finds no title behind it
     if uri.startswith("api/"):
         return markdown
     source = next((name for name, outside in OUTSIDE.items() if outside == uri), f"docs/{uri}")
@@ -84,7 +86,7 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     """Let long names of topics, types and files in tables break after a slash, and options not at all."""
 
     def cell(match: re.Match[str]) -> str:
-        return _SLASH.sub(r"\1<wbr>", match[0]).replace("<code>--", '<code class="option">--')
+        return _SLASH.sub("/<wbr>", match[0]).replace("<code>--", '<code class="option">--')
 
     return _CELL.sub(cell, html)
 
@@ -100,11 +102,11 @@ def _site_uri(path: str, config: MkDocsConfig, files: Files) -> str | None:
     folder = posixpath.join(uri, "index.md")
     if path.startswith("docs/") and folder in files.src_uris:
         return folder
-    if path in OUTSIDE or path.startswith("docs/") or not (ROOT / path).exists():
-        return uri  # mkdocs complains if it is missing
     if (ROOT / path).is_dir():
         return None
-    copy = f"{COPIES}/{path}"
+    if path in OUTSIDE or path.startswith("docs/") or not (ROOT / path).exists():
+        return uri  # mkdocs complains if it is missing
+    copy = f"{COPIES}/{path}" + ".txt" * path.endswith(".md")  # pages are made before links are seen
     if copy not in files.src_uris:
         files.append(File.generated(config, copy, content=(ROOT / path).read_bytes()))
     return copy
@@ -118,4 +120,5 @@ def _written_out(nav: Any, folders: dict[str, list[Any]], uris: list[str]) -> An
         return {title: _written_out(entry, folders, uris) for title, entry in nav.items()}
     if not nav.endswith("/"):
         return nav
-    return folders.get(nav) or [uri for uri in uris if uri.startswith(nav) and uri.endswith(".md")]
+    pages = [uri for uri in uris if uri.startswith(nav) and uri.endswith(".md")]
+    return folders.get(nav) or sorted(pages, key=lambda uri: (not uri.endswith("index.md"), uri))

@@ -34,7 +34,7 @@ class VlocnetSettings(NodeSettings):
     )
     keyframe_map: str = parameter(
         "",
-        "File with the keyframe map that poses are refined against, made by vlocnet_build_keyframes; empty for none.",
+        "File with the keyframe map against which poses are refined, made by vlocnet_build_keyframes; empty for none.",
     )
     refine: bool = parameter(True, "Refine poses, where keyframe_map is given.")
     publish_odom_tf: bool = parameter(
@@ -51,6 +51,6 @@ class VlocnetSettings(NodeSettings):
         """Keyframe map for the refinement; None if poses are not refined.
 
         Raises:
-            ConfigError: there is no such file.
+            ConfigError: the file does not exist.
         """
         return existing_file(self.keyframe_map, "parameter keyframe_map") if self.refine and self.keyframe_map else None

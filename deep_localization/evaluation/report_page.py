@@ -13,7 +13,7 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.files import trajectory_files
 from localization_common.geometry import planar, se3
 from localization_common.report import beliefs, html, interactive, plots, sample_frames, style
-from localization_common.report.drive_tracks import ErrorSeries, Track
+from localization_common.report.drive_tracks import DriveTrack, ErrorSeries
 
 _SOURCES = {
     "live": "Results of the nodes, which ran in their own processes.",
@@ -44,7 +44,7 @@ def write_all(
     scoring.write_metrics(folder / "metrics.json", result.metrics)
     result.write(folder / "result.json")
     write_trajectories(folder, results, truth)
-    sections = [html.Section("Summary", parts=[html.Table(_summary(result))])]
+    sections = [html.Section("Summary", parts=[html.ValueTable(_summary(result))])]
     sections += _paths(folder, results, truth)
     sections += _errors(folder, results, truth)
     sections += _labels(folder, results, truth)
@@ -77,7 +77,7 @@ def _recording(truth: Sequence) -> list[html.Section]:
         ("Left out", [html.Row(part.what, str(part.count), part.reason) for part in account.left_out]),
     ]
     shown = [(title, rows) for title, rows in groups if rows]
-    return [html.Section("Recording", account.source, [html.Table(shown)])] if shown else []
+    return [html.Section("Recording", account.source, [html.ValueTable(shown)])] if shown else []
 
 
 def write_trajectories(folder: Path, results: Results, truth: Sequence) -> None:
@@ -94,13 +94,13 @@ def write_trajectories(folder: Path, results: Results, truth: Sequence) -> None:
 def _paths(folder: Path, results: Results, truth: Sequence) -> list[html.Section]:
     start = truth.stamps[0]
 
-    def track(name: str, poses: dict[int, Array], color: str, dashed: bool = False) -> Track:
+    def track(name: str, poses: dict[int, Array], color: str, dashed: bool = False) -> DriveTrack:
         stamps, stacked = trajectory(poses)
-        return Track(name, (stamps - start) * 1e-9, stacked[:, :3, 3], color, dashed)
+        return DriveTrack(name, (stamps - start) * 1e-9, stacked[:, :3, 3], color, dashed)
 
     true_track, estimates = None, []
     if truth.has_pose.any():
-        true_track = Track("ground truth", (truth.stamps - start) * 1e-9, truth.map_T_base[:, :3, 3], style.TRUTH)
+        true_track = DriveTrack("ground truth", (truth.stamps - start) * 1e-9, truth.map_T_base[:, :3, 3], style.TRUTH)
     if results.odom_T_base:
         estimates.append(track("odometry", _anchored(results.odom_T_base, truth), style.ODOMETRY, dashed=True))
     if results.planar_T_base:

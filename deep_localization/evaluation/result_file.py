@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -72,19 +71,6 @@ class ResultFile:
             return cls(**values)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DatasetError(f"{path}: not a result file of an evaluation ({error}); make it again") from error
-
-
-def commit_of(folder: Path) -> str:
-    """Short hash of the commit of a folder, with ``+`` if tracked files were changed; empty without git."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout.strip()
-
-    try:
-        return git("rev-parse", "--short=10", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.SubprocessError):
-        return ""
 
 
 def _rounded(value: object) -> object:

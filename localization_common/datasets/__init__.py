@@ -1,4 +1,4 @@
-"""Data sets: one `Sequence` type and a reader for each format."""
+"""Data sets: one type `Sequence`, and a reader for each format."""
 
 from localization_common.datasets.opening import open_sequence, open_sequences
 from localization_common.datasets.sequence import FrameRanges, Sequence

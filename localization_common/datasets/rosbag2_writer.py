@@ -1,4 +1,4 @@
-"""Any `Sequence` as a ROS 2 bag, and the command ``sequence_to_bag``. Needs no ROS."""
+"""Writer of ROS 2 bags from any `Sequence`, and the command ``sequence_to_bag``. Needs no ROS."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from localization_common.camera import Camera
 from localization_common.datasets import rosbag2_encoding as encoding
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.rosbag2_topics import BagFrames, BagTopics
 from localization_common.datasets.sequence import FrameRanges, Poses, Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.geometry import se3
 
-Storage = Literal["mcap", "sqlite3"]
+BagStorage = Literal["mcap", "sqlite3"]
 
 _TYPES = {
     "image": "sensor_msgs/msg/Image",
@@ -42,7 +42,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class OdometryReading:
-    """One odometry message: base (4, 4) in the odom frame, forward (m/s) and turning (rad/s) speed."""
+    """Odometry message: pose of the base (4, 4) in the odom frame, forward (m/s) and turning (rad/s) speed."""
 
     stamp: int
     odom_T_base: Poses
@@ -51,13 +51,13 @@ class OdometryReading:
 
 
 class BagWriter:
-    """Writes frames and odometry into a new bag; use it in a ``with`` statement.
+    """Writer of frames and odometry into a new bag; use it in a ``with`` statement.
 
     Args:
         path: directory of the bag; must not exist.
         camera: intrinsics of all images.
-        base_T_camera: (4, 4) camera on the robot, for /tf_static.
-        start: stamp (ns) of what is written once: /tf_static and label names.
+        base_T_camera: (4, 4) pose of the camera on the robot, for /tf_static.
+        start: stamp (ns) of the messages that are written once: /tf_static and label names.
         class_names: names of the label ids.
         storage: ``mcap`` or ``sqlite3`` (db3).
         topics: other topic names.
@@ -75,7 +75,7 @@ class BagWriter:
         *,
         start: int,
         class_names: tuple[str, ...] = (),
-        storage: Storage = "mcap",
+        storage: BagStorage = "mcap",
         topics: BagTopics | None = None,
         frames: BagFrames | None = None,
     ) -> None:
@@ -105,7 +105,7 @@ class BagWriter:
         depth: npt.NDArray[np.float32] | None = None,
         labels: npt.NDArray[np.uint8] | None = None,
     ) -> None:
-        """Write one camera image (H, W, 3) RGB, its camera_info and what belongs to it, all with one stamp (ns)."""
+        """Write one camera image (H, W, 3) RGB with its camera_info, depth, labels and true pose, all of one stamp."""
         if map_T_camera is not None:
             truth = encoding.pose(map_T_camera @ se3.inverse(self._base_T_camera))
             self._write("ground_truth", stamp, header=encoding.header(stamp, self._frames.map), pose=truth)
@@ -131,7 +131,7 @@ class BagWriter:
         )
 
     def close(self) -> None:
-        """Finish the bag; without this it cannot be read."""
+        """Finish the bag; an unfinished bag cannot be read."""
         self._writer.close()
 
     def __enter__(self) -> BagWriter:
@@ -165,15 +165,15 @@ def write_sequence(
     path: str | Path,
     *,
     odometry: Iterable[OdometryReading] | None = None,
-    storage: Storage = "mcap",
+    storage: BagStorage = "mcap",
     topics: BagTopics | None = None,
 ) -> None:
     """Write a whole sequence as a bag, in order of stamps.
 
     Args:
-        sequence: frames; ground truth, depth and labels go along where the sequence has them.
+        sequence: frames; ground truth, depth and labels are written where the sequence has them.
         path: directory of the bag; must not exist.
-        odometry: wheel odometry of the drive in order of stamps; None takes the sequence's own, if it has one.
+        odometry: wheel odometry of the drive in order of stamps; None: the sequence's own odometry, if it has one.
         storage: ``mcap`` or ``sqlite3``.
         topics: other topic names.
 
@@ -205,7 +205,7 @@ def write_sequence(
 
 
 def _own_odometry(sequence: Sequence) -> list[OdometryReading]:
-    """Odometry at the frames where it is known."""
+    """Odometry messages at the frames where the odometry is known."""
     if sequence.odom_T_base is None:
         return []
     known = sequence.has_odometry
@@ -215,29 +215,29 @@ def _own_odometry(sequence: Sequence) -> list[OdometryReading]:
 
 @dataclass(frozen=True)
 class Conversion:
-    """Write a recording of any format that can be read as a ROS 2 bag.
+    """Write a recording of any supported format as a ROS 2 bag.
 
     Attributes:
         source: directory or bag to read.
         output: bag directory to write; must not exist.
-        frames: only these frame numbers, such as 200-239,450-489.
-        exclude: not these frame numbers.
-        storage: how the bag is stored.
+        frames: frame numbers to write, such as 200-239,450-489; by default all.
+        exclude: frame numbers to leave out.
+        storage: storage of the bag.
         output_topics: names of the topics in the bag that is written.
-        recording: how the source is read.
+        recording: options of reading the source.
     """
 
     source: Annotated[Path, tyro.conf.Positional]
     output: Annotated[Path, tyro.conf.Positional]
     frames: str | None = None
     exclude: str | None = None
-    storage: Storage = "mcap"
+    storage: BagStorage = "mcap"
     output_topics: BagTopics = field(default_factory=BagTopics)
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 def convert(conversion: Conversion) -> Sequence:
-    """Write the bag; the sequence that was written is returned."""
+    """Write the bag; return the sequence that was written."""
     sequence = announce(open_sequence(conversion.source, conversion.recording))
     if conversion.frames is not None:
         sequence = sequence.with_numbers(FrameRanges.parse(conversion.frames))

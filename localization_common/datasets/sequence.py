@@ -1,4 +1,4 @@
-"""The one type that every data set is read into: frames along a drive, with poses."""
+"""Type of every data set that was read: frames along a drive, with poses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Picture = TypeVar("Picture", npt.NDArray[np.uint8], npt.NDArray[np.float32])
 
 @dataclass(frozen=True)
 class Sequence:
-    """Frames of one camera in order of time. Images are read when asked for, never all at once.
+    """Frames of one camera in order of time. Each image is read when it is needed, never all at once.
 
     Attributes:
         name: short name for tables and messages.
@@ -33,9 +33,9 @@ class Sequence:
         read_depth: position -> (H, W) float32 metres along the optical axis, NaN where unknown; None without depth.
         read_labels: position -> (H, W) uint8 class ids, 255 where unlabelled; None without labels.
         class_names: names of the class ids 0..C-1.
-        base_T_camera: (4, 4) where the camera sits on the robot; by default in its origin, looking forward.
+        base_T_camera: (4, 4) pose of the camera on the robot; by default at its origin, looking forward.
         odom_T_base: (N, 4, 4) odometry at each frame, NaN in rows where it is unknown; None without odometry.
-        summary: what was found in the recording, what was assumed, and what was left out.
+        summary: findings in the recording, assumptions, and the input that was left out.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Sequence:
         return np.zeros(len(self), dtype=np.bool_) if self.odom_T_base is None else _known(self.odom_T_base)
 
     def with_poses(self) -> Sequence:
-        """The frames whose pose is known; the others are counted in the summary.
+        """Frames whose pose is known; the others are counted in the summary.
 
         Raises:
             DatasetError: no frame has a pose.
@@ -91,7 +91,7 @@ class Sequence:
         return self._known_only(self.has_pose, "a true pose", reason)
 
     def with_odometry(self) -> Sequence:
-        """The frames whose odometry is known; the others are counted in the summary.
+        """Frames whose odometry is known; the others are counted in the summary.
 
         Raises:
             DatasetError: no frame has odometry.
@@ -118,7 +118,7 @@ class Sequence:
         return np.stack([current - 1, current], axis=1)
 
     def select(self, positions: npt.ArrayLike) -> Sequence:
-        """The frames at these positions (increasing indices, or a boolean mask).
+        """Frames at these positions (increasing indices, or a boolean mask).
 
         Raises:
             DatasetError: no frames are left, or a position is out of range.
@@ -157,7 +157,7 @@ class Sequence:
             raise DatasetError(f"{self.name}: {what} of frame {number} hold some NaN or infinity")
 
     def chosen(self, frames: str = "", exclude: str = "") -> Sequence:
-        """Only the frames with these numbers (``200-239,450``), and without those; empty words leave all.
+        """Frames with some numbers (``200-239,450``) and without others; an empty text leaves all.
 
         Raises:
             DatasetError: malformed ranges, or no frames are left.
@@ -172,7 +172,7 @@ def _known(poses: Poses) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Chosen(Generic[Picture]):
-    """Reads through a selection; a class and no closure, so that data loaders can send it to their workers."""
+    """Reader through a selection; a class and no closure, so that data loaders can send it to their workers."""
 
     read: Callable[[int], Picture]
     positions: npt.NDArray[np.int64]
@@ -209,6 +209,6 @@ class FrameRanges:
         return cls(ranges)
 
     def mask(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Which of these frame numbers (N,) lie in one of the ranges."""
+        """(N,) True for frame numbers (N,) that lie in one of the ranges."""
         inside = [(numbers >= first) & (numbers <= last) for first, last in self.ranges]
         return np.any(np.stack(inside), axis=0)

@@ -1,6 +1,6 @@
-"""Trajectories: integrated from relative motions, and measured against the truth with evo.
+"""Trajectories: integration of relative motions, and errors against the truth with evo.
 
-Definitions, since the literature has several:
+The literature has several definitions; these are used here:
 
 - **APE** of a pose is the distance between its position and the true one, after an optional rigid alignment.
 - **RPE** is taken over *segments*: for each pose i, the pose j > i whose distance along the true path is nearest to
@@ -25,7 +25,7 @@ from localization_common.errors import DatasetError
 Array = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int64]
 
-#: How far, as a share of a segment's length, the path between two poses may be off it (evo's default).
+#: Allowed difference of the path between two poses from a segment's length, as a share of the length (evo's default).
 SEGMENT_TOLERANCE = 0.1
 
 
@@ -56,8 +56,10 @@ class RelativeErrors:
 
 
 def integrate(previous_T_current: Array, start: Array | None = None) -> Array:
-    """Trajectory (N + 1, 4, 4) that begins at ``start`` (identity) and goes on with motions (N, 4, 4), each in the
-    frame where the one before ended."""
+    """Trajectory (N + 1, 4, 4) that begins at ``start`` (identity).
+
+    Each of the motions (N, 4, 4) is in the frame where the one before ended.
+    """
     poses = [np.eye(4) if start is None else start]
     for motion in previous_T_current:
         poses.append(poses[-1] @ motion)
@@ -65,7 +67,7 @@ def integrate(previous_T_current: Array, start: Array | None = None) -> Array:
 
 
 def runs(pairs: Positions) -> list[Positions]:
-    """Unbroken stretches of pairs (P, 2) of consecutive positions (`Sequence.pairs`): the rows of ``pairs`` of each."""
+    """Rows of each unbroken stretch of pairs (P, 2) of consecutive positions (`Sequence.pairs`)."""
     if len(pairs) == 0:
         return []
     breaks = np.nonzero(pairs[1:, 0] != pairs[:-1, 1])[0] + 1
@@ -79,7 +81,7 @@ def odometry_errors(
 
     Args:
         previous_T_current: (P, 4, 4) estimated motions.
-        pairs: (P, 2) positions of the frames between which they are (`Sequence.pairs`).
+        pairs: (P, 2) positions of the frames before and after each motion (`Sequence.pairs`).
         truth: (N, 4, 4) true poses of all frames, of the same body; NaN where unknown: a stretch ends there.
         segment_m: length of the segments, metres.
 
@@ -107,7 +109,7 @@ def relative_errors(estimated: Array, truth: Array, *, segment_m: float = 1.0) -
 
 
 def pooled(parts: Iterable[RelativeErrors]) -> RelativeErrors:
-    """All segments of several trajectories together, so that a mean weighs each segment the same."""
+    """Segments of several trajectories together, so that each segment has the same weight in a mean."""
     every = list(parts)
     nothing: list[Array] = [np.zeros(0)]
     none: list[Positions] = [np.zeros(0, dtype=np.int64)]
@@ -135,7 +137,7 @@ def absolute_errors(estimated: Array, truth: Array, *, align: bool = False) -> A
 
 
 def aligned(estimated: Array, truth: Array) -> Array:
-    """Estimated poses (N, 4, 4) moved rigidly onto the truth (least squares over the positions), for pictures."""
+    """Move estimated poses (N, 4, 4) rigidly onto the truth (least squares over the positions), for pictures."""
     path = _path(estimated)
     path.align(_path(truth))
     return np.stack(path.poses_se3)

@@ -14,8 +14,8 @@ from std_srvs.srv import Empty, Trigger
 from visualization_msgs.msg import MarkerArray
 from waiting import wait_until
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.belief import Belief
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.node import DmnNode
@@ -224,8 +224,10 @@ def test_a_mount_that_differs_from_the_maps_is_reported(stage: Stage, models: Pa
         return "mount" in node.monitor.problems
 
     assert wait_until(noticed)
-    reason = "the camera sits at (0.20 m, 0.05 m, 0 deg) on the base, but the map is of a robot that has it at (0.20 m"
-    assert reason in stage.status_now("dmn").message
+    text = (
+        "the camera is at (0.20 m, 0.05 m, 0 deg) on the base, but the map was made by a robot that has it at (0.20 m"
+    )
+    assert text in stage.status_now("dmn").message
     save_with_mount(models, path, (0.2, 0.05, 0.0))
     assert stage.call(Trigger, "dmn/load_map").success
     stage.robot.await_processed("dmn", stage.robot.send(next(frames)))

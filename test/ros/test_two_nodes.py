@@ -11,7 +11,7 @@ from stage_robot import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, textured
 from waiting import wait_until
 
 from deep_localization.node import make_nodes
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.node import DmnNode
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.geometry import planar, se3

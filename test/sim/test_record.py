@@ -9,14 +9,14 @@ import pytest
 
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
-from localization_common.datasets.rosbag2_writer import Storage
+from localization_common.datasets.rosbag2_writer import BagStorage
 from localization_common.geometry import planar
 from localization_sim.commands.record import ApartmentRecording, record, render_drives
 from localization_sim.drive import START_STAMP
 
 
 def recording(
-    output: Path, *, storage: Storage = "mcap", train: int = 0, overwrite: bool = False
+    output: Path, *, storage: BagStorage = "mcap", train: int = 0, overwrite: bool = False
 ) -> ApartmentRecording:
     return ApartmentRecording(
         output=output, train=train, val=False, width=64, height=48, rate=0.5, storage=storage, overwrite=overwrite
@@ -24,7 +24,7 @@ def recording(
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-def test_bag_holds_the_drive(tmp_path: Path, storage: Storage) -> None:
+def test_bag_holds_the_drive(tmp_path: Path, storage: BagStorage) -> None:
     record(recording(tmp_path, storage=storage))
     assert [entry.name for entry in tmp_path.iterdir()] == ["test"]  # no unfinished file remains
     bag = open_sequence(tmp_path / "test")

@@ -114,7 +114,7 @@ def test_a_constant_turn_in_closed_form() -> None:
     np.testing.assert_allclose(errors.percent, 100 * abs(end - 1.0), atol=1e-6)
 
 
-def test_errors_do_not_depend_on_where_the_odometry_begins() -> None:
+def test_errors_do_not_depend_on_the_start_of_the_odometry() -> None:
     truth = winding()
     estimated = trajectories.integrate(noisy(relative(truth)))
     moved = motion(5.0, 77.0) @ estimated

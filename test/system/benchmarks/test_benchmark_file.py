@@ -12,8 +12,8 @@ import pytest
 
 import result_blocks
 from benchmark_file import BenchmarkFile, Column, Table, machine
-from deep_localization.evaluation.result_file import commit_of
 from localization_common.errors import DatasetError
+from localization_common.files.git_commit import commit_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TABLE = Table(

@@ -11,7 +11,7 @@ import pytest
 import tyro
 
 from dmn_ros.commands import evaluate_worlds
-from dmn_ros.commands.train_worlds import Arguments
+from dmn_ros.commands.train_worlds import TrainWorldsCommand
 from dmn_ros.network.systems import SYSTEMS
 from dmn_ros.worlds.world_config import WorldTrainingConfig
 
@@ -49,7 +49,7 @@ def test_every_system_is_a_row_and_options_give_back_the_training(commands: Modu
         assert {run.system for run in runs} == set(SYSTEMS)
     for training in {training for run in rows.RUNS for training in run.trainings.values()}:
         words = commands.options("training", training, WorldTrainingConfig())
-        arguments = tyro.cli(Arguments, args=["there", "--validation", "here", *words])
+        arguments = tyro.cli(TrainWorldsCommand, args=["there", "--validation", "here", *words])
         assert arguments.training == training
 
 
@@ -59,10 +59,10 @@ def test_a_row_may_be_trained_for_longer_than_the_others(
     of = commands.DmnCommands(commands.DmnAccuracyConfig(steps=(400, 0, 0), work=tmp_path))
     runs = {run.name: run for run in rows.RUNS}
     for name, steps in (("projection", 400), (rows.LONGER, 2000)):
-        arguments = tyro.cli(Arguments, args=of.training("rooms", runs[name], 0)[3:])
+        arguments = tyro.cli(TrainWorldsCommand, args=of.training("rooms", runs[name], 0)[3:])
         assert (arguments.system, arguments.training.steps, arguments.initial) == ("projection", steps, None)
-    arguments = tyro.cli(Arguments, args=of.training("rooms", runs[rows.STEADY_LIGHT], 0)[3:])
-    begun = tyro.cli(Arguments, args=of.training("rooms", runs[rows.LONGER], 0)[3:])
+    arguments = tyro.cli(TrainWorldsCommand, args=of.training("rooms", runs[rows.STEADY_LIGHT], 0)[3:])
+    begun = tyro.cli(TrainWorldsCommand, args=of.training("rooms", runs[rows.LONGER], 0)[3:])
     assert (arguments.training.steps, begun.training.steps, begun.output) == (200, 2000, arguments.initial)
     assert arguments.initial == of.checkpoint("rooms", runs[rows.LONGER], 0)
 
@@ -101,16 +101,16 @@ def test_a_row_with_more_worlds_is_scored_on_the_worlds_of_the_others(
 ) -> None:
     of = commands.DmnCommands(commands.DmnAccuracyConfig(train=(0, 50, 0), work=tmp_path, worlds=tmp_path / "worlds"))
     run = next(run for run in rows.RUNS if run.name == rows.MORE_WORLDS)
-    arguments = tyro.cli(Arguments, args=of.training("mazes", run, 0)[3:])
+    arguments = tyro.cli(TrainWorldsCommand, args=of.training("mazes", run, 0)[3:])
     worlds = tmp_path / "worlds"
-    assert (arguments.worlds, arguments.validation) == (worlds / "mazes-120/train", worlds / "mazes/validation")
+    assert (arguments.worlds, arguments.validate) == (worlds / "mazes-120/train", worlds / "mazes/validation")
 
 
 def test_worlds_may_have_several_trials(commands: ModuleType, tmp_path: Path) -> None:
     for trials in (1, 3):
         of = commands.DmnCommands(commands.DmnAccuracyConfig(asked=trials, work=tmp_path))
         words = of.evaluation("mazes", tmp_path / "one.safetensors", 40)
-        arguments = tyro.cli(evaluate_worlds.Arguments, args=words[3:])
+        arguments = tyro.cli(evaluate_worlds.EvaluateWorldsCommand, args=words[3:])
         assert (arguments.limit, arguments.evaluation.trajectories) == (40, trials)
 
 

@@ -8,7 +8,7 @@ import pytest
 import results_table
 from benchmark_file import BenchmarkFile, Column, Table
 from deep_localization.evaluation import metrics_summary
-from deep_localization.evaluation.result_file import Baseline, ResultFile, commit_of
+from deep_localization.evaluation.result_file import Baseline, ResultFile
 from localization_common.errors import DatasetError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -190,10 +190,6 @@ def test_result_files_survive_a_round_trip_and_foreign_ones_are_refused(docs: Pa
     with pytest.raises(DatasetError, match=r"kitchen\.json"):
         ResultFile.read(path)
     assert results_table.main(["--docs", str(docs)]) == 1
-
-
-def test_commit_is_empty_outside_of_git(tmp_path: Path) -> None:
-    assert commit_of(tmp_path) == ""
 
 
 def test_every_aim_is_about_a_quantity_that_is_shown() -> None:
