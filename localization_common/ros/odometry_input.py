@@ -113,7 +113,7 @@ class OdometryInput:
             self._node.monitor.problem("odometry_message", Level.WARN, text)
             return False
         if before and before != self._source.used:
-            self.buffer.begin_anew()
+            self.buffer.restart()
         return True
 
     def _of_base(self, odom_T_child: Array, child: str) -> Array:
