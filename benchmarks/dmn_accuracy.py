@@ -127,11 +127,11 @@ def main() -> None:
     if unknown:
         sys.exit(f"rows: {sorted(unknown)} are not among {[run.name for run in RUNS]}")
     results = DmnAccuracyBenchmark(config).results(chosen(config.rows))
-    asked = f", {config.asked} trials in each world" if config.asked > 1 else ""
+    trials = f", {config.asked} trials in each world" if config.asked > 1 else ""
     ours = {run.name for run in RUNS if run.filters_views}
     file = BenchmarkFile.of(
         __file__,
-        title=f"DMN beside other systems: {', '.join(config.domains)}{asked}",
+        title=f"DMN beside other systems: {', '.join(config.domains)}{trials}",
         tables=tables(results, ours),
         notes=notes(results, ours),
         runs=results,

@@ -54,8 +54,8 @@ class DmnCommands:
         words += ["--limit", str(min(most, of(domain, self.config.test))), "--device", self.config.accelerator]
         if checkpoint is not None:
             words += ["--checkpoint", str(checkpoint)]
-        asked = WorldEvaluationConfig(trajectories=self.config.asked)
-        return [*words, *options("evaluation", asked, WorldEvaluationConfig())]
+        evaluation = WorldEvaluationConfig(trajectories=self.config.asked)
+        return [*words, *options("evaluation", evaluation, WorldEvaluationConfig())]
 
     def worlds(self, domain: DomainName, more: float = 1.0) -> Path:
         """Folder of the worlds of a domain; a larger number of worlds has another folder."""

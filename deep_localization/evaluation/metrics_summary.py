@@ -91,11 +91,11 @@ def meets(value: float, aim: tuple[str, float]) -> bool:
 
 
 def shown(name: str, value: float) -> str:
-    """A value with its unit.
+    """Format a value with its unit.
 
     Args:
-        name: of the metric, ``group.key``.
-        value: as in ``metrics.json``.
+        name: name of the metric, ``group.key``.
+        value: value as in ``metrics.json``.
 
     Raises:
         KeyError: no such metric is shown.

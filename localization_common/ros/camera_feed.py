@@ -182,6 +182,6 @@ def check_size(size: tuple[int, int], camera: Camera) -> None:
     if size != (camera.width, camera.height):
         width, height = size
         raise InputError(
-            f"image is {width}x{height}, but camera_info says {camera.width}x{camera.height}: they must be of the same "
+            f"image is {width}x{height}, but camera_info has {camera.width}x{camera.height}: they must be of the same "
             "camera and resolution; remap camera_info to the topic beside the images"
         )

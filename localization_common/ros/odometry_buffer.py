@@ -78,7 +78,7 @@ class OdometryBuffer:
             self._changed.notify_all()
             return verdict
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Forget all poses, because poses of another odometry follow."""
         with self._changed:
             self._series.reset()

@@ -40,7 +40,7 @@ class _Edge:
     child: str
     static: bool
     series: PoseSeries  # a static link has its last pose only
-    heard: int = 0
+    received: int = 0  # number of the last message of all links
 
     @property
     def stamps(self) -> list[int]:
@@ -63,7 +63,7 @@ class TransformBuffer:
         self._edges: dict[tuple[str, str], _Edge] = {}
         self._links: dict[str, list[tuple[_Edge, bool]]] = {}  # made when needed
         self._chains: dict[tuple[str, str], list[tuple[_Edge, bool]] | None] = {}
-        self._heard = 0
+        self._received = 0
         self._changed = threading.Condition()  # its lock is reentrant
 
     def insert(self, parent: str, child: str, parent_T_child: Array, stamp: int, *, static: bool) -> StampVerdict:
@@ -78,8 +78,8 @@ class TransformBuffer:
             edge = self._edges.get((parent, child))
             if edge is None or (static and not edge.static):
                 edge = self._add_link(_Edge(parent, child, static, PoseSeries(Timeline(now=self._now))))
-            self._heard += 1
-            edge.heard = self._heard
+            self._received += 1
+            edge.received = self._received
             if edge.static and not static:
                 return StampVerdict.NEXT
             if static:
@@ -138,7 +138,9 @@ class TransformBuffer:
     def _add_link(self, edge: _Edge) -> _Edge:
         self._edges[edge.parent, edge.child] = edge
         if len(self._edges) > MAX_LINKS:
-            moving = sorted((e for e in self._edges.values() if not e.static and e is not edge), key=lambda e: e.heard)
+            moving = sorted(
+                (e for e in self._edges.values() if not e.static and e is not edge), key=lambda e: e.received
+            )
             for old in moving[: MAX_LINKS // 10]:
                 del self._edges[old.parent, old.child]
         self._forget_chains()

@@ -89,8 +89,8 @@ class Transforms:
     @property
     def second_broadcaster(self) -> str:
         """Warning if another node broadcasts a frame that this node broadcasts, or an empty string."""
-        for child, (parent, heard) in list(self._others.items()):
-            if time.monotonic() - heard < FORGOTTEN_AFTER:
+        for child, (parent, received) in list(self._others.items()):
+            if time.monotonic() - received < FORGOTTEN_AFTER:
                 return second_broadcaster(parent, child, self._sent[child][-1][0], self.graph)
         return ""
 

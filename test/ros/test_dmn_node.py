@@ -1,4 +1,4 @@
-"""The dmn node against a publishing robot."""
+"""Tests of the dmn node with a publishing robot."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ START = InitialPoseSettings(x=1.0)
 
 
 def offline(models: Path, indices: range, proposals: dict[int, PlanarGaussian] | None = None) -> list[Belief]:
-    """Beliefs of the localizer itself, with the odometry that the robot publishes; with proposals, from START."""
+    """Compute beliefs of the localizer with the robot's odometry, and with proposals, from START."""
     config = FilterConfig(max_particles=500, global_particles=500, localized_share=ALWAYS_LOCALIZED)
     localizer = Localizer.from_files(models / "dmn.safetensors", models / "map.safetensors", filter_config=config)
     localizer.set_camera(CAMERA)
@@ -41,7 +41,7 @@ def offline(models: Path, indices: range, proposals: dict[int, PlanarGaussian] |
     ]
 
 
-def test_publishes_what_the_localizer_believes(stage: Stage, models: Path) -> None:
+def test_published_poses_are_those_of_the_localizer(stage: Stage, models: Path) -> None:
     stage.start(DmnNode, process_all=True, localized_share=ALWAYS_LOCALIZED)
     stamps = [stage.robot.send(i) for i in range(8)]
     stage.robot.await_processed("dmn", stamps[-1])
@@ -56,7 +56,7 @@ def test_publishes_what_the_localizer_believes(stage: Stage, models: Path) -> No
 
 
 def proposal(stamp: int, x: float, *, variance: float = 0.01) -> PoseWithCovarianceStamped:
-    """Another localizer's pose on the map's x axis."""
+    """Make a pose of another localizer on the map's x axis."""
     message = PoseWithCovarianceStamped(header=header(stamp, "map"))
     message.pose.pose.position.x, message.pose.pose.orientation.w = x, 1.0
     message.pose.covariance = (np.eye(6) * variance).ravel()
@@ -79,7 +79,7 @@ def test_proposals_reach_the_filter_moved_on_by_the_odometry(stage: Stage, model
     assert len(np.setdiff1d(expected.particles[:, 0], without.particles[:, 0])) > 10
 
 
-def test_a_proposal_that_makes_no_sense_is_a_diagnostic_and_the_next_one_counts(stage: Stage) -> None:
+def test_an_invalid_proposal_is_reported_and_the_next_one_is_used(stage: Stage) -> None:
     node = stage.start(DmnNode, process_all=True)
     publisher = stage.robot.node.create_publisher(PoseWithCovarianceStamped, "proposal", 10)
     assert wait_until(lambda: publisher.get_subscription_count() == 1)
@@ -93,7 +93,7 @@ def test_a_proposal_that_makes_no_sense_is_a_diagnostic_and_the_next_one_counts(
     assert "proposal" not in node.monitor.problems
 
 
-def test_publishes_no_pose_until_localized_and_says_so(stage: Stage) -> None:
+def test_no_pose_is_published_until_localized(stage: Stage) -> None:
     stage.start(DmnNode, process_all=True, localized_share=1.0)
     stamps = [stage.robot.send(i) for i in range(3)]
     stage.robot.await_processed("dmn", stamps[-1])
@@ -116,7 +116,7 @@ def test_images_wait_for_their_odometry_and_it_is_interpolated(stage: Stage, mod
         np.testing.assert_allclose(planar.from_se3(published[stamp].matrix), belief.most_likely, atol=1e-5)
 
 
-def test_odometry_that_never_comes_is_a_diagnostic(stage: Stage) -> None:
+def test_missing_odometry_is_reported(stage: Stage) -> None:
     stage.start(DmnNode, process_all=True, odometry_timeout=0.1)
     stamp = stage.robot.send(0, odometry=False)
     stage.robot.await_processed("dmn", stamp)
@@ -127,7 +127,7 @@ def test_odometry_that_never_comes_is_a_diagnostic(stage: Stage) -> None:
     stage.robot.await_status("dmn", lambda s: "odometry" not in s.message)
 
 
-def test_particles_belief_and_views_are_there_for_those_who_listen(stage: Stage, models: Path) -> None:
+def test_particles_belief_and_views_are_published_for_subscribers(stage: Stage, models: Path) -> None:
     node = stage.start(DmnNode, process_all=True, published_particles=100, belief_resolution=0.5)
     recorder = stage.also_record({"dmn/particles": PoseArray, "dmn/belief": OccupancyGrid})
     markers = stage.listen(MarkerArray, "dmn/particle_markers")
@@ -207,11 +207,11 @@ def test_a_damaged_map_is_refused_and_the_old_one_stays(stage: Stage, models: Pa
 
 
 def save_with_mount(models: Path, path: Path, mount: tuple[float, float, float]) -> None:
-    """The models' map, of a robot that has its camera there."""
+    """Save the map of the models with another mount."""
     replace(ContextMap.load(models / "map.safetensors"), mount=mount).save(path)
 
 
-def test_a_mount_that_differs_from_the_map_s_is_a_diagnostic(stage: Stage, models: Path, tmp_path: Path) -> None:
+def test_a_mount_that_differs_from_the_maps_is_reported(stage: Stage, models: Path, tmp_path: Path) -> None:
     path = tmp_path / "map.safetensors"
     save_with_mount(models, path, (0.2, 0.05, 1.0))
     node = stage.start(DmnNode, process_all=True, map_path=str(path), localized_share=ALWAYS_LOCALIZED)
@@ -219,7 +219,7 @@ def test_a_mount_that_differs_from_the_map_s_is_a_diagnostic(stage: Stage, model
     stage.robot.await_processed("dmn", stage.robot.send(0))
     frames = iter(range(1, 100))
 
-    def noticed() -> bool:  # TF comes when it comes
+    def noticed() -> bool:  # TF may arrive later
         stage.robot.await_processed("dmn", stage.robot.send(next(frames)))
         return "mount" in node.monitor.problems
 
@@ -234,9 +234,9 @@ def test_a_mount_that_differs_from_the_map_s_is_a_diagnostic(stage: Stage, model
     assert "mount" not in node.monitor.problems
 
 
-def test_services_of_a_node_that_is_not_configured_answer(stage: Stage) -> None:
+def test_services_of_a_node_that_is_not_configured_respond(stage: Stage) -> None:
     stage.start(DmnNode, active=False, autostart=False)
-    answer = stage.call(Trigger, "dmn/load_map")
-    assert not answer.success
-    assert "not configured" in answer.message
+    response = stage.call(Trigger, "dmn/load_map")
+    assert not response.success
+    assert "not configured" in response.message
     stage.call(Empty, "reinitialize_global_localization")

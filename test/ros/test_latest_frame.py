@@ -1,4 +1,4 @@
-"""The slot between callbacks and the worker, and the worker itself."""
+"""Tests of the queue between callbacks and the worker, and of the worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from localization_common.ros.worker import Worker
 from vlocnet_ros.node import VlocnetNode
 
 
-def test_the_newest_frame_wins_and_drops_are_counted() -> None:
+def test_the_newest_frame_is_kept_and_drops_are_counted() -> None:
     frames: LatestFrame[int] = LatestFrame()
     for i in range(5):
         frames.put(i)
@@ -42,7 +42,7 @@ def test_cleared_frames_count_as_dropped() -> None:
     assert (len(frames), frames.dropped) == (0, 2)
 
 
-def test_frames_that_are_not_ready_wait_and_hold_no_other_up() -> None:
+def test_frames_that_are_not_ready_wait_and_block_no_other() -> None:
     reached = [0]
     frames: LatestFrame[int] = LatestFrame(capacity=3, ready=lambda frame: frame <= reached[0])
     for i in (1, 2, 3):
@@ -51,7 +51,7 @@ def test_frames_that_are_not_ready_wait_and_hold_no_other_up() -> None:
     reached[0] = 1
     assert (frames.take(0.0), frames.take(0.0)) == (1, None)
     frames.put(4)
-    frames.put(5)  # no room: it takes the place of the one before, so that the oldest become ready
+    frames.put(5)  # no room: it replaces the previous frame, so that the oldest ones become ready
     reached[0] = 9
     assert frames.take(0.0) == 5
     frames.accepted()
@@ -62,7 +62,7 @@ def test_a_bad_frame_does_not_cost_the_good_one_before_it() -> None:
     frames: LatestFrame[int] = LatestFrame(capacity=20, ready=lambda _: True)
     for i in range(12):
         frames.put(i)
-    assert (len(frames), frames.dropped) == (8, 4)  # memory has its limit
+    assert (len(frames), frames.dropped) == (8, 4)  # the limit of memory
     assert frames.take(0.0) == 11
     assert frames.take(0.0) == 10  # 11 was refused
     frames.put(12)
@@ -99,8 +99,8 @@ def test_closing_ends_a_waiting_taker() -> None:
     assert frames.take(0.0) is None
 
 
-class Recording:
-    """A worker whose frames are recorded; `hold` makes it wait inside a frame."""
+class RecordedWorker:
+    """Worker whose frames are recorded; without `go` it waits inside a frame."""
 
     def __init__(self, capacity: int = 100) -> None:
         self.frames: LatestFrame[int] = LatestFrame(capacity)
@@ -123,14 +123,14 @@ class Recording:
 
 
 @pytest.fixture
-def recording() -> Iterator[Recording]:
-    recording = Recording()
+def recording() -> Iterator[RecordedWorker]:
+    recording = RecordedWorker()
     yield recording
     recording.go.set()
     recording.worker.stop()
 
 
-def test_frames_are_processed_in_order_in_one_other_thread(recording: Recording) -> None:
+def test_frames_are_processed_in_order_in_one_other_thread(recording: RecordedWorker) -> None:
     for i in range(20):
         recording.frames.put(i)
     assert wait_until(lambda: len(recording.done) == 20)
@@ -139,14 +139,14 @@ def test_frames_are_processed_in_order_in_one_other_thread(recording: Recording)
     assert threading.get_ident() not in recording.threads
 
 
-def test_an_error_in_a_frame_is_reported_and_the_next_frame_is_processed(recording: Recording) -> None:
+def test_an_error_in_a_frame_is_reported_and_the_next_frame_is_processed(recording: RecordedWorker) -> None:
     recording.frames.put(-1)
     recording.frames.put(2)
     assert wait_until(lambda: recording.done == [2])
     assert [str(error) for error in recording.errors] == ["-1"]
 
 
-def test_a_job_runs_between_frames_in_the_same_thread(recording: Recording) -> None:
+def test_a_job_runs_between_frames_in_the_same_thread(recording: RecordedWorker) -> None:
     recording.go.clear()
     recording.frames.put(1)
     assert recording.entered.wait(5.0)
@@ -160,13 +160,13 @@ def test_a_job_runs_between_frames_in_the_same_thread(recording: Recording) -> N
     assert {thread} == recording.threads
 
 
-def test_a_job_is_not_kept_waiting_for_a_frame(recording: Recording) -> None:
+def test_a_job_does_not_wait_for_a_frame(recording: RecordedWorker) -> None:
     began = time.monotonic()
     assert recording.worker.submit(lambda: 42).result(5.0) == 42
     assert time.monotonic() - began < 1.0
 
 
-def test_the_error_of_a_job_reaches_who_asked(recording: Recording) -> None:
+def test_the_error_of_a_job_is_in_its_future(recording: RecordedWorker) -> None:
     def fail() -> None:
         raise KeyError("why")
 
@@ -174,7 +174,7 @@ def test_the_error_of_a_job_reaches_who_asked(recording: Recording) -> None:
         recording.worker.submit(fail).result(5.0)
 
 
-def test_stopping_waits_for_the_frame_and_cancels_jobs(recording: Recording) -> None:
+def test_stopping_waits_for_the_frame_and_cancels_jobs(recording: RecordedWorker) -> None:
     recording.go.clear()
     recording.frames.put(1)
     recording.frames.put(2)
@@ -223,7 +223,7 @@ def test_a_node_that_processes_all_drops_nothing(stage: Stage) -> None:
 
 @dataclass
 class Pending:
-    """A pending frame of `Finishing`."""
+    """Pending frame of `Finishing`."""
 
     finishing: Finishing
     frame: int
@@ -237,7 +237,7 @@ class Pending:
 
 
 class Finishing:
-    """A worker whose pending frames wait until they are let through, one by one."""
+    """Worker whose pending frames finish one by one, when `through` is released."""
 
     def __init__(self) -> None:
         self.frames: LatestFrame[int] = LatestFrame(100)

@@ -1,4 +1,4 @@
-"""Parameters from dataclasses, on a real rclpy node."""
+"""Tests of parameters from dataclasses on a real rclpy node."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from vlocnet_ros.settings import VlocnetSettings
 
 @dataclass(frozen=True)
 class Inner:
-    """A dataclass that knows nothing of ROS.
+    """Dataclass without metadata of ROS.
 
     Attributes:
         low, high: two bounds,
@@ -201,7 +201,9 @@ def test_whole_numbers_are_taken_for_floats(nodes: Any) -> None:
         ({"k3": float("nan")}, "parameter k3 is nan; it must be a finite number"),
     ],
 )
-def test_values_of_a_wrong_type_are_refused_with_what_to_write(nodes: Any, values: dict[str, Any], reason: str) -> None:
+def test_values_of_a_wrong_type_are_refused_with_the_right_type(
+    nodes: Any, values: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(ConfigError) as refusal:
         Parameters(nodes(**values), Outer)
     assert reason in str(refusal.value)

@@ -1,4 +1,4 @@
-"""A recorded drive, published: nodes get its images, calibration, odometry and mount unchanged."""
+"""Tests of a recorded drive that is published: images, calibration, odometry and mount arrive unchanged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FRAMES = 10
 
 @pytest.fixture
 def drive() -> Sequence:
-    """Ten frames, straight ahead; the odometry of one is unknown."""
+    """Drive of ten frames straight ahead; one frame has no odometry."""
     poses = planar.to_se3(np.stack([0.1 * np.arange(FRAMES), np.zeros(FRAMES), np.zeros(FRAMES)], axis=1))
     odometry = poses.copy()
     odometry[4] = np.nan
@@ -50,7 +50,7 @@ def drive() -> Sequence:
 
 @pytest.fixture
 def two_nodes(context: Context) -> Iterator[tuple[Node, Node]]:
-    nodes = Node("player", context=context), Node("ear", context=context)
+    nodes = Node("player", context=context), Node("listener", context=context)
     with spinning(*nodes):
         yield nodes
     for node in nodes:

@@ -1,4 +1,4 @@
-"""Recorded drives: what is in the bags is what the simulator shows."""
+"""Tests of recorded drives: the bags hold the frames of the simulator."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def recording(
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_bag_holds_the_drive(tmp_path: Path, storage: BagStorage) -> None:
     record(recording(tmp_path, storage=storage))
-    assert [entry.name for entry in tmp_path.iterdir()] == ["test"]  # nothing unfinished stays behind
+    assert [entry.name for entry in tmp_path.iterdir()] == ["test"]  # no unfinished file remains
     bag = open_sequence(tmp_path / "test")
     (drive,) = render_drives(0, ["test"], Camera.from_field_of_view(64, 48, 90.0), rate=0.5)
     assert len(bag) == len(drive) > 30
@@ -48,9 +48,7 @@ def test_bag_holds_the_drive(tmp_path: Path, storage: BagStorage) -> None:
     np.testing.assert_allclose(bag.map_T_base, planar.to_se3(planar.from_se3(bag.map_T_base)), atol=1e-9)
 
 
-def test_bags_that_exist_are_left_alone_unless_told_otherwise(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_existing_bags_are_kept_unless_overwrite_is_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "test").mkdir()
     record(recording(tmp_path))
     assert "exists already and is kept" in capsys.readouterr().out

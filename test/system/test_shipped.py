@@ -1,4 +1,4 @@
-"""The shipped checkpoint on the loop that it never saw: as good as its card says, honest, silent when it must be."""
+"""Tests of the shipped checkpoint on the held-out loop: errors as on its card, right covariances, withheld poses."""
 
 from __future__ import annotations
 
@@ -100,5 +100,5 @@ def test_frames_of_another_apartment_do_not_give_poses(
     good = ~answers.wrong & ~faulty
     assert answers.wrong.sum() > 20
     assert answers.withheld[answers.wrong].mean() > 0.95
-    # What would be published is right again before that is known; of all faults together, `vlocnet_integrity` tells.
+    # Poses are right before the check allows them again; `vlocnet_integrity` measures all faults together.
     assert answers.withheld[good].mean() < 0.08

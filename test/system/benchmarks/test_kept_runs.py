@@ -1,4 +1,4 @@
-"""Results of a benchmark's runs, kept between its calls."""
+"""Tests of stored results of a benchmark's runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import kept_runs
 
 
-def test_what_a_command_gave_is_kept_for_this_command_alone(tmp_path: Path) -> None:
+def test_a_result_is_stored_for_its_command_only(tmp_path: Path) -> None:
     result = tmp_path / "run.json"
     command = kept_runs.portable([sys.executable, "-m", "train", f"{tmp_path}/data", "--steps", "3"], tmp_path)
     beside, elsewhere = f"{tmp_path.parent}/shared", f"/mnt{tmp_path.parent}/shared"
