@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from localization_common.datasets.rosbag2_writer import OdometryReading
+from localization_common.datasets.bag_writer import OdometryReading
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
 from localization_sim.apartments.drive_paths import DriveSettings, Trajectory, plan_drive

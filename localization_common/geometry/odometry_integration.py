@@ -98,7 +98,7 @@ class PlanarOdometry:
         self._pose: Array = np.zeros(3)
         self._odom_T_base: Array | None = None
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Keep the pose; no motion joins the next odometry to the one before."""
         self._odom_T_base = None
 

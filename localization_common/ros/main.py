@@ -53,13 +53,15 @@ def supervised(work: Callable[[], None], arguments: list[str] | None = None) -> 
     Returns:
         Exit code: 0, or 2 if the start is refused because of a parameter, a file, or ROS's own arguments.
     """
-    _on_signals(_interrupt)
     try:
-        return _in_context(work, arguments)
+        try:
+            _on_signals(_interrupt)
+            return _in_context(work, arguments)
+        finally:
+            _on_signals(_exit_at_once)  # a signal that is pending raises KeyboardInterrupt here
     except KeyboardInterrupt:
         return 0
     finally:
-        _on_signals(_exit_at_once)
         rclpy.try_shutdown()
         _on_signals(signal.SIG_IGN)  # only the end of the interpreter remains
 

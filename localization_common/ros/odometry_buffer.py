@@ -36,7 +36,7 @@ class OdometryBuffer:
         now: returns ROS time in nanoseconds; None if the odometry must not be compared with it.
 
     Attributes:
-        beginnings: number of times that the odometry started again, without a motion from the poses before.
+        restarts: number of times that the odometry started again, without a motion from the poses before.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class OdometryBuffer:
     ) -> None:
         self._capacity, self._topic, self._images = capacity, topic, images
         self._series = PoseSeries(Timeline(now=now))
-        self.beginnings = 0
+        self.restarts = 0
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ class OdometryBuffer:
                 if self._series.timeline.idle < SILENCE:
                     return StampVerdict.FAR
                 self._series.forget_poses()
-                self.beginnings += 1
+                self.restarts += 1
             self._series.accept(stamp, odom_T_base, verdict)
             self._series.drop_oldest(max(len(self) - self._capacity, 0))
             self._changed.notify_all()
@@ -82,7 +82,7 @@ class OdometryBuffer:
         """Forget all poses, because poses of another odometry follow."""
         with self._changed:
             self._series.reset()
-            self.beginnings += 1
+            self.restarts += 1
 
     def forget_after(self, stamp: int) -> None:
         """Forget the poses from before a jump of the images back to this stamp; newer ones stay."""

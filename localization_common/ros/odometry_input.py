@@ -46,7 +46,7 @@ class OdometryInput:
             now=None if replayed else lambda: int(node.get_clock().now().nanoseconds),
         )
         self._source = OdometrySource()
-        self._planar, self._beginnings = PlanarOdometry(), 0
+        self._planar, self._restarts = PlanarOdometry(), 0
         qos = image_qos(reliable=everything, depth=node.settings.queue_size if everything else 100)
         group = MutuallyExclusiveCallbackGroup()
         node.create_subscription(Odometry, "odom", self._on_odometry, qos, callback_group=group)
@@ -63,9 +63,9 @@ class OdometryInput:
             OdometryError: the odometry does not reach the stamp in time, or begins after it.
         """
         odom_T_base = self.buffer.at(stamp, self._node.patience(self._timeout()), lambda: self._node.stopping)
-        if self._beginnings != self.buffer.beginnings:
-            self._beginnings = self.buffer.beginnings
-            self._planar.begin_anew()
+        if self._restarts != self.buffer.restarts:
+            self._restarts = self.buffer.restarts
+            self._planar.restart()
         return odom_T_base
 
     def planar(self, odom_T_base: Array) -> Array:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from robot_stage import Stage
 
+from localization_common.ros import main
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -109,3 +111,32 @@ def test_a_program_that_is_still_importing_ends_without_output(
     output, _ = process.communicate(timeout=60.0)
     assert process.returncode == 0
     assert [line for line in output.splitlines() if not line.startswith("import time:")] == []
+
+
+@pytest.fixture
+def signal_handlers() -> Iterator[None]:
+    """Restores the handlers that a test replaces."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
+
+
+def test_a_signal_that_is_pending_when_the_work_ends_is_quiet_too(
+    signal_handlers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python runs the old handler of a pending signal at the beginning of `signal.signal`."""
+    pending, set_handler = [signal.SIGINT], signal.signal
+
+    def set_after_pending(number: signal.Signals, handler: object) -> object:
+        old = signal.getsignal(number)
+        if number in pending and old is main._interrupt:
+            pending.remove(number)
+            main._interrupt(number, None)
+        return set_handler(number, handler)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(main, "_in_context", lambda work, arguments: 0)
+    monkeypatch.setattr(signal, "signal", set_after_pending)
+    assert main.supervised(lambda: None) == 0
+    assert pending == []

@@ -120,13 +120,13 @@ def test_a_jump_that_is_too_fast_for_a_robot_is_left_out(buffer: OdometryBuffer)
         assert buffer.add(stamp, at_x(1e6)) is StampVerdict.FAR
     assert buffer.add(4 * SECOND, at_x(4.0)) is StampVerdict.NEXT
     assert buffer.at(int(2.5 * SECOND), 0.0)[0, 3] == pytest.approx(2.5)
-    assert buffer.beginnings == 0
+    assert buffer.restarts == 0
 
 
 def test_odometry_that_stays_after_a_jump_starts_again(buffer: OdometryBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("localization_common.ros.odometry_buffer.SILENCE", 0)
     assert buffer.add(4 * SECOND, at_x(1e6)) is StampVerdict.NEXT
-    assert buffer.beginnings == 1
+    assert buffer.restarts == 1
     with pytest.raises(OdometryError, match="begins"):
         buffer.at(int(3.5 * SECOND), 0.0)  # no interpolation across the jump
 

@@ -9,7 +9,7 @@ import pytest
 
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
-from localization_common.datasets.rosbag2_writer import BagStorage
+from localization_common.datasets.bag_writer import BagStorage
 from localization_common.geometry import planar
 from localization_sim.commands.record import ApartmentRecording, record, render_drives
 from localization_sim.drive import START_STAMP

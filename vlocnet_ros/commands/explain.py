@@ -18,10 +18,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from localization_common.datasets.frame_ranges import FrameRanges
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument, announce
-from localization_common.datasets.sequence import FrameRanges, Sequence
+from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.metrics import pose_metrics
 from localization_common.report.palette import heat_overlay, heat_palette

@@ -17,9 +17,10 @@ from scipy.linalg import expm, logm
 
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence, rosbag2_encoding
+from localization_common.datasets.bag_writer import OdometryReading
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.rosbag2_topics import BagTopics
-from localization_common.datasets.rosbag2_writer import Conversion, OdometryReading, convert, write_sequence
+from localization_common.datasets.rosbag2_writer import Conversion, convert, write_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
 from localization_common.geometry import se3
