@@ -15,7 +15,7 @@ from dmn_ros.runtime.checkpoint import network_camera, save_network
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import Residuals, save_vlocnet
 from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
@@ -74,7 +74,7 @@ def tiny_keyframe_map() -> KeyframeMap:
         correction=FrameCorrection(poses, poses, metres=0.07, radians=0.1, variance=np.full((2, 6), 1e-6)),
         thumbnails=rng.integers(0, 256, (2, 576), dtype=np.uint8),
         doubles=np.zeros(2, dtype=np.bool_),
-        lens=Lens(),
+        lens=LensCorrection(),
         focal=5.0 * CAMERA.fx,
         features=800,
         noise=0.001,
