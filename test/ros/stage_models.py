@@ -73,7 +73,7 @@ def tiny_keyframe_map() -> KeyframeMap:
         ranges=ranges,
         correction=FrameCorrection(poses, poses, metres=0.07, radians=0.1, variance=np.full((2, 6), 1e-6)),
         thumbnails=rng.integers(0, 256, (2, 576), dtype=np.uint8),
-        doubles=np.zeros(2, dtype=np.bool_),
+        repeated_view=np.zeros(2, dtype=np.bool_),
         lens=LensCorrection(),
         focal=5.0 * CAMERA.fx,
         features=800,
