@@ -1,4 +1,4 @@
-# make demo | make test | make lint | make setup     Each does all its own set-up. `make setup PYTHON=python3.12` picks a Python.
+# make demo | make test | make lint | make docs | make setup     Each does all its own set-up. `make setup PYTHON=python3.12` picks a Python.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -7,7 +7,10 @@ VENV := $(CURDIR)/.venv
 # Another .venv where ROS 2 is sourced: it uses that ROS instead of wheels.
 READY := .venv/.ready-$(if $(and $(ROS_DISTRO),$(AMENT_PREFIX_PATH)),sourced,wheels)
 BIN := $(VENV)/bin
-TEST_LIMIT_S := 1500
+# Each process of the tests needs 2 GB of memory.
+TEST_PROCESSES ?= $(shell cores=$$(nproc); echo $$((cores < 4 ? cores : 4)))
+# Ends a test run that hangs. Each test has a limit of its own: `timeout` in pyproject.toml.
+TEST_LIMIT_S ?= 3600
 
 # Nodes and command lines find the package where ros2 finds it; images of several processes go through a large enough
 # shared memory. What is set outside stays.
@@ -16,12 +19,13 @@ export FASTRTPS_DEFAULT_PROFILES_FILE ?= $(CURDIR)/config/fastdds.xml
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export MUJOCO_GL ?= egl
 
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test lint docs format clean
 
 help:
 	@echo 'make demo   drive the simulated apartment with both nodes; results in build/demo'
 	@echo 'make test   all checks: lint, then the tests'
 	@echo 'make lint   ruff, mypy, import-linter'
+	@echo 'make docs   the site from docs/ and the docstrings, in build/site'
 	@echo 'make setup  only what the others do first: .venv with everything in it'
 
 setup: $(READY)
@@ -37,13 +41,26 @@ demo: $(READY)
 # The tests run also where lint fails, and speak last.
 test: $(READY)
 	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
-	timeout --kill-after=30 $(TEST_LIMIT_S) $(BIN)/python -m pytest || failed=1; exit $$failed
+	timeout --kill-after=30 $(TEST_LIMIT_S) $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal || failed=1; \
+	exit $$failed
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# A venv of its own: it needs neither ROS nor torch, for the docstrings are read from the sources.
+DOCS_VENV := build/docs-venv
+docs: $(DOCS_VENV)/.ready
+	@docs/site_scripts.sh build/docs-scripts
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict
+	@echo 'the site: build/site/index.html'
+
+$(DOCS_VENV)/.ready: requirements/docs.txt
+	$(or $(PYTHON),python3) -m venv --clear $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r $<
+	@touch $@
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

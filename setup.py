@@ -45,7 +45,7 @@ setup(
         "export": ["onnx", "onnxruntime", "onnxscript", "tyro"],
         "report": ["evo", "matplotlib", "mcap", "plotly", "pyyaml", "rosbags", "scipy", "tyro"],
         "worlds": ["google-crc32c", "plyvel", "protobuf", "tyro"],
-        "test": ["hypothesis", "pytest<9", "pytest-timeout", "torchmetrics"],
+        "test": ["hypothesis", "pytest<9", "pytest-timeout", "pytest-xdist", "torchmetrics"],
     },
     zip_safe=False,
     entry_points={

@@ -11,6 +11,7 @@ import glob
 import json
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import tyro
@@ -19,7 +20,7 @@ import kept_runs
 from benchmark_file import BenchmarkFile
 from dmn_accuracy_commands import Commands
 from dmn_accuracy_config import Config
-from dmn_accuracy_rows import RUNS, Run, chosen
+from dmn_accuracy_rows import RUNS, Run, chosen, renamed
 from dmn_accuracy_tables import BASELINES, Domain, Numbers, notes, tables
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -120,15 +121,16 @@ def main() -> None:
     config = tyro.cli(Config, description=__doc__)
     if config.quick:
         config = config.quickly()
+    config = replace(config, rows=renamed(config.rows), main=renamed(config.main))
     unknown = {*config.rows, *config.main} - {run.name for run in RUNS}
     if unknown:
         sys.exit(f"rows: {sorted(unknown)} are not among {[run.name for run in RUNS]}")
     results = Benchmark(config).results(chosen(config.rows))
-    asked = f", each asked {config.asked} times" if config.asked > 1 else ""
+    asked = f", {config.asked} trials in each world" if config.asked > 1 else ""
     ours = {run.name for run in RUNS if run.filters_views}
     file = BenchmarkFile.of(
         __file__,
-        title=f"DMN and what it is compared with: {', '.join(config.domains)}{asked}",
+        title=f"DMN beside other systems: {', '.join(config.domains)}{asked}",
         tables=tables(results, ours),
         notes=notes(results, ours),
         runs=results,

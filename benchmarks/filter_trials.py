@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deep_localization.evaluation.offline import NO_PROPOSALS, Array, beliefs
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.runtime.localizer import Localizer
+from dmn_ros.runtime.replay import NO_PROPOSALS, replay
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
+from localization_common.geometry.odometry_integration import planar_odometry
 
 #: Metres within which a robot is localised.
 RADIUS = 0.5
@@ -27,7 +28,7 @@ class Trial:
         published: (N,) whether the filter calls itself localized, so that a node publishes that pose.
     """
 
-    errors: Array
+    errors: npt.NDArray[np.float64]
     published: npt.NDArray[np.bool_]
 
     @property
@@ -55,7 +56,7 @@ def run_trial(
     truth = planar.from_se3(drive.map_T_base)
     errors, published = np.full(len(drive), np.inf), np.zeros(len(drive), dtype=np.bool_)
     localizer.reset_uniform(seed=seed)
-    for i, belief in beliefs(localizer, drive, planar.from_se3(drive.odom_T_base), proposals):
+    for i, belief in replay(localizer, drive, planar_odometry(drive.odom_T_base), proposals=proposals):
         errors[i], published[i] = np.linalg.norm(belief.most_likely[:2] - truth[i, :2]), belief.localized
     return Trial(errors, published)
 

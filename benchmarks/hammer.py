@@ -20,12 +20,13 @@ import tyro
 from rclpy.context import Context
 from rclpy.node import Node
 
-from benchmark_file import BenchmarkFile, Column, Table
+from benchmark_file import BenchmarkFile
 from deep_localization.evaluation.node_processes import Models
 from deep_localization.evaluation.processes import Processes, adopt, ros_environment
 from hammer_judge import NodeReport, replayed_dmn, replayed_vlocnet, report_of
 from hammer_messages import Storm
 from hammer_robot import BASE, Robot
+from hammer_tables import table
 from hammer_watch import LogWatch, cpu_seconds, forget_peak, memory_mb
 from localization_common.datasets.sequence import Sequence
 from localization_common.ros.lifecycle_client import LifecycleClient
@@ -247,23 +248,17 @@ def main() -> None:
     """Run, print, write."""
     config = tyro.cli(Config, description=__doc__)
     models, drive = Models(config.vlocnet, config.dmn, config.map), apartment(config.valid_rate)
-    columns = [Column("measure"), *(Column(name) for name in NODES)]
     tables, runs = [], {}
     for seed, transport in enumerate(config.transports, config.seed):
         how = Hammering(config.messages, config.rate, config.valid_rate, seed, transport == "compressed")
         with tempfile.TemporaryDirectory() as folder:
             outcome = hammer(how, drive, models, (config.logs or Path(folder)) / transport)
         reports = {name: asdict(report) for name, report in outcome.nodes.items()}
-        rows = [[key, *(_shown(reports[name][key]) for name in NODES)] for key in reports["vlocnet"] if key != "said"]
         title = f"{config.messages} malformed messages at {config.rate:g} Hz, {transport} images, seed {seed}"
-        tables.append(Table(title, columns, rows))
+        tables.append(table(title, reports))
         runs[transport] = {"nodes": reports, "sent": outcome.sent}
-    title = "Malformed messages between valid ones"
+    title = "Live nodes and malformed messages"
     BenchmarkFile.of(__file__, title=title, tables=tables, notes={}, runs=runs).publish(config.json)
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

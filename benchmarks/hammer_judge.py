@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from deep_localization.evaluation.node_processes import Models
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from hammer_robot import CAMERA_FRAME, Robot
 from hammer_watch import most_in_a_second

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import InputError
 from localization_common.metrics.pose_metrics import twist_errors
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
+from vlocnet_ros.runtime.replay import replay
 
 Array = npt.NDArray[np.float64]
 
@@ -42,16 +42,12 @@ class Answers:
 
 def ask(localizer: FrameLocalizer, sequence: Sequence) -> Answers:
     """Run a localizer over a sequence, as a node would."""
-    localizer.set_camera(sequence.camera)
     pose, poses, covariances, withheld = np.eye(4), [], [], []
-    for position, stamp in enumerate(sequence.stamps.tolist()):
+    for frame in replay(localizer, sequence):
         covariance, refused = np.full((6, 6), np.nan), True
-        try:
-            estimate = localizer.step(sequence.read_image(position), stamp)
-            pose, covariance = estimate.map_T_camera, estimate.covariance
-            refused = not estimate.health.published
-        except InputError:
-            pass
+        if frame.estimate is not None:
+            pose, covariance = frame.estimate.map_T_camera, frame.estimate.covariance
+            refused = not frame.estimate.health.published
         poses.append(pose)
         covariances.append(covariance)
         withheld.append(refused)

@@ -16,7 +16,8 @@ from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from benchmark_file import BenchmarkFile, Cell, Column, Table
 from deep_localization.evaluation import scoring
 from deep_localization.evaluation.drive_results import Results
-from deep_localization.evaluation.offline import Localizers, run_offline
+from deep_localization.evaluation.localizers import Localizers
+from deep_localization.evaluation.offline import run_offline
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
@@ -155,14 +156,14 @@ def main() -> None:
         Column("frames fed", "{:d}"),
         Column("with true pose", "{:d}"),
         Column("with odometry", "{:d}"),
-        Column("vlocnet, median", "{:.4f} m"),
-        Column("vlocnet, median", "{:.3f} deg"),
-        Column("dmn, median", "{:.3f} m"),
+        Column("vlocnet, position, median", "{:.4f} m"),
+        Column("vlocnet, rotation, median", "{:.3f} deg"),
+        Column("dmn, position, median", "{:.3f} m"),
     )
     file = BenchmarkFile.of(
         __file__,
-        title="One drive from recordings that lack something",
-        tables=[Table("The apartment's test drive", columns, rows)],
+        title="Recordings with missing data",
+        tables=[Table("Test drive of the apartment", columns, rows)],
         notes=refused,
         runs={str(cells[0]): cells[1:] for cells in rows},
     )

@@ -153,9 +153,9 @@ class Benchmark:
         both = as_guesses(unguided, moved, sequence.map_T_camera)
         for name, priors, alone in (
             ("no guess, with odometry", unguided, False),
-            ("guess in the wrong one, with odometry", wrong, False),
-            ("guess in the wrong one, each frame by itself", wrong, True),
-            ("a guess in each, each frame by itself", both, True),
+            ("guess in the wrong room, with odometry", wrong, False),
+            ("guess in the wrong room, single frames", wrong, True),
+            ("a guess in each room, single frames", both, True),
         ):
             outcome, _ = refined(Refiner(known), sequence, priors, alone=alone)
             self._say(place.name, name, outcome.part(inside), self.numbers["twin"])
@@ -172,7 +172,7 @@ class Benchmark:
         ours, plain = refined(Refiner(known), place.test, priors, baseline=baseline, every=EVERY)
         third = slice(None, None, EVERY)
         fair = ours.part(third)
-        self._say(place.name, "vlocnet, each frame by itself", as_published(single, truth).part(third), systems)
+        self._say(place.name, "vlocnet, single frames", as_published(single, truth).part(third), systems)
         self._say(place.name, ALONE, as_published(priors, truth).part(third), systems)
         self._say(place.name, BASELINE, plain, systems)
         self._say(place.name, REFINED, fair, systems)
@@ -186,7 +186,7 @@ class Benchmark:
         third = np.arange(0, len(place.test), EVERY)
         few, sequence = [priors[i] for i in third], place.test.select(third)
         before, _ = refined(Refiner(known), sequence, few, alone=True)
-        self._say(place.name, "each frame by itself", before, trials)
+        self._say(place.name, "single frames", before, trials)
         random = np.random.default_rng(0)
         outcome, _ = refined(Refiner(known), sequence, shifted(few, SHIFT_M, SHIFT_DEG, random), alone=True)
         self._say(place.name, OFF, outcome, trials, before)

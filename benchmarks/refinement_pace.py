@@ -27,9 +27,10 @@ from vlocnet_ros.runtime.estimate import Estimate
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 from vlocnet_ros.runtime.localizer import Localizer
 from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
+from vlocnet_ros.runtime.replay import estimates
 
 #: What is measured, in this order.
-ALONE, AFTER, BESIDE = "network alone", "refined after it", "refined beside the next frame's"
+ALONE, AFTER, BESIDE = "network alone", "refined after the network", "refined during the next frame"
 
 
 @dataclass(frozen=True)
@@ -51,20 +52,19 @@ class Config(Data):
 
 def alone(localizer: FrameLocalizer, sequence: Sequence) -> int:
     """One frame after the other; answers how many had a pose refined."""
-    estimates = [localizer.step(sequence.read_image(i), int(sequence.stamps[i])) for i in range(len(sequence))]
-    return sum(estimate.refined for estimate in estimates)
+    return sum(estimate.refined for estimate in estimates(localizer, sequence))
 
 
 def beside(localizer: RefiningLocalizer, sequence: Sequence) -> int:
     """As a node's worker does it: one frame behind at most."""
-    rests: list[Future[Estimate]] = []
+    finishing: list[Future[Estimate]] = []
     with ThreadPoolExecutor(max_workers=1) as second:
         for i in range(len(sequence)):
-            rest = localizer.begin(sequence.read_image(i), int(sequence.stamps[i]))
-            if rests:
-                rests[-1].result()
-            rests.append(second.submit(rest))
-    return sum(rest.result().refined for rest in rests)
+            pending = localizer.begin(sequence.read_image(i), int(sequence.stamps[i]))
+            if finishing:
+                finishing[-1].result()
+            finishing.append(second.submit(pending.finish))
+    return sum(future.result().refined for future in finishing)
 
 
 def paces(config: Config, place: Place) -> dict[str, float]:
@@ -97,7 +97,7 @@ def notes(places: dict[str, dict[str, float]]) -> dict[str, str]:
     told = {}
     for name, values in places.items():
         whole, left = values[AFTER] - values[ALONE], values[BESIDE] - values[ALONE]
-        told[f"{name}: of the time on top of the network, hidden"] = (
+        told[f"{name}, time of the refinement that overlaps with the network"] = (
             f"{100.0 * (1.0 - left / whole):.0f} % of {whole:.1f} ms"
         )
     return told
@@ -128,8 +128,8 @@ def main() -> None:
     rows: list[list[Cell]] = [[name, *values.values()] for name, values in places.items()]
     file = BenchmarkFile.of(
         __file__,
-        title="How fast frames can follow each other when poses are refined",
-        tables=[Table("From frame to frame", columns, rows)],
+        title="Frame rate with refined poses",
+        tables=[Table("Time from frame to frame", columns, rows)],
         notes={**notes(places), **left_out},
         runs=places,
         about={"threads": str(config.threads)},

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from dmn_ros.filter.clusters import Cluster, densest_cluster, near
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import InputError
 from localization_common.geometry import planar, se3
 from localization_common.geometry.odometry_integration import OdometryIntegrator, PlanarOdometry, shift_covariance
 from vlocnet_ros.refinement.motion_history import Motion
@@ -20,6 +19,7 @@ from vlocnet_ros.refinement.perturbation import isotropic, moved_by
 from vlocnet_ros.refinement.refiner import Guess
 from vlocnet_ros.runtime.localizer import Localizer
 from vlocnet_ros.runtime.refining_localizer import guesses_of, motion_of
+from vlocnet_ros.runtime.replay import replay
 
 Array = npt.NDArray[np.float64]
 
@@ -49,13 +49,11 @@ class Prior:
 def from_vlocnet(checkpoint: Path, sequence: Sequence, *, fuse: bool = True) -> list[Prior]:
     """As the node publishes poses, or each frame's own."""
     localizer = Localizer.from_checkpoint(checkpoint, fuse=fuse)
-    localizer.set_camera(sequence.camera)
     nothing = np.full((6, 6), np.nan)
     priors = [Prior(np.eye(4), nothing, (), None)]
-    for position, stamp in enumerate(sequence.stamps.tolist()):
-        try:
-            estimate = localizer.step(sequence.read_image(position), stamp)
-        except InputError:
+    for frame in replay(localizer, sequence):
+        estimate = frame.estimate
+        if estimate is None:
             priors.append(Prior(priors[-1].own, nothing, (), None))
             continue
         guesses = guesses_of(estimate)

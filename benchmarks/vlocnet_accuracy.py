@@ -194,7 +194,7 @@ def main() -> None:
     groups = {run.group: [r.name for r in runs if r.group == run.group] for run in runs}
     file = BenchmarkFile.of(
         __file__,
-        title="VLocNet++ and what it is compared with",
+        title="VLocNet++ beside other systems",
         tables=tables(groups, results),
         notes=notes(results),
         runs=results,

@@ -33,13 +33,13 @@ class Run:
 PAIRS = ("--mixture.pose", "2", "--mixture.pairs", "1", "--mixture.all", "1")
 JOINT = ("vlocnetpp_single", "adapnet")
 #: Group of the rows that see as many batches as VLocNet++.
-AS_LONG = "Beside VLocNet++, as long"
+AS_LONG = "Trained for as long as VLocNet++"
 #: Group of the shipped network, which is scored as it is, and of what had as many drives and batches.
-AS_SHIPPED = "Beside the shipped network: thirty drives, as long"
+AS_SHIPPED = "The shipped network, and PoseNet with as many drives and batches"
 #: Batches of the shipped network's poses, in three trainings (its card in `models/`), as a share of `--steps 3000`.
 SHIPPED_STEPS = (3000 + 7414 + 2675) / 3000
 #: Group of the ablations: too many for all of the joint training, so their first row is what they are compared with.
-SHORT = "Ablations, after a third of the joint training"
+SHORT = "Ablations of VLocNet++, with a third of the joint training"
 
 
 def _ablation(name: str, *ablations: str, options: tuple[str, ...] = ()) -> Run:
@@ -64,7 +64,7 @@ RUNS = (
     Run(NO_WARPING, "vlocnetpp", AS_LONG, 0.5, ("no_warping",), JOINT, PAIRS),
     Run(SHIPPED, "vlocnetpp", AS_SHIPPED, 0.0, data="more drives"),
     Run(POSENET_MORE, "posenet", AS_SHIPPED, SHIPPED_STEPS, data="more drives"),
-    _ablation("all of it"),
+    _ablation("complete"),
     _ablation("no viewpoint augmentation", options=("--augmentation.viewpoint", "0")),
     _ablation("no geometric consistency", "no_consistency"),
     _ablation("no temporal fusion", "temporal_none"),

@@ -20,11 +20,11 @@ COLUMNS = (
     Column("system"),
     Column("position, median", "{:.3f}{} m"),
     Column("rotation, median", "{:.2f}{} deg"),
-    Column("each frame by itself", "{:.3f} m"),
+    Column("position from single frames, median", "{:.3f} m"),
     Column("within 5 cm, 5 deg", "{:.1f} %"),
     Column("within 25 cm, 5 deg", "{:.1f} %"),
-    Column("odometry", "{:.1f} %"),
-    Column("odometry", "{:.2f} deg/m"),
+    Column("translation drift", "{:.1f} %"),
+    Column("rotation drift", "{:.2f} deg/m"),
     Column("mIoU", "{:.3f}"),
     Column("seeds", "{:d}"),
 )
@@ -66,11 +66,12 @@ def _order(results: dict[str, list[Numbers]]) -> dict[str, str]:
     errors = {name: mean(r["pose"]["median_m"] for r in results[name]) for name in ORDER if name in results}
     if len(errors) < len(ORDER):
         return {}
-    told = " > ".join(f"{name} {error:.3f} m" for name, error in sorted(errors.items(), key=lambda item: -item[1]))
+    ranked = " > ".join(f"{name} {error:.3f} m" for name, error in sorted(errors.items(), key=lambda item: -item[1]))
     right = list(errors) == sorted(errors, key=lambda name: -errors[name])
+    verdict = "the same" if right else "not the same"
     return {
-        "order": f"{told}; the paper's is {' > '.join(ORDER)}: {'the same' if right else 'not the same'}",
-        "PoseNet over VLocNet++": _ratio(errors["posenet"], errors["vlocnetpp"]),
+        "order of the errors": f"{ranked}; the order of the paper is {' > '.join(ORDER)}: {verdict}",
+        "error of PoseNet over error of VLocNet++: at least 3": _ratio(errors["posenet"], errors["vlocnetpp"]),
     }
 
 
@@ -78,12 +79,14 @@ def _shipped(results: dict[str, list[Numbers]]) -> dict[str, str]:
     if SHIPPED not in results or POSENET_MORE not in results:
         return {}
     errors = (results[name][0]["pose"]["median_m"] for name in (POSENET_MORE, SHIPPED))
-    return {"PoseNet over the shipped VLocNet++, as many drives and batches": _ratio(*errors)}
+    return {
+        "error of PoseNet over error of the shipped VLocNet++, equal drives and batches: at least 3": _ratio(*errors)
+    }
 
 
 def _ratio(posenet: float, vlocnetpp: float) -> str:
     ratio = posenet / vlocnetpp
-    return f"{ratio:.2f}; aim: at least 3: {judged(ratio >= 3.0)}"
+    return f"{ratio:.2f}: {judged(ratio >= 3.0)}"
 
 
 def _warping(results: dict[str, list[Numbers]]) -> dict[str, str]:
@@ -91,4 +94,4 @@ def _warping(results: dict[str, list[Numbers]]) -> dict[str, str]:
     if NO_WARPING not in results or ORDER[-1] not in results:
         return {}
     warped, alone = (results[name][0]["segmentation"]["miou"] for name in (ORDER[-1], NO_WARPING))
-    return {"mIoU with warping and without": f"{warped:.4f} and {alone:.4f}: {judged(warped > alone)}"}
+    return {"mIoU with warping: more than without": f"{warped:.4f} and {alone:.4f}: {judged(warped > alone)}"}

@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 
 import tyro
 
-import deep_localization.demo.demo
+import deep_localization.demo.demo_options
 import deep_localization.evaluation.evaluate_bag
 import dmn_ros.commands.build_map
 import dmn_ros.commands.evaluate
@@ -49,13 +49,13 @@ COMMANDS: dict[str, type[Any]] = {
     "vlocnet_export": vlocnet_ros.commands.export.ExportConfig,
     "vlocnet_systems": vlocnet_ros.commands.complexity.SystemsConfig,
     "vlocnet_tables": vlocnet_ros.commands.tables.TablesConfig,
-    "dmn_train": dmn_ros.commands.train.Arguments,
-    "dmn_evaluate": dmn_ros.commands.evaluate.Arguments,
-    "dmn_train_worlds": dmn_ros.commands.train_worlds.Arguments,
-    "dmn_evaluate_worlds": dmn_ros.commands.evaluate_worlds.Arguments,
-    "dmn_build_map": dmn_ros.commands.build_map.Arguments,
+    "dmn_train": dmn_ros.commands.train.TrainCommand,
+    "dmn_evaluate": dmn_ros.commands.evaluate.EvaluateCommand,
+    "dmn_train_worlds": dmn_ros.commands.train_worlds.TrainWorldsCommand,
+    "dmn_evaluate_worlds": dmn_ros.commands.evaluate_worlds.EvaluateWorldsCommand,
+    "dmn_build_map": dmn_ros.commands.build_map.BuildMapCommand,
     "evaluate_bag": deep_localization.evaluation.evaluate_bag.Evaluation,
-    "localization_demo": deep_localization.demo.demo.Demo,
+    "localization_demo": deep_localization.demo.demo_options.Demo,
     "apartment_record": localization_sim.commands.record.Recording,
     "worlds_generate": localization_sim.commands.generate_worlds.Generation,
     "worlds_difficulty": localization_common.datasets.world_difficulty.Check,

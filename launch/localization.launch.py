@@ -40,7 +40,7 @@ ARGUMENTS = {
     "camera_info": ("", "Topic of the calibration. Empty: camera_info beside the image, in the same namespace."),
     "image_transport": (
         "",
-        "raw, or compressed for images on <image>/compressed. Empty: as params_file says, else raw; "
+        "raw, or compressed for images on IMAGE/compressed. Empty: as params_file says, else raw; "
         "compressed where image ends in /compressed.",
     ),
     "odom": (

@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import os
-import random
 import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -15,6 +13,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from deep_localization.evaluation.processes import claim_domain
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 
@@ -23,7 +22,6 @@ with contextlib.suppress(ImportError):
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 IMPORTED_AS = {"protobuf": "google"}  # where a module and the package that installs it differ in name
-HIGHEST_DOMAIN = 101  # above, DDS would use ports that Linux hands out to others
 
 # Read by libraries when they are imported or started, and inherited by the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads: tests share their cores with other processes
@@ -65,7 +63,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 @pytest.fixture
 def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A ROS domain of the test's own, set in the environment; no other test on this machine has it meanwhile."""
-    domain, claim = _claim_domain()
+    domain, claim = claim_domain()
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     yield domain
     claim.close()
@@ -107,19 +105,6 @@ def keyframe_map(apartment_drive: Sequence, tmp_path_factory: pytest.TempPathFac
     path = tmp_path_factory.mktemp("keyframes") / "apartment.safetensors"
     build(choose([mapped], config, lambda sequence, position: None), config).save(path)
     return path
-
-
-def _claim_domain() -> tuple[int, socket.socket]:
-    """Claims a domain by an abstract socket of its name, which the kernel releases even if the process is killed."""
-    for domain in random.sample(range(1, HIGHEST_DOMAIN + 1), HIGHEST_DOMAIN):
-        claim = socket.socket(socket.AF_UNIX)
-        try:
-            claim.bind(f"\0deep_localization_test_domain_{domain}")
-        except OSError:
-            claim.close()
-        else:
-            return domain, claim
-    raise RuntimeError(f"all {HIGHEST_DOMAIN} ROS domains are claimed by tests that run now")
 
 
 def _skipped(reason: str, when: Literal["collect", "setup", "call", "teardown"]) -> pytest.ExceptionInfo | None:

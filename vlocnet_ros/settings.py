@@ -17,40 +17,40 @@ class VlocnetSettings(NodeSettings):
 
     backend: str = parameter(
         AUTO,
-        "Library that runs the network: torch; onnx, with the .onnx file that vlocnet_export wrote beside the "
+        "Library that runs the network: torch; onnx, from the .onnx file that vlocnet_export wrote beside the "
         "checkpoint; or auto, which is torch unless checkpoint itself is an .onnx file.",
         choices=BACKENDS,
     )
     fuse_poses: bool = parameter(
         True,
-        "Whether to publish the consensus of the poses of the last seconds, each moved to now by the odometry, or each "
-        "frame's own pose.",
+        "Publish the consensus of the poses of the last seconds, each moved on by the odometry; else each frame's own "
+        "pose.",
     )
     frozen_timeout: float = parameter(
         1.0,
-        "Seconds for which the camera may repeat the same image; 0 for no limit, for simulators without noise.",
+        "Seconds for which the camera may deliver the same image; 0 for no limit, for simulators without noise.",
         minimum=0.0,
         maximum=60.0,
     )
     keyframe_map: str = parameter(
         "",
-        "File with the keyframe map against which poses are refined, made by vlocnet_build_keyframes; empty for none.",
+        "File with the keyframe map that poses are refined against, made by vlocnet_build_keyframes; empty for none.",
     )
-    refine: bool = parameter(True, "Whether to refine poses; needs keyframe_map.")
+    refine: bool = parameter(True, "Refine poses, where keyframe_map is given.")
     publish_odom_tf: bool = parameter(
         False,
-        "Whether to broadcast odom -> base from the visual odometry; only if no other odometry does.",
+        "Broadcast odom -> base from the visual odometry; only where no other odometry does.",
         when=ALWAYS,
     )
     overlay_opacity: float = parameter(
-        0.5, "Opacity of the classes, or of the heat, in the overlay images.", minimum=0.0, maximum=1.0, when=ALWAYS
+        0.5, "Opacity of the classes, or of the heat map, over the image.", minimum=0.0, maximum=1.0, when=ALWAYS
     )
 
     @property
     def used_map(self) -> Path | None:
-        """File with the keyframe map against which poses are refined; None without refinement.
+        """Keyframe map for the refinement; None if poses are not refined.
 
         Raises:
-            ConfigError: the file does not exist.
+            ConfigError: there is no such file.
         """
         return existing_file(self.keyframe_map, "parameter keyframe_map") if self.refine and self.keyframe_map else None

@@ -10,7 +10,7 @@ from deep_localization.evaluation.drive_results import Results
 from deep_localization.evaluation.node_processes import Models, collect, commands
 from deep_localization.evaluation.processes import Processes, adopt, ros_environment
 from deep_localization.shipped_files import shipped
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.sequence import Sequence
 
 if TYPE_CHECKING:

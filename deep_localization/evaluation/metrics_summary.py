@@ -90,6 +90,20 @@ def meets(value: float, aim: tuple[str, float]) -> bool:
     return value <= bound if direction == "at most" else value >= bound
 
 
+def shown(name: str, value: float) -> str:
+    """A value with its unit.
+
+    Args:
+        name: of the metric, ``group.key``.
+        value: as in ``metrics.json``.
+
+    Raises:
+        KeyError: no such metric is shown.
+    """
+    quantities = {f"{group}.{quantity.key}": quantity for group, _, several in GROUPS for quantity in several}
+    return quantities[name].form.format(value * quantities[name].factor)
+
+
 def rows(values: Metrics, aims: Aims) -> list[tuple[str, list[Row]]]:
     """Rows under headings; a metric that was not scored is left out, and a group without any as well."""
     groups = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deep_localization.evaluation.drive_results import BeliefRecord, Results
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.errors import ConfigError
 from localization_common.geometry import planar
 

@@ -7,6 +7,7 @@ import ctypes
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,10 +18,39 @@ from types import TracebackType
 from localization_common.errors import LocalizationError
 
 _PR_SET_PDEATHSIG = 1
+_DOMAINS = range(2, 102)  # 0 is everybody's default; from 102 on, Linux gives the ports to other programs
+_claims: list[socket.socket] = []
 
 
 class ProcessError(LocalizationError):
     """A child process ended that should still run."""
+
+
+def claim_domain() -> tuple[int, socket.socket]:
+    """Reserve a ROS domain, so that no other run on this machine gets it.
+
+    Returns:
+        The domain, and an open socket with the domain's name. The domain is free again when the socket is closed;
+        the kernel closes it even if the process is killed.
+    """
+    for domain in random.SystemRandom().sample(_DOMAINS, len(_DOMAINS)):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0deep_localization_domain_{domain}")
+        except OSError:
+            claim.close()
+        else:
+            return domain, claim
+    raise ProcessError(f"all ROS domains from {_DOMAINS[0]} to {_DOMAINS[-1]} are used by runs on this machine")
+
+
+def _domain_of_next_run() -> int:
+    """Reserve a domain until the next run of this process begins."""
+    domain, claim = claim_domain()
+    while _claims:
+        _claims.pop().close()
+    _claims.append(claim)
+    return domain
 
 
 def ros_environment(profile: Path, *, domain: int | None = None) -> dict[str, str]:
@@ -28,9 +58,9 @@ def ros_environment(profile: Path, *, domain: int | None = None) -> dict[str, st
 
     Args:
         profile: Fast DDS profile with a shared-memory segment that is large enough for images.
-        domain: ROS_DOMAIN_ID; a random one by default (below 102: higher ones collide with Linux's ephemeral ports).
+        domain: ROS_DOMAIN_ID; by default a random one that no other run on this machine uses.
     """
-    chosen = random.SystemRandom().randrange(2, 102) if domain is None else domain
+    chosen = _domain_of_next_run() if domain is None else domain
     # Children import the very packages that run here, whatever else is installed or the current directory holds.
     path = os.pathsep.join(filter(None, (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH"))))
     return {

@@ -1,4 +1,4 @@
-"""Which views cover a set of poses: the farthest pose becomes the next view until all are near one."""
+"""Coverage of poses by views: the farthest pose becomes the next view until every pose is near a view."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def view_distance(a: Array, b: Array, *, spacing_d: float, spacing_a: float) -> 
 
 
 def cover(poses: Array, *, spacing_d: float, spacing_a: float, max_views: int, first: int = 0) -> npt.NDArray[np.int64]:
-    """Positions of views, in order of choice, so that every pose is within distance 1 of one, or max_views is reached.
+    """Choose views until every pose is within distance 1 of one, or until max_views; return their positions in order.
 
     Args:
-        poses: (N, 3). spacing_d, spacing_a: metres and radians. first: the position to start from.
+        poses: (N, 3). spacing_d, spacing_a: metres and radians. first: position of the first view.
     """
     chosen = [first]
     distance = view_distance(poses, poses[first], spacing_d=spacing_d, spacing_a=spacing_a)

@@ -111,6 +111,19 @@ class PlanarOdometry:
         return self._pose.copy()
 
 
+def planar_odometry(odom_T_base: Array, known: npt.NDArray[np.bool_] | None = None) -> Array:
+    """Planar odometry (N, 3) of poses (N, 4, 4), as `PlanarOdometry`, metres and radians.
+
+    Args:
+        odom_T_base: poses in the order of their time.
+        known: (N,) True where there is a pose; the others are NaN. None: all.
+    """
+    flat, poses = PlanarOdometry(), np.full((len(odom_T_base), 3), np.nan)
+    for i in range(len(odom_T_base)) if known is None else np.flatnonzero(known).tolist():
+        poses[i] = flat.step(odom_T_base[i])
+    return poses
+
+
 def shift_covariance(covariance: Array, lever: Array) -> Array:
     """Covariance (6, 6) of a point that is fixed to the body at ``lever`` (3,) from the one that it is known for.
 

@@ -63,8 +63,8 @@ def test_odometry_of_another_frame_is_brought_to_the_base(stage: Stage) -> None:
     fix(stage, "wheels", "base_link", wheels_T_base)
     assert wait_until(lambda: node.transforms.connected("wheels", "base_link"))
     send_odometry(stage, "wheels")
-    assert wait_until(lambda: len(node._odometry) == 1)
-    np.testing.assert_allclose(node._odometry.at(FIRST, 0.0), wheels_T_base, atol=1e-12)
+    assert wait_until(lambda: len(node.odometry.buffer) == 1)
+    np.testing.assert_allclose(node.odometry.buffer.at(FIRST, 0.0), wheels_T_base, atol=1e-12)
     assert "odometry_frame" not in node.monitor.problems
 
 

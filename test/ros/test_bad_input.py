@@ -138,7 +138,7 @@ def test_a_defect_costs_one_frame(stage: Stage, node_type: type[Any], monkeypatc
     stage.robot.mount_camera()
     name = node.get_name()
     with monkeypatch.context() as patch:
-        patch.setattr(node, "step", fail)
+        patch.setattr(node, "begin", fail)
         stage.robot.await_processed(name, stage.robot.send(0))
     assert "unexpected: ZeroDivisionError: of a defect" in stage.status_now(name).message
     assert (node.monitor.refused, node.monitor.processed) == (1, 0)

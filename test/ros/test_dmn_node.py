@@ -12,8 +12,8 @@ from robot_stage import CAMERA, FIRST, PERIOD, Stage, textured, wait_until
 from std_srvs.srv import Empty, Trigger
 from visualization_msgs.msg import MarkerArray
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.belief import Belief
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.node import DmnNode
@@ -209,7 +209,7 @@ def save_with_mount(models: Path, path: Path, mount: tuple[float, float, float])
     replace(ContextMap.load(models / "map.safetensors"), mount=mount).save(path)
 
 
-def test_a_camera_that_sits_elsewhere_than_the_maps_is_a_diagnostic(stage: Stage, models: Path, tmp_path: Path) -> None:
+def test_a_mount_that_differs_from_the_map_s_is_a_diagnostic(stage: Stage, models: Path, tmp_path: Path) -> None:
     path = tmp_path / "map.safetensors"
     save_with_mount(models, path, (0.2, 0.05, 1.0))
     node = stage.start(DmnNode, process_all=True, map_path=str(path), localized_share=ALWAYS_LOCALIZED)
@@ -222,8 +222,10 @@ def test_a_camera_that_sits_elsewhere_than_the_maps_is_a_diagnostic(stage: Stage
         return "mount" in node.monitor.problems
 
     assert wait_until(noticed)
-    told = "the camera sits at (0.20 m, 0.05 m, 0 deg) on the base, but the map is of a robot that has it at (0.20 m"
-    assert told in stage.status_now("dmn").message
+    text = (
+        "the camera is at (0.20 m, 0.05 m, 0 deg) on the base, but the map was made by a robot that has it at (0.20 m"
+    )
+    assert text in stage.status_now("dmn").message
     save_with_mount(models, path, (0.2, 0.05, 0.0))
     assert stage.call(Trigger, "dmn/load_map").success
     stage.robot.await_processed("dmn", stage.robot.send(next(frames)))

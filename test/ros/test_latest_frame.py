@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from robot_stage import Stage, wait_until
 
+from localization_common.pending_frame import FinishedFrame
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.worker import Worker
 from vlocnet_ros.node import VlocnetNode
@@ -106,16 +108,17 @@ class Recording:
         self.errors: list[Exception] = []
         self.go, self.entered = threading.Event(), threading.Event()
         self.go.set()
-        self.worker = Worker(self.frames, self._process, self.errors.append)
+        self.worker = Worker(self.frames, self._begin, self.errors.append)
         self.worker.start()
 
-    def _process(self, frame: int) -> None:
+    def _begin(self, frame: int) -> FinishedFrame[None]:
         self.entered.set()
         assert self.go.wait(10.0)
         self.threads.add(threading.get_ident())
         if frame < 0:
             raise ValueError(str(frame))
         self.done.append(frame)
+        return FinishedFrame(None)
 
 
 @pytest.fixture
@@ -217,76 +220,84 @@ def test_a_node_that_processes_all_drops_nothing(stage: Stage) -> None:
     assert node.frames.dropped == 0
 
 
-class Ending:
-    """A worker that leaves the rest of each frame; rests wait until they are let through, one by one."""
+@dataclass
+class Pending:
+    """A pending frame of `Finishing`."""
+
+    finishing: Finishing
+    frame: int
+
+    def finish(self) -> None:
+        assert self.finishing.through.acquire(timeout=10.0)
+        self.finishing.threads.add(threading.get_ident())
+        if self.frame < 0:
+            raise ValueError(str(self.frame))
+        self.finishing.finished.append(self.frame)
+
+
+class Finishing:
+    """A worker whose pending frames wait until they are let through, one by one."""
 
     def __init__(self) -> None:
         self.frames: LatestFrame[int] = LatestFrame(100)
         self.begun: list[int] = []
-        self.ended: list[int] = []
+        self.finished: list[int] = []
         self.threads: set[int] = set()
         self.errors: list[Exception] = []
         self.through = threading.Semaphore(0)
-        self.worker = Worker(self.frames, self._process, self.errors.append)
+        self.worker = Worker(self.frames, self._begin, self.errors.append)
         self.worker.start()
 
-    def _process(self, frame: int) -> Callable[[], None]:
+    def _begin(self, frame: int) -> Pending:
         self.begun.append(frame)
-        return lambda: self._end(frame)
-
-    def _end(self, frame: int) -> None:
-        assert self.through.acquire(timeout=10.0)
-        self.threads.add(threading.get_ident())
-        if frame < 0:
-            raise ValueError(str(frame))
-        self.ended.append(frame)
+        return Pending(self, frame)
 
 
 @pytest.fixture
-def ending() -> Iterator[Ending]:
-    ending = Ending()
-    yield ending
-    ending.through.release(100)
-    ending.worker.stop()
+def finishing() -> Iterator[Finishing]:
+    finishing = Finishing()
+    yield finishing
+    finishing.through.release(100)
+    finishing.worker.stop()
 
 
-def test_what_is_left_of_a_frame_is_done_beside_the_next_and_one_frame_behind_at_most(ending: Ending) -> None:
+def test_a_pending_frame_is_finished_beside_the_next_and_one_frame_behind_at_most(finishing: Finishing) -> None:
     for i in range(5):
-        ending.frames.put(i)
+        finishing.frames.put(i)
     for i in range(4):
-        assert wait_until(lambda: len(ending.begun) == i + 2), i  # noqa: B023 - called at once
-        assert ending.ended == list(range(i))
-        ending.through.release()
-    ending.through.release()
-    assert wait_until(lambda: ending.ended == list(range(5)))
-    assert len(ending.threads) == 1
-    assert threading.get_ident() not in ending.threads
+        assert wait_until(lambda: len(finishing.begun) == i + 2), i  # noqa: B023 - called at once
+        assert finishing.finished == list(range(i))
+        finishing.through.release()
+    finishing.through.release()
+    assert wait_until(lambda: finishing.finished == list(range(5)))
+    assert len(finishing.threads) == 1
+    assert threading.get_ident() not in finishing.threads
 
 
-def test_a_job_waits_for_what_is_left_of_the_frames_before(ending: Ending) -> None:
-    ending.frames.put(1)
-    assert wait_until(lambda: ending.begun == [1])
-    job = ending.worker.submit(lambda: list(ending.ended))
-    ending.frames.put(2)
-    ending.through.release(2)
+def test_a_job_waits_until_the_frames_before_are_finished(finishing: Finishing) -> None:
+    finishing.frames.put(1)
+    assert wait_until(lambda: finishing.begun == [1])
+    job = finishing.worker.submit(lambda: list(finishing.finished))
+    finishing.frames.put(2)
+    finishing.through.release(2)
     assert job.result(5.0)[:1] == [1]
-    assert wait_until(lambda: ending.ended == [1, 2])
+    assert wait_until(lambda: finishing.finished == [1, 2])
 
 
-def test_an_error_in_the_rest_of_a_frame_is_reported_and_the_next_one_is_ended(ending: Ending) -> None:
-    ending.frames.put(-1)
-    ending.frames.put(2)
-    ending.through.release(2)
-    assert wait_until(lambda: ending.ended == [2])
-    assert [str(error) for error in ending.errors] == ["-1"]
+def test_an_error_of_a_pending_frame_is_reported_and_the_next_one_is_finished(finishing: Finishing) -> None:
+    finishing.frames.put(-1)
+    finishing.frames.put(2)
+    finishing.through.release(2)
+    assert wait_until(lambda: finishing.finished == [2])
+    assert [str(error) for error in finishing.errors] == ["-1"]
 
 
-def test_stopping_waits_for_what_is_left(ending: Ending) -> None:
-    ending.frames.put(1)
-    assert wait_until(lambda: ending.begun == [1])
-    stopper = threading.Thread(target=ending.worker.stop)
+def test_stopping_waits_for_the_pending_frame(finishing: Finishing) -> None:
+    finishing.frames.put(1)
+    assert wait_until(lambda: finishing.begun == [1])
+    stopper = threading.Thread(target=finishing.worker.stop)
     stopper.start()
-    ending.through.release()
+    finishing.through.release()
     stopper.join(5.0)
     assert not stopper.is_alive()
-    assert ending.ended == [1]
+    assert finishing.finished == [1]

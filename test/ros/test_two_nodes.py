@@ -9,7 +9,7 @@ import pytest
 from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured, wait_until
 
 from deep_localization.node import make_nodes
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.node import DmnNode
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.geometry import planar, se3

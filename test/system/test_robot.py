@@ -12,7 +12,7 @@ import torch
 
 from deep_localization.evaluation.offline import proposals_of
 from deep_localization.shipped_files import shipped
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.network import egocentric
 from dmn_ros.runtime.checkpoint import load_network

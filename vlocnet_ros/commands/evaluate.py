@@ -22,7 +22,7 @@ from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import Recording, announce
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import DatasetError, InputError, LocalizationError
+from localization_common.errors import DatasetError, LocalizationError
 from localization_common.metrics import pose_metrics
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.evaluation import sequence_scores
@@ -31,6 +31,7 @@ from vlocnet_ros.evaluation.sequence_scores import SequenceEstimates
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 from vlocnet_ros.runtime.localizer import Localizer
 from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
+from vlocnet_ros.runtime.replay import replay
 
 Array = npt.NDArray[np.float64]
 
@@ -201,21 +202,17 @@ def _estimate(
     localizer: FrameLocalizer, sequence: Sequence, max_frame_gap: int, score: pose_metrics.SegmentationScore | None
 ) -> SequenceEstimates:
     """Estimate all frames of a sequence; score labels in the source image, at the pixels that the network sees."""
-    localizer.set_camera(sequence.camera)
     positions, estimates = [], []
-    for i in range(len(sequence)):
-        if i > 0 and sequence.frame_numbers[i] - sequence.frame_numbers[i - 1] > max_frame_gap:
-            localizer.reset()
-        try:
-            estimate = localizer.step(sequence.read_image(i), int(sequence.stamps[i]))
-        except InputError as error:
-            print(f"{sequence.name}, frame {sequence.frame_numbers[i]}: {error}", file=sys.stderr)
+    for frame in replay(localizer, sequence, max_frame_gap=max_frame_gap):
+        if frame.estimate is None:
+            number = sequence.frame_numbers[frame.position]
+            print(f"{sequence.name}, frame {number}: {frame.refusal}", file=sys.stderr)
             continue
-        if score is not None and estimate.labels is not None and sequence.read_labels is not None:
-            labels = localizer.labels_in_image(estimate.labels)
-            score.add(labels[labels != 255], sequence.read_labels(i)[labels != 255])
-        positions.append(i)
-        estimates.append(estimate)
+        if score is not None and frame.estimate.labels is not None and sequence.read_labels is not None:
+            labels = localizer.labels_in_image(frame.estimate.labels)
+            score.add(labels[labels != 255], sequence.read_labels(frame.position)[labels != 255])
+        positions.append(frame.position)
+        estimates.append(frame.estimate)
     return SequenceEstimates(sequence.select(positions), estimates)
 
 

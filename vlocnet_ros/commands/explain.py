@@ -29,6 +29,7 @@ from localization_common.report.plots import save_png
 from localization_common.report.style import house_style
 from vlocnet_ros.runtime.grad_cam import Layer
 from vlocnet_ros.runtime.localizer import Localizer
+from vlocnet_ros.runtime.replay import estimates
 
 Image = npt.NDArray[np.uint8]
 
@@ -106,13 +107,11 @@ def explain_frames(
     layer: Layer = "res5",
 ) -> list[ExplainedFrame]:
     """Compute heat maps of the frames at these positions, each after its previous frame if they are a pair."""
-    localizer.set_camera(sequence.camera)
     before = {int(current): int(previous) for previous, current in pairs}
     explained = []
     for position in positions.tolist():
-        localizer.reset()
-        for i in (*([before[position]] if position in before else []), position):
-            estimate = localizer.step(sequence.read_image(i), int(sequence.stamps[i]))
+        pair = [*([before[position]] if position in before else []), position]
+        estimate = estimates(localizer, sequence.select(pair))[-1]
         heat = localizer.labels_in_image(localizer.explain(layer=layer), fill=0)
         assert estimate.regressed_T_camera is not None  # `explain` needs it, too
         explained.append(ExplainedFrame(heat, *_error(estimate.regressed_T_camera, sequence.map_T_camera[position])))

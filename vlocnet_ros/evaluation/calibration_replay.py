@@ -13,9 +13,9 @@ from localization_common.metrics.pose_metrics import twist_errors
 from vlocnet_ros.runtime.integrity.pose_fusion import PoseFusion
 from vlocnet_ros.runtime.integrity.predicted_error import (
     PredictedError,
+    cross_validated_errors,
     fit_predicted_error,
     log_errors,
-    said_by_others,
 )
 from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
 from vlocnet_ros.runtime.integrity.uncertainty import Uncertainty
@@ -85,7 +85,7 @@ def fit(drives: Sequence[RegressedDrive], candidates: Sequence[TrackingConfig]) 
     """
     features = [drive.features for drive in drives]
     errors = [twist_errors(drive.regressed, drive.map_T_camera) for drive in drives]
-    expected = said_by_others(features, errors)
+    expected = cross_validated_errors(features, errors)
     frame_error = None if expected is None else fit_predicted_error(np.concatenate(features), np.concatenate(errors))
     ends = np.cumsum([len(drive.stamps) for drive in drives])[:-1]
     parts = np.split(np.zeros((sum(map(len, errors)), 2)) if expected is None else expected, ends)

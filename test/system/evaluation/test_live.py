@@ -14,7 +14,7 @@ from deep_localization.evaluation.live import run_live
 from deep_localization.evaluation.node_processes import Models
 from deep_localization.evaluation.offline import run_offline
 from deep_localization.evaluation.processes import ProcessError
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.opening import open_sequence
 from localization_common.errors import LocalizationError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deep_localization.evaluation.processes import ProcessError, Processes, ros_environment
+from deep_localization.evaluation.processes import ProcessError, Processes, claim_domain, ros_environment
 
 SLEEP = "import signal, time; print('up', flush=True); time.sleep(60)"
 STUBBORN = (
@@ -89,3 +89,12 @@ def test_environment_keeps_nodes_to_themselves(tmp_path: Path) -> None:
     assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
     assert environment["FASTRTPS_DEFAULT_PROFILES_FILE"] == str(tmp_path / "profile.xml")
     assert len({ros_environment(None)["ROS_DOMAIN_ID"] for _ in range(40)}) > 5
+
+
+def test_no_two_runs_have_the_same_domain() -> None:
+    claimed = [claim_domain() for _ in range(60)]
+    assert len({domain for domain, _ in claimed}) == 60
+    chosen = int(ros_environment(None)["ROS_DOMAIN_ID"])
+    assert chosen not in {domain for domain, _ in claimed}
+    for _, claim in claimed:
+        claim.close()

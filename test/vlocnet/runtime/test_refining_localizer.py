@@ -115,7 +115,7 @@ def test_frames_that_overlap_are_refined_as_one_after_the_other(refining, querie
     with ThreadPoolExecutor(max_workers=1) as second:
         for i in frames:
             with contextlib.suppress(InputError):
-                found.append(second.submit(refining.begin(images[i], int(queries.stamps[i]))))
+                found.append(second.submit(refining.begin(images[i], int(queries.stamps[i])).finish))
     assert len(found) == len(expected) == 5
     for one, other in zip(found, expected, strict=True):
         assert same(one.result(), other)
@@ -127,7 +127,7 @@ def test_what_an_unusable_image_forgets_is_not_what_was_begun_before_it(lost, qu
     with pytest.raises(InputError, match="constant"):
         lost.begin(np.zeros_like(queries.read_image(2)), int(queries.stamps[2]))
     begun.append(lost.begin(queries.read_image(3), int(queries.stamps[3])))
-    assert statuses([rest() for rest in begun]) == [Status.REFINED, Status.REFINED, Status.REFUSED]
+    assert statuses([pending.finish() for pending in begun]) == [Status.REFINED, Status.REFINED, Status.REFUSED]
 
 
 def test_images_that_do_not_fit_the_map_keep_the_networks_pose(refining, queries):
