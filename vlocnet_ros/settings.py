@@ -28,13 +28,13 @@ class VlocnetSettings(NodeSettings):
     )
     frozen_timeout: float = parameter(
         1.0,
-        "Seconds for which the camera may deliver the same image; 0 for ever, for simulators without noise.",
+        "Seconds for which the camera may deliver the same image; 0 for no limit, for simulators without noise.",
         minimum=0.0,
         maximum=60.0,
     )
     keyframe_map: str = parameter(
         "",
-        "File with the keyframe map against which poses are refined, made by vlocnet_build_keyframes; empty for none.",
+        "File with the keyframe map that poses are refined against, made by vlocnet_build_keyframes; empty for none.",
     )
     refine: bool = parameter(True, "Refine poses, where keyframe_map is given.")
     publish_odom_tf: bool = parameter(
@@ -51,6 +51,6 @@ class VlocnetSettings(NodeSettings):
         """Keyframe map for the refinement; None if poses are not refined.
 
         Raises:
-            ConfigError: the file does not exist.
+            ConfigError: there is no such file.
         """
         return existing_file(self.keyframe_map, "parameter keyframe_map") if self.refine and self.keyframe_map else None

@@ -45,7 +45,7 @@ class TrainWorldsCommand:
         limit: number of worlds to train on, the first ones.
         minutes: largest duration, minutes; the learning rate falls with the steps, not with the time.
         runs: directory of the run: last.ckpt to resume from, and best.ckpt.
-        resume: resume from last.ckpt in the directory of the run, if it exists.
+        resume: resume from last.ckpt of the run's directory, if it exists.
         rates: learning rates to compare, in place of the training: each in a short training.
         rate_steps: steps of each short training; the learning rate falls to its end over these.
         accelerator, devices, precision: options of Lightning; several GPUs train with DDP.
@@ -116,7 +116,7 @@ def compare_rates(arguments: TrainWorldsCommand) -> dict[float, float]:
     """Compute and print the lowest validation loss of a training of `rate_steps` for each learning rate.
 
     A sweep of the training loss within one run (Smith 2017) finds the rates that diverge, not the best one after a
-    decay. The checkpoints stay in rate_* of the directory of the run.
+    decay. The checkpoints stay in rate_* of the run's directory.
     """
     losses = {}
     for rate in arguments.rates:

@@ -16,7 +16,7 @@ from dmn_ros.training.training_data import DriveBatch
 from localization_common.training.learning_rate import warm_up_and_cosine
 from localization_common.training.optimizers import build_optimizer
 
-#: Steps of linear warm-up, and the share of the learning rate that is left at the end.
+#: Number of steps of the linear warm-up, and the share of the learning rate that is left at the end.
 _WARM_UP, _FLOOR = 200, 0.01
 
 

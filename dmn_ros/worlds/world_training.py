@@ -22,7 +22,7 @@ from localization_common.files.configuration import to_dict
 from localization_common.training.learning_rate import warm_up_and_cosine
 from localization_common.training.optimizers import build_optimizer
 
-#: Steps of linear warm-up, and the share of the learning rate that is left at the end.
+#: Number of steps of the linear warm-up, and the share of the learning rate that is left at the end.
 _WARM_UP, _FLOOR = 200, 0.01
 
 

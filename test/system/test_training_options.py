@@ -18,8 +18,8 @@ VLOCNET = ["--train", "a", "--output", "o"]
 COMMANDS = {
     "vlocnet_train": (TrainConfig, VLOCNET),
     "vlocnet_train_schedule": (ScheduleConfig, VLOCNET),
-    "dmn_train": (dmn_train.Arguments, ["a"]),
-    "dmn_train_worlds": (dmn_train_worlds.Arguments, ["a"]),
+    "dmn_train": (dmn_train.TrainCommand, ["a"]),
+    "dmn_train_worlds": (dmn_train_worlds.TrainWorldsCommand, ["a"]),
 }
 NEW = ["--validate", "v", "--initial", "i", "--runs", "r", "--no-progress-bar"]
 

@@ -111,8 +111,8 @@ def explain_frames(
     before = {int(current): int(previous) for previous, current in pairs}
     explained = []
     for position in positions.tolist():
-        shown = [*([before[position]] if position in before else []), position]
-        estimate = estimates(localizer, sequence.select(shown))[-1]
+        pair = [*([before[position]] if position in before else []), position]
+        estimate = estimates(localizer, sequence.select(pair))[-1]
         heat = localizer.labels_in_image(localizer.explain(layer=layer), fill=0)
         assert estimate.regressed_T_camera is not None  # `explain` needs it, too
         explained.append(ExplainedFrame(heat, *_error(estimate.regressed_T_camera, sequence.map_T_camera[position])))

@@ -92,7 +92,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if not self.train:
-            raise ConfigError("train: at least one sequence is needed")
+            raise ConfigError("train: name at least one sequence")
         if self.batch < 2 or self.batch % 2:
             raise ConfigError(f"batch: {self.batch} must be even: frames come in pairs")
         if self.patience < 0 or self.validate_every < 1:

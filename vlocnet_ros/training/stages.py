@@ -36,8 +36,8 @@ class TrainingStage:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
-#: Trains `light` and `paper`; results are in docs/experiments/vlocnet_accuracy.md. Odometry is trained last,
-#: in the true direction of time and with a frozen trunk, so that the poses do not change.
+#: Schedule of `light` and `paper`; results are in docs/experiments/vlocnet_accuracy.md. Odometry is trained last, in
+#: the true direction of time and with a frozen trunk, so that the poses do not change.
 SCHEDULE = (
     TrainingStage("pose", 0.4, ("pose",), changes={"batch": 32, "optimizer.learning_rate": 1.5e-3}),
     TrainingStage("scene", 0.15, ("segmentation", "depth"), changes={"batch": 16, "optimizer.learning_rate": 2e-3}),

@@ -114,7 +114,7 @@ def test_learning_rates_are_compared_by_short_trainings(shards: Path, capsys: py
     output = capsys.readouterr().out
     assert "learning rate 1e-09: validation loss" in output
     assert output.rstrip().endswith("best: --training.learning-rate 0.003")
-    card = load_world_network(arguments.logs / "rate_0.003" / "short.safetensors")[2]
+    card = load_world_network(arguments.runs / "rate_0.003" / "short.safetensors")[2]
     assert (card["steps"], card["training"]["learning_rate"]) == (40, 3e-3)
     assert not arguments.output.exists()
 
