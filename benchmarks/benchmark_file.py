@@ -23,7 +23,7 @@ Cell = float | int | str | Sequence[float | str] | None
 
 
 def judged(met: bool) -> str:
-    """Whether an aim was met, in Markdown."""
+    """Verdict on an aim, in Markdown."""
     return "met" if met else "**missed**"
 
 
@@ -50,7 +50,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
 
     def cells(self) -> list[list[str]]:
-        """As shown."""
+        """Texts of the cells."""
         return [
             [_shown(cell, column.form) for cell, column in zip(row, self.columns, strict=True)] for row in self.rows
         ]
@@ -101,7 +101,7 @@ class BenchmarkFile:
         runs: dict[str, Any],
         about: Mapping[str, str] = MappingProxyType({}),
     ) -> BenchmarkFile:
-        """What this process, a script of ``benchmarks/``, has measured.
+        """Result of this process, a script of ``benchmarks/``.
 
         Args:
             script: its ``__file__``.

@@ -55,7 +55,7 @@ class NodeReport:
         frames: counts of the node: received, processed, refused, dropped.
         strangers: number of malformed images with a pose or odometry.
         recovered_after: seconds from the end of the storm to "working"; None: not in time.
-        said: number of messages on /diagnostics in the storm, by problem.
+        problems: number of messages on /diagnostics in the storm, by problem.
     """
 
     control_answered: float
@@ -79,7 +79,7 @@ class NodeReport:
     frames: dict[str, int]
     strangers: int
     recovered_after: float | None
-    said: dict[str, int]
+    problems: dict[str, int]
 
 
 def replayed_vlocnet(robot: HammerRobot, models: Models) -> dict[int, Array]:
@@ -169,7 +169,7 @@ def report_of(
         frames=_counted(robot, name),
         strangers=len(answered - robot.frames.keys()),
         recovered_after=recovered_after,
-        said={_without_numbers(kind): count for kind, count in problems.most_common(40)},
+        problems={_without_numbers(kind): count for kind, count in problems.most_common(40)},
     )
 
 

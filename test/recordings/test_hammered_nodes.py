@@ -54,4 +54,4 @@ def check(outcome: HammerOutcome, name: str) -> None:
     assert report.peak_mb <= 100.0, report
     assert report.most_lines <= 2, report
     assert report.recovered_after is not None, report
-    assert any("is ignored" in text or "cannot be used" in text for text in report.said), report
+    assert any("is ignored" in text or "cannot be used" in text for text in report.problems), report

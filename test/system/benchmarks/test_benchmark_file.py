@@ -147,7 +147,7 @@ def test_every_measure_of_hammered_nodes_has_a_row(import_benchmark: Callable[[s
     hammer_tables, judge = import_benchmark("hammer_tables"), import_benchmark("hammer_judge")
     frames = {"received": 4, "processed": 3, "refused": 1, "dropped": 0}
     shown = {key for key, *_ in hammer_tables.MEASURES}
-    assert shown == {field.name for field in fields(judge.NodeReport)} - {"frames", "said"} | set(frames)
+    assert shown == {field.name for field in fields(judge.NodeReport)} - {"frames", "problems"} | set(frames)
     report = dict.fromkeys(shown, 0.5) | {"wrong_at": [1.25, 2.0], "recovered_after": None, "frames": frames}
     rows = dict(map(tuple, hammer_tables.table("Storm", {"dmn": report}).rows))
     assert rows["valid frames answered in the storm"] == "50.0 %"
