@@ -125,15 +125,6 @@ def exp(twist: Array) -> Array:
     return a_T_b
 
 
-def adjoint(a_T_b: Array) -> Array:
-    """Matrix (6, 6) that takes a twist (x y z rX rY rZ) of frame b to frame a."""
-    rotation = a_T_b[:3, :3]
-    result = np.zeros((6, 6))
-    result[:3, :3] = result[3:, 3:] = rotation
-    result[:3, 3:] = _cross(a_T_b[:3, 3]) @ rotation
-    return result
-
-
 def _cross(vector: Array) -> Array:
     """Matrix (3, 3) that gives the cross product of a vector (3,) with another one."""
     x, y, z = vector
