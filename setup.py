@@ -1,4 +1,4 @@
-"""ament_python package: what is installed where, and which commands there are."""
+"""Set-up of the ament_python package: packages, data files, dependencies and commands."""
 
 from glob import glob
 
@@ -25,7 +25,7 @@ setup(
         (f"{SHARE}/rviz", glob("rviz/*.rviz")),
         (f"{SHARE}/models", glob("models/*")),
     ],
-    # OpenCV is not named: Debian's python3-opencv, which robots have, is invisible to pip and would be doubled.
+    # OpenCV is not listed: pip does not see Debian's python3-opencv and would install a second one.
     install_requires=["setuptools", "numpy", "safetensors>=0.4", "simplejpeg", "torch>=2.1"],
     extras_require={
         "train": [
@@ -45,7 +45,7 @@ setup(
         "export": ["onnx", "onnxruntime", "onnxscript", "tyro"],
         "report": ["evo", "matplotlib", "mcap", "plotly", "pyyaml", "rosbags", "scipy", "tyro"],
         "worlds": ["google-crc32c", "plyvel", "protobuf", "tyro"],
-        "test": ["hypothesis", "pytest<9", "pytest-timeout", "torchmetrics"],
+        "test": ["hypothesis", "pytest<9", "pytest-timeout", "pytest-xdist", "torchmetrics"],
     },
     zip_safe=False,
     entry_points={

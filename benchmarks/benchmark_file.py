@@ -108,7 +108,7 @@ class BenchmarkFile:
             about: what else numbers depend on, besides the machine.
         """
         command = shlex.join(["python", f"benchmarks/{Path(script).name}", *sys.argv[1:]])
-        return cls(title, command, commit_of(Path(script).parent), machine() | about, tables, notes, runs)
+        return cls(title, command, commit_of(Path(script).parent), {**machine(), **about}, tables, notes, runs)
 
     def publish(self, path: Path | None, more: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Print it and, if there is a path, write it."""

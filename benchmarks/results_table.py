@@ -1,59 +1,54 @@
-"""``python benchmarks/results_table.py``: renders ``docs/results.md`` from ``docs/results/*.json``.
+"""``python benchmarks/results_table.py``: renders the pages of results from the files in ``docs/results``.
 
-No number in that page is typed by hand; a test compares the page with the files. What is to be said about a result
-beforehand, such as how its data and checkpoint were made, is read from a ``.md`` file of the same name.
+``docs/results/NAME.md`` becomes ``docs/experiments/NAME.md`` and ``docs/results/headlines.md`` becomes
+``docs/results.md``: references such as ``{{recordings / machine}}`` are replaced by numbers of ``docs/results/*.json``
+(see `result_references`). A test compares all pages with the files.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import experiment_index
 from benchmark_file import BenchmarkFile
-from deep_localization.evaluation import metrics_summary
 from deep_localization.evaluation.result_file import ResultFile
 from localization_common.errors import DatasetError, LocalizationError
-from localization_common.report.html import Row
+from result_references import Result, fill
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+HEADLINES = "headlines"
 
-_HEAD = """# Results
-
-Every table is rendered by `python benchmarks/results_table.py` from the file in `docs/results/` that is named
-beside it, which the command above the table wrote; no number is typed by hand. The quantities are defined in
-`deep_localization/evaluation/scoring.py`, segments of odometry in `localization_common/metrics/trajectories.py`.
-A commit followed by `+` had uncommitted changes in its working tree.
-"""
+#: The space between a number and its unit.
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(%|m|cm|deg|deg/m|ms|MB)(?![\w/]))")
+_MARK = "<!-- Rendered by `python benchmarks/results_table.py` from docs/results/{name}.md: edit that file. -->\n"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A result file's name, its content, and what is to be said beforehand (Markdown)."""
+def render(folder: Path) -> dict[str, str]:
+    """Pages by their path in ``docs``.
 
-    name: str
-    result: ResultFile | BenchmarkFile
-    introduction: str = ""
+    Args:
+        folder: ``docs/results``.
 
-
-def render(entries: Sequence[Entry]) -> str:
-    """The page, as Markdown."""
-    return "\n".join([_HEAD, *(_section(entry) for entry in entries)])
-
-
-def read_all(folder: Path) -> list[Entry]:
-    """All results of a folder, by name."""
-    entries = []
-    for path in sorted(folder.glob("*.json")):
-        said = path.with_suffix(".md")
-        introduction = said.read_text(encoding="utf-8") if said.is_file() else ""
-        entries.append(Entry(path.name, _read(path), introduction.strip()))
-    return entries
+    Raises:
+        DatasetError: a file cannot be read, a reference has no value, or a result is on no page.
+    """
+    results = {path.stem: _read(path) for path in sorted(folder.glob("*.json"))}
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))}
+    if HEADLINES not in sources:
+        raise DatasetError(f"{folder / HEADLINES}.md is not there; write it: it becomes results.md")
+    _require_pages(folder, results, sources)
+    experiments = {name: _page(name, text, results) for name, text in sources.items() if name != HEADLINES}
+    pages = {f"experiments/{name}.md": text for name, text in experiments.items()}
+    pages["experiments/index.md"] = experiment_index.render(experiments)
+    pages["results.md"] = _page(HEADLINES, sources[HEADLINES], results)
+    return pages
 
 
-def _read(path: Path) -> ResultFile | BenchmarkFile:
+def _read(path: Path) -> Result:
     try:
         benchmark = "tables" in json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -61,57 +56,57 @@ def _read(path: Path) -> ResultFile | BenchmarkFile:
     return BenchmarkFile.read(path) if benchmark else ResultFile.read(path)
 
 
-def _section(entry: Entry) -> str:
-    result = entry.result
-    lines = [f"## {result.title}", ""]
-    if entry.introduction:
-        lines += [entry.introduction, ""]
-    commit = f" at commit `{result.commit}`" if result.commit else ""
-    lines += [f"`results/{entry.name}` was written{commit} by", "", "```", result.command, "```", ""]
-    if isinstance(result, BenchmarkFile):
-        for table in result.tables:
-            lines += [f"**{table.title}**", "", table.markdown(), ""]
-        lines += [f"- {name}: {text}" for name, text in result.notes.items()]
-        lines.append(f"- machine: {', '.join(f'{name} {value}' for name, value in result.machine.items())}")
-        return "\n".join([*lines, ""])
-    lines += ["| quantity | value | aim | |", "|---|---:|---|---|"]
-    for heading, group in metrics_summary.rows(result.metrics, result.aims):
-        lines.append(f"| **{heading}** | | | |")
-        lines += [_line(row) for row in group]
-    if result.baselines:
-        lines += ["", "| for comparison, on the same frames | median position | median rotation |", "|---|---:|---:|"]
-        lines += [f"| {b.name} | {b.median_m:.3f} m | {b.median_deg:.2f} deg |" for b in result.baselines]
-    if result.notes:
-        lines += ["", *(f"- {name}: {text}" for name, text in result.notes.items())]
-    return "\n".join([*lines, ""])
+def _require_pages(folder: Path, results: Mapping[str, Result], sources: Mapping[str, str]) -> None:
+    """Refuse a result whose origin or whose numbers are on no page."""
+    everything = "\n".join(sources.values())
+    for name in results:
+        for block in (f"{{{{{name} / made}}}}", f"{{{{{name} / tables}}}}"):
+            if block not in everything:
+                raise DatasetError(f"{folder / name}.json: no page shows it; write {block} in a .md file beside it")
 
 
-def _line(row: Row) -> str:
-    remark, _, aim = row.remark.rpartition("aim: ") if row.met is not None else (row.remark, "", "")
-    verdict = {None: "", True: "met", False: "**missed**"}[row.met]
-    name = f"{row.name} ({remark.rstrip('; ')})" if remark else row.name
-    return f"| {name} | {row.value} | {aim} | {verdict} |"
+def _page(name: str, text: str, results: Mapping[str, Result]) -> str:
+    try:
+        lines = fill(text, results).splitlines(keepends=True)
+        # A number and its unit stay on one line of a narrow cell.
+        cells = [_BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", line) if line.startswith("|") else line for line in lines]
+        return _MARK.format(name=name) + "".join(cells)
+    except DatasetError as error:
+        raise DatasetError(f"{name}.md: {error}") from error
+
+
+def differing(docs: Path, pages: Mapping[str, str]) -> list[str]:
+    """Paths in ``docs`` of pages that are missing, were edited, or have no source."""
+    there = {f"experiments/{path.name}" for path in (docs / "experiments").glob("*.md")}
+    wrong = [
+        name
+        for name, text in pages.items()
+        if not (docs / name).is_file() or (docs / name).read_text(encoding="utf-8") != text
+    ]
+    return sorted([*wrong, *(there - set(pages))])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the page, or with ``--check`` say whether it is up to date."""
-    parser = argparse.ArgumentParser(description="Render docs/results.md from docs/results/*.json.")
-    parser.add_argument("--docs", type=Path, default=DOCS, help="folder of results.md and results/")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is not up to date")
+    """Write the pages, or with ``--check`` compare them."""
+    parser = argparse.ArgumentParser(description="Render docs/results.md and docs/experiments from docs/results.")
+    parser.add_argument("--docs", type=Path, default=DOCS, help="folder of results/, results.md and experiments/")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is not up to date")
     options = parser.parse_args(arguments)
-    page = options.docs / "results.md"
     try:
-        text = render(read_all(options.docs / "results"))
+        pages = render(options.docs / "results")
     except LocalizationError as error:
         print(error)
         return 1
-    if options.check:
-        current = page.is_file() and page.read_text(encoding="utf-8") == text
-        print(f"{page}: {'up to date' if current else 'differs from what results/*.json give'}")
-        return 0 if current else 1
-    page.write_text(text, encoding="utf-8")
-    print(f"{page}: written")
-    return 0
+    if not options.check:
+        for name, text in pages.items():
+            path = options.docs / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        print(f"{options.docs}: {len(pages)} pages written")
+    wrong = differing(options.docs, pages)
+    for name in wrong:
+        print(f"{options.docs / name}: differs from its source in {options.docs / 'results'}")
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

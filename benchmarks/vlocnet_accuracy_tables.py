@@ -1,4 +1,4 @@
-"""Tables of what the benchmark of VLocNet++'s systems measured, and whether the paper's order came out."""
+"""Tables and aims of the benchmark of VLocNet++'s systems."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from benchmark_file import Cell, Column, Table, judged, over_seeds
 
 Numbers = dict[str, Any]
 
-#: In the paper's order, worst first.
+#: Systems in the paper's order, the worst first.
 ORDER = ("posenet", "vlocnet", "vlocnetpp_single", "vlocnetpp")
 NO_WARPING = "no warping"
-#: What is shipped, and PoseNet trained with as many drives and batches.
+#: Names of the shipped network, and of PoseNet trained with as many drives and batches.
 SHIPPED = "vlocnetpp, shipped"
 POSENET_MORE = "posenet, as many drives and batches"
 
@@ -20,18 +20,18 @@ COLUMNS = (
     Column("system"),
     Column("position, median", "{:.3f}{} m"),
     Column("rotation, median", "{:.2f}{} deg"),
-    Column("each frame by itself", "{:.3f} m"),
+    Column("position from single frames, median", "{:.3f} m"),
     Column("within 5 cm, 5 deg", "{:.1f} %"),
     Column("within 25 cm, 5 deg", "{:.1f} %"),
-    Column("odometry", "{:.1f} %"),
-    Column("odometry", "{:.2f} deg/m"),
+    Column("translation drift", "{:.1f} %"),
+    Column("rotation drift", "{:.2f} deg/m"),
     Column("mIoU", "{:.3f}"),
     Column("seeds", "{:d}"),
 )
 
 
 def tables(groups: dict[str, list[str]], results: dict[str, list[Numbers]]) -> list[Table]:
-    """A table for each group of rows; means over the seeds, with their deviation."""
+    """Make a table for each group of rows; means over the seeds, with their deviation."""
     return [Table(group, COLUMNS, [_row(name, results[name]) for name in rows]) for group, rows in groups.items()]
 
 
@@ -58,7 +58,7 @@ def _row(name: str, results: list[Numbers]) -> list[Cell]:
 
 
 def notes(results: dict[str, list[Numbers]]) -> dict[str, str]:
-    """Whether the paper's order came out, and whether the frame before helps to label the next."""
+    """Compare the order of the systems with the paper's, and segmentation with and without the previous frame."""
     return _order(results) | _shipped(results) | _warping(results)
 
 
@@ -66,11 +66,12 @@ def _order(results: dict[str, list[Numbers]]) -> dict[str, str]:
     errors = {name: mean(r["pose"]["median_m"] for r in results[name]) for name in ORDER if name in results}
     if len(errors) < len(ORDER):
         return {}
-    told = " > ".join(f"{name} {error:.3f} m" for name, error in sorted(errors.items(), key=lambda item: -item[1]))
+    ranked = " > ".join(f"{name} {error:.3f} m" for name, error in sorted(errors.items(), key=lambda item: -item[1]))
     right = list(errors) == sorted(errors, key=lambda name: -errors[name])
+    verdict = "the same" if right else "not the same"
     return {
-        "order": f"{told}; the paper's is {' > '.join(ORDER)}: {'the same' if right else 'not the same'}",
-        "PoseNet over VLocNet++": _ratio(errors["posenet"], errors["vlocnetpp"]),
+        "order of the errors": f"{ranked}; the order of the paper is {' > '.join(ORDER)}: {verdict}",
+        "error of PoseNet over error of VLocNet++: at least 3": _ratio(errors["posenet"], errors["vlocnetpp"]),
     }
 
 
@@ -78,17 +79,19 @@ def _shipped(results: dict[str, list[Numbers]]) -> dict[str, str]:
     if SHIPPED not in results or POSENET_MORE not in results:
         return {}
     errors = (results[name][0]["pose"]["median_m"] for name in (POSENET_MORE, SHIPPED))
-    return {"PoseNet over the shipped VLocNet++, as many drives and batches": _ratio(*errors)}
+    return {
+        "error of PoseNet over error of the shipped VLocNet++, equal drives and batches: at least 3": _ratio(*errors)
+    }
 
 
 def _ratio(posenet: float, vlocnetpp: float) -> str:
     ratio = posenet / vlocnetpp
-    return f"{ratio:.2f}; aim: at least 3: {judged(ratio >= 3.0)}"
+    return f"{ratio:.2f}: {judged(ratio >= 3.0)}"
 
 
 def _warping(results: dict[str, list[Numbers]]) -> dict[str, str]:
-    """The rows of one seed, since there is one without warping."""
+    """Compare rows of one seed, because the row without warping has one."""
     if NO_WARPING not in results or ORDER[-1] not in results:
         return {}
     warped, alone = (results[name][0]["segmentation"]["miou"] for name in (ORDER[-1], NO_WARPING))
-    return {"mIoU with warping and without": f"{warped:.4f} and {alone:.4f}: {judged(warped > alone)}"}
+    return {"mIoU with warping: more than without": f"{warped:.4f} and {alone:.4f}: {judged(warped > alone)}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from localization_common.camera import Camera
 from localization_common.files.paths import existing_file
 from localization_common.geometry import se3
 from localization_common.geometry.odometry_integration import OdometryIntegrator, base_covariance
+from localization_common.pending_frame import FinishedFrame, PendingFrame
 from localization_common.report.palette import circled, heat_overlay, label_palette, tinted
 from localization_common.ros.camera_feed import CameraFeed, Frame
 from localization_common.ros.conversions import image_from_array
@@ -22,12 +24,11 @@ from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.main import run
 from localization_common.ros.monitor import Level
 from localization_common.ros.outputs import LATCHED, odometry_message, pose_message, wanted
-from localization_common.ros.worker import Rest
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.runtime.estimate import Estimate, Health
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 from vlocnet_ros.runtime.localizer import Localizer
-from vlocnet_ros.runtime.refinement_diagnostics import RefinementRecord
+from vlocnet_ros.runtime.refinement_diagnostics import RefinementDiagnostics
 from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
 from vlocnet_ros.settings import VlocnetSettings
 
@@ -41,17 +42,17 @@ Picture = npt.NDArray[np.uint8]
 
 
 class VlocnetNode(LocalizerNode[VlocnetSettings]):
-    """Publishes what the vlocnet localizer estimates for each frame.
+    """Publishes the estimates of the vlocnet localizer.
 
     Args:
-        feed: the camera of another node in this process; None subscribes.
-        options: of rclpy's Node.
+        feed: camera of another node in this process; None subscribes.
+        options: options of rclpy's Node.
     """
 
     def __init__(self, *, feed: CameraFeed | None = None, **options: object) -> None:
         super().__init__("vlocnet", VlocnetSettings, feed=feed, **options)
         self._localizer: FrameLocalizer | None = None
-        self._refinements = RefinementRecord()
+        self._refinements = RefinementDiagnostics()
         self._odometry = OdometryIntegrator()
         publisher = self.create_lifecycle_publisher
         self._pose = publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
@@ -80,7 +81,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         )
         self._localizer = localizer if map_path is None else RefiningLocalizer.with_map(localizer, map_path)
         self._odometry.reset()
-        self._refinements = RefinementRecord()
+        self._refinements = RefinementDiagnostics()
         streams, classes = ", ".join(localizer.tasks.names), len(localizer.class_names)
         self.get_logger().info(f"{path}: {streams}; {classes} classes, on {settings.device}")
 
@@ -89,14 +90,14 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         self._localizer = None
 
     def activate(self) -> None:
-        """Say once what the class ids mean."""
+        """Publish the names of the class ids, once."""
         if self._label_info is not None and self._localizer is not None:
             names = self._localizer.class_names
             classes = [VisionClass(class_id=number, class_name=name) for number, name in enumerate(names)]
             self._label_info.publish(LabelInfo(class_map=classes))
 
     def set_camera(self, camera: Camera) -> None:
-        """Tell the localizer."""
+        """Set the localizer's camera."""
         assert self._localizer is not None
         self._localizer.set_camera(camera)
         if isinstance(self._localizer, RefiningLocalizer) and self._localizer.obstacle:
@@ -105,12 +106,12 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             self.monitor.solved("refinement")
 
     def restart(self, now: int | None) -> None:
-        """Drop the frame pair; the odometry goes on from where it is."""
+        """Drop the frame pair; the odometry continues from its present pose."""
         assert self._localizer is not None
         self._localizer.reset()
 
     def values(self) -> dict[str, str]:
-        """Which streams the network has: what it lacks is not published; and whether poses are refined."""
+        """Diagnostics values: streams of the network, and the refinement."""
         localizer = self._localizer
         if localizer is None:
             return {"streams": "none"}
@@ -120,25 +121,26 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         return streams | self._refinements.values
 
     def ready(self, frame: Frame) -> bool:
-        """Whether TF says where the camera sat, or the frame has waited for that long enough."""
+        """True if TF has the mount of the camera, or the frame has waited for it long enough."""
         return self.mount.known(frame) or time.monotonic() - frame.arrived > self.settings.transform_timeout
 
-    def step(self, frame: Frame, image: Picture) -> Rest | None:
-        """Estimate and publish; of streams that the network lacks, nothing. A pose is refined beside the next frame."""
+    def begin(self, frame: Frame, image: Picture) -> PendingFrame[None]:
+        """Run the network; the pending frame refines the pose and publishes."""
         localizer = self._localizer
         assert localizer is not None
         base_T_camera = self.mount.base_T_camera(frame, self.patience(self.settings.transform_timeout))
         explained = localizer.explains and wanted(self._explanation)
-        if isinstance(localizer, RefiningLocalizer) and not explained:
-            estimated = localizer.begin(image, frame.stamp)
-            return lambda: self._publish(frame, image, base_T_camera, estimated())
-        self.settle()  # an explanation is of the network's last frame
-        self._publish(frame, image, base_T_camera, localizer.step(image, frame.stamp))
         if explained:
-            self._publish_explanation(frame, image)
-        return None
+            self.finish_pending()  # the heat map is of the network's last frame: nothing may run beside it
+        pending = PublishedFrame(self, frame, image, base_T_camera, localizer.begin(image, frame.stamp))
+        if not explained:
+            return pending
+        pending.finish()
+        self._publish_explanation(frame, image)
+        return FinishedFrame(None)
 
-    def _publish(self, frame: Frame, image: Picture, base_T_camera: Array, estimate: Estimate) -> None:
+    def publish(self, frame: Frame, image: Picture, base_T_camera: Array, estimate: Estimate) -> None:
+        """Publish an estimate; nothing of streams that the network lacks."""
         assert self._localizer is not None
         self.monitor.inference.add(estimate.timings["total"])
         self._refinements.add(estimate)
@@ -146,7 +148,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         map_T_base = self._publish_pose(estimate, base_T_camera) if tasks.localizes else None
         if tasks.odometry:  # after the pose: dmn, which waits for this odometry, then has the frame's pose as well
             self._publish_odometry(frame, estimate, base_T_camera)
-        self._say_if_odom_tf_is_missing(tasks)
+        self._check_odom_tf(tasks)
         if map_T_base is not None:
             self.broadcast(map_T_base, frame.stamp)
         if estimate.labels is not None:
@@ -158,7 +160,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
     def _publish_odometry(self, frame: Frame, estimate: Estimate, base_T_camera: Array) -> None:
         motion, covariance = estimate.previous_T_camera, estimate.motion_covariance
         if motion is not None and covariance is not None and not self.sound("odometry", motion, covariance):
-            return  # one such motion would stay in the sum for ever
+            return  # the sum would keep such a motion for ever
         sample = self._odometry.step(frame.stamp, motion, covariance, base_T_camera)
         settings = self.settings
         odom, base = settings.odom_frame_id, self.base_frame.name()
@@ -166,15 +168,15 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         if settings.publish_odom_tf:
             self.transforms.send(odom, base, sample.odom_T_base, sample.stamp)
 
-    def _say_if_odom_tf_is_missing(self, tasks: Tasks) -> None:
+    def _check_odom_tf(self, tasks: Tasks) -> None:
         if self.settings.publish_odom_tf and not tasks.odometry:
-            told = "publish_odom_tf is set, but the network has no odometry stream: nobody broadcasts odom -> base here"
-            self.monitor.problem("publish_odom_tf", Level.WARN, told)
+            text = "publish_odom_tf is set, but the network has no odometry stream: nobody broadcasts odom -> base here"
+            self.monitor.problem("publish_odom_tf", Level.WARN, text)
         else:
             self.monitor.solved("publish_odom_tf")
 
     def _publish_pose(self, estimate: Estimate, base_T_camera: Array) -> Array | None:
-        """The pose (4, 4) of the base, published; none of a frame that is skipped, or while lost."""
+        """Publish the pose of the base and return it (4, 4); None for a skipped frame, or while lost."""
         if estimate.health is Health.LOST:
             self.monitor.problem("lost", Level.ERROR, f"lost: {estimate.reason}")
         if not estimate.health.published:
@@ -209,11 +211,34 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             self._overlay.publish(image_from_array(mixed, "rgb8", frame.header))
 
     def _publish_explanation(self, frame: Frame, image: Picture) -> None:
-        """Last of all: the frame's pose does not wait for it."""
+        """Publish the heat map, after everything else of the frame."""
         assert self._localizer is not None
         heat = self._localizer.labels_in_image(self._localizer.explain(), fill=0)
         overlay = heat_overlay(image, heat, self.settings.overlay_opacity)
         self._explanation.publish(image_from_array(overlay, "rgb8", frame.header))
+
+
+@dataclass(frozen=True)
+class PublishedFrame:
+    """A frame whose network part is done; `finish` publishes its estimate.
+
+    Attributes:
+        node: publishes.
+        frame: the image message.
+        image: (H, W, 3) uint8 RGB.
+        base_T_camera: (4, 4) mount of the camera at the frame's stamp.
+        pending: estimate to come.
+    """
+
+    node: VlocnetNode
+    frame: Frame
+    image: Picture
+    base_T_camera: Array
+    pending: PendingFrame[Estimate]
+
+    def finish(self) -> None:
+        """Wait for the estimate and publish it."""
+        self.node.publish(self.frame, self.image, self.base_T_camera, self.pending.finish())
 
 
 def main(arguments: list[str] | None = None) -> int:

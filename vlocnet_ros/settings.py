@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localization_common.files.paths import existing_file
-from localization_common.ros.parameters import ALWAYS, parameter
+from localization_common.ros.parameter_fields import ALWAYS, parameter
 from localization_common.ros.settings import NodeSettings
 from vlocnet_ros.runtime.backends.opening import AUTO, BACKENDS
 
@@ -17,40 +17,40 @@ class VlocnetSettings(NodeSettings):
 
     backend: str = parameter(
         AUTO,
-        "What runs the network: torch; onnx, from the .onnx file that vlocnet_export wrote beside the checkpoint; or "
-        "auto, which is torch unless checkpoint itself is an .onnx file.",
+        "Library that runs the network: torch; onnx, from the .onnx file that vlocnet_export wrote beside the "
+        "checkpoint; or auto, which is torch unless checkpoint itself is an .onnx file.",
         choices=BACKENDS,
     )
     fuse_poses: bool = parameter(
         True,
-        "Whether a pose is what those of the last seconds agree on, each carried on by the odometry, or each frame's "
-        "own.",
+        "Publish the consensus of the poses of the last seconds, each moved on by the odometry; else each frame's own "
+        "pose.",
     )
     frozen_timeout: float = parameter(
         1.0,
-        "Seconds for which the camera may deliver the very same picture; 0 for ever, for simulators without noise.",
+        "Seconds for which the camera may deliver the same image; 0 for ever, for simulators without noise.",
         minimum=0.0,
         maximum=60.0,
     )
     keyframe_map: str = parameter(
         "",
-        "File with the keyframe map that poses are refined against, made by vlocnet_build_keyframes; empty for none.",
+        "File with the keyframe map against which poses are refined, made by vlocnet_build_keyframes; empty for none.",
     )
-    refine: bool = parameter(True, "Whether to refine poses, where keyframe_map is given.")
+    refine: bool = parameter(True, "Refine poses, where keyframe_map is given.")
     publish_odom_tf: bool = parameter(
         False,
-        "Whether to broadcast odom -> base from the visual odometry; only where no other odometry does.",
+        "Broadcast odom -> base from the visual odometry; only where no other odometry does.",
         when=ALWAYS,
     )
     overlay_opacity: float = parameter(
-        0.5, "How strongly classes, or heat, tint the overlay images.", minimum=0.0, maximum=1.0, when=ALWAYS
+        0.5, "Opacity of the classes, or of the heat map, over the image.", minimum=0.0, maximum=1.0, when=ALWAYS
     )
 
     @property
     def used_map(self) -> Path | None:
-        """The keyframe map that poses are refined against; None if they are not.
+        """Keyframe map for the refinement; None if poses are not refined.
 
         Raises:
-            ConfigError: there is no such file.
+            ConfigError: the file does not exist.
         """
         return existing_file(self.keyframe_map, "parameter keyframe_map") if self.refine and self.keyframe_map else None

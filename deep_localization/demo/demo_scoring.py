@@ -1,4 +1,4 @@
-"""Scores what a demonstration drive left, and writes its report."""
+"""Scores of a demonstration drive, and its report."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_localization.demo.demo import Demo, Recording
+from deep_localization.demo.demo_drive import DemoRecording
+from deep_localization.demo.demo_options import Demo
 from deep_localization.evaluation import metrics_summary, report_page, scoring
 from deep_localization.evaluation.drive_results import Array, Results
-from deep_localization.evaluation.evaluate_bag import contexts_of, load, progress_line
-from deep_localization.evaluation.offline import Localizers, planar_odometry, random_starts
+from deep_localization.evaluation.localizers import Localizers, contexts_of, load
+from deep_localization.evaluation.offline import filter_odometry, random_starts
+from deep_localization.evaluation.progress import progress_line
 from deep_localization.evaluation.result_file import ResultFile
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
@@ -23,7 +25,7 @@ from localization_sim.rendering import mounted_camera
 TITLE = "Demonstration: held-out loop of the simulated apartment"
 
 
-def evaluate(options: Demo, recording: Recording) -> ResultFile:
+def evaluate(options: Demo, recording: DemoRecording) -> ResultFile:
     """Score a recorded drive and write metrics, report and pictures."""
     results, truth = recording.results, published_drive(options, recording)
     localizers = load(options.models, 1, FilterConfig())
@@ -44,11 +46,11 @@ def evaluate(options: Demo, recording: Recording) -> ResultFile:
     return result
 
 
-def published_drive(options: Demo, recording: Recording) -> Sequence:
-    """The drive as a sequence, made of what the simulator published.
+def published_drive(options: Demo, recording: DemoRecording) -> Sequence:
+    """Make a sequence of the images and true poses that the simulator published.
 
     Raises:
-        DatasetError: nothing came.
+        DatasetError: the simulator published nothing.
     """
     source = recording.source
     images, labels = source.by_stamp("image"), source.by_stamp("labels")
@@ -72,13 +74,13 @@ def published_drive(options: Demo, recording: Recording) -> Sequence:
 
 
 def start_errors(options: Demo, localizers: Localizers, results: Results, truth: Sequence) -> Array | None:
-    """Errors of particle filters that start knowing nothing at random places of the drive; see `random_starts`."""
-    # A network without odometry stream publishes none that particles could move by.
+    """Errors of particle filters that start from a uniform belief at random frames; see `random_starts`."""
+    # Without an odometry stream nothing moves the particles.
     if options.starts < 1 or localizers.dmn is None or not results.odom_T_base:
         return None
-    # Frames that a busy machine dropped have no odometry.
+    # Dropped frames have no odometry.
     driven = truth.select(np.isin(truth.stamps, list(results.odom_T_base)))
-    odometry = planar_odometry(driven, results, recorded=False)
+    odometry = filter_odometry(driven, results, recorded=False)
     return random_starts(
         localizers.dmn, driven, odometry, count=options.starts, progress=progress_line("random starts")
     )

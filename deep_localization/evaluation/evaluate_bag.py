@@ -1,27 +1,26 @@
-"""Command ``evaluate_bag``: how well a bag, or another recorded sequence, is localized, in numbers and pictures."""
+"""Command ``evaluate_bag``: accuracy of the localizers on a bag or another recording, in numbers and pictures."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import tyro
 
 from deep_localization.evaluation import metrics_summary, report_page, scoring
 from deep_localization.evaluation.comparison import baselines, constant_motion, differences, training_sequences
 from deep_localization.evaluation.drive_results import Array, Results
 from deep_localization.evaluation.live import run_live
+from deep_localization.evaluation.localizers import Localizers, contexts_of, load
 from deep_localization.evaluation.node_processes import Models
-from deep_localization.evaluation.offline import Localizers, planar_odometry, random_starts, run_offline
+from deep_localization.evaluation.offline import filter_odometry, random_starts, run_offline
+from deep_localization.evaluation.progress import progress_line
 from deep_localization.evaluation.result_file import ResultFile
-from dmn_ros.config import FilterConfig
-from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.formats import is_bag
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
@@ -29,9 +28,6 @@ from localization_common.datasets.recording_arguments import RecordingArgument, 
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
 from localization_common.files.git_commit import commit_of
-from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
-from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
-from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
 
 
 @dataclass(frozen=True)
@@ -39,25 +35,25 @@ class Evaluation:
     """Localize every frame of a bag and compare with its ground truth.
 
     Attributes:
-        bag: recording in any format that can be read: a bag (directory or file), a data set.
+        bag: recording in any supported format: a bag (directory or file), a data set.
         vlocnet: vlocnet checkpoint.
         dmn: dmn checkpoint; needs --map.
-        map: context map made with that checkpoint.
-        keyframe_map: that vlocnet's poses are refined against, made by vlocnet_build_keyframes.
+        map: context map that was made with the dmn checkpoint.
+        keyframe_map: keyframe map for the refinement of vlocnet's poses, made by vlocnet_build_keyframes.
         output: folder for metrics.json, report.html, result.json, pictures and trajectories.
-        live: replay the recording through the live nodes, each a process of its own, and score what they publish; the
-            distance from the offline poses is reported, too.
-        recorded_odometry: move particles by the bag's odometry instead of vlocnet's.
+        live: replay the recording through the nodes, each a process of its own, and score their messages; the distance
+            to the offline poses is reported too.
+        recorded_odometry: move the particles by the bag's odometry instead of vlocnet's.
         score_poses: score poses in the map; --no-score-poses for a network that has odometry only.
         starts: random places at which the particle filter starts from a uniform belief; 0 for none.
         segment_m: length in metres of the path segments over which odometry is scored.
-        train_data: what the networks were trained with: compares with answering by its frames.
+        train_data: training data of the networks; adds the pose of the nearest training frame as a baseline.
         exclude: frame numbers of the training data that were held out, such as 200-239,450-489.
         aims: bounds to compare with.
-        title: of the report; by default the name of the data.
-        threads: of torch, for each network.
-        filter: the particle filter's parameters.
-        recording: how the recording is read; the training data too, if they are a bag.
+        title: title of the report; by default the name of the data.
+        threads: number of torch threads of each network.
+        filter: parameters of the particle filter.
+        recording: options of the reader; for the training data too, if they are a bag.
     """
 
     bag: Annotated[Path, tyro.conf.Positional]
@@ -81,15 +77,16 @@ class Evaluation:
 
     @property
     def models(self) -> Models:
-        """Files of the networks."""
+        """Files of the networks and maps."""
         return Models(self.vlocnet, self.dmn, self.map, self.keyframe_map)
 
 
 def evaluate(options: Evaluation, *, command: str) -> ResultFile:
-    """Run the evaluation and write everything into the output folder.
+    """Run the evaluation and write the results into the output folder.
 
     Args:
-        command: what to type to get the same again, for the report.
+        options: options of the command.
+        command: command line that repeats the evaluation, for the report.
     """
     truth = _open(options)
     localizers = load(options.models, options.threads, options.filter)
@@ -130,43 +127,12 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
     return result
 
 
-def load(models: Models, threads: int, filter_config: FilterConfig) -> Localizers:
-    """Localizers of these files, as the nodes make them."""
-    vlocnet: FrameLocalizer | None = None
-    if models.vlocnet is not None:
-        vlocnet = VlocnetLocalizer.from_checkpoint(models.vlocnet, threads=threads)
-        if models.keyframe_map is not None:
-            vlocnet = RefiningLocalizer.with_map(vlocnet, models.keyframe_map)
-    if models.dmn is None or models.map is None:
-        return Localizers(vlocnet)
-    return Localizers(
-        vlocnet, DmnLocalizer.from_files(models.dmn, models.map, filter_config=filter_config, threads=threads)
-    )
-
-
-def contexts_of(localizers: Localizers) -> Array:
-    """Planar poses (N, 3) of the map's views; none without a map."""
-    return np.zeros((0, 3)) if localizers.dmn is None else np.asarray(localizers.dmn.context_map.poses)
-
-
-def progress_line(name: str) -> Callable[[int, int], None]:
-    """Shows how far a run is, on one line of a terminal; now and then where the output is a file."""
-
-    def show(done: int, total: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{name}: {done} of {total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
-        elif done == total or done % 100 == 0:
-            print(f"{name}: {done} of {total}", file=sys.stderr, flush=True)
-
-    return show
-
-
 def _open(options: Evaluation) -> Sequence:
     return announce(open_sequence(options.bag, options.recording))
 
 
 def _accounts(truth: Sequence, offline: Results) -> dict[str, str]:
-    """Frames that have no score, with the reasons; nothing where all have one."""
+    """Numbers of frames without a score, with the reasons; empty if all have one."""
     without = len(truth) - int(truth.has_pose.sum())
     reasons = Counter(offline.refused.values())
     notes = {
@@ -180,7 +146,7 @@ def _accounts(truth: Sequence, offline: Results) -> dict[str, str]:
 def _starts(options: Evaluation, localizers: Localizers, truth: Sequence, offline: Results) -> Array | None:
     if localizers.dmn is None or options.starts < 1 or not truth.has_pose.any():
         return None
-    odometry = planar_odometry(truth, offline, recorded=options.recorded_odometry)
+    odometry = filter_odometry(truth, offline, recorded=options.recorded_odometry)
     return random_starts(localizers.dmn, truth, odometry, count=options.starts, progress=progress_line("random starts"))
 
 

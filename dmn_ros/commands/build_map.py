@@ -1,4 +1,4 @@
-"""``dmn_build_map``: picks views of drives by coverage and writes them as a map file."""
+"""``dmn_build_map``: choose views of drives by coverage and write them as a map file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Annotated
 
 import tyro
 
+from dmn_ros.map.drive_frames import read_frames
 from dmn_ros.map.map_building import MapOptions, build_map
-from dmn_ros.map.map_sources import read_frames
 from dmn_ros.runtime.checkpoint import load_network
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
@@ -20,15 +20,15 @@ from localization_common.recording_check.warnings import announce_checked
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Pick views by coverage of position and heading from drives through one place, and write a map.
+class BuildMapCommand:
+    """Choose views by coverage of position and heading from drives through one place, and write a map.
 
     Attributes:
-        drives: recordings with poses in any format that can be read.
-        checkpoint: the network that will localise in the map.
+        drives: recordings with poses, in any supported format.
+        checkpoint: checkpoint of the network that will localise in the map.
         output: map file to write.
-        options: which views.
-        recording: how the recordings are read.
+        options: choice of the views.
+        recording: options of reading recordings.
     """
 
     drives: Annotated[list[Path], tyro.conf.Positional]
@@ -39,8 +39,8 @@ class Arguments:
 
 
 def main() -> None:
-    """Command line."""
-    arguments = tyro.cli(Arguments)
+    """Run the command line."""
+    arguments = tyro.cli(BuildMapCommand)
     try:
         network, camera, _ = load_network(arguments.checkpoint)
         opened = [announce_checked(open_sequence(path, arguments.recording)) for path in arguments.drives]

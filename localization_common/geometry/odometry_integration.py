@@ -98,7 +98,7 @@ class PlanarOdometry:
         self._pose: Array = np.zeros(3)
         self._odom_T_base: Array | None = None
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Keep the pose; no motion joins the next odometry to the one before."""
         self._odom_T_base = None
 
@@ -111,15 +111,27 @@ class PlanarOdometry:
         return self._pose.copy()
 
 
+def planar_odometry(odom_T_base: Array, known: npt.NDArray[np.bool_] | None = None) -> Array:
+    """Planar odometry (N, 3) of poses (N, 4, 4), as `PlanarOdometry`, metres and radians.
+
+    Args:
+        odom_T_base: poses in the order of their time.
+        known: (N,) True where there is a pose; the others are NaN. None: all.
+    """
+    flat, poses = PlanarOdometry(), np.full((len(odom_T_base), 3), np.nan)
+    for i in range(len(odom_T_base)) if known is None else np.flatnonzero(known).tolist():
+        poses[i] = flat.step(odom_T_base[i])
+    return poses
+
+
 def shift_covariance(covariance: Array, lever: Array) -> Array:
     """Covariance (6, 6) of another point of the same body, which is ``lever`` (3,) away from the known point.
 
     Both covariances are about the same axes, in which the lever is given; an error of the rotation moves the point by
     rotation x lever.
     """
-    x, y, z = lever
     jacobian = np.eye(6)
-    jacobian[:3, 3:] = -np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    jacobian[:3, 3:] = -se3.cross_matrix(lever)
     return np.asarray(jacobian @ covariance @ jacobian.T)
 
 

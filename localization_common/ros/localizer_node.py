@@ -1,10 +1,9 @@
-"""What every localizer node does alike: take frames, guard the clock, run the worker, say how it is."""
+"""Base of the localizer nodes: frames, clock, worker, lifecycle and diagnostics."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -15,22 +14,22 @@ from std_srvs.srv import SetBool, Trigger
 
 from localization_common.camera import Camera
 from localization_common.camera.image_checks import require_usable
-from localization_common.errors import LocalizationError
+from localization_common.pending_frame import FailedFrame, PendingFrame
 from localization_common.ros.base_frame import BaseFrame
 from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
 from localization_common.ros.camera_mount import CameraMount
 from localization_common.ros.clock_guard import ClockGuard
-from localization_common.ros.diagnostics import DiagnosticsPublisher, frame_values, starvation
-from localization_common.ros.estimate_checks import EstimateError, require_sound
-from localization_common.ros.frame_outcomes import STAMPS, FrameOutcomes
+from localization_common.ros.estimate_checks import EstimateError, require_publishable
+from localization_common.ros.frame_outcomes import CountedFrame, FrameOutcomes
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.lifecycle import ManagedNode
-from localization_common.ros.monitor import Level, Monitor, Problem
+from localization_common.ros.monitor import Level
+from localization_common.ros.node_health import NodeHealth
 from localization_common.ros.parameters import Parameters
 from localization_common.ros.pose_broadcaster import PoseBroadcaster
 from localization_common.ros.settings import NodeSettings, check_device
 from localization_common.ros.transforms import Transforms
-from localization_common.ros.worker import Rest, Worker
+from localization_common.ros.worker import Worker
 from localization_common.ros.worker_services import WorkerServices
 
 #: Live images that may wait for odometry, a transform or camera_info: those of a second, or of what memory allows.
@@ -43,28 +42,29 @@ Image = npt.NDArray[np.uint8]
 class LocalizerNode(ManagedNode, Generic[S]):
     """Base of the vlocnet and the dmn node.
 
-    A subclass implements `load` (make its localizer), `step` (one frame) and `restart` (after a clock jumped back).
-    `load` runs before the worker starts, the others in the worker: the localizer needs no lock. What `step` leaves to
-    do is done beside the next frame's `step`.
+    A subclass implements `load` (make its localizer), `begin` (one frame) and `restart` (after a clock jumped back).
+    `load` runs before the worker starts, the others in the worker: the localizer needs no lock. A pending frame is
+    finished beside the next frame's `begin`.
 
     Args:
-        name: of the node.
+        name: name of the node.
         settings: dataclass of its parameters.
-        feed: the camera of another node in this process, so that images cross DDS once; None subscribes.
-        options: of rclpy's Node.
+        feed: camera of another node in this process, so that images cross DDS once; None subscribes.
+        options: options of rclpy's Node.
     """
 
     def __init__(self, name: str, settings: type[S], *, feed: CameraFeed | None = None, **options: Any) -> None:
         super().__init__(name, **options)
         self._declared: Parameters[S] = Parameters(self, settings, configured=lambda: self.configured)
-        self.monitor = Monitor(self._log_problem)
+        self._health = NodeHealth(self)
+        self.monitor = self._health.monitor
         self._outcomes = FrameOutcomes(self, self.monitor)
         self.transforms = Transforms(self, lambda text: self.monitor.event("transform_message", text))
         self.base_frame = BaseFrame(self.transforms, lambda: self.settings, self.get_logger().info)
         self._broadcaster = PoseBroadcaster(self.transforms, self.base_frame, lambda: self.settings, self.monitor)
         self.frames: LatestFrame[Frame] = LatestFrame()
         self._worker: Worker[Frame] | None = None
-        self._enabled = True
+        self.enabled = True
         self._camera: Camera | None = None
         self.feed = feed or self._subscribe()
         self.feed.add_listener(self._on_frame)
@@ -82,7 +82,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
             replayed=self.settings.process_all and bool(self.get_parameter("use_sim_time").value),
         )
         self.transforms.add_listener(self.wake)
-        self.diagnostics = DiagnosticsPublisher(self, self._status)
+        self.diagnostics = self._health.publish(self._clock_guard, self._broadcaster)
         if self.settings.autostart:
             self.autostart()
 
@@ -97,18 +97,18 @@ class LocalizerNode(ManagedNode, Generic[S]):
         raise NotImplementedError
 
     def set_camera(self, camera: Camera) -> None:
-        """Tell the localizer which camera delivers the images."""
+        """Set the localizer's camera."""
         raise NotImplementedError
 
     def ready(self, frame: Frame) -> bool:
-        """Whether what a live frame needs beside its image is there. Quick: it is asked again and again."""
+        """True if all that a live frame needs beside its image has arrived. Called often: it must be quick."""
         return True
 
-    def step(self, frame: Frame, image: Image) -> Rest | None:
-        """Localize with one image (H, W, 3), publish, and tell the monitor how long the inference took.
+    def begin(self, frame: Frame, image: Image) -> PendingFrame[None]:
+        """Localize with one image (H, W, 3), publish, and add the duration of the inference to the monitor.
 
         Returns:
-            What is left of this, to be done while the next frame is begun; it may raise the same. None: nothing.
+            The pending frame; its `finish` runs beside the next frame's `begin`, and may raise the same.
 
         Raises:
             LocalizationError: the image cannot be used.
@@ -116,7 +116,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         raise NotImplementedError
 
     def restart(self, now: int | None) -> None:
-        """Begin anew: the clock jumped back to ``now`` (nanoseconds), or a user asked for a reset (None)."""
+        """Restart: the clock jumped back to ``now`` (nanoseconds), or a user called the reset service (None)."""
         raise NotImplementedError
 
     def values(self) -> dict[str, str]:
@@ -132,31 +132,31 @@ class LocalizerNode(ManagedNode, Generic[S]):
 
     @property
     def stopping(self) -> bool:
-        """Whether the worker was told to end: then nothing is worth waiting for."""
+        """True if the worker ends: then no wait is worthwhile."""
         return self._worker is None or self._worker.stopping
 
-    def settle(self) -> None:
-        """Wait in `step` until nothing is left of the frames before."""
+    def finish_pending(self) -> None:
+        """Wait until the frame before is finished."""
         if self._worker is not None:
-            self._worker.settle()
+            self._worker.finish_pending()
 
     def wake(self) -> None:
-        """Something came that waiting frames may need."""
+        """Look at the waiting frames again: something arrived that they may need."""
         if len(self.frames):
             self.frames.wake()
 
     def patience(self, timeout: float) -> float:
-        """Seconds that `step` may wait for what a frame needs: live frames wait before they reach it, and not there."""
+        """Seconds that `begin` may wait for odometry or TF: zero for live frames, which wait before they are begun."""
         return timeout if self.settings.process_all else 0.0
 
     def broadcast(self, map_T_base: Array, stamp: int) -> None:
-        """Send the transform that `tf_mode` asks for, as soon as TF has what it needs; nobody waits for that."""
+        """Send the transform of `tf_mode` when TF has what it needs; returns at once."""
         self._broadcaster.broadcast(map_T_base, stamp)
 
     def sound(self, what: str, a_T_b: Array, covariance: Array) -> bool:
-        """Whether an estimate (pose (4, 4), covariance (n, n)) may be published; else /diagnostics has the reason."""
+        """True if an estimate (pose (4, 4), covariance (n, n)) may be published; else /diagnostics has the reason."""
         try:
-            require_sound(what, a_T_b, covariance)
+            require_publishable(what, a_T_b, covariance)
         except EstimateError as error:
             self.monitor.problem(
                 what, Level.ERROR, f"{error}: reset the node; if that does not help, its files are bad"
@@ -182,7 +182,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
             if everything
             else LatestFrame(WAITING, self._ready, lambda frame: frame.stamp)
         )
-        self._worker = Worker(self.frames, self._process, self._outcomes.failed)
+        self._worker = Worker(self.frames, self._begin, self._outcomes.failed)
         self._worker.start()
 
     def report_refusal(self, text: str) -> None:
@@ -227,53 +227,38 @@ class LocalizerNode(ManagedNode, Generic[S]):
         )
 
     def _on_frame(self, frame: Frame) -> None:
-        if self.active and self._enabled:
+        if self.active and self.enabled:
             self.monitor.input_rate.tick()
             self.frames.put(frame)
 
     def _ready(self, frame: Frame) -> bool:
-        """Whether a live frame has what it needs, or has waited for it long enough."""
+        """True if a live frame has what it needs, or has waited for it long enough."""
         waited, settings = time.monotonic() - frame.arrived, self.settings
         if self._clock_guard.is_future(frame.stamp):
-            return True  # to be refused
+            return True  # it will be refused
         if not self.feed.calibration.came:
             return waited > settings.camera_info_timeout
         return self.ready(frame)
 
-    def _process(self, frame: Frame) -> Rest:
-        """Begin with a frame; answers what ends it."""
+    def _begin(self, frame: Frame) -> PendingFrame[None]:
+        """Begin a frame; an error is raised when the frame is finished, after the frame before."""
         try:
             camera = self.feed.camera(self.patience(self.settings.camera_info_timeout))
             image = frame.rgb(camera)
             check_size((image.shape[1], image.shape[0]), camera)
             self._use_camera(camera)
             self._clock_guard.check(frame.stamp, lambda: require_usable(image))
-            rest = self.step(frame, image)
+            pending = self.begin(frame, image)
             self._clock_guard.adopt(frame.stamp)
             self.frames.accepted()
             self.feed.calibration.use(camera)
         except Exception as error:
-            return partial(self._end, frame, partial(_fail, error))  # in its turn
-        return partial(self._end, frame, rest)
-
-    def _end(self, frame: Frame, rest: Rest | None) -> None:
-        """Do what is left of a frame, and say how it went."""
-        try:
-            if rest is not None:
-                rest()
-        except LocalizationError as error:
-            self._outcomes.refused(error)
-        except Exception as error:  # counted before the frame is announced as processed
-            self._outcomes.failed(error)
-        else:
-            self._outcomes.done((time.monotonic() - frame.arrived) * 1e3)
-        finally:
-            self.monitor.stamp_age = (self.get_clock().now().nanoseconds - frame.stamp) * 1e-9
-            self._processed.publish(frame.header)
+            pending = FailedFrame(error)
+        return CountedFrame(frame, pending, self._outcomes, self._processed)
 
     def _use_camera(self, camera: Camera) -> None:
         if camera != self._camera:
-            self.settle()
+            self.finish_pending()
             self.set_camera(camera)
             self._camera = camera
 
@@ -286,18 +271,18 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def _on_clock_jump(self, what: str, now: int) -> None:
         self.monitor.event("clock", f"{what}: frame pair, odometry and TF of the time before are forgotten")
         self.monitor.jumps += 1
-        self.settle()
+        self.finish_pending()
         self.transforms.clear()
         self._broadcaster.clear()
         self.restart(now)
 
-    # Services and health.
+    # Services.
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        self._enabled = bool(request.data)
-        if not self._enabled:
+        self.enabled = bool(request.data)
+        if not self.enabled:
             self.frames.clear()
-        response.success, response.message = True, "enabled" if self._enabled else "disabled"
+        response.success, response.message = True, "enabled" if self.enabled else "disabled"
         return response
 
     async def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
@@ -306,44 +291,3 @@ class LocalizerNode(ManagedNode, Generic[S]):
             return "reset"
 
         return await self.work.answer(response, reset)
-
-    def _status(self) -> tuple[dict[str, Problem], dict[str, str]]:
-        self._look_at_the_graph()
-        problems = self.monitor.problems
-        if not self.configured:
-            problems.setdefault("configure", Problem(Level.WARN, "not configured"))
-        elif not self.active or not self._enabled:
-            problems["state"] = Problem(Level.WARN, "inactive" if not self.active else "disabled by service")
-        elif starved := starvation(self.monitor, self.feed.topic, self.feed.why_silent):
-            problems["images"] = Problem(Level.ERROR, starved)
-        state = "unconfigured" if not self.configured else "active" if self.active else "inactive"
-        values = {"state": state, "device": self.settings.device}
-        stamps = {f"images {kind}": str(count) for kind, count in sorted(self._clock_guard.refused.items())}
-        return problems, {**values, **frame_values(self.monitor, self.frames), **stamps, **self.values()}
-
-    def _look_at_the_graph(self) -> None:
-        """What changes without any frame: TF that is missing or sent twice, stamps that are right by now."""
-        if self.active:
-            self._broadcaster.check()
-        if self._clock_guard.quiet:
-            self.monitor.solved(STAMPS)
-        if complaint := self.feed.calibration.complaint:
-            self.monitor.problem("camera_info", Level.WARN, complaint)
-        else:
-            self.monitor.solved("camera_info")
-        if warning := self.transforms.second_broadcaster:
-            self.monitor.problem("second_broadcaster", Level.WARN, warning)
-        else:
-            self.monitor.solved("second_broadcaster")
-
-    def _log_problem(self, key: str, problem: Problem | None) -> None:
-        if problem is None:
-            self.get_logger().info(f"{key}: recovered")
-        elif problem.level == Level.ERROR:
-            self.get_logger().error(problem.text)
-        else:
-            self.get_logger().warning(problem.text)
-
-
-def _fail(error: Exception) -> None:
-    raise error

@@ -1,4 +1,4 @@
-"""A thread that does the slow work, so that callbacks never block, and one that ends what it began."""
+"""Thread that runs inference, so that callbacks never block, and a second one that finishes pending frames."""
 
 from __future__ import annotations
 
@@ -8,42 +8,43 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
+from localization_common.pending_frame import PendingFrame
 from localization_common.ros.latest_frame import LatestFrame
 
 T = TypeVar("T")
-#: What is left to do for a frame.
-Rest = Callable[[], None]
 
 
 class Worker(Generic[T]):
-    """Feeds frames to ``process`` one at a time, and runs jobs (services, resets) between frames, in one thread.
+    """Begins frames one at a time, and runs jobs (services, resets) between frames, in one thread.
 
-    Because everything that touches the localizer runs here, the localizer needs no lock. What ``process`` answers is
-    done in a second thread, frame after frame, while the next frame is processed: one frame behind at most, and before
-    any job.
+    Everything that touches the localizer runs here, so the localizer needs no lock. A second thread finishes each frame
+    while the next one begins: one frame behind at most, and before any job.
 
     Args:
-        frames: where frames come from.
-        process: called with each frame; answers what is left to do for it, if anything is.
-        on_error: called with an exception that ``process``, or what it answered, let escape; the threads live on.
+        frames: source of the frames.
+        begin: called with each frame; returns the pending frame.
+        on_error: called with an exception that escapes from ``begin`` or from a pending frame; the threads go on.
     """
 
     def __init__(
-        self, frames: LatestFrame[T], process: Callable[[T], Rest | None], on_error: Callable[[Exception], None]
+        self,
+        frames: LatestFrame[T],
+        begin: Callable[[T], PendingFrame[None]],
+        on_error: Callable[[Exception], None],
     ) -> None:
-        self._frames, self._process, self._on_error = frames, process, on_error
+        self._frames, self._begin, self._on_error = frames, begin, on_error
         self._jobs: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
-        self._second = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ending")
-        self._left: Future[None] | None = None
+        self._finisher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="finish")
+        self._pending: Future[None] | None = None
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
     def submit(self, job: Callable[[], Any]) -> Future[Any]:
-        """Run a job between frames; its result or its exception is in the future."""
+        """Run a job between frames; the future gets its result or its exception."""
         future: Future[Any] = Future()
         self._jobs.append((job, future))
         self._frames.wake()
@@ -52,24 +53,24 @@ class Worker(Generic[T]):
         return future
 
     def stop(self) -> None:
-        """End the threads after the frames that they are working on; waiting jobs are cancelled."""
+        """Finish the frames that are begun and end the threads; cancel waiting jobs."""
         self._stopping.set()
         self._frames.close()
         if self._thread.is_alive():
             self._thread.join()
-        self._second.shutdown()
+        self._finisher.shutdown()
         self._cancel_jobs()
 
     @property
     def stopping(self) -> bool:
-        """Whether a long wait inside ``process`` should give up."""
+        """True if a long wait inside ``begin`` should end."""
         return self._stopping.is_set()
 
-    def settle(self) -> None:
-        """Wait until nothing is left to do for the frames before; for ``process``, which needs it rarely."""
-        if self._left is not None:
-            self._left.result()
-            self._left = None
+    def finish_pending(self) -> None:
+        """Wait until the frame before is finished; ``begin`` calls this where it needs that."""
+        if self._pending is not None:
+            self._pending.result()
+            self._pending = None
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -80,22 +81,22 @@ class Worker(Generic[T]):
                 continue
             self._run_jobs()
             try:
-                rest = self._process(frame)
+                pending = self._begin(frame)
             except Exception as error:
                 self._on_error(error)
                 continue
-            self.settle()
-            self._left = None if rest is None else self._second.submit(self._end, rest)
+            self.finish_pending()
+            self._pending = self._finisher.submit(self._finish, pending)
 
-    def _end(self, rest: Rest) -> None:
+    def _finish(self, pending: PendingFrame[None]) -> None:
         try:
-            rest()
+            pending.finish()
         except Exception as error:
             self._on_error(error)
 
     def _run_jobs(self) -> None:
         while self._jobs:
-            self.settle()
+            self.finish_pending()
             job, future = self._jobs.popleft()
             if not future.set_running_or_notify_cancel():
                 continue

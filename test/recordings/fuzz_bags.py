@@ -8,6 +8,7 @@ import sqlite3
 import struct
 import zlib
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +52,12 @@ def drive(ending: str = "") -> list[cases.Message]:
     for i in range(FRAMES):
         messages += [cases.camera_info(0.2 * i), _image(0.2 * i, i, ending)]
     return messages
+
+
+@cache
+def drive_in_bytes(ending: str = "") -> tuple[Raw, ...]:
+    """The messages of `drive` as bytes, in order of recording."""
+    return tuple(serialised(drive(ending)))
 
 
 def _image(seconds: float, index: int, ending: str) -> cases.Message:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -27,12 +26,6 @@ class Folder(NamedTuple):
 
     name: str
     write: Callable[[Path], None]
-
-    def renew(self, path: Path) -> None:
-        """Write the recording again."""
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
-        self.write(path)
 
 
 def _pictures(folder: Path, names: list[str]) -> None:

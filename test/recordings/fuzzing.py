@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 import time
 import traceback
 import warnings
@@ -131,14 +132,14 @@ class Fuzzer:
     def _guarded(self, storage: str, ending: str, whole: bytes) -> Guarded:
         if fuzz_bags.STORAGES[storage].guarded:
             return Guarded(whole, ())
-        raw = fuzz_bags.serialised(fuzz_bags.drive(ending))
+        raw = fuzz_bags.drive_in_bytes(ending)
         return Guarded(whole, [fuzz_bags.ros1_bytes(one) if storage == "bag" else one.data for one in raw])
 
     def _bag(self, storage: str, ending: str) -> tuple[Reference, Path]:
         if (storage, ending) not in self._bags:
             kind = fuzz_bags.STORAGES[storage]
             path = self._folder / f"{storage}{ending}{kind.suffix}"
-            kind.write(path, fuzz_bags.serialised(fuzz_bags.drive(ending)))
+            kind.write(path, fuzz_bags.drive_in_bytes(ending))
             self._bags[storage, ending] = Reference.of(path), path
         return self._bags[storage, ending]
 
@@ -151,7 +152,8 @@ class Fuzzer:
     def _in_folder(self, chance: random.Random) -> Outcome:
         name = chance.choice(list(FOLDERS))
         path = self._folder / f"mutant-{name}"
-        FOLDERS[name].renew(path)
+        shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(self._folder / name, path)
         spoilt, what = spoil_folder(path, chance)
         outcome = Outcome(f"{name}: {what}", path)
         read = _open(path, outcome, whole=False)
@@ -163,7 +165,7 @@ class Fuzzer:
 
 def _untouched(images: list[fuzz_bags.Raw], ending: str) -> set[int]:
     """Stamps of unchanged images of the drive whose stamp no other image has."""
-    original = {one.data for one in fuzz_bags.serialised(fuzz_bags.drive(ending))}
+    original = {one.data for one in fuzz_bags.drive_in_bytes(ending)}
     different = {one.data for one in images}
     stamps = Counter(stamp_in(data) for data in different if len(data) >= 12)
     return {stamp for data in different & original if stamps[stamp := stamp_in(data)] == 1}

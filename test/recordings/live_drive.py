@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from robot_stage import CAMERA, Robot, textured
+from stage_robot import CAMERA, Robot, textured
 
 from localization_common.ros.conversions import camera_to_info, image_from_array
 from localization_common.ros.outputs import header

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from robot_stage import BASE_T_CAMERA, CAMERA, textured
+from stage_robot import BASE_T_CAMERA, CAMERA, textured
 
 from deep_localization.evaluation.node_processes import Models
-from hammer import Hammering, Outcome, hammer
+from hammer_run import Hammering, HammerOutcome, hammer
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
 
@@ -46,7 +46,7 @@ def test_nodes_answer_valid_frames_correctly_in_a_storm(
         check(outcome, name)
 
 
-def check(outcome: Outcome, name: str) -> None:
+def check(outcome: HammerOutcome, name: str) -> None:
     """Assert that the storm did not change the results."""
     report = outcome.nodes[name]
     assert (report.wrong_poses, report.strangers, report.not_finite, report.wrong_transforms) == (0, 0, 0, 0), report

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from nav_msgs.msg import Odometry
-from robot_stage import BASE_T_CAMERA, FIRST, Stage, wait_until
+from robot_stage import Stage
+from stage_robot import BASE_T_CAMERA, FIRST
 from tf2_msgs.msg import TFMessage
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.geometry import se3
@@ -63,8 +65,8 @@ def test_odometry_of_another_frame_is_brought_to_the_base(stage: Stage) -> None:
     fix(stage, "wheels", "base_link", wheels_T_base)
     assert wait_until(lambda: node.transforms.connected("wheels", "base_link"))
     send_odometry(stage, "wheels")
-    assert wait_until(lambda: len(node._odometry) == 1)
-    np.testing.assert_allclose(node._odometry.at(FIRST, 0.0), wheels_T_base, atol=1e-12)
+    assert wait_until(lambda: len(node.odometry.buffer) == 1)
+    np.testing.assert_allclose(node.odometry.buffer.at(FIRST, 0.0), wheels_T_base, atol=1e-12)
     assert "odometry_frame" not in node.monitor.problems
 
 

@@ -14,13 +14,15 @@ from live_drive import send_image
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from robot_stage import CAMERA, FIRST, PERIOD, SECOND, Stage, textured, wait_until
+from robot_stage import Stage
 from sensor_msgs.msg import CameraInfo, Image
+from stage_robot import CAMERA, FIRST, PERIOD, SECOND, textured
 from tf2_msgs.msg import TFMessage
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.ros.conversions import camera_to_info, image_from_array
-from localization_common.ros.estimate_checks import EstimateError, require_sound
+from localization_common.ros.estimate_checks import EstimateError, require_publishable
 from localization_common.ros.outputs import header
 from localization_common.ros.spinning import spinning
 from localization_common.ros.transforms import transform_stamped
@@ -205,8 +207,8 @@ def test_a_second_broadcaster_of_map_to_odom_is_named_until_it_stops(
 )
 def test_an_unusable_estimate_is_refused(pose: np.ndarray, covariance: np.ndarray, reason: str) -> None:
     with pytest.raises(EstimateError, match=f"pose is not published: .*{reason}"):
-        require_sound("pose", pose, covariance)
-    require_sound("pose", np.eye(4), np.zeros((6, 6)))
+        require_publishable("pose", pose, covariance)
+    require_publishable("pose", np.eye(4), np.zeros((6, 6)))
 
 
 @pytest.mark.parametrize("make_node", [pytest.param(VlocnetNode, id="vlocnet"), pytest.param(DmnNode, id="dmn")])

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from live_drive import send_image
-from robot_stage import CAMERA, FIRST, PERIOD, SECOND, Stage, textured, wait_until
+from robot_stage import Stage
 from sensor_msgs.msg import Image
+from stage_robot import CAMERA, FIRST, PERIOD, SECOND, textured
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.ros.conversions import image_from_array
@@ -220,4 +222,4 @@ def test_one_wrong_stamp_of_odometry_moves_nothing(stage: Stage) -> None:
     robot.send_odometry(stamp, 0.1)
     robot.await_processed("dmn", stamp)
     assert (node.monitor.processed, node.monitor.refused) == (2, 0)
-    assert abs(node._planar._pose[0] - 0.1) < 1e-6
+    assert abs(node.odometry._planar._pose[0] - 0.1) < 1e-6

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_drive import PERIOD, drive, send_image
-from robot_stage import BASE_T_CAMERA, CAMERA, SECOND, Stage, textured, wait_until
+from robot_stage import Stage
+from stage_robot import BASE_T_CAMERA, CAMERA, SECOND, textured
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.geometry import planar
@@ -160,7 +162,7 @@ def test_odometry_beyond_the_earth_is_ignored_and_reported(stage: Stage) -> None
     stamps = [time.time_ns() + index * PERIOD for index in range(4)]
     for index, stamp in enumerate(stamps):
         robot.send_odometry(stamp, 1e308 if index == 1 else 0.1 * index)
-    assert wait_until(lambda: node._odometry.reaches(stamps[-1]))
+    assert wait_until(lambda: node.odometry.buffer.reaches(stamps[-1]))
     send_image(robot, stamps[1])
     robot.await_processed("dmn", stamps[1])
     assert node.belief is not None

@@ -1,20 +1,23 @@
-"""The slot between callbacks and the worker, and the worker itself."""
+"""Tests of the queue between callbacks and the worker, and of the worker."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
-from robot_stage import Stage, wait_until
+from robot_stage import Stage
+from waiting import wait_until
 
+from localization_common.pending_frame import FinishedFrame
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.worker import Worker
 from vlocnet_ros.node import VlocnetNode
 
 
-def test_the_newest_frame_wins_and_drops_are_counted() -> None:
+def test_the_newest_frame_is_kept_and_drops_are_counted() -> None:
     frames: LatestFrame[int] = LatestFrame()
     for i in range(5):
         frames.put(i)
@@ -39,7 +42,7 @@ def test_cleared_frames_count_as_dropped() -> None:
     assert (len(frames), frames.dropped) == (0, 2)
 
 
-def test_frames_that_are_not_ready_wait_and_hold_no_other_up() -> None:
+def test_frames_that_are_not_ready_wait_and_block_no_other() -> None:
     reached = [0]
     frames: LatestFrame[int] = LatestFrame(capacity=3, ready=lambda frame: frame <= reached[0])
     for i in (1, 2, 3):
@@ -48,7 +51,7 @@ def test_frames_that_are_not_ready_wait_and_hold_no_other_up() -> None:
     reached[0] = 1
     assert (frames.take(0.0), frames.take(0.0)) == (1, None)
     frames.put(4)
-    frames.put(5)  # no room: it takes the place of the one before, so that the oldest become ready
+    frames.put(5)  # no room: it replaces the previous frame, so that the oldest ones become ready
     reached[0] = 9
     assert frames.take(0.0) == 5
     frames.accepted()
@@ -59,7 +62,7 @@ def test_a_bad_frame_does_not_cost_the_good_one_before_it() -> None:
     frames: LatestFrame[int] = LatestFrame(capacity=20, ready=lambda _: True)
     for i in range(12):
         frames.put(i)
-    assert (len(frames), frames.dropped) == (8, 4)  # memory has its limit
+    assert (len(frames), frames.dropped) == (8, 4)  # the limit of memory
     assert frames.take(0.0) == 11
     assert frames.take(0.0) == 10  # 11 was refused
     frames.put(12)
@@ -96,8 +99,8 @@ def test_closing_ends_a_waiting_taker() -> None:
     assert frames.take(0.0) is None
 
 
-class Recording:
-    """A worker whose frames are recorded; `hold` makes it wait inside a frame."""
+class RecordedWorker:
+    """Worker whose frames are recorded; without `go` it waits inside a frame."""
 
     def __init__(self, capacity: int = 100) -> None:
         self.frames: LatestFrame[int] = LatestFrame(capacity)
@@ -106,27 +109,28 @@ class Recording:
         self.errors: list[Exception] = []
         self.go, self.entered = threading.Event(), threading.Event()
         self.go.set()
-        self.worker = Worker(self.frames, self._process, self.errors.append)
+        self.worker = Worker(self.frames, self._begin, self.errors.append)
         self.worker.start()
 
-    def _process(self, frame: int) -> None:
+    def _begin(self, frame: int) -> FinishedFrame[None]:
         self.entered.set()
         assert self.go.wait(10.0)
         self.threads.add(threading.get_ident())
         if frame < 0:
             raise ValueError(str(frame))
         self.done.append(frame)
+        return FinishedFrame(None)
 
 
 @pytest.fixture
-def recording() -> Iterator[Recording]:
-    recording = Recording()
+def recording() -> Iterator[RecordedWorker]:
+    recording = RecordedWorker()
     yield recording
     recording.go.set()
     recording.worker.stop()
 
 
-def test_frames_are_processed_in_order_in_one_other_thread(recording: Recording) -> None:
+def test_frames_are_processed_in_order_in_one_other_thread(recording: RecordedWorker) -> None:
     for i in range(20):
         recording.frames.put(i)
     assert wait_until(lambda: len(recording.done) == 20)
@@ -135,14 +139,14 @@ def test_frames_are_processed_in_order_in_one_other_thread(recording: Recording)
     assert threading.get_ident() not in recording.threads
 
 
-def test_an_error_in_a_frame_is_reported_and_the_next_frame_is_processed(recording: Recording) -> None:
+def test_an_error_in_a_frame_is_reported_and_the_next_frame_is_processed(recording: RecordedWorker) -> None:
     recording.frames.put(-1)
     recording.frames.put(2)
     assert wait_until(lambda: recording.done == [2])
     assert [str(error) for error in recording.errors] == ["-1"]
 
 
-def test_a_job_runs_between_frames_in_the_same_thread(recording: Recording) -> None:
+def test_a_job_runs_between_frames_in_the_same_thread(recording: RecordedWorker) -> None:
     recording.go.clear()
     recording.frames.put(1)
     assert recording.entered.wait(5.0)
@@ -156,13 +160,13 @@ def test_a_job_runs_between_frames_in_the_same_thread(recording: Recording) -> N
     assert {thread} == recording.threads
 
 
-def test_a_job_is_not_kept_waiting_for_a_frame(recording: Recording) -> None:
+def test_a_job_does_not_wait_for_a_frame(recording: RecordedWorker) -> None:
     began = time.monotonic()
     assert recording.worker.submit(lambda: 42).result(5.0) == 42
     assert time.monotonic() - began < 1.0
 
 
-def test_the_error_of_a_job_reaches_who_asked(recording: Recording) -> None:
+def test_the_error_of_a_job_is_in_its_future(recording: RecordedWorker) -> None:
     def fail() -> None:
         raise KeyError("why")
 
@@ -170,7 +174,7 @@ def test_the_error_of_a_job_reaches_who_asked(recording: Recording) -> None:
         recording.worker.submit(fail).result(5.0)
 
 
-def test_stopping_waits_for_the_frame_and_cancels_jobs(recording: Recording) -> None:
+def test_stopping_waits_for_the_frame_and_cancels_jobs(recording: RecordedWorker) -> None:
     recording.go.clear()
     recording.frames.put(1)
     recording.frames.put(2)
@@ -217,76 +221,84 @@ def test_a_node_that_processes_all_drops_nothing(stage: Stage) -> None:
     assert node.frames.dropped == 0
 
 
-class Ending:
-    """A worker that leaves the rest of each frame; rests wait until they are let through, one by one."""
+@dataclass
+class Pending:
+    """Pending frame of `Finishing`."""
+
+    finishing: Finishing
+    frame: int
+
+    def finish(self) -> None:
+        assert self.finishing.through.acquire(timeout=10.0)
+        self.finishing.threads.add(threading.get_ident())
+        if self.frame < 0:
+            raise ValueError(str(self.frame))
+        self.finishing.finished.append(self.frame)
+
+
+class Finishing:
+    """Worker whose pending frames finish one by one, when `through` is released."""
 
     def __init__(self) -> None:
         self.frames: LatestFrame[int] = LatestFrame(100)
         self.begun: list[int] = []
-        self.ended: list[int] = []
+        self.finished: list[int] = []
         self.threads: set[int] = set()
         self.errors: list[Exception] = []
         self.through = threading.Semaphore(0)
-        self.worker = Worker(self.frames, self._process, self.errors.append)
+        self.worker = Worker(self.frames, self._begin, self.errors.append)
         self.worker.start()
 
-    def _process(self, frame: int) -> Callable[[], None]:
+    def _begin(self, frame: int) -> Pending:
         self.begun.append(frame)
-        return lambda: self._end(frame)
-
-    def _end(self, frame: int) -> None:
-        assert self.through.acquire(timeout=10.0)
-        self.threads.add(threading.get_ident())
-        if frame < 0:
-            raise ValueError(str(frame))
-        self.ended.append(frame)
+        return Pending(self, frame)
 
 
 @pytest.fixture
-def ending() -> Iterator[Ending]:
-    ending = Ending()
-    yield ending
-    ending.through.release(100)
-    ending.worker.stop()
+def finishing() -> Iterator[Finishing]:
+    finishing = Finishing()
+    yield finishing
+    finishing.through.release(100)
+    finishing.worker.stop()
 
 
-def test_what_is_left_of_a_frame_is_done_beside_the_next_and_one_frame_behind_at_most(ending: Ending) -> None:
+def test_a_pending_frame_is_finished_beside_the_next_and_one_frame_behind_at_most(finishing: Finishing) -> None:
     for i in range(5):
-        ending.frames.put(i)
+        finishing.frames.put(i)
     for i in range(4):
-        assert wait_until(lambda: len(ending.begun) == i + 2), i  # noqa: B023 - called at once
-        assert ending.ended == list(range(i))
-        ending.through.release()
-    ending.through.release()
-    assert wait_until(lambda: ending.ended == list(range(5)))
-    assert len(ending.threads) == 1
-    assert threading.get_ident() not in ending.threads
+        assert wait_until(lambda: len(finishing.begun) == i + 2), i  # noqa: B023 - called at once
+        assert finishing.finished == list(range(i))
+        finishing.through.release()
+    finishing.through.release()
+    assert wait_until(lambda: finishing.finished == list(range(5)))
+    assert len(finishing.threads) == 1
+    assert threading.get_ident() not in finishing.threads
 
 
-def test_a_job_waits_for_what_is_left_of_the_frames_before(ending: Ending) -> None:
-    ending.frames.put(1)
-    assert wait_until(lambda: ending.begun == [1])
-    job = ending.worker.submit(lambda: list(ending.ended))
-    ending.frames.put(2)
-    ending.through.release(2)
+def test_a_job_waits_until_the_frames_before_are_finished(finishing: Finishing) -> None:
+    finishing.frames.put(1)
+    assert wait_until(lambda: finishing.begun == [1])
+    job = finishing.worker.submit(lambda: list(finishing.finished))
+    finishing.frames.put(2)
+    finishing.through.release(2)
     assert job.result(5.0)[:1] == [1]
-    assert wait_until(lambda: ending.ended == [1, 2])
+    assert wait_until(lambda: finishing.finished == [1, 2])
 
 
-def test_an_error_in_the_rest_of_a_frame_is_reported_and_the_next_one_is_ended(ending: Ending) -> None:
-    ending.frames.put(-1)
-    ending.frames.put(2)
-    ending.through.release(2)
-    assert wait_until(lambda: ending.ended == [2])
-    assert [str(error) for error in ending.errors] == ["-1"]
+def test_an_error_of_a_pending_frame_is_reported_and_the_next_one_is_finished(finishing: Finishing) -> None:
+    finishing.frames.put(-1)
+    finishing.frames.put(2)
+    finishing.through.release(2)
+    assert wait_until(lambda: finishing.finished == [2])
+    assert [str(error) for error in finishing.errors] == ["-1"]
 
 
-def test_stopping_waits_for_what_is_left(ending: Ending) -> None:
-    ending.frames.put(1)
-    assert wait_until(lambda: ending.begun == [1])
-    stopper = threading.Thread(target=ending.worker.stop)
+def test_stopping_waits_for_the_pending_frame(finishing: Finishing) -> None:
+    finishing.frames.put(1)
+    assert wait_until(lambda: finishing.begun == [1])
+    stopper = threading.Thread(target=finishing.worker.stop)
     stopper.start()
-    ending.through.release()
+    finishing.through.release()
     stopper.join(5.0)
     assert not stopper.is_alive()
-    assert ending.ended == [1]
+    assert finishing.finished == [1]

@@ -1,4 +1,4 @@
-"""The console scripts, as processes."""
+"""Tests of the console scripts as processes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from robot_stage import Stage
+
+from localization_common.ros import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -34,8 +36,8 @@ def start(processes: list[subprocess.Popen[str]], module: str, *arguments: str) 
     return process
 
 
-def keep_asking(process: subprocess.Popen[str], ending: signal.Signals) -> str:
-    """Send a signal again and again, as Ctrl-C and a launch do, until the process ends; gives its output."""
+def signal_until_end(process: subprocess.Popen[str], ending: signal.Signals) -> str:
+    """Send a signal again and again, as Ctrl-C and a launch do, until the process ends; return its output."""
     while True:
         process.send_signal(ending)  # to a process that has ended this does nothing
         try:
@@ -61,7 +63,7 @@ def test_a_refused_parameter_ends_the_start_with_one_clear_line(
         ("vlocnet_ros.node", ("vlocnet",), signal.SIGTERM),
     ],
 )
-def test_a_node_works_as_a_process_and_ends_cleanly_when_told(
+def test_a_node_works_as_a_process_and_ends_cleanly_at_a_signal(
     stage: Stage,
     models: Path,
     processes: list[subprocess.Popen[str]],
@@ -75,7 +77,7 @@ def test_a_node_works_as_a_process_and_ends_cleanly_when_told(
     process = start(processes, module, *arguments)
     for name in names:
         assert stage.client(name).wait_until_active(120.0)
-    output = keep_asking(process, ending)
+    output = signal_until_end(process, ending)
     assert process.returncode == 0, output
     assert "Traceback" not in output
 
@@ -88,13 +90,13 @@ def test_the_simulated_robot_ends_cleanly_while_it_drives(
     process = start(processes, "localization_sim.node", *small)
     assert process.stdout is not None
     assert any("driving 'test'" in line for line in process.stdout)
-    output = keep_asking(process, signal.SIGINT)
+    output = signal_until_end(process, signal.SIGINT)
     assert process.returncode == 0, output
     assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("program", ["vlocnet", "dmn", "localization"])
-def test_a_program_that_is_still_importing_ends_without_a_word(
+def test_a_program_that_is_still_importing_ends_without_output(
     processes: list[subprocess.Popen[str]], program: str
 ) -> None:
     call = f"from deep_localization.starting import {program}; {program}()"
@@ -109,3 +111,32 @@ def test_a_program_that_is_still_importing_ends_without_a_word(
     output, _ = process.communicate(timeout=60.0)
     assert process.returncode == 0
     assert [line for line in output.splitlines() if not line.startswith("import time:")] == []
+
+
+@pytest.fixture
+def signal_handlers() -> Iterator[None]:
+    """Restores the handlers that a test replaces."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
+
+
+def test_a_signal_that_is_pending_when_the_work_ends_is_quiet_too(
+    signal_handlers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python runs the old handler of a pending signal at the beginning of `signal.signal`."""
+    pending, set_handler = [signal.SIGINT], signal.signal
+
+    def set_after_pending(number: signal.Signals, handler: object) -> object:
+        old = signal.getsignal(number)
+        if number in pending and old is main._interrupt:
+            pending.remove(number)
+            main._interrupt(number, None)
+        return set_handler(number, handler)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(main, "_in_context", lambda work, arguments: 0)
+    monkeypatch.setattr(signal, "signal", set_after_pending)
+    assert main.supervised(lambda: None) == 0
+    assert pending == []

@@ -12,7 +12,7 @@ Array = npt.NDArray[np.float64]
 
 
 def distances(poses: Array, pose: Array, *, metres: float, radians: float) -> Array:
-    """(N,) distances of poses (N, 4, 4) from one: 1 at so many metres, or at such an angle."""
+    """Return distances (N,) of poses (N, 4, 4) from one; 1 at this number of metres, or at this angle."""
     position = np.linalg.norm(poses[:, :3, 3] - pose[:3, 3], axis=1) / metres
     turned = se3.rotation_angle(poses[:, :3, :3].transpose(0, 2, 1) @ pose[:3, :3]) / radians
     return np.asarray(np.hypot(position, turned))

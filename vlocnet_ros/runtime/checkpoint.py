@@ -35,17 +35,18 @@ def _default_covariance() -> tuple[tuple[float, ...], ...]:
 
 @dataclass(frozen=True)
 class Residuals:
-    """What the network was wrong by on validation frames.
+    """Errors of the network on validation frames, and the models that are fitted to them.
 
     Attributes:
         pose: (6, 6) second moments of the errors of single frames' poses, x y z rX rY rZ about the map's axes, metres
             and radians.
         motion: (6, 6) likewise of the odometry, about the previous optical frame's axes.
-        frame_error: how wrong a frame's own pose may be; None if that was not measured, or cannot be told.
-        uncertainty: of what several frames agree on; None if that was not measured.
-        sharpness: of the least sharp frame (`integrity.shutter.sharpness`).
-        familiarity: least norm of a familiar frame's features (`integrity.familiarity`); 0 if that was not measured.
-        tracking: how poses are joined, and when they are not to be believed.
+        frame_error: predicted error of a frame's own pose; None if it was not fitted, or is not better than the mean.
+        uncertainty: covariance model of the consensus; None if it was not fitted.
+        sharpness: sharpness of the least sharp frame (`integrity.frozen_camera.sharpness`).
+        familiarity: least feature norm of an in-distribution frame (`integrity.out_of_distribution`); 0 if it was not
+            measured.
+        tracking: weights of the consensus, and limits of the integrity check.
     """
 
     pose: tuple[tuple[float, ...], ...] = field(default_factory=_default_covariance)
@@ -67,7 +68,7 @@ class Residuals:
             raise CheckpointError(f"residuals: sharpness {self.sharpness} or familiarity {self.familiarity} not finite")
 
     def expected(self, features: npt.ArrayLike | None) -> Array:
-        """(2,) logarithms of what the pose regressed from features (F,) may be wrong by: zeros where nobody knows."""
+        """Logarithms (2,) of the predicted errors for features (F,): zeros without a model."""
         if self.frame_error is None or features is None:
             return np.zeros(2)
         return self.frame_error.logarithms(features)
@@ -75,7 +76,7 @@ class Residuals:
 
 @dataclass(frozen=True)
 class Description:
-    """All that is needed to use a network, but its weights."""
+    """Everything that a network needs at run time, except its weights."""
 
     config: VLocNetConfig
     camera: Camera
@@ -84,7 +85,7 @@ class Description:
     card: dict[str, Any]
 
     def header(self) -> dict[str, Any]:
-        """As it stands in a file, for JSON."""
+        """Header of a file, for JSON."""
         return {
             "config": to_dict(self.config),
             "camera": asdict(self.camera),
@@ -95,7 +96,7 @@ class Description:
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any], path: str | Path) -> Description:
-        """What `header` gave, read from this file.
+        """Read a header of this file.
 
         Raises:
             CheckpointError: it describes no network, or its parts contradict each other.
@@ -114,9 +115,11 @@ class Description:
             raise CheckpointError(
                 f"{path}: camera {camera.width}x{camera.height}, but network input {config.width}x{config.height}"
             )
-        known_by = residuals.frame_error
-        if known_by is not None and len(known_by.slopes[0]) != config.fc:
-            raise CheckpointError(f"{path}: frame error of {len(known_by.slopes[0])} features, but fc is {config.fc}")
+        predicted = residuals.frame_error
+        if predicted is not None and len(predicted.slopes[0]) != config.fc:
+            raise CheckpointError(
+                f"{path}: predicted error of {len(predicted.slopes[0])} features, but fc is {config.fc}"
+            )
         return cls(config, camera, class_names, residuals, card)
 
 
@@ -126,11 +129,11 @@ class _Names:
 
 
 def _residuals(values: Mapping[str, Any]) -> Residuals:
-    """As they stand in a header, of this version or an older one."""
+    """Residuals of a header, of this version or an older one."""
     residuals = from_dict(Residuals, {k: v for k, v in values.items() if k != "consistency"})
     if "frame_error" in values:
         return residuals
-    # What was tracked was published then, and the covariances are of that.
+    # Older versions published the tracked consensus, and the covariances were fitted to it.
     consensus = residuals.tracking.consensus
     tracking = replace(residuals.tracking, consensus=replace(consensus, recency=consensus.decay))
     return replace(residuals, tracking=tracking)
@@ -138,7 +141,7 @@ def _residuals(values: Mapping[str, Any]) -> Residuals:
 
 @dataclass(frozen=True)
 class Checkpoint(Description):
-    """A network with all that is needed to use it."""
+    """A network with everything that it needs at run time."""
 
     network: VLocNet
 
@@ -155,9 +158,9 @@ def save_vlocnet(
     """Write a checkpoint. Parameters are stored in half precision; statistics and scales in full.
 
     Args:
-        camera: that of the network's input; by default a camera of 90 degrees, as a new network assumes. The network's
+        camera: camera of the network's input; by default one of 90 degrees, as in a new network. The network's
             intrinsics (for warping) are set to it.
-        class_names: one for each class; numbered by default.
+        class_names: name of each class; numbers by default.
     """
     config = network.config
     camera = camera or Camera.from_field_of_view(config.width, config.height, 90.0)
@@ -183,7 +186,7 @@ def load_vlocnet(path: str | Path) -> Checkpoint:
 
 
 def set_camera(network: VLocNet, camera: Camera) -> None:
-    """Tell the network the intrinsics of its input, which warping projects with."""
+    """Set the intrinsics of the network's input, which warping projects with."""
     if (camera.width, camera.height) != (network.config.width, network.config.height) or camera.distorted:
         raise CheckpointError(
             f"camera {camera.width}x{camera.height} (distorted: {camera.distorted}) is not the network input's: "

@@ -1,4 +1,4 @@
-"""What a node or an evaluation needs of a localizer, refining or not."""
+"""Interface of a localizer for nodes and evaluations, with refinement or without."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
+from localization_common.pending_frame import PendingFrame
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.runtime.estimate import Estimate
 from vlocnet_ros.runtime.grad_cam import Layer
@@ -17,11 +18,11 @@ Pixel = TypeVar("Pixel", bound=np.generic)
 
 
 class FrameLocalizer(Protocol):
-    """Frames in, estimates out; `Localizer` says what each method does and raises.
+    """Localizer of camera frames; `Localizer` documents each method and its errors.
 
     Attributes:
-        camera: what the network was trained with.
-        class_names: of its labels.
+        camera: camera of the network's input.
+        class_names: names of its classes.
         tasks: its streams.
     """
 
@@ -30,20 +31,23 @@ class FrameLocalizer(Protocol):
     tasks: Tasks
 
     def set_camera(self, camera: Camera) -> None:
-        """Say which camera the images come from."""
+        """Set the camera of the images to come."""
 
     def reset(self) -> None:
-        """Forget the frames before."""
+        """Drop the previous frames."""
+
+    def begin(self, image: Image, stamp: int) -> PendingFrame[Estimate]:
+        """Begin one frame."""
 
     def step(self, image: Image, stamp: int) -> Estimate:
         """Estimate for one frame."""
 
     @property
     def explains(self) -> bool:
-        """Whether `explain` has something to say."""
+        """True if `explain` has a result for this network."""
 
     def explain(self, *, layer: Layer = "res5") -> npt.NDArray[np.float32]:
-        """What in the last frame its pose hangs on."""
+        """Grad-CAM heat map of the last frame's pose."""
 
     def labels_in_image(self, labels: npt.NDArray[Pixel], fill: int = 255) -> npt.NDArray[Pixel]:
-        """What an estimate says of pixels, in the camera's image."""
+        """Labels of an estimate, in the camera's image."""

@@ -1,10 +1,10 @@
-"""Grad-CAM++ for the pose regression: what in a frame its pose hangs on (paper, figure 3; Chattopadhay et al. 2018).
+"""Grad-CAM++ heat map of the pose regression (paper, figure 3; Chattopadhay et al. 2018).
 
-A classifier is asked what speaks for a class. A regressor's answer has no "for"; without evidence it is the mean of
-the training poses, from which the activations pull it away. So the score is how far they do: the norm of the
-translation in the regressor's own units, standard deviations from the map's mean. These are of the order of one, as
-Grad-CAM++ expects of its scores. Rotation has no part in it: the length of what fc3 puts out is normalised away, and
-its zero is no rotation.
+Grad-CAM++ explains the score of a class. A regressor has no class. Without evidence it gives the mean of the training
+poses; its activations move the pose away from there. So the score is the length of this move: the norm of the
+translation in the regressor's own units, standard deviations from the map's mean. It is of the order of one, as
+Grad-CAM++ expects. Rotation has no part in it: the length of fc3's output is normalised away, and its zero is no
+rotation.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from localization_common.errors import ConfigError
@@ -25,14 +25,14 @@ _STRIDES = {"res5": 32, "res4": 16, "res3": 8}
 
 
 def explain(network: VLocNet, current: FrameFeatures, previous: FrameFeatures, *, layer: Layer = "res5") -> Tensor:
-    """How much each part of the current frame pulls its position away from the map's mean.
+    """Heat map: influence of each part of the current frame on the distance of its position from the map's mean.
 
-    The pose stream runs once more, from the features of the trunk on, with gradients; features made in inference mode
-    may be given, and nothing that is given changes.
+    The pose stream runs once more, from the features of the trunk on, with gradients. Features from inference mode are
+    accepted; no argument changes.
 
     Args:
-        network: in evaluation mode.
-        current, previous: as given to `VLocNet.decode`.
+        network: network in evaluation mode.
+        current, previous: arguments of `VLocNet.decode`.
         layer: block whose features are weighed, with output stride 32 (res5), 16 (res4) or 8 (res3).
 
     Returns:
@@ -56,10 +56,10 @@ def explain(network: VLocNet, current: FrameFeatures, previous: FrameFeatures, *
 
 
 def grad_cam_plus_plus(features: Tensor, gradients: Tensor) -> Tensor:
-    """The weighted sum of features, equations 10 and 19 of Chattopadhay et al., for scores S behind Y = exp(S).
+    """Weighted sum of features, equations 10 and 19 of Chattopadhay et al., for scores S behind Y = exp(S).
 
-    Their networks have ReLU, ours ELU. Only what is positive counts as present in the denominator, which therefore
-    cannot vanish; for features that are never negative nothing changes.
+    Their networks have ReLU, ours ELU. The denominator sums positive features only, so that it cannot vanish; for
+    features that are never negative this is the same.
 
     Args:
         features: (B, C, h, w) activations A.
@@ -91,7 +91,9 @@ def _run(
     pose: PoseStream, trunk: Tensor, semantics: Tensor | None, previous_5a: Tensor, layer: Layer
 ) -> tuple[Tensor, Tensor]:
     """Features (B, C, h, w) of a block as the next one reads them, normalised and activated, and the scores (B,)."""
-    reader: nn.Module = {"res3": pose.res4[0].conv1, "res4": pose.res5[0].conv1, "res5": pose.regressor.pool}[layer]
+    readers = {"res3": (pose.res4[0], "conv1"), "res4": (pose.res5[0], "conv1"), "res5": (pose.regressor, "pool")}
+    block, name = readers[layer]
+    reader = block.get_submodule(name)
     features: list[Tensor] = []
     translations: list[Tensor] = []
     hooks = [

@@ -1,4 +1,4 @@
-"""Frames in, estimates out: the network with its state and its honesty, without ROS."""
+"""Localizer of camera frames: network, pose fusion and integrity checks, without ROS."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from localization_common.camera import Camera, CameraAdapter
 from localization_common.camera.image_checks import require_usable
 from localization_common.errors import CameraError, ConfigError, InputError
 from localization_common.geometry import se3
+from localization_common.pending_frame import FinishedFrame, PendingFrame
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.vlocnetpp import Prediction
 from vlocnet_ros.runtime.backends.backend import Backend, Features
@@ -30,21 +31,21 @@ Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 Pixel = TypeVar("Pixel", bound=np.generic)
 
-#: Frames further apart than this (nanoseconds) are no pair: the odometry stream has never seen such a motion.
+#: Largest time between the frames of a pair (nanoseconds): the odometry stream was trained with smaller motions.
 MAX_GAP = 1_000_000_000
-#: A camera that delivers the very same picture for longer than this (nanoseconds) has stopped.
+#: A camera that delivers the same image for longer than this (nanoseconds) has stopped.
 FROZEN_AFTER = 1_000_000_000
 
 
 class Localizer:
-    """Streaming VLocNet++: keeps the features of the previous frame, computes each frame's once.
+    """Streaming VLocNet++: computes the features of each frame once, and keeps those of the previous one.
 
     Args:
         description: camera, classes and residuals of the network.
-        backend: runs it.
-        fuse: whether estimates are what the last frames' poses agree on, or each frame's own pose.
-        frozen_after: nanoseconds for which the camera may deliver the very same picture; 0 for ever, as simulators
-            without noise do while the robot stands.
+        backend: runs the network.
+        fuse: estimate the consensus of the last frames; else each frame's own pose.
+        frozen_after: nanoseconds for which the camera may deliver the same image; 0 for ever, for simulators without
+            noise.
         max_gap: nanoseconds between frames beyond which the pair is dropped.
     """
 
@@ -68,7 +69,7 @@ class Localizer:
         self.tasks: Tasks = description.config.tasks
         self._adapter: CameraAdapter | None = None
         self._previous: tuple[int, Features, Estimate] | None = None
-        self._before: Features | None = None  # what the last frame was decoded with
+        self._before: Features | None = None  # features of the frame before the last one
 
     @classmethod
     def from_checkpoint(
@@ -82,36 +83,40 @@ class Localizer:
         fuse: bool = True,
         frozen_after: int = FROZEN_AFTER,
     ) -> Localizer:
-        """Localizer of a file; see `open_backend` for the other arguments and errors."""
+        """Open a checkpoint; see `open_backend` for the other arguments and errors."""
         opened = open_backend(path, backend=backend, device=device, half=half, threads=threads)
         return cls(*opened, fuse=fuse, frozen_after=frozen_after)
 
     def set_camera(self, camera: Camera) -> None:
-        """Say which camera the images come from; drops the frame pair.
+        """Set the camera of the images to come, and drop the frame pair.
 
         Raises:
-            CameraError: it cannot show what the network was trained with; the camera before stays.
+            CameraError: the camera cannot show the network's field of view; the camera before stays.
         """
         self._adapter = CameraAdapter(camera, self.camera)
         self.reset()
 
     def reset(self) -> None:
-        """Forget the frames before."""
+        """Drop the previous frames."""
         self._previous, self._before = None, None
         self._fusion.reset()
         self._frozen_camera.reset()
         self._out_of_distribution.reset()
 
+    def begin(self, image: Image, stamp: int) -> PendingFrame[Estimate]:
+        """Estimate for one frame, all of which is done at once; see `step`."""
+        return FinishedFrame(self.step(image, stamp))
+
     def step(self, image: Image, stamp: int) -> Estimate:
         """Estimate for one frame.
 
         Args:
-            image: (H, W, 3) uint8 RGB of the camera told to `set_camera`.
-            stamp: nanoseconds. One that does not increase, or a long gap, begins a new pair.
+            image: (H, W, 3) uint8 RGB of the camera of `set_camera`.
+            stamp: nanoseconds. A stamp that does not increase, or a long gap, begins a new pair.
 
         Raises:
             CameraError: no camera yet, or the image has another size than the camera.
-            InputError: the image cannot be used. In both cases the state is as before; but after a camera that had
+            InputError: the image cannot be used. In both cases the state does not change; but after a camera that had
                 stopped, a new pair begins.
         """
         started = time.perf_counter()
@@ -140,11 +145,11 @@ class Localizer:
 
     @property
     def explains(self) -> bool:
-        """Whether `explain` has something to say about this network."""
+        """True if `explain` has a result for this network."""
         return self.tasks.pose and self._backend.network is not None
 
     def explain(self, *, layer: Layer = "res5") -> npt.NDArray[np.float32]:
-        """What in the last frame its pose hangs on (see `explanation.explain`); estimates to come stay as they are.
+        """Grad-CAM heat map of the last frame's pose (see `grad_cam.explain`); later estimates do not change.
 
         Returns:
             (h, w) in 0..1 at the network's resolution; `labels_in_image` with ``fill=0`` takes it to the image.
@@ -160,9 +165,9 @@ class Localizer:
         return explain(self._backend.network, self._previous[1], self._before, layer=layer)[0].cpu().numpy()
 
     def labels_in_image(self, labels: npt.NDArray[Pixel], fill: int = 255) -> npt.NDArray[Pixel]:
-        """What an `Estimate` says of pixels (h, w), at the size and in the geometry of the camera's images.
+        """Labels (h, w) of an `Estimate`, at the size and in the geometry of the camera's images.
 
-        Where the network does not see, ``fill``.
+        Pixels outside of the network's field of view are ``fill``.
         """
         if self._adapter is None:
             raise CameraError("no camera is known yet: set_camera() comes first")
@@ -175,44 +180,43 @@ class Localizer:
         motion_covariance = None if motion is None else np.asarray(self._residuals.motion)
         pose = _transform(prediction.translation, prediction.quaternion)
         features = None if prediction.pose_features is None else prediction.pose_features[0].numpy()
-        verdict = self._dead_reckoning(motion) if pose is None else self._judged(pose, motion, stamp, features)
-        covariance = verdict.covariance
+        fused = self._dead_reckoning(motion) if pose is None else self._fused(pose, motion, stamp, features)
+        covariance = fused.covariance
         if prediction.pose_covariance is not None:
-            # How unsure the weights are of this frame; what all of them get wrong alike only the residuals know.
+            # Variance over the weights for this frame; the error that all of them share is in the residuals.
             covariance = covariance + prediction.pose_covariance[0].double().numpy()
         labels, confidence = _labels(prediction)
         return Estimate(
             stamp=stamp,
-            map_T_camera=verdict.pose,
+            map_T_camera=fused.pose,
             covariance=covariance,
             previous_T_camera=motion,
             motion_covariance=motion_covariance,
             regressed_T_camera=pose,
-            evidence=verdict.evidence,
+            evidence=fused.evidence,
             pose_features=features,
             labels=labels,
             label_confidence=confidence,
             consistency=None if pose is None else self._consistency(pose, motion),
             sharpness=sharpness,
-            health=verdict.health,
-            reason=verdict.reason,
+            health=fused.health,
+            reason=fused.reason,
         )
 
-    def _judged(self, pose: Array, motion: Array | None, stamp: int, features: Array | None) -> FusedPose:
-        """What the last frames say, of those that show a place that the network knows."""
-        place, reason = self._out_of_distribution.step(features)
-        if place is FrameKind.OUT_OF_DISTRIBUTION:
-            self._fusion.reset()  # where to the camera was carried meanwhile, nothing tells
-        expected = np.full(2, UNKNOWN) if place is FrameKind.SUSPECT else self._residuals.expected(features)
-        verdict = self._fusion.step(pose, motion, stamp, expected)
-        if place is FrameKind.IN_DISTRIBUTION:
-            return verdict
-        return verdict._replace(
-            health=Health.LOST if place is FrameKind.OUT_OF_DISTRIBUTION else Health.SKIPPED, reason=reason
-        )
+    def _fused(self, pose: Array, motion: Array | None, stamp: int, features: Array | None) -> FusedPose:
+        """Fuse a regressed pose, unless its frame is out of distribution."""
+        kind, reason = self._out_of_distribution.step(features)
+        if kind is FrameKind.OUT_OF_DISTRIBUTION:
+            self._fusion.reset()  # the motion of the camera since then is unknown
+        expected = np.full(2, UNKNOWN) if kind is FrameKind.SUSPECT else self._residuals.expected(features)
+        fused = self._fusion.step(pose, motion, stamp, expected)
+        if kind is FrameKind.IN_DISTRIBUTION:
+            return fused
+        health = Health.LOST if kind is FrameKind.OUT_OF_DISTRIBUTION else Health.SKIPPED
+        return fused._replace(health=health, reason=reason)
 
     def _dead_reckoning(self, motion: Array | None) -> FusedPose:
-        """A network without pose stream: odometry added up from where the pair began, its covariance too."""
+        """Pose of a network without pose stream: the integrated odometry, with its covariance."""
         if self._previous is None or motion is None:
             return FusedPose(np.eye(4), np.zeros((6, 6)), None, Health.OK, "")
         before = self._previous[2]
@@ -221,7 +225,7 @@ class Localizer:
         return FusedPose(before.map_T_camera @ motion, covariance, None, Health.OK, "")
 
     def _consistency(self, pose: Array, motion: Array | None) -> tuple[float, float] | None:
-        """The geometric consistency loss, at run time: difference of poses against odometry, in metres and radians."""
+        """Geometric consistency at run time: difference of the poses against the odometry, in metres and radians."""
         before = None if self._previous is None else self._previous[2].regressed_T_camera
         if motion is None or before is None:
             return None

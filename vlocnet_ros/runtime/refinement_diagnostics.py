@@ -1,4 +1,4 @@
-"""What /diagnostics says of the refinement. No ROS in here."""
+"""Diagnostics values of the refinement; no ROS."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vlocnet_ros.refinement.refiner import Refinement
 from vlocnet_ros.runtime.estimate import Estimate
 
 
-class RefinementRecord:
-    """The last frames' refinements; the worker adds to it while a timer reads it."""
+class RefinementDiagnostics:
+    """Refinements of the last frames; the worker adds to them while a timer reads them."""
 
     def __init__(self) -> None:
         self._last: Refinement | None = None
@@ -19,7 +19,7 @@ class RefinementRecord:
         self._durations = Durations()
 
     def add(self, estimate: Estimate) -> None:
-        """Remember one frame."""
+        """Add one frame."""
         if estimate.refinement is None:
             return
         self._refined.append(estimate.refined)
@@ -33,10 +33,10 @@ class RefinementRecord:
         last = self._last
         if last is None:
             return {"refined": "no: no frame yet"}
-        words = {Status.REFINED: "yes", Status.RELOCATED: f"yes: {last.reason}"}
+        texts = {Status.REFINED: "yes", Status.RELOCATED: f"yes: {last.reason}"}
         refined = list(self._refined)
         return {
-            "refined": words.get(last.status, f"no: {last.reason}"),
+            "refined": texts.get(last.status, f"no: {last.reason}"),
             "refinement inliers": str(len(last.pixels)),
             "refinement p50 [ms]": f"{self._durations.percentile(50):.1f}",
             "refinement p95 [ms]": f"{self._durations.percentile(95):.1f}",

@@ -1,11 +1,10 @@
-"""The network's pose, refined against a keyframe map: behind the interface of `Localizer`, without ROS."""
+"""Localizer that refines the network's pose against a keyframe map; no ROS."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from localization_common.camera import Camera
 from localization_common.errors import CameraError, ConfigError
+from localization_common.pending_frame import FinishedFrame, PendingFrame
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.refinement.acceptance import Status
@@ -28,16 +28,16 @@ Pixel = TypeVar("Pixel", bound=np.generic)
 
 
 class RefiningLocalizer:
-    """A localizer whose poses are refined where the image confirms it, and its own where not.
+    """Localizer whose poses are refined where the image confirms it, and are the network's elsewhere.
 
     Features are extracted beside the network, in a thread that ends with the localizer.
 
     Args:
-        localizer: gives poses, their covariances and the odometry.
-        refiner: refines them; nobody else may use it.
+        localizer: computes poses, their covariances and the odometry.
+        refiner: refines the poses; no one else may use it.
 
     Attributes:
-        obstacle: why no image of the present camera can be refined; empty if they can.
+        obstacle: reason why no image of the present camera can be refined; empty if images can be refined.
 
     Raises:
         ConfigError: the network has no pose stream, so that there is nothing to refine.
@@ -57,17 +57,17 @@ class RefiningLocalizer:
 
     @classmethod
     def with_map(cls, localizer: FrameLocalizer, path: str | Path) -> RefiningLocalizer:
-        """Refines against the map in a file; see `KeyframeMap.load` for the errors."""
+        """Return a localizer that refines against the map in a file; see `KeyframeMap.load` for the errors."""
         return cls(localizer, Refiner(KeyframeMap.load(path)))
 
     def set_camera(self, camera: Camera) -> None:
-        """Say which camera the images come from; drops the frames before.
+        """Set the camera of the images to come, and drop the previous frames.
 
-        One that shows too little detail for the map's features is an `obstacle`, no error: the network's own poses go
-        on.
+        A camera that shows too little detail for the map's features is an `obstacle`, not an error: the poses are the
+        network's then.
 
         Raises:
-            CameraError: it cannot show what the network was trained with; the camera before stays.
+            CameraError: the camera cannot show the network's field of view; the camera before stays.
         """
         self._localizer.set_camera(camera)
         try:
@@ -77,82 +77,112 @@ class RefiningLocalizer:
             self.obstacle = str(error)
 
     def reset(self) -> None:
-        """Forget the frames before."""
+        """Drop the previous frames."""
         self._localizer.reset()
         self._refiner.reset()
 
     def step(self, image: Image, stamp: int) -> Estimate:
-        """Estimate for one frame, as `Localizer.step`; its `refinement` says whether the pose is refined.
+        """Estimate for one frame, as `Localizer.step`; its `refinement` shows if the pose is refined.
 
         Raises:
-            CameraError, InputError: as `Localizer.step`; the frames before lead the refinement no further.
+            CameraError, InputError: as `Localizer.step`; the refinement of the next frame uses no frame before.
         """
-        return self.begin(image, stamp)()
+        return self.begin(image, stamp).finish()
 
-    def begin(self, image: Image, stamp: int) -> Callable[[], Estimate]:
-        """The network's part of a step; what it answers does the rest, and may run beside the next frame's `begin`.
+    def begin(self, image: Image, stamp: int) -> PendingFrame[Estimate]:
+        """Run the network; finishing the pending frame refines the pose, and may run beside the next `begin`.
 
-        The rest of each frame is called once, in the order of the frames, and before `set_camera` or `reset`.
+        Every pending frame is finished before `set_camera` or `reset`.
 
         Raises:
-            CameraError, InputError: as `step`; there is no rest then.
+            CameraError, InputError: as `step`; there is no pending frame then.
         """
         started = time.perf_counter()
         if self.obstacle:
             refused = Refinement(Status.REFUSED, reason=self.obstacle)
-            estimate = replace(self._localizer.step(image, stamp), refinement=refused)
-            return lambda: estimate
-        extraction = self._beside.submit(self._extract, image)
+            return FinishedFrame(replace(self._localizer.step(image, stamp), refinement=refused))
+        extraction = self._beside.submit(_extract, self._refiner, image)
         try:
             estimate = self._localizer.step(image, stamp)
         except Exception:
-            extraction.exception()  # of this image, nothing counts
+            extraction.exception()  # waits: the next frame's extraction needs the thread
             self._interrupted = True
             raise
         interrupted, self._interrupted = self._interrupted, False
-        begun_ms = 1e3 * (time.perf_counter() - started)
-
-        def rest() -> Estimate:
-            resumed = time.perf_counter()
-            if interrupted:
-                self._refiner.reset()
-            features, extract_ms = extraction.result()
-            extracted = time.perf_counter()
-            refined = self._refine(image, estimate, features)
-            finished = time.perf_counter()
-            refined.timings.update(
-                features=extract_ms,
-                refine=1e3 * (finished - extracted),
-                total=begun_ms + 1e3 * (finished - resumed),
-            )
-            return refined
-
-        return rest
+        network_ms = 1e3 * (time.perf_counter() - started)
+        return _RefinedFrame(self._refiner, image, estimate, extraction, network_ms, after_gap=interrupted)
 
     @property
     def explains(self) -> bool:
-        """Whether `explain` has something to say about this network."""
+        """True if `explain` has a result for this network."""
         return self._localizer.explains
 
     def explain(self, *, layer: Layer = "res5") -> npt.NDArray[np.float32]:
-        """What in the last frame the network's own pose hangs on; see `Localizer.explain`."""
+        """Grad-CAM heat map of the network's pose of the last frame; see `Localizer.explain`."""
         return self._localizer.explain(layer=layer)
 
     def labels_in_image(self, labels: npt.NDArray[Pixel], fill: int = 255) -> npt.NDArray[Pixel]:
-        """What an `Estimate` says of pixels, in the camera's image; see `Localizer.labels_in_image`."""
+        """Labels of an `Estimate`, in the camera's image; see `Localizer.labels_in_image`."""
         return self._localizer.labels_in_image(labels, fill)
 
-    def _extract(self, image: Image) -> tuple[Features, float]:
-        """Features of an image, and the milliseconds that they took."""
-        started = time.perf_counter()
-        return self._refiner.features(image), 1e3 * (time.perf_counter() - started)
 
-    def _refine(self, image: Image, estimate: Estimate, features: Features) -> Estimate:
-        refinement = self._refiner.step(image, guesses_of(estimate), motion=motion_of(estimate), features=features)
+@dataclass(frozen=True)
+class _Extraction:
+    """Features of an image, and the milliseconds that their extraction took."""
+
+    features: Features
+    milliseconds: float
+
+
+def _extract(refiner: Refiner, image: Image) -> _Extraction:
+    started = time.perf_counter()
+    features = refiner.features(image)
+    return _Extraction(features, 1e3 * (time.perf_counter() - started))
+
+
+@dataclass(frozen=True)
+class _RefinedFrame:
+    """A frame whose network part is done; `finish` refines its pose.
+
+    Attributes:
+        refiner: refines the pose.
+        image: (H, W, 3) uint8 RGB.
+        estimate: result of the network.
+        extraction: features of the image, which a thread extracts.
+        network_ms: milliseconds that the first part took.
+        after_gap: the frame before was refused, so that no motion leads from it to this one.
+    """
+
+    refiner: Refiner
+    image: Image
+    estimate: Estimate
+    extraction: Future[_Extraction]
+    network_ms: float
+    after_gap: bool
+
+    def finish(self) -> Estimate:
+        """Estimate with the refined pose, or with the network's where the image does not confirm one."""
+        resumed = time.perf_counter()
+        if self.after_gap:
+            self.refiner.reset()
+        extraction = self.extraction.result()
+        extracted = time.perf_counter()
+        refined = self._refined(extraction.features)
+        finished = time.perf_counter()
+        refined.timings.update(
+            features=extraction.milliseconds,
+            refine=1e3 * (finished - extracted),
+            total=self.network_ms + 1e3 * (finished - resumed),
+        )
+        return refined
+
+    def _refined(self, features: Features) -> Estimate:
+        guesses, motion = guesses_of(self.estimate), motion_of(self.estimate)
+        refinement = self.refiner.step(self.image, guesses, motion=motion, features=features)
         if refinement.map_T_camera is None or refinement.covariance is None:
-            return replace(estimate, refinement=refinement)
+            return replace(self.estimate, refinement=refinement)
         return replace(
-            estimate,
+            self.estimate,
             map_T_camera=refinement.map_T_camera,
             covariance=refinement.covariance,
             health=Health.OK,
@@ -162,12 +192,12 @@ class RefiningLocalizer:
 
 
 def guesses_of(estimate: Estimate) -> tuple[Guess, ...]:
-    """Where a refinement begins: the network's own pose, unless it is lost."""
+    """Start of a refinement: the network's own pose, unless it is lost."""
     return (Guess(estimate.map_T_camera, estimate.covariance),) if estimate.health.published else ()
 
 
 def motion_of(estimate: Estimate) -> Motion | None:
-    """How the camera moved since the frame before, by the network's odometry; None on a first frame."""
+    """Motion of the camera since the previous frame, by the network's odometry; None on a first frame."""
     if estimate.previous_T_camera is None or estimate.motion_covariance is None:
         return None
     return Motion(estimate.previous_T_camera, estimate.motion_covariance)

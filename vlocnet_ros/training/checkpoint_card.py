@@ -1,4 +1,4 @@
-"""The card beside a checkpoint: where it comes from and what it measured, for people."""
+"""Card of a checkpoint: its origin and its measured errors, as Markdown."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import torch
 from localization_common.files.git_commit import commit_of
 from vlocnet_ros.runtime.checkpoint import load_vlocnet
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.training_frames import Frames
+from vlocnet_ros.training.training_frames import TrainingFrames
 
 
-def describe(config: TrainConfig, frames: Frames) -> dict[str, Any]:
-    """Where a checkpoint comes from, as far as it is known before the training."""
+def describe(config: TrainConfig, frames: TrainingFrames) -> dict[str, Any]:
+    """Return the origin of a checkpoint that is known before the training."""
     return {
         "data": [path.name for path in config.train],
         "frames": len(frames),
@@ -42,7 +42,7 @@ def _origin(card: dict[str, Any]) -> dict[str, Any]:
 
 
 def _origins(card: dict[str, Any]) -> dict[str, str]:
-    """Every file that a checkpoint was started from, and how that came to be, the first ones first."""
+    """Return the files from which a checkpoint was started, with the training of each, the first ones first."""
     found: dict[str, str] = {}
     for origin in card.get("initial", ()):
         found |= _origins(origin)

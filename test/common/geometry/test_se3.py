@@ -97,3 +97,9 @@ def test_nearest_rigid_refuses_matrices_that_are_no_transform(change: tuple, mes
     broken[row, column] *= factor
     with pytest.raises(ValueError, match=message):
         se3.nearest_rigid(broken)
+
+
+def test_cross_matrices_of_one_and_of_many_vectors_give_cross_products():
+    a, b = np.random.default_rng(0).normal(size=(2, 5, 3))
+    np.testing.assert_allclose(np.einsum("nij,nj->ni", se3.cross_matrix(a), b), np.cross(a, b), atol=1e-12)
+    np.testing.assert_allclose(se3.cross_matrix(a[0]) @ b[0], np.cross(a[0], b[0]), atol=1e-12)

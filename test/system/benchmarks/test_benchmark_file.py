@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-import results_table
+import result_blocks
 from benchmark_file import BenchmarkFile, Column, Table, machine
 from localization_common.errors import DatasetError
 from localization_common.files.git_commit import commit_of
@@ -20,6 +21,13 @@ TABLE = Table(
     [Column("system"), Column("position", "{:.3f} ± {:.3f} m"), Column("mIoU", "{:.3f}")],
     [["posenet", [0.51234, 0.02], None], ["vlocnetpp", [0.1, 0.0], 0.8649]],
 )
+#: Aims are notes with a bound in their name and a verdict at the end.
+NOTES = {
+    "order": "kept",
+    "size of the map: under 5 MB": "0.65 MB: met",
+    "mean NEES: within its band": "9.10: **missed**",
+    "pairs": "1 and 2: met",
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +36,7 @@ def accuracy(import_benchmark: Callable[[str], ModuleType]) -> ModuleType:
 
 
 def benchmark() -> BenchmarkFile:
-    return BenchmarkFile(
-        "Accuracy", "python benchmarks/x.py --json y", "0123456789", machine(), [TABLE], {"order": "kept"}
-    )
+    return BenchmarkFile("Accuracy", "python benchmarks/x.py --json y", "0123456789", machine(), [TABLE], dict(NOTES))
 
 
 def test_file_comes_back_as_it_was_written_and_others_may_add_to_it(tmp_path: Path) -> None:
@@ -44,20 +50,20 @@ def test_file_comes_back_as_it_was_written_and_others_may_add_to_it(tmp_path: Pa
         BenchmarkFile.read(file)
 
 
-def test_page_and_terminal_show_every_number(tmp_path: Path) -> None:
-    (tmp_path / "results").mkdir()
-    benchmark().write(tmp_path / "results" / "accuracy.json")
-    assert results_table.main(["--docs", str(tmp_path)]) == 0
-    page = (tmp_path / "results.md").read_text()
+def test_page_and_terminal_show_every_number() -> None:
+    page = result_blocks.made("accuracy", benchmark()) + result_blocks.numbers(benchmark())
     for shown in (
-        "**Systems**",
+        "### Systems",
         "| posenet | 0.512 ± 0.020 m |  |",
         "| vlocnetpp | 0.100 ± 0.000 m | 0.865 |",
+        "| size of the map | 0.65 MB | under 5 MB | met |",
+        "| mean NEES | 9.10 | within its band | **missed** |",
         "- order: kept",
+        "- pairs: 1 and 2: met",
     ):
         assert shown in page
     assert "python benchmarks/x.py --json y" in page
-    assert f"processor {machine()['processor']}" in page
+    assert f"machine: {machine()['processor']}, {machine()['cores']} cores" in page
     assert "posenet    0.512 ± 0.020 m" in benchmark().text()
 
 
@@ -89,14 +95,14 @@ def test_means_over_seeds_and_the_papers_order(accuracy: ModuleType) -> None:
     assert table.rows[0][3:] == [None, 25.0, 50.0, None, None, None, 2]
     errors = {"posenet": 0.6, "vlocnet": 0.4, "vlocnetpp_single": 0.3, "vlocnetpp": 0.15}
     every = {name: [{"pose": {"median_m": e}}] for name, e in errors.items()}
-    told = accuracy.notes(every)
-    assert told["order"].endswith(": the same")
-    assert told["PoseNet over VLocNet++"] == "4.00; aim: at least 3: met"
+    noted = accuracy.notes(every)
+    assert noted["order of the errors"].endswith(": the same")
+    assert noted["error of PoseNet over error of VLocNet++: at least 3"] == "4.00: met"
     every["vlocnet"], every["vlocnetpp_single"] = every["vlocnetpp_single"], every["vlocnet"]
     every["posenet"] = [{"pose": {"median_m": 0.44}}]
-    told = accuracy.notes(every)
-    assert told["order"].endswith("not the same")
-    assert "missed" in told["PoseNet over VLocNet++"]
+    noted = accuracy.notes(every)
+    assert noted["order of the errors"].endswith("not the same")
+    assert "missed" in noted["error of PoseNet over error of VLocNet++: at least 3"]
 
 
 def test_labels_with_warping_are_held_against_those_without(accuracy: ModuleType) -> None:
@@ -104,9 +110,9 @@ def test_labels_with_warping_are_held_against_those_without(accuracy: ModuleType
         name: [{"pose": {"median_m": 0.1}, "segmentation": {"miou": miou}}]
         for name, miou in (("vlocnetpp", 0.91), ("no warping", 0.9))
     }
-    assert accuracy.notes(results) == {"mIoU with warping and without": "0.9100 and 0.9000: met"}
+    assert accuracy.notes(results) == {"mIoU with warping: more than without": "0.9100 and 0.9000: met"}
     results["no warping"][0]["segmentation"]["miou"] = 0.92
-    assert "missed" in accuracy.notes(results)["mIoU with warping and without"]
+    assert "missed" in accuracy.notes(results)["mIoU with warping: more than without"]
     assert accuracy.notes({"vlocnetpp": results["vlocnetpp"]}) == {}
 
 
@@ -116,16 +122,18 @@ def test_the_shipped_network_is_scored_as_it_is_beside_posenet_with_as_many_driv
     for folder, drives in (("data", 3), ("more", 5)):
         for drive in range(drives):
             (tmp_path / folder / f"train_{drive:02}").mkdir(parents=True)
-    config = accuracy.Config(data=tmp_path / "data", more=tmp_path / "more", drives=2, steps=3000, work=tmp_path)
-    benchmark = accuracy.Benchmark(config)
+    config = accuracy.VlocnetAccuracyConfig(
+        data=tmp_path / "data", more=tmp_path / "more", drives=2, steps=3000, work=tmp_path
+    )
+    benchmark = accuracy.VlocnetAccuracyBenchmark(config)
     shipped, posenet = (run for run in accuracy.RUNS if run.data == "more drives")
     assert (shipped.steps, benchmark._steps(posenet)) == (0.0, 13089)
     words = benchmark._training(posenet, 0)
     assert [str(tmp_path / "more" / f"train_{drive:02}") for drive in range(5)] == words[6:11]
     assert {run.name for run in accuracy.RUNS} - accuracy.names({"drives"}) > {shipped.name, posenet.name}
     errors = {posenet.name: 0.06, shipped.name: 0.015}
-    told = accuracy.notes({name: [{"pose": {"median_m": e}}] for name, e in errors.items()})
-    assert list(told.values()) == ["4.00; aim: at least 3: met"]
+    noted = accuracy.notes({name: [{"pose": {"median_m": e}}] for name, e in errors.items()})
+    assert list(noted.values()) == ["4.00: met"]
 
 
 def test_every_run_starts_from_runs_that_exist(accuracy: ModuleType) -> None:
@@ -133,3 +141,16 @@ def test_every_run_starts_from_runs_that_exist(accuracy: ModuleType) -> None:
     assert len(set(names)) == len(names)
     for run in accuracy.RUNS:
         assert set(run.initial) <= set(names)
+
+
+def test_every_measure_of_hammered_nodes_has_a_row(import_benchmark: Callable[[str], ModuleType]) -> None:
+    hammer_tables, judge = import_benchmark("hammer_tables"), import_benchmark("hammer_judge")
+    frames = {"received": 4, "processed": 3, "refused": 1, "dropped": 0}
+    shown = {key for key, *_ in hammer_tables.MEASURES}
+    assert shown == {field.name for field in fields(judge.NodeReport)} - {"frames", "said"} | set(frames)
+    report = dict.fromkeys(shown, 0.5) | {"wrong_at": [1.25, 2.0], "recovered_after": None, "frames": frames}
+    rows = dict(map(tuple, hammer_tables.table("Storm", {"dmn": report}).rows))
+    assert rows["valid frames answered in the storm"] == "50.0 %"
+    assert rows["first wrong pose, seconds from the start"] == "1.2"
+    assert rows['seconds from the end of the storm to "working"'] == "none"
+    assert rows["images received"] == "4"

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep_localization.demo.demo import Demo
+from deep_localization.demo.demo_options import Demo
 from deep_localization.demo.demo_scoring import start_errors
 from deep_localization.evaluation import metrics_summary, offline, scoring
 from deep_localization.evaluation.drive_results import Results
-from deep_localization.evaluation.offline import Localizers
+from deep_localization.evaluation.localizers import Localizers
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import ConfigError
@@ -70,17 +70,17 @@ def test_bad_images_are_skipped_and_counted(drive: Sequence, localizers: Localiz
     assert int(spoiled.stamps[4]) in results.beliefs
 
 
-def test_recorded_odometry_is_used_when_asked_for(drive: Sequence, localizers: Localizers) -> None:
-    flat = offline.planar_odometry(drive, Results("offline"), recorded=True)
+def test_recorded_odometry_is_used_with_its_option(drive: Sequence, localizers: Localizers) -> None:
+    flat = offline.filter_odometry(drive, Results("offline"), recorded=True)
     np.testing.assert_allclose(flat, planar.from_se3(drive.odom_T_base), atol=1e-9)
     with pytest.raises(ConfigError, match="no odometry was estimated"):
-        offline.planar_odometry(drive, Results("offline"), recorded=False)
+        offline.filter_odometry(drive, Results("offline"), recorded=False)
     with pytest.raises(ConfigError, match="holds no odometry"):
-        offline.planar_odometry(replace(drive, odom_T_base=None), Results("offline"), recorded=True)
+        offline.filter_odometry(replace(drive, odom_T_base=None), Results("offline"), recorded=True)
 
 
 def test_without_odometry_stream_there_is_no_odometry(drive: Sequence, tiny_models, localizers: Localizers) -> None:
-    """None that stands still, and particles, which need one, are refused with a reason."""
+    """Check that there is no odometry, and that particles, which need it, are refused with a reason."""
     few = drive.select(np.arange(6))
     pose_alone = VlocnetLocalizer.from_checkpoint(tiny_models.pose_alone)
     results = offline.run_offline(few, Localizers(vlocnet=pose_alone))
@@ -114,7 +114,7 @@ def test_segmentation_alone_has_no_poses(drive: Sequence, tmp_path: Path) -> Non
 
 
 class Oracle:
-    """A localizer whose belief nears the truth step by step, in place of a network."""
+    """Localizer without a network, whose belief approaches the true pose with each step."""
 
     def __init__(self, drive: Sequence) -> None:
         self.truth = dict(zip(drive.stamps.tolist(), planar.from_se3(drive.map_T_base), strict=True))
@@ -126,7 +126,7 @@ class Oracle:
     def reset_uniform(self) -> None:
         self.steps = 0
 
-    def step(self, image, stamp, odom_P_base):
+    def step(self, image, stamp, odom_P_base, proposal=None):
         if self.steps == 0:
             self.starts.append(stamp)
         self.steps += 1

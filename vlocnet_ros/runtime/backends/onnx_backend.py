@@ -1,4 +1,4 @@
-"""The streaming step in ONNX Runtime, from a file that `vlocnet_export` wrote."""
+"""Streaming step in ONNX Runtime, from a file of `vlocnet_export`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from localization_common.errors import CheckpointError, ConfigError
 from localization_common.files import tensor_files
 from localization_common.files.configuration import MAX_PIXELS
 from localization_common.files.paths import user_path
-from vlocnet_ros.network.vlocnetpp import Prediction
+from vlocnet_ros.network.vlocnetpp import Prediction, VLocNet
 from vlocnet_ros.runtime.backends.backend import Image
 from vlocnet_ros.runtime.checkpoint import KIND, Description
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 IMAGE, PREVIOUS, KEPT = "image", "previous.", "kept."
 #: Key of the header: SHA-256 of the checkpoint file that the graph was made from.
 ORIGIN = "checkpoint_sha256"
-#: What protobuf, the format of ONNX files, can hold.
+#: Largest file of protobuf, the format of ONNX files.
 _MAX_BYTES = (1 << 31) - 1
 #: Numbers of one input: those of 64 channels of the largest image that a network takes.
 _MAX_NUMBERS = 64 * MAX_PIXELS
@@ -37,10 +37,10 @@ class OnnxBackend:
     Args:
         path: file written by `vlocnet_export`.
         device: ``cpu``, or ``cuda`` (``cuda:1``) where the installed ONNX Runtime can use it.
-        threads: of one session, not of the process; None leaves it to ONNX Runtime.
+        threads: number of threads of the session; None: ONNX Runtime chooses.
 
     Attributes:
-        description: what the checkpoint said.
+        description: description of the network, from the checkpoint.
         origin: SHA-256 of the checkpoint file, hexadecimal.
 
     Raises:
@@ -48,7 +48,7 @@ class OnnxBackend:
         ConfigError: ONNX Runtime is not installed, or the device cannot be used.
     """
 
-    network = None
+    network: VLocNet | None = None
 
     def __init__(self, path: str | Path, *, device: str = "cpu", threads: int | None = None) -> None:
         path = _exported(path)
@@ -69,7 +69,7 @@ class OnnxBackend:
         self._require_numbers(path)
 
     def _require_numbers(self, path: Path) -> None:
-        """Run once with a grey image: nothing else looks at the weights in the graph."""
+        """Run once with a grey image: no other check covers the weights in the graph."""
         config = self.description.config
         try:
             _, prediction = self.step(np.full((config.height, config.width, 3), 128, dtype=np.uint8), None)
@@ -118,7 +118,7 @@ def _exported(path: str | Path) -> Path:
 
 
 def _reasonable(shape: list[Any]) -> bool:
-    """Whether an input has a size that memory can hold."""
+    """True if an input fits into memory."""
     return all(type(n) is int and n > 0 for n in shape) and math.prod(shape) <= _MAX_NUMBERS
 
 

@@ -1,4 +1,4 @@
-"""Which backend runs which file."""
+"""Choice of the backend for a file."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ BACKENDS = (AUTO, TORCH, ONNX)
 def open_backend(
     path: str | Path, *, backend: str = AUTO, device: str = "cpu", half: bool = False, threads: int | None = None
 ) -> tuple[Description, Backend]:
-    """A network ready to run, and what there is to know about it.
+    """Open a network for inference, with its description.
 
     Args:
-        path: checkpoint (.safetensors), or what `vlocnet_export` made of one (.onnx).
+        path: checkpoint (.safetensors), or the file of `vlocnet_export` (.onnx).
         backend: ``torch``; ``onnx``, which takes the .onnx file beside a checkpoint; or ``auto``, by the path's suffix.
-        device: as torch names it.
+        device: name of a torch device.
         half: half precision, with torch.
-        threads: on the CPU, for the whole process; None leaves them alone.
+        threads: number of CPU threads, for the whole process; None leaves it unchanged.
 
     Raises:
         CheckpointError: a file is missing, damaged or foreign, or the .onnx file was made from another checkpoint.
-        ConfigError: the backend, the device or the precision cannot be had.
+        ConfigError: the backend, the device or the precision is not available.
     """
     path = user_path(path, "checkpoint")
     if backend not in BACKENDS:
@@ -58,10 +58,10 @@ def open_backend(
 
 
 def sha256(path: Path) -> str:
-    """Of a file, hexadecimal.
+    """SHA-256 of a file, hexadecimal.
 
     Raises:
-        CheckpointError: it cannot be read.
+        CheckpointError: the file cannot be read.
     """
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""The network in PyTorch, on a CPU or a GPU."""
+"""Streaming step in PyTorch, on a CPU or a GPU."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class TorchBackend:
     """Runs a copy of the network with its batch normalisations folded.
 
     Args:
-        network: what to run.
-        device: as torch names it.
+        network: network to run.
+        device: name of a torch device.
         half: half precision (float16 on a GPU, bfloat16 on a CPU); regression ends stay in float32.
 
     Raises:
@@ -27,7 +27,7 @@ class TorchBackend:
     def __init__(self, network: VLocNet, *, device: str = "cpu", half: bool = False) -> None:
         try:
             self._device = torch.device(device)
-            self.network = folded(network).to(self._device, memory_format=torch.channels_last)
+            self.network = folded(network).to(self._device).to(memory_format=torch.channels_last)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(f"device: {device!r} cannot be used ({str(error).splitlines()[0]})") from error
         self._dtype = torch.float16 if self._device.type == "cuda" else torch.bfloat16
@@ -41,7 +41,7 @@ class TorchBackend:
         return features, Prediction(*(None if t is None else t.float().cpu() for t in prediction))
 
     def run(self, image: Tensor, previous: FrameFeatures | None) -> tuple[FrameFeatures, Prediction]:
-        """The part of `step` that happens on the device; the image is (height, width, 3) uint8."""
+        """Part of `step` that runs on the device; the image is (height, width, 3) uint8."""
         tensor = image.permute(2, 0, 1)[None].float() / 255.0
         with torch.autocast(self._device.type, self._dtype, enabled=self._half):
             features = self.network.encode(tensor)

@@ -1,9 +1,9 @@
-"""What the poses of the last seconds agree on, each carried to the present by the odometry.
+"""Consensus: robust mean of the poses of the last seconds, each moved to the present by the odometry.
 
-A regressed pose is wrong by itself in ways that its neighbours are not; the motion between them is known far better
-than any of them. So each pose of a short window says where the robot is now, and a robust mean of these answers, in
-which those count less that are expected to be wrong, is better than the newest one. How they scatter tells how good it
-is: the geometric consistency of the loss (section II-B) over a window, not over a pair.
+The errors of regressed poses differ from frame to frame; the odometry between them is far more accurate. So each pose
+of a short window is a measurement of the present pose. Their robust mean, with small weights for poses with a large
+predicted error, is more accurate than the newest pose. Their scatter measures its accuracy: the geometric consistency
+of the loss (section II-B) over a window instead of a pair.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _ROUNDS = 8
 
 @dataclass(frozen=True)
 class ConsensusConfig:
-    """How poses are joined.
+    """Weights of the poses in a consensus.
 
     Attributes:
-        window: poses that are kept.
-        decay: places in the window after which a pose counts e times less in what is tracked, for the odometry's drift.
-        recency: likewise in what is published. How many frames are worth joining depends on how wrong they are, and on
-            how fast the odometry drifts: calibration finds out (`replay.fit`).
-        spacing: least time between poses that are kept, nanoseconds: a fast camera's are all alike.
-        metres, radians: residuals at which a pose counts a quarter of what it would (Geman and McClure's kernel).
+        window: number of poses that are kept.
+        decay: age in poses at which the weight falls by e in the tracked consensus, because the odometry drifts.
+        recency: the same in the published consensus. The best value depends on the errors of single frames and on the
+            drift of the odometry; calibration fits it (`calibration_replay.fit`).
+        spacing: least time between kept poses, nanoseconds: the poses of a fast camera have the same errors.
+        metres, radians: residuals at which the weight is a quarter (kernel of Geman and McClure).
     """
 
     window: int = 50
@@ -44,22 +44,22 @@ class ConsensusConfig:
     radians: float = 0.07
 
     def __post_init__(self) -> None:
-        require_at_most(self, window=10_000)  # each pose is compared with each
+        require_at_most(self, window=10_000)  # every pair of poses is compared
         if self.window < 1 or min(self.decay, self.recency, self.metres, self.radians) <= 0.0 or self.spacing < 0:
             raise ConfigError(f"consensus: {self} must be positive")
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """What a window of n poses agrees on; the newest is the last.
+    """Consensus of a window of n poses; the newest is the last.
 
     Attributes:
-        pose: (4, 4) of the camera in the map.
-        offsets: (n, 3) metres of each pose from it, about the map's axes.
-        angles: (n,) radians between the rotations.
-        residuals: (n,) both in units of the configuration's metres and radians.
-        weights: (n,) what each pose counts.
-        expected: (n, 2) logarithms of the errors that each was expected to have, metres and radians.
+        pose: (4, 4) camera in the map.
+        offsets: (n, 3) position of each pose relative to it, metres, along the map's axes.
+        angles: (n,) angle between each rotation and its rotation, radians.
+        residuals: (n,) norm of both, in units of the configuration's metres and radians.
+        weights: (n,) weight of each pose.
+        expected: (n, 2) logarithms of the predicted errors of each pose, metres and radians.
     """
 
     pose: Array
@@ -73,14 +73,14 @@ class Agreement:
         return len(self.weights)
 
 
-def agree(poses: Array, expected: Array, decay: float, config: ConsensusConfig) -> Agreement:
-    """Robust mean of poses (n, 4, 4), the newest last, by iteratively reweighted least squares from the most central.
+def robust_mean(poses: Array, expected: Array, decay: float, config: ConsensusConfig) -> Agreement:
+    """Robust mean of poses (n, 4, 4), the newest last: iteratively reweighted least squares from the most central pose.
 
-    Weights go with the inverse of the expected errors (n, 2), not of their squares: neighbours err alike, so that a
-    good pose among bad ones is not worth as much as if all were independent.
+    Weights are proportional to the inverse of the predicted errors (n, 2), not of their squares: errors of neighbouring
+    frames are correlated, so that a good pose among bad ones has less information than an independent one.
 
     Args:
-        decay: places after which a pose counts e times less.
+        decay: age in poses at which a weight falls by e.
     """
     ages = np.arange(len(poses), dtype=np.float64)[::-1]
     prior = np.exp(-ages / decay - expected.mean(1))
@@ -95,7 +95,7 @@ def agree(poses: Array, expected: Array, decay: float, config: ConsensusConfig) 
 
 
 def _from(pose: Array, poses: Array, config: ConsensusConfig) -> tuple[Array, Array, Array]:
-    """Offsets, angles and residuals of poses from one."""
+    """Offsets, angles and residuals of poses relative to one."""
     offsets = poses[:, :3, 3] - pose[:3, 3]
     angles = se3.rotation_angle(pose[:3, :3].T @ poses[:, :3, :3])
     metres = np.linalg.norm(offsets, axis=-1)
@@ -103,10 +103,10 @@ def _from(pose: Array, poses: Array, config: ConsensusConfig) -> tuple[Array, Ar
 
 
 class Consensus:
-    """The window itself.
+    """Window of poses.
 
     Args:
-        config: how poses are joined.
+        config: weights of the poses.
     """
 
     def __init__(self, config: ConsensusConfig) -> None:
@@ -114,7 +114,7 @@ class Consensus:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all poses."""
+        """Drop all poses."""
         self._poses: Array = np.zeros((0, 4, 4))
         self._expected: Array = np.zeros((0, 2))
         self._stamps: list[int] = []
@@ -123,13 +123,14 @@ class Consensus:
         return len(self._stamps)
 
     def add(self, pose: Array, motion: Array | None, stamp: int, expected: Array) -> Agreement:
-        """One more pose, and what all of them agree on.
+        """Add a pose and return the consensus of the window.
 
         Args:
-            pose: (4, 4) of the camera in the map, by itself.
-            motion: (4, 4) since the last call, in the camera's frame then; None if not known, which drops the others.
+            pose: (4, 4) camera in the map, regressed from this frame.
+            motion: (4, 4) motion since the last call, in the camera frame of then; None if unknown: the others are
+                dropped.
             stamp: nanoseconds, increasing.
-            expected: (2,) see `Agreement`; any, but the same for all poses, where nothing is expected.
+            expected: (2,) see `Agreement`; a constant where no error is predicted.
         """
         if motion is None:
             self.reset()
@@ -144,18 +145,18 @@ class Consensus:
         return self.of_last(self._config.window)
 
     def keep(self, count: int) -> None:
-        """Forget all but the newest poses."""
+        """Keep the newest poses only."""
         self._poses, self._expected, self._stamps = self._poses[-count:], self._expected[-count:], self._stamps[-count:]
 
     def residual(self, pose: Array, other: Array) -> float:
-        """Of one pose (4, 4) from another."""
+        """Residual of one pose (4, 4) relative to another."""
         return float(_from(other, pose[None], self._config)[2][0])
 
     def of_last(self, count: int) -> Agreement:
-        """What the newest poses agree on, all believed alike; there must be one."""
+        """Consensus of the newest poses, at least one, without predicted errors."""
         poses = self._poses[-count:]
-        return agree(poses, np.zeros((len(poses), 2)), self._config.decay, self._config)
+        return robust_mean(poses, np.zeros((len(poses), 2)), self._config.decay, self._config)
 
     def latest(self) -> Agreement:
-        """Where all of them say that the camera is now, the newer and the better ones the most."""
-        return agree(self._poses, self._expected, self._config.recency, self._config)
+        """Published consensus: newer poses and poses with a small predicted error have more weight."""
+        return robust_mean(self._poses, self._expected, self._config.recency, self._config)

@@ -1,8 +1,8 @@
-"""Noticing pictures of places that the network does not know.
+"""Check for out-of-distribution frames: images unlike those that the network was trained with.
 
-Pictures like those that a network was trained with excite its units more than others do (Park et al., Understanding the
-Feature Norm for Out-of-Distribution Detection, ICCV 2023). So the norm of the features that a pose is regressed from
-tells another place from this one, of which the pose itself, some pose of this place, says nothing.
+Images of the training place excite the network's units more than others do (Park et al., Understanding the Feature Norm
+for Out-of-Distribution Detection, ICCV 2023). So the norm of the features that a pose is regressed from separates
+another place from this one; the pose itself, which is always some pose of this place, does not.
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-#: Share of the frames of held-out drives that are weaker than the limit.
+#: Share of the frames of held-out drives whose norm is below the limit.
 _SHARE = 0.01
-#: So many frames in a row are chance no more.
+#: Number of frames in a row that change the state.
 _ROW = 3
 
 
 class FrameKind(Enum):
-    """Where the camera is, as far as features tell."""
+    """State of the check after a frame."""
 
     IN_DISTRIBUTION = "in_distribution"
-    #: One or two weak frames: of no use by themselves, but the camera has moved as its pictures say.
+    #: One or two frames with a small norm: their poses are not used, their odometry is.
     SUSPECT = "suspect"
-    #: More of them: of what the camera did since nothing is known, until as many frames are familiar again.
+    #: More of them in a row: the motion is unknown as well, until as many frames have a usual norm.
     OUT_OF_DISTRIBUTION = "out_of_distribution"
 
 
 def least_feature_norm(features: npt.NDArray[np.floating]) -> float:
-    """Norm that features (N, F) of frames of a place hardly ever fall below; 0 without frames."""
+    """Norm that the features (N, F) of a place's frames rarely fall below; 0 without frames."""
     return float(np.quantile(np.linalg.norm(features, axis=1), _SHARE)) if len(features) else 0.0
 
 
 class OutOfDistributionCheck:
-    """Follows from frame to frame whether the place is known.
+    """Follows the feature norm from frame to frame.
 
     Args:
-        least: norm below which features are weak; 0 finds every place familiar.
+        least: norm below which a frame is suspect; 0 switches the check off.
     """
 
     def __init__(self, least: float) -> None:
@@ -45,25 +45,19 @@ class OutOfDistributionCheck:
         self.reset()
 
     def reset(self) -> None:
-        """Begin with a known place."""
-        self._place, self._row = FrameKind.IN_DISTRIBUTION, 0
+        """Start with in-distribution frames."""
+        self._out, self._row = False, 0
 
     def step(self, features: npt.NDArray[np.floating] | None) -> tuple[FrameKind, str]:
-        """FrameKind after one more frame's features (F,), and why it is not known; without features it is."""
+        """Kind of a frame with features (F,), and the reason; frames without features are in distribution."""
         norm = np.inf if features is None else float(np.linalg.norm(features))
         weak = norm < self._least
-        self._row = self._row + 1 if weak != (self._place is FrameKind.OUT_OF_DISTRIBUTION) else 0
+        self._row = self._row + 1 if weak != self._out else 0
         if self._row >= _ROW:
-            self._place, self._row = (
-                FrameKind.IN_DISTRIBUTION
-                if self._place is FrameKind.OUT_OF_DISTRIBUTION
-                else FrameKind.OUT_OF_DISTRIBUTION,
-                0,
-            )
-        place = FrameKind.SUSPECT if weak and self._place is FrameKind.IN_DISTRIBUTION else self._place
-        if place is FrameKind.IN_DISTRIBUTION:
-            return place, ""
-        return place, (
-            f"this looks like no place that the network knows: features of norm {norm:.1f}, usual is {self._least:.1f} "
-            "at least; if the place has changed, calibrate on a drive through it"
+            self._out, self._row = not self._out, 0
+        if not (self._out or weak):
+            return FrameKind.IN_DISTRIBUTION, ""
+        return FrameKind.OUT_OF_DISTRIBUTION if self._out else FrameKind.SUSPECT, (
+            f"out-of-distribution frame: features of norm {norm:.1f}, usual is {self._least:.1f} at least; is this "
+            "another place? If the place has changed, calibrate on a drive through it"
         )

@@ -1,4 +1,4 @@
-"""From what a network says of each frame to what is published: pose, covariance, and whether to trust it."""
+"""Pose fusion: pose, covariance and health from the regressed poses of the last frames."""
 
 from __future__ import annotations
 
@@ -13,12 +13,20 @@ from vlocnet_ros.runtime.integrity.uncertainty import Uncertainty, evidence
 
 Array = npt.NDArray[np.float64]
 
-#: Expected of frames of which nothing is known.
-_NOTHING: Array = np.zeros(2)
+#: Predicted errors of frames where none are predicted.
+_NO_PREDICTION: Array = np.zeros(2)
 
 
 class FusedPose(NamedTuple):
-    """Pose (4, 4), covariance (6, 6), what that was judged by (6,) if there is enough, whether to trust it, why not."""
+    """Result for one frame.
+
+    Attributes:
+        pose: (4, 4) camera in the map.
+        covariance: (6, 6) about the map's axes.
+        evidence: (6,) that the covariance was computed from; None after too few frames.
+        health: see `Health`.
+        reason: reason of a health that is not OK.
+    """
 
     pose: Array
     covariance: Array
@@ -28,13 +36,13 @@ class FusedPose(NamedTuple):
 
 
 class PoseFusion:
-    """Joins the poses of the last frames and says how much they are worth.
+    """Fuses the poses of the last frames.
 
     Args:
         spread: (6, 6) second moments of the errors of single frames, about the map's axes.
-        uncertainty: of the consensus; None takes ``spread`` for every frame.
-        config: when to doubt a consensus.
-        fuse: whether the consensus of the last frames is published, or each frame's own pose.
+        uncertainty: covariance model of the consensus; None: the covariance is ``spread`` for every frame.
+        config: limits of the integrity check.
+        fuse: publish the consensus; else each frame's own pose.
     """
 
     def __init__(
@@ -45,21 +53,21 @@ class PoseFusion:
         self._tracker = Tracker(config)
 
     def reset(self) -> None:
-        """Forget all frames."""
+        """Drop all frames."""
         self._tracker.reset()
 
-    def step(self, pose: Array, motion: Array | None, stamp: int, expected: Array = _NOTHING) -> FusedPose:
-        """PoseFusion one more frame.
+    def step(self, pose: Array, motion: Array | None, stamp: int, expected: Array = _NO_PREDICTION) -> FusedPose:
+        """Fuse one more frame.
 
         Args:
-            pose: (4, 4) of the camera in the map, by this frame alone.
+            pose: (4, 4) camera in the map, regressed from this frame alone.
             motion: (4, 4) since the frame before, in its optical frame; None if there is none.
             stamp: nanoseconds.
-            expected: (2,) logarithms of the errors that this frame's pose may have (`predicted_error.PredictedError`),
+            expected: (2,) logarithms of the predicted errors (`predicted_error.PredictedError`),
                 metres and radians; left out where nothing is expected.
         """
         track = self._tracker.step(pose, motion, stamp, expected)
-        # The mean of a few poses is hardly better than one of them, and their scatter says little yet.
+        # The mean of a few poses is hardly better than one of them, and their scatter has little information.
         shown = evidence(track.latest) if len(track.agreement) >= self._config.restart else None
         health, reason = self._health(track)
         if not self._fuse:

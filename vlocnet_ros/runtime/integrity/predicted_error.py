@@ -1,8 +1,8 @@
-"""How wrong the pose of a single frame may be, told by the features that it was regressed from.
+"""Predicted error of the pose of a single frame, from the features that the pose was regressed from.
 
-What a place looks like decides how well it is known. Unlike dropout, which asks the weights how sure they are, this was
-learned from what they got wrong on held-out frames (heteroscedastic regression, Kendall and Gal 2017, but fitted
-afterwards, so that the poses stay as they are).
+The accuracy depends on the appearance of the place. Dropout measures the variance of the weights; this model is fitted
+to the errors on held-out frames (heteroscedastic regression, Kendall and Gal 2017, but after the training, so that the
+poses do not change).
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from localization_common.errors import CheckpointError
 
 Array = npt.NDArray[np.float64]
 
-#: Metres and radians below which an error is as good as none.
+#: Metres and radians that are added to an error before its logarithm is taken.
 _FLOOR = np.array([0.02, 0.005])
-#: Logarithms that are expected at most: of poses that may be anywhere.
+#: Largest predicted logarithm: the pose may be anywhere.
 UNKNOWN = 5.0
-#: Pull towards the same answer for all features, as a share of what each varies by: few frames must do.
+#: Ridge penalty, as a share of each feature's variance: there are few frames.
 _RIDGE = 0.3
-#: Parts that the frames are cut into at least, to ask of each what the others know of it.
+#: Least number of folds of the cross-validation.
 _PARTS = 5
-
-#: Frames without which nothing is fitted.
+#: Least number of frames for a fit.
 _FEWEST = 20
 
 
@@ -45,12 +44,12 @@ class PredictedError:
     def __post_init__(self) -> None:
         slopes, offsets = np.array(self.slopes), np.array(self.offsets)
         if slopes.ndim != 2 or len(slopes) != 2 or offsets.shape != (2,):
-            raise CheckpointError(f"frame error: {slopes.shape}, {offsets.shape} are not (2, F) and (2,)")
+            raise CheckpointError(f"predicted error: {slopes.shape}, {offsets.shape} are not (2, F) and (2,)")
         if not (np.isfinite(slopes).all() and np.isfinite(offsets).all()):
-            raise CheckpointError("frame error: not finite")
+            raise CheckpointError("predicted error: not finite")
 
     def logarithms(self, features: npt.ArrayLike) -> Array:
-        """(..., 2) for features (..., F)."""
+        """Predicted logarithms (..., 2) for features (..., F)."""
         values: Array = np.asarray(features, dtype=np.float64) @ np.array(self.slopes).T + np.array(self.offsets)
         return np.clip(values, -10.0, UNKNOWN)
 
@@ -70,27 +69,29 @@ def fit_predicted_error(features: Array, errors: Array) -> PredictedError:
     return PredictedError(tuple(map(tuple, slopes.tolist())), tuple((true.mean(0) - slopes @ middle).tolist()))
 
 
-def said_by_others(features: Sequence[Array], errors: Sequence[Array]) -> Array | None:
-    """What is expected of each frame (N, 2) of some drives by a fit to frames of other drives, or far from it.
+def cross_validated_errors(features: Sequence[Array], errors: Sequence[Array]) -> Array | None:
+    """Predicted logarithms (N, 2) of each frame of some drives, by a fit to the frames of the other folds.
+
+    A fold is a drive, or a part of a drive where there are few.
 
     Args:
-        features, errors: of each drive, as for `fit_predicted_error`.
+        features, errors: features and errors of each drive, as for `fit_predicted_error`.
 
     Returns:
-        None where that is no better than expecting the same of all frames, or there are hardly any.
+        None where this is not better than the mean over all frames, or where there are too few frames.
     """
     if sum(map(len, features)) < _FEWEST:
         return None
     cuts = -(-_PARTS // len(features))
     parts = np.concatenate([i * cuts + np.arange(len(one)) * cuts // len(one) for i, one in enumerate(features)])
     every, wrong = np.concatenate(features), np.concatenate(errors)
-    said = np.zeros((len(every), 2))
+    predicted = np.zeros((len(every), 2))
     for part in np.unique(parts):
         inside = parts == part
-        said[inside] = fit_predicted_error(every[~inside], wrong[~inside]).logarithms(every[inside])
+        predicted[inside] = fit_predicted_error(every[~inside], wrong[~inside]).logarithms(every[inside])
     true = log_errors(wrong)
-    better = np.mean((said - true) ** 2, axis=0) < np.var(true, axis=0)
-    return said if better.all() else None
+    better = np.mean((predicted - true) ** 2, axis=0) < np.var(true, axis=0)
+    return predicted if better.all() else None
 
 
 def log_errors(errors: Array) -> Array:

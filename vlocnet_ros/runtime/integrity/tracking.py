@@ -1,4 +1,4 @@
-"""Whether the consensus of the last poses still says where the robot is, or has to begin anew."""
+"""Tracking of the consensus from frame to frame, and the decision that it is lost."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TrackingConfig:
-    """When to doubt a consensus. Residuals are in its units.
+    """Limits of the integrity check. Residuals are in the consensus' units.
 
-    The network errs for a while where it turns on the spot, and is right again; the consensus bridges that. What it
-    cannot bridge is a lasting contradiction: pictures of another place, or a motion that was not seen.
+    The network's poses are wrong for a while where the robot turns on the spot, then recover; the consensus bridges
+    that. It cannot bridge a lasting contradiction: images of another place, or a motion that the camera did not see.
 
     Attributes:
-        consensus: how poses are joined.
-        agreement: residual up to which a new pose confirms the consensus, and up to which the consensus may move from
-            where it was last confirmed, but for the odometry.
+        consensus: weights of the poses.
+        agreement: residual up to which a new pose confirms the consensus, and up to which the consensus may differ from
+            the last confirmed one moved on by the odometry.
         patience: seconds without confirmation after which it is lost.
         reach: metres by odometry without confirmation after which it is lost.
-        restart: newest poses that found a new consensus once the old one is lost.
-        coherence: residual within which most of them, and the newest, must then be of each other.
+        restart: number of newest poses that start a new consensus once the old one is lost.
+        coherence: largest residual of the newest and of most of these poses relative to their consensus.
     """
 
     consensus: ConsensusConfig = field(default_factory=ConsensusConfig)
@@ -44,20 +44,20 @@ class TrackingConfig:
             raise ConfigError(f"tracking: {self} must be positive, restart at least 2")
 
 
-#: Share of the poses that found a new consensus which must be coherent.
+#: Share of the poses of a new consensus that must be coherent.
 _MOST = 0.75
 
 
 @dataclass(frozen=True)
 class Track:
-    """Where the poses agree that the camera is, and whether that is to be believed.
+    """State of the consensus after one frame.
 
     Attributes:
-        agreement: of all poses in the window, believed alike, which is slow to be misled.
-        latest: of the same with a shorter memory, and less belief in poses that may be wrong: what is published.
-        doubt: seconds since a pose last confirmed it; 0 if this one does.
+        agreement: tracked consensus: all poses of the window, without predicted errors, so that it changes slowly.
+        latest: published consensus: a shorter memory, and small weights for poses with a large predicted error.
+        doubt: seconds since a pose last confirmed the consensus; 0 if this one does.
         unseen: metres by odometry since then.
-        lost: whether that is too long or too far.
+        lost: True if one of both exceeds its limit.
     """
 
     agreement: Agreement
@@ -68,10 +68,10 @@ class Track:
 
 
 class Tracker:
-    """Follows the consensus from frame to frame.
+    """Tracks the consensus from frame to frame.
 
     Args:
-        config: when to doubt it.
+        config: limits.
     """
 
     def __init__(self, config: TrackingConfig) -> None:
@@ -80,13 +80,13 @@ class Tracker:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Drop all poses."""
         self._consensus.reset()
-        self._trusted: Array | None = None  # the consensus when it was last confirmed, carried on since
+        self._trusted: Array | None = None  # the last confirmed consensus, moved on by the odometry
         self._confirmed, self._unseen, self._lost = 0, 0.0, False
 
     def step(self, pose: Array, motion: Array | None, stamp: int, expected: Array) -> Track:
-        """One more pose; arguments as of `Consensus.add`. Without a motion all begins anew."""
+        """Add a pose; arguments as of `Consensus.add`. Without a motion, the consensus restarts."""
         if motion is None:
             self.reset()
         agreement = self._consensus.add(pose, motion, stamp, expected)
@@ -111,7 +111,7 @@ class Tracker:
         self._confirmed, self._unseen, self._lost = stamp, 0.0, False
 
     def _restarts(self) -> bool:
-        """Whether the newest poses agree among themselves."""
+        """True if the newest poses are coherent."""
         count, limit = self._config.restart, self._config.coherence
         if len(self._consensus) < count:
             return False

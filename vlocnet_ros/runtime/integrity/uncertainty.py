@@ -1,4 +1,4 @@
-"""How uncertain a consensus is, by how its poses scatter and how wrong they may be; fitted to held-out frames."""
+"""Covariance of a consensus from the scatter and the predicted errors of its poses; fitted to held-out frames."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from vlocnet_ros.runtime.integrity.consensus import Agreement
 
 Array = npt.NDArray[np.float64]
 
-#: Newest poses whose residuals are looked at by themselves.
+#: Number of newest poses whose residuals have an entry of their own in the evidence.
 _RECENT = 10
-#: Metres and radians below which scatter says nothing more.
+#: Metres and radians below which scatter has no information.
 _FLOOR = 0.01
 
 
 def evidence(agreement: Agreement) -> Array:
-    """What an agreement shows of its own quality (6,).
+    """Evidence (6,) of the accuracy of a consensus.
 
     One; logarithms of the scatter's largest standard deviation (metres), of the newest poses' median distance (metres),
-    and of the rotations' scatter (radians); means of the logarithms of what its poses were expected to be wrong by
-    (metres, radians).
+    and of the rotations' scatter (radians); means of the logarithms of the predicted errors (metres, radians).
     """
     weights = agreement.weights / agreement.weights.sum()
     scatter = np.einsum("n,ni,nj->ij", weights, agreement.offsets, agreement.offsets)
@@ -35,11 +34,11 @@ def evidence(agreement: Agreement) -> Array:
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """Errors scale with powers of the evidence, and share one correlation.
+    """Covariance model: scales are powers of the evidence, the correlation is constant.
 
     Attributes:
-        position, rotation: (6,) exponents: the scale, in metres and radians, is exp(exponents . evidence). Files from
-            before poses were expected to be wrong have (4,).
+        position, rotation: (6,) exponents: the scale, in metres and radians, is exp(exponents . evidence). Files that
+            were written before errors were predicted have (4,).
         shape: (6, 6) second moments of errors in units of their scales, x y z rX rY rZ about the map's axes.
     """
 
@@ -54,13 +53,13 @@ class Uncertainty:
         if not np.isfinite(shape).all() or np.linalg.eigvalsh(shape)[0] <= 0.0:
             raise CheckpointError("uncertainty: shape is not positive definite")
 
-    def scales(self, shown: Array) -> Array:
-        """(..., 6) of the errors, for evidence (..., 6)."""
+    def scales(self, evidence: Array) -> Array:
+        """Scales (..., 6) of the errors for evidence (..., 6)."""
         exponents = np.array([self.position] * 3 + [self.rotation] * 3)
-        scales: Array = np.exp(np.clip(shown[..., : exponents.shape[1]] @ exponents.T, -10.0, 5.0))
+        scales: Array = np.exp(np.clip(evidence[..., : exponents.shape[1]] @ exponents.T, -10.0, 5.0))
         return scales
 
-    def covariance(self, shown: Array) -> Array:
-        """(6, 6) for evidence (6,)."""
-        scales = self.scales(shown)
+    def covariance(self, evidence: Array) -> Array:
+        """Covariance (6, 6) for evidence (6,)."""
+        scales = self.scales(evidence)
         return scales[:, None] * np.array(self.shape) * scales

@@ -1,4 +1,4 @@
-"""Fitting `Uncertainty` to what was said, and what was true, on held-out frames."""
+"""Fit of `Uncertainty` to the errors on held-out frames."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ Array = npt.NDArray[np.float64]
 
 #: Degrees of freedom of Student's t: a few gross errors should not widen all covariances.
 _FREEDOM = 6.0
-#: Pull towards scales that do not depend on the evidence, in standardised units.
+#: Weight of the penalty on exponents, in standardised units.
 _RIDGE = 1e-2
 
 
-def fit_uncertainty(shown: Array, errors: Array) -> Uncertainty | None:
+def fit_uncertainty(evidence: Array, errors: Array) -> Uncertainty | None:
     """Maximum likelihood scales of errors (N, 6), x y z rX rY rZ, given evidence (N, 6).
 
     Returns:
-        None where the evidence never changes: it can say nothing.
+        None where the evidence is constant: it has no information.
     """
-    if len(shown) < 20 or np.ptp(shown[:, 1:], axis=0).max() < 1e-6:
+    if len(evidence) < 20 or np.ptp(evidence[:, 1:], axis=0).max() < 1e-6:
         return None
-    exponents = [_fit(shown, np.mean(errors[:, part] ** 2, axis=1)) for part in (slice(0, 3), slice(3, 6))]
+    exponents = [_fit(evidence, np.mean(errors[:, part] ** 2, axis=1)) for part in (slice(0, 3), slice(3, 6))]
     flat = Uncertainty(exponents[0], exponents[1], tuple(map(tuple, np.eye(6).tolist())))
-    units = errors / flat.scales(shown)
+    units = errors / flat.scales(evidence)
     shape = units.T @ units / len(units) + 1e-6 * np.eye(6)
     return Uncertainty(exponents[0], exponents[1], tuple(map(tuple, shape.tolist())))
 
 
-def _fit(shown: Array, squares: Array) -> tuple[float, ...]:
+def _fit(evidence: Array, squares: Array) -> tuple[float, ...]:
     """Exponents for mean squares (N,) of three components."""
-    mean, spread = shown[:, 1:].mean(0), shown[:, 1:].std(0) + 1e-9
-    x = torch.from_numpy((shown[:, 1:] - mean) / spread)
+    mean, spread = evidence[:, 1:].mean(0), evidence[:, 1:].std(0) + 1e-9
+    x = torch.from_numpy((evidence[:, 1:] - mean) / spread)
     y = torch.from_numpy(squares)
     slopes = torch.zeros(x.shape[1], dtype=torch.float64, requires_grad=True)
     offset = (0.5 * y.clamp_min(1e-12).log().median()).clone().requires_grad_(True)

@@ -1,0 +1,78 @@
+"""Diagnostics of a localizer node: its problems and values, once a second and in the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from localization_common.ros.diagnostics import DiagnosticsPublisher, frame_values, starvation
+from localization_common.ros.frame_outcomes import STAMPS
+from localization_common.ros.monitor import Level, Monitor, Problem
+
+if TYPE_CHECKING:
+    from localization_common.ros.clock_guard import ClockGuard
+    from localization_common.ros.localizer_node import LocalizerNode
+    from localization_common.ros.pose_broadcaster import PoseBroadcaster
+
+
+class NodeHealth:
+    """Collects the problems and values of a node.
+
+    Attributes:
+        monitor: rates, durations, counts and present problems; a problem that begins or ends is logged.
+
+    Args:
+        node: node that is described.
+    """
+
+    def __init__(self, node: LocalizerNode[Any]) -> None:
+        self._node = node
+        self.monitor = Monitor(self._log)
+
+    def publish(self, clock_guard: ClockGuard, broadcaster: PoseBroadcaster) -> DiagnosticsPublisher:
+        """Start to publish /diagnostics.
+
+        Args:
+            clock_guard: counts images with wrong stamps.
+            broadcaster: checks TF.
+        """
+        self._clock_guard, self._broadcaster = clock_guard, broadcaster
+        return DiagnosticsPublisher(self._node, self._status)
+
+    def _status(self) -> tuple[dict[str, Problem], dict[str, str]]:
+        self._update()
+        node, problems = self._node, self.monitor.problems
+        if not node.configured:
+            problems.setdefault("configure", Problem(Level.WARN, "not configured"))
+        elif not node.active or not node.enabled:
+            problems["state"] = Problem(Level.WARN, "inactive" if not node.active else "disabled by service")
+        elif starved := starvation(self.monitor, node.feed.topic, node.feed.why_silent):
+            problems["images"] = Problem(Level.ERROR, starved)
+        state = "unconfigured" if not node.configured else "active" if node.active else "inactive"
+        values = {"state": state, "device": node.settings.device}
+        stamps = {f"images {kind}": str(count) for kind, count in sorted(self._clock_guard.refused.items())}
+        return problems, {**values, **frame_values(self.monitor, node.frames), **stamps, **node.values()}
+
+    def _update(self) -> None:
+        """Update problems that appear and end without a frame: TF missing or sent twice, wrong stamps."""
+        node = self._node
+        if node.active:
+            self._broadcaster.check()
+        if self._clock_guard.quiet:
+            self.monitor.solved(STAMPS)
+        self._set("camera_info", node.feed.calibration.complaint)
+        self._set("second_broadcaster", node.transforms.second_broadcaster)
+
+    def _set(self, key: str, warning: str) -> None:
+        if warning:
+            self.monitor.problem(key, Level.WARN, warning)
+        else:
+            self.monitor.solved(key)
+
+    def _log(self, key: str, problem: Problem | None) -> None:
+        logger = self._node.get_logger()
+        if problem is None:
+            logger.info(f"{key}: recovered")
+        elif problem.level == Level.ERROR:
+            logger.error(problem.text)
+        else:
+            logger.warning(problem.text)
