@@ -49,8 +49,3 @@ def to_se3(pose: Array) -> Array:
     a_T_b[..., 1, 0], a_T_b[..., 1, 1], a_T_b[..., 1, 3] = sin, cos, pose[..., 1]
     a_T_b[..., 2, 2] = a_T_b[..., 3, 3] = 1.0
     return a_T_b
-
-
-def circular_mean(angle: Array, weight: Array) -> float:
-    """Weighted mean direction in radians; weights (N,) need not be normalised. A linear mean would break at +-pi."""
-    return float(np.arctan2(np.sum(weight * np.sin(angle)), np.sum(weight * np.cos(angle))))

@@ -126,15 +126,6 @@ def exp(twist: Array) -> Array:
     return a_T_b
 
 
-def adjoint(a_T_b: Array) -> Array:
-    """Matrix (6, 6) that takes a twist (x y z rX rY rZ) of frame b to frame a."""
-    rotation = a_T_b[:3, :3]
-    result = np.zeros((6, 6))
-    result[:3, :3] = result[3:, 3:] = rotation
-    result[:3, 3:] = cross_matrix(a_T_b[:3, 3]) @ rotation
-    return result
-
-
 def cross_matrix(vector: npt.NDArray[Any]) -> Array:
     """Skew-symmetric matrices (..., 3, 3) of vectors (..., 3): ``cross_matrix(a) @ b`` is the cross product a x b."""
     matrix = np.zeros((*vector.shape, 3))

@@ -1,13 +1,10 @@
 """Trajectories: integration of relative motions, and errors against the truth with evo.
 
-The literature has several definitions; these are used here:
-
-- **APE** of a pose is the distance between its position and the true one, after an optional rigid alignment.
-- **RPE** is taken over *segments*: for each pose i, the pose j > i whose distance along the true path is nearest to
-  the segment's length, if it is within a tenth of it (evo's ``all_pairs`` by path, pairs from the reference). The error
-  pose is E = (Q_i^-1 Q_j)^-1 (P_i^-1 P_j) with Q true and P estimated; its translation divided by the segment's true
-  path length gives per cent, its rotation angle divided by the same length gives degrees per metre. Means over all
-  segments are reported.
+The literature has several definitions of the relative pose error (RPE). Here it is taken over *segments*: for each pose
+i, the pose j > i whose distance along the true path is nearest to the segment's length, if it is within a tenth of it
+(evo's ``all_pairs`` by path, pairs from the reference). The error pose is E = (Q_i^-1 Q_j)^-1 (P_i^-1 P_j) with Q true
+and P estimated; its translation divided by the segment's true path length gives per cent, its rotation angle divided by
+the same length gives degrees per metre. Means over all segments are reported.
 """
 
 from __future__ import annotations
@@ -99,15 +96,6 @@ def odometry_errors(
     return _require_segments(pooled(found), segment_m)
 
 
-def relative_errors(estimated: Array, truth: Array, *, segment_m: float = 1.0) -> RelativeErrors:
-    """Relative errors (RPE, see the module's definition) of an unbroken trajectory (N, 4, 4) against the true one.
-
-    Raises:
-        DatasetError: the trajectory holds no segment of this length.
-    """
-    return _require_segments(_relative_errors(estimated, truth, segment_m), segment_m)
-
-
 def pooled(parts: Iterable[RelativeErrors]) -> RelativeErrors:
     """Segments of several trajectories together, so that each segment has the same weight in a mean."""
     every = list(parts)
@@ -121,21 +109,6 @@ def pooled(parts: Iterable[RelativeErrors]) -> RelativeErrors:
     )
 
 
-def absolute_errors(estimated: Array, truth: Array, *, align: bool = False) -> Array:
-    """Absolute errors (N,) in metres (APE, translation) of poses (N, 4, 4) against the true ones.
-
-    Args:
-        align: first move the estimate rigidly onto the truth (least squares, Umeyama without scale). For odometry,
-            which has no map; never for global poses.
-    """
-    estimate, reference = _path(estimated), _path(truth)
-    if align:
-        estimate.align(reference)
-    metric = metrics.APE(metrics.PoseRelation.translation_part)
-    metric.process_data((reference, estimate))
-    return np.asarray(metric.error, dtype=np.float64)
-
-
 def aligned(estimated: Array, truth: Array) -> Array:
     """Move estimated poses (N, 4, 4) rigidly onto the truth (least squares over the positions), for pictures."""
     path = _path(estimated)
@@ -144,8 +117,6 @@ def aligned(estimated: Array, truth: Array) -> Array:
 
 
 def _relative_errors(estimated: Array, truth: Array, segment_m: float) -> RelativeErrors:
-    if estimated.shape != truth.shape or estimated.shape[1:] != (4, 4):
-        raise ValueError(f"poses {estimated.shape} and truth {truth.shape} must both be (N, 4, 4)")
     tolerance = SEGMENT_TOLERANCE * segment_m
     pairs = filters.filter_pairs_by_path(list(truth), segment_m, tolerance, all_pairs=True)
     if not pairs:
