@@ -9,8 +9,9 @@ from typing import Annotated
 
 import tyro
 
+from dmn_ros.map.context_map import ContextMap
 from dmn_ros.map.drive_frames import read_frames
-from dmn_ros.map.map_building import MapOptions, build_map
+from dmn_ros.map.map_building import MapOptions, build_map, extend_map
 from dmn_ros.runtime.checkpoint import load_network
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
@@ -27,6 +28,7 @@ class BuildMapCommand:
         drives: recordings with poses, in any supported format.
         checkpoint: checkpoint of the network that will localise in the map.
         output: map file to write.
+        extend: context map of the same place to extend: its unreliable views are replaced, new parts are added.
         options: choice of the views.
         recording: options of reading recordings.
     """
@@ -34,6 +36,7 @@ class BuildMapCommand:
     drives: Annotated[list[Path], tyro.conf.Positional]
     checkpoint: Path = Path("models/dmn_apartment.safetensors")
     output: Path = Path("build/map.safetensors")
+    extend: Path | None = None
     options: MapOptions = field(default_factory=MapOptions)
     recording: RecordingArgument = field(default_factory=RecordingOptions)
 
@@ -46,6 +49,8 @@ def main() -> None:
         opened = [announce_checked(open_sequence(path, arguments.recording)) for path in arguments.drives]
         drives = [read_frames(sequence.with_poses(), camera) for sequence in opened]
         context_map = build_map(network, drives, arguments.options)
+        if arguments.extend is not None:
+            context_map = extend_map(ContextMap.load(arguments.extend), context_map, arguments.options)
         context_map.save(arguments.output)
     except LocalizationError as error:
         sys.exit(f"dmn_build_map: {error}")

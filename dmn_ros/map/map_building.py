@@ -51,3 +51,16 @@ def build_map(network: DMN, drives: list[DriveFrames], options: MapOptions) -> C
         fingerprint=network.context_fingerprint(),
         mount=mount,
     )
+
+
+def extend_map(old: ContextMap, new: ContextMap, options: MapOptions) -> ContextMap:
+    """Extend a map by the views of later drives through the same place, in the same map frame.
+
+    Unreliable views of the old map go first, so that new views replace them. Elsewhere, of views that cover each other,
+    the more certain ones stay.
+
+    Raises:
+        MapError: the maps have different frames, scales, networks or mounts.
+    """
+    spacing = {"spacing_d": options.spacing_d, "spacing_a": options.spacing_a}
+    return old.pruned(**spacing, max_views=options.max_views).merged(new, **spacing)

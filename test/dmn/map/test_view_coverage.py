@@ -10,7 +10,7 @@ import torch
 
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.map.drive_frames import DriveFrames
-from dmn_ros.map.map_building import MapOptions, build_map
+from dmn_ros.map.map_building import MapOptions, build_map, extend_map
 from dmn_ros.map.view_coverage import cover, view_distance
 from dmn_ros.network.dmn import DMN
 from dmn_ros.network.embedding import images_to_tensor
@@ -64,6 +64,23 @@ def test_a_map_covers_its_drives(tiny_network: DMN, tmp_path: Path) -> None:
     np.testing.assert_allclose(made.bounds, expected)
     assert made.scale == tiny_network.config.metres_per_unit
     made.require_made_by(tiny_network, path)
+
+
+def test_an_extended_map_covers_later_drives_and_replaces_unreliable_views(tiny_network: DMN) -> None:
+    options = MapOptions(spacing_d=0.9, spacing_a=0.7, max_views=200)
+    first, later = _drive(120, 0), _drive(80, 1)
+    shifted = dataclasses.replace(later, poses=later.poses + np.array([4.0, 0.0, 0.0]))
+    old, new = build_map(tiny_network, [first], options), build_map(tiny_network, [first, shifted], options)
+    reliability = np.ones(len(old))
+    reliability[3] = 0.1
+    doubted = dataclasses.replace(old, reliability=reliability)
+    extended = extend_map(doubted, new, options)
+    assert not (extended.poses == old.poses[3]).all(axis=1).any() or extended.reliability.min() == 1.0
+    assert (extended.poses[: len(old) - 1] == np.delete(old.poses, 3, axis=0)).all()
+    poses = np.concatenate([first.poses, shifted.poses])
+    distance = view_distance(poses[:, None], extended.poses[None], spacing_d=0.9, spacing_a=0.7)
+    assert distance.min(axis=1).max() < 2.0  # a new view that an old one covers is left out, with all that it covers
+    assert len(extended) < len(old) + len(new)
 
 
 def test_a_map_of_two_robots_drives_has_poses_of_one_of_them(tiny_network: DMN) -> None:
