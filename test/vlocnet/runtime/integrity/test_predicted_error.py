@@ -50,6 +50,6 @@ def test_poses_with_a_large_predicted_error_have_less_weight():
 @pytest.mark.parametrize(
     "wrong", [(((1.0,),), (0.0, 0.0)), (((1.0,), (1.0,)), (0.0,)), (((np.nan,), (1.0,)), (0.0, 0.0))]
 )
-def test_an_impossible_frame_error_is_refused(wrong):
-    with pytest.raises(CheckpointError, match="frame error"):
+def test_an_impossible_predicted_error_is_refused(wrong):
+    with pytest.raises(CheckpointError, match="predicted error"):
         PredictedError(*wrong)
