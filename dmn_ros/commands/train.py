@@ -64,7 +64,7 @@ class TrainCommand:
     horizontal_fov: float = 90.0
     initial: Annotated[Path | None, tyro.conf.arg(aliases=["--start"])] = None
     resume: Path | None = None
-    runs: Annotated[Path, tyro.conf.arg(aliases=["--runs"])] = Path("build/dmn_training")
+    runs: Annotated[Path, tyro.conf.arg(aliases=["--logs"])] = Path("build/dmn_training")
     accelerator: str = "auto"
     devices: int = 1
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"

@@ -62,7 +62,7 @@ class TrainWorldsCommand:
     initial: Path | None = None
     limit: int | None = None
     minutes: float = math.inf
-    runs: Annotated[Path, tyro.conf.arg(aliases=["--runs"])] = Path("build/dmn_worlds_training")
+    runs: Annotated[Path, tyro.conf.arg(aliases=["--logs"])] = Path("build/dmn_worlds_training")
     resume: bool = False
     rates: tuple[float, ...] = ()
     rate_steps: int = 600

@@ -93,5 +93,6 @@ def slug(heading: str) -> str:
 
 
 def documents() -> list[Path]:
-    """List the Markdown files for readers."""
-    return sorted({path for pattern in PLACES for path in ROOT.glob(pattern)})
+    """List the Markdown files for readers, without the sources of pages, whose links are relative to the pages."""
+    sources = ROOT / "docs" / "results"
+    return sorted({path for pattern in PLACES for path in ROOT.glob(pattern) if path.parent != sources})
