@@ -190,7 +190,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self.monitor.solved("lost")
         map_T_base = planar.to_se3(belief.most_likely)
         covariance = covariance_from_planar(belief.pose_covariance)
-        if not self.sound("pose", map_T_base, covariance):
+        if not self.publishable("pose", map_T_base, covariance):
             return
         self._pose.publish(pose_message(belief.stamp, self.settings.global_frame_id, map_T_base, covariance))
         self.broadcast(map_T_base, belief.stamp)

@@ -153,7 +153,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         """Send the transform of `tf_mode` when TF has what it needs; returns at once."""
         self._broadcaster.broadcast(map_T_base, stamp)
 
-    def sound(self, what: str, a_T_b: Array, covariance: Array) -> bool:
+    def publishable(self, what: str, a_T_b: Array, covariance: Array) -> bool:
         """True if an estimate (pose (4, 4), covariance (n, n)) may be published; else /diagnostics has the reason."""
         try:
             require_publishable(what, a_T_b, covariance)
