@@ -1,20 +1,20 @@
-# make demo | make test | make lint | make docs | make setup     Each does all its own set-up. `make setup PYTHON=python3.12` picks a Python.
+# make demo | make test | make lint | make docs | make setup     Each makes .venv first. `make setup PYTHON=python3.12` selects a Python.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
 VENV := $(CURDIR)/.venv
-# Another .venv where ROS 2 is sourced: it uses that ROS instead of wheels.
+# A sourced ROS 2 needs another .venv, which uses it instead of wheels.
 READY := .venv/.ready-$(if $(and $(ROS_DISTRO),$(AMENT_PREFIX_PATH)),sourced,wheels)
 BIN := $(VENV)/bin
 # Processes of the tests: one for each core, at most four, and no more than there are 4 GB of memory for.
 TEST_PROCESSES ?= $(shell awk -v n=$$(nproc) '/^MemAvailable/ { free = int($$2 / 4e6); n = n < 4 ? n : 4; \
 	n = n < free ? n : free; print(n > 1 ? n : 1) }' /proc/meminfo)
-# Ends a test run that hangs. Each test has a limit of its own: `timeout` in pyproject.toml.
+# Ends a test run that hangs. Each test has its own limit: `timeout` in pyproject.toml.
 TEST_LIMIT_S ?= 3600
 
-# Nodes and command lines find the package where ros2 finds it; images of several processes go through a large enough
-# shared memory. What is set outside stays.
+# Nodes and commands find the package as ros2 does; the shared memory is large enough for images of several processes.
+# Variables that are already set stay.
 export AMENT_PREFIX_PATH := $(VENV)$(addprefix :,$(AMENT_PREFIX_PATH))
 export FASTRTPS_DEFAULT_PROFILES_FILE ?= $(CURDIR)/config/fastdds.xml
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
@@ -27,7 +27,7 @@ help:
 	@echo 'make test   all checks: lint, then the tests'
 	@echo 'make lint   ruff, mypy, import-linter'
 	@echo 'make docs   the site from docs/ and the docstrings, in build/site'
-	@echo 'make setup  only what the others do first: .venv with everything in it'
+	@echo 'make setup  only .venv with all dependencies, which the other targets make first'
 
 setup: $(READY)
 
@@ -39,7 +39,7 @@ $(READY): requirements/setup.sh requirements/python.txt requirements/ros_wheels.
 demo: $(READY)
 	$(BIN)/localization_demo
 
-# The tests run also where lint fails, and speak last.
+# The tests run also if lint fails; their output is last.
 test: $(READY)
 	@failed=0; $(MAKE) --no-print-directory lint || failed=1; \
 	timeout --kill-after=30 $(TEST_LIMIT_S) $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal || failed=1; \
@@ -51,7 +51,7 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# A venv of its own: it needs neither ROS nor torch, for the docstrings are read from the sources.
+# The site has its own venv, without ROS and torch, because the docstrings are read from the sources.
 DOCS_VENV := build/docs-venv
 docs: $(DOCS_VENV)/.ready
 	@docs/site_scripts.sh build/docs-scripts

@@ -1,4 +1,4 @@
-"""ament_python package: what is installed where, and which commands there are."""
+"""Set-up of the ament_python package: packages, data files, dependencies and commands."""
 
 from glob import glob
 
@@ -25,7 +25,7 @@ setup(
         (f"{SHARE}/rviz", glob("rviz/*.rviz")),
         (f"{SHARE}/models", glob("models/*")),
     ],
-    # OpenCV is not named: Debian's python3-opencv, which robots have, is invisible to pip and would be doubled.
+    # OpenCV is not listed: pip does not see Debian's python3-opencv and would install a second one.
     install_requires=["setuptools", "numpy", "safetensors>=0.4", "simplejpeg", "torch>=2.1"],
     extras_require={
         "train": [

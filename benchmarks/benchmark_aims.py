@@ -1,4 +1,4 @@
-"""Aims among the notes of a benchmark: ``"map: under 5 MB"`` with ``"0.65 MB: met"``."""
+"""Reading of aims from the notes of a benchmark: ``"map: under 5 MB"`` with ``"0.65 MB: met"``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _VERDICTS = {judged(met): met for met in (True, False)}
 
 @dataclass(frozen=True)
 class Aim:
-    """A quantity, the bound that was set for it, the value reached, and the verdict."""
+    """Aim of a benchmark: quantity, bound, value reached, and verdict."""
 
     quantity: str
     bound: str
@@ -21,9 +21,9 @@ class Aim:
 
 
 def split(notes: Mapping[str, str]) -> tuple[list[Aim], dict[str, str]]:
-    """Aims, and the notes that are not aims.
+    """Split notes into aims and others.
 
-    A note is an aim if its name is ``quantity: bound`` and its text ends with the word of `judged`.
+    A note is an aim if its name is ``quantity: bound`` and its text ends with a result of `judged`.
     """
     aims, others = [], {}
     for name, text in notes.items():

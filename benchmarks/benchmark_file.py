@@ -14,15 +14,16 @@ from statistics import mean, stdev
 from types import MappingProxyType
 from typing import Any
 
-from deep_localization.evaluation.result_file import commit_of
 from localization_common.errors import DatasetError
+from localization_common.files.atomic_write import write_whole
+from localization_common.files.git_commit import commit_of
 
 #: A number, several that one form shows together (mean and deviation), a word, or nothing.
 Cell = float | int | str | Sequence[float | str] | None
 
 
 def judged(met: bool) -> str:
-    """Whether an aim was met, in Markdown."""
+    """Verdict on an aim, in Markdown."""
     return "met" if met else "**missed**"
 
 
@@ -49,7 +50,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
 
     def cells(self) -> list[list[str]]:
-        """As shown."""
+        """Texts of the cells."""
         return [
             [_shown(cell, column.form) for cell, column in zip(row, self.columns, strict=True)] for row in self.rows
         ]
@@ -100,14 +101,14 @@ class BenchmarkFile:
         runs: dict[str, Any],
         about: Mapping[str, str] = MappingProxyType({}),
     ) -> BenchmarkFile:
-        """What this process, a script of ``benchmarks/``, has measured.
+        """Result of this process, a script of ``benchmarks/``.
 
         Args:
             script: its ``__file__``.
             about: what else numbers depend on, besides the machine.
         """
         command = shlex.join(["python", f"benchmarks/{Path(script).name}", *sys.argv[1:]])
-        return cls(title, command, commit_of(Path(script).parent), machine() | about, tables, notes, runs)
+        return cls(title, command, commit_of(Path(script).parent), {**machine(), **about}, tables, notes, runs)
 
     def publish(self, path: Path | None, more: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Print it and, if there is a path, write it."""
@@ -122,10 +123,8 @@ class BenchmarkFile:
 
     def write(self, path: str | Path, more: Mapping[str, Any] = MappingProxyType({})) -> None:
         """Write the file, whole or not at all; ``more`` stands beside the fields for other programs, by name."""
-        path = Path(path)
-        aside = path.with_name(path.name + ".part")
-        aside.write_text(json.dumps({**asdict(self), **more}, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(aside, path)
+        text = json.dumps({**asdict(self), **more}, indent=1, allow_nan=False) + "\n"
+        write_whole(path, text.encode())
 
     @classmethod
     def read(cls, path: str | Path) -> BenchmarkFile:

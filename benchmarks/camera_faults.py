@@ -1,4 +1,4 @@
-"""What may go wrong with a camera, done to recorded frames, to see whether poses are withheld."""
+"""Faults of a camera, applied to recorded frames, to measure if poses are withheld."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 #: Standard deviation of the blur, as a share of the image's width.
 _BLUR = 0.04
-#: Mean and standard deviation of what a covered sensor delivers, of 255.
+#: Mean and standard deviation of the pixels of a covered sensor, of 255.
 _DARK = (2.0, 1.5)
 
 
 @dataclass(frozen=True)
 class Faults:
-    """Stretches of frames to spoil.
+    """Intervals of frames with a fault.
 
     Attributes:
         kind: ``elsewhere`` shows another place, ``blurred`` is out of focus, ``dark`` has the lens covered, ``frozen``
             repeats the last picture before.
-        seconds: how long each stretch is.
-        count: how many there are, spread over the sequence.
-        seed: of where they begin and of what is seen.
+        seconds: length of an interval, seconds.
+        count: number of intervals, spread over the sequence.
+        seed: seed of the beginnings and of the pictures.
     """
 
     kind: Kind
@@ -40,8 +40,8 @@ class Faults:
     count: int = 5
     seed: int = 0
 
-    def stretches(self, stamps: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-        """Positions of each stretch; each begins in the middle half of its part of the sequence, which is whole after.
+    def intervals(self, stamps: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+        """Draw the positions of each interval; each begins in the second quarter of its part of the sequence.
 
         Raises:
             DatasetError: the sequence is too short.
@@ -58,18 +58,20 @@ class Faults:
 def spoiled(
     sequence: Sequence, faults: Faults, other: Sequence | None = None
 ) -> tuple[Sequence, npt.NDArray[np.bool_]]:
-    """The sequence with its faults, and which frames have one (N,).
+    """Apply faults to a sequence; return it and the mask (N,) of the faulty frames.
 
     Args:
+        sequence: frames without faults.
+        faults: kind and intervals.
         other: frames of another place through an equal camera, for ``elsewhere``.
 
     Raises:
-        DatasetError: there is no other place, or its camera differs.
+        DatasetError: another place is missing, or its camera differs.
     """
     rng = np.random.default_rng(faults.seed + 1)
     readers: dict[int, Callable[[], Image]] = {}
-    for stretch in faults.stretches(sequence.stamps):
-        readers |= _readers(sequence, stretch, faults.kind, other, rng)
+    for interval in faults.intervals(sequence.stamps):
+        readers |= _readers(sequence, interval, faults.kind, other, rng)
 
     def read(position: int) -> Image:
         return readers[position]() if position in readers else sequence.read_image(position)
@@ -79,13 +81,13 @@ def spoiled(
 
 def _readers(
     sequence: Sequence,
-    stretch: npt.NDArray[np.int64],
+    interval: npt.NDArray[np.int64],
     kind: Kind,
     other: Sequence | None,
     rng: np.random.Generator,
 ) -> dict[int, Callable[[], Image]]:
-    """What is read in place of each frame of a stretch."""
-    positions = [int(i) for i in stretch]
+    """Functions that read the faulty picture of each frame of an interval."""
+    positions = [int(i) for i in interval]
     if kind == "frozen":
         return {i: lambda: sequence.read_image(positions[0] - 1) for i in positions}
     if kind == "blurred":

@@ -20,12 +20,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from deep_localization import scoring
+from deep_localization.evaluation import scoring
 from deep_localization.evaluation.drive_results import Results, trajectory
-from deep_localization.evaluation.evaluate_bag import load, progress_line
+from deep_localization.evaluation.localizers import load
 from deep_localization.evaluation.node_processes import Models
 from deep_localization.evaluation.offline import run_offline
-from dmn_ros.config import FilterConfig
+from deep_localization.evaluation.progress import progress_line
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import se3

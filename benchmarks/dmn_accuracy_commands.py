@@ -1,4 +1,4 @@
-"""Commands that make the worlds, train a row of the benchmark of the DMN paper's systems, and score it."""
+"""Commands of the benchmark of the DMN paper's systems: generate worlds, train a row, score it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from dmn_accuracy_config import Config
-from dmn_accuracy_rows import RUNS, Run
-from dmn_accuracy_tables import Domain
+from dmn_accuracy_config import DmnAccuracyConfig
+from dmn_accuracy_rows import RUNS, DmnRun
+from dmn_accuracy_tables import DomainName
 from dmn_ros.worlds.world_config import WorldEvaluationConfig, WorldTrainingConfig
 
 
 @dataclass(frozen=True)
-class Commands:
-    """Of a configuration; and where they leave what they make."""
+class DmnCommands:
+    """Commands of a configuration, and the paths of their output."""
 
-    config: Config
+    config: DmnAccuracyConfig
 
-    def generation(self, domain: Domain, more: float) -> list[str]:
-        """Makes worlds that are not there yet; all rows are judged by the same, however many they are trained with."""
+    def generation(self, domain: DomainName, more: float) -> list[str]:
+        """Command that generates missing worlds; test worlds do not depend on the number of training worlds."""
         count, test = round(more * of(domain, self.config.train)), of(domain, self.config.test)
         validation, test = (max(8, test // 4), test) if more == 1.0 else (0, 0)
         words = [sys.executable, "-m", "localization_sim.commands.generate_worlds", domain, "--train", str(count)]
         words += ["--validation", str(validation), "--test", str(test)]
         return [*words, "--output", str(self.worlds(domain, more))]
 
-    def training(self, domain: Domain, run: Run, seed: int) -> list[str]:
-        """Trains a row, or goes on where it was interrupted."""
+    def training(self, domain: DomainName, run: DmnRun, seed: int) -> list[str]:
+        """Command that trains a row, or continues an interrupted training."""
         file, training = self.checkpoint(domain, run, seed), run.trainings[domain]
         training = replace(training, steps=self._steps(domain, run), seed=seed)
         if self.config.quick:
@@ -48,40 +48,40 @@ class Commands:
             words += ["--initial", str(self.checkpoint(domain, initial, seed))]
         return [*words, "--no-progress", *options("training", training, WorldTrainingConfig())]
 
-    def evaluation(self, domain: Domain, checkpoint: Path | None, most: int = sys.maxsize) -> list[str]:
-        """Scores a checkpoint, or what needs none, on so many test worlds at most."""
+    def evaluation(self, domain: DomainName, checkpoint: Path | None, most: int = sys.maxsize) -> list[str]:
+        """Command that scores a checkpoint, or the untrained rows, on at most ``most`` test worlds."""
         words = [sys.executable, "-m", "dmn_ros.commands.evaluate_worlds", str(self.worlds(domain) / "test")]
         words += ["--limit", str(min(most, of(domain, self.config.test))), "--device", self.config.accelerator]
         if checkpoint is not None:
             words += ["--checkpoint", str(checkpoint)]
-        asked = WorldEvaluationConfig(trajectories=self.config.asked)
-        return [*words, *options("evaluation", asked, WorldEvaluationConfig())]
+        evaluation = WorldEvaluationConfig(trajectories=self.config.asked)
+        return [*words, *options("evaluation", evaluation, WorldEvaluationConfig())]
 
-    def worlds(self, domain: Domain, more: float = 1.0) -> Path:
-        """Of a domain; those for rows that are trained with more of them are beside it."""
+    def worlds(self, domain: DomainName, more: float = 1.0) -> Path:
+        """Folder of the worlds of a domain; a larger number of worlds has another folder."""
         name = domain if more == 1.0 else f"{domain}-{round(more * of(domain, self.config.train))}"
         return self.config.worlds.resolve() / name
 
-    def validation(self, domain: Domain) -> Path:
-        """Worlds that choose weights and the power of likelihoods."""
+    def validation(self, domain: DomainName) -> Path:
+        """Folder of the validation worlds, which select weights and the power of likelihoods."""
         return self.worlds(domain) / "validation"
 
-    def checkpoint(self, domain: Domain, run: Run, seed: int) -> Path:
-        """Weights of a row."""
+    def checkpoint(self, domain: DomainName, run: DmnRun, seed: int) -> Path:
+        """File of the weights of a row."""
         stem = f"{domain}-{run.name.replace(', ', '-').replace(' ', '_')}-{self._steps(domain, run)}-{seed}"
         return self.config.work.resolve() / f"{stem}.safetensors"
 
-    def _steps(self, domain: Domain, run: Run) -> int:
+    def _steps(self, domain: DomainName, run: DmnRun) -> int:
         return max(1, round(of(domain, self.config.steps) * run.longer))
 
 
-def of(domain: Domain, counts: tuple[int, int, int]) -> int:
-    """That of a domain."""
-    return counts[get_args(Domain).index(domain)]
+def of(domain: DomainName, counts: tuple[int, int, int]) -> int:
+    """Select the count of a domain."""
+    return counts[get_args(DomainName).index(domain)]
 
 
 def options(prefix: str, config: Any, default: Any) -> list[str]:
-    """A dataclass's differences from another one of its kind, as options of a command line."""
+    """Options of a command line for the differences of a dataclass from its defaults."""
     words: list[str] = []
     for field in dataclasses.fields(config):
         value, name = getattr(config, field.name), field.name.replace("_", "-")

@@ -7,34 +7,34 @@ from pathlib import Path
 from typing import Literal
 
 from dmn_accuracy_rows import QUICK
-from dmn_accuracy_tables import DMN, Domain
+from dmn_accuracy_tables import DMN, DomainName
 
 
 @dataclass(frozen=True)
-class Config:
+class DmnAccuracyConfig:
     """Train and score all rows.
 
     Attributes:
-        worlds: directory of worlds, generated there as far as they are missing.
-        domains: which of them.
-        train: worlds to train with, in each domain; mazes take thirty times the room of rooms.
-        test: worlds to score on, in each domain.
-        asked: trials in each of them; more tell success more exactly.
-        varied: as many of them, at most, to vary contexts and particles on; 0 varies nothing.
-        steps: batches that each system is trained with at most, in each domain.
-        seeds: of the main rows; others are trained with the first.
-        main: names of these rows, all of them where none is named; what they go on from is trained with all seeds, too.
+        worlds: directory of worlds; missing ones are generated.
+        domains: kinds of worlds.
+        train: number of training worlds in each domain; a maze needs thirty times the disk space of a room.
+        test: number of test worlds in each domain.
+        asked: number of trials in each test world; more trials measure success more exactly.
+        varied: largest number of test worlds with other numbers of contexts and particles; 0: none.
+        steps: largest number of training batches in each domain.
+        seeds: seeds of the main rows; other rows are trained with the first one.
+        main: names of the main rows, by default all; rows that they start from are trained with all seeds, too.
         rows: names of the rows; all by default.
-        accelerator: as Lightning names it; cuda is used for scoring, too.
-        precision: of the training, as Lightning names it.
-        jobs: runs at a time, each on one core.
-        work: directory for checkpoints and what runs gave.
-        quick: rooms only, a few of them, and a few steps: whether everything runs, not how good it is.
+        accelerator: accelerator in Lightning's notation; cuda is used for scoring, too.
+        precision: precision of the training in Lightning's notation.
+        jobs: number of runs at a time, each on one core.
+        work: directory for checkpoints and results.
+        quick: a few rooms and a few steps, to test that everything runs.
         json: file for the numbers.
     """
 
     worlds: Path = Path("build/worlds")
-    domains: tuple[Domain, ...] = ("rooms", "mazes", "street")
+    domains: tuple[DomainName, ...] = ("rooms", "mazes", "street")
     train: tuple[int, int, int] = (20_000, 960, 4_000)
     test: tuple[int, int, int] = (1_000, 300, 200)
     asked: int = 1
@@ -50,8 +50,8 @@ class Config:
     quick: bool = False
     json: Path | None = None
 
-    def quickly(self) -> Config:
-        """The same with ``--quick``: fewer of everything, in directories of their own."""
+    def quickly(self) -> DmnAccuracyConfig:
+        """Return the configuration of ``--quick``: fewer of everything, in other directories."""
         return replace(
             self,
             domains=("rooms",),

@@ -1,4 +1,4 @@
-"""Tables of what the benchmark of the DMN paper's systems measured, and whether the marks were reached."""
+"""Tables and aims of the benchmark of the DMN paper's systems."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 from benchmark_file import Cell, Column, Table, judged, over_seeds
 
-Domain = Literal["rooms", "mazes", "street"]
+DomainName = Literal["rooms", "mazes", "street"]
 Numbers = dict[str, Any]
 
 DMN = "view_embedding"
-#: The best form, trained for longer than what it is compared with.
+#: Name of the best form with a longer training than the other rows.
 LONGER = "projection, five times as long"
 STEADY_LIGHT = "projection, then without varied light"
-#: A compass learns from features that walls have taught.
+#: Names of the trainings of the compass, which starts from features that were trained without it.
 WALLS_ONLY = "projection_compass, walls only"
 WALLS_FIRST = "projection_compass, walls first"
 WALLS_FIRST_LONGER = "projection_compass, walls first, longer"
@@ -24,7 +24,7 @@ MORE_WORLDS = "projection_compass, walls first, more worlds at last"
 LIKENESS = "projection_likeness, more worlds and likeness at last"
 LIKENESS_FOUR_VIEWS = "projection_likeness, four views at last"
 #: Tables 1 and 2 of the paper: sequential and one-step success, per cent, on its own data.
-PAPER: dict[str, dict[Domain, tuple[float, float]]] = {
+PAPER: dict[str, dict[DomainName, tuple[float, float]]] = {
     "view_embedding": {"rooms": (95.6, 93.5), "mazes": (75.9, 27.0), "street": (73.2, 28.4)},
     "view_embedding_regression": {"rooms": (97.2, 60.5), "mazes": (39.9, 19.0), "street": (42.3, 13.4)},
     "latent_image": {"rooms": (94.0, 90.5), "mazes": (69.4, 21.1), "street": (37.8, 9.8)},
@@ -34,8 +34,8 @@ PAPER: dict[str, dict[Domain, tuple[float, float]]] = {
     "closest_context": {"rooms": (11.0, 11.4), "mazes": (39.3, 34.5), "street": (8.6, 8.7)},
     "uninformed": {"rooms": (1.7, 2.9), "mazes": (3.3, 3.7), "street": (2.7, 7.1)},
 }
-#: Sequential and one-step success to reach, per cent.
-MARKS: dict[Domain, tuple[float, float]] = {"rooms": (95.0, 93.0), "mazes": (75.0, 27.0), "street": (73.0, 28.0)}
+#: Aims for sequential and one-step success, per cent.
+MARKS: dict[DomainName, tuple[float, float]] = {"rooms": (95.0, 93.0), "mazes": (75.0, 27.0), "street": (73.0, 28.0)}
 BASELINES = ("closest_context", "uninformed")
 
 
@@ -54,11 +54,11 @@ SETTINGS = (("sequential", "after five images", 0, -1), ("one_step", "after one 
 
 
 def tables(results: dict[str, dict[str, list[Numbers]]], ours: Collection[str]) -> list[Table]:
-    """Tables 1 and 2 of the paper by domain, tracking, and success by numbers of images, views and particles.
+    """Make tables 1 and 2 of the paper by domain, of tracking, and of success by numbers of images, views, particles.
 
     Args:
-        results: by domain and row, one for each seed.
-        ours: rows whose evaluation was varied.
+        results: results by domain and row, one for each seed.
+        ours: rows with results for other numbers of views and particles.
     """
     found = [table for domain, of in results.items() for table in _global(domain, of)]
     columns = [Column("row"), *(Column(f"{domain}, mean squared error", "{:.4f}") for domain in results)]
@@ -112,7 +112,7 @@ def _tracking_row(name: str, results: dict[str, dict[str, list[Numbers]]]) -> li
 
 
 def _variations(domain: str, of: dict[str, list[Numbers]]) -> list[Table]:
-    """Success of the mean estimate: a row for each system, a column for each number of images, views or particles."""
+    """Make tables of the success of the mean estimate by number of images, views or particles."""
     if not of:
         return []
     by_image = {name: [run["sequential"]["mean"]["success_by_image"] for run in runs] for name, runs in of.items()}
@@ -136,7 +136,7 @@ def _variation(title: str, values: list[str], rows: dict[str, list[float]]) -> T
 
 
 def notes(results: dict[str, dict[str, list[Numbers]]], ours: Collection[str]) -> dict[str, str]:
-    """Whether the best of our rows is ahead of every other one of the paper, and at the marks, domain by domain."""
+    """Compare the best of our rows with the other rows of the paper and with the aims, for each domain."""
     found = {}
     for domain, rows in results.items():
         scores = {name: mean(_values(runs, "sequential", "mean", "success", 100.0)) for name, runs in rows.items()}

@@ -1,9 +1,9 @@
-"""Whether dmn finds a robot that was carried away, and what vlocnet's poses are worth to it: ``--help`` says how.
+"""Recovery of dmn after a kidnapping, and the effect of vlocnet's poses: ``python benchmarks/dmn_robot.py --help``.
 
-The shipped networks and filter on the apartment's held-out loop, fed frame by frame as on a robot, moved by the
-recorded wheel odometry. Localised means that a pose is published which is right to 0.5 m; the column "estimate" counts
-the densest cluster whether or not it is published. A frame is a camera frame (5 a second): an image is weighed when the
-robot has moved, which is about every second one.
+The shipped networks and filter run on the held-out loop of the apartment, frame by frame as on a robot, with the
+recorded wheel odometry. Localised means that the published pose is within 0.5 m of the truth; the column "estimate" is
+about the densest cluster, published or not. A frame is a camera frame (5 a second): an image is weighed when the robot
+has moved, which is about every second one.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ import tyro
 
 from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
 from deep_localization.evaluation.offline import proposals_of
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.runtime.localizer import Localizer
 from dmn_ros.runtime.replay import NO_PROPOSALS
-from filter_trials import Trial, frames_until, run_trial
+from filter_trials import FilterTrial, frames_until, run_trial
 from kidnapping import Kidnapping, kidnapped
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.sequence import Sequence
 from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
-#: Localised again in so many of a hundred; frames with proposals over frames without.
+#: Share of kidnapped robots that recover; frames with proposals over frames without.
 AIMS = {"recovered": 0.9, "frames": 0.5}
-#: Particles that a belief over the whole map begins with: the shipped number, then ever fewer.
+#: Numbers of particles of a belief over the whole map: the shipped number, then smaller ones.
 PARTICLES = (FilterConfig().global_particles, 200, 100)
 
 
 @dataclass(frozen=True)
-class Config:
+class DmnRobotConfig:
     """Measure recovery and proposals in the apartment.
 
     Attributes:
         drive: held-out sequence, with poses and odometry.
-        checkpoint, map, vlocnet: what to localise with.
-        seeds: kidnapped robots, each with recovery on, also with vlocnet's poses, and off.
-        starts: places at which a robot starts that knows nothing.
-        frames: camera frames from there.
-        threads: of torch.
-        filter: the particle filter.
+        checkpoint, map, vlocnet: files of the localizers.
+        seeds: number of kidnapped robots, each with recovery, with recovery and vlocnet's poses, and without.
+        starts: number of starts from a uniform belief.
+        frames: number of camera frames of each start.
+        threads: number of torch threads.
+        filter: parameters of the particle filter.
         quick: a tenth of the seeds and starts.
         json: file for the numbers.
     """
@@ -64,30 +64,30 @@ class Config:
     json: Path | None = None
 
 
-def localizer_of(config: Config, filter_config: FilterConfig, drive: Sequence) -> Localizer:
-    """With this filter, for this camera."""
+def localizer_of(config: DmnRobotConfig, filter_config: FilterConfig, drive: Sequence) -> Localizer:
+    """Open the localizer with this filter, for the camera of the drive."""
     localizer = Localizer.from_files(config.checkpoint, config.map, filter_config=filter_config, threads=config.threads)
     localizer.set_camera(drive.camera)
     return localizer
 
 
-def kidnappings(config: Config, drive: Sequence, vlocnet: VlocnetLocalizer) -> dict[str, list[dict[str, Any]]]:
-    """For each seed what happened, with recovery on, off, and on with vlocnet's poses as proposals."""
+def kidnappings(config: DmnRobotConfig, drive: Sequence, vlocnet: VlocnetLocalizer) -> dict[str, list[dict[str, Any]]]:
+    """Run all kidnappings with recovery on, off, and on with vlocnet's poses as proposals."""
     off = replace(config.filter, recovery_alpha_slow=0.0, recovery_alpha_fast=0.0)
     found: dict[str, list[dict[str, Any]]] = {"on": [], "on, with proposals": [], "off": []}
     for name, runs in found.items():
         localizer = localizer_of(config, off if name == "off" else config.filter, drive)
         for seed in range(config.seeds):
             kidnapping = Kidnapping(seed=seed)
-            torn = kidnapped(drive, kidnapping)
-            given = proposals_of(vlocnet, torn) if name.endswith("proposals") else NO_PROPOSALS
-            runs.append(_after(run_trial(localizer, torn, seed, given), kidnapping.before))
+            joined = kidnapped(drive, kidnapping)
+            given = proposals_of(vlocnet, joined) if name.endswith("proposals") else NO_PROPOSALS
+            runs.append(_after(run_trial(localizer, joined, seed, given), kidnapping.before))
         print(f"recovery {name}: {sum(run['localised'] for run in runs)} of {config.seeds}", flush=True)
     return found
 
 
-def _after(trial: Trial, before: int) -> dict[str, Any]:
-    """Before and after the robot was carried away."""
+def _after(trial: FilterTrial, before: int) -> dict[str, Any]:
+    """Measures of one kidnapping, before and after it."""
     wrong = trial.published[before:] & ~trial.near[before:]
     return {
         "localised_before": bool(trial.localised[before - 1]),
@@ -99,8 +99,8 @@ def _after(trial: Trial, before: int) -> dict[str, Any]:
     }
 
 
-def starts(config: Config, drive: Sequence, vlocnet: VlocnetLocalizer) -> dict[str, dict[str, Any]]:
-    """Frames until each start is localised for good: by particles, then by what is made of vlocnet's poses."""
+def starts(config: DmnRobotConfig, drive: Sequence, vlocnet: VlocnetLocalizer) -> dict[str, dict[str, Any]]:
+    """Measure the frames until each start stays localised, by number of particles and use of vlocnet's poses."""
     begins = [int(np.random.default_rng(s).integers(len(drive) - config.frames + 1)) for s in range(config.starts)]
     drives = [drive.select(np.arange(begin, begin + config.frames)) for begin in begins]
     proposals = [proposals_of(vlocnet, one) for one in drives]
@@ -108,13 +108,13 @@ def starts(config: Config, drive: Sequence, vlocnet: VlocnetLocalizer) -> dict[s
 
 
 def _started(
-    config: Config,
+    config: DmnRobotConfig,
     count: int,
     drive: Sequence,
     drives: list[Sequence],
     proposals: list[dict[int, PlanarGaussian]],
 ) -> dict[str, Any]:
-    """With so many particles for the first image: nothing proposed, proposed, and proposed but no confirmation."""
+    """Run all starts with ``count`` particles: without proposals, with proposals, and with unconfirmed proposals."""
     few = replace(config.filter, global_particles=count, min_particles=min(count, config.filter.min_particles))
     found: dict[str, Any] = {}
     for name, trust in (("without", 0.0), ("with", few.proposal_trust), ("unconfirmed", 0.0)):
@@ -132,7 +132,7 @@ def _started(
 
 
 def tables(numbers: dict[str, Any]) -> list[Table]:
-    """Kidnapped robots, then starts."""
+    """Make the tables of kidnapped robots and of starts."""
     columns = (
         Column("recovery"),
         Column("robots", "{:d}"),
@@ -175,7 +175,7 @@ def tables(numbers: dict[str, Any]) -> list[Table]:
 
 
 def notes(numbers: dict[str, Any]) -> dict[str, str]:
-    """What was aimed at."""
+    """Aims and the values reached."""
     on, off = (numbers["kidnapped"][name] for name in ("on", "off"))
     again, lost = (float(np.mean([run["localised"] for run in runs])) for runs in (on, off))
     noted = {
@@ -192,8 +192,8 @@ def notes(numbers: dict[str, Any]) -> dict[str, str]:
 
 @torch.inference_mode()
 def main() -> None:
-    """Run, print, write."""
-    config = tyro.cli(Config, description=__doc__)
+    """Run the benchmark, print the tables, write the file."""
+    config = tyro.cli(DmnRobotConfig, description=__doc__)
     if config.quick:
         config = replace(config, seeds=max(1, config.seeds // 10), starts=max(1, config.starts // 10))
     drive = open_sequence(config.drive).with_poses()

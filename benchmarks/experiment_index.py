@@ -1,4 +1,4 @@
-"""The index of the experiments: a row for each page, made of the summary that every page starts with."""
+"""Index of the experiments: a row for each page, from the summary at its beginning."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ important numbers of all of them: [results](../results.md).
 
 
 def render(pages: Mapping[str, str]) -> str:
-    """The index, as Markdown.
+    """Render the index in Markdown.
 
     Args:
-        pages: experiments by name, as Markdown.
+        pages: Markdown of the experiments by name.
 
     Raises:
         DatasetError: a page has no title or no summary.

@@ -1,4 +1,4 @@
-"""One short drive of the particle filter from a belief that knows nothing: how far off it is after each frame."""
+"""Short drives of the particle filter from a uniform belief, with the error after each frame."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ RADIUS = 0.5
 
 
 @dataclass(frozen=True)
-class Trial:
-    """After each of N camera frames.
+class FilterTrial:
+    """Errors after each of N camera frames.
 
     Attributes:
-        errors: (N,) metres from the densest cluster's pose to the truth.
-        published: (N,) whether the filter calls itself localized, so that a node publishes that pose.
+        errors: distances (N,) in metres from the pose of the densest cluster to the true pose.
+        published: mask (N,) of the frames at which the filter is localized, so that a node publishes the pose.
     """
 
     errors: npt.NDArray[np.float64]
@@ -33,24 +33,25 @@ class Trial:
 
     @property
     def near(self) -> npt.NDArray[np.bool_]:
-        """(N,) whether the estimate is right, published or not."""
+        """Mask (N,) of the estimates within `RADIUS`, published or not."""
         return self.errors < RADIUS
 
     @property
     def localised(self) -> npt.NDArray[np.bool_]:
-        """(N,) whether a pose is published and right."""
+        """Mask (N,) of the published poses within `RADIUS`."""
         return self.published & self.near
 
 
 def run_trial(
     localizer: Localizer, drive: Sequence, seed: int, proposals: Mapping[int, PlanarGaussian] = NO_PROPOSALS
-) -> Trial:
-    """Drive through all frames with the recorded odometry.
+) -> FilterTrial:
+    """Run the filter over all frames with the recorded odometry.
 
     Args:
-        localizer: knows the camera.
-        seed: of the particles.
-        proposals: where another localizer says the base is, by stamp.
+        localizer: localizer whose camera is set.
+        drive: frames with poses and odometry.
+        seed: seed of the particles.
+        proposals: poses of the base from another localizer, by stamp.
     """
     assert drive.odom_T_base is not None
     truth = planar.from_se3(drive.map_T_base)
@@ -58,10 +59,10 @@ def run_trial(
     localizer.reset_uniform(seed=seed)
     for i, belief in replay(localizer, drive, planar_odometry(drive.odom_T_base), proposals=proposals):
         errors[i], published[i] = np.linalg.norm(belief.most_likely[:2] - truth[i, :2]), belief.localized
-    return Trial(errors, published)
+    return FilterTrial(errors, published)
 
 
 def frames_until(good: npt.NDArray[np.bool_]) -> int:
-    """Number of the first frame from which on all (N,) are good, counted from 1; N + 1 if not even the last is."""
+    """Number, counted from 1, of the frame from which all later ones (N,) are good; N + 1 if the last is not."""
     bad = np.flatnonzero(~good)
     return 1 if len(bad) == 0 else int(bad[-1]) + 2

@@ -1,9 +1,10 @@
-"""Judges what nodes answered in `hammer`: right poses by replaying the answered frames without ROS."""
+"""Scores of the nodes in `hammer`: right poses are those of a replay of the same frames without ROS."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,11 @@ import numpy.typing as npt
 import torch
 
 from deep_localization.evaluation.node_processes import Models
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
-from hammer_robot import CAMERA_FRAME, Robot
+from hammer_robot import CAMERA_FRAME, HammerRobot
 from hammer_watch import most_in_a_second
+from localization_common.camera import Camera
 from localization_common.geometry import planar, se3
 from localization_common.geometry.odometry_integration import PlanarOdometry
 from localization_common.messages import camera_from
@@ -23,7 +25,7 @@ from localization_common.ros.outputs import header
 from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
 
 Array = npt.NDArray[np.float64]
-#: Metres that a pose may differ from the right one: messages and threads round.
+#: Largest distance of a right pose from the replayed one, metres, because of rounding in messages.
 TOLERANCE = 1e-3
 
 
@@ -32,28 +34,28 @@ class NodeReport:
     """Measures of one node.
 
     Attributes:
-        control_answered: share of the valid frames before the storm that were answered.
-        storm_answered: share of the valid frames in the storm.
-        poses: published in all.
-        wrong_poses: published for a malformed message, or further than `TOLERANCE` from the right one.
-        wrong_at: seconds from the control's beginning of the first wrong poses.
-        not_finite: poses with NaN or infinity.
-        wrong_transforms: map -> odom that contradict the pose of their stamp.
-        worst: largest distance of a published pose from the right one, metres.
-        control_error: median distance to the truth before the storm, metres.
-        storm_error: the same in the storm.
-        start_mb: memory before the storm.
-        peak_mb: most memory in the storm, over that before it.
-        end_mb: memory after the storm, over that before it.
-        log_lines: in the storm.
-        most_lines: in any second of it.
-        control_cores: processors that the node kept busy before the storm.
-        storm_cores: the same in the storm.
-        load: processes that wanted to run on this machine at the storm's end, of others, too.
-        frames: images that the node counted: received, processed, refused, dropped.
-        strangers: images that were answered, though they were malformed.
-        recovered_after: seconds from the storm's end to "working"; None: not within the time.
-        said: problems on /diagnostics while the storm went on, how often each was seen.
+        control_answered: share of the valid frames before the storm with a pose or odometry.
+        storm_answered: share of the valid frames in the storm with a pose or odometry.
+        poses: number of published poses.
+        wrong_poses: number of poses for a malformed message, or further than `TOLERANCE` from the replayed one.
+        wrong_at: times of the first wrong poses, seconds from the beginning of the control.
+        not_finite: number of poses with NaN or infinity.
+        wrong_transforms: number of transforms map -> odom that contradict the pose of their stamp.
+        worst: largest distance of a published pose from the replayed one, metres.
+        control_error: median distance to the true pose before the storm, metres.
+        storm_error: median distance to the true pose in the storm, metres.
+        start_mb: memory before the storm, MB.
+        peak_mb: peak memory in the storm minus `start_mb`.
+        end_mb: memory after the storm minus `start_mb`.
+        log_lines: number of log lines in the storm.
+        most_lines: largest number of log lines in a second of the storm.
+        control_cores: mean number of cores that the node used before the storm.
+        storm_cores: mean number of cores that the node used in the storm.
+        load: load average of the computer at the end of the storm.
+        frames: counts of the node: received, processed, refused, dropped.
+        strangers: number of malformed images with a pose or odometry.
+        recovered_after: seconds from the end of the storm to "working"; None: not in time.
+        problems: number of messages on /diagnostics in the storm, by problem.
     """
 
     control_answered: float
@@ -77,11 +79,11 @@ class NodeReport:
     frames: dict[str, int]
     strangers: int
     recovered_after: float | None
-    said: dict[str, int]
+    problems: dict[str, int]
 
 
-def replayed_vlocnet(robot: Robot, models: Models) -> dict[int, Array]:
-    """map_T_base (4, 4) by stamp, of the frames that the node dealt with."""
+def replayed_vlocnet(robot: HammerRobot, models: Models) -> dict[int, Array]:
+    """Replay the frames that the vlocnet node processed; return map_T_base (4, 4) by stamp."""
     assert models.vlocnet is not None
     localizer = VlocnetLocalizer.from_checkpoint(models.vlocnet, threads=1)
     localizer.set_camera(_camera(robot))
@@ -92,8 +94,8 @@ def replayed_vlocnet(robot: Robot, models: Models) -> dict[int, Array]:
     return poses
 
 
-def replayed_dmn(robot: Robot, models: Models) -> dict[int, Array]:
-    """map_T_base (4, 4) by stamp, of the frames that the node dealt with."""
+def replayed_dmn(robot: HammerRobot, models: Models) -> dict[int, Array]:
+    """Replay the frames that the dmn node processed; return map_T_base (4, 4) by stamp."""
     assert models.dmn is not None
     assert models.map is not None
     config = FilterConfig(localized_share=1e-9, localized_fit=-100.0)
@@ -110,7 +112,7 @@ def replayed_dmn(robot: Robot, models: Models) -> dict[int, Array]:
 
 def report_of(
     name: str,
-    robot: Robot,
+    robot: HammerRobot,
     right: dict[int, Array],
     control: list[int],
     stormy: list[int],
@@ -119,14 +121,18 @@ def report_of(
     lines: list[tuple[float, str]],
     recovered_after: float | None,
 ) -> NodeReport:
-    """Report of one node.
+    """Make the report of one node.
 
     Args:
-        right: pose by stamp, of the frames that the node dealt with.
-        control, stormy: valid stamps before the storm and in it.
-        memory: MB before the storm, at most and after it.
-        cores: processors that were kept busy before the storm and in it.
-        lines: of the log in the storm.
+        name: name of the node.
+        robot: robot with the recorded topics.
+        right: replayed pose of each frame that the node processed, by stamp.
+        control: valid stamps before the storm.
+        stormy: valid stamps in the storm.
+        memory: memory before the storm, peak, and memory after it, MB.
+        cores: mean number of used cores before the storm and in it.
+        lines: log lines in the storm.
+        recovered_after: seconds from the end of the storm to "working", or None.
     """
     records = robot.recorder.of(f"{name}/pose")
     published = {record.stamp: record.matrix for record in records}
@@ -135,7 +141,7 @@ def report_of(
     wrong = [stamp for stamp in published if apart.get(stamp, np.inf) > TOLERANCE]
     errors = {s: _distance(m, robot.map_T_base(s)) for s, m in published.items() if s in robot.frames}
     answered = published.keys() | robot.recorder.by_stamp("vlocnet/odometry").keys() if name == "vlocnet" else published
-    said = Counter(
+    problems = Counter(
         kind
         for record in robot.recorder.of("/diagnostics")
         if record.name == f"/{name}" and control[-1] < record.stamp < stormy[-1]
@@ -163,16 +169,16 @@ def report_of(
         frames=_counted(robot, name),
         strangers=len(answered - robot.frames.keys()),
         recovered_after=recovered_after,
-        said={_without_numbers(kind): count for kind, count in said.most_common(40)},
+        problems={_without_numbers(kind): count for kind, count in problems.most_common(40)},
     )
 
 
-def _counted(robot: Robot, name: str) -> dict[str, int]:
+def _counted(robot: HammerRobot, name: str) -> dict[str, int]:
     values = [record.values for record in robot.recorder.of("/diagnostics") if record.name == f"/{name}"][-1]
     return {word: int(values[f"frames {word}"]) for word in ("received", "processed", "refused", "dropped")}
 
 
-def _camera(robot: Robot):  # type: ignore[no-untyped-def]
+def _camera(robot: HammerRobot) -> Camera:
     return camera_from(camera_to_info(robot.camera, header(0, CAMERA_FRAME)))
 
 
@@ -180,8 +186,8 @@ def _distance(first: Array, second: Array) -> float:
     return float(np.linalg.norm(first[:3, 3] - second[:3, 3]))
 
 
-def _share(stamps: list[int], answered: object) -> float:
-    return sum(stamp in answered for stamp in stamps) / max(1, len(stamps))  # type: ignore[operator]
+def _share(stamps: list[int], answered: Container[int]) -> float:
+    return sum(stamp in answered for stamp in stamps) / max(1, len(stamps))
 
 
 def _median(values: list[float]) -> float:
@@ -192,8 +198,8 @@ def _without_numbers(text: str) -> str:
     return "".join("#" if c.isdigit() else c for c in text)[:160]
 
 
-def _wrong_transforms(robot: Robot, published: dict[int, Array]) -> int:
-    """How many map -> odom, with the odometry of their stamp, do not give the pose of their stamp."""
+def _wrong_transforms(robot: HammerRobot, published: dict[int, Array]) -> int:
+    """Number of transforms map -> odom that contradict the pose and the odometry of their stamp."""
     return sum(
         stamp not in published or _distance(map_T_odom @ robot.odom_T_base(stamp), published[stamp]) > TOLERANCE
         for stamp, map_T_odom in robot.map_T_odom.items()

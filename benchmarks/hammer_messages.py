@@ -1,7 +1,7 @@
-"""Malformed messages of every kind for `hammer`: nothing of them may change what the nodes answer.
+"""Malformed messages of every kind for `hammer`: none of them may change the poses of the nodes.
 
-Left out is what nobody can recognise: odometry that is wrong by half a metre, the calibration of another camera with
-the images' size, another static mount, a picture of another place with the right stamp.
+Errors that no node can detect are not included: odometry that is wrong by half a metre, the calibration of another
+camera with the same image size, another static mount, a picture of another place with the right stamp.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rclpy.parameter import Parameter
 from tf2_msgs.msg import TFMessage
 
 import hammer_pictures as pictures
-from hammer_robot import BASE, CAMERA_FRAME, Robot, time_of
+from hammer_robot import BASE, CAMERA_FRAME, HammerRobot, time_of
 from localization_common.ros.conversions import camera_to_info
 from localization_common.ros.outputs import header
 
@@ -36,15 +36,15 @@ PARAMETERS: tuple[tuple[str, Any], ...] = (
 
 
 class Storm:
-    """Publishes malformed messages, one with each call.
+    """Publishes one malformed message with each call.
 
     Args:
-        robot: whose topics are used.
-        random: chooses kinds and values.
-        nodes: whose services are called.
+        robot: robot with the publishers.
+        random: source of kinds and values.
+        nodes: nodes whose services are called.
     """
 
-    def __init__(self, robot: Robot, random: np.random.Generator, nodes: list[str]) -> None:
+    def __init__(self, robot: HammerRobot, random: np.random.Generator, nodes: list[str]) -> None:
         self._robot, self._random = robot, random
         self.sent: Counter[str] = Counter()
         images: list[Callable[[int], str]] = [self._bad_picture, self._bad_picture, self._bad_stamp, self._bad_frame]
@@ -53,7 +53,7 @@ class Storm:
         self._requests = [request for name in nodes for request in _requests(robot, name)]
 
     def publish(self, now: int) -> None:
-        """Publish one message, at this time (nanoseconds); every fortieth is a request to a service."""
+        """Publish one message at this time (nanoseconds); every fortieth call is a request to a service."""
         count = sum(self.sent.values())
         if count % 40 == 39:
             kind, send = self._one(self._requests)
@@ -66,7 +66,7 @@ class Storm:
         return choices[int(self._random.integers(len(choices)))]
 
     def _wrong_stamp(self, now: int) -> int:
-        """Not of this time."""
+        """Choose a stamp of another time."""
         wrong = (0, 1, now - HOUR, now + HOUR, now + 8 * SECOND, now - 40 * SECOND, -5 * SECOND, (2**31 - 1) * SECOND)
         return int(self._one(wrong))
 
@@ -92,14 +92,14 @@ class Storm:
         return f"image: {kind}"
 
     def _bad_stamp(self, now: int) -> str:
-        """A good picture with the stamp of another time, of an image that was answered, or of before that image."""
+        """Send a good picture with a wrong stamp: of another time, of a processed image, or earlier than that image."""
         last = self._robot.answered_stamp
         stamp = self._one((self._wrong_stamp(now), last, last - int(self._random.integers(1, 900_000_000))))
         self._send(self._robot.picture(int(self._random.integers(1000))), stamp, CAMERA_FRAME)
         return "image: stamp"
 
     def _bad_frame(self, now: int) -> str:
-        """Send a picture of one colour with a wrong frame_id: dmn does not need the camera's frame."""
+        """Send a picture of one colour with a wrong frame_id; the frame_id alone is no error for dmn."""
         picture = pictures.constant(self._robot.picture(0), self._random)
         self._send(picture, now, self._one(FRAMES))
         return "image: frame"
@@ -198,7 +198,7 @@ class Storm:
         return f"pose: {kind}"
 
 
-#: Name -> parent and child of transforms that no robot has beside its own.
+#: Name -> parent and child of transforms that contradict those of the robot.
 _TRANSFORMS = {
     "self-parent": (BASE, BASE),
     "loop": (CAMERA_FRAME, BASE),
@@ -213,7 +213,7 @@ _TRANSFORMS = {
 }
 
 
-def _requests(robot: Robot, name: str) -> list[tuple[str, Callable[[], None]]]:
+def _requests(robot: HammerRobot, name: str) -> list[tuple[str, Callable[[], None]]]:
     """Requests to the services of a node that must be refused."""
     node = robot.node
     set_parameters = node.create_client(SetParameters, f"{name}/set_parameters")
@@ -221,18 +221,18 @@ def _requests(robot: Robot, name: str) -> list[tuple[str, Callable[[], None]]]:
     describe = node.create_client(DescribeParameters, f"{name}/describe_parameters")
     change = node.create_client(ChangeState, f"{name}/change_state")
 
-    def ask(client: Any, request: Any) -> Callable[[], None]:
+    def call(client: Any, request: Any) -> Callable[[], None]:
         return lambda: client.call_async(request)
 
     requests: list[tuple[str, Callable[[], None]]] = []
     for key, value in PARAMETERS:
         wrong = [Parameter(key, value=value).to_parameter_msg()]
-        requests.append(("parameter", ask(set_parameters, SetParameters.Request(parameters=wrong))))
+        requests.append(("parameter", call(set_parameters, SetParameters.Request(parameters=wrong))))
     names = ["x" * 1000, "", "a.b.c"] * 30
-    requests.append(("service", ask(get_parameters, GetParameters.Request(names=names))))
-    requests.append(("service", ask(describe, DescribeParameters.Request(names=names))))
+    requests.append(("service", call(get_parameters, GetParameters.Request(names=names))))
+    requests.append(("service", call(describe, DescribeParameters.Request(names=names))))
     for number in (0, 1, 99, 250):
         request = ChangeState.Request()
         request.transition.id = number
-        requests.append(("transition", ask(change, request)))
+        requests.append(("transition", call(change, request)))
     return requests

@@ -1,4 +1,4 @@
-"""Malformed images, raw and compressed, for `hammer`: each must be refused, whatever its stamp."""
+"""Malformed images, raw and compressed, for `hammer`: each must be refused, with any stamp."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from localization_common.messages import rgb_from_compressed
 from localization_common.ros.outputs import header
 
 Picture = npt.NDArray[np.uint8]
-#: Side of a bomb in pixels: 2.7 GB of RGB.
+#: Side in pixels of an image that is huge after decompression: 2.7 GB of RGB.
 BOMB = 30_000
 
 
@@ -34,7 +34,7 @@ def raw(picture: Picture, stamp: int, frame_id: str, **changes: Any) -> Image:
 
 
 def compressed(data: bytes, stamp: int, frame_id: str, form: str = "rgb8; jpeg compressed bgr8") -> CompressedImage:
-    """CompressedImage message."""
+    """CompressedImage message of bytes."""
     return CompressedImage(header=header(stamp, frame_id), format=form, data=data)
 
 
@@ -49,14 +49,14 @@ def png(picture: Picture) -> bytes:
 
 
 def with_exif(data: bytes, orientation: int) -> bytes:
-    """A JPEG with an EXIF segment."""
+    """Add an EXIF segment to a JPEG."""
     entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
     body = b"Exif\0\0II*\0" + struct.pack("<I", 8) + struct.pack("<H", 1) + entry + struct.pack("<I", 0)
     return data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:]
 
 
 def constant(picture: Picture, random: np.random.Generator) -> Picture:
-    """A picture of one colour."""
+    """Picture of one random colour."""
     return np.full_like(picture, random.integers(0, 256, 3).astype(np.uint8))
 
 
@@ -121,7 +121,7 @@ def _png_bomb(picture: Picture, random: np.random.Generator) -> bytes:
 
 
 def _text_bomb(picture: Picture, random: np.random.Generator) -> bytes:
-    """A PNG of the right size and one colour, with a text that grows to 50 MB."""
+    """PNG of the right size and one colour, with a text that is 50 MB after decompression."""
     data = png(constant(picture, random))
     return data[:33] + _png_chunk(b"zTXt", b"Comment\0\0" + _TEXT) + data[33:]
 
@@ -130,7 +130,7 @@ _TEXT = zlib.compress(bytes(50_000_000), 9)
 
 
 def _few_rows(picture: Picture, random: np.random.Generator) -> bytes:
-    """A PNG of the right size, with right checksums, and with pixels for some of its rows."""
+    """PNG of the right size, with right checksums, and with pixels for some of its rows only."""
     height, width = picture.shape[:2]
     size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     rows = zlib.compress(bytes((3 * width + 1) * int(random.integers(height))))
@@ -146,7 +146,7 @@ def _jpeg_bomb(picture: Picture, random: np.random.Generator) -> bytes:
 
 
 def _flipped(picture: Picture, random: np.random.Generator) -> bytes:
-    """Twenty wrong bytes. What decodes all the same, without a complaint, nobody can recognise: that is left out."""
+    """Image with twenty wrong bytes that the decoder refuses; no node can detect an error that decodes cleanly."""
     while True:
         data = bytearray((jpeg, png)[int(random.integers(2))](picture))
         for place in random.integers(2, len(data), 20):

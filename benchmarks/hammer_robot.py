@@ -1,4 +1,4 @@
-"""The robot of `hammer`: publishes the valid frames of a drive, to and fro, and records what the nodes answer."""
+"""Robot of `hammer`: publishes the valid frames of a drive, forward and back, and records the topics of the nodes."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def time_of(stamp: int) -> Time:
     return Time(sec=stamp // 1_000_000_000, nanosec=stamp % 1_000_000_000)
 
 
-class Robot:
+class HammerRobot:
     """Publishes valid frames.
 
     Args:
-        node: publishes; somebody spins it.
-        drive: with odometry.
-        compressed: whether images are JPEGs.
+        node: owner of the publishers; another thread spins it.
+        drive: frames with odometry.
+        compressed: images are JPEGs.
     """
 
     def __init__(self, node: Node, drive: Sequence, *, compressed: bool) -> None:
@@ -51,7 +51,7 @@ class Robot:
         self.node, self.drive, self.compressed = node, drive, compressed
         self._odom_T_base: Array = drive.odom_T_base
         self.frames: dict[int, int] = {}
-        """Stamp of each valid frame that was sent -> its position in the drive."""
+        """Stamp of each valid frame -> its position in the drive."""
         queue = QoSProfile(depth=100)
         latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         image: Any = CompressedImage if compressed else Image
@@ -68,7 +68,7 @@ class Robot:
         }  # fmt: skip
         self.recorder = Recorder(node, self.topics)
         self.map_T_odom: dict[int, Array] = {}
-        """Stamp of a frame -> the transform map -> odom that was broadcast for it."""
+        """Stamp of a frame -> its broadcast transform map -> odom."""
         node.create_subscription(TFMessage, "/tf", self._on_tf, queue)
         mount = transform_stamped(BASE, CAMERA_FRAME, drive.base_T_camera, 0)
         self.static.publish(TFMessage(transforms=[mount]))
@@ -85,17 +85,17 @@ class Robot:
         return min(self.recorder.latest(topic).stamp for topic in ("vlocnet/odometry", "dmn/pose"))
 
     def connected(self) -> bool:
-        """Check that both nodes receive what this robot publishes, and that it receives theirs."""
-        heard = (self.images, self.infos, self.tf, self.static)
-        mine = {p.topic_name: p for p in (self.initial, self.proposal, self.odometry)}
+        """Return True if both nodes subscribe to the topics of this robot, and if it subscribes to theirs."""
+        of_both = (self.images, self.infos, self.tf, self.static)
+        of_dmn = {p.topic_name: p for p in (self.initial, self.proposal, self.odometry)}
         return (
-            all(publisher.get_subscription_count() >= 2 for publisher in heard)
-            and all(publisher.get_subscription_count() >= 1 for publisher in mine.values())
+            all(publisher.get_subscription_count() >= 2 for publisher in of_both)
+            and all(publisher.get_subscription_count() >= 1 for publisher in of_dmn.values())
             and all(self.node.count_publishers(topic) >= 1 for topic in self.topics)
         )
 
     def position(self, number: int) -> int:
-        """Position in the drive of frame `number`: to and fro."""
+        """Position of frame `number` in the drive, which runs forward and back."""
         period = 2 * (len(self.drive) - 1)
         place = number % period
         return min(place, period - place)
@@ -120,7 +120,7 @@ class Robot:
         return np.asarray(self.drive.map_T_base[self.frames[stamp]])
 
     def send(self, number: int) -> int:
-        """Publish frame `number` now; answers its stamp. Every tenth JPEG has an EXIF orientation, which is ignored."""
+        """Publish frame `number` now; return its stamp. Every tenth JPEG has an EXIF orientation, which is ignored."""
         stamp, position = time.time_ns(), self.position(number)
         self.frames[stamp] = position
         head, odom_T_base = header(stamp, CAMERA_FRAME), self._odom_T_base[position]

@@ -1,4 +1,4 @@
-"""Tables of the measures that `hammer` took of both nodes, with names and units for readers."""
+"""Tables of `hammer`: measures of both nodes, with names and units."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ MEASURES = (
 
 
 def table(title: str, nodes: dict[str, dict[str, Any]]) -> Table:
-    """Measures of one run, a column for each node.
+    """Table of the measures of one run, with a column for each node.
 
     Args:
-        title: of the table.
+        title: title of the table.
         nodes: reports by node, with the fields of `hammer_judge.NodeReport`.
     """
     reports = [{**report, **report["frames"]} for report in nodes.values()]

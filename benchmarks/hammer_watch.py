@@ -13,7 +13,7 @@ _STAMP = re.compile(r"^\[\w+\] \[(\d+\.\d+)\]")
 
 
 def memory_mb(pid: int, field: str = "VmRSS") -> float:
-    """Memory of a process in MB: VmRSS now, VmHWM at most; 0 of one that has ended."""
+    """Memory of a process in MB: VmRSS is the present value, VmHWM the peak; 0 if it has ended."""
     try:
         text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except OSError:
@@ -23,7 +23,7 @@ def memory_mb(pid: int, field: str = "VmRSS") -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Time of a processor that a process has used, all threads together; 0 of one that has ended."""
+    """CPU time of a process, over all threads, seconds; 0 if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
@@ -32,7 +32,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def forget_peak(pid: int) -> None:
-    """Begin anew with the most memory that a process had."""
+    """Reset the peak memory of a process."""
     Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
 
 
@@ -40,18 +40,18 @@ class LogWatch:
     """Reads the lines of a log file while it grows.
 
     Args:
-        path: written by a node.
+        path: log file of a node.
     """
 
     def __init__(self, path: Path) -> None:
         self._path, self._stop = path, threading.Event()
         self.lines: list[tuple[float, str]] = []
-        """Time of each line, seconds since 1970, as the line says or as it was seen, and the line."""
+        """Time of each line, seconds since 1970, from the line or from its arrival, and the line."""
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Read to the end, and stop."""
+        """Read to the end and stop."""
         self._stop.set()
         self._thread.join()
 
@@ -73,6 +73,6 @@ class LogWatch:
 
 
 def most_in_a_second(times: list[float]) -> int:
-    """The largest number of times in any span that is shorter than a second."""
+    """Largest number of times in an interval that is shorter than a second."""
     ordered = sorted(times)
     return max((bisect_right(ordered, t + 0.999) - i for i, t in enumerate(ordered)), default=0)

@@ -1,4 +1,4 @@
-"""Whether covariances are true, and whether wrong poses are withheld and good ones are not."""
+"""Scores of covariances, and of wrong and good poses that are withheld."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from vlocnet_ros.runtime.replay import replay
 
 Array = npt.NDArray[np.float64]
 
-#: Metres by which a wrong pose is off.
+#: Smallest position error of a wrong pose, metres.
 WRONG = 0.5
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a localizer said about each frame of a sequence.
+class ScoredDrive:
+    """Results of a localizer on a drive of N frames.
 
     Attributes:
-        errors: (N, 6) x y z rX rY rZ about the map's axes; of frames that were refused, of the pose that the localizer
-            held last, which is what a robot would go on with.
-        covariances: (N, 6, 6); NaN for frames that were refused.
-        withheld: (N,) whether no pose was published.
+        errors: errors (N, 6) x y z rX rY rZ about the map's axes; a refused frame has the error of the last pose.
+        covariances: covariances (N, 6, 6); NaN for refused frames.
+        withheld: mask (N,) of the frames without a published pose.
     """
 
     errors: Array
@@ -35,13 +34,13 @@ class Answers:
 
     @property
     def wrong(self) -> npt.NDArray[np.bool_]:
-        """(N,) whether the position is off by more than `WRONG`."""
+        """Mask (N,) of the frames with a position error above `WRONG`."""
         far: npt.NDArray[np.bool_] = np.linalg.norm(self.errors[:, :3], axis=1) > WRONG
         return far
 
 
-def ask(localizer: FrameLocalizer, sequence: Sequence) -> Answers:
-    """Run a localizer over a sequence, as a node would."""
+def run_over(localizer: FrameLocalizer, sequence: Sequence) -> ScoredDrive:
+    """Run a localizer over a sequence, as a node does."""
     pose, poses, covariances, withheld = np.eye(4), [], [], []
     for frame in replay(localizer, sequence):
         covariance, refused = np.full((6, 6), np.nan), True
@@ -52,18 +51,18 @@ def ask(localizer: FrameLocalizer, sequence: Sequence) -> Answers:
         covariances.append(covariance)
         withheld.append(refused)
     errors = twist_errors(np.stack(poses), sequence.map_T_camera)
-    return Answers(errors, np.stack(covariances), np.array(withheld))
+    return ScoredDrive(errors, np.stack(covariances), np.array(withheld))
 
 
 @dataclass(frozen=True)
 class Consistency:
-    """Whether covariances are as large as errors, over the poses that were published.
+    """Agreement of covariances with errors, over the published poses.
 
     Attributes:
         nees: mean normalised estimation error squared; 6 is ideal.
-        band: in which it lies 19 times of 20 if covariances are true (chi-square), for as many independent poses.
-        independent: poses that the published ones are worth, for their errors' correlation in time.
-        within: share of the poses whose own is below the 95 % quantile of the chi-square distribution.
+        band: 95 % interval of `nees` for right covariances (chi-square), with this number of independent poses.
+        independent: number of independent poses with the same information, given the correlation of errors in time.
+        within: share of the poses whose normalised error is below the 95 % quantile of the chi-square distribution.
         rank_m, rank_deg: rank correlation (Spearman) of errors and standard deviations.
     """
 
@@ -75,12 +74,12 @@ class Consistency:
     rank_deg: float
 
 
-def consistency(answers: Answers) -> Consistency:
-    """PoseFusion the covariances of published poses."""
+def consistency(scored: ScoredDrive) -> Consistency:
+    """Compare the covariances of published poses with their errors."""
     from scipy import stats  # not on a robot
 
-    said = ~answers.withheld
-    errors, covariances = answers.errors[said], answers.covariances[said]
+    published = ~scored.withheld
+    errors, covariances = scored.errors[published], scored.covariances[published]
     squares = np.einsum("ni,ni->n", errors, np.linalg.solve(covariances, errors[..., None])[..., 0])
     independent = _independent(squares)
     low, high = stats.chi2.ppf([0.025, 0.975], 6.0 * independent) / independent
@@ -93,7 +92,7 @@ def consistency(answers: Answers) -> Consistency:
 
 
 def _independent(values: Array) -> float:
-    """Size of an uncorrelated sample whose mean varies as much as that of these values in a row."""
+    """Size of an uncorrelated sample whose mean has the same variance as the mean of these values in time."""
     off = values - values.mean()
     variance = float(off @ off)
     if variance == 0.0:

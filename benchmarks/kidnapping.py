@@ -1,4 +1,4 @@
-"""A robot that is carried to another place without its odometry noticing, made from a recorded drive."""
+"""Simulated kidnapping: a recorded drive in which the robot is carried to another place without odometry."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from localization_common.geometry import se3
 
 @dataclass(frozen=True)
 class Kidnapping:
-    """Where a drive begins and how it is torn.
+    """Settings of a kidnapping.
 
     Attributes:
-        before: frames that the robot drives before it is carried away.
-        after: frames that it drives where it is put down.
-        metres: at least so far apart are the two places.
-        seed: of the frames at which the drive begins, and at which it goes on.
+        before: number of frames before it.
+        after: number of frames after it.
+        metres: smallest distance of the two places.
+        seed: seed of the first frames before and after it.
     """
 
     before: int = 15
@@ -28,10 +28,10 @@ class Kidnapping:
     seed: int = 0
 
     def positions(self, drive: Sequence) -> tuple[int, int]:
-        """Of the first frame, and of that at which the robot is put down: all that are possible are equally likely.
+        """Draw the positions of the first frames before and after the kidnapping, uniformly over the possible ones.
 
         Raises:
-            DatasetError: the drive is too short, or never so far from itself.
+            DatasetError: the drive is too short, or its places are too near to each other.
         """
         rng = np.random.default_rng(self.seed)
         places = drive.map_T_base[:, :2, 3]
@@ -47,14 +47,14 @@ class Kidnapping:
 
 
 def kidnapped(drive: Sequence, kidnapping: Kidnapping) -> Sequence:
-    """The drive up to where the robot is taken, then on from where it is put down; odometry and clock know no gap."""
+    """Join two parts of a drive without a gap in odometry and stamps."""
     begin, goal = kidnapping.positions(drive)
     chosen = np.r_[begin : begin + kidnapping.before, goal : goal + kidnapping.after]
     if drive.odom_T_base is None:
-        raise DatasetError(f"{drive.name}: holds no odometry for a robot to be deceived by")
-    odometry, kept = drive.odom_T_base[chosen], kidnapping.before
-    joint = odometry[kept - 1] @ se3.inverse(odometry[kept])
-    odometry[kept:] = joint @ odometry[kept:]
+        raise DatasetError(f"{drive.name}: holds no odometry, which a kidnapping needs")
+    odometry, before = drive.odom_T_base[chosen], kidnapping.before
+    joint = odometry[before - 1] @ se3.inverse(odometry[before])
+    odometry[before:] = joint @ odometry[before:]
     period = int(np.median(np.diff(drive.stamps)))
     return replace(
         drive,

@@ -1,7 +1,7 @@
-"""Scores of one drive from recordings that lack something: ``python benchmarks/recordings.py --help``.
+"""Scores of one drive from recordings with missing data: ``python benchmarks/recordings.py --help``.
 
-The apartment's test drive, recorded with everything, and copies of that bag: true poses at the pace of amcl with a
-hole, no TF, wheel odometry at 1 Hz, wheel odometry with a hole. Frames and networks are the same in all of them.
+The test drive of the apartment is recorded with all data. Copies of the bag have true poses at the rate of amcl with a
+gap, no TF, wheel odometry at 1 Hz, or wheel odometry with a gap. Frames and networks are the same for all.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.rosbag2_encoding import STORE
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
-from localization_sim.commands.record import Recording, record
+from localization_sim.commands.record import ApartmentRecording, record
 from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
 
 TRUTH, ODOMETRY, TF = "/ground_truth/pose", "/odom", "/tf_static"
-#: Mount of the simulated camera, as a user states it.
+#: Mount of the simulated camera as the option of a user.
 MOUNT = (0.1, 0.0, 0.6, 0.0, 0.0, 0.0)
-#: Whether a message of a topic, so many seconds after the first one, is kept.
+#: Decision about a message of a topic at a time in seconds from the first one: True keeps it.
 Keep = Callable[[str, float], bool]
 
 
 @dataclass(frozen=True)
-class Config:
-    """Score a drive from recordings that lack something.
+class RecordingsConfig:
+    """Score a drive from recordings with missing data.
 
     Attributes:
-        folder: of the bags, which are made where they are missing.
-        vlocnet: checkpoint.
-        dmn: checkpoint; moved by the recorded odometry.
+        folder: folder of the bags; missing bags are recorded.
+        vlocnet: checkpoint of vlocnet.
+        dmn: checkpoint of dmn; the recorded odometry moves the particles.
         map: context map of the dmn checkpoint.
-        hole: seconds of the drive, from and to, without true poses.
+        hole: begin and end of the gap without true poses, seconds.
         json: file for the numbers.
     """
 
@@ -56,8 +56,8 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Variant:
-    """A copy of the bag, how it is read, and whether the particle filter is run on it."""
+class RecordingVariant:
+    """Copy of the bag: its messages, the options for reading it, and True if the particle filter runs on it."""
 
     name: str
     keep: Keep
@@ -66,7 +66,7 @@ class Variant:
 
 
 def thinned(topic: str, period: float, hole: tuple[float, float] = (0.0, 0.0)) -> Keep:
-    """Keep one message of a topic in so many seconds, and none in a hole."""
+    """Keep one message of a topic in each period, seconds, and none in the gap."""
     last = [-period]
 
     def keep(name: str, seconds: float) -> bool:
@@ -80,22 +80,22 @@ def thinned(topic: str, period: float, hole: tuple[float, float] = (0.0, 0.0)) -
     return keep
 
 
-def variants(config: Config) -> list[Variant]:
-    """All that are scored; the first is complete."""
+def variants(config: RecordingsConfig) -> list[RecordingVariant]:
+    """List the copies to score; the first is complete."""
     start, end = config.hole
     return [
-        Variant("everything", lambda topic, seconds: True, filtered=True),
-        Variant(f"one true pose in 0.6 s, none for {end - start:g} s", thinned(TRUTH, 0.6, config.hole)),
-        Variant("one true pose in 1 s", thinned(TRUTH, 1.0)),
-        Variant("no TF, mount stated", lambda topic, seconds: topic != TF, RecordingOptions(mount=MOUNT)),
-        Variant("no TF", lambda topic, seconds: topic != TF),
-        Variant("wheel odometry at 1 Hz", thinned(ODOMETRY, 1.0), filtered=True),
-        Variant("no wheel odometry for 12 s", thinned(ODOMETRY, 0.0, config.hole), filtered=True),
+        RecordingVariant("everything", lambda topic, seconds: True, filtered=True),
+        RecordingVariant(f"one true pose in 0.6 s, none for {end - start:g} s", thinned(TRUTH, 0.6, config.hole)),
+        RecordingVariant("one true pose in 1 s", thinned(TRUTH, 1.0)),
+        RecordingVariant("no TF, mount stated", lambda topic, seconds: topic != TF, RecordingOptions(mount=MOUNT)),
+        RecordingVariant("no TF", lambda topic, seconds: topic != TF),
+        RecordingVariant("wheel odometry at 1 Hz", thinned(ODOMETRY, 1.0), filtered=True),
+        RecordingVariant("no wheel odometry for 12 s", thinned(ODOMETRY, 0.0, config.hole), filtered=True),
     ]
 
 
 def copy(source: Path, target: Path, keep: Keep) -> Path:
-    """Copy those messages of a bag that are kept; a bag that exists is left."""
+    """Copy the messages of a bag that ``keep`` accepts; an existing copy stays."""
     if target.exists():
         return target
     with Reader(source) as reader, Writer(target, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
@@ -109,8 +109,8 @@ def copy(source: Path, target: Path, keep: Keep) -> Path:
     return target
 
 
-def row(variant: Variant, sequence: Sequence, poses: Results, beliefs: Results | None) -> list[Cell]:
-    """Numbers of one recording."""
+def row(variant: RecordingVariant, sequence: Sequence, poses: Results, beliefs: Results | None) -> list[Cell]:
+    """Row of one recording in the table."""
     scores = scoring.score(poses, sequence)["pose"]
     belief = None if beliefs is None else scoring.score(beliefs, sequence)["belief"]["median_m"]
     return [
@@ -124,9 +124,9 @@ def row(variant: Variant, sequence: Sequence, poses: Results, beliefs: Results |
     ]
 
 
-def measured(config: Config) -> tuple[list[list[Cell]], dict[str, str]]:
-    """Rows of the table, and recordings that were refused with the reason."""
-    record(Recording(output=config.folder, train=0, val=False, depth=False, labels=False))
+def measured(config: RecordingsConfig) -> tuple[list[list[Cell]], dict[str, str]]:
+    """Measure the rows of the table, and the reasons of refused recordings."""
+    record(ApartmentRecording(output=config.folder, train=0, val=False, depth=False, labels=False))
     rows: list[list[Cell]] = []
     refused: dict[str, str] = {}
     poses: Results | None = None
@@ -148,8 +148,8 @@ def measured(config: Config) -> tuple[list[list[Cell]], dict[str, str]]:
 
 
 def main() -> None:
-    """Run, print, write."""
-    config = tyro.cli(Config, description=__doc__)
+    """Run the benchmark, print the tables, write the file."""
+    config = tyro.cli(RecordingsConfig, description=__doc__)
     rows, refused = measured(config)
     columns = (
         Column("recording"),

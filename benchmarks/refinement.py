@@ -1,29 +1,27 @@
-"""Poses refined against a keyframe map, and what they are compared with: ``python benchmarks/refinement.py --help``.
+"""Poses refined against a keyframe map, compared with other methods: ``python benchmarks/refinement.py --help``.
 
-Held-out frames of RedKitchen and of the simulated apartment; the maps are built by ``vlocnet_build_keyframes`` and kept
-in the work directory. The baseline, SIFT and PnP with RANSAC, runs in turn with the refinement, on every third frame.
-What is not there is left out, and said in the notes.
+The test frames are held-out frames of RedKitchen and of the simulated apartment. ``vlocnet_build_keyframes`` builds the
+maps, which stay in the work directory. The baseline, SIFT and PnP with RANSAC, runs in turns with the refinement, on
+every third frame. Places whose data is missing are left out and listed in the notes.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 import tyro
 
 from benchmark_file import BenchmarkFile
-from localization_common.camera import Camera
 from localization_common.datasets.opening import open_sequence
-from localization_common.geometry import se3
-from refinement_priors import Prior, as_guesses, elsewhere, from_dmn, from_odometry, from_vlocnet, shifted
-from refinement_scenes import Data, Place, apartment, keyframe_map, missing, redkitchen
+from refinement_config import RefinementConfig
+from refinement_priors import FramePrior, as_guesses, elsewhere, from_dmn, from_odometry, from_vlocnet, shifted
+from refinement_scenes import MappedPlace, apartment, exchanged_twins, keyframe_map, missing, redkitchen
 from refinement_tables import (
     ALL,
     ALONE,
@@ -40,60 +38,34 @@ from refinement_tables import (
     notes,
     tables,
 )
-from refinement_trials import Numbers, Outcome, as_published, other_camera, refined
+from refinement_trials import Numbers, RefinementOutcome, as_published, other_camera, other_cameras, refined
 from sift_pnp_baseline import SiftPnp
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.refinement.refiner import Refiner
 
-Array = npt.NDArray[np.float64]
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-#: The baseline, and what is tried with single frames, get every third frame.
+#: Period of the frames for the baseline and for the trials with single frames.
 EVERY = 3
-#: Guesses that belong elsewhere are so far away.
+#: Smallest distance of a guess at another place, metres.
 ELSEWHERE_M = 3.0
-#: A pose is as good as another if it is at most so much farther off.
+#: Largest additional error of a pose that is as good as another.
 AS_GOOD_M, AS_GOOD_DEG = 0.01, 0.5
-#: Frames of a drive, and keyframes of its map, that are enough to see whether everything runs.
+#: Numbers of frames and of keyframes with ``--quick``.
 QUICK_FRAMES, QUICK_KEYFRAMES = 120, 150
 
 
-@dataclass(frozen=True)
-class Config(Data):
-    """Measure the refinement.
+class RefinementBenchmark:
+    """Measurements of all places.
 
     Attributes:
-        dmn: checkpoint.
-        context_map: that dmn's, of the apartment.
-        rearranged: the test drive after some furniture was moved (`apartment_record --rearranged 0.25`).
-        twin: recorded apartment in which one room is there twice (`apartment_record --twin-room`).
-        threads: of torch and OpenCV.
-        quick: few frames and small maps of the apartments: whether everything runs, not how good it is.
-        json: file for the numbers.
+        numbers: ``systems``, ``trials`` and ``maps`` by place, ``twin`` by trial, and the missing data ``left_out``.
     """
 
-    dmn: Path = REPOSITORY / "models/dmn_apartment.safetensors"
-    context_map: Path = REPOSITORY / "models/apartment_map.safetensors"
-    rearranged: Path = Path("build/apartment_rearranged/test")
-    twin: Path = Path("build/apartment_twin")
-    threads: int = 2
-    quick: bool = False
-    json: Path | None = None
-
-
-class Benchmark:
-    """Measures place by place.
-
-    Attributes:
-        numbers: ``systems``, ``trials`` and ``maps`` by place, ``twin`` by trial, and what was ``left_out``.
-    """
-
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: RefinementConfig) -> None:
         self.config = replace(config, work=config.work.with_name("quick_refinement")) if config.quick else config
         self.numbers: Numbers = {"systems": {}, "trials": {}, "maps": {}, "twin": {}, "left_out": {}}
 
     def run(self) -> Numbers:
-        """Everything that there is data for."""
+        """Measure all places whose data exists."""
         c = self.config
         self._where(REDKITCHEN, (c.redkitchen, c.redkitchen_checkpoint), self._redkitchen)
         flat = (c.apartment / "test", c.apartment / "train_00", c.apartment_checkpoint)
@@ -140,14 +112,14 @@ class Benchmark:
         self._say(MOVED, REFINED, outcome, systems)
 
     def _twin(self) -> None:
-        """Guesses, and nothing but them or nothing but the odometry, where two rooms look alike."""
+        """Measure guesses alone and odometry alone in twin rooms."""
         rooms = json.loads((self.config.twin / "changes.json").read_text(encoding="utf-8"))["twin_rooms"]
         enters = int(
-            _in_the_other(open_sequence(self.config.twin / "test").with_poses().map_T_camera, rooms)[1].argmax()
+            exchanged_twins(open_sequence(self.config.twin / "test").with_poses().map_T_camera, rooms)[1].argmax()
         )
         place = self._recorded(TWICE, start=enters)
         known, sequence = self._map(place), place.test
-        moved, inside = _in_the_other(sequence.map_T_camera, rooms)
+        moved, inside = exchanged_twins(sequence.map_T_camera, rooms)
         unguided = from_odometry(sequence)
         wrong = as_guesses(unguided, moved)
         both = as_guesses(unguided, moved, sequence.map_T_camera)
@@ -160,8 +132,8 @@ class Benchmark:
             outcome, _ = refined(Refiner(known), sequence, priors, alone=alone)
             self._say(place.name, name, outcome.part(inside), self.numbers["twin"])
 
-    def _place(self, place: Place) -> list[Prior]:
-        """The network, the baseline and the refinement; what the network says."""
+    def _place(self, place: MappedPlace) -> list[FramePrior]:
+        """Measure the network, the baseline and the refinement; return the priors of the network."""
         known, truth = self._map(place), place.test.map_T_camera
         systems = self.numbers["systems"].setdefault(place.name, {})
         single = from_vlocnet(self._checkpoint(place), place.test, fuse=False)
@@ -180,8 +152,8 @@ class Benchmark:
         systems[REFINED]["lost_but_found_by_baseline"] = int((fair.lost & ~plain.lost).sum())
         return priors
 
-    def _trials(self, place: Place, priors: list[Prior]) -> None:
-        """Single frames, with guesses that are off, and through other lenses."""
+    def _trials(self, place: MappedPlace, priors: list[FramePrior]) -> None:
+        """Measure single frames with shifted guesses and through other lenses."""
         known, trials = self._map(place), self.numbers["trials"].setdefault(place.name, {})
         third = np.arange(0, len(place.test), EVERY)
         few, sequence = [priors[i] for i in third], place.test.select(third)
@@ -192,12 +164,12 @@ class Benchmark:
         self._say(place.name, OFF, outcome, trials, before)
         outcome, _ = refined(Refiner(known), place.test, shifted(priors, SHIFT_M, SHIFT_DEG, random))
         self._say(place.name, f"{OFF}, with odometry", outcome.part(third), trials, before)
-        for name, camera in _other_cameras(place.test.camera).items():
+        for name, camera in other_cameras(place.test.camera).items():
             outcome, _ = refined(Refiner(known), other_camera(sequence, camera), few, alone=True)
             self._say(place.name, name, outcome, trials, before)
 
-    def _recorded(self, name: str, test: Path | None = None, *, start: int = 0) -> Place:
-        """An apartment; if quick, few frames of the drive, from ``start`` on."""
+    def _recorded(self, name: str, test: Path | None = None, *, start: int = 0) -> MappedPlace:
+        """Open an apartment; with ``--quick``, few frames of the drive from ``start`` on."""
         c, options = self.config, ("--keyframes.most", str(QUICK_KEYFRAMES)) if self.config.quick else ()
         folder, checkpoint = (c.twin, None) if name == TWICE else (c.apartment, c.apartment_checkpoint)
         place = apartment(name, folder, checkpoint, options=options, test=test)
@@ -206,57 +178,33 @@ class Benchmark:
         few = np.arange(start, min(start + QUICK_FRAMES, len(place.test)))
         return replace(place, test=place.test.select(few))
 
-    def _map(self, place: Place) -> KeyframeMap:
+    def _map(self, place: MappedPlace) -> KeyframeMap:
         known, megabytes = keyframe_map(place, self.config.work)
         size = {"megabytes": megabytes, "keyframes": len(known.thumbnails), "points": len(known.points)}
         self.numbers["maps"].setdefault(place.name, {}).update(size)
         return known
 
     @staticmethod
-    def _checkpoint(place: Place) -> Path:
+    def _checkpoint(place: MappedPlace) -> Path:
         assert place.checkpoint is not None
         return place.checkpoint
 
     @staticmethod
-    def _say(place: str, name: str, outcome: Outcome, into: Numbers, before: Outcome | None = None) -> None:
+    def _say(
+        place: str, name: str, outcome: RefinementOutcome, into: Numbers, before: RefinementOutcome | None = None
+    ) -> None:
         into[name] = outcome.numbers()
         if before is not None:
             into[name]["as_good"] = outcome.as_good(before, metres=AS_GOOD_M, degrees=AS_GOOD_DEG)
         print(f"{place}, {name}: {json.dumps(into[name])}", flush=True)
 
 
-def _other_cameras(camera: Camera) -> dict[str, Camera]:
-    """Others that see less than this one: a part of its image at another scale, and one with a barrel distortion."""
-    part = 0.85
-    left, top = 0.1 * camera.width, 0.05 * camera.height
-    width, height = round(part * camera.width), round(part * camera.height)
-    cropped = replace(camera, width=width, height=height, cx=camera.cx - left, cy=camera.cy - top)
-    bent = replace(camera, fx=1.15 * camera.fx, fy=1.15 * camera.fy, distortion=(-0.2, 0.03, 0.001, -0.001))
-    return {
-        "cropped and rescaled": cropped.resized(round(0.8 * width), round(0.8 * height)),
-        "distorted": bent,
-    }
-
-
-def _in_the_other(poses: Array, rooms: Numbers) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Poses (N, 4, 4) with those of two rooms that look alike exchanged, and (N,) which these are."""
-    x, y = poses[:, :2, 3].T
-    moved = poses.copy()
-    second_T_first = np.array(rooms["second_T_first"])
-    inside = np.zeros(len(poses), dtype=np.bool_)
-    for area, other_T_this in ((rooms["first"], second_T_first), (rooms["second"], se3.inverse(second_T_first))):
-        here = (x >= area[0]) & (y >= area[1]) & (x <= area[2]) & (y <= area[3])
-        moved[here] = other_T_this @ poses[here]
-        inside |= here
-    return moved, inside
-
-
 def main() -> None:
-    """Run, print, write."""
-    config = tyro.cli(Config, description=__doc__)
+    """Run the benchmark, print the tables, write the file."""
+    config = tyro.cli(RefinementConfig, description=__doc__)
     torch.set_num_threads(config.threads)
     cv2.setNumThreads(config.threads)
-    numbers = Benchmark(config).run()
+    numbers = RefinementBenchmark(config).run()
     file = BenchmarkFile.of(
         __file__,
         title="Poses refined against a keyframe map",

@@ -1,7 +1,7 @@
-"""How fast frames can follow each other when poses are refined: ``python benchmarks/refinement_pace.py --help``.
+"""Frame rate with refined poses: ``python benchmarks/refinement_pace.py --help``.
 
-The network alone, refinement after each frame's network, and refinement beside the next frame's network, as the node
-does it; in turn on the same frames, as fast as they go. How good the poses are is what refinement.py measures.
+Measured in turns on the same frames: the network alone, refinement after the network of each frame, and refinement
+during the network of the next frame, as in the node. refinement.py measures the errors of the poses.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import tyro
 from benchmark_file import BenchmarkFile, Cell, Column, Table
 from localization_common.datasets.sequence import Sequence
 from localization_sim.drive import in_memory
-from refinement_scenes import Data, Place, apartment, keyframe_map, missing, redkitchen
+from refinement_scenes import MappedPlace, RefinementData, apartment, keyframe_map, missing, redkitchen
 from refinement_tables import APARTMENT, REDKITCHEN
 from vlocnet_ros.refinement.refiner import Refiner
 from vlocnet_ros.runtime.estimate import Estimate
@@ -29,18 +29,18 @@ from vlocnet_ros.runtime.localizer import Localizer
 from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
 from vlocnet_ros.runtime.replay import estimates
 
-#: What is measured, in this order.
+#: Names of the measurements, in this order.
 ALONE, AFTER, BESIDE = "network alone", "refined after the network", "refined during the next frame"
 
 
 @dataclass(frozen=True)
-class Config(Data):
-    """Measure the pace.
+class RefinementPaceConfig(RefinementData):
+    """Measure the frame rate.
 
     Attributes:
-        frames: of each drive.
-        rounds: the best of which counts.
-        threads: of torch, as of the node; the refinement has one of its own.
+        frames: number of frames of each drive.
+        rounds: number of rounds, of which the best counts.
+        threads: number of torch threads; the refinement has its own thread.
         json: file for the numbers.
     """
 
@@ -51,12 +51,12 @@ class Config(Data):
 
 
 def alone(localizer: FrameLocalizer, sequence: Sequence) -> int:
-    """One frame after the other; answers how many had a pose refined."""
+    """Process one frame after the other; return the number of refined poses."""
     return sum(estimate.refined for estimate in estimates(localizer, sequence))
 
 
 def beside(localizer: RefiningLocalizer, sequence: Sequence) -> int:
-    """As a node's worker does it: one frame behind at most."""
+    """Process frames as the worker of a node, at most one frame behind; return the number of refined poses."""
     finishing: list[Future[Estimate]] = []
     with ThreadPoolExecutor(max_workers=1) as second:
         for i in range(len(sequence)):
@@ -67,8 +67,8 @@ def beside(localizer: RefiningLocalizer, sequence: Sequence) -> int:
     return sum(future.result().refined for future in finishing)
 
 
-def paces(config: Config, place: Place) -> dict[str, float]:
-    """Milliseconds from frame to frame, the best of the rounds."""
+def paces(config: RefinementPaceConfig, place: MappedPlace) -> dict[str, float]:
+    """Measure milliseconds from frame to frame, the best of the rounds."""
     assert place.checkpoint is not None
     plain = Localizer.from_checkpoint(place.checkpoint, threads=config.threads)
     known, _ = keyframe_map(place, config.work)
@@ -93,24 +93,24 @@ def paces(config: Config, place: Place) -> dict[str, float]:
 
 
 def notes(places: dict[str, dict[str, float]]) -> dict[str, str]:
-    """How much of the refinement's time is hidden."""
-    told = {}
+    """Share of the refinement's time that overlaps with the network."""
+    noted = {}
     for name, values in places.items():
         whole, left = values[AFTER] - values[ALONE], values[BESIDE] - values[ALONE]
-        told[f"{name}, time of the refinement that overlaps with the network"] = (
+        noted[f"{name}, time of the refinement that overlaps with the network"] = (
             f"{100.0 * (1.0 - left / whole):.0f} % of {whole:.1f} ms"
         )
-    return told
+    return noted
 
 
-def measured(config: Config) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
-    """Paces by place, and what was left out for want of its data."""
-    known: tuple[tuple[str, Path, Path, Callable[[Path, Path], Place]], ...] = (
+def measured(config: RefinementPaceConfig) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    """Measure all places whose data exists; return their results and the missing data."""
+    candidates: tuple[tuple[str, Path, Path, Callable[[Path, Path], MappedPlace]], ...] = (
         (REDKITCHEN, config.redkitchen, config.redkitchen_checkpoint, redkitchen),
         (APARTMENT, config.apartment, config.apartment_checkpoint, partial(apartment, APARTMENT)),
     )
     places, left_out = {}, {}
-    for name, folder, checkpoint, place in known:
+    for name, folder, checkpoint, place in candidates:
         absent = missing((folder, checkpoint))
         if absent:
             left_out[f"{name} is left out"] = f"{absent} is not there"
@@ -121,8 +121,8 @@ def measured(config: Config) -> tuple[dict[str, dict[str, float]], dict[str, str
 
 @torch.inference_mode()
 def main() -> None:
-    """Run, print, write."""
-    config = tyro.cli(Config, description=__doc__)
+    """Run the benchmark, print the tables, write the file."""
+    config = tyro.cli(RefinementPaceConfig, description=__doc__)
     places, left_out = measured(config)
     columns = (Column("place"), *(Column(name, "{:.1f} ms") for name in (ALONE, AFTER, BESIDE)))
     rows: list[list[Cell]] = [[name, *values.values()] for name, values in places.items()]

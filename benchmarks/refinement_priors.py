@@ -1,4 +1,4 @@
-"""What the refinement starts from: vlocnet's poses, dmn's beliefs, and guesses that are wrong on purpose."""
+"""Priors of the refinement: vlocnet's poses, dmn's beliefs, and guesses that are wrong on purpose."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from vlocnet_ros.runtime.replay import replay
 
 Array = npt.NDArray[np.float64]
 
-#: Places of a belief that are tried: how many, and the share of the weight that each holds at least.
+#: Largest number of clusters of a belief that become guesses, and their smallest share of the weight.
 MODES, LEAST_SHARE = 3, 0.1
-#: Standard deviations of what a planar belief leaves out: metres of the height, radians of roll and pitch.
+#: Standard deviations of the height (metres), and of roll and pitch (radians), which a planar belief does not have.
 _HEIGHT, _TILT = 0.01, float(np.radians(0.5))
 
 
 @dataclass(frozen=True)
-class Prior:
-    """Of one frame.
+class FramePrior:
+    """Prior of one frame.
 
     Attributes:
-        own: map_T_camera (4, 4) that is gone on with where nothing is refined.
-        covariance: (6, 6) of that, about the map's axes; NaN if it is not published.
-        guesses: for the refinement.
-        motion: since the frame before; None if there is no odometry.
+        own: pose map_T_camera (4, 4) that is used without refinement.
+        covariance: covariance (6, 6) of `own` about the map's axes; NaN if it is not published.
+        guesses: guesses for the refinement.
+        motion: motion since the previous frame; None without odometry.
     """
 
     own: Array
@@ -46,24 +46,24 @@ class Prior:
     motion: Motion | None
 
 
-def from_vlocnet(checkpoint: Path, sequence: Sequence, *, fuse: bool = True) -> list[Prior]:
-    """As the node publishes poses, or each frame's own."""
+def from_vlocnet(checkpoint: Path, sequence: Sequence, *, fuse: bool = True) -> list[FramePrior]:
+    """Priors from vlocnet: the fused poses of the node, or the pose of each frame alone."""
     localizer = Localizer.from_checkpoint(checkpoint, fuse=fuse)
     nothing = np.full((6, 6), np.nan)
-    priors = [Prior(np.eye(4), nothing, (), None)]
+    priors = [FramePrior(np.eye(4), nothing, (), None)]
     for frame in replay(localizer, sequence):
         estimate = frame.estimate
         if estimate is None:
-            priors.append(Prior(priors[-1].own, nothing, (), None))
+            priors.append(FramePrior(priors[-1].own, nothing, (), None))
             continue
         guesses = guesses_of(estimate)
-        said = estimate.covariance if guesses else nothing
-        priors.append(Prior(estimate.map_T_camera, said, guesses, motion_of(estimate)))
+        covariance = estimate.covariance if guesses else nothing
+        priors.append(FramePrior(estimate.map_T_camera, covariance, guesses, motion_of(estimate)))
     return priors[1:]
 
 
-def from_dmn(checkpoint: Path, context_map: Path, sequence: Sequence, moved: Many[Prior]) -> list[Prior]:
-    """The belief's densest places, lifted to the camera; particles start uniform and move by vlocnet's odometry."""
+def from_dmn(checkpoint: Path, context_map: Path, sequence: Sequence, moved: Many[FramePrior]) -> list[FramePrior]:
+    """Priors from the densest clusters of dmn's belief, which starts uniform and is moved by vlocnet's odometry."""
     localizer = DmnLocalizer.from_files(checkpoint, context_map)
     localizer.set_camera(sequence.camera)
     localizer.reset_uniform()
@@ -76,22 +76,22 @@ def from_dmn(checkpoint: Path, context_map: Path, sequence: Sequence, moved: Man
         modes = _modes(belief.particles, belief.weights, radius_d=config.cluster_d, radius_a=config.cluster_a)
         guesses = tuple(_lifted(mode.pose, mode.covariance, sequence.base_T_camera) for mode in modes)
         own = _lifted(belief.most_likely, belief.pose_covariance, sequence.base_T_camera)
-        known = own.covariance if belief.localized else np.full((6, 6), np.nan)
-        priors.append(Prior(own.map_T_camera, known, guesses, before.motion))
+        published = own.covariance if belief.localized else np.full((6, 6), np.nan)
+        priors.append(FramePrior(own.map_T_camera, published, guesses, before.motion))
     return priors
 
 
-def from_odometry(sequence: Sequence) -> list[Prior]:
-    """The recording's odometry, and no guess."""
+def from_odometry(sequence: Sequence) -> list[FramePrior]:
+    """Priors with the recorded odometry and without guesses."""
     assert sequence.odom_T_base is not None
     base_T_camera, covariance = sequence.base_T_camera, isotropic(0.02, float(np.radians(0.5)))
     odom_T_camera = sequence.odom_T_base @ base_T_camera
     moved = [Motion(m, covariance) for m in se3.inverse(odom_T_camera[:-1]) @ odom_T_camera[1:]]
-    return [Prior(np.eye(4), np.full((6, 6), np.nan), (), motion) for motion in (None, *moved)]
+    return [FramePrior(np.eye(4), np.full((6, 6), np.nan), (), motion) for motion in (None, *moved)]
 
 
-def as_guesses(priors: Many[Prior], *poses: Array) -> list[Prior]:
-    """With these poses (N, 4, 4) for guesses, the first ones the likeliest, as good as a network's."""
+def as_guesses(priors: Many[FramePrior], *poses: Array) -> list[FramePrior]:
+    """Replace the guesses by these poses (N, 4, 4), the most likely first, with the covariance of a good network."""
     covariance = isotropic(0.05, float(np.radians(1.0)))
     return [
         replace(prior, guesses=tuple(Guess(places[row], covariance) for places in poses))
@@ -99,8 +99,10 @@ def as_guesses(priors: Many[Prior], *poses: Array) -> list[Prior]:
     ]
 
 
-def shifted(priors: Many[Prior], metres: float, degrees: float, generator: np.random.Generator) -> list[Prior]:
-    """With guesses off in random directions, which their covariances do not tell."""
+def shifted(
+    priors: Many[FramePrior], metres: float, degrees: float, generator: np.random.Generator
+) -> list[FramePrior]:
+    """Shift the guesses in random directions, without a change of their covariances."""
 
     def off(guess: Guess) -> Guess:
         directions = generator.normal(size=(2, 3))
@@ -112,9 +114,9 @@ def shifted(priors: Many[Prior], metres: float, degrees: float, generator: np.ra
 
 
 def elsewhere(
-    priors: Many[Prior], truth: Array, places: Array, metres: float, generator: np.random.Generator
-) -> list[Prior]:
-    """With guesses at other places (K, 4, 4), which are at least so many metres away."""
+    priors: Many[FramePrior], truth: Array, places: Array, metres: float, generator: np.random.Generator
+) -> list[FramePrior]:
+    """Replace the guesses by random poses (K, 4, 4) that are at least ``metres`` away from the true ones."""
     found = []
     for prior, pose in zip(priors, truth, strict=True):
         far = np.nonzero(np.linalg.norm(places[:, :3, 3] - pose[:3, 3], axis=1) >= metres)[0]
@@ -124,7 +126,7 @@ def elsewhere(
 
 
 def _modes(particles: Array, weights: Array, *, radius_d: float, radius_a: float) -> list[Cluster]:
-    """The densest cluster, the densest of what is left, and so on; none as wide as a room."""
+    """Find the densest cluster, then the densest one of the remaining particles, and so on."""
     found = []
     for _ in range(MODES):
         total = weights.sum()
@@ -140,7 +142,7 @@ def _modes(particles: Array, weights: Array, *, radius_d: float, radius_a: float
 
 
 def _lifted(pose: Array, covariance: Array, base_T_camera: Array) -> Guess:
-    """A planar pose (3,) of the base with its covariance (3, 3), as the camera's."""
+    """Convert a planar pose (3,) of the base with its covariance (3, 3) to a guess for the camera."""
     map_T_base = planar.to_se3(pose)
     full = np.diag([0.0, 0.0, _HEIGHT**2, _TILT**2, _TILT**2, 0.0])
     full[np.ix_([0, 1, 5], [0, 1, 5])] = covariance

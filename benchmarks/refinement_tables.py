@@ -1,4 +1,4 @@
-"""Tables of what the refinement's benchmark measured, and which targets were met."""
+"""Tables and aims of the benchmark of the refinement."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Numbers = dict[str, Any]
 
 REDKITCHEN, APARTMENT = "RedKitchen", "apartment"
 MOVED, TWICE = "apartment, furniture moved", "apartment, a room twice"
-#: By how much guesses are shifted.
+#: Shift of the wrong guesses.
 SHIFT_M, SHIFT_DEG = 0.5, 20.0
 OFF, IN_ANOTHER_ROOM = f"guess off by {SHIFT_M} m and {SHIFT_DEG:.0f} deg", "guess in another room"
-#: Systems.
+#: Names of the systems.
 ALONE, BASELINE, REFINED, ALL = (
     "vlocnet alone",
     "SIFT + PnP",
@@ -57,7 +57,7 @@ _TRIALS = (
 
 
 def tables(numbers: Numbers) -> list[Table]:
-    """Of the poses, of their costs and covariances, and of what was tried besides."""
+    """Make the tables of the poses, of times, sizes and covariances, and of the trials."""
     rows = [(p, s, row) for p, systems in numbers["systems"].items() for s, row in systems.items()]
     trials = [(p, t, row) for p, those in numbers["trials"].items() for t, row in those.items()]
     trials += [(TWICE, t, row) for t, row in numbers["twin"].items()]
@@ -69,7 +69,7 @@ def tables(numbers: Numbers) -> list[Table]:
 
 
 def notes(numbers: Numbers) -> dict[str, str]:
-    """What was aimed at, and what was left out."""
+    """Aims with the values reached, and missing data."""
     found = dict(_aims(numbers))
     return found | {f"left out: {name}": f"no {paths}" for name, paths in numbers["left_out"].items()}
 

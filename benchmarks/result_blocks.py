@@ -1,4 +1,4 @@
-"""Blocks of Markdown that show a result file: where its numbers come from, and the numbers."""
+"""Markdown blocks of a result file: the origin of its numbers, and the numbers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def made(name: str, result: ResultFile | BenchmarkFile) -> str:
     """Command, commit and machine of a result.
 
     Args:
-        name: of its file, without ``.json``.
-        result: its content.
+        name: name of its file, without ``.json``.
+        result: content of the file.
     """
     lines = ["```bash", result.command, "```", "", f"- numbers: [`results/{name}.json`](../results/{name}.json)"]
     if result.commit:
@@ -38,7 +38,7 @@ def machine(values: Mapping[str, str]) -> str:
 
 
 def numbers(result: ResultFile | BenchmarkFile) -> str:
-    """All tables of a result, then its notes."""
+    """Tables of a result, then its notes."""
     return _benchmark(result) if isinstance(result, BenchmarkFile) else _evaluation(result)
 
 

@@ -1,4 +1,4 @@
-"""References in Markdown to the numbers of result files: ``{{recordings / machine}}``.
+"""Replacing of references in Markdown by numbers of result files: ``{{recordings / machine}}``.
 
 The first part is the name of a file in ``docs/results``. The other parts are
 
@@ -6,11 +6,11 @@ The first part is the name of a file in ``docs/results``. The other parts are
 - ``aim / pose.median_m`` or ``aim / QUANTITY``: the bound that was set, and the verdict;
 - ``reached / QUANTITY``: the value of a benchmark's aim;
 - ``note / NAME``: another note of a benchmark;
-- ``TABLE / ROW / COLUMN``: a cell of a benchmark, where a row is named by as many of its first cells as it takes;
-- ``commit``, ``machine``, ``computer``: where the numbers come from; ``computer`` leaves the versions out;
+- ``TABLE / ROW / COLUMN``: a cell of a benchmark; a row is named by its first cells, as many as are needed;
+- ``commit``, ``machine``, ``computer``: origin of the numbers; ``computer`` leaves the versions out;
 - ``made``, ``tables``: the command with commit and machine; all numbers.
 
-A reference to a value that is not there is an error, so that no page shows an old or a missing number.
+A reference to a missing value is an error, so that no page has an old or a missing number.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ REFERENCE = re.compile(r"\{\{(.+?)\}\}")
 
 
 def fill(text: str, results: Mapping[str, Result]) -> str:
-    """Markdown with the values of its references.
+    """Replace the references in Markdown by their values.
 
     Args:
         text: Markdown with references.
-        results: by name of their file, without ``.json``.
+        results: results by the name of their file, without ``.json``.
 
     Raises:
         DatasetError: a reference has no value.
@@ -43,7 +43,7 @@ def fill(text: str, results: Mapping[str, Result]) -> str:
 
 
 def value(reference: str, results: Mapping[str, Result]) -> str:
-    """Text of one reference, given without its braces."""
+    """Text of one reference, which is given without its braces."""
     name, *parts = (part.strip() for part in reference.split(" / "))
     try:
         return _value(name, parts, results[name])

@@ -1,8 +1,9 @@
 """``python benchmarks/results_table.py``: renders the pages of results from the files in ``docs/results``.
 
-``docs/results/NAME.md`` becomes ``docs/experiments/NAME.md`` and ``docs/results/headlines.md`` becomes
-``docs/results.md``: references such as ``{{recordings / machine}}`` are replaced by numbers of ``docs/results/*.json``
-(see `result_references`). A test compares all pages with the files.
+``docs/results/NAME.md`` becomes ``docs/experiments/NAME.md``, ``docs/results/headlines.md`` becomes
+``docs/results.md``, and ``docs/results/readme_table.md`` becomes the table of the README. References such as
+``{{recordings / machine}}`` are replaced by numbers of ``docs/results/*.json`` (see `result_references`). A test
+compares all pages with the files.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from localization_common.errors import DatasetError, LocalizationError
 from result_references import Result, fill
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-HEADLINES = "headlines"
+HEADLINES, README_TABLE = "headlines", "readme_table"
 
 #: The space between a number and its unit.
 _BEFORE_UNIT = re.compile(r"(?<=\d) (?=(%|m|cm|deg|deg/m|ms|MB)(?![\w/]))")
+#: Part of the README that is rendered.
+_README_BLOCK = re.compile(r"(?<=<!-- Rendered from docs/results/readme_table\.md -->\n).*?(?=<!-- End -->)", re.DOTALL)
 _MARK = "<!-- Rendered by `python benchmarks/results_table.py` from docs/results/{name}.md: edit that file. -->\n"
 
 
@@ -41,10 +44,13 @@ def render(folder: Path) -> dict[str, str]:
     if HEADLINES not in sources:
         raise DatasetError(f"{folder / HEADLINES}.md is not there; write it: it becomes results.md")
     _require_pages(folder, results, sources)
-    experiments = {name: _page(name, text, results) for name, text in sources.items() if name != HEADLINES}
+    apart = (HEADLINES, README_TABLE)
+    experiments = {name: _page(name, text, results) for name, text in sources.items() if name not in apart}
     pages = {f"experiments/{name}.md": text for name, text in experiments.items()}
     pages["experiments/index.md"] = experiment_index.render(experiments)
     pages["results.md"] = _page(HEADLINES, sources[HEADLINES], results)
+    if README_TABLE in sources:
+        pages["../README.md"] = _readme(folder.parents[1] / "README.md", sources[README_TABLE], results)
     return pages
 
 
@@ -63,6 +69,15 @@ def _require_pages(folder: Path, results: Mapping[str, Result], sources: Mapping
         for block in (f"{{{{{name} / made}}}}", f"{{{{{name} / tables}}}}"):
             if block not in everything:
                 raise DatasetError(f"{folder / name}.json: no page shows it; write {block} in a .md file beside it")
+
+
+def _readme(path: Path, text: str, results: Mapping[str, Result]) -> str:
+    """README with its rendered table."""
+    whole = path.read_text(encoding="utf-8")
+    if not _README_BLOCK.search(whole):
+        raise DatasetError(f"{path}: the marks of its table are missing: {_README_BLOCK.pattern}")
+    table = _page(README_TABLE, text, results).partition("\n")[2]
+    return _README_BLOCK.sub(lambda _: table, whole)
 
 
 def _page(name: str, text: str, results: Mapping[str, Result]) -> str:

@@ -1,6 +1,6 @@
-"""The plain way to localize by structure, for comparison: SIFT, keyframes triangulated in pairs, PnP with RANSAC.
+"""Baseline of localization by structure: SIFT, keyframes triangulated in pairs, PnP with RANSAC.
 
-Nothing here knows where the camera may be: every image is matched against the keyframes whose thumbnails are nearest.
+It uses no prior: every image is matched against the keyframes with the nearest thumbnails.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Image = npt.NDArray[np.uint8]
 Pairs = npt.NDArray[np.int64]
 
 FEATURES = 1_500
-#: Keyframes that an image is matched against.
+#: Number of keyframes that an image is matched against.
 RETRIEVED = 10
-#: Partners of a keyframe: how many, at which distance in metres, turned by how much at most.
+#: Partners of a keyframe for triangulation: largest number, distances in metres, largest turn.
 PARTNERS, BASELINE, TURNED = 6, (0.06, 0.5), float(np.radians(35.0))
-#: Distance of a match over that of the second best.
+#: Largest ratio of the descriptor distances of the best and the second match.
 RATIO = 0.8
-#: Errors in pixels: of a triangulated point, and of an inlier.
+#: Largest errors in pixels of a triangulated point and of an inlier.
 TRIANGULATED, INLIER = 3.0, 4.0
-#: Metres at which points lie.
+#: Smallest and largest depth of a point, metres.
 DEPTH = (0.2, 8.0)
 ITERATIONS, FEWEST = 2_000, 8
 
@@ -47,8 +47,8 @@ class SiftPnp:
     """Localizes single images.
 
     Args:
-        sequences: of one camera without distortion, with poses.
-        keyframes: about so many evenly spaced frames of them.
+        sequences: frames with poses of one camera without distortion.
+        keyframes: approximate number of keyframes, evenly spaced.
     """
 
     def __init__(self, sequences: Many[Sequence], keyframes: int) -> None:
@@ -59,19 +59,19 @@ class SiftPnp:
         chosen = frames[:: max(1, len(frames) // keyframes)]
         views = [self._view(s.read_image(position)) for s, position in chosen]
         points = self._triangulate(views, np.stack([s.map_T_camera[position] for s, position in chosen]))
-        known = [np.isfinite(p[:, 0]) for p in points]
-        self._points = [p[k] for p, k in zip(points, known, strict=True)]
-        self._descriptors = [view.descriptors[k] for view, k in zip(views, known, strict=True)]
+        finite = [np.isfinite(p[:, 0]) for p in points]
+        self._points = [p[k] for p, k in zip(points, finite, strict=True)]
+        self._descriptors = [view.descriptors[k] for view, k in zip(views, finite, strict=True)]
         self._thumbnails = np.stack([view.thumbnail for view in views])
 
     @property
     def megabytes(self) -> float:
-        """What it has to keep: points and descriptors as float32, thumbnails as bytes."""
+        """Size of the map in MB: points and descriptors as float32, thumbnails as bytes."""
         points = sum(map(len, self._points))
         return (points * 4 * (3 + 128) + self._thumbnails.size) / 1e6
 
     def locate(self, image: Image) -> Array | None:
-        """map_T_camera (4, 4) of an image (H, W, 3) uint8 RGB; None if too few points agree on one."""
+        """Compute map_T_camera (4, 4) of an image (H, W, 3) uint8 RGB; None if too few points agree."""
         view = self._view(image)
         near = np.argsort(((self._thumbnails - view.thumbnail) ** 2).sum(axis=1))[:RETRIEVED]
         found = [(k, self._match(view.descriptors, self._descriptors[k])) for k in near]
@@ -104,7 +104,7 @@ class SiftPnp:
         return _View(pixels, root_sift(descriptors), cv2.resize(image, (16, 12)).astype(np.float32).ravel())
 
     def _match(self, first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> Pairs:
-        """Rows (M, 2) of descriptors that are clearly each other's like."""
+        """Rows (M, 2) of descriptors that match better than the second candidate."""
         if len(first) == 0 or len(second) < 2:
             return np.empty((0, 2), dtype=np.int64)
         pairs = [
@@ -115,7 +115,7 @@ class SiftPnp:
         return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
     def _triangulate(self, views: Many[_View], poses: Array) -> list[Array]:
-        """Points (F, 3) of each view's features, the mean over its partners; NaN where there is none."""
+        """Triangulate points (F, 3) of each view's features, the mean over its partners; NaN without a match."""
         projections, points = self._matrix @ se3.inverse(poses)[:, :3], []
         for k, view in enumerate(views):
             total, count = np.zeros((len(view.pixels), 3)), np.zeros(len(view.pixels))
@@ -135,7 +135,7 @@ class SiftPnp:
 
 
 def _partners(poses: Array, k: int) -> npt.NDArray[np.int64]:
-    """The nearest keyframes with a baseline that see about the same."""
+    """Find the nearest keyframes with a baseline and a similar direction."""
     metres = np.linalg.norm(poses[:, :3, 3] - poses[k, :3, 3], axis=1)
     turned = se3.rotation_angle(poses[:, :3, :3].transpose(0, 2, 1) @ poses[k, :3, :3])
     fit = (metres > BASELINE[0]) & (metres < BASELINE[1]) & (turned < TURNED)
@@ -144,7 +144,7 @@ def _partners(poses: Array, k: int) -> npt.NDArray[np.int64]:
 
 
 def _fits(projection: Array, points: Array, pixels: Array) -> npt.NDArray[np.bool_]:
-    """Which points (M, 3) are seen at these pixels (M, 2), at a depth that may be."""
+    """Mask of the points (M, 3) that are seen at these pixels (M, 2) with an allowed depth."""
     seen = points @ projection[:, :3].T + projection[:, 3]
     error = np.linalg.norm(seen[:, :2] / seen[:, 2:] - pixels, axis=1)
     return (error < TRIANGULATED) & (seen[:, 2] > DEPTH[0]) & (seen[:, 2] < DEPTH[1])

@@ -1,8 +1,8 @@
-"""Trains and scores every system on the same data: ``python benchmarks/vlocnet_accuracy.py --help``.
+"""Train and score every system on the same data: ``python benchmarks/vlocnet_accuracy.py --help``.
 
-Each run is ``vlocnet_train --system NAME`` and ``vlocnet_evaluate`` in processes of their own. What a run gave is kept
-in the work directory, so that an interrupted benchmark goes on where it stopped. All systems see the same number of
-batches; those that the paper trains jointly start from single tasks trained here (section III of the paper).
+Each run is ``vlocnet_train --system NAME`` and ``vlocnet_evaluate`` in their own processes. The results of a run are
+stored in the work directory, so that an interrupted benchmark continues. All systems are trained with the same number
+of batches; systems that the paper trains jointly start from single tasks trained here (section III of the paper).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tyro
 
 import kept_runs
 from benchmark_file import BenchmarkFile
-from vlocnet_accuracy_rows import RUNS, Data, Run
+from vlocnet_accuracy_rows import RUNS, DataName, VlocnetRun
 from vlocnet_accuracy_tables import ORDER, Numbers, notes, tables
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -27,22 +27,22 @@ HELD_OUT = "200-239,450-489,700-739"
 
 
 @dataclass(frozen=True)
-class Config:
+class VlocnetAccuracyConfig:
     """Train and score all systems.
 
     Attributes:
         data: recorded apartment: train_*, val, test (made by `apartment_record --output build/apartment`).
-        drives: of train_*, the first so many.
-        more: thirty drives through the same apartment, for the rows beside the shipped network; left out where they are
-            not (made by `apartment_record --output build/more --train 30 --no-val --no-test`).
-        redkitchen: sequence seq-01 of 7-Scenes' RedKitchen, whose rows are left out where it is not.
-        steps: batches that each system is trained with; joint training adds half as many to its single tasks'.
-        batch: frames in one.
-        seeds: of the main rows; others are trained with the first.
+        drives: number of training drives of train_*, from the first on.
+        more: thirty drives through the same apartment, for the rows beside the shipped network, which are left out
+            without them (made by `apartment_record --output build/more --train 30 --no-val --no-test`).
+        redkitchen: sequence seq-01 of 7-Scenes' RedKitchen, whose rows are left out without it.
+        steps: number of training batches of each system; joint training adds half of it to the single tasks.
+        batch: number of frames in a batch.
+        seeds: seeds of the main rows; other rows are trained with the first one.
         rows: names of the rows to train; all by default.
-        jobs: runs at a time, each on one core.
-        work: directory for checkpoints and what runs gave.
-        quick: two drives, a few steps, main rows only: whether everything runs, not how good it is.
+        jobs: number of runs at a time, each on one core.
+        work: directory for checkpoints and results.
+        quick: two drives, a few steps, main rows only, to test that everything runs.
         json: file for the numbers.
     """
 
@@ -60,17 +60,17 @@ class Config:
     json: Path | None = None
 
 
-class Benchmark:
-    """Runs in the order that they need each other, several at a time."""
+class VlocnetAccuracyBenchmark:
+    """Training and scoring of all rows in the order of their dependencies, several at a time."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: VlocnetAccuracyConfig) -> None:
         self.config = config
         config.work.mkdir(parents=True, exist_ok=True)
         self._futures: dict[tuple[str, int], Future[Numbers]] = {}
         self._pool = ThreadPoolExecutor(config.jobs)
 
-    def results(self, runs: tuple[Run, ...]) -> dict[str, list[Numbers]]:
-        """What `vlocnet_evaluate` wrote, for each run and seed; seed after seed, so that some are whole soon."""
+    def results(self, runs: tuple[VlocnetRun, ...]) -> dict[str, list[Numbers]]:
+        """Results of `vlocnet_evaluate` for each run and seed; one seed after the other."""
         seeds = {run.name: self.config.seeds if run.main else self.config.seeds[:1] for run in runs}
         for seed in self.config.seeds:
             for run in runs:
@@ -82,32 +82,32 @@ class Benchmark:
         self._pool.shutdown()
         return found
 
-    def _submit(self, run: Run, seed: int) -> None:
+    def _submit(self, run: VlocnetRun, seed: int) -> None:
         if (run.name, seed) not in self._futures:
             for name in run.initial:
                 self._submit(next(r for r in RUNS if r.name == name), seed)
-            # Those that a run needs were submitted before it, so a waiting run never holds up what it waits for.
+            # The runs that a run needs were submitted before it, so a waiting run never blocks them.
             needed = [self._futures[name, seed] for name in run.initial]
             self._futures[run.name, seed] = self._pool.submit(self._perform, run, seed, needed)
 
-    def _perform(self, run: Run, seed: int, needed: list[Future[Numbers]]) -> Numbers:
+    def _perform(self, run: VlocnetRun, seed: int, needed: list[Future[Numbers]]) -> Numbers:
         for future in needed:
             future.result()
         if not run.steps:
             return self._scored(run, CHECKPOINT, self.config.work / CHECKPOINT.with_suffix(".part").name)
         file = self._checkpoint(run.name, seed)
         result, log, command = file.with_suffix(".json"), file.with_suffix(".log"), self._training(run, seed)
-        told = kept_runs.told(command, REPOSITORY)
-        kept = kept_runs.kept(result, told)
-        if kept is not None:
-            return kept
+        key = kept_runs.portable(command, REPOSITORY)
+        stored = kept_runs.stored(result, key)
+        if stored is not None:
+            return stored
         log.unlink(missing_ok=True)
         kept_runs.run(command, log, REPOSITORY)
-        values = kept_runs.keep(result, told, self._scored(run, file, file.with_suffix(".part")))
+        values = kept_runs.store(result, key, self._scored(run, file, file.with_suffix(".part")))
         print(f"{run.name}, seed {seed}: {json.dumps(values.get('pose', values.get('segmentation', {})))[:110]}")
         return values
 
-    def _scored(self, run: Run, checkpoint: Path, output: Path) -> Numbers:
+    def _scored(self, run: VlocnetRun, checkpoint: Path, output: Path) -> Numbers:
         words = [*self._evaluation(run), "--checkpoint", str(checkpoint), "--output", str(output.resolve())]
         kept_runs.run(words, output.with_suffix(".log"), REPOSITORY)
         values: Numbers = json.loads(output.read_text(encoding="utf-8"))
@@ -116,7 +116,7 @@ class Benchmark:
     def _checkpoint(self, name: str, seed: int) -> Path:
         return self.config.work.resolve() / f"{name.replace(', ', '_').replace(' ', '_')}-{seed}.safetensors"
 
-    def _training(self, run: Run, seed: int) -> list[str]:
+    def _training(self, run: VlocnetRun, seed: int) -> list[str]:
         c = self.config
         words = [sys.executable, "-m", "vlocnet_ros.commands.train", "--system", run.system]
         words += self._redkitchen() if run.data == "redkitchen" else self._drives(run.data)
@@ -138,13 +138,13 @@ class Benchmark:
             words += ["--optimizer.taken-rate", "0.3"]
         return [*words, *run.options]
 
-    def _steps(self, run: Run) -> int:
+    def _steps(self, run: VlocnetRun) -> int:
         return max(1, round(self.config.steps * run.steps))
 
-    def _drives(self, data: Data) -> list[str]:
-        """Training in the apartment, where the camera turns about the vertical alone.
+    def _drives(self, data: DataName) -> list[str]:
+        """Options of a training in the apartment, where the camera turns about the vertical only.
 
-        The validation drive says which state is the best, and how far poses and motions are off: what joins them.
+        The validation drive selects the best weights, and calibrates the covariances of poses and motions.
         """
         folder, most = (self.config.data, self.config.drives) if data == "drives" else (self.config.more, None)
         drives = sorted(folder.resolve().glob("train_*"))[:most]
@@ -156,12 +156,12 @@ class Benchmark:
         return [*words, "--augmentation.light", "0.15", "--augmentation.erase", "0.05"]
 
     def _redkitchen(self) -> list[str]:
-        """Training in RedKitchen, with a camera in the hand."""
+        """Options of a training in RedKitchen, with a hand-held camera."""
         words = ["--train", str(self.config.redkitchen.resolve()), "--exclude", HELD_OUT, "--max-frame-gap", "3"]
         words += ["--augmentation.viewpoint", "0.8", "--augmentation.metres", "0.16", "--augmentation.degrees", "9"]
         return [*words, "--augmentation.light", "0.3", "--augmentation.erase", "0.2", "--augmentation.shift", "2"]
 
-    def _evaluation(self, run: Run) -> list[str]:
+    def _evaluation(self, run: VlocnetRun) -> list[str]:
         words = [sys.executable, "-m", "vlocnet_ros.commands.evaluate", "--threads", "1"]
         if run.data == "redkitchen":
             scored = ["--frames", HELD_OUT, "--max-frame-gap", "3"]
@@ -170,14 +170,14 @@ class Benchmark:
         return words + (["--frames", "0-59"] if self.config.quick else [])
 
 
-def names(there: set[Data]) -> set[str]:
-    """Rows that can be trained with the data at hand."""
+def names(there: set[DataName]) -> set[str]:
+    """Names of the rows whose data exists."""
     return {run.name for run in RUNS if run.data in there}
 
 
 def main() -> None:
-    """Run, print, write."""
-    config = tyro.cli(Config, description=__doc__)
+    """Run the benchmark, print the tables, write the file."""
+    config = tyro.cli(VlocnetAccuracyConfig, description=__doc__)
     if config.quick:
         config = replace(
             config, drives=2, steps=16, batch=8, seeds=config.seeds[:1], work=config.work.with_name("quick_accuracy")
@@ -186,11 +186,11 @@ def main() -> None:
     unknown = set(config.rows) - {run.name for run in RUNS}
     if unknown:
         sys.exit(f"rows: {sorted(unknown)} are not among {[run.name for run in RUNS]}")
-    there: set[Data] = {"drives"}
+    there: set[DataName] = {"drives"}
     there |= {"more drives"} if config.more.is_dir() else set()
     there |= {"redkitchen"} if config.redkitchen.is_dir() else set()
     runs = tuple(run for run in RUNS if run.name in (config.rows or names(there)))
-    results = Benchmark(config).results(runs)
+    results = VlocnetAccuracyBenchmark(config).results(runs)
     groups = {run.group: [r.name for r in runs if r.group == run.group] for run in runs}
     file = BenchmarkFile.of(
         __file__,

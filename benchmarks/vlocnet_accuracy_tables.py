@@ -1,4 +1,4 @@
-"""Tables of what the benchmark of VLocNet++'s systems measured, and whether the paper's order came out."""
+"""Tables and aims of the benchmark of VLocNet++'s systems."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from benchmark_file import Cell, Column, Table, judged, over_seeds
 
 Numbers = dict[str, Any]
 
-#: In the paper's order, worst first.
+#: Systems in the paper's order, the worst first.
 ORDER = ("posenet", "vlocnet", "vlocnetpp_single", "vlocnetpp")
 NO_WARPING = "no warping"
-#: What is shipped, and PoseNet trained with as many drives and batches.
+#: Names of the shipped network, and of PoseNet trained with as many drives and batches.
 SHIPPED = "vlocnetpp, shipped"
 POSENET_MORE = "posenet, as many drives and batches"
 
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def tables(groups: dict[str, list[str]], results: dict[str, list[Numbers]]) -> list[Table]:
-    """A table for each group of rows; means over the seeds, with their deviation."""
+    """Make a table for each group of rows; means over the seeds, with their deviation."""
     return [Table(group, COLUMNS, [_row(name, results[name]) for name in rows]) for group, rows in groups.items()]
 
 
@@ -58,7 +58,7 @@ def _row(name: str, results: list[Numbers]) -> list[Cell]:
 
 
 def notes(results: dict[str, list[Numbers]]) -> dict[str, str]:
-    """Whether the paper's order came out, and whether the frame before helps to label the next."""
+    """Compare the order of the systems with the paper's, and segmentation with and without the previous frame."""
     return _order(results) | _shipped(results) | _warping(results)
 
 
@@ -90,7 +90,7 @@ def _ratio(posenet: float, vlocnetpp: float) -> str:
 
 
 def _warping(results: dict[str, list[Numbers]]) -> dict[str, str]:
-    """The rows of one seed, since there is one without warping."""
+    """Compare rows of one seed, because the row without warping has one."""
     if NO_WARPING not in results or ORDER[-1] not in results:
         return {}
     warped, alone = (results[name][0]["segmentation"]["miou"] for name in (ORDER[-1], NO_WARPING))

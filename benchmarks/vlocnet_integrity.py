@@ -1,8 +1,8 @@
-"""Whether the covariances of a checkpoint are true, and what it withholds when the camera fails: ``--help``.
+"""Scores of the covariances and of the integrity of a checkpoint: ``python benchmarks/vlocnet_integrity.py --help``.
 
-A held-out drive is replayed as it is, and with stretches of its frames replaced, through the localizer that a robot
-runs. A pose is wrong if it is off by more than 0.5 m. Good poses are counted on whole frames: of a spoiled one no
-method could know where it is.
+A held-out drive is replayed through the localizer of the node, without changes and with faults in some intervals. A
+pose is wrong if its error is above 0.5 m. Good poses are counted on frames without a fault, because no method can
+localize a faulty frame.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scipy import stats
 
 from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
 from camera_faults import KINDS, Faults, spoiled
-from integrity_scoring import Answers, ask, consistency
+from integrity_scoring import ScoredDrive, consistency, run_over
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.sequence import Sequence
 from vlocnet_ros.network.vlocnetpp import FrameFeatures, Prediction, VLocNet
@@ -31,23 +31,23 @@ from vlocnet_ros.runtime.localizer import Localizer
 from vlocnet_ros.runtime.replay import estimates
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-#: Passes of Monte Carlo dropout.
+#: Number of passes of Monte Carlo dropout.
 SAMPLES = 40
 AIMS = {"withheld of wrong": 0.95, "withheld of good": 0.02, "rank": 0.5}
 
 
 @dataclass(frozen=True)
-class Config:
+class IntegrityConfig:
     """Measure covariances and integrity.
 
     Attributes:
-        checkpoint: what to measure.
+        checkpoint: checkpoint to measure.
         drive: held-out sequence, with poses.
         calibrated: one of the sequences that the covariances were fitted to, for comparison.
         elsewhere: frames of another place through an equal camera.
-        seeds: of where the faults are; each is a run of its own.
-        threads: of torch.
-        quick: one seed.
+        seeds: seeds of the positions of the faults, one run for each.
+        threads: number of torch threads; 0: torch's default.
+        quick: one seed only.
         json: file for the numbers.
     """
 
@@ -61,30 +61,30 @@ class Config:
     json: Path | None = None
 
 
-def measure(config: Config) -> dict[str, Any]:
-    """All numbers, by run."""
+def measure(config: IntegrityConfig) -> dict[str, Any]:
+    """Measure all numbers."""
     known = load_vlocnet(config.checkpoint)
-    localizer = Localizer(known, Remembering(known.network))
+    localizer = Localizer(known, CachingBackend(known.network))
     paths = (config.drive, config.elsewhere, config.calibrated)
     drive, elsewhere, calibrated = (open_sequences(path)[0].with_poses() for path in paths)
     drives = {"test": drive, "validation, fitted to": calibrated}
-    clean = {name: ask(localizer, sequence) for name, sequence in drives.items()}
+    clean = {name: run_over(localizer, sequence) for name, sequence in drives.items()}
     single = {name: single_frames(config.checkpoint, sequence) for name, sequence in drives.items()}
     counts = {"none": [_counts(clean["test"], np.zeros(len(drive), dtype=bool))]}
     for kind in KINDS:
         counts[kind] = []
         for seed in config.seeds[: 1 if config.quick else None]:
             sequence, faulty = spoiled(drive, Faults(kind, seed=seed), elsewhere)
-            counts[kind].append(_counts(ask(localizer, sequence), faulty))
+            counts[kind].append(_counts(run_over(localizer, sequence), faulty))
             print(f"{kind}, seed {seed}: {counts[kind][-1]}", flush=True)
     scores = {name: asdict(consistency(answers)) for name, answers in clean.items()}
     return {"consistency": scores, "single_frames": single, "counts": counts}
 
 
-class Remembering:
-    """The network's poses and motions, each pair of pictures asked once: spoiled drives are mostly the same pictures.
+class CachingBackend:
+    """Backend that stores the poses and motions of each pair of pictures: faulty drives have mostly the same pairs.
 
-    What is kept of a frame is its picture: features of it are computed anew if they are needed again.
+    Features are not stored; they are computed again if they are needed.
     """
 
     network: VLocNet | None = None
@@ -95,7 +95,7 @@ class Remembering:
         self._last: tuple[bytes, FrameFeatures] | None = None
 
     def step(self, image: Image, previous: Image | None) -> tuple[Image, Prediction]:
-        """See `Backend.step`; without what is said of pixels."""
+        """Process a frame as `Backend.step`, without outputs for pixels."""
         picture, before = image.tobytes(), None if previous is None else previous.tobytes()
         key = sha256(picture).digest(), None if before is None else sha256(before).digest()
         if key not in self._known:
@@ -113,18 +113,18 @@ class Remembering:
 
 
 def single_frames(checkpoint: Path, sequence: Sequence) -> dict[str, float]:
-    """What goes with the error of a frame's own pose: rank correlations (Spearman) of its position error."""
-    known = load_vlocnet(checkpoint)
-    sampling = VLocNet(replace(known.network.config, samples=SAMPLES)).eval()
-    sampling.load_state_dict(known.network.state_dict())
-    localizer = Localizer(known, TorchBackend(sampling), fuse=False)
+    """Compute rank correlations (Spearman) of predictors with the position error of single frames."""
+    loaded = load_vlocnet(checkpoint)
+    sampling = VLocNet(replace(loaded.network.config, samples=SAMPLES)).eval()
+    sampling.load_state_dict(loaded.network.state_dict())
+    localizer = Localizer(loaded, TorchBackend(sampling), fuse=False)
     found = estimates(localizer, sequence)
     poses = np.stack([e.map_T_camera for e in found])
     errors = np.linalg.norm(poses[1:, :3, 3] - sequence.map_T_camera[1:, :3, 3], axis=1)
     spread = [np.trace(e.covariance[:3, :3]) for e in found[1:]]
     contradiction = [e.consistency[0] for e in found[1:] if e.consistency is not None]
     features = [e.pose_features for e in found[1:]]
-    expected = [known.residuals.expected(one)[0] for one in features]
+    expected = [loaded.residuals.expected(one)[0] for one in features]
     return {
         "expected_by_features": float(stats.spearmanr(expected, errors).statistic),
         "monte_carlo_dropout": float(stats.spearmanr(spread, errors).statistic),
@@ -132,7 +132,7 @@ def single_frames(checkpoint: Path, sequence: Sequence) -> dict[str, float]:
     }
 
 
-def _counts(answers: Answers, faulty: npt.NDArray[np.bool_]) -> dict[str, int]:
+def _counts(answers: ScoredDrive, faulty: npt.NDArray[np.bool_]) -> dict[str, int]:
     good = ~answers.wrong & ~faulty
     return {
         "frames": len(answers.wrong),
@@ -147,7 +147,7 @@ COUNTS = ("frames", "wrong", "wrong_withheld", "good", "good_withheld")
 
 
 def tables(numbers: dict[str, Any]) -> list[Table]:
-    """Of the covariances, of what else could tell them, and of what was withheld."""
+    """Make the tables of the covariances, of predictors of the error, and of withheld poses."""
     columns = (
         Column("drive"),
         Column("mean NEES (ideal 6)", "{:.2f}"),
@@ -196,7 +196,7 @@ def _row(kind: str, counts: dict[str, int]) -> list[Cell]:
 
 
 def notes(numbers: dict[str, Any]) -> dict[str, str]:
-    """What was aimed at."""
+    """Aims and the values reached."""
     c, total = numbers["consistency"]["test"], _total([_total(runs) for runs in numbers["counts"].values()])
     wrong, good = total["wrong_withheld"] / max(1, total["wrong"]), total["good_withheld"] / total["good"]
     rank = min(c["rank_m"], c["rank_deg"])
@@ -210,8 +210,8 @@ def notes(numbers: dict[str, Any]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Run, print, write."""
-    config = tyro.cli(Config, description=__doc__)
+    """Run the benchmark, print the tables, write the file."""
+    config = tyro.cli(IntegrityConfig, description=__doc__)
     if config.threads:
         torch.set_num_threads(config.threads)
     numbers = measure(config)

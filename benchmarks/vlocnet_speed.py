@@ -1,7 +1,7 @@
-"""How fast VLocNet++ runs here, and how near that is to what the machine can do: ``--help`` says how to ask.
+"""Speed of VLocNet++ in several variants and of a matrix product: ``python benchmarks/vlocnet_speed.py --help``.
 
-Every way to run it takes its turn in every round, and so does a large matrix product, so that whatever else the machine
-does falls on all alike. Ratios are taken within a round; what is shown are medians over the rounds.
+Every variant and a large matrix product run once in every round, so that other load of the computer affects all of
+them. Ratios are those within a round; the tables have medians over the rounds.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from vlocnet_variants import CUDA_ONLY, PAIR, STEP, VARIANTS, make
 
 BENCHMARKS = Path(__file__).resolve().parent
 WIDTHS: dict[str, Callable[[], VLocNetConfig]] = {"light": VLocNetConfig.light, "paper": VLocNetConfig.paper}
-#: Side of the matrices whose product tells what the machine can do.
+#: Side of the matrices whose product measures the speed of the computer.
 MATRIX = {"cpu": 2048, "cuda": 8192}
-#: What the streaming step, and the fastest way on a CPU, should be faster than a pair by.
+#: Aims for the speed of the streaming step, and of the fastest variant on a CPU, over that of a pair.
 AIMS = {"step": 1.7, "best": 2.5}
-#: What the fastest way on a GPU may be slower than its floor by.
+#: Aim for the time of the fastest variant on a GPU over the floor.
 FLOOR_AIM = 2.0
 
 
 @dataclass(frozen=True)
-class Config:
-    """Measure how fast VLocNet++ runs.
+class VlocnetSpeedConfig:
+    """Measure the speed of VLocNet++.
 
     Attributes:
-        widths: networks: paper, light; with weights drawn at random.
-        devices: cpu, cuda; by default all that there are.
-        variants: ways to run them; by default all that there are.
-        seconds: for the rounds of one network on one device.
-        threads: on the CPU; 0 for as many as there are cores.
-        seed: of the weights.
-        quick: a tenth of the rounds, and nothing compiled for the paper's width: under five minutes on two cores.
+        widths: networks, paper or light, with random weights.
+        devices: cpu, cuda; by default all devices of the computer.
+        variants: variants to measure; by default all.
+        seconds: time for the rounds of one network on one device.
+        threads: CPU threads; 0: one for each core.
+        seed: seed of the weights.
+        quick: a tenth of the rounds, the paper's width without the compiled variant: under five minutes on two cores.
         json: file for the numbers.
     """
 
@@ -63,15 +63,15 @@ class Config:
     json: Path | None = None
 
     def wanted(self, width: str, device: str) -> list[str]:
-        """Variants to measure."""
+        """List the variants to measure."""
         names = [name for name in VARIANTS if device == "cuda" or name not in CUDA_ONLY]
         if self.quick and width == "paper":
             names.remove("compiled")
         return [name for name in names if not self.variants or name in (PAIR, STEP, *self.variants)]
 
 
-def measure(config: Config, width: str, device: str, checkpoint: Path) -> dict[str, Any]:
-    """Everything about one network on one device, under the names that the JSON file has."""
+def measure(config: VlocnetSpeedConfig, width: str, device: str, checkpoint: Path) -> dict[str, Any]:
+    """Measure one network on one device, under the names of the JSON file."""
     runs, missing = _prepare(config, width, device, checkpoint)
     side = MATRIX[device]
     matrix = torch.rand(side, side, device=device)
@@ -106,8 +106,10 @@ def measure(config: Config, width: str, device: str, checkpoint: Path) -> dict[s
     }
 
 
-def _prepare(config: Config, width: str, device: str, checkpoint: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Warm variants, and why others are missing."""
+def _prepare(
+    config: VlocnetSpeedConfig, width: str, device: str, checkpoint: Path
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Prepare and warm the variants; return them and the reasons of missing ones."""
     runs, missing = {}, {}
     for name in config.wanted(width, device):
         print(f"{width}, {device}: {name}", flush=True)
@@ -127,7 +129,7 @@ def _prepare(config: Config, width: str, device: str, checkpoint: Path) -> tuple
 
 
 def _rounds(runs: dict[str, Callable[[], object]], seconds: float) -> list[dict[str, float]]:
-    """Milliseconds of each, round after round until the time is up; each begins with another one."""
+    """Measure milliseconds of each variant in rounds until the time is over; each round begins with another one."""
     names = list(runs)
     rounds: list[dict[str, float]] = []
     end = time.perf_counter() + seconds
@@ -143,7 +145,7 @@ def _rounds(runs: dict[str, Callable[[], object]], seconds: float) -> list[dict[
 
 
 def _peak_mb(variant: str, checkpoint: Path, device: str, threads: int) -> float:
-    """In a process of its own, with Python and its libraries."""
+    """Measure the peak memory of a variant in another process, with Python and its libraries."""
     command = [sys.executable, str(BENCHMARKS / "vlocnet_variants.py"), variant, str(checkpoint), device, str(threads)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=BENCHMARKS.parent)
     return float(done.stdout.split()[-1])
@@ -161,7 +163,7 @@ COLUMNS = (
 
 
 def table(results: dict[str, dict[str, dict[str, Any]]]) -> Table:
-    """A row for each variant."""
+    """Make the table, with a row for each variant."""
     rows: list[list[Cell]] = []
     for width, devices in results.items():
         for device, r in devices.items():
@@ -201,8 +203,8 @@ def notes(results: dict[str, dict[str, dict[str, Any]]]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Measure, print, write."""
-    config = tyro.cli(Config, description=__doc__)
+    """Measure, print the tables, write the file."""
+    config = tyro.cli(VlocnetSpeedConfig, description=__doc__)
     config = replace(config, threads=config.threads or torch.get_num_threads())
     if config.quick:
         config = replace(config, seconds=config.seconds / 10.0)

@@ -1,6 +1,6 @@
-"""Every way to run VLocNet++ that vlocnet_speed measures, each as a function that does the next frame.
+"""Variants of running VLocNet++ for vlocnet_speed, each as a function that processes the next frame.
 
-As a program it does a few frames in one of these ways and prints the most memory that they took, in megabytes.
+As a program it processes a few frames with one variant and prints the peak memory in megabytes.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from vlocnet_ros.runtime.backends.torch_backend import TorchBackend
 from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
 
 Image = npt.NDArray[np.uint8]
-Run = Callable[[], object]
+FrameFunction = Callable[[], object]
 Step = Callable[[Image, Any], tuple[Any, Prediction]]
 
 PAIR, STEP = "pair", "step"
-#: What is told of each. Networks compute in single precision where nothing else is said.
+#: Descriptions of the variants. Networks compute in single precision unless another one is given.
 VARIANTS = {
     PAIR: "both frames of a pair, eager",
     STEP: "streaming step, eager: backend torch",
@@ -38,14 +38,14 @@ VARIANTS = {
 CUDA_ONLY = ("graph", "graph half")
 
 
-def make(variant: str, checkpoint: Path, device: str, threads: int) -> Run:
-    """A function that does the next frame and has its result on the CPU when it returns.
+def make(variant: str, checkpoint: Path, device: str, threads: int) -> FrameFunction:
+    """Make a function that processes the next frame; its result is on the CPU when it returns.
 
     Args:
-        variant: of `VARIANTS`.
+        variant: one of `VARIANTS`.
         checkpoint: safetensors file; ``onnx`` runs the .onnx file beside it.
         device: ``cpu`` or ``cuda``.
-        threads: of ONNX Runtime; torch's are the process's own.
+        threads: threads of ONNX Runtime; those of torch are set for the process.
     """
     if variant == "onnx":
         onnx = OnnxBackend(checkpoint.with_suffix(".onnx"), device=device, threads=threads)
@@ -60,19 +60,19 @@ def make(variant: str, checkpoint: Path, device: str, threads: int) -> Run:
         return _stream(GraphedStep(backend, pictures[0]).step, pictures)
     if variant == "compiled":
         features = backend.step(pictures[0], None)[0]
-        options: dict[str, Any] = {"freezing": True} if device == "cpu" else {}  # weights are constants, laid out once
+        options: dict[str, Any] = {"freezing": True} if device == "cpu" else {}  # weights become constants
         backend.run = torch.compile(backend.run, dynamic=False, options=options)  # type: ignore[method-assign]
         return _stream(backend.step, pictures, features)
     return _stream(backend.step, pictures)
 
 
 def frames(height: int, width: int, count: int = 4) -> list[Image]:
-    """Coarse random images."""
+    """Draw coarse random images."""
     small = np.random.default_rng(0).integers(0, 255, (count, height // 8, width // 8, 3), dtype=np.uint8)
     return [image.repeat(8, 0).repeat(8, 1) for image in small]
 
 
-def _pair(checkpoint: Checkpoint, pictures: list[Image], device: str) -> Run:
+def _pair(checkpoint: Checkpoint, pictures: list[Image], device: str) -> FrameFunction:
     network = checkpoint.network.to(device)
     tensors = [torch.from_numpy(p).permute(2, 0, 1)[None].float().to(device) / 255.0 for p in pictures]
     number = 0
@@ -86,7 +86,7 @@ def _pair(checkpoint: Checkpoint, pictures: list[Image], device: str) -> Run:
     return run
 
 
-def _stream(step: Step, pictures: list[Image], kept: Any = None) -> Run:
+def _stream(step: Step, pictures: list[Image], kept: Any = None) -> FrameFunction:
     number = 0
 
     def run() -> object:
@@ -99,22 +99,22 @@ def _stream(step: Step, pictures: list[Image], kept: Any = None) -> Run:
 
 
 class GraphedStep:
-    """The streaming step as one CUDA graph: the GPU is told once what to do, not at every frame again.
+    """Streaming step as one CUDA graph, which is recorded once and replayed for each frame.
 
     Args:
-        backend: on a GPU.
+        backend: backend on a GPU.
         picture: any frame.
     """
 
     def __init__(self, backend: TorchBackend, picture: Image) -> None:
-        torch.set_autocast_cache_enabled(False)  # weights cast outside of a capture are not in it
+        torch.set_autocast_cache_enabled(False)  # weights that were cast before the capture would not be in it
         self._image = torch.from_numpy(picture).cuda()
         features = backend.step(picture, None)[0]
         self._kept = flatten(features)
         with torch.inference_mode():
             side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):  # before a capture, libraries have to choose their algorithms
+            with torch.cuda.stream(side):  # libraries must choose their algorithms before the capture
                 for _ in range(3):
                     backend.run(self._image, features)
             torch.cuda.current_stream().wait_stream(side)
@@ -126,23 +126,23 @@ class GraphedStep:
 
     @torch.inference_mode()
     def step(self, picture: Image, _: object) -> tuple[None, Prediction]:
-        """As `Backend.step`; what is kept stays in the graph."""
+        """Process a frame as `Backend.step`; features stay in the graph."""
         self._image.copy_(torch.from_numpy(picture))
         self._graph.replay()
         return None, Prediction(*(None if t is None else t.float().cpu() for t in self._prediction))
 
 
 def peak_mb(device: str) -> float:
-    """Most memory that this process has taken so far: of the GPU, or else of the machine."""
+    """Peak memory of this process so far, of the GPU or of the CPU."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 1e6
-    # getrusage's maximum would be that of the process that started this one, which was larger.
+    # The maximum of getrusage would be that of the parent process, which was larger.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
 
 def main() -> None:
-    """A few frames in a process of their own."""
+    """Process a few frames with one variant and print the peak memory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("variant", choices=VARIANTS)
     parser.add_argument("checkpoint", type=Path)

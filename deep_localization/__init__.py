@@ -1,1 +1,1 @@
-"""Both localizers together: one process for both nodes, evaluation of bags, the demonstration."""
+"""Use of both localizers together: one process for both nodes, evaluation of recordings, the demonstration."""

@@ -1,4 +1,4 @@
-"""Topics of the camera, from the launch arguments `image`, `camera_info` and `image_transport`."""
+"""Camera topics from the launch arguments `image`, `camera_info` and `image_transport`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from localization_common.errors import ConfigError
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _TOPIC = re.compile(rf"(~/|/)?{_NAME}(/{_NAME})*")
-#: Endings that image_transport gives to topics which the nodes cannot read.
+#: Endings of topics of image_transport that the nodes cannot read.
 UNREADABLE = ("compressedDepth", "ffmpeg", "foxglove", "theora", "zstd")
 
 
 @dataclass(frozen=True)
 class CameraTopics:
-    """Topics to subscribe to; empty leaves the nodes' own.
+    """Topics to subscribe to; an empty topic is the default of the nodes.
 
     Attributes:
-        image: topic of the raw image; compressed ones are expected on `<image>/compressed`.
+        image: topic of the raw image; compressed images are expected on `<image>/compressed`.
         camera_info: topic of the calibration.
-        transport: raw or compressed; empty leaves it to the parameter files.
-        notes: sentences about what was not given and is derived.
+        transport: raw or compressed; empty: as in the parameter files.
+        notes: sentences about topics that were derived from others.
     """
 
     image: str
@@ -31,10 +31,10 @@ class CameraTopics:
 
 
 def camera_topics(image: str, camera_info: str, transport: str) -> CameraTopics:
-    """Topics for these launch arguments, each of which may be empty.
+    """Compute the topics of these launch arguments, each of which may be empty.
 
     Raises:
-        ConfigError: a name is no topic, or the nodes cannot read such a topic.
+        ConfigError: a name is not a topic, or the nodes cannot read the topic.
     """
     for argument, topic in (("image", image), ("camera_info", camera_info)):
         check_topic(argument, topic)
@@ -60,10 +60,10 @@ def camera_topics(image: str, camera_info: str, transport: str) -> CameraTopics:
 
 
 def check_topic(argument: str, topic: str) -> None:
-    """Refuse what ROS does not accept as the name of a topic; empty is accepted.
+    """Refuse a name that is not a topic of ROS; an empty name is accepted.
 
     Raises:
-        ConfigError: names the launch argument.
+        ConfigError: the name is not a topic; the message has the launch argument.
     """
     if topic and (not _TOPIC.fullmatch(topic) or "__" in topic):
         raise ConfigError(

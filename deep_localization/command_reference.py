@@ -1,6 +1,6 @@
-"""``docs/commands.md``: every command line with its options, rendered from the dataclasses that define them.
+"""Rendering of ``docs/commands.md``: every command with its options, from the dataclasses that define them.
 
-``python -m deep_localization.command_reference docs/commands.md`` writes it; a test compares.
+``python -m deep_localization.command_reference docs/commands.md`` writes the page; a test compares it.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ import vlocnet_ros.commands.evaluate
 import vlocnet_ros.commands.explain
 import vlocnet_ros.commands.export
 import vlocnet_ros.commands.tables
-import vlocnet_ros.commands.train
 import vlocnet_ros.commands.train_schedule
+import vlocnet_ros.training.config
 
-#: Console script -> what it takes.
+#: Console script -> dataclass of its options.
 COMMANDS: dict[str, type[Any]] = {
     "recording_check": localization_common.recording_check.command.RecordingCheck,
-    "vlocnet_train": vlocnet_ros.commands.train.TrainConfig,
+    "vlocnet_train": vlocnet_ros.training.config.TrainConfig,
     "vlocnet_train_schedule": vlocnet_ros.commands.train_schedule.ScheduleConfig,
     "vlocnet_evaluate": vlocnet_ros.commands.evaluate.EvaluateConfig,
     "vlocnet_calibrate": vlocnet_ros.commands.calibrate.CalibrateConfig,
@@ -49,16 +49,16 @@ COMMANDS: dict[str, type[Any]] = {
     "vlocnet_export": vlocnet_ros.commands.export.ExportConfig,
     "vlocnet_systems": vlocnet_ros.commands.complexity.SystemsConfig,
     "vlocnet_tables": vlocnet_ros.commands.tables.TablesConfig,
-    "dmn_train": dmn_ros.commands.train.Arguments,
-    "dmn_evaluate": dmn_ros.commands.evaluate.Arguments,
-    "dmn_train_worlds": dmn_ros.commands.train_worlds.Arguments,
-    "dmn_evaluate_worlds": dmn_ros.commands.evaluate_worlds.Arguments,
-    "dmn_build_map": dmn_ros.commands.build_map.Arguments,
+    "dmn_train": dmn_ros.commands.train.TrainCommand,
+    "dmn_evaluate": dmn_ros.commands.evaluate.EvaluateCommand,
+    "dmn_train_worlds": dmn_ros.commands.train_worlds.TrainWorldsCommand,
+    "dmn_evaluate_worlds": dmn_ros.commands.evaluate_worlds.EvaluateWorldsCommand,
+    "dmn_build_map": dmn_ros.commands.build_map.BuildMapCommand,
     "evaluate_bag": deep_localization.evaluation.evaluate_bag.Evaluation,
     "localization_demo": deep_localization.demo.demo_options.Demo,
-    "apartment_record": localization_sim.commands.record.Recording,
-    "worlds_generate": localization_sim.commands.generate_worlds.Generation,
-    "worlds_difficulty": localization_common.datasets.world_difficulty.Check,
+    "apartment_record": localization_sim.commands.record.ApartmentRecording,
+    "worlds_generate": localization_sim.commands.generate_worlds.WorldGeneration,
+    "worlds_difficulty": localization_common.datasets.world_difficulty.DifficultyCheck,
     "sequence_to_bag": localization_common.datasets.rosbag2_writer.Conversion,
 }
 
@@ -71,7 +71,7 @@ them. The nodes are described in [reference.md](reference.md). This page is rend
 
 
 def render() -> str:
-    """The whole page, Markdown."""
+    """Render the page in Markdown."""
     return "\n".join([_HEADING, *(_section(name, config) for name, config in COMMANDS.items())])
 
 
@@ -84,7 +84,7 @@ def _section(name: str, config: type[Any]) -> str:
 
 
 def _shared_sentences(config: type[Any]) -> dict[str, str]:
-    """Sentences that docstrings give several attributes at once (``width, height: ...``), which tyro passes over."""
+    """Read docstring lines for several attributes at once (``width, height: ...``), which tyro ignores."""
     found: dict[str, str] = {}
     for hint in get_type_hints(config).values():
         if dataclasses.is_dataclass(hint):
@@ -102,7 +102,9 @@ def _row(action: argparse.Action, shared: dict[str, str]) -> str:
     default = (stated["default"] or "") if stated else ""
     name = action.option_strings[0].split(".")[-1].lstrip("-").replace("-", "_") if action.option_strings else ""
     meaning = (text[: stated.start()] if stated else text).strip() or shared.get(name, "")
-    names = " ".join(f"`{option}`" for option in action.option_strings) or "*files*"
+    current = action.dest.split(".")[-1].replace("_", "-")
+    options = sorted(action.option_strings, key=lambda option: current not in option)  # earlier names come last
+    names = " ".join(f"`{option}`" for option in options) or "*files*"
     shown = f"`{default}`" if default and default != "''" else ""
     return f"| {names} | {shown} | {meaning} |".replace("  ", " ")
 

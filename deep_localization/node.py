@@ -1,8 +1,9 @@
-"""Both localizers in one process: each image crosses DDS once and is decoded once."""
+"""Node process with both localizers: each image crosses DDS once and is decoded once."""
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from rclpy.node import Node
 
@@ -11,18 +12,18 @@ from localization_common.ros.main import run
 from vlocnet_ros.node import VlocnetNode
 
 
-def make_nodes(**options: object) -> list[Node]:
-    """The vlocnet node, which subscribes to the camera, and the dmn node, which gets its images from there.
+def make_nodes(**options: Any) -> list[Node]:
+    """Make the vlocnet node, which subscribes to the camera, and the dmn node, which uses the same subscription.
 
     Args:
-        options: of rclpy's Node, for both.
+        options: options of rclpy's Node, for both nodes.
     """
     vlocnet = VlocnetNode(**options)
     return [vlocnet, DmnNode(feed=vlocnet.feed, **options)]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Console script."""
+    """Run the console script ``localization``."""
     return run(make_nodes, arguments)
 
 

@@ -1,4 +1,4 @@
-"""Files that come with the package: beside it in a checkout, under share/ where it is installed."""
+"""Paths of the files of the package: beside it in a checkout, under share/ in an installation."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def shipped(name: str) -> Path:
     """Path of a file such as ``config/fastdds.xml`` or ``models/vlocnet_apartment_light.safetensors``.
 
     Raises:
-        ConfigError: it is nowhere.
+        ConfigError: the file is missing.
     """
     folders = package_folders()
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
-    looked = ", ".join(str(folder) for folder in folders)
-    raise ConfigError(f"{name} is in none of {looked}; install the package again, or name another file")
+    searched = ", ".join(str(folder) for folder in folders)
+    raise ConfigError(f"{name} is in none of {searched}; install the package again, or name another file")

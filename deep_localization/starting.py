@@ -1,4 +1,4 @@
-"""Console scripts of the nodes. Ctrl-C is quiet from the first moment, also during the seconds of torch's import."""
+"""Console scripts of the nodes. Ctrl-C prints no traceback, also during the seconds of torch's import."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from types import FrameType
 
 
 def vlocnet() -> int:
-    """Console script ``vlocnet``."""
+    """Run the console script ``vlocnet``."""
     return _start("vlocnet_ros.node")
 
 
 def dmn() -> int:
-    """Console script ``dmn``."""
+    """Run the console script ``dmn``."""
     return _start("dmn_ros.node")
 
 
 def localization() -> int:
-    """Console script ``localization``: both in one process."""
+    """Run the console script ``localization``: both nodes in one process."""
     return _start("deep_localization.node")
 
 
 def apartment_camera() -> int:
-    """Console script ``apartment_camera``."""
+    """Run the console script ``apartment_camera``."""
     return _start("localization_sim.node")
 
 
 def _start(module: str) -> int:
-    """Import a node's module, and run it; it then handles signals itself."""
+    """Import the module of a node and run it; then the node handles signals."""
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
     return int(importlib.import_module(module).main())

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.files.paths import require_own_file, user_path
-from localization_common.ros.parameters import ALWAYS, detail, parameter, parameters_of
+from localization_common.ros.parameter_fields import ALWAYS, detail, parameter, parameters_of
 from localization_common.ros.settings import NodeSettings
 
 Array = npt.NDArray[np.float64]
 
 _MOTION = "Odometry noise: variance of the {} per {}."
 _FILTER = {
-    "min_particles": detail("Fewest particles.", 1, 1_000_000),
-    "max_particles": detail("Most particles.", 1, 1_000_000),
-    "global_particles": detail("Particles for the first image of a belief about the whole map.", 1, 1_000_000),
+    "min_particles": detail("Least number of particles.", 1, 1_000_000),
+    "max_particles": detail("Largest number of particles.", 1, 1_000_000),
+    "global_particles": detail("Particles of a belief over the whole map, until its first image.", 1, 1_000_000),
     "update_min_d": detail("Metres of motion after which an image is weighed.", 0.0, 100.0),
     "update_min_a": detail("Radians of turning after which an image is weighed.", 0.0, 6.3),
     "resample_interval": detail("Resample at most at every n-th weighed image.", 1, 1000),
@@ -33,7 +33,7 @@ _FILTER = {
         0.9,
     ),
     "proposal_trust": detail(
-        "Probability that the pose on `proposal` is right; what it agrees with is published sooner; 0 is off.", 0.0, 1.0
+        "Probability that the pose on `proposal` is right; a pose that agrees is published sooner; 0 is off.", 0.0, 1.0
     ),
     "alpha1": detail(_MOTION.format("rotation", "squared radian of rotation"), 0.0, 100.0),
     "alpha2": detail(_MOTION.format("rotation", "squared metre of translation"), 0.0, 100.0),
@@ -41,28 +41,30 @@ _FILTER = {
     "alpha4": detail(_MOTION.format("translation", "squared radian of rotation"), 0.0, 100.0),
     "min_noise_d": detail("Least motion noise per update, metres; keeps copies of a particle apart.", 0.0, 10.0),
     "min_noise_a": detail("Least motion noise per update, radians; keeps copies of a particle apart.", 0.0, 6.3),
-    "likelihood_exponent": detail("Power of each likelihood; below 1 because successive images resemble.", 0.0, 10.0),
-    "reference_poses": detail(
-        "Poses all over the map that recovery draws from, and that tell it what likelihood is usual.", 1, 100_000
+    "likelihood_exponent": detail(
+        "Power of each likelihood; below 1 because successive images are similar.", 0.0, 10.0
     ),
-    "max_evaluated_views": detail("Views of the map that one image is compared with at most.", 4, 100_000),
-    "cell_d": detail("Metres; with cell_a the cells that the number of particles is counted by.", 0.0, 100.0),
-    "cell_a": detail("Radians; with cell_d the cells that the number of particles is counted by.", 0.0, 6.3),
+    "reference_poses": detail(
+        "Poses all over the map that recovery draws from; their mean likelihood is the unit of recovery.", 1, 100_000
+    ),
+    "max_evaluated_views": detail("Largest number of views of the map that one image is compared with.", 4, 100_000),
+    "cell_d": detail("Size of the cells that set the number of particles, metres.", 0.0, 100.0),
+    "cell_a": detail("Size of the cells that set the number of particles, radians.", 0.0, 6.3),
     "pf_err": detail("Largest divergence of particles and belief over the cells (KLD sampling).", 0.0, 1.0),
     "pf_z": detail("Normal quantile of the confidence in pf_err; 2.326 is 99 %.", 0.0, 10.0),
-    "cluster_d": detail("Metres around the densest place that count as one cluster.", 0.0, 100.0),
-    "cluster_a": detail("Radians around the densest heading that count as one cluster.", 0.0, 6.3),
-    "localized_share": detail("Share of the weight in one cluster from which a pose is published.", 0.0, 1.0),
+    "cluster_d": detail("Radius of a cluster of particles, metres.", 0.0, 100.0),
+    "cluster_a": detail("Radius of a cluster of particles, radians.", 0.0, 6.3),
+    "localized_share": detail("Least share of the weight in one cluster for a published pose.", 0.0, 1.0),
     "localized_fit": detail(
-        "Least log-likelihood of the last images against the whole map's for a pose.", -100.0, 100.0
+        "Least log-likelihood of the last images against the whole map's for a published pose.", -100.0, 100.0
     ),
-    "random_seed": detail("Same seed, same frames, same beliefs.", 0, 2**31),
+    "random_seed": detail("Seed; the same seed and frames give the same beliefs.", 0, 2**31),
 }
 
 
 @dataclass(frozen=True)
 class InitialPoseSettings:
-    """Where the robot is when the node starts, if `set_initial_pose` says so."""
+    """Initial pose of the robot, used with `set_initial_pose`."""
 
     x: float = parameter(0.0, "Position in the map, metres.")
     y: float = parameter(0.0, "Position in the map, metres.")
@@ -77,13 +79,13 @@ class InitialPoseSettings:
 
     @property
     def covariance(self) -> Array:
-        """(3, 3) of x, y, yaw."""
+        """Covariance (3, 3) of x, y, yaw."""
         return np.diag([self.std_d**2, self.std_d**2, self.std_a**2])
 
 
 @dataclass(frozen=True)
 class DmnSettings(NodeSettings):
-    """Parameters of the dmn node; those of the particle filter carry amcl's names where they mean the same."""
+    """Parameters of the dmn node; those of the particle filter have amcl's names where the meaning is the same."""
 
     map_path: str = parameter(
         "", "File with the context map, made by dmn_build_map; read by configure and load_map.", when=ALWAYS
@@ -97,12 +99,12 @@ class DmnSettings(NodeSettings):
         1.0, "Seconds that an image waits for odometry as new as itself.", minimum=0.0, maximum=600.0, when=ALWAYS
     )
     published_particles: int = parameter(
-        500, "At most so many particles are published for viewers.", minimum=1, maximum=100_000, when=ALWAYS
+        500, "Largest number of particles that are published for viewers.", minimum=1, maximum=100_000, when=ALWAYS
     )
     belief_resolution: float = parameter(
         0.1, "Side of a cell of the published belief, metres.", minimum=0.01, maximum=10.0, when=ALWAYS
     )
-    set_initial_pose: bool = parameter(False, "Whether to start at initial_pose rather than anywhere in the map.")
+    set_initial_pose: bool = parameter(False, "Start at initial_pose instead of with a belief over the whole map.")
     initial_pose: InitialPoseSettings = parameters_of(InitialPoseSettings, flat=False)  # noqa: RUF009 - makes a field
     filter: FilterConfig = parameters_of(FilterConfig, flat=True, details=_FILTER)  # noqa: RUF009 - makes a field
 
@@ -111,7 +113,7 @@ class DmnSettings(NodeSettings):
         """File that save_map writes.
 
         Raises:
-            ConfigError: no file is named, or it came with an installed package.
+            ConfigError: there is no file name, or the file came with an installed package.
         """
         named = "saved_map_path" if self.saved_map_path else "map_path"
         path = user_path(getattr(self, named), f"parameter {named}")

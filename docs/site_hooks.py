@@ -97,7 +97,7 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
 
 
 def _site_uri(path: str, config: MkDocsConfig, files: Files) -> str | None:
-    """Where a path of the repository is on the site; None: it is a folder without a page."""
+    """Address of a path of the repository on the site; None for a folder without a page."""
     uri = OUTSIDE.get(path) or path.removeprefix("docs/")
     folder = posixpath.join(uri, "index.md")
     if path.startswith("docs/") and folder in files.src_uris:

@@ -1,4 +1,4 @@
-"""The simulated apartment, driven by itself, with both nodes in it; takes localization.launch.py's arguments, too."""
+"""Simulated robot in an apartment with both nodes; takes the arguments of localization.launch.py, too."""
 
 from launch import LaunchDescription
 from launch.actions import (
@@ -16,7 +16,7 @@ PACKAGE = "deep_localization"
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Simulator and localization in one namespace; they end when the simulator does."""
+    """Start simulator and localization in one namespace; all end when the simulator ends."""
     namespace, params_file = LaunchConfiguration("namespace"), LaunchConfiguration("params_file")
     robot = Node(
         package=PACKAGE,
@@ -32,13 +32,13 @@ def generate_launch_description() -> LaunchDescription:
     )
     return LaunchDescription(
         [
-            DeclareLaunchArgument("namespace", default_value="", description="Namespace of everything but /tf."),
+            DeclareLaunchArgument("namespace", default_value="", description="Namespace of all topics except /tf."),
             DeclareLaunchArgument(
                 "params_file",
                 default_value=shared("config", "demo.yaml"),
-                description="Parameters of simulator and nodes, after the manner of config/demo.yaml.",
+                description="Parameters of simulator and nodes, in the format of config/demo.yaml.",
             ),
-            # Images need a larger shared memory than Fast DDS has by itself.
+            # Images need a larger shared memory than the default of Fast DDS.
             default_environment("FASTRTPS_DEFAULT_PROFILES_FILE", shared("config", "fastdds.xml")),
             default_environment("MUJOCO_GL", "egl"),
             GroupAction([PushRosNamespace(namespace), robot]),
@@ -48,7 +48,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def default_environment(name: str, value: PathJoinSubstitution | str) -> SetEnvironmentVariable:
-    """Sets the variable unless it is set."""
+    """Set an environment variable unless it is set."""
     return SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=value))
 
 

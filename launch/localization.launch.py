@@ -1,7 +1,7 @@
-"""Both nodes: vlocnet and dmn, as two processes or as one.
+"""Launch file of both nodes, vlocnet and dmn, in two processes or in one.
 
-Parameters come from these, each overriding the one before: config/vlocnet.yaml and config/dmn.yaml,
-config/localization.yaml, the file params_file, and those launch arguments that are not empty.
+Parameters are read from these sources, and later ones override earlier ones: config/vlocnet.yaml and config/dmn.yaml,
+config/localization.yaml, the file params_file, and the launch arguments that are not empty.
 """
 
 import weakref
@@ -25,48 +25,48 @@ ARGUMENTS = {
     "namespace": ("", "Namespace of the nodes; their topics are relative to it, /tf is not."),
     "params_file": (
         "",
-        "YAML file with parameters of the nodes, after the manner of config/vlocnet.yaml and dmn.yaml.",
+        "YAML file with parameters of the nodes, in the format of config/vlocnet.yaml and dmn.yaml.",
     ),
-    "use_sim_time": ("", "true or false: whether time comes from /clock. Empty: as params_file says."),
-    "autostart": ("", "true or false: whether the nodes activate themselves. Empty: as params_file says, else true."),
-    "use_respawn": ("false", "Whether a node that ended is started again."),
+    "use_sim_time": ("", "true or false: use the time of /clock. Empty: as in params_file."),
+    "autostart": ("", "true or false: activate the nodes at start. Empty: as in params_file, else true."),
+    "use_respawn": ("false", "Start a node again after it ended."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
-    "rviz": ("false", "Whether to open RViz."),
-    "checkpoint": ("", "vlocnet's network. Empty: as params_file says, else that of the simulated apartment."),
-    "dmn_checkpoint": ("", "dmn's network. Empty: likewise."),
-    "map": ("", "dmn's map, which dmn_build_map makes. Empty: likewise."),
-    "keyframe_map": ("", "Map that vlocnet's poses are refined against. Empty: as params_file says, else none."),
+    "rviz": ("false", "Open RViz."),
+    "checkpoint": ("", "Checkpoint of vlocnet. Empty: as in params_file, else that of the simulated apartment."),
+    "dmn_checkpoint": ("", "Checkpoint of dmn. Empty: as for vlocnet."),
+    "map": ("", "Context map of dmn, made by dmn_build_map. Empty: as for vlocnet."),
+    "keyframe_map": ("", "Keyframe map that refines vlocnet's poses. Empty: as in params_file, else none."),
     "image": ("", "Topic of the camera's images, for example /camera/color/image_raw. Empty: image."),
     "camera_info": ("", "Topic of the calibration. Empty: camera_info beside the image, in the same namespace."),
     "image_transport": (
         "",
-        "raw, or compressed for images on IMAGE/compressed. Empty: as params_file says, else raw; "
-        "compressed where image ends in /compressed.",
+        "raw, or compressed for images on IMAGE/compressed. Empty: as in params_file, else raw; "
+        "compressed if image ends in /compressed.",
     ),
     "odom": (
         "",
-        "Topic of the robot's own odometry, for example /odom, which moves dmn's particles. Empty: as odometry says.",
+        "Topic of the robot's odometry, for example /odom, which moves dmn's particles. Empty: topic of odometry.",
     ),
     "odometry": (
         "vlocnet/odometry",
-        "The same where odom is empty. The default is the camera's own odometry, for robots without another.",
+        "Topic of the odometry if odom is empty. The default is vlocnet's odometry, for robots without another.",
     ),
-    "base_frame_id": ("", "Frame of the robot's base, for example base_link. Empty: as params_file says."),
-    "camera_frame_id": ("", "Optical frame of the camera. Empty: as params_file says, else that of the images."),
-    "odom_frame_id": ("", "Frame of the odometry. Empty: as params_file says, else odom."),
-    "global_frame_id": ("", "Frame of the map. Empty: as params_file says, else map."),
+    "base_frame_id": ("", "Frame of the robot's base, for example base_link. Empty: as in params_file."),
+    "camera_frame_id": ("", "Optical frame of the camera. Empty: as in params_file, else that of the images."),
+    "odom_frame_id": ("", "Frame of the odometry. Empty: as in params_file, else odom."),
+    "global_frame_id": ("", "Frame of the map. Empty: as in params_file, else map."),
     "proposal": (
         "vlocnet/pose",
-        "Topic of poses at which dmn tries some of its particles. none: only those that are published on proposal.",
+        "Topic of poses from which dmn draws some of its particles. none: topic proposal.",
     ),
-    "composed": ("false", "Whether both nodes run in one process, where each image is received and decoded once."),
+    "composed": ("false", "Run both nodes in one process, where each image is received and decoded once."),
 }
 
 CHOICES = {"image_transport": ["", "raw", "compressed"]}
 
 BOOLEANS = {"true": True, "false": False}
 
-# Launch argument -> nodes and their parameter.
+# Launch argument -> nodes and their parameters.
 SHARED = (
     "use_sim_time", "autostart", "image_transport", "base_frame_id", "camera_frame_id", "odom_frame_id",
     "global_frame_id",
@@ -81,7 +81,7 @@ PARAMETERS = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Arguments, and what they make."""
+    """Declare the arguments and start the nodes."""
     arguments = [
         DeclareLaunchArgument(name, default_value=default, description=description, choices=CHOICES.get(name))
         for name, (default, description) in ARGUMENTS.items()
@@ -91,10 +91,10 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def make_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Two nodes, or one process with both; and RViz.
+    """Make two processes, or one with both nodes, and RViz.
 
     Raises:
-        ConfigError: a topic's name is wrong; launch prints the sentence and ends.
+        ConfigError: the name of a topic is wrong; launch prints the message and ends.
     """
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     camera = camera_topics(given["image"], given["camera_info"], given["image_transport"])
@@ -112,7 +112,7 @@ def make_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def node(context: LaunchContext, executable: str, names: tuple[str, ...], topics: dict[str, str]) -> Node:
-    """Process that runs the nodes of these names; each topic is remapped unless its new name is empty."""
+    """Make a process that runs the nodes of these names; a topic is remapped unless its new name is empty."""
     files = [shared("config", f"{name}.yaml") for name in names]
     files.append(ParameterFile(shared("config", "localization.yaml"), allow_substs=True))
     if LaunchConfiguration("params_file").perform(context):
@@ -132,10 +132,13 @@ def node(context: LaunchContext, executable: str, names: tuple[str, ...], topics
 
 
 def given_parameters(context: LaunchContext, names: tuple[str, ...]) -> list[str]:
-    """File with the launch arguments that are not empty, as parameters; none if all are. It goes when launch ends.
+    """Write the launch arguments that are not empty to a parameter file, which is deleted when launch ends.
 
-    It names each node in full: of keys that match a node ROS lets the one that was new last win, and keys with
-    wildcards may be in params_file, too. A dictionary would do for one node in a process, not for two.
+    The keys are the full names of the nodes: if several keys match a node, ROS uses the one that was new last, and
+    params_file may have keys with wildcards, too. A dictionary is possible for one node in a process, not for two.
+
+    Returns:
+        Path of the file; nothing if all arguments are empty.
     """
     namespace = context.launch_configurations.get("ros_namespace", "").rstrip("/")
     parameters: dict[str, dict] = {}
@@ -154,7 +157,7 @@ def given_parameters(context: LaunchContext, names: tuple[str, ...]) -> list[str
 
 
 def rviz(context: LaunchContext) -> Node:
-    """RViz with our displays; its topics are relative to the namespace."""
+    """Make RViz with the displays of this package; its topics are relative to the namespace."""
     simulated = LaunchConfiguration("use_sim_time").perform(context).lower() == "true"
     return Node(
         package="rviz2",

@@ -1,1 +1,1 @@
-"""What both localizers need: geometry, cameras, data, metrics, checkpoints, the report and the ROS border."""
+"""Parts that both localizers need: geometry, cameras, data, metrics, checkpoints, the report and the ROS interface."""

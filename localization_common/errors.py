@@ -1,16 +1,16 @@
-"""Errors of the package: one root, so that a caller can catch everything that is ours.
+"""Errors of the package, with one root class, so that a caller can catch all of them.
 
-A message says what was wrong, where (file, field, topic) and what to do.
+A message gives the mistake, its place (file, field, topic) and the remedy, in this order.
 """
 
-#: Characters that a message has at most; of a longer one, the middle is left out.
+#: Largest number of characters of a message; the middle of a longer one is left out.
 LONGEST = 1200
 
 
 class LocalizationError(Exception):
     """Root of every error that this package raises on purpose.
 
-    Its text can be shown: parts that come from a damaged file may be long, or hold characters that clear a terminal.
+    Its text is safe to print: it is cut, and characters that clear a terminal (from a damaged file) are replaced.
     """
 
     def __str__(self) -> str:
@@ -20,24 +20,24 @@ class LocalizationError(Exception):
 
 
 class ConfigError(LocalizationError):
-    """A configuration value is out of range or contradicts another one."""
+    """Configuration value that is out of range or contradicts another one."""
 
 
 class InputError(LocalizationError):
-    """A frame cannot be used: wrong shape, encoding or content."""
+    """Frame that cannot be used: wrong shape, encoding or content."""
 
 
 class CameraError(LocalizationError):
-    """A camera cannot give what the network was trained with."""
+    """Camera that cannot give the images that the network was trained with."""
 
 
 class CheckpointError(LocalizationError):
-    """A checkpoint is missing, damaged or made for something else."""
+    """Checkpoint that is missing, damaged or made for another use."""
 
 
 class MapError(LocalizationError):
-    """A map is missing, damaged or made for something else."""
+    """Map that is missing, damaged or made for another use."""
 
 
 class DatasetError(LocalizationError):
-    """Recorded data is missing or not in the format that it claims."""
+    """Recorded data is missing, or is not in the expected format."""

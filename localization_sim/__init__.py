@@ -1,8 +1,8 @@
-"""Worlds to train and test in."""
+"""Simulated apartments and random worlds, for training and tests."""
 
 import os
 import sys
 
 if sys.platform == "linux":
-    # MuJoCo reads this when it is imported. EGL needs no screen; a robot's or a build server's PC has none.
+    # MuJoCo reads this variable at import. EGL needs no screen, and a robot or a build server has none.
     os.environ.setdefault("MUJOCO_GL", "egl")

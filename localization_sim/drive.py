@@ -1,4 +1,4 @@
-"""A drive through an apartment as a `Sequence`, rendered frame by frame when asked for."""
+"""Simulated drive through an apartment as a `Sequence`, whose frames are rendered when they are read."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from localization_common.datasets.rosbag2_writer import OdometryReading
+from localization_common.datasets.bag_writer import OdometryReading
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
 from localization_sim.apartments.drive_paths import DriveSettings, Trajectory, plan_drive
 from localization_sim.rendering import Renderer, mounted_camera
 from localization_sim.wheel_odometry import WheelOdometry, measure
 
-#: Stamp in nanoseconds of a drive's first image: not zero, which in ROS means "no time".
+#: Stamp of the first image of a drive, nanoseconds. Zero would mean "no time" in ROS.
 START_STAMP = 1_000 * 10**9
 
 
 @dataclass(frozen=True)
-class Drive:
-    """A trajectory with its wheel odometry.
+class ApartmentDrive:
+    """Trajectory with its wheel odometry.
 
     Attributes:
-        name: what it was planned from, such as ``train_00`` or ``test``.
+        name: name that the drive was planned from, such as ``train_00`` or ``test``.
         trajectory: true poses of base_link in the map.
-        odometry: what the wheels measured.
+        odometry: measurements of the wheels.
         rate: images per second.
     """
 
@@ -37,16 +37,16 @@ class Drive:
 
     @property
     def image_times(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """(N,) seconds from the start at which images are taken."""
+        """Times (N,) of the images, seconds from the start."""
         return np.arange(int(self.trajectory.duration * self.rate) + 1) / self.rate
 
     def odometry_times(self, rate: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """(M,) seconds at which odometry is published: so many times a second, and at each image."""
+        """Times (M,) of the odometry, seconds from the start: ``rate`` times a second, and at each image."""
         even = np.arange(int(self.trajectory.duration * rate) + 1) / rate
         return np.union1d(even.round(9), self.image_times.round(9))
 
     def odometry_readings(self, rate: float = 20.0) -> Iterator[OdometryReading]:
-        """Wheel odometry messages at `odometry_times`."""
+        """Yield wheel odometry messages at `odometry_times`."""
         for time in self.odometry_times(rate).tolist():
             yield self.odometry_at(time)
 
@@ -63,15 +63,15 @@ def stamp_at(time: float) -> int:
 
 def plan(
     renderer: Renderer, name: str, *, rate: float = 5.0, random_seed: int = 0, settings: DriveSettings | None = None
-) -> Drive:
-    """The drive of this name through the renderer's apartment; ``random_seed`` draws the odometry's errors."""
+) -> ApartmentDrive:
+    """Plan the drive of this name through the renderer's apartment; ``random_seed`` sets the errors of the odometry."""
     trajectory = plan_drive(renderer.apartment, name, settings)
-    noise_seed = [random_seed, 4, zlib.crc32(name.encode())]  # drives differ in their errors too
-    return Drive(name, trajectory, measure(trajectory, noise_seed), rate)
+    noise_seed = [random_seed, 4, zlib.crc32(name.encode())]  # drives differ in their errors, too
+    return ApartmentDrive(name, trajectory, measure(trajectory, noise_seed), rate)
 
 
-def as_sequence(renderer: Renderer, drive: Drive, *, depth: bool = True, labels: bool = True) -> Sequence:
-    """Frames of a drive; each read renders. The sequence needs the renderer as long as it is read."""
+def as_sequence(renderer: Renderer, drive: ApartmentDrive, *, depth: bool = True, labels: bool = True) -> Sequence:
+    """Sequence of a drive; each read renders a frame. The renderer must stay open as long as frames are read."""
     times = drive.image_times
     base_T_camera = mounted_camera()
     map_T_camera = planar.to_se3(drive.trajectory.at(times)) @ base_T_camera
@@ -104,7 +104,7 @@ def as_sequence(renderer: Renderer, drive: Drive, *, depth: bool = True, labels:
 
 
 def in_memory(sequence: Sequence) -> Sequence:
-    """The same sequence with every frame read once, now, and kept."""
+    """Copy of a sequence with all frames read and kept in memory."""
     count = range(len(sequence))
     images = [sequence.read_image(i) for i in count]
     depths = [] if sequence.read_depth is None else [sequence.read_depth(i) for i in count]

@@ -1,4 +1,4 @@
-"""Renders the frames of a drive ahead of time in a thread of its own, which owns the OpenGL context."""
+"""Rendering of the frames of a drive ahead of time, in a thread that owns the OpenGL context."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
 from localization_sim import drive as drives
-from localization_sim.drive import Drive
+from localization_sim.drive import ApartmentDrive
 from localization_sim.rendering import Renderer
 
-#: So many frames are rendered before they are due.
+#: Number of frames that are rendered before they are needed.
 AHEAD = 8
 
 
 @dataclass(frozen=True)
 class RenderedFrame:
-    """One frame of a drive; what was not asked for is None."""
+    """Rendered frame of a drive; depth and labels are None if they were not requested."""
 
     image: npt.NDArray[np.uint8]
     depth: npt.NDArray[np.float32] | None
@@ -30,15 +30,15 @@ class RenderedFrame:
 
 
 class FrameSource:
-    """A drive's frames, in order. Use it in a ``with`` statement.
+    """Frames of a drive, in order. Use it in a ``with`` statement.
 
     Args:
-        open_renderer: of the apartment for the camera, such as `open_apartment`; called in that thread.
-        drive_name: which drive.
+        open_renderer: makes the renderer, such as `open_apartment`; called in the rendering thread.
+        drive_name: name of the drive.
         rate: images per second.
-        random_seed: draws the errors of the wheel odometry.
-        depth: render depth too.
-        labels: render labels too.
+        random_seed: seed of the errors of the wheel odometry.
+        depth: render depth, too.
+        labels: render labels, too.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class FrameSource:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="renderer")
         self._renderer: Renderer | None = None
 
-        def open_drive() -> tuple[Drive, Sequence]:
+        def open_drive() -> tuple[ApartmentDrive, Sequence]:
             self._renderer = open_renderer()
             drive = drives.plan(self._renderer, drive_name, rate=rate, random_seed=random_seed)
             return drive, drives.as_sequence(self._renderer, drive, depth=depth, labels=labels)
@@ -66,7 +66,7 @@ class FrameSource:
             raise
 
     def frames(self) -> Iterator[RenderedFrame]:
-        """All frames, the next few of them always in the making: a busy moment of the machine delays none."""
+        """Yield all frames; the next `AHEAD` frames are rendered meanwhile, so that a busy computer delays none."""
         ahead: deque[Future[RenderedFrame]] = deque()
         try:
             for i in range(len(self.sequence)):
@@ -76,12 +76,12 @@ class FrameSource:
             while ahead:
                 yield ahead.popleft().result()
         finally:
-            for future in ahead:  # nobody will take them
+            for future in ahead:  # not needed any more
                 future.cancel()
 
     def close(self) -> None:
         """Free the OpenGL context and end the thread."""
-        self._thread.submit(self._close_renderer)  # behind what the thread is still at, which may be opening it
+        self._thread.submit(self._close_renderer)  # after the present job, which may still open it
         self._thread.shutdown()
 
     def _close_renderer(self) -> None:

@@ -6,7 +6,6 @@ import json
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -28,80 +27,27 @@ from localization_common.geometry import planar
 from localization_common.ros.conversions import camera_to_info, image_from_array, pose_from_matrix, time_from_stamp
 from localization_common.ros.main import supervised
 from localization_common.ros.outputs import LATCHED
-from localization_common.ros.parameters import START, Parameters, SetsUnchanged, parameter
+from localization_common.ros.parameter_setting import AcceptsUnchangedParameters
+from localization_common.ros.parameters import Parameters
 from localization_common.ros.spinning import spinning
 from localization_common.ros.transforms import transform_stamped
 from localization_sim.drive import START_STAMP
 from localization_sim.frame_source import FrameSource, RenderedFrame
 from localization_sim.rendering import open_apartment
+from localization_sim.settings import ApartmentCameraSettings
 
 Array = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class ApartmentCameraSettings:
-    """What is driven, shown and published; read once, when the process starts."""
-
-    seed: int = parameter(0, "Which apartment.", minimum=0, when=START)
-    rearranged: float = parameter(
-        0.0,
-        "This share of the furniture stands elsewhere; all else is the seed's apartment.",
-        minimum=0.0,
-        maximum=1.0,
-        when=START,
-    )
-    twin_room: bool = parameter(False, "Another floor plan, in which one room is there twice.", when=START)
-    drive: str = parameter("test", "Name of the drive: test, val, train_00, train_01, ...", when=START)
-    loops: int = parameter(1, "How often the drive is repeated; 0 for ever.", minimum=0, when=START)
-    max_duration: float = parameter(
-        0.0, "End after so many seconds of driving even within a loop; 0 for no limit.", minimum=0.0, when=START
-    )
-    random_seed: int = parameter(0, "Draws the errors of the wheel odometry.", minimum=0, when=START)
-
-    rate: float = parameter(5.0, "Images per second.", minimum=0.1, maximum=60.0, when=START)
-    odom_rate: float = parameter(20.0, "Odometry messages per second.", minimum=1.0, maximum=50.0, when=START)
-    width: int = parameter(320, "Image width in pixels.", minimum=16, maximum=1920, when=START)
-    height: int = parameter(240, "Image height in pixels.", minimum=16, maximum=1080, when=START)
-    field_of_view: float = parameter(90.0, "Horizontal, in degrees.", minimum=10.0, maximum=150.0, when=START)
-
-    publish_depth: bool = parameter(False, "Publish depth (32FC1, metres).", when=START)
-    publish_labels: bool = parameter(False, "Publish true labels (mono8) and their names, for scoring.", when=START)
-    publish_tf: bool = parameter(True, "Broadcast odom->base_link from the wheel odometry.", when=START)
-    publish_clock: bool = parameter(
-        False, "Publish /clock and stamp with the drive's own time instead of the system's.", when=START
-    )
-    reliable: bool = parameter(
-        True, "Images are offered reliably; subscribers may still ask for best effort.", when=START
-    )
-
-    wait_for_subscribers: int = parameter(
-        0, "Start to drive only when so many subscribers listen to the image.", minimum=0, when=START
-    )
-    wait_timeout: float = parameter(60.0, "Give up waiting for them after so many seconds.", minimum=0.0, when=START)
-    start_delay: float = parameter(0.0, "Seconds to wait before driving.", minimum=0.0, when=START)
-    exit_when_done: bool = parameter(True, "End the process after the last loop.", when=START)
-    linger: float = parameter(
-        1.0,
-        "At most so many seconds to wait at the end until all subscribers have everything.",
-        minimum=0.0,
-        when=START,
-    )
-
-    global_frame_id: str = parameter("map", "Frame of the ground truth.", when=START)
-    odom_frame_id: str = parameter("odom", "Frame of the wheel odometry.", when=START)
-    base_frame_id: str = parameter("base_link", "Frame of the robot.", when=START)
-    camera_frame_id: str = parameter("camera_optical_frame", "Frame of the camera (REP-103 optical).", when=START)
-
-
 class MissingSubscribersError(LocalizationError):
-    """Nobody, or too few, listened in time."""
+    """Error: too few subscribers in time."""
 
 
-class ApartmentCamera(SetsUnchanged, Node):  # type: ignore[misc]  # rclpy has no types
+class ApartmentCamera(AcceptsUnchangedParameters, Node):
     """Publishes ``image``, ``camera_info``, ``odom``, ``ground_truth/pose``, /tf, /tf_static and ``frames_published``.
 
-    Everything that belongs to one image carries its stamp and is published before it: who has the image has the rest.
-    ``frames_published`` (latched) counts images, so that a listener can tell whether any was lost.
+    All messages of one image have its stamp and are published before it. ``frames_published`` (latched) is the number
+    of images, so that a subscriber can detect lost ones.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -126,11 +72,11 @@ class ApartmentCamera(SetsUnchanged, Node):  # type: ignore[misc]  # rclpy has n
         self.frames_published = 0
 
     def run(self) -> None:
-        """Wait for listeners, drive all loops, wait until everything has arrived.
+        """Wait for subscribers, drive all loops, wait until all messages have arrived.
 
         Raises:
             MissingSubscribersError: too few subscribers within ``wait_timeout``.
-            LocalizationError: the apartment has no such drive, or cannot be rendered.
+            LocalizationError: the drive does not exist in the apartment, or OpenGL does not start.
         """
         settings = self.settings
         apartment = partial(
@@ -231,7 +177,7 @@ class ApartmentCamera(SetsUnchanged, Node):  # type: ignore[misc]  # rclpy has n
                 )
 
     def _flush(self) -> None:
-        """Stay until reliable subscribers have confirmed everything, so that the end of the process loses nothing."""
+        """Wait until reliable subscribers have confirmed all messages, so that none is lost when the process ends."""
         if self._stop.is_set():
             return
         limit = Duration(seconds=self.settings.linger)

@@ -1,4 +1,4 @@
-"""Pictures of an apartment from a camera: colour, depth and labels."""
+"""Rendering of an apartment from a camera: colour, depth and labels."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from localization_common.errors import CameraError
 from localization_common.geometry import se3
 from localization_sim.apartments.apartment import Apartment
 
-#: Rotation from MuJoCo's camera frame (x right, y up, z backward) to the optical frame's axes and back.
+#: Rotation between MuJoCo's camera frame (x right, y up, z backward) and the optical frame, in both directions.
 _GL_FLIP = np.diag([1.0, -1.0, -1.0])
 
 
 class Renderer:
-    """Renders one apartment. Make one and keep it: creating it costs more than its pictures.
+    """Renders one apartment. Keep it: its creation takes longer than its pictures.
 
     Args:
-        apartment: what to look at.
-        camera: intrinsics; square pixels, centred, free of distortion.
+        apartment: apartment to render.
+        camera: intrinsics; square pixels, centred, without distortion.
 
     Raises:
-        CameraError: OpenGL cannot show this camera, or does not start.
+        CameraError: OpenGL cannot render this camera, or does not start.
     """
 
     def __init__(self, apartment: Apartment, camera: Camera) -> None:
@@ -43,21 +43,21 @@ class Renderer:
                 f"OpenGL does not start ({error}): install libegl1 and libgl1-mesa-dri, or install libosmesa6 and set "
                 "MUJOCO_GL=osmesa"
             ) from error
-        # Background (id -1) indexes the last entry.
+        # The background has id -1, which is the last entry.
         self._labels = np.append(apartment.geom_labels, np.uint8(255))
 
     def look_from(self, map_T_camera: npt.NDArray[np.float64]) -> None:
-        """Put the camera (optical frame) at this pose (4, 4)."""
+        """Set the pose (4, 4) of the camera (optical frame)."""
         self._data.cam_xpos[0] = map_T_camera[:3, 3]
         self._data.cam_xmat[0] = (map_T_camera[:3, :3] @ _GL_FLIP).reshape(-1)
         self._renderer.update_scene(self._data, camera=0)
 
     def colour(self) -> npt.NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB."""
+        """Render the image (H, W, 3) uint8 RGB."""
         return np.asarray(self._renderer.render(), dtype=np.uint8)
 
     def depth(self) -> npt.NDArray[np.float32]:
-        """(H, W) float32 metres along the optical axis."""
+        """Render depth (H, W) float32, metres along the optical axis."""
         self._renderer.enable_depth_rendering()
         try:
             return np.asarray(self._renderer.render(), dtype=np.float32)
@@ -65,7 +65,7 @@ class Renderer:
             self._renderer.disable_depth_rendering()
 
     def labels(self) -> npt.NDArray[np.uint8]:
-        """(H, W) uint8 label ids."""
+        """Render label ids (H, W) uint8."""
         self._renderer.enable_segmentation_rendering()
         try:
             ids = self._renderer.render()[..., 0]
@@ -87,14 +87,14 @@ class Renderer:
 
 
 def mounted_camera(height: float = 0.6, forward: float = 0.1) -> npt.NDArray[np.float64]:
-    """base_T_camera of a camera that looks straight ahead, so many metres above the floor and ahead of the axle."""
+    """Mount base_T_camera of a camera that looks forward, in metres above the floor and ahead of the axle."""
     base_T_camera = se3.BODY_T_OPTICAL.copy()
     base_T_camera[:3, 3] = (forward, 0.0, height)
     return base_T_camera
 
 
 def open_apartment(seed: int, camera: Camera, *, rearranged: float = 0.0, twin_room: bool = False) -> Renderer:
-    """Renderer of an apartment (as of `Apartment.from_seed`) for a camera."""
+    """Make the renderer of an apartment (see `Apartment.from_seed`) for a camera."""
     apartment = Apartment.from_seed(
         seed, rearranged=rearranged, twin_room=twin_room, width=camera.width, height=camera.height
     )

@@ -1,4 +1,4 @@
-"""Procedural surfaces: wallpapers, floors, fabrics, wood. All are (H, W, 3) uint8; what repeats has no seam."""
+"""Procedural textures: wallpapers, floors, fabrics, wood. All are (H, W, 3) uint8; repeating ones have no seam."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SIZE = 256
 
 
 def colour(hue: float, saturation: float, value: float) -> Colour:
-    """RGB, 0..1, of hue, saturation and value, 0..1."""
+    """Convert hue, saturation and value, 0..1, to RGB, 0..1."""
     return colorsys.hsv_to_rgb(hue % 1.0, min(max(saturation, 0.0), 1.0), min(max(value, 0.0), 1.0))
 
 
 def noise(random: Random, cells: tuple[int, int], size: int = SIZE) -> Field:
-    """Smooth periodic noise (size, size) in 0..1 with about so many cells (down, across)."""
+    """Smooth periodic noise (size, size) in 0..1 with about ``cells`` cells (down, across)."""
     grid = random.random(cells)
     grid = np.pad(grid, 2, mode="wrap")
     fine = cv2.resize(
@@ -39,7 +39,7 @@ def blend(first: Colour, second: Colour, weight: Field) -> Field:
 
 
 def finish(random: Random, image: Field, grain: float = 0.03) -> Image:
-    """Image (H, W, 3), 0..1, as uint8 with a little grain."""
+    """Convert an image (H, W, 3), 0..1, to uint8 with a little grain."""
     rough = image + grain * (random.random(image.shape[:2])[..., None] - 0.5)
     return np.asarray(np.clip(rough * 255.0, 0, 255), dtype=np.uint8)
 

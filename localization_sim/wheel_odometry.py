@@ -1,4 +1,4 @@
-"""What wheel encoders would report of a drive: scale errors, noise and occasional slip of one wheel."""
+"""Simulated wheel odometry of a drive: scale errors, noise and occasional slip of one wheel."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class WheelNoise:
     Attributes:
         track: distance between the wheels, metres.
         scale: standard deviation of each wheel's constant scale error (tyre pressure, wear).
-        speed: standard deviation of the noise on each wheel's way, metres per square root of metre driven.
-        slip_interval: mean seconds between slips.
-        slip_seconds: how long one lasts, at most.
-        slip_share: the slipping wheel reports up to this share too much.
+        speed: standard deviation of the noise on each wheel's distance, metres per square root of metre driven.
+        slip_interval: mean time between slips, seconds.
+        slip_seconds: longest slip, seconds.
+        slip_share: largest share by which a slipping wheel reports too much.
     """
 
     track: float = 0.35
@@ -40,7 +40,7 @@ class WheelOdometry:
 
     Attributes:
         odom: poses of base_link in the odom frame, which starts where the robot starts.
-        twists: (N, 2) reported forward (m/s) and turning (rad/s) speed.
+        twists: reported forward (m/s) and turning (rad/s) speed (N, 2).
     """
 
     odom: Trajectory
@@ -53,15 +53,16 @@ class WheelOdometry:
 
 
 def measure(trajectory: Trajectory, random_seed: int | Sequence[int], noise: WheelNoise | None = None) -> WheelOdometry:
-    """Odometry that the robot would measure on this drive; the same seed gives the same errors."""
+    """Simulate the odometry that the robot measures on a drive; the same seed gives the same errors."""
     noise = noise or WheelNoise()
     random = np.random.default_rng(random_seed)
     forward, turning = _body_motion(trajectory.poses)
     left, right = forward - turning * noise.track / 2, forward + turning * noise.track / 2
     measured = []
-    for way in (left, right):
-        factor = 1.0 + noise.scale * random.standard_normal() + _slip(random, len(way), noise)
-        measured.append(way * factor + noise.speed * np.sqrt(np.abs(way)) * random.standard_normal(len(way)))
+    for distance in (left, right):
+        factor = 1.0 + noise.scale * random.standard_normal() + _slip(random, len(distance), noise)
+        error = noise.speed * np.sqrt(np.abs(distance)) * random.standard_normal(len(distance))
+        measured.append(distance * factor + error)
     forward, turning = (measured[0] + measured[1]) / 2, (measured[1] - measured[0]) / noise.track
     heading = np.r_[0.0, np.cumsum(turning)]
     half = heading[:-1] + turning / 2
@@ -73,7 +74,7 @@ def measure(trajectory: Trajectory, random_seed: int | Sequence[int], noise: Whe
 
 
 def _body_motion(poses: Array) -> tuple[Array, Array]:
-    """Signed way forward (N-1,) in metres and turn (N-1,) in radians between samples."""
+    """Signed distance forward (N-1,) in metres and turn (N-1,) in radians between samples."""
     turning = np.diff(poses[:, 2])
     step = np.diff(poses[:, :2], axis=0)
     half = poses[:-1, 2] + turning / 2
@@ -81,7 +82,7 @@ def _body_motion(poses: Array) -> tuple[Array, Array]:
 
 
 def _slip(random: np.random.Generator, samples: int, noise: WheelNoise) -> Array:
-    """(N,) extra share of the way that a slipping wheel reports."""
+    """Extra share (N,) of the distance that a slipping wheel reports."""
     extra = np.zeros(samples)
     time = float(random.exponential(2 * noise.slip_interval))  # each of the two wheels slips half as often
     while time < samples * TIME_STEP:

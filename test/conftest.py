@@ -1,4 +1,4 @@
-"""Fixtures of all tests, and the environment they run in."""
+"""Fixtures and environment variables of all tests."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 
 with contextlib.suppress(ImportError):
-    import triton  # noqa: F401 - both hold an LLVM: where Mesa's is there first, this import, which torch does, crashes
+    import triton  # noqa: F401 - before Mesa: both contain an LLVM, and torch's import of triton crashes after Mesa's
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-IMPORTED_AS = {"protobuf": "google"}  # where a module and the package that installs it differ in name
+IMPORTED_AS = {"protobuf": "google"}  # packages whose module has another name
 
-# Read by libraries when they are imported or started, and inherited by the processes that tests start.
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch's threads: tests share their cores with other processes
+# Libraries read these variables at import or start; the processes of the tests inherit them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread of torch: tests share the cores with other processes
 os.environ.setdefault("MUJOCO_GL", "egl")
-os.environ["ROS_PYTHON_CHECK_FIELDS"] = "1"  # messages refuse values of a wrong type instead of sending garbage
+os.environ["ROS_PYTHON_CHECK_FIELDS"] = "1"  # messages refuse values of a wrong type
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(REPOSITORY / "config" / "fastdds.xml"))
 os.environ.setdefault("ROS_LOG_DIR", str(REPOSITORY / "build" / "test" / "ros_log"))
@@ -34,10 +34,10 @@ os.environ.setdefault("ROS_LOG_DIR", str(REPOSITORY / "build" / "test" / "ros_lo
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
-    """Makes all modules of this folder.
+    """Make the modules of the tests.
 
-    The plugin of launch_testing, which ROS 2 installs, would import each file under its name without folders: two
-    files of one name are an error then, and one file that skips itself takes its whole folder along.
+    The plugin of launch_testing, which ROS 2 installs, would import each file under its name without folders: then
+    two files with the same name are an error, and a file that skips itself skips its whole folder.
     """
     module: pytest.Module = pytest.Module.from_parent(parent, path=module_path)
     return module
@@ -45,7 +45,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
-    """Skips a file, or a folder for its conftest.py, that imports an extra which is not installed."""
+    """Skip a file, or the folder of a conftest.py, that imports an extra which is not installed."""
     outcome = yield
     report = outcome.get_result()
     if report.failed and (missing := _missing_extra(report.call.excinfo.value)):
@@ -55,14 +55,14 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Turns a failure for want of an extra, in a test or a fixture, into a skip that names it."""
+    """Turn a failure because of a missing extra, in a test or a fixture, into a skip that names it."""
     if call.excinfo is not None and (missing := _missing_extra(call.excinfo.value)):
         call.excinfo = _skipped(missing, call.when)
 
 
 @pytest.fixture
 def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A ROS domain of the test's own, set in the environment; no other test on this machine has it meanwhile."""
+    """Reserve a ROS domain for the test and set it in the environment; no other test on this computer uses it."""
     domain, claim = claim_domain()
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     yield domain
@@ -71,7 +71,7 @@ def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder with the public data sets; tests of real data skip where it is absent."""
+    """Folder with the public data sets; tests of real data skip without it."""
     path = Path(os.environ.get("DEEP_LOCALIZATION_DATA", REPOSITORY.parent / "shared" / "data"))
     if not path.is_dir():
         pytest.skip(f"no data sets at {path}: put them there or name their folder in DEEP_LOCALIZATION_DATA")
@@ -80,8 +80,8 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def apartment_drive() -> Sequence:
-    """32 frames in 3.2 s of the simulated robot's held-out drive, which the shipped network knows its way about."""
-    from localization_sim import drive  # late: most tests render nothing
+    """Drive of 32 frames in 3.2 s, part of the simulated robot's held-out drive in the shipped apartment."""
+    from localization_sim import drive  # imported here: most tests render nothing
     from localization_sim.rendering import open_apartment
 
     with open_apartment(0, Camera.from_field_of_view(320, 240, 90.0)) as renderer:
@@ -91,7 +91,7 @@ def apartment_drive() -> Sequence:
 
 @pytest.fixture(scope="session")
 def queries(apartment_drive: Sequence) -> Sequence:
-    """Every second frame of the drive: 16 of them, 0.2 s apart."""
+    """Drive of every second frame: 16 frames, 0.2 s apart."""
     return apartment_drive.select(np.arange(1, len(apartment_drive), 2))
 
 
@@ -112,7 +112,7 @@ def _skipped(reason: str, when: Literal["collect", "setup", "call", "teardown"])
 
 
 def _extras() -> dict[str, str]:
-    """Name of a module -> the extra of setup.py that installs it."""
+    """Read the name of each module -> the extra of setup.py that installs it."""
     setup = ast.parse((REPOSITORY / "setup.py").read_text()).body[-1].value  # type: ignore[attr-defined]
     extras = next(ast.literal_eval(keyword.value) for keyword in setup.keywords if keyword.arg == "extras_require")
     names = [(re.split(r"[<>=;\[ ]", line)[0], extra) for extra, lines in reversed(extras.items()) for line in lines]
@@ -120,7 +120,7 @@ def _extras() -> dict[str, str]:
 
 
 def _missing_extra(error: BaseException | None) -> str:
-    """Sentence that names the extra for want of which an error was raised; empty where that was not the reason."""
+    """Message with the missing extra that is the reason of an error; empty for another reason."""
     while error is not None:
         name = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
         if extra := EXTRAS.get(name):

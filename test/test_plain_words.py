@@ -15,7 +15,8 @@ ENDINGS = {".py", ".md", ".toml", ".cfg", ".sh", ".yaml", ".yml", ".xml", ".in",
 NOT_OURS = {"build", "install", "log", "site-packages"}
 #: Code computes, returns and publishes; it does not speak. "Right again" is "recovered", and so on.
 IDIOMS = re.compile(
-    r"\b(tells?|told|telling|says?|said|saying)\b|\bright again\b|\bhangs? on\b|\bof what it missed\b|\bnobody knows\b",
+    r"(?<!\.)\b(tells?|told|telling|says?|said|saying)\b"
+    r"|\bright again\b|\bhangs? on\b|\bof what it missed\b|\bnobody knows\b",
     re.IGNORECASE,
 )
 #: The one place that names them.

@@ -1,4 +1,4 @@
-"""Every architectural number of VLocNet++, once. Training numbers live with the training command (`train.py`)."""
+"""Structure of VLocNet++: all architectural numbers. Numbers of the training are in `training/config.py`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Literal, get_args, get_origin, get_type_hints
 from localization_common.errors import ConfigError
 from localization_common.files.configuration import MAX_PIXELS, require_at_most
 
-#: Where segmentation features of the previous frame may be fused, in the encoder's order, with their output stride.
+#: Places where segmentation features of the previous frame can be fused, in the encoder's order, with their output
+#: stride.
 SEGMENTATION_PLACES = {"res3d": 8, "res4f": 16, "res5c": 16}
-#: Numbers in the masks of Monte Carlo dropout.
+#: Largest number of entries in the masks of Monte Carlo dropout.
 _MOST_MASKED = 1 << 24
 
 
 @dataclass(frozen=True)
 class Tasks:
-    """Which streams exist. Data without labels is trained without segmentation, but for its encoder, for depth."""
+    """Streams of a network. Data without labels trains the encoder of the segmentation stream only, for depth."""
 
     pose: bool = True
     odometry: bool = True
@@ -29,74 +30,74 @@ class Tasks:
 
     @property
     def encoder(self) -> bool:
-        """Whether AdapNet's encoder exists: labels and depth are both decoded from it."""
+        """True if AdapNet's encoder exists: labels and depth are both decoded from it."""
         return self.segmentation or self.depth
 
     @property
     def localizes(self) -> bool:
-        """Whether any stream says where the camera is: poses, or motions, which can be added up."""
+        """True if a stream regresses poses, or motions, which can be integrated."""
         return self.pose or self.odometry
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the streams that exist."""
+        """Names of the streams that exist."""
         return tuple(f.name for f in fields(self) if getattr(self, f.name))
 
     def __and__(self, other: Tasks) -> Tasks:
-        """The streams that both name."""
+        """Streams that exist in both."""
         return Tasks(**{f.name: getattr(self, f.name) and getattr(other, f.name) for f in fields(self)})
 
     @property
     def warping(self) -> bool:
-        """Warping previous segmentation features needs a predicted motion and a predicted depth."""
+        """True if segmentation features of the previous frame can be warped: it needs predicted motion and depth."""
         return self.segmentation and self.depth and self.odometry
 
 
 @dataclass(frozen=True)
 class VLocNetConfig:
-    """Structure of the network. `paper` is the published one, `light` the same in a width for CPUs.
+    """Structure of the network. `paper` is the published structure, `light` the same with fewer channels, for CPUs.
 
     Attributes:
-        width, height: input in pixels; multiples of 16, the output stride of the segmentation encoder.
+        width, height: size of the input in pixels; multiples of 16, the output stride of the segmentation encoder.
         stem: channels of Res1.
         mids: channels of the 3x3 convolutions of Res2..Res5; a unit's output has ``expansion`` times as many.
         units: residual units of Res2..Res5.
-        activation: of the residual units, decoders and regressors; ``elu`` in the paper.
+        activation: activation of the residual units, decoders and regressors; ``elu`` in the paper.
         fc: features of fc1 in the regressors of pose and odometry.
-        pool: grid (rows, columns) that the last features are averaged to before fc1; (1, 1) is global average pooling.
-            A narrow network keeps some layout instead, which makes up for its few channels.
-        rotation: what fc3 puts out: ``quaternion`` (4 numbers, the paper) or ``axes`` (6 numbers, two axes of the
-            rotation matrix, Zhou et al. 2019). No continuous function gives quaternions for a full turn: a camera that
-            looks everywhere learns axes much faster. Either way the result and the losses are of unit quaternions.
-        regressor: of the global pose, between fc1 and fc2/fc3: ``mlp`` as in the paper, nothing; or ``lstm``, fc1's
-            features as a grid that is read in four directions (Walch et al. 2017).
-        dropout: before fc2 and fc3, and in the last unit of the segmentation encoder.
-        samples: passes with dropout that a pose and its covariance are estimated from (Monte Carlo dropout, Kendall and
-            Cipolla 2016); 0 for one pass without dropout.
-        tasks: which streams exist.
+        pool: grid (rows, columns) to which the last features are averaged before fc1; (1, 1) is global average pooling.
+            A larger grid keeps some layout of the image; it compensates for the few channels of a narrow network.
+        rotation: output of fc3: ``quaternion`` (4 numbers, the paper) or ``axes`` (6 numbers, two axes of the rotation
+            matrix, Zhou et al. 2019). No continuous function gives quaternions for a full turn, so a camera that looks
+            in all directions learns axes much faster. Results and losses use unit quaternions in both cases.
+        regressor: layers of the global pose between fc1 and fc2/fc3: ``mlp`` has none, as in the paper; ``lstm`` reads
+            fc1's features as a grid in four directions (Walch et al. 2017).
+        dropout: rate of dropout before fc2 and fc3, and in the last unit of the segmentation encoder.
+        samples: passes with dropout from which a pose and its covariance are estimated (Monte Carlo dropout, Kendall
+            and Cipolla 2016); 0 for one pass without dropout.
+        tasks: streams that exist.
         classes: segmentation classes; needed with segmentation only.
-        segmenter: the segmentation stream: ``adapnet``, which the other streams build upon; or, by itself alone, one
-            of those that it is compared with: ``fcn`` (Long et al. 2015) or ``deeplabv3`` (Chen et al. 2017), with
-            the residual backbone of torchvision's, whose widths are ``stem``, ``mids``, ``expansion`` and ``units``.
+        segmenter: segmentation stream: ``adapnet``, which the other streams build upon; or one of the networks that it
+            is compared with, without other streams: ``fcn`` (Long et al. 2015) or ``deeplabv3`` (Chen et al. 2017).
+            Both have torchvision's residual backbone with the widths ``stem``, ``mids``, ``expansion`` and ``units``.
         atrous_rates: dilations of DeepLabV3's pyramid; torchvision's by default.
         segmentation_stem: channels of the extra 3x3 convolution in AdapNet's stem.
-        warping: whether warped features of the previous frame are fused, where motion and depth are predicted at all.
-        warp_places: where warped previous segmentation features are fused (keys of `SEGMENTATION_PLACES`). The long
-            paper names Res4f and Res5c in one place, the ends of Res3 and Res4 (``("res3d", "res4f")``) in another.
-        temporal_fusion: how Res5a of the previous frame enters the pose stream: ``adaptive`` (VLocNet++),
+        warping: whether warped features of the previous frame are fused; needs predicted motion and depth.
+        warp_places: places where warped segmentation features are fused (keys of `SEGMENTATION_PLACES`). The long
+            paper names Res4f and Res5c in one section, the ends of Res3 and Res4 (``("res3d", "res4f")``) in another.
+        temporal_fusion: fusion of Res5a of the previous frame into the pose stream: ``adaptive`` (VLocNet++),
             ``concatenation`` or ``none``.
-        hard_sharing: whether the odometry stream's current side has Res1 to Res3 in common with the pose stream (hybrid
-            hard sharing), rather than of its own.
-        consistency: whether training adds the geometric consistency terms (equation 5). Not seen in the network itself.
+        hard_sharing: whether the odometry stream's current side shares Res1 to Res3 with the pose stream (hybrid hard
+            sharing); otherwise it has its own.
+        consistency: whether training adds the geometric consistency terms (equation 5); the network is the same.
         semantic_unit: unit of pose Res4 (0 = 4a) after which segmentation features are fused; the ablation chose 4c.
-        skips: blocks of AdapNet whose features refine the decoder, deepest first; AdapNet itself has (2,).
+        skips: blocks of AdapNet whose features refine the decoder, deepest first; the published AdapNet has (2,).
         correlation: reach (horizontal, vertical), in cells of ``correlation_at``, of a local correlation between both
             frames that joins the odometry stream at Res5; None, as in the paper, for concatenation alone.
-        correlation_at: which end of the shared trunk is correlated: ``res2`` (finer) or ``res3``.
+        correlation_at: end of the shared trunk that is correlated: ``res2`` (finer) or ``res3``.
         alignment: Gauss-Newton iterations at full, half, quarter ... resolution that refine odometry until both images
             agree over the predicted depth; none, as in the paper, for the regressed motion alone. Needs depth.
         depth_channels: width of the depth decoder.
-        depth_range: metres, nearest and farthest depth that can be predicted.
+        depth_range: nearest and farthest depth that can be predicted, metres.
     """
 
     width: int = 224
@@ -190,7 +191,7 @@ class VLocNetConfig:
 
     @property
     def paired(self) -> bool:
-        """Whether the network, or its training, looks at two frames at a time."""
+        """True if the network, or its training, uses two frames at a time."""
         return self.tasks.odometry or (self.tasks.pose and (self.consistency or self.temporal_fusion != "none"))
 
     @property
@@ -201,14 +202,14 @@ class VLocNetConfig:
 
     @classmethod
     def paper(cls, *, tasks: Tasks | None = None, classes: int = 10) -> VLocNetConfig:
-        """The published network: ResNet-50 streams, 224x224."""
+        """Structure of the published network: ResNet-50 streams, 224x224."""
         return cls(tasks=tasks or Tasks(), classes=classes)
 
     @classmethod
     def light(
         cls, *, tasks: Tasks | None = None, classes: int = 10, width: int = 160, height: int = 112
     ) -> VLocNetConfig:
-        """The same structure, narrow, on a small input: trains in minutes on CPU cores."""
+        """Narrow structure with a small input: trains in minutes on CPU cores."""
         return cls(
             width=width,
             height=height,
@@ -230,5 +231,5 @@ class VLocNetConfig:
         )
 
 
-#: What may stand in the fields that hold a word.
+#: Allowed values of the fields that hold a word.
 _CHOICES = {name: get_args(hint) for name, hint in get_type_hints(VLocNetConfig).items() if get_origin(hint) is Literal}

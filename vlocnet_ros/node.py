@@ -159,7 +159,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
 
     def _publish_odometry(self, frame: Frame, estimate: Estimate, base_T_camera: Array) -> None:
         motion, covariance = estimate.previous_T_camera, estimate.motion_covariance
-        if motion is not None and covariance is not None and not self.sound("odometry", motion, covariance):
+        if motion is not None and covariance is not None and not self.publishable("odometry", motion, covariance):
             return  # the sum would keep such a motion for ever
         sample = self._odometry.step(frame.stamp, motion, covariance, base_T_camera)
         settings = self.settings
@@ -187,7 +187,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             self.monitor.solved("lost")
         map_T_base = estimate.map_T_camera @ se3.inverse(base_T_camera)
         covariance = base_covariance(estimate.covariance, estimate.map_T_camera, base_T_camera)
-        if not self.sound("pose", map_T_base, covariance):
+        if not self.publishable("pose", map_T_base, covariance):
             return None
         self._pose.publish(pose_message(estimate.stamp, self.settings.global_frame_id, map_T_base, covariance))
         return map_T_base

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localization_common.files.paths import existing_file
-from localization_common.ros.parameters import ALWAYS, parameter
+from localization_common.ros.parameter_fields import ALWAYS, parameter
 from localization_common.ros.settings import NodeSettings
 from vlocnet_ros.runtime.backends.opening import AUTO, BACKENDS
 
@@ -28,7 +28,7 @@ class VlocnetSettings(NodeSettings):
     )
     frozen_timeout: float = parameter(
         1.0,
-        "Seconds for which the camera may deliver the same image; 0 for ever, for simulators without noise.",
+        "Seconds for which the camera may deliver the same image; 0 for no limit, for simulators without noise.",
         minimum=0.0,
         maximum=60.0,
     )

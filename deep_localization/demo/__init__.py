@@ -1,1 +1,1 @@
-"""The demonstration: a simulated robot, both nodes, a report."""
+"""Demonstration: a simulated robot, both nodes, a report."""

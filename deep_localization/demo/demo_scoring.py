@@ -13,11 +13,12 @@ from deep_localization.evaluation.drive_results import Array, Results
 from deep_localization.evaluation.localizers import Localizers, contexts_of, load
 from deep_localization.evaluation.offline import filter_odometry, random_starts
 from deep_localization.evaluation.progress import progress_line
-from deep_localization.evaluation.result_file import ResultFile, commit_of
-from dmn_ros.config import FilterConfig
+from deep_localization.evaluation.result_file import ResultFile
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
+from localization_common.files.git_commit import commit_of
 from localization_sim.apartments.solid import CLASS_NAMES
 from localization_sim.rendering import mounted_camera
 

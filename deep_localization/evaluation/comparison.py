@@ -1,4 +1,4 @@
-"""What other methods reach on the same frames, and how far live and offline results are apart."""
+"""Comparison with simple methods on the same frames, and differences between live and offline results."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from localization_common.metrics.nearest_frames import nearest_training_pose, th
 
 
 def training_sequences(path: Path, exclude: str, options: RecordingOptions | None = None) -> list[Sequence]:
-    """Sequences that a network was trained with: all under a path, without these frame numbers (``200-239,450``)."""
+    """Open the training sequences of a network: all under a path, without these frame numbers (``200-239,450``)."""
     return [announce(one).chosen(exclude=exclude).with_poses() for one in open_sequences(path, options)]
 
 
 def baselines(train: list[Sequence], test: Sequence) -> list[Baseline]:
-    """Medians of answering with a training frame's pose; camera poses, which are all that thumbnails know."""
+    """Median errors of methods that return the pose of a training frame; they compare camera poses."""
     test = test.with_poses()
-    known = np.concatenate([one.map_T_camera for one in train])
+    trained = np.concatenate([one.map_T_camera for one in train])
     named = (
         ("thumbnail nearest neighbour", thumbnail_nearest_neighbour(train, test)),
-        ("nearest training pose (an oracle)", nearest_training_pose(known, test.map_T_camera)),
+        ("nearest training pose (an oracle)", nearest_training_pose(trained, test.map_T_camera)),
     )
     scored = ((name, pose_metrics.pose_errors(poses, test.map_T_camera)) for name, poses in named)
     return [Baseline(name, errors.median_m, errors.median_deg) for name, errors in scored]
 
 
 def constant_motion(train: list[Sequence], test: Sequence, segment_m: float) -> dict[str, str]:
-    """Odometry errors of always answering with the training frames' mean motion, in words; empty without segments."""
+    """Text about the odometry errors of the mean motion of the training frames; empty without segments."""
     steps = np.concatenate([_steps(one) for one in train])
     motion = np.eye(4)
     motion[:3, :3] = Rotation.from_matrix(steps[:, :3, :3]).mean().as_matrix()
@@ -65,7 +65,7 @@ def _steps(sequence: Sequence) -> Array:
 
 @dataclass(frozen=True)
 class Difference:
-    """Largest differences between two results of the same frames: in metres, radians; `frames` were in both."""
+    """Largest differences between two results, in metres and radians, over the frames that are in both."""
 
     metres: float
     radians: float
@@ -76,7 +76,7 @@ class Difference:
 
 
 def largest_difference(first: dict[int, Array], second: dict[int, Array]) -> Difference:
-    """Largest differences between poses (4, 4) of the stamps that both have."""
+    """Compute the largest differences between poses (4, 4) of the stamps that both have."""
     shared = sorted(first.keys() & second.keys())
     if not shared:
         return Difference(float("nan"), float("nan"), 0)
@@ -87,7 +87,7 @@ def largest_difference(first: dict[int, Array], second: dict[int, Array]) -> Dif
 
 
 def differences(live: Results, offline: Results) -> dict[str, str]:
-    """Live against offline results, in words, for each kind of pose that both hold."""
+    """Text about the difference of live and offline results, for each kind of pose that both have."""
     kinds = {
         "pose": (live.map_T_base, offline.map_T_base),
         "odometry": (live.odom_T_base, offline.odom_T_base),

@@ -1,4 +1,4 @@
-"""What was estimated along one drive, by stamp: one record, whether localizers were fed or nodes were heard."""
+"""Estimates along one drive, by stamp, in one record for offline and live evaluation."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class BeliefRecord:
-    """The particle filter's belief after one frame.
+    """Belief of the particle filter after one frame.
 
     Attributes:
-        pose: (3,) x, y, yaw of the base in the map; None while the filter does not call itself localized and thus
-            publishes none.
-        density: (ny, nx) belief per square metre summed over yaw, row 0 at the smallest y; None where none was kept.
-        bounds: min_x, min_y, max_x, max_y in metres that the density covers.
+        pose: x, y, yaw (3,) of the base in the map; None while the filter is not localized and publishes no pose.
+        density: belief (ny, nx) per square metre, summed over yaw, row 0 at the smallest y; None if it was not kept.
+        bounds: min_x, min_y, max_x, max_y of the density, metres.
     """
 
     pose: Array | None
@@ -41,16 +40,16 @@ class Results:
 
     Attributes:
         source: ``offline`` or ``live``.
-        map_T_base: poses (4, 4) that were published; a lost localizer publishes none.
+        map_T_base: published poses (4, 4); a lost localizer publishes none.
         odom_T_base: integrated odometry (4, 4).
-        labels: (H, W) class ids in the source image's size, 255 where the network does not see.
-        beliefs: of the particle filter.
-        latency_ms: from a frame's arrival to its pose (live) or of the computation alone (offline).
+        labels: class ids (H, W) in the size of the source image, 255 outside the network's view.
+        beliefs: beliefs of the particle filter.
+        latency_ms: time from the arrival of a frame to its pose (live), or time of the computation alone (offline).
         refused: frames that the network refused, with the reason; offline only.
-        frames_in: frames that the source delivered.
-        frames_received: frames that arrived at the node; at the one that got fewest, if there are two.
-        frames_processed: frames that went through the network; at the slower node, if there are two.
-        frames_dropped: frames that a newer one replaced before their turn; at the slower node, if there are two.
+        frames_in: number of frames that the source delivered.
+        frames_received: number of frames that arrived at the node; with two nodes, the smaller number.
+        frames_processed: number of frames that the network processed; with two nodes, the smaller number.
+        frames_dropped: number of frames that were replaced by a newer one; with two nodes, the larger number.
     """
 
     source: str
@@ -73,7 +72,7 @@ class Results:
 
     @property
     def lost_in_transport(self) -> int:
-        """Frames that the source delivered and the node never saw."""
+        """Number of frames that the source delivered and the node did not receive."""
         return self.frames_in - self.frames_received
 
 
@@ -84,6 +83,6 @@ def trajectory(poses: Mapping[int, Array]) -> tuple[Stamps, Array]:
 
 
 def common_stamps(first: Mapping[int, T], stamps: Stamps) -> tuple[Stamps, npt.NDArray[np.int64]]:
-    """Stamps that a record shares with sorted `stamps` (N,), and their positions there."""
+    """Find the stamps that a record shares with sorted `stamps` (N,), and their positions there."""
     shared = np.array(sorted(set(first) & set(stamps.tolist())), dtype=np.int64)
     return shared, np.searchsorted(stamps, shared)

@@ -19,14 +19,15 @@ from deep_localization.evaluation.localizers import Localizers, contexts_of, loa
 from deep_localization.evaluation.node_processes import Models
 from deep_localization.evaluation.offline import filter_odometry, random_starts, run_offline
 from deep_localization.evaluation.progress import progress_line
-from deep_localization.evaluation.result_file import ResultFile, commit_of
-from dmn_ros.config import FilterConfig
+from deep_localization.evaluation.result_file import ResultFile
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.formats import is_bag
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
+from localization_common.files.git_commit import commit_of
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Evaluation:
     title: str = ""
     threads: int = 1
     filter: FilterConfig = field(default_factory=FilterConfig)
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
     @property
     def models(self) -> Models:

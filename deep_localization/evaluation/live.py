@@ -1,4 +1,4 @@
-"""Replays a recorded drive to the nodes, each a process of its own, over real DDS, and collects what they publish."""
+"""Live evaluation: a recorded drive is played to the nodes, which run in their own processes, over real DDS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deep_localization.evaluation.drive_results import Results
 from deep_localization.evaluation.node_processes import Models, collect, commands
 from deep_localization.evaluation.processes import Processes, adopt, ros_environment
 from deep_localization.shipped_files import shipped
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.sequence import Sequence
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 
-#: Seconds until nodes have loaded their weights on a machine that is busy with something else.
+#: Longest time, seconds, until nodes have loaded their weights on a busy computer.
 READY_WITHIN = 180.0
 #: Frame of the base in the replay.
 BASE_FRAME = "base_link"
-#: Seconds that one frame may take.
+#: Longest time of one frame, seconds.
 FRAME_WITHIN = 30.0
 
 
@@ -37,23 +37,25 @@ def run_live(
     filter_config: FilterConfig | None = None,
     progress: Progress | None = None,
 ) -> Results:
-    """Results that the nodes publish for a drive. Each frame waits until all nodes are done with the one before.
+    """Play a drive to the nodes and collect their results. Each frame waits until all nodes finished the previous one.
 
     Args:
-        drive: of any format; with recorded odometry, frames without are not played.
-        log_dir: where each node's output goes.
-        recorded_odometry: particles move by the drive's odometry instead of vlocnet's.
-        threads: of torch, for each node.
-        filter_config: of the particle filter; by default its own.
-        progress: called with (frames sent, frames in all).
+        drive: drive of any format; with recorded odometry, frames without odometry are not played.
+        models: files of the networks.
+        log_dir: folder of the nodes' output.
+        recorded_odometry: the drive's odometry moves the particles, instead of vlocnet's.
+        threads: number of torch threads of each node.
+        filter_config: parameters of the particle filter; None: the defaults.
+        progress: called with (frames sent, all frames).
 
     Raises:
-        ProcessError: a node ended. NotReadyError: a node did not start, or did not finish, in time.
+        ProcessError: a node ended.
+        NotReadyError: a node did not start, or did not finish, in time.
     """
     played = drive.with_odometry() if recorded_odometry else drive
     environment = ros_environment(shipped("config/fastdds.xml"))
     adopt(environment)
-    from localization_common.ros.listener import listening  # late: offline evaluation needs no ROS
+    from localization_common.ros.listener import listening  # imported here: offline evaluation needs no ROS
 
     domain = int(environment["ROS_DOMAIN_ID"])
     with Processes(log_dir, environment) as processes, listening(models.topics, domain=domain) as listener:
@@ -70,7 +72,7 @@ def run_live(
         wait_until_ready(listener, processes, models, player)
         player.play(before_image=_one_at_a_time(listener, processes, models, progress, len(played)))
         wait_until_frame(listener, processes, models, max(player.published))
-        # Their counters come with the next sign of life, and whatever is still under way before it.
+        # The next diagnostics messages have the final counters and arrive after all results.
         listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=FRAME_WITHIN)
         return collect(listener, models, player.published)
 
@@ -78,10 +80,11 @@ def run_live(
 def wait_until_ready(
     listener: Listener, processes: Processes, models: Models, player: SequencePlayer | None = None
 ) -> None:
-    """Wait until every node is active, all topics are connected, and the nodes have had time to notice.
+    """Wait until every node is active and all topics are connected, on both sides.
 
     Raises:
-        ProcessError: a node ended. NotReadyError: it is not ready in time, with the reason that it gives itself.
+        ProcessError: a node ended.
+        NotReadyError: a node is not ready in time; the message has the reason from its diagnostics.
     """
     from localization_common.ros.listener import NotReadyError
 
@@ -101,8 +104,8 @@ def wait_until_ready(
     if missing := listener.missing_publishers():
         raise NotReadyError(f"nobody publishes {', '.join(missing)}")
     if player is not None and not player.wait_for_subscribers(len(models.nodes), timeout=FRAME_WITHIN):
-        raise NotReadyError(f"{len(models.nodes)} nodes should listen to the images, not all do")
-    # What is connected on this side may not be on the other yet: give it until the nodes' next sign of life.
+        raise NotReadyError(f"not all of {len(models.nodes)} nodes subscribe to the images")
+    # A connection may exist on this side before the other: wait for the next diagnostics message of each node.
     listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=FRAME_WITHIN)
 
 
@@ -113,7 +116,7 @@ def _one_at_a_time(
     progress: Progress | None,
     frames: int,
 ) -> Callable[[int], None]:
-    """Hold an image back until all nodes are done with the one before; a node that died is an error at once."""
+    """Make a function that waits until all nodes finished the previous image; a node that ended is an error at once."""
     sent: list[int] = []
 
     def before_image(stamp: int) -> None:
@@ -130,7 +133,8 @@ def wait_until_frame(listener: Listener, processes: Processes, models: Models, s
     """Wait until every node has reported this frame, or a later one, as processed.
 
     Raises:
-        ProcessError: a node ended. NotReadyError: it takes longer than any frame should.
+        ProcessError: a node ended.
+        NotReadyError: a node did not process the frame in time.
     """
     from localization_common.ros.listener import NotReadyError
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from deep_localization.evaluation.drive_results import Array
 from deep_localization.evaluation.node_processes import Models
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer

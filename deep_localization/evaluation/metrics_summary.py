@@ -1,4 +1,4 @@
-"""Metrics as people read them: a table for the terminal and the rows of the report, with aims where there are any."""
+"""Summary of metrics: a table for the terminal and the rows of the report, with aims if there are any."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localization_common.report.html import Row
 
 @dataclass(frozen=True)
 class Quantity:
-    """How one metric is shown: `form` takes the value times `factor`."""
+    """Name and format of one metric: `form` formats the value times `factor`."""
 
     key: str
     name: str
@@ -23,7 +23,7 @@ class Quantity:
 #: Aims: (upper, bound) or (lower, bound) by ``group.key``.
 Aims = Mapping[str, tuple[str, float]]
 
-#: What the shipped checkpoints have to reach on the apartment's held-out loop.
+#: Aims of the shipped checkpoints on the held-out loop of the apartment.
 APARTMENT_AIMS: Aims = {
     "pose.median_m": ("at most", 0.20),
     "pose.median_deg": ("at most", 4.0),
@@ -65,7 +65,7 @@ GROUPS: tuple[tuple[str, str, tuple[Quantity, ...]], ...] = (
         "belief",
         "Belief (dmn)",
         (
-            Quantity("median_m", "position error, median", "{:.3f} m", remark="all poses that it published"),
+            Quantity("median_m", "position error, median", "{:.3f} m", remark="all published poses"),
             Quantity("success_rate", "starts that converge", "{:.0f} %", 100.0, _START),
             Quantity("steps_to_converge", "frames to converge, median", "{:.0f}", remark="of those starts"),
         ),
@@ -76,7 +76,7 @@ GROUPS: tuple[tuple[str, str, tuple[Quantity, ...]], ...] = (
         (
             Quantity("frames_in", "frames delivered", "{:.0f}"),
             Quantity("frames_processed", "frames processed", "{:.0f}"),
-            Quantity("frames_dropped", "frames dropped", "{:.0f}", remark="a newer one came before their turn"),
+            Quantity("frames_dropped", "frames dropped", "{:.0f}", remark="replaced by a newer one"),
             Quantity("latency_ms_p50", "latency, median", "{:.0f} ms"),
             Quantity("latency_ms_p95", "latency, 95th percentile", "{:.0f} ms"),
         ),
@@ -85,17 +85,17 @@ GROUPS: tuple[tuple[str, str, tuple[Quantity, ...]], ...] = (
 
 
 def meets(value: float, aim: tuple[str, float]) -> bool:
-    """Whether a value keeps its bound."""
+    """Return True if a value is within its bound."""
     direction, bound = aim
     return value <= bound if direction == "at most" else value >= bound
 
 
 def shown(name: str, value: float) -> str:
-    """A value with its unit.
+    """Format a value with its unit.
 
     Args:
-        name: of the metric, ``group.key``.
-        value: as in ``metrics.json``.
+        name: name of the metric, ``group.key``.
+        value: value as in ``metrics.json``.
 
     Raises:
         KeyError: no such metric is shown.
@@ -105,19 +105,19 @@ def shown(name: str, value: float) -> str:
 
 
 def rows(values: Metrics, aims: Aims) -> list[tuple[str, list[Row]]]:
-    """Rows under headings; a metric that was not scored is left out, and a group without any as well."""
+    """Rows under headings; metrics that were not scored and empty groups are left out."""
     groups = []
     for group, heading, quantities in GROUPS:
         shown = [_row(values[group][q.key], q, aims.get(f"{group}.{q.key}")) for q in quantities]
-        known = [row for row in shown if row is not None]
-        # A count of nothing is no result.
-        if known and values[group].get("frames") != 0:
-            groups.append((heading, known))
+        scored = [row for row in shown if row is not None]
+        # A group without frames has no result.
+        if scored and values[group].get("frames") != 0:
+            groups.append((heading, scored))
     return groups
 
 
 def text(values: Metrics, aims: Aims) -> str:
-    """The same as lines for a terminal."""
+    """Text of the rows for a terminal."""
     lines = []
     for heading, group in rows(values, aims):
         lines.append(heading)

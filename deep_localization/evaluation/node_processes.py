@@ -1,4 +1,4 @@
-"""Both nodes as child processes: their command lines, the topics they publish, and what these become as results."""
+"""Nodes as child processes: their command lines, their topics, and the results from their topics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deep_localization.evaluation.drive_results import BeliefRecord, Results
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.errors import ConfigError
 from localization_common.geometry import planar
 
@@ -29,13 +29,13 @@ DMN_TOPICS = {"dmn/pose": "pose", "dmn/belief": "grid", "dmn/processed": "header
 
 @dataclass(frozen=True)
 class Models:
-    """Files of the networks; the particle filter needs both of its own.
+    """Files of the networks; the particle filter needs a checkpoint and a map.
 
     Attributes:
-        vlocnet: checkpoint, or None.
-        dmn: checkpoint, or None.
+        vlocnet: checkpoint of vlocnet, or None.
+        dmn: checkpoint of dmn, or None.
         map: context map of the dmn checkpoint.
-        keyframe_map: that vlocnet's poses are refined against, or None.
+        keyframe_map: keyframe map for the refinement of vlocnet's poses, or None.
     """
 
     vlocnet: Path | None = None
@@ -53,17 +53,17 @@ class Models:
 
     @property
     def nodes(self) -> list[str]:
-        """Names of the nodes that run these."""
+        """Names of the nodes for these files."""
         return [name for name, file in (("vlocnet", self.vlocnet), ("dmn", self.dmn)) if file is not None]
 
     @property
     def topics(self) -> dict[str, str]:
-        """What to listen to: topic -> kind."""
+        """Topics of the nodes: topic -> kind."""
         vlocnet = VLOCNET_TOPICS if self.vlocnet is not None else {}
         return {**vlocnet, **(DMN_TOPICS if self.dmn is not None else {})}
 
 
-#: Seconds that nothing takes, on a machine however busy.
+#: Longest time of one frame on a busy computer, seconds.
 SLOWEST_FRAME = 60.0
 
 
@@ -80,12 +80,13 @@ def commands(
     """Arguments for ``python`` that start each node.
 
     Args:
-        process_all: no frame is skipped, however slow the node is.
-        recorded_odometry: particles move by the topic ``odom`` rather than by vlocnet's odometry.
-        base_frame: frame that poses are of.
-        broadcast: whether vlocnet broadcasts map->odom; the particle filter never does beside it.
-        threads: of torch, for each node.
-        filter_config: of the particle filter; by default its own.
+        models: files of the networks.
+        process_all: process every frame, also on a slow computer.
+        recorded_odometry: topic ``odom`` moves the particles, instead of vlocnet's odometry.
+        base_frame: frame of the published poses.
+        broadcast: vlocnet broadcasts map->odom; the particle filter never does.
+        threads: number of torch threads of each node.
+        filter_config: parameters of the particle filter; None: the defaults.
     """
     common = {"process_all": process_all, "base_frame_id": base_frame, "threads": threads}
     started = {}
@@ -98,7 +99,7 @@ def commands(
     if models.dmn is not None and models.map is not None:
         files = {"checkpoint": models.dmn.resolve(), "map_path": models.map.resolve()}
         values = asdict(filter_config or FilterConfig())
-        if process_all:  # vlocnet's odometry comes when vlocnet has had its time
+        if process_all:  # vlocnet's odometry comes after vlocnet has processed the frame
             values["odometry_timeout"] = SLOWEST_FRAME
         remaps = {} if recorded_odometry else {"odom": "vlocnet/odometry"}
         started["dmn"] = _command("dmn_ros.node", {**common, **values, **files, "tf_mode": "none"}, remaps)
@@ -113,10 +114,12 @@ def _command(module: str, parameters: Mapping[str, object], remaps: Mapping[str,
 
 
 def collect(listener: Listener, models: Models, sent: Mapping[int, float]) -> Results:
-    """Results from what was published.
+    """Collect results from the recorded topics.
 
     Args:
-        sent: stamp of each frame that the source delivered -> when (`time.monotonic` seconds).
+        listener: recorder of the topics.
+        models: files of the networks.
+        sent: stamp of each frame that the source delivered -> time (`time.monotonic` seconds).
     """
     recorder = listener.recorder
     results = Results("live", frames_in=len(sent))
@@ -125,17 +128,17 @@ def collect(listener: Listener, models: Models, sent: Mapping[int, float]) -> Re
         odometry = recorder.by_stamp("vlocnet/odometry")
         results.odom_T_base = {stamp: r.matrix for stamp, r in odometry.items()}
         results.labels = {stamp: r.image for stamp, r in recorder.by_stamp("segmentation/mask").items()}
-        # A network without odometry stream: what comes at the very end of each frame.
-        answers = odometry or recorder.by_stamp("vlocnet/processed")
-        arrived = {stamp: r.received for stamp, r in answers.items()}
+        # A network without odometry stream: the message at the end of each frame.
+        last_messages = odometry or recorder.by_stamp("vlocnet/processed")
+        arrived = {stamp: r.received for stamp, r in last_messages.items()}
         results.latency_ms = {s: 1e3 * (t - sent[s]) for s, t in arrived.items() if s in sent}
     if models.dmn is not None:
         results.beliefs = _beliefs(recorder)
     statuses = [status for name in models.nodes if (status := listener.status(f"/{name}")) is not None]
     if len(statuses) == len(models.nodes):
         received, processed, dropped = (
-            [int(status.values[f"frames {what}"]) for status in statuses]
-            for what in ("received", "processed", "dropped")
+            [int(status.values[f"frames {kind}"]) for status in statuses]
+            for kind in ("received", "processed", "dropped")
         )
         results.frames_received, results.frames_processed = min(received), min(processed)
         results.frames_dropped = max(dropped)
@@ -150,7 +153,7 @@ def _beliefs(recorder: Recorder) -> dict[int, BeliefRecord]:
 
 
 def _density(grid: GridRecord) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-    """A published grid, whose scale is its own, as a density per square metre."""
+    """Convert a published grid, whose heaviest cell is 1, to a density per square metre."""
     shares = np.nan_to_num(grid.occupancy)
     min_x, min_y, max_x, max_y = grid.bounds
     cell = (max_x - min_x) / shares.shape[1] * (max_y - min_y) / shares.shape[0]

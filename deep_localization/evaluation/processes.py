@@ -1,4 +1,4 @@
-"""Child processes that end with their parent, whatever happens to it."""
+"""Child processes that end with their parent, even if the parent is killed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _claims: list[socket.socket] = []
 
 
 class ProcessError(LocalizationError):
-    """A child process ended that should still run."""
+    """Error: a child process ended too early."""
 
 
 def claim_domain() -> tuple[int, socket.socket]:
@@ -54,14 +54,14 @@ def _domain_of_next_run() -> int:
 
 
 def ros_environment(profile: Path, *, domain: int | None = None) -> dict[str, str]:
-    """Environment for nodes that shall meet each other on this machine and nobody else.
+    """Environment variables for nodes that communicate with each other on this computer only.
 
     Args:
         profile: Fast DDS profile with a shared-memory segment that is large enough for images.
         domain: ROS_DOMAIN_ID; by default a random one that no other run on this machine uses.
     """
     chosen = _domain_of_next_run() if domain is None else domain
-    # Children import the very packages that run here, whatever else is installed or the current directory holds.
+    # Children import the same packages as this process, not other installed ones.
     path = os.pathsep.join(filter(None, (str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH"))))
     return {
         **os.environ,
@@ -74,22 +74,22 @@ def ros_environment(profile: Path, *, domain: int | None = None) -> dict[str, st
 
 
 def adopt(environment: Mapping[str, str]) -> None:
-    """Let this process's own middleware, which reads the environment when a context is made, meet the children's."""
+    """Set the variables of the children's middleware in this process; they are read when a context is made."""
     names = ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTRTPS_DEFAULT_PROFILES_FILE")
     os.environ.update({name: environment[name] for name in names})
 
 
 def _end_with_parent() -> None:
-    """In the child, before its program starts: ask Linux for SIGTERM when the parent dies, even by SIGKILL."""
+    """Request SIGTERM from Linux when the parent ends, even by SIGKILL; runs in the child before its program starts."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Processes:
-    """Named child processes with a log file each; leaving the context ends them all.
+    """Named child processes with a log file each; the end of the context ends all of them.
 
-    Every child leads its own session, so that Ctrl-C in a terminal reaches the parent only, which then ends the
-    children in order.
+    Every child has its own session, so that Ctrl-C in a terminal reaches the parent only, which then ends the children
+    in order.
     """
 
     def __init__(self, log_dir: Path, environment: Mapping[str, str], *, grace: float = 5.0) -> None:
@@ -102,7 +102,7 @@ class Processes:
         """Start ``python ARGUMENTS`` with its output in ``<log_dir>/<name>.log``.
 
         Args:
-            may_finish: whether its end with exit status 0 is expected.
+            may_finish: an end with exit status 0 is expected.
         """
         if may_finish:
             self._may_finish.add(name)
@@ -123,14 +123,14 @@ class Processes:
         return {name: child.pid for name, child in self._children.items()}
 
     def finished(self, name: str) -> bool:
-        """Whether a child has ended."""
+        """Return True if a child has ended."""
         return self._children[name].poll() is not None
 
     def check(self) -> None:
-        """Make sure that all children run, or have finished as they may.
+        """Check that all children run, or have finished as expected.
 
         Raises:
-            ProcessError: one ended; the message shows the end of its log.
+            ProcessError: a child ended; the message has the end of its log.
         """
         for name, child in self._children.items():
             code = child.poll()
@@ -140,7 +140,7 @@ class Processes:
                 raise ProcessError(f"{name} ended with exit status {code}; the end of {log}:\n{tail}")
 
     def stop(self) -> None:
-        """End all children: SIGINT, then SIGTERM, then SIGKILL, each with its time; by their process ids."""
+        """End all children by their process ids: SIGINT, then SIGTERM, then SIGKILL, with a pause after each."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             for child in self._children.values():
                 if child.poll() is None:

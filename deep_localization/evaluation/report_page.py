@@ -1,4 +1,4 @@
-"""Results against ground truth as pictures, trajectory files and one HTML page."""
+"""Report of an evaluation: pictures, trajectory files and one HTML page."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.files import trajectory_files
 from localization_common.geometry import planar, se3
 from localization_common.report import beliefs, html, interactive, plots, sample_frames, style
-from localization_common.report.drive_tracks import ErrorSeries, Track
+from localization_common.report.drive_tracks import DriveTrack, ErrorSeries
 
-_HEARD = {
-    "live": "Scored is what the nodes published, each a process of its own.",
-    "offline": "The localizers were fed frame by frame, without nodes.",
+_SOURCES = {
+    "live": "Results of the nodes, which ran in their own processes.",
+    "offline": "Results of the localizers without nodes, frame by frame.",
 }
 
-#: Beliefs are shown after these numbers of frames, and after the last one.
+#: Numbers of frames after which the belief is shown, besides the last frame.
 BELIEF_STEPS = (0, 1, 2, 5, 10)
 
 
@@ -32,18 +32,19 @@ def write_all(
     *,
     contexts: Array,
 ) -> None:
-    """Write everything about an evaluation into a folder.
+    """Write all files of an evaluation into a folder.
 
-    ``metrics.json``, ``result.json``, ``report.html``, PNGs of its pictures and the trajectories as TUM files.
+    The files are ``metrics.json``, ``result.json``, ``report.html``, its pictures as PNG and the trajectories as TUM
+    files.
 
     Args:
-        contexts: (N, 3) planar poses of the map's views, for the belief maps; N may be 0.
+        contexts: planar poses (N, 3) of the map's views, for the belief maps; N may be 0.
     """
     folder.mkdir(parents=True, exist_ok=True)
     scoring.write_metrics(folder / "metrics.json", result.metrics)
     result.write(folder / "result.json")
     write_trajectories(folder, results, truth)
-    sections = [html.Section("Summary", parts=[html.Table(_summary(result))])]
+    sections = [html.Section("Summary", parts=[html.ValueTable(_summary(result))])]
     sections += _paths(folder, results, truth)
     sections += _errors(folder, results, truth)
     sections += _labels(folder, results, truth)
@@ -51,7 +52,7 @@ def write_all(
     sections += _recording(truth)
     lead = (
         f"{truth.name}: {len(truth)} frames, {(truth.stamps[-1] - truth.stamps[0]) * 1e-9:.0f} s. "
-        + _HEARD[results.source]
+        + _SOURCES[results.source]
     )
     footer = f"{result.command}  {f'(commit {result.commit})' if result.commit else ''}"
     html.write_report(folder / "report.html", title=result.title, lead=lead, sections=sections, footer=footer)
@@ -68,7 +69,7 @@ def _summary(result: ResultFile) -> list[tuple[str, list[html.Row]]]:
 
 
 def _recording(truth: Sequence) -> list[html.Section]:
-    """Account of the recording: what was found, assumed and left out."""
+    """Section about the recording: found, assumed and left out."""
     account = truth.summary
     groups = [
         ("Found", [html.Row(finding.name, "", finding.text) for finding in account.found]),
@@ -76,11 +77,11 @@ def _recording(truth: Sequence) -> list[html.Section]:
         ("Left out", [html.Row(part.what, str(part.count), part.reason) for part in account.left_out]),
     ]
     shown = [(title, rows) for title, rows in groups if rows]
-    return [html.Section("Recording", account.source, [html.Table(shown)])] if shown else []
+    return [html.Section("Recording", account.source, [html.ValueTable(shown)])] if shown else []
 
 
 def write_trajectories(folder: Path, results: Results, truth: Sequence) -> None:
-    """TUM files of the true and the estimated poses of the base, for evo and others."""
+    """Write TUM files of the true and the estimated poses of the base, for evo and other tools."""
     known = truth.has_pose
     if known.any():
         trajectory_files.write_tum(folder / "ground_truth.tum", truth.stamps[known], truth.map_T_base[known])
@@ -93,13 +94,13 @@ def write_trajectories(folder: Path, results: Results, truth: Sequence) -> None:
 def _paths(folder: Path, results: Results, truth: Sequence) -> list[html.Section]:
     start = truth.stamps[0]
 
-    def track(name: str, poses: dict[int, Array], color: str, dashed: bool = False) -> Track:
+    def track(name: str, poses: dict[int, Array], color: str, dashed: bool = False) -> DriveTrack:
         stamps, stacked = trajectory(poses)
-        return Track(name, (stamps - start) * 1e-9, stacked[:, :3, 3], color, dashed)
+        return DriveTrack(name, (stamps - start) * 1e-9, stacked[:, :3, 3], color, dashed)
 
     true_track, estimates = None, []
     if truth.has_pose.any():
-        true_track = Track("ground truth", (truth.stamps - start) * 1e-9, truth.map_T_base[:, :3, 3], style.TRUTH)
+        true_track = DriveTrack("ground truth", (truth.stamps - start) * 1e-9, truth.map_T_base[:, :3, 3], style.TRUTH)
     if results.odom_T_base:
         estimates.append(track("odometry", _anchored(results.odom_T_base, truth), style.ODOMETRY, dashed=True))
     if results.planar_T_base:
@@ -109,12 +110,12 @@ def _paths(folder: Path, results: Results, truth: Sequence) -> list[html.Section
     if true_track is None and not estimates:
         return []
     plots.save_png(plots.trajectory(true_track, estimates, title=truth.name), folder / "trajectory.png")
-    told = "Seen from above. Odometry starts at the true pose, anew after a pause, and is never corrected."
-    return [html.Section("Trajectories", told, [interactive.trajectory(true_track, estimates)])]
+    lead = "Seen from above. Odometry starts at the true pose, again after each pause, and is never corrected."
+    return [html.Section("Trajectories", lead, [interactive.trajectory(true_track, estimates)])]
 
 
 def _anchored(odom_T_base: dict[int, Array], truth: Sequence) -> dict[int, Array]:
-    """Odometry moved so that it begins at the next true pose, and again after every pause, over which it has none."""
+    """Move the odometry so that it begins at the next true pose, and again after every pause of the odometry."""
     known = np.flatnonzero(truth.has_pose)
     anchored, previous, map_T_odom = {}, None, np.eye(4)
     for stamp in sorted(odom_T_base):
@@ -150,7 +151,7 @@ def _labels(folder: Path, results: Results, truth: Sequence, *, count: int = 4) 
     stamps, positions = common_stamps(results.labels, truth.stamps)
     if len(stamps) == 0:
         return []
-    # Away from the ends, where drives stand still.
+    # Not at the ends, where the robot stands.
     chosen = np.unique(np.linspace(0, len(stamps) - 1, count + 2).round().astype(int)[1:-1])
     shown = []
     for stamp, position in zip(stamps[chosen].tolist(), positions[chosen].tolist(), strict=True):
@@ -159,7 +160,7 @@ def _labels(folder: Path, results: Results, truth: Sequence, *, count: int = 4) 
         shown.append(sample_frames.LabelledFrame(truth.read_image(position), results.labels[stamp], true, caption))
     figure = sample_frames.sample_frames(shown, truth.class_names)
     png = plots.save_png(figure, folder / "sample_frames.png")
-    return [html.Section("Sample frames", parts=[html.Picture(png, "What the camera saw and how it was labelled.")])]
+    return [html.Section("Sample frames", parts=[html.Picture(png, "Images of the camera and their labels.")])]
 
 
 def _beliefs(folder: Path, results: Results, truth: Sequence, contexts: Array) -> list[html.Section]:
@@ -182,11 +183,11 @@ def _beliefs(folder: Path, results: Results, truth: Sequence, contexts: Array) -
     if bounds is None:
         return []
     png = plots.save_png(beliefs.belief_maps(pictures, contexts, bounds), folder / "beliefs.png")
-    told = "Particle weights as a heat map over all yaw values, from a uniform belief on; darker is more probable."
+    lead = "Weights of the particles, summed over yaw, from a uniform belief on; darker is more probable."
     return [
         html.Section(
             "Belief of the particle filter",
-            told,
+            lead,
             [html.Picture(png, "Context poses green, truth blue, published pose purple.")],
         )
     ]

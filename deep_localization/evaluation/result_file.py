@@ -1,10 +1,9 @@
-"""One evaluation as a JSON file: its numbers, and everything that is needed to make them again."""
+"""Result of an evaluation as a JSON file: its numbers, and the command and commit that reproduce them."""
 
 from __future__ import annotations
 
 import json
 import math
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from localization_common.errors import DatasetError
 
 @dataclass(frozen=True)
 class Baseline:
-    """What another method reaches on the same frames."""
+    """Median errors of another method on the same frames."""
 
     name: str
     median_m: float
@@ -26,16 +25,16 @@ class Baseline:
 
 @dataclass(frozen=True)
 class ResultFile:
-    """An evaluation and where it came from.
+    """Result of an evaluation with its origin.
 
     Attributes:
-        title: of its table.
-        command: the command line, as a user would type it.
-        commit: of the working tree; ``+`` follows if tracked files differed from it; empty outside of git.
-        metrics: as in ``metrics.json``.
-        baselines: other methods on the same frames.
+        title: title of its table.
+        command: command line that a user types.
+        commit: commit of the working tree, followed by ``+`` if tracked files differed from it; empty outside of git.
+        metrics: metrics as in ``metrics.json``.
+        baselines: errors of other methods on the same frames.
         aims: bounds that were set beforehand.
-        notes: further numbers by name, already in words.
+        notes: further numbers by name, as text.
     """
 
     title: str
@@ -47,7 +46,7 @@ class ResultFile:
     notes: dict[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
-        """The numbers as lines for a terminal."""
+        """Text of the numbers for a terminal."""
         lines = [self.title, metrics_summary.text(self.metrics, self.aims)]
         if self.baselines:
             lines.append("For comparison, on the same frames")
@@ -60,10 +59,10 @@ class ResultFile:
 
     @classmethod
     def read(cls, path: str | Path) -> ResultFile:
-        """Read what `write` wrote.
+        """Read a file of `write`.
 
         Raises:
-            DatasetError: the file is not one of these.
+            DatasetError: the file is not a result file.
         """
         try:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -74,21 +73,8 @@ class ResultFile:
             raise DatasetError(f"{path}: not a result file of an evaluation ({error}); make it again") from error
 
 
-def commit_of(folder: Path) -> str:
-    """Short hash of the commit checked out there, with ``+`` if tracked files were changed; empty without git."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout.strip()
-
-    try:
-        return git("rev-parse", "--short=10", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
 def _rounded(value: object) -> object:
-    """Floats to six significant digits: more would only make files differ."""
+    """Round floats to six significant digits; more digits make files differ without a reason."""
     if isinstance(value, float):
         return value if value == 0 or not math.isfinite(value) else float(f"{value:.6g}")
     if isinstance(value, dict):

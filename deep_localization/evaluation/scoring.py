@@ -1,16 +1,15 @@
-"""Results against ground truth: the numbers of ``pose_metrics.json``.
+"""Scores of results against ground truth: the numbers of ``metrics.json``.
 
 Definitions
-    pose: published poses of the base against the true ones of the same stamps, without any alignment; `frames` of them.
+    pose: errors of the published poses of the base at the stamps of true poses, without alignment; `frames` of them.
     odometry: relative errors over segments of the true path, see `localization_common.metrics.trajectories`.
-    segmentation: mean intersection over union over the classes that occur, all frames together.
-    belief: `median_m` is over all poses that were published; before it is localized, the filter has none.
+    segmentation: mean intersection over union of the classes that occur, over all frames.
+    belief: `median_m` is over all published poses; before it is localized, the filter publishes none.
         `success_rate` is the share of starts from a uniform belief whose most likely pose is within `RADIUS_M` after
-        `HORIZON` frames; `steps_to_converge` the median, over the starts that succeed, of the frames until it is
-        within the radius and stays there to the horizon.
-    runtime: `frames_dropped` are those that arrived but were replaced by a newer one before their turn.
-Every frame is estimated; scored are those whose true pose is known. What was not estimated, or has no ground truth, is
-None.
+        `HORIZON` frames; `steps_to_converge` is the median, over the starts that succeed, of the number of frames until
+        it is within the radius and stays there to the horizon.
+    runtime: `frames_dropped` is the number of frames that arrived and were replaced by a newer one.
+Every frame is estimated; only frames with a true pose are scored. A value without estimate or ground truth is None.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from localization_common.errors import DatasetError
 from localization_common.geometry import se3
 from localization_common.metrics import pose_metrics, trajectories
 
-#: A belief counts as right within this distance (metres) ...
+#: A belief is a success within this distance (metres) ...
 RADIUS_M = 0.5
 #: ... after so many frames from a uniform one.
 HORIZON = 10
@@ -48,14 +47,14 @@ def score(
     segment_m: float = 1.0,
     max_gap_s: float = MAX_GAP_S,
 ) -> Metrics:
-    """Everything that can be scored, under the keys of ``pose_metrics.json``.
+    """Compute all scores, under the keys of ``metrics.json``.
 
     Args:
         results: estimates of one drive.
-        truth: the same drive with true poses, and labels where the data has them.
-        start_errors: (S, HORIZON) position errors in metres of beliefs that started uniform, one row a start.
+        truth: the same drive with true poses, and with labels if the data has them.
+        start_errors: position errors (S, HORIZON) in metres of beliefs that started uniform, one row for each start.
         segment_m: length of the odometry's segments, metres.
-        max_gap_s: frames further apart than this are no pair; odometry is not scored across.
+        max_gap_s: longest time between two frames over which odometry is scored, seconds.
     """
     latencies = np.array(list(results.latency_ms.values()))
     return {
@@ -74,7 +73,7 @@ def score(
 
 
 def pose_errors(poses: Mapping[int, Array], truth: Sequence) -> tuple[npt.NDArray[np.int64], pose_metrics.PoseErrors]:
-    """Stamps and errors of those poses of the base whose stamp is one of the ground truth's.
+    """Stamps and errors of the poses of the base at the stamps of true poses.
 
     Raises:
         DatasetError: there are poses, but none has the stamp of a frame.
@@ -104,7 +103,7 @@ def odometry_errors(
     try:
         return trajectories.odometry_errors(motions, pairs, true, segment_m=segment_m)
     except DatasetError:
-        return None  # the drive has no segment of this length: nothing to score, which the caller's None says
+        return None  # the drive has no segment of this length
 
 
 def belief_errors(results: Results, truth: Sequence) -> tuple[npt.NDArray[np.int64], Array]:
@@ -116,12 +115,12 @@ def belief_errors(results: Results, truth: Sequence) -> tuple[npt.NDArray[np.int
 
 
 def belief_convergence(start_errors: Array | None) -> dict[str, float | int | None]:
-    """`success_rate` and `steps_to_converge` of errors (S, T) in metres, one row a start from a uniform belief."""
+    """Compute `success_rate` and `steps_to_converge` of errors (S, T) in metres, one row for each start."""
     if start_errors is None or len(start_errors) == 0:
         return {"success_rate": None, "steps_to_converge": None}
     within = start_errors <= RADIUS_M
     succeeded = within[:, -1]
-    # Steps from the end on which a row stays within the radius: the last step outside is where convergence begins.
+    # A row has converged after its last step outside the radius.
     steps = np.array([1 + int(np.max(np.nonzero(~row)[0], initial=-1)) + 1 for row in within])
     return {
         "success_rate": float(succeeded.mean()),
@@ -137,23 +136,21 @@ def mean_iou(labels: Mapping[int, Image], truth: Sequence) -> float | None:
     scored = pose_metrics.SegmentationScore(len(truth.class_names))
     for stamp, position in zip(stamps, positions, strict=True):
         estimate, true = labels[int(stamp)], truth.read_labels(int(position)).copy()
-        true[estimate == pose_metrics.IGNORE] = (
-            pose_metrics.IGNORE
-        )  # outside of the network's view there is no answer to score
+        true[estimate == pose_metrics.IGNORE] = pose_metrics.IGNORE  # outside the network's view
         scored.add(estimate, true)
     return _number(scored.mean_iou)
 
 
 def write_metrics(path: str | Path, values: Metrics) -> None:
-    """Write ``pose_metrics.json``."""
+    """Write ``metrics.json``."""
     Path(path).write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _with_truth(poses: Mapping[int, Array], truth: Sequence) -> tuple[npt.NDArray[np.int64], Array]:
     """Stamps (M,) of poses whose frame has a true pose, and these true poses of the base (M, 4, 4)."""
-    known = np.flatnonzero(truth.has_pose)
-    stamps, positions = common_stamps(poses, truth.stamps[known])
-    return stamps, truth.map_T_base[known[positions]]
+    posed = np.flatnonzero(truth.has_pose)
+    stamps, positions = common_stamps(poses, truth.stamps[posed])
+    return stamps, truth.map_T_base[posed[positions]]
 
 
 def _pose(results: Results, truth: Sequence) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Command lines of the DMN: options in, files and tables out."""
+"""Command lines of the DMN."""

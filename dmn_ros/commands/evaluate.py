@@ -13,12 +13,12 @@ import numpy.typing as npt
 import torch
 import tyro
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.evaluation import localization_scores
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.runtime.localizer import Localizer
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.files.configuration import to_dict
@@ -29,22 +29,22 @@ Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Localise a drive in a map, from many starts, and compare with ground truth.
+class EvaluateCommand:
+    """Localise a drive in a map from many starts, and compare the poses with the ground truth.
 
     Attributes:
-        drive: recording with true poses; uses its odometry where it has any. Every frame is fed, those with a true
-            pose are scored.
-        checkpoint, map: what to localise with.
-        output: JSON file.
-        starts: random starts of each sequential setting.
-        frames: after so many frames the sequential settings are scored.
-        radius: success is a position error below this, metres.
-        one_step: images of the one-step setting.
-        seed: of starts and particles.
-        filter: the particle filter.
-        threads: torch's threads.
-        recording: how the recording is read.
+        drive: recording with true poses; its odometry is used if it has any. All frames are localised, those with a
+            true pose are scored.
+        checkpoint, map: checkpoint of the network, and context map.
+        output: JSON file to write.
+        starts: number of random starts of each sequential setting.
+        frames: number of frames after which the sequential settings are scored.
+        radius: largest position error of a success, metres.
+        one_step: number of images of the one-step setting.
+        seed: seed of starts and particles.
+        filter: configuration of the particle filter.
+        threads: number of threads of torch.
+        recording: options of reading recordings.
     """
 
     drive: Annotated[Path, tyro.conf.Positional]
@@ -58,27 +58,27 @@ class Arguments:
     seed: int = 0
     filter: FilterConfig = field(default_factory=FilterConfig)
     threads: int = 1
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
-def evaluate(arguments: Arguments) -> dict[str, Any]:
-    """All settings; keys are the settings' names, values numbers with their units in the name."""
+def evaluate(arguments: EvaluateCommand) -> dict[str, Any]:
+    """Evaluate all settings; keys are the names of the settings, values numbers with the unit in the name."""
     sequence = _usable(announce(open_sequence(arguments.drive, arguments.recording)))
     localizer = Localizer.from_files(
         arguments.checkpoint, arguments.map, filter_config=arguments.filter, threads=arguments.threads
     )
     localizer.set_camera(sequence.camera)
-    known = sequence.has_pose
+    posed = sequence.has_pose
     truth = np.full((len(sequence), 3), np.nan)
-    truth[known] = planar.from_se3(sequence.map_T_base[known])
+    truth[posed] = planar.from_se3(sequence.map_T_base[posed])
     if len(sequence) <= 4 * arguments.frames:
         raise DatasetError(f"{sequence.name}: {len(sequence)} frames, more than {4 * arguments.frames} are needed")
     random = np.random.default_rng(arguments.seed)
-    possible = np.nonzero(known[: len(sequence) - 4 * arguments.frames])[0]
+    possible = np.nonzero(posed[: len(sequence) - 4 * arguments.frames])[0]
     if len(possible) == 0:
         raise DatasetError(f"{sequence.name}: no frame has a true pose but the last {4 * arguments.frames}")
     starts = possible[random.integers(0, len(possible), arguments.starts)]
-    drive = _Drive(sequence, truth, localizer, arguments)
+    drive = _DriveEvaluation(sequence, truth, localizer, arguments)
     return {
         "drive": sequence.name,
         "frames_in_drive": len(sequence),
@@ -89,31 +89,31 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
         **drive.sequential(starts),
         "tracking": drive.tracking(starts),
         "closest_context": localization_scores.closest_context(
-            truth[known], localizer.context_map.poses, arguments.radius
+            truth[posed], localizer.context_map.poses, arguments.radius
         ),
-        "uninformed": localization_scores.uninformed(truth[known], localizer.context_map.bounds, arguments.radius),
+        "uninformed": localization_scores.uninformed(truth[posed], localizer.context_map.bounds, arguments.radius),
     }
 
 
 def _usable(sequence: Sequence) -> Sequence:
-    """Frames with odometry, which moves the particles; where there is none, frames with a pose, whose motions do."""
+    """Select the frames with odometry, or, without any odometry, the frames with a pose, whose motion is used."""
     if sequence.odom_T_base is None:
         return sequence.with_poses()
     if not sequence.has_pose.any():
-        return sequence.with_poses()  # which says what to do
+        return sequence.with_poses()  # raises an error with a remedy
     return sequence.with_odometry()
 
 
-class _Drive:
-    """One drive under evaluation: the settings are its methods."""
+class _DriveEvaluation:
+    """Evaluation of one drive: the settings are its methods."""
 
-    def __init__(self, sequence: Sequence, truth: Array, localizer: Localizer, arguments: Arguments) -> None:
+    def __init__(self, sequence: Sequence, truth: Array, localizer: Localizer, arguments: EvaluateCommand) -> None:
         self._sequence, self._truth, self._localizer, self._arguments = sequence, truth, localizer, arguments
         odometry = sequence.odom_T_base
         self._odometry = truth if odometry is None else planar_odometry(odometry, sequence.has_odometry)
 
     def one_step(self) -> dict[str, float]:
-        """Uniform belief, one image."""
+        """Score a uniform belief after one image."""
         posed = np.nonzero(self._sequence.has_pose)[0]
         frames = posed[np.linspace(0, len(posed) - 1, self._arguments.one_step).astype(int)]
         errors = []
@@ -123,10 +123,10 @@ class _Drive:
         return localization_scores.success(np.array(errors), self._arguments.radius)
 
     def sequential(self, starts: npt.NDArray[np.int64]) -> dict[str, dict[str, float]]:
-        """Uniform belief, scored twice: after so many successive camera frames, and after as many weighed ones.
+        """Score a uniform belief twice: after a number of successive camera frames, and after as many weighed ones.
 
-        A frame is weighed when the robot has moved by `update_min_d` or `update_min_a` since the last one that was, so
-        the first count is the harder one.
+        A frame is weighed if the robot has moved by `update_min_d` or `update_min_a` since the last weighed frame, so
+        that the first setting is the harder one.
         """
         arguments = self._arguments
         camera, weighed, used = [], [], []
@@ -149,7 +149,7 @@ class _Drive:
         }
 
     def tracking(self, starts: npt.NDArray[np.int64], steps: int = 5) -> dict[str, float]:
-        """The paper's tracking: Gaussian belief of 0.3 units and 30 degrees, error after five weighed images."""
+        """Score the paper's tracking: Gaussian belief of 0.3 units and 30 degrees, error after five weighed images."""
         unit = self._localizer.context_map.scale
         sigma = np.array([0.3 * unit, 0.3 * unit, np.radians(30.0)])
         random = np.random.default_rng(self._arguments.seed)
@@ -163,7 +163,7 @@ class _Drive:
                 error = self._errors(frame)
                 seen += int(self._observed)
                 frame += 1
-            squared.append(error[0] ** 2)  # NaN where the true pose is not known
+            squared.append(error[0] ** 2)  # NaN without a true pose
         mean = float(np.nanmean(squared)) if np.isfinite(squared).any() else float("nan")
         return {"mean_squared_m2": mean, "mean_squared_units2": mean / unit**2}
 
@@ -171,7 +171,7 @@ class _Drive:
         self._localizer.reset_uniform(seed=self._arguments.seed * 100_003 + seed)
 
     def _errors(self, frame: int) -> tuple[float, float, float, float]:
-        """Position (metres) and heading (radians) error of the mean, then of the most likely pose, after a frame."""
+        """Localise a frame; return position (metres) and heading (radians) errors of mean and most likely pose."""
         sequence = self._sequence
         belief = self._localizer.step(sequence.read_image(frame), int(sequence.stamps[frame]), self._odometry[frame])
         self._observed = belief.observed
@@ -182,7 +182,7 @@ class _Drive:
 
 
 def print_table(results: dict[str, Any]) -> None:
-    """The numbers, a line each."""
+    """Print one line for each setting."""
     print(f"{results['drive']}: {results['frames_in_drive']} frames, map of {results['views_in_map']} views")
     for name, row in results.items():
         if isinstance(row, dict) and name != "filter":
@@ -190,8 +190,8 @@ def print_table(results: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Command line."""
-    arguments = tyro.cli(Arguments)
+    """Run the command line."""
+    arguments = tyro.cli(EvaluateCommand)
     try:
         with torch.inference_mode():
             results = evaluate(arguments)

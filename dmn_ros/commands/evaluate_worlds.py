@@ -1,4 +1,4 @@
-"""``dmn_evaluate_worlds``: the numbers of tables 1 and 2 of the DMN paper, of one network or of none."""
+"""``dmn_evaluate_worlds``: numbers of tables 1 and 2 of the DMN paper, of a network or of the baselines."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from localization_common.files.configuration import to_dict
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """Localise in worlds: one-step global, sequential global, tracking; beside answers that look at no picture.
+class EvaluateWorldsCommand:
+    """Localise in worlds: one-step global, sequential global, and tracking; or score the baselines without images.
 
     Attributes:
         worlds: directory of test worlds, such as build/worlds/rooms/test.
-        checkpoint: of dmn_train_worlds; without, closest context and uninformed estimate only.
-        output: JSON file.
-        card: Markdown file for the checkpoint's card, with these numbers.
-        evaluation: settings.
-        fit_on: worlds to fit the powers of likelihoods on, such as build/worlds/rooms/validation; without, they
+        checkpoint: checkpoint of dmn_train_worlds; without it, closest context and uninformed estimate are scored.
+        output: JSON file to write.
+        card: Markdown file to write: the checkpoint's card, with these numbers.
+        evaluation: settings of the evaluation.
+        fit_on: worlds to fit the powers of likelihoods on, such as build/worlds/rooms/validation; by default the powers
             are those of the settings.
         vary_contexts, vary_particles: further numbers of contexts, and of particles of global localization, to try.
-        limit: use the first so many worlds.
+        limit: number of worlds to use, the first ones.
         device: torch device.
-        threads: torch's threads.
+        threads: number of threads of torch.
     """
 
     worlds: Annotated[Path, tyro.conf.Positional]
@@ -52,12 +52,12 @@ class Arguments:
     threads: int = 1
 
 
-def evaluate(arguments: Arguments) -> dict[str, Any]:
-    """All numbers; see `evaluate_worlds`. Keys of ``contexts`` and ``particles`` are their numbers as text.
+def evaluate(arguments: EvaluateWorldsCommand) -> dict[str, Any]:
+    """Compute all numbers; see `evaluate_worlds`. Keys of ``contexts`` and ``particles`` are their numbers as text.
 
     Raises:
-        ConfigError: a card of no checkpoint.
-        DatasetError: no worlds, or too few views.
+        ConfigError: a card without a checkpoint.
+        DatasetError: there are no worlds, or too few views.
         CheckpointError: the checkpoint cannot be used.
     """
     torch.set_num_threads(arguments.threads)
@@ -65,7 +65,7 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
     result: dict[str, Any] = {"worlds": worlds.name, "evaluation": to_dict(config)}
     if arguments.checkpoint is None:
         if arguments.card is not None:
-            raise ConfigError("a card is a checkpoint's: give both, or neither")
+            raise ConfigError("card needs a checkpoint: give both, or neither")
         return result | evaluate_baselines(worlds, config)
     network, mapping, card = load_world_network(arguments.checkpoint)
     network.to(arguments.device)
@@ -88,9 +88,10 @@ def evaluate(arguments: Arguments) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """The numbers, a line each."""
+    """Format one line for each setting and estimate."""
     lines = [f"{result['worlds']}"]
-    rows = {name: result[name] for name in ("closest_context", "uninformed") if name in result} or {"network": result}
+    names = [name for name in ("closest_context", "uninformed") if name in result]
+    rows = {name: result[name] for name in names} if names else {"network": result}
     for name, row in rows.items():
         for setting in ("one_step", "sequential", "tracking"):
             for estimate, found in row[setting].items():
@@ -101,8 +102,8 @@ def table(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Command line."""
-    arguments = tyro.cli(Arguments)
+    """Run the command line."""
+    arguments = tyro.cli(EvaluateWorldsCommand)
     try:
         result = evaluate(arguments)
     except LocalizationError as error:

@@ -1,8 +1,7 @@
-"""``dmn_train``: trains a DMN on drives for a number of minutes and writes a checkpoint with its card."""
+"""``dmn_train``: train a DMN on drives for a number of minutes and write a checkpoint with its card."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,67 +14,69 @@ from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from dmn_ros.config import NetworkConfig, TrainingConfig
+from dmn_ros.config import NetworkConfig
 from dmn_ros.map.map_building import MapOptions
 from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.checkpoint import load_network, network_camera, save_network
 from dmn_ros.training.checkpoint_card import write_card
-from dmn_ros.training.training_data import Place, TrainingBatches, read_place
-from dmn_ros.training.training_module import TrainingModule
+from dmn_ros.training.training_config import TrainingConfig
+from dmn_ros.training.training_data import TrainingBatches, TrainingPlace, read_place
+from dmn_ros.training.training_module import DriveTrainingModule
 from dmn_ros.training.validation import ValidationBatches
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording
+from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import LocalizationError
+from localization_common.files.git_commit import commit_of
 from localization_common.training.allocator import keep_freed_memory
 
 
 @dataclass(frozen=True)
-class Arguments:
+class TrainCommand:
     """Train a DMN on drives: sequences, bags, or directories of drives through one place.
 
     Attributes:
-        places: what to train on; the first is the place of deployment and is favoured. A directory that is no sequence
-            itself stands for the drives `train*` in it, all in one map frame.
-        output: checkpoint to write, at every validation and at the end; the card goes beside it as .md.
-        validation: drive through the first place, localised in a map of that place's training drives.
-        minutes: budget; the learning rate falls to nearly zero at its end.
-        max_steps: stop after so many steps even if minutes are left; -1 for no such bound.
-        network: `light` is the shipped form and knows geometry; `matching` learns that, too; `paper` is the plain form
-            of the paper.
-        training: objective and numbers.
-        horizontal_fov: of the network's camera, degrees; what drives see beyond is cut off.
-        start: checkpoint to start the weights from.
-        resume: Lightning checkpoint (last.ckpt in the run's directory) to go on from.
-        logs: directory of the run: TensorBoard, last.ckpt.
-        accelerator, devices, precision: as Lightning names them; several GPUs train with DDP.
-        threads: torch's threads.
-        progress: whether to draw a progress bar.
-        recording: how the recordings are read.
+        places: places to train on; the first is the place of deployment and is favoured. A directory that is no
+            sequence itself contains the drives `train*` of a place, all in one map frame.
+        output: checkpoint to write at every validation and at the end; the card is written beside it as .md.
+        validate: drive through the first place, localised in a map of that place's training drives.
+        minutes: time budget; the learning rate falls to nearly zero at its end.
+        max_steps: largest number of steps; -1 is no limit.
+        network: `light` is the shipped form, with geometry in the network; `matching` learns the geometry; `paper` is
+            the plain form of the paper.
+        training: objective and numbers of the training.
+        horizontal_fov: horizontal field of view of the network's camera, degrees; images of drives are cropped to it.
+        initial: checkpoint with the initial weights.
+        resume: Lightning checkpoint (last.ckpt in the run's directory) to resume from.
+        runs: directory of the run: TensorBoard, last.ckpt.
+        accelerator, devices, precision: options of Lightning; several GPUs train with DDP.
+        threads: number of threads of torch.
+        progress_bar: show a progress bar.
+        recording: options of reading recordings.
     """
 
     places: Annotated[list[Path], tyro.conf.Positional]
     output: Path = Path("build/dmn.safetensors")
-    validation: Path | None = None
+    validate: Annotated[Path | None, tyro.conf.arg(aliases=["--validation"])] = None
     minutes: float = 30.0
     max_steps: int = -1
     network: Literal["light", "matching", "paper"] = "light"
     training: TrainingConfig = field(default_factory=TrainingConfig)
     horizontal_fov: float = 90.0
-    start: Path | None = None
+    initial: Annotated[Path | None, tyro.conf.arg(aliases=["--start"])] = None
     resume: Path | None = None
-    logs: Path = Path("build/dmn_training")
+    runs: Annotated[Path, tyro.conf.arg(aliases=["--logs"])] = Path("build/dmn_training")
     accelerator: str = "auto"
     devices: int = 1
     precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
     threads: int = 1
-    progress: bool = True
-    recording: Recording = field(default_factory=RecordingOptions)
+    progress_bar: Annotated[bool, tyro.conf.arg(aliases=["--progress"])] = True
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 class _WriteCheckpoint(lightning.Callback):
-    """Writes the safetensors checkpoint and its card after each validation and at the end."""
+    """Callback that writes the safetensors checkpoint and its card after each validation and at the end."""
 
-    def __init__(self, arguments: Arguments, places: list[Place]) -> None:
+    def __init__(self, arguments: TrainCommand, places: list[TrainingPlace]) -> None:
         self._arguments, self._places = arguments, places
 
     def on_validation_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
@@ -86,14 +87,14 @@ class _WriteCheckpoint(lightning.Callback):
         self._write(trainer, module)
 
     def _write(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        if not trainer.is_global_zero or not isinstance(module, TrainingModule):
+        if not trainer.is_global_zero or not isinstance(module, DriveTrainingModule):
             return
         arguments = self._arguments
         card: dict[str, Any] = {
             "data": {p.name: [len(d.poses) for d in p.drives] for p in self._places},
             "command": "; then ".join(module.commands),
             "seed": arguments.training.seed,
-            "commit": _commit(),
+            "commit": commit_of(Path(__file__).parent) or "unknown",
             "minutes": round(module.minutes, 1),
             "steps": trainer.global_step,
             "numbers": {k: round(float(v), 4) for k, v in trainer.callback_metrics.items()},
@@ -103,20 +104,20 @@ class _WriteCheckpoint(lightning.Callback):
         write_card(arguments.output.with_suffix(".md"), module.network, camera, card)
 
 
-def train(arguments: Arguments) -> TrainingModule:
-    """Train as the arguments say; the checkpoint is written on the way."""
+def train(arguments: TrainCommand) -> DriveTrainingModule:
+    """Train by the arguments; write the checkpoint at each validation and at the end."""
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     lightning.seed_everything(arguments.training.seed, verbose=False)
-    if arguments.start is None:
+    if arguments.initial is None:
         config: NetworkConfig = getattr(NetworkConfig, arguments.network)()
         network = DMN(replace(config, view_angle=arguments.horizontal_fov))
     else:
-        network = load_network(arguments.start)[0]
+        network = load_network(arguments.initial)[0]
     camera = network_camera(network.config, arguments.horizontal_fov)
     places = [read_place(path, camera, recording=arguments.recording) for path in arguments.places]
     command = " ".join(["dmn_train", *sys.argv[1:]])
-    module = TrainingModule(network.train(), arguments.training, arguments.minutes, command)
+    module = DriveTrainingModule(network.train(), arguments.training, arguments.minutes, command)
     trainer = lightning.Trainer(
         accelerator=arguments.accelerator,
         devices=arguments.devices,
@@ -128,42 +129,30 @@ def train(arguments: Arguments) -> TrainingModule:
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=20,
-        enable_progress_bar=arguments.progress,
+        enable_progress_bar=arguments.progress_bar,
         enable_model_summary=False,
-        logger=TensorBoardLogger(arguments.logs, name=None),
+        logger=TensorBoardLogger(arguments.runs, name=None),
         callbacks=[
             _WriteCheckpoint(arguments, places),
             ModelCheckpoint(
-                arguments.logs, save_last=True, save_top_k=0, every_n_train_steps=arguments.training.evaluate_every
+                arguments.runs, save_last=True, save_top_k=0, every_n_train_steps=arguments.training.evaluate_every
             ),
-            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress else []),
+            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress_bar else []),
         ],
     )
     batches = DataLoader(TrainingBatches(places, network.config, arguments.training), batch_size=None)
     held = None
-    if arguments.validation is not None:
-        drive = read_place(arguments.validation, camera, recording=arguments.recording).drives[0]
+    if arguments.validate is not None:
+        drive = read_place(arguments.validate, camera, recording=arguments.recording).drives[0]
         held = DataLoader(ValidationBatches(places[0], drive, network.config, MapOptions()), batch_size=None)
     resume = None if arguments.resume is None else str(arguments.resume)
     trainer.fit(module, batches, held, ckpt_path=resume, weights_only=True)
     return module
 
 
-def _commit() -> str:
-    """Commit of the source tree, with a plus if it was changed; `unknown` outside of one."""
-    here = Path(__file__).parent
-    try:
-        text = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+"], cwd=here, capture_output=True, text=True, check=True
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return text.strip()
-
-
 def main() -> None:
-    """Command line."""
-    arguments = tyro.cli(Arguments)
+    """Run the command line."""
+    arguments = tyro.cli(TrainCommand)
     try:
         module = train(arguments)
     except LocalizationError as error:

@@ -1,4 +1,4 @@
-"""Numbers to judge beliefs by, and the rows that say how hard the task is."""
+"""Scores of beliefs, and baselines that measure the difficulty of a drive."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def pose_error(estimate: Array, truth: Array) -> tuple[float, float]:
 
 
 def success(errors: Array, radius: float) -> dict[str, float]:
-    """Success of mean and most likely pose, from (N, 4) errors: metres and radians of the one, then of the other.
+    """Score mean and most likely pose, from (N, 4) errors: metres and radians of the mean, then of the other.
 
-    Rows that are NaN, where the true pose is not known, are no trials.
+    Rows with NaN, without a true pose, are left out.
     """
     errors = errors.reshape(-1, 4)
     errors = errors[np.isfinite(errors).all(axis=1)]
@@ -35,13 +35,13 @@ def success(errors: Array, radius: float) -> dict[str, float]:
 
 
 def closest_context(truth: Array, views: Array, radius: float) -> dict[str, float]:
-    """Answering with the view nearest to the truth: an upper bound on retrieval by image similarity (appendix C.2)."""
+    """Score the view nearest to the truth: an upper bound on retrieval by image similarity (appendix C.2)."""
     distance = np.hypot(truth[:, None, 0] - views[None, :, 0], truth[:, None, 1] - views[None, :, 1]).min(axis=1)
     return {"success": float((distance < radius).mean()), "median_m": float(np.median(distance))}
 
 
 def uninformed(truth: Array, bounds: tuple[float, float, float, float], radius: float) -> dict[str, float]:
-    """Answering with the mean of a belief over the whole map (appendix C.2)."""
+    """Score the mean of a belief over the whole map (appendix C.2)."""
     centre = np.array([(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2])
     distance = np.hypot(*(truth[:, :2] - centre).T)
     return {"success": float((distance < radius).mean()), "median_m": float(np.median(distance))}

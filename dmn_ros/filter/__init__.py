@@ -1,1 +1,1 @@
-"""The particle filter: motion, weights, resampling, summary of the belief."""
+"""Particle filter: motion, weights, resampling, summary of the belief."""

@@ -1,4 +1,4 @@
-"""How many particles a belief needs: KLD sampling (Fox, "Adapting the sample size in particle filters", 2003)."""
+"""Number of particles for a belief: KLD sampling (Fox, "Adapting the sample size in particle filters", 2003)."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import math
 import torch
 from torch import Tensor
 
-#: Up to so many bins are counted in a table of flags; beyond, by sorting.
+#: Largest number of bins that are counted in a table of flags; more are counted by sorting.
 _TABLE_SIZE = 1 << 22
 
 
 def kld_sample_size(bins: int, error: float, z: float) -> int:
-    """Particles that keep the Kullback-Leibler divergence to a belief over so many bins below an error.
+    """Number of particles that keep the Kullback-Leibler divergence from a belief over some bins below an error.
 
     Equation 7 of the paper: a chi-square quantile with bins - 1 degrees of freedom, by Wilson and Hilferty.
 
     Args:
-        bins: bins with support. One bin needs one particle: there is nothing to get wrong between bins (amcl answers
-            its largest number there, which is far from what a settled belief needs).
+        bins: number of bins with support. One bin needs one particle (amcl returns its largest number there, far more
+            than a settled belief needs).
         error: largest divergence.
         z: upper quantile of the standard normal distribution for the wanted confidence; 2.326 is 99 %. (nav2's default
-            of 0.99 is a quantile too, and means 84 %.)
+            of 0.99 is also a quantile, that of 84 %.)
     """
     if bins <= 1:
         return 1
@@ -31,7 +31,7 @@ def kld_sample_size(bins: int, error: float, z: float) -> int:
 
 
 def occupied_bins(particles: Tensor, bin_d: float, bin_a: float) -> int:
-    """Bins of so many metres and radians that hold one of the particles (K, 3)."""
+    """Number of bins, of a size in metres and radians, that contain a particle of (K, 3)."""
     size = particles.new_tensor([[1.0 / bin_d], [1.0 / bin_d], [1.0 / bin_a]])
     cells = (particles.T * size).floor_().long()
     low, high = cells.aminmax(dim=1, keepdim=True)

@@ -1,4 +1,4 @@
-"""What the particle filter believes after one frame."""
+"""Belief of the particle filter after one frame."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ class Belief:
     """Result of `Localizer.step` for one frame. Poses are planar (x, y, yaw) of the base in the map: metres, radians.
 
     Attributes:
-        stamp: of the image, nanoseconds.
+        stamp: stamp of the image, nanoseconds.
         mean: (3,) weighted mean; the yaw is a circular mean.
         covariance: (3, 3) of x, y, yaw.
-        most_likely: (3,) pose of the densest cluster; unlike the mean it is never between two clusters.
-        pose_covariance: (3, 3) about `most_likely`: of all particles, those elsewhere weighing less where another
-            localizer confirms the cluster.
+        most_likely: (3,) pose of the densest cluster; it is never between two clusters, as the mean may be.
+        pose_covariance: (3, 3) covariance of all particles about `most_likely`; particles elsewhere weigh less if
+            another localizer confirms the cluster.
         particles: (K, 3).
         weights: (K,), sum 1.
         effective_sample_size: 1 / sum of squared weights.
         spread: standard deviation of the position, metres.
-        localized: whether one cluster holds nearly all of the weight; `reason` says why not.
-        observed: whether the image was used; a robot that stands still does not weigh its particles again and again.
-        timings: milliseconds of each stage.
+        localized: True if the pose may be published, see `dmn_ros.runtime.localized_check`.
+        reason: reason why it may not be published; empty if it may.
+        observed: True if the image was weighed; the images of a robot that stands still are not.
+        timings: duration of each stage, milliseconds.
     """
 
     stamp: int

@@ -1,4 +1,4 @@
-"""What to say about weighted particles: mean, covariance and the densest cluster (no state)."""
+"""Summary of weighted particles: mean, covariance and the densest cluster (no state)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from localization_common.geometry import planar
 
 Array = npt.NDArray[np.float64]
 
-#: Particles, evenly spread through the weight, that stand for all while cluster centres are tried, and how many of
-#: them are tried: any cluster with a thirtieth of the weight holds one.
+#: Number of particles, evenly spread over the weight, that represent all while cluster centres are tried, and number of
+#: centres that are tried: any cluster with a thirtieth of the weight contains one.
 _DRAWS, _CANDIDATES = 256, 32
 
 
@@ -40,7 +40,7 @@ def mean_and_covariance(particles: Array, weights: Array) -> tuple[Array, Array]
 
 
 def covariance_about(pose: Array, particles: Array, weights: Array) -> Array:
-    """(3, 3) of wrapped differences from a pose (3,), which need not be the mean.
+    """Covariance (3, 3) of wrapped differences from a pose (3,), which need not be the mean.
 
     Args:
         particles: (K, 3). weights: (K,), sum 1.
@@ -49,18 +49,18 @@ def covariance_about(pose: Array, particles: Array, weights: Array) -> Array:
 
 
 def near(pose: Array, poses: Array, *, radius_d: float, radius_a: float) -> npt.NDArray[np.bool_]:
-    """(K,) which of the poses (K, 3) are within reach of a pose (3,): metres and radians."""
+    """Return flags (K,): True for the poses (K, 3) within a radius, metres and radians, of a pose (3,)."""
     return _near(pose[:, None], poses.T, radius_d, radius_a)
 
 
 def densest_cluster(particles: Array, weights: Array, *, radius_d: float, radius_a: float) -> Cluster:
-    """The place that holds the most weight within a radius (metres, radians), and the mean of the particles there.
+    """Find the cluster with the most weight within a radius (metres, radians), and the mean of its particles.
 
     Args:
         particles: (K, 3). weights: (K,), sum 1.
     """
     rows = _rows(particles)
-    # evenly spread through the weight: a systematic draw with a fixed start, so nothing is random
+    # evenly spread over the weight: a systematic draw with a fixed start, without random numbers
     edges = np.cumsum(weights)
     draws = np.searchsorted(edges, (np.arange(_DRAWS) + 0.5) * (edges[-1] / _DRAWS)).clip(max=len(weights) - 1)
     candidates = rows[:, np.append(draws[:: _DRAWS // _CANDIDATES], weights.argmax())]
@@ -89,7 +89,7 @@ def _differences(rows: Array, pose: Array) -> Array:
 
 
 def _rows(particles: Array) -> Array:
-    """(3, K), contiguous: whole rows are worked on several times as fast as columns."""
+    """Transpose to contiguous rows (3, K): operations on whole rows are several times as fast as on columns."""
     return np.ascontiguousarray(particles.T)
 
 
@@ -99,6 +99,6 @@ def _near(a: Array, b: Array, radius_d: float, radius_a: float) -> npt.NDArray[n
 
 
 def _turn_back(angle: Array) -> Array:
-    """The same angles in place, within half a turn (faster than a remainder)."""
+    """Wrap angles in place to half a turn (faster than a remainder)."""
     angle -= np.rint(angle * (0.5 / np.pi)) * (2.0 * np.pi)
     return angle

@@ -1,4 +1,4 @@
-"""The particle filter at run time: moves, weighs, resamples, and recovers when its belief explains nothing."""
+"""Particle filter at run time: motion, weights, resampling, and recovery when images do not fit the belief."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter import resampling
 from dmn_ros.filter.adaptive_size import kld_sample_size, occupied_bins
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.motion_model import sample_motion
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.filter.proposals import mix_in
@@ -17,21 +17,21 @@ from dmn_ros.network import egocentric
 
 Bounds = tuple[float, float, float, float]
 
-#: One image says at most this much, as a logarithm, for or against the belief as a whole.
+#: Largest change of the log-likelihood ratio of the belief as a whole by one image, in either direction.
 _FIT_LIMIT = 4.0
-#: Share of the belief that may be anywhere in the map, for all that particles can tell.
+#: Share of the belief that is taken as uniform over the map, because particles do not cover all of it.
 _FLOOR = 0.01
-#: Below this share recovery is noise of the averages, and not worth a resampling.
+#: A smaller share for recovery is noise of the averages, and causes no resampling.
 _LEAST_SHARE = 0.01
 
 
 class ParticleFilter:
     """Particles (K, 3) as x, y (metres), yaw (radians), with normalised log weights (K,).
 
-    `fit` says how well the last images fit the belief: the logarithm of their likelihood against that of the map at
-    large, smoothed. It is about 0 for a belief that knows nothing, more for a right one and less for a wrong one.
+    `fit` measures how well the last images fit the belief: the smoothed logarithm of their likelihood against that of
+    the whole map. It is about 0 for a uniform belief, higher for a right belief and lower for a wrong one.
 
-    All randomness comes from one generator on the CPU: the same seed and calls give the same particles.
+    All random numbers come from one generator on the CPU: the same seed and calls give the same particles.
     """
 
     def __init__(self, config: FilterConfig, bounds: Bounds, device: torch.device | str = "cpu") -> None:
@@ -40,16 +40,16 @@ class ParticleFilter:
         self.reset_uniform()
 
     def reset_uniform(self) -> None:
-        """Belief over the whole map, all headings."""
+        """Set a belief over the whole map and all headings."""
         self._start(self.draw_uniform(self.config.global_particles))
         self._anywhere = True
 
     def reset_gaussian(self, belief: PlanarGaussian) -> None:
-        """Belief around a pose."""
+        """Set a Gaussian belief around a pose."""
         self._start(belief.sample(self.config.max_particles, self._generator).to(self.device))
 
     def seed(self, seed: int) -> None:
-        """Restart the random numbers."""
+        """Restart the random numbers from this seed."""
         self._generator.manual_seed(seed)
 
     def _start(self, particles: Tensor) -> None:
@@ -60,7 +60,7 @@ class ParticleFilter:
         self._log_reference = self.log_weights.new_zeros(0)
 
     def draw_uniform(self, count: int) -> Tensor:
-        """Poses (count, 3) uniform over the map and all headings."""
+        """Draw poses (count, 3) uniformly over the map and all headings."""
         min_x, min_y, max_x, max_y = self.bounds
         low = torch.tensor([min_x, min_y, -math.pi], dtype=torch.float32)
         size = torch.tensor([max_x - min_x, max_y - min_y, 2.0 * math.pi], dtype=torch.float32)
@@ -71,9 +71,10 @@ class ParticleFilter:
         self.particles = sample_motion(self.particles, previous_P_base.to(self.device), self.config, self._generator)
 
     def propose(self, proposal: PlanarGaussian) -> None:
-        """Add particles where another localizer says the robot is; the belief that all of them stand for is the same.
+        """Add particles at the pose of another localizer; the belief that all particles represent stays the same.
 
-        Between `move` and `weigh`. Without them a peak of the likelihood that no particle is near goes unnoticed.
+        Call it between `move` and `weigh`. Without these particles, a peak of the likelihood that is near no particle
+        is missed.
         """
         config, share = self.config, self.config.proposal_share
         count = int(share * min(config.max_particles, len(self.particles) / (1.0 - share)))
@@ -92,19 +93,19 @@ class ParticleFilter:
         )
 
     def weigh(self, log_likelihood: Tensor, log_reference: Tensor) -> None:
-        """Bayes' rule in logarithms.
+        """Multiply the belief by the likelihood of an image: Bayes' rule, in logarithms.
 
         Args:
-            log_likelihood: (K,) of the particles, up to a constant.
-            log_reference: (R,) of poses all over the map, with the same constant. A discriminative model knows
-                likelihoods up to a factor per image only; against the mean over the map they can be compared between
-                images, as the averages of recovery must be.
+            log_likelihood: (K,) log-likelihoods of the particles, up to a constant.
+            log_reference: (R,) log-likelihoods of poses all over the map, with the same constant. A discriminative
+                model computes likelihoods up to an unknown factor per image. Divided by their mean over the map, they
+                can be compared between images; the averages of recovery need this.
         """
         power = self.config.likelihood_exponent
         self._log_reference = power * log_reference
         joint = self.log_weights + power * log_likelihood
         unit = self._log_reference.logsumexp(0) - math.log(len(log_reference))
-        if self._anywhere:  # then particles tell of the map at large, too, and there are more of them
+        if self._anywhere:  # then the particles cover the whole map, too
             share = len(joint) / (len(joint) + len(log_reference))
             unit = torch.logaddexp(joint.logsumexp(0) + math.log(share), unit + math.log(1.0 - share))
         joint = joint - unit
@@ -119,15 +120,15 @@ class ParticleFilter:
 
     @property
     def effective_sample_size(self) -> float:
-        """1 / sum of squared weights."""
+        """Effective number of particles: 1 / sum of squared weights."""
         return float(resampling.effective_sample_size(self.log_weights))
 
     def resample(self, reference: Tensor | None = None) -> bool:
-        """Draw particles anew if few are effective, or if recovery wants some elsewhere; says whether it did.
+        """Draw particles anew if few are effective, or if recovery needs some elsewhere; return True if it did.
 
         Args:
-            reference: (R, 3) the poses that were last weighed with the particles. Recovery draws from those that the
-                image speaks for; without them, uniformly, which a map of many rooms takes many images for.
+            reference: (R, 3) poses that were last weighed with the particles. Recovery draws from them by likelihood;
+                without them it draws uniformly, which takes many images in a map of many rooms.
         """
         share = self._recovery_share()
         due = self._weighed % self.config.resample_interval == 0
@@ -143,7 +144,7 @@ class ParticleFilter:
         injected = int(share * count)
         kept = count - injected
         if kept < most:
-            # every so-manieth of a systematic draw, from a random place on, is a systematic draw
+            # an evenly spaced part of a systematic draw, with a random start, is a systematic draw, too
             places = (torch.arange(kept, device=self.device) + start[1].to(self.device)) * (most / max(1, kept))
             drawn = drawn.index_select(1, places.long().clamp_max_(most - 1))
         if injected:
@@ -154,9 +155,9 @@ class ParticleFilter:
         return True
 
     def _draw_likely(self, count: int, reference: Tensor) -> Tensor:
-        """Poses (count, 3) drawn by likelihood (sensor resetting: Lenser, Veloso 2000) from poses all over the map.
+        """Draw poses (count, 3) by likelihood (sensor resetting: Lenser, Veloso 2000) from poses all over the map.
 
-        Half a cell of noise, since no reference pose is exactly where the robot is.
+        They get half a cell of noise, since no reference pose is exactly that of the robot.
         """
         start = torch.rand(1, generator=self._generator)[0].to(self.device)
         chosen = resampling.systematic_indices(self._log_reference.softmax(0), count, start)
@@ -173,7 +174,7 @@ class ParticleFilter:
         return share if share > _LEAST_SHARE else 0.0
 
     def _wanted_count(self, drawn: Tensor) -> int:
-        """Particles for the cells that a draw of the largest number fell into: a belief in one place needs few."""
+        """Number of particles for the cells that the largest draw covers: a belief in one place needs few."""
         config = self.config
         cells = occupied_bins(drawn, config.cell_d, config.cell_a)
         return min(config.max_particles, max(config.min_particles, kld_sample_size(cells, config.pf_err, config.pf_z)))

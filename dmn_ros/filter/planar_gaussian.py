@@ -1,4 +1,4 @@
-"""A Gaussian over planar poses, checked where it comes in: initial poses, and proposals of another localizer."""
+"""Gaussian over planar poses, checked at the input: initial poses, and proposals of another localizer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PlanarGaussian:
-    """Pose (3,) and covariance (3, 3) of x, y, yaw in the map: metres, radians.
+    """Gaussian with mean (3,) and covariance (3, 3) of x, y, yaw in the map: metres, radians.
 
     Raises:
         InputError: not finite, or the covariance is not symmetric with non-negative variances.
@@ -38,11 +38,11 @@ class PlanarGaussian:
         object.__setattr__(self, "covariance", covariance)
 
     def widened(self, std_d: float, std_a: float) -> PlanarGaussian:
-        """With more variance, of standard deviations in metres and radians."""
+        """Return the Gaussian with added variance, given as standard deviations in metres and radians."""
         return PlanarGaussian(self.mean, self.covariance + np.diag([std_d**2, std_d**2, std_a**2]))
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """Poses (count, 3) float32, on the CPU as the generator is."""
+        """Draw poses (count, 3) float32, on the CPU like the generator."""
         values, vectors = np.linalg.eigh(self.covariance)
         root = torch.from_numpy(vectors * np.sqrt(values.clip(min=0.0)))
         noise = torch.randn(count, 3, dtype=torch.float64, generator=generator)

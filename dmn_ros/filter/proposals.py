@@ -1,9 +1,9 @@
-"""Particles drawn where another localizer says the robot is, weighted so that the belief stays what it was.
+"""Particles drawn from the pose of another localizer, with weights that keep the belief unbiased.
 
 This is the mixture proposal of Monte Carlo localisation (Thrun, Fox, Burgard, Dellaert, "Robust Monte Carlo
-localization for mobile robots", 2001): some samples come from the motion model and some from elsewhere, and all carry
-the ratio of the density that is wanted, the predicted belief, to the density of the mixture that they were drawn from.
-Wherever the other localizer is wrong, its samples are only wasted.
+localization for mobile robots", 2001): some samples come from the motion model and some from the proposal. Each sample
+has the ratio of the predicted belief's density to the density of the mixture as its weight. If the other localizer is
+wrong, its samples are wasted and do no harm.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from dmn_ros.filter import resampling
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.network import egocentric
 
-#: Kernels of the density estimate, the neighbour that sets the width of each, and the width in distances to it.
+#: Number of kernels of the density estimate, number of the neighbour that sets their width, width per distance to it.
 _KERNELS, _NEIGHBOUR, _WIDTH = 256, 16, 0.5
-#: Copies of one particle have no distance to each other.
+#: Least width of a kernel: copies of one particle have no distance to each other.
 _LEAST_WIDTH = 0.02
-#: Beyond so many standard deviations neither proposals nor kernels count.
+#: Standard deviations beyond which proposals and kernels are ignored.
 _REACH = 4.0
 
 
@@ -35,15 +35,15 @@ def mix_in(
     width_d: float,
     width_a: float,
 ) -> tuple[Tensor, Tensor]:
-    """Particles (K + M, 3) and their normalised log weights, which stand for the same belief as the first K.
+    """Return particles (K + M, 3) and normalised log weights, which represent the same belief as the first K.
 
     Both samples are joined by the balance heuristic of multiple importance sampling (Veach and Guibas 1995).
 
     Args:
         particles: (K, 3) after the motion. log_weights: (K,), normalised.
         drawn: (M, 3) from the proposal.
-        floor: density, per square metre and radian, that the predicted belief has at least, everywhere: particles
-            cannot say that a place is impossible.
+        floor: least density of the predicted belief, per square metre and radian: a place without particles is not
+            impossible.
         width_d, width_a: largest widths of the density estimate's kernels, metres and radians.
     """
     share = len(drawn) / (len(particles) + len(drawn))
@@ -54,7 +54,7 @@ def mix_in(
     points = torch.cat([offsets[near], _offsets(drawn, centre)]) / unit
     predicted = floor + _density(points, points[: len(near)], log_weights[near].exp()) / unit.prod()
     proposed = proposal.log_density(torch.cat([particles[near], drawn])).exp()
-    # the predicted density over that of the mixture; far from the proposal it is 1 / (1 - share), and weights stay
+    # predicted density over that of the mixture; far from the proposal it is 1 / (1 - share), and weights do not change
     log_ratio = -((1.0 - share) + share * proposed / predicted).log()
     joined = torch.cat([log_weights, log_ratio[len(near) :] + math.log(share / len(drawn))])
     joined[near] += log_ratio[: len(near)] + math.log(1.0 - share)

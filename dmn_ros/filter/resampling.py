@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def normalize(log_weights: Tensor) -> Tensor:
-    """Log weights (..., K) whose exponentials sum to one."""
+    """Normalise log weights (..., K): their exponentials sum to one."""
     return log_weights - log_weights.logsumexp(dim=-1, keepdim=True)
 
 
 def effective_sample_size(log_weights: Tensor) -> Tensor:
-    """1 / sum of squared weights (...), of normalised log weights (..., K): K for equal weights, 1 for a single one."""
+    """Effective sample size (...) of normalised log weights (..., K): K for equal weights, 1 for a single particle."""
     return (-(2.0 * log_weights).logsumexp(dim=-1)).exp()
 
 
@@ -21,12 +21,12 @@ def systematic_indices(weights: Tensor, count: int, start: Tensor) -> Tensor:
 
     Args:
         weights: not negative; need not sum to one.
-        start: (...) uniform in [0, 1): the one random number; draw i sits at (i + start) / count.
+        start: (...) random number, uniform in [0, 1); draw i is at (i + start) / count.
     """
-    # in float32, the steps between 100,000 particles would be a few roundings each
+    # in float32 the steps between 100,000 particles would be a few rounding errors wide
     cumulative = weights.cumsum(dim=-1, dtype=torch.float64)
     cumulative /= cumulative[..., -1:].clone()
-    # rounding may leave the last entry below the last draw, and searchsorted would answer K, which is no particle
+    # rounding may leave the last entry below the last draw; searchsorted would then return K, which is no particle
     cumulative[..., -1] = 1.0
     draws = (torch.arange(count, dtype=torch.float64, device=weights.device) + start.unsqueeze(-1)) / count
     return torch.searchsorted(cumulative, draws.contiguous(), right=True).clamp_max(weights.shape[-1] - 1)
@@ -37,7 +37,7 @@ def soft_resample(
 ) -> tuple[Tensor, Tensor]:
     """Differentiable resampling from q = alpha w + (1 - alpha) / K (Karkus et al. 2018, particle filter networks).
 
-    Drawing is not differentiable, but the importance weights w / q of what was drawn are.
+    The draw is not differentiable, but the importance weights w / q of the drawn particles are.
 
     Args:
         particles: (..., K, D). log_weights: (..., K), normalised.

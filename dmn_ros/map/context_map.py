@@ -1,4 +1,4 @@
-"""The map that the DMN localises in: views as image embeddings with planar poses, and its file."""
+"""Context map, the map of the DMN: views with image embeddings and planar poses, and its file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dmn_ros.map.planar_mount import UNKNOWN, Mount
+from dmn_ros.map.planar_mount import UNKNOWN, PlanarMount
 from dmn_ros.map.view_coverage import cover, view_distance
 from dmn_ros.network.dmn import DMN
 from localization_common.errors import CheckpointError, MapError
@@ -23,12 +23,12 @@ Bounds = tuple[float, float, float, float]
 
 KIND = "context_map"
 VERSION = 4
-#: A larger file is mapped into memory rather than read: few of its views are looked at for one image.
+#: Bytes; a larger file is mapped into memory rather than read: one image needs few of its views.
 _MAPPED_BYTES = 1 << 26
-#: Metres from the map's origin: farther away, particles (float32) are metres apart.
+#: Largest distance from the map's origin, metres: farther away, float32 positions are metres apart.
 _FARTHEST = 1e7
 _FLOATS = (torch.float64, torch.float32)
-#: Tensors of a file with the version that they came with, their dtypes and shapes; None is the number of views.
+#: Tensors of a file with their first version, their dtypes and shapes; None is the number of views, -1 any size.
 _TENSORS: dict[str, tuple[int, tuple[torch.dtype, ...], tuple[int | None, ...]]] = {
     "features": (1, (torch.float32, torch.float16, torch.bfloat16), (None, -1, -1, -1)),
     "poses": (1, _FLOATS, (None, 3)),
@@ -43,16 +43,15 @@ class ContextMap:
 
     Attributes:
         features: (N, C, h, w) context embeddings.
-        poses: (N, 3) of the base in the map frame: x, y (metres), yaw (radians).
-        bounds: (min_x, min_y, max_x, max_y) metres: where the robot can be.
+        poses: (N, 3) poses of the base in the map frame: x, y (metres), yaw (radians).
+        bounds: (min_x, min_y, max_x, max_y) of the area where the robot can be, metres.
         scale: metres per map unit; the network works in map units.
         frame_id: name of the map frame.
-        fingerprint: of the embedding network; features of other weights are meaningless.
-        covariances: (N, 3, 3) of x, y, yaw (metres, radians): how well each pose is known. Those of a map that was made
-            from ground truth are zero, which is also what none at all mean.
-        reliability: (N,) in 0..1: how far each view can be relied on (`dmn_ros.map.view_reliability`); 1 is also what
-            none mean.
-        mount: planar base_P_camera (metres, radians) of the robot; the network is told where cameras are.
+        fingerprint: fingerprint of the embedding network; features of other weights have no meaning for it.
+        covariances: (N, 3, 3) covariances of the poses: x, y, yaw (metres, radians). They are zero in a map that was
+            made from ground truth, and by default.
+        reliability: (N,) reliability of the views, 0..1 (`dmn_ros.map.view_reliability`); 1 by default.
+        mount: planar base_P_camera (metres, radians) of the robot; the network needs the poses of the cameras.
     """
 
     features: Tensor
@@ -63,7 +62,7 @@ class ContextMap:
     fingerprint: str
     covariances: Array = field(default_factory=lambda: np.zeros((0, 3, 3)))
     reliability: Array = field(default_factory=lambda: np.zeros(0))
-    mount: Mount = UNKNOWN
+    mount: PlanarMount = UNKNOWN
 
     def __post_init__(self) -> None:
         if len(self.covariances) == 0:
@@ -77,7 +76,7 @@ class ContextMap:
         within = (self.reliability >= 0.0) & (self.reliability <= 1.0)
         if within.shape != (len(self.poses),) or not within.all():
             raise MapError(f"reliabilities {self.reliability} must be {len(self.poses)} numbers in 0..1")
-        finite = all(bool(torch.isfinite(part).all()) for part in self.features.split(256))
+        finite = all(bool(torch.isfinite(part).all()) for part in torch.split(self.features, 256))
         if not (finite and np.isfinite(self.poses).all() and np.isfinite(self.covariances).all()):
             raise MapError("views hold NaN or infinity")
         if not is_covariance(self.covariances):
@@ -97,13 +96,16 @@ class ContextMap:
         return len(self.poses)
 
     def add(self, features: Tensor, pose: npt.ArrayLike, covariance: npt.ArrayLike | None = None) -> ContextMap:
-        """With one more view: features (C, h, w), pose (3,), covariance (3, 3; by default none); the bounds grow."""
+        """Return the map with one more view: features (C, h, w), pose (3,), covariance (3, 3; zero by default).
+
+        The bounds grow to contain it.
+        """
         view = np.asarray(pose, dtype=np.float64)
-        known = np.zeros((3, 3)) if covariance is None else np.asarray(covariance, dtype=np.float64)
-        finite = bool(np.isfinite(view).all() and np.isfinite(known).all())
-        if features.shape != self.features.shape[1:] or view.shape != (3,) or known.shape != (3, 3) or not finite:
+        added = np.zeros((3, 3)) if covariance is None else np.asarray(covariance, dtype=np.float64)
+        finite = bool(np.isfinite(view).all() and np.isfinite(added).all())
+        if features.shape != self.features.shape[1:] or view.shape != (3,) or added.shape != (3, 3) or not finite:
             raise MapError(
-                f"a view of {tuple(features.shape)} at {view.tolist()} with covariance {known.tolist()} does not fit "
+                f"a view of {tuple(features.shape)} at {view.tolist()} with covariance {added.tolist()} does not fit "
                 f"views of {tuple(self.features.shape[1:])}"
             )
         x, y = float(view[0]), float(view[1])
@@ -111,21 +113,22 @@ class ContextMap:
             self,
             features=torch.cat([self.features, features[None].to(self.features)]),
             poses=np.concatenate([self.poses, view[None]]),
-            covariances=np.concatenate([self.covariances, known[None]]),
+            covariances=np.concatenate([self.covariances, added[None]]),
             reliability=np.append(self.reliability, 1.0),
             bounds=_around(self.bounds, (x, y, x, y)),
         )
 
     def pruned(self, *, spacing_d: float, spacing_a: float, max_views: int) -> ContextMap:
-        """Without views that others cover (metres, radians), nor those that more images spoke against than for.
+        """Return the map without views that other views cover (metres, radians), and without unreliable ones.
 
-        Of what is left, the oldest view stays; where nothing is left, so does the most reliable one.
+        A view is unreliable if more images were evidence against it than for it; the most reliable view always stays.
+        Of views that cover each other, the oldest stays.
         """
-        right = np.flatnonzero(self.reliability >= min(0.5, self.reliability.max()))
-        chosen = cover(self.poses[right], spacing_d=spacing_d, spacing_a=spacing_a, max_views=max_views)
-        return self._of(right[np.sort(chosen)])
+        reliable = np.flatnonzero(self.reliability >= min(0.5, self.reliability.max()))
+        chosen = cover(self.poses[reliable], spacing_d=spacing_d, spacing_a=spacing_a, max_views=max_views)
+        return self._selected(reliable[np.sort(chosen)])
 
-    def _of(self, kept: npt.NDArray[np.int64]) -> ContextMap:
+    def _selected(self, kept: npt.NDArray[np.int64]) -> ContextMap:
         return replace(
             self,
             features=self.features[torch.from_numpy(kept)],
@@ -135,24 +138,25 @@ class ContextMap:
         )
 
     def merged(self, other: ContextMap, *, spacing_d: float, spacing_a: float) -> ContextMap:
-        """With another map's views of the same place; of views that cover each other, the more certain ones stay.
+        """Return the map with another map's views; of views that cover each other, the more certain ones stay.
 
         Args:
-            spacing_d, spacing_a: metres and radians, see `coverage.view_distance`. Of two that are as certain as each
-                other, this map's stays.
+            other: map of the same place.
+            spacing_d, spacing_a: metres and radians, see `view_distance`. Of two equally certain views, that of this
+                map stays.
 
         Raises:
-            MapError: the other one is in another frame or scale, or of another network or mount.
+            MapError: the other map has another frame, scale, network or mount.
         """
         for name in ("frame_id", "scale", "fingerprint", "mount"):
             if getattr(self, name) != getattr(other, name):
                 raise MapError(f"maps of {name} {getattr(self, name)!r} and {getattr(other, name)!r} cannot be merged")
         unit = np.array([spacing_d, spacing_d, spacing_a]) ** 2
-        doubt, new_doubt = (np.einsum("nii,i->n", m.covariances, 1.0 / unit) for m in (self, other))
+        variance, new_variance = (np.einsum("nii,i->n", m.covariances, 1.0 / unit) for m in (self, other))
         kept, added = np.ones(len(self), dtype=bool), np.ones(len(other), dtype=bool)
         for i, pose in enumerate(other.poses):
             near = kept & (view_distance(self.poses, pose, spacing_d=spacing_d, spacing_a=spacing_a) <= 1.0)
-            added[i] = not (near & (doubt <= new_doubt[i])).any()
+            added[i] = not (near & (variance <= new_variance[i])).any()
             if added[i]:
                 kept &= ~near
         features = [m.features[torch.from_numpy(chosen)] for m, chosen in ((self, kept), (other, added))]
@@ -166,7 +170,7 @@ class ContextMap:
         )
 
     def require_made_by(self, network: DMN, name: str | Path) -> None:
-        """Raises MapError, naming the file, if another network made the embeddings."""
+        """Raise MapError, with the name of the file, if another network made the embeddings."""
         expected = network.context_fingerprint()
         if self.fingerprint != expected:
             raise MapError(
@@ -181,7 +185,7 @@ class ContextMap:
             )
 
     def save(self, path: str | Path) -> None:
-        """Write the map's file; a reader never sees half of it, and on failure the old file stays.
+        """Write the file of the map in one step: no reader gets a part of it, and on failure the old file stays.
 
         Raises:
             MapError: the file cannot be written.
@@ -209,10 +213,10 @@ class ContextMap:
     def load(cls, path: str | Path) -> ContextMap:
         """Read a file that `save` wrote, of this version or before.
 
-        Version 1 had no covariances, 1 and 2 had no reliability. Up to 3 there was no mount: networks were told where
-        bases are, which is what a mount of zeros does.
+        Version 1 had no covariances, versions 1 and 2 had no reliability. Versions 1 to 3 had no mount: the networks
+        got the poses of bases, which equals a mount of zeros.
 
-        Of a large file the embeddings stay where they are until they are looked at.
+        The embeddings of a large file are read from the disk when they are needed.
 
         Raises:
             MapError: the file is missing, truncated, damaged, of another kind or of a newer version.
@@ -247,7 +251,7 @@ class ContextMap:
 
 
 def _require_tensors(path: str | Path, tensors: Mapping[str, Tensor], version: int) -> None:
-    """Refuse what no map of this version holds, before anything is computed from it."""
+    """Raise MapError for tensors that do not fit a map of this version, before anything is computed from them."""
     for name, (since, dtypes, shape) in _TENSORS.items():
         if version < since:
             continue

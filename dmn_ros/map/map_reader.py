@@ -1,4 +1,4 @@
-"""Reads a context map: what it says of an image at poses, and how far each of its views can still be relied on."""
+"""Reader of a context map: likelihoods of an image at poses, and updates of the reliability of the views."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from dmn_ros.network.embedding import images_to_tensor
 
 Image = npt.NDArray[np.uint8]
 
-#: Particles that choose the views of a large map, and an order in which any first few are spread over the belief.
+#: Number of particles that choose the views of a large map, and an order that spreads the first ones over the belief.
 _DRAWS = 128
 _SPREAD = torch.arange(_DRAWS) * 79 % _DRAWS
-#: Views next to a pose that are judged by an image, and poses that they are judged against.
-_JUDGED, _JUDGED_AGAINST = 8, 64
+#: Number of views next to a pose whose reliability one image updates, and number of reference poses for that.
+_UPDATED, _UPDATE_REFERENCES = 8, 64
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a map says of one image.
+class MapReading:
+    """Log-likelihoods of one image.
 
     Attributes:
-        features: (C, h, w) of the image.
-        log_likelihood: (K,) of the particles.
-        reference: (R,) indices of the reference poses that were weighed, too.
-        reference_log_likelihood: (R,) of these.
-        timings: milliseconds of the image's and of the particles' share.
+        features: (C, h, w) embedding of the image.
+        log_likelihood: (K,) log-likelihoods of the particles.
+        reference: (R,) indices of the reference poses that were used.
+        reference_log_likelihood: (R,) log-likelihoods of these reference poses.
+        timings: duration of the image's part and of the particles' part, milliseconds.
     """
 
     features: Tensor
@@ -48,13 +48,18 @@ class Reading:
 
 
 class MapReader:
-    """A network, a map that fits it, and those views of the map that are ready to be compared with images.
+    """Network, map of this network, and views of the map that are prepared for a comparison with images.
 
-    Poses are of the base, metres and radians; the network is told where the cameras are, in map units.
+    Poses are those of the base, in metres and radians; the network gets the poses of the cameras, in map units.
+
+    Args:
+        network: network that made the map.
+        device: device that the network runs on.
+        half: True runs the network in bfloat16.
+        most_views: largest number of views that one image is compared with.
     """
 
     def __init__(self, network: DMN, *, device: torch.device, half: bool, most_views: int) -> None:
-        """Args are the network, where and how precisely it runs, and with how many views an image is compared."""
         self._network = network.eval().to(device)
         self._device, self._half, self._most = device, half, most_views
         config = network.config
@@ -62,7 +67,7 @@ class MapReader:
 
     @torch.inference_mode()
     def use(self, context_map: ContextMap, name: str | Path = "map") -> None:
-        """Read this map from now on; raises MapError if another network made it."""
+        """Read this map from now on; raise MapError if another network made it."""
         context_map.require_made_by(self._network, name)
         self._map, self._reliability = context_map, context_map.reliability
         self._mount = torch.tensor(context_map.mount, device=self._device)
@@ -74,7 +79,7 @@ class MapReader:
 
     @property
     def context_map(self) -> ContextMap:
-        """The map as it is now, with how far its views can be relied on."""
+        """Map with the current reliability of its views."""
         if not np.array_equal(self._reliability, self._map.reliability):
             self._map = replace(self._map, reliability=self._reliability)
         return self._map
@@ -86,18 +91,19 @@ class MapReader:
 
     @torch.inference_mode()
     def embedding(self, image: Image) -> Tensor:
-        """Embedding (C, h, w) of an image (H, W, 3) of the network's camera, for the map, on the CPU."""
+        """Embed an image (H, W, 3) of the network's camera as a view (C, h, w) of the map, on the CPU."""
         with self._precision():
             return self._network.context_embedding(self._tensor(image))[0].float().cpu()
 
     @torch.inference_mode()
-    def read(self, image: Image, particles: Tensor, log_weights: Tensor, reference: Tensor) -> Reading:
-        """What the map says of an image (H, W, 3) of the network's camera.
+    def read(self, image: Image, particles: Tensor, log_weights: Tensor, reference: Tensor) -> MapReading:
+        """Compute log-likelihoods of an image (H, W, 3) of the network's camera.
 
         Args:
-            particles: (K, 3) poses. log_weights: (K,) normalised; of a large map, the views that the belief reads
-                are compared.
-            reference: (R, 3) further poses, spread over the map; of a large map as many are used as their views allow.
+            image: image of the network's camera.
+            particles: (K, 3) poses.
+            log_weights: (K,) normalised log weights of the particles; they choose the views of a large map.
+            reference: (R, 3) poses spread over the map; with a large map, those whose views fit into `most_views`.
         """
         start = time.perf_counter()
         cameras, others = self._cameras(particles), self._cameras(reference)
@@ -112,21 +118,23 @@ class MapReader:
             encoded = time.perf_counter()
             both = self._network.log_likelihood(self._prepared, query, poses[None, None])[0, 0].float()
         timings = {"network": (encoded - start) * 1e3, "particles": (time.perf_counter() - encoded) * 1e3}
-        return Reading(features[0, 0], both[: len(particles)], used, both[len(particles) :], timings)
+        return MapReading(features[0, 0], both[: len(particles)], used, both[len(particles) :], timings)
 
     @torch.inference_mode()
-    def judge(self, features: Tensor, pose: Tensor, reference: Tensor) -> None:
-        """Rely more, or less, on the views next to a pose (3,), as an image with these features (C, h, w) says.
+    def update_reliability(self, features: Tensor, pose: Tensor, reference: Tensor) -> None:
+        """Update the reliability of the views next to a pose (3,) by an image with these features (C, h, w).
 
         Args:
-            reference: (R, 3) poses all over the map; the first of them are what the pose is judged against.
+            features: embedding of the image.
+            pose: pose of the base at the image.
+            reference: (R, 3) poses all over the map; the pose is compared with the first ones.
         """
-        camera, others = self._cameras(pose.to(reference)), self._cameras(reference[:_JUDGED_AGAINST])
-        judged = egocentric.nearest_views(self._view_poses, camera[None], _JUDGED, self._reach)[0].cpu()
-        views = self._map.features[judged].to(self._device)
+        camera, others = self._cameras(pose.to(reference)), self._cameras(reference[:_UPDATE_REFERENCES])
+        near = egocentric.nearest_views(self._view_poses, camera[None], _UPDATED, self._reach)[0].cpu()
+        views = self._map.features[near].to(self._device)
         with self._precision():
-            evidence = view_evidence(self._network, views, self._view_poses[judged], features, camera, others)
-        self._reliability = updated(self._reliability, judged.numpy(), evidence.double().cpu().numpy())
+            evidence = view_evidence(self._network, views, self._view_poses[near], features, camera, others)
+        self._reliability = updated(self._reliability, near.numpy(), evidence.double().cpu().numpy())
         self._reweigh()
 
     @property
@@ -134,7 +142,7 @@ class MapReader:
         return len(self._map) > self._most
 
     def _prepare(self, selected: Tensor) -> None:
-        """Have these views ready; the embeddings of others need not even be in memory."""
+        """Prepare these views; the embeddings of the others need not be in memory."""
         if self._selected is not None and torch.equal(selected, self._selected):
             return
         features = self._map.features[selected].to(self._device)
@@ -144,24 +152,24 @@ class MapReader:
         self._reweigh()
 
     def _prepare_near(self, draws: Tensor, reference: Tensor) -> Tensor:
-        """Have the views that draws (D, 3) read ready; answers which of reference (R, 3) have theirs among them.
+        """Prepare the views that draws (D, 3) read; return the indices of the reference poses (R, 3) that can be used.
 
-        Most of the views are the draws'. The rest go to the reference poses, which are used as far as they last: the
-        first so many of poses that are uniform over the map are uniform, too.
+        Three quarters of the views are for the draws. The others are for the reference poses, in their order, as far
+        as the views suffice: the first poses of a uniform sample are a uniform sample, too.
         """
         near = select_views(self._view_poses, draws, nearest=self._nearest, reach=self._reach, most=self._most * 3 // 4)
         own = egocentric.nearest_views(self._view_poses, reference, 1, self._reach).squeeze(-1)
         used = (sum_of_new(own, near) <= self._most - len(near)).nonzero().squeeze(-1)
-        self._prepare(torch.cat([near, own[used]]).unique().cpu())
+        self._prepare(torch.unique(torch.cat([near, own[used]])).cpu())
         return used
 
     def _reweigh(self) -> None:
-        """Lessen the attention to doubtful views."""
+        """Reduce the attention to unreliable views."""
         weights = attention_weights(self._reliability[self.evaluated_views])
         self._prepared = self._network.reweighted(self._prepared, self._view_poses.new_tensor(weights)[None])
 
     def _cameras(self, poses: Tensor) -> Tensor:
-        """Where the cameras are (..., 3), map units, of bases (..., 3) in metres."""
+        """Poses of the cameras (..., 3) in map units, from poses of the base (..., 3) in metres."""
         return egocentric.compose(poses, self._mount) / self._unit
 
     def _tensor(self, image: Image) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which views cover a set of poses: the farthest pose becomes the next view until all are near one."""
+"""Choice of views that cover a set of poses: every pose is near one of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.geometry import planar
+from localization_common.geometry.greedy_cover import greedy_cover
 
 Array = npt.NDArray[np.float64]
 
@@ -17,16 +18,16 @@ def view_distance(a: Array, b: Array, *, spacing_d: float, spacing_a: float) -> 
 
 
 def cover(poses: Array, *, spacing_d: float, spacing_a: float, max_views: int, first: int = 0) -> npt.NDArray[np.int64]:
-    """Positions of views, in order of choice, so that every pose is within distance 1 of one, or max_views is reached.
+    """Choose views, in order of choice, so that every pose is within distance 1 of one.
 
     Args:
-        poses: (N, 3). spacing_d, spacing_a: metres and radians. first: the position to start from.
+        poses: (N, 3) planar poses.
+        spacing_d, spacing_a: metres and radians that are distance 1.
+        max_views: number of views at most.
+        first: index of the pose that is chosen first.
     """
-    chosen = [first]
-    distance = view_distance(poses, poses[first], spacing_d=spacing_d, spacing_a=spacing_a)
-    while len(chosen) < min(max_views, len(poses)) and distance.max() > 1.0:
-        chosen.append(int(distance.argmax()))
-        distance = np.minimum(
-            distance, view_distance(poses, poses[chosen[-1]], spacing_d=spacing_d, spacing_a=spacing_a)
-        )
-    return np.array(chosen, dtype=np.int64)
+
+    def distances_from(row: int) -> Array:
+        return view_distance(poses, poses[row], spacing_d=spacing_d, spacing_a=spacing_a)
+
+    return greedy_cover(len(poses), distances_from, most=max_views, first=first)

@@ -1,0 +1,1 @@
+"""Networks of the DMN: torch and geometry only."""

@@ -1,4 +1,4 @@
-"""Egocentric spatial attention (section 3, figure 3): which views does a particle read, given the query?
+"""Egocentric spatial attention (section 3, figure 3): weights of the views for each particle, given the query.
 
 View keys come from the view's features and its coordinates in the particle's frame, through a CNN; the weight of a view
 is the softmax over views of the scalar product of its key with the query's key.
@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dmn_ros.config import NetworkConfig
-from dmn_ros.network.frames import FRAMES, Frame
+from dmn_ros.network.frames import COORDINATE_FRAMES, CoordinateFrame
 
 
 class ViewKeys(NamedTuple):
-    """What of the view keys does not depend on particles.
+    """Part of the view keys that does not depend on particles.
 
     Attributes:
-        thresholds: (A, N, D, 1) where each unit of the first convolution begins to fire: minus the views' share of it.
-        offsets: (A, N, D) the views' share.
-        projections: (A, N, D, P) from `Frame.points` of a particle to the coordinates' share, for each view.
+        thresholds: (A, N, D, 1) inputs at which the units of the first convolution become active: minus `offsets`.
+        offsets: (A, N, D) part of the first convolution that the views give.
+        projections: (A, N, D, P) matrices from `CoordinateFrame.points` of a particle to the part of the coordinates.
     """
 
     thresholds: Tensor
@@ -36,7 +36,7 @@ class EgocentricAttention(nn.Module):
     Letters: A maps, Q queries a map, K particles a query, N views, C channels on an h x w grid.
     """
 
-    def __init__(self, config: NetworkConfig, frame: Frame = FRAMES["egocentric"]) -> None:
+    def __init__(self, config: NetworkConfig, frame: CoordinateFrame = COORDINATE_FRAMES["egocentric"]) -> None:
         super().__init__()
         self.frame = frame
         channels, hidden, key = config.feature_channels, config.hidden_channels, config.key_size
@@ -48,7 +48,7 @@ class EgocentricAttention(nn.Module):
         self.query_key = nn.Linear(flat, key)
 
     def forward(self, views: Tensor, queries: Tensor, coordinates: Tensor) -> Tensor:
-        """Weights (A, Q, K, N) as the paper writes it: one convolution for each particle and view.
+        """Compute weights (A, Q, K, N) as in the paper: one convolution for each particle and view.
 
         Args:
             views: (A, N, C, h, w). queries: (A, Q, C, h, w). coordinates: (A, Q, K, N, c) of particles and views.
@@ -61,13 +61,13 @@ class EgocentricAttention(nn.Module):
         return torch.einsum("aqknd,aqd->aqkn", keys, self.keys_of_queries(queries)).softmax(-1)
 
     def keys_of_queries(self, queries: Tensor) -> Tensor:
-        """Query keys (A, Q, d), scaled by 1/sqrt(d) so that products have about unit variance."""
+        """Compute query keys (A, Q, d), scaled by 1/sqrt(d) so that products have about unit variance."""
         hidden = functional.relu(self.query_conv(queries.flatten(0, 1))).flatten(1)
         keys: Tensor = self.query_key(hidden).view(*queries.shape[:2], -1)
         return keys * keys.shape[-1] ** -0.5
 
     def prepare(self, views: Tensor, view_poses: Tensor) -> ViewKeys:
-        """What is computed once per map: the first convolution is linear in [features ; coordinates].
+        """Compute the part of a map, once: the first convolution is linear in [features ; coordinates].
 
         Args:
             views: (A, N, C, h, w). view_poses: (A, N, 3).
@@ -79,7 +79,7 @@ class EgocentricAttention(nn.Module):
         return ViewKeys(-offsets.unsqueeze(-1), offsets, projections)
 
     def fold(self, keys: ViewKeys, queries: Tensor) -> tuple[Tensor, Tensor]:
-        """Directions (A, Q, 1, D) of queries (A, Q, C, h, w), and what of the logits (A, Q, N, 1) no particle changes.
+        """Compute directions (A, Q, 1, D) of queries (A, Q, C, h, w), and the constant part of the logits (A, Q, N, 1).
 
         The last key layer is folded into the query's key; its bias is the same for all views and drops out.
         """
@@ -90,14 +90,14 @@ class EgocentricAttention(nn.Module):
         return directions.unsqueeze(-2), constants.unsqueeze(-1)
 
     def factorised(self, keys: ViewKeys, directions: Tensor, constants: Tensor, particles: Tensor) -> Tensor:
-        """The same weights, transposed, (A, Q, N, K), from prepared parts; view after view, to stay in the cache.
+        """Compute the weights of `forward` from prepared parts, transposed to (A, Q, N, K).
 
         relu(u + v) is max(u, -v) + v, whose second part is the same for all particles: one product, one maximum and one
-        scalar product remain for each view. Poses stay in full precision under autocast: three digits of a position are
-        too few.
+        scalar product remain for each view. Views are computed one after the other, to stay in the cache. Poses stay in
+        full precision under autocast: three digits of a position are too few.
 
         Args:
-            keys: of `prepare`. directions, constants: of `fold`. particles: (A, Q, K, 3).
+            keys: result of `prepare`. directions, constants: results of `fold`. particles: (A, Q, K, 3).
         """
         with exact(particles):
             points = self.frame.points(particles).transpose(-1, -2)
@@ -109,15 +109,17 @@ class EgocentricAttention(nn.Module):
 
 
 def split_convolution(conv: nn.Conv2d, features: Tensor) -> tuple[Tensor, Tensor]:
-    """A convolution of [features ; coordinates], constant over the image, is linear in both: its two parts, flattened.
+    """Split a convolution of [features ; coordinates], which is linear in both, into its two parts, flattened.
+
+    The coordinates are constant over the image.
 
     Args:
-        conv: of C + c channels, stride 2, padding 1.
+        conv: convolution of C + c channels, stride 2, padding 1.
         features: (B, C, h, w).
 
     Returns:
-        What the features and the bias give (B, D), and what the coordinates are to be multiplied by (D, c), in full
-        precision: three digits of a position are too few.
+        Part of the features and the bias (B, D), and the matrix (D, c) for the coordinates, in full precision: three
+        digits of a position are too few.
     """
     channels = features.shape[1]
     offsets = functional.conv2d(features, conv.weight[:, :channels], conv.bias, stride=2, padding=1)
@@ -130,5 +132,5 @@ def split_convolution(conv: nn.Conv2d, features: Tensor) -> tuple[Tensor, Tensor
 
 
 def exact(tensor: Tensor) -> torch.autocast:
-    """Autocast off, on the tensor's device."""
+    """Context without autocast on the tensor's device."""
     return torch.autocast(tensor.device.type, enabled=False)

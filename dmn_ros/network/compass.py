@@ -1,9 +1,10 @@
-"""Which way the camera looks, as far as pictures taken anywhere in the map tell.
+"""Compass: log-likelihood of the heading of a query, from all views of the map together.
 
-A view need not show what the query shows to tell a heading: light falls on walls from one side, and the sky is the same
-over all of them. What a particle's nearest views show tells nothing of that. So each pair of view and query says how
-probable each turn between the two is, as a Fourier series of the turn; a series that all views share is their sum,
-turned by the views' headings. It depends on no particle: a particle only looks up its heading.
+A view can give information on the heading without showing the same place as the query: light falls on walls from one
+side, and the sky is the same over all of them. The nearest views of a particle alone do not contain this information.
+For each pair of view and query the network computes the log-likelihood of each turn between the two, as a Fourier
+series of the turn. The sum of these series, turned by the headings of the views, is the series of the query. It does
+not depend on particles: each particle evaluates it at its heading.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import torch
 from torch import Tensor
 
 from dmn_ros.config import NetworkConfig
-from dmn_ros.network.view_likeness import Likeness
+from dmn_ros.network.view_similarity import ViewSimilarity
 
 
-class Compass(Likeness):
+class Compass(ViewSimilarity):
     """Log-likelihoods of headings, up to a constant for each query."""
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -23,10 +24,10 @@ class Compass(Likeness):
         self.order = config.compass
 
     def series(self, described: Tensor, headings: Tensor, weights: Tensor, queries: Tensor) -> Tensor:
-        """Cosines' and sines' coefficients (A, Q, 2, F) of the headings at which the queries were taken.
+        """Compute the coefficients (A, Q, 2, F) of cosines and sines of the heading of each query.
 
         Args:
-            described: (A, N, S) of views. headings: (A, N) of these in the map. weights: (A, N) of these.
+            described: (A, N, S) results of `describe_view`. headings, weights: (A, N) of these views, in the map frame.
             queries: (A, Q, C, h, w) embeddings.
         """
         even, odd = self(described, queries).unflatten(-1, (2, self.order)).unbind(-2)
@@ -35,7 +36,7 @@ class Compass(Likeness):
         return (weights[:, None, :, None, None] * turned).sum(2)
 
     def log_likelihood(self, series: Tensor, headings: Tensor) -> Tensor:
-        """Log-likelihoods (A, Q, K) of headings (A, Q, K), radians."""
+        """Compute log-likelihoods (A, Q, K) of headings (A, Q, K), radians."""
         return torch.einsum("aqsf,aqksf->aqk", series, torch.stack(self._waves(headings), dim=-2))
 
     def _waves(self, headings: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""The Differentiable Mapping Network: embeddings of views, and log-likelihoods of particles read from them."""
+"""Differentiable Mapping Network: embeddings of views, and log-likelihoods of particles computed from them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
-from dmn_ros.config import NetworkConfig
+from dmn_ros.config import MappingConfig, NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.embedding import ImageEmbedding
-from dmn_ros.network.frames import FRAMES
+from dmn_ros.network.frames import COORDINATE_FRAMES
 from dmn_ros.network.mapping_baselines import (
     LatentImageObservation,
     LatentMap,
@@ -20,24 +20,25 @@ from dmn_ros.network.mapping_baselines import (
     MeanQuery,
     PosedQuery,
 )
-from dmn_ros.network.mapping_config import MappingConfig
 from dmn_ros.network.observation import AttentionMap, AttentionObservation, AttentionQuery
 from dmn_ros.network.projection import ProjectionMap, ProjectionObservation, ProjectionQuery
 from dmn_ros.network.view_matching import MatchingMap, MatchingObservation, MatchingQuery
 
-#: Particles whose activations, about 1000 numbers each, stay in the caches of a core. No power of two: rows of such a
-#: length compete for the same few lines of a cache (a fifth slower with 512, a tenth with 256).
+#: Number of particles whose activations, about 1000 numbers each, stay in the caches of a core. It is no power of two:
+#: rows of such a length compete for the same few lines of a cache (a fifth slower with 512, a tenth with 256).
 _CACHED_PARTICLES = 416
 
 PreparedMap = AttentionMap | MatchingMap | ProjectionMap | LatentMap | MeanMap
 PreparedQuery = AttentionQuery | MatchingQuery | ProjectionQuery | PosedQuery | MeanQuery
-#: With `read` for all of a regression's outputs, where it is not the shipped form.
+#: Observation models with `read`, which returns all outputs of a regression.
 Readable = AttentionObservation | LatentImageObservation | LatentVectorObservation | MeanObservation
 Observation = Readable | MatchingObservation | ProjectionObservation
 
 
 class DMN(nn.Module):
-    """Poses are planar, of cameras, in map units; the map holds metres per unit, and where the base has its camera.
+    """Differentiable Mapping Network.
+
+    Poses are planar poses of cameras in map units; the map holds the metres per unit and the mount of the camera.
 
     Images are (B, 3, H, W) float32 in 0..1.
 
@@ -50,7 +51,7 @@ class DMN(nn.Module):
     """
 
     def __init__(self, config: NetworkConfig, observation: Observation | None = None) -> None:
-        """Args are the sizes, and the observation model where it is not the one that they name."""
+        """Take the sizes, and an observation model in place of the one that the sizes name."""
         super().__init__()
         self.config = config
         self.context_embedding = ImageEmbedding(config)
@@ -58,7 +59,7 @@ class DMN(nn.Module):
         self.observation = observation or build_observation(MappingConfig(config))
 
     def forward(self, views: Tensor, view_poses: Tensor, queries: Tensor, particles: Tensor) -> Tensor:
-        """Log-likelihoods (A, Q, K), up to a constant per query.
+        """Compute log-likelihoods (A, Q, K), up to a constant per query.
 
         Args:
             views: (A, N, C, h, w) context embeddings. view_poses: (A, N, 3).
@@ -70,35 +71,33 @@ class DMN(nn.Module):
     def prepare(
         self, view_images: Tensor, view_poses: Tensor, query_images: Tensor
     ) -> tuple[PreparedMap, PreparedQuery]:
-        """Map and queries from images (A, N, 3, H, W), their poses (A, N, 3), and images (A, Q, 3, H, W)."""
+        """Prepare map and queries from images (A, N, 3, H, W), their poses (A, N, 3) and images (A, Q, 3, H, W)."""
         views = self.context_embedding(view_images.flatten(0, 1)).unflatten(0, view_images.shape[:2])
         queries = self.query_embedding(query_images.flatten(0, 1)).unflatten(0, query_images.shape[:2])
         prepared = self.prepare_map(views, view_poses)
         return prepared, self.prepare_query(prepared, queries)
 
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> PreparedMap:
-        """What depends on the map only."""
+        """Compute the part that depends on the map only."""
         return self.observation.prepare_map(views, view_poses)
 
     def reweighted(self, prepared: PreparedMap, weights: Tensor) -> PreparedMap:
-        """The same map with each view's attention multiplied with a weight (A, N) above 0 before normalisation."""
-        assert isinstance(prepared, AttentionMap | MatchingMap | ProjectionMap), (
-            "a map that is one piece has no views to weigh"
-        )
+        """Return the map with the attention to each view multiplied by a weight (A, N) above 0."""
+        assert isinstance(prepared, AttentionMap | MatchingMap | ProjectionMap), "a latent map has no views to weigh"
         return prepared._replace(log_weights=weights.log())
 
     def prepare_query(self, prepared: PreparedMap, queries: Tensor) -> PreparedQuery:
-        """What depends on the map and the images, not on particles."""
+        """Compute the part that depends on the map and the images, but not on particles."""
         return self.observation.prepare_query(prepared, queries)  # type: ignore[arg-type]
 
     def log_likelihood(
         self, prepared: PreparedMap, query: PreparedQuery, particles: Tensor, chunk: int | None = None
     ) -> Tensor:
-        """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3).
+        """Compute log-likelihoods (A, Q, K) of particles (A, Q, K, 3).
 
         Args:
-            chunk: particles at a time; by default as many as stay in the cache of a CPU's core, or all where there is
-                a GPU, or gradients are kept and with them every activation.
+            chunk: number of particles at a time; by default as many as stay in the cache of a CPU's core, or all on a
+                GPU and with gradients, which keep every activation.
         """
         if chunk is None:
             whole = particles.is_cuda or torch.is_grad_enabled()
@@ -107,23 +106,23 @@ class DMN(nn.Module):
         return torch.cat([self.observation.log_likelihood(prepared, query, part) for part in parts], dim=2)  # type: ignore[arg-type]
 
     def heading_log_likelihood(self, query: PreparedQuery, headings: Tensor) -> Tensor | None:
-        """Log-likelihoods (A, Q, K) of headings (A, Q, K), radians, by all views together; None without a compass."""
+        """Compute log-likelihoods (A, Q, K) of headings (A, Q, K), radians, by all views; None without compass."""
         if not isinstance(query, ProjectionQuery):
             return None
         assert isinstance(self.observation, ProjectionObservation)
         return self.observation.heading_log_likelihood(query, headings)
 
     def estimate(self, prepared: PreparedMap, query: PreparedQuery, beliefs: Tensor) -> Tensor:
-        """Poses (A, Q, 3) of a regression, given the means of the beliefs (A, Q, 3) (appendix C.2, "Regression").
+        """Regress poses (A, Q, 3), given the means of the beliefs (A, Q, 3) (appendix C.2, "Regression").
 
-        A belief's mean enters as a candidate pose would, and the three outputs are a motion from it.
+        The mean of a belief is the input in place of a particle, and the three outputs are a motion from it.
         """
         assert not isinstance(self.observation, MatchingObservation | ProjectionObservation), "filters only"
         outputs: Tensor = self.observation.read(prepared, query, beliefs.unsqueeze(2))  # type: ignore[arg-type]
         return egocentric.compose(beliefs, outputs.squeeze(-1).to(beliefs.dtype))
 
     def context_fingerprint(self) -> str:
-        """Hash of the context embedding's shape and weights: a map made with other weights means nothing to it."""
+        """Compute a hash of the context embedding's shape and weights; it must be that of the map."""
         config = self.config
         shape = (self.context_embedding.size, config.block_widths, config.block_strides, config.feature_channels)
         digest = hashlib.sha256(repr(shape).encode())
@@ -134,16 +133,16 @@ class DMN(nn.Module):
 
 
 def build_observation(config: MappingConfig) -> Observation:
-    """Observation model of a configuration, with random weights."""
+    """Build the observation model of a configuration, with random weights."""
     outputs = 3 if config.algorithm == "regression" else 1
     if config.map == "latent_image":
         return LatentImageObservation(config.network, outputs=outputs)
     if config.map == "latent_vector":
         return LatentVectorObservation(config.network, outputs=outputs)
     if config.reading == "mean":
-        return MeanObservation(config.network, FRAMES[config.coordinates], outputs=outputs)
+        return MeanObservation(config.network, COORDINATE_FRAMES[config.coordinates], outputs=outputs)
     if config.network.observation == "matching":
         return MatchingObservation(config.network)
     if config.network.observation == "projection":
         return ProjectionObservation(config.network, placed=config.coordinates == "both")
-    return AttentionObservation(config.network, outputs=outputs, frame=FRAMES[config.coordinates])
+    return AttentionObservation(config.network, outputs=outputs, frame=COORDINATE_FRAMES[config.coordinates])

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def wrap_angle(angle: Tensor) -> Tensor:
-    """Angle brought into [-pi, pi)."""
+    """Wrap an angle to [-pi, pi)."""
     return torch.remainder(angle + torch.pi, 2.0 * torch.pi) - torch.pi
 
 
@@ -34,7 +34,7 @@ def coordinates(particle_P_view: Tensor) -> Tensor:
 
 
 def particle_coordinates(particles: Tensor) -> Tensor:
-    """What of `coordinates` belongs to the particles (..., 3): (..., 4), to be multiplied by `coordinate_matrix`."""
+    """Part (..., 4) of `coordinates` that the particles (..., 3) give; `coordinate_matrix` multiplies it."""
     x, y, yaw = particles.unbind(-1)
     cos, sin = yaw.cos(), yaw.sin()
     return torch.stack([cos, sin, cos * x + sin * y, sin * x - cos * y], dim=-1)
@@ -52,7 +52,7 @@ def coordinate_matrix(view_poses: Tensor) -> Tensor:
 
 
 def fourier_features(particle_P_view: Tensor, frequencies: tuple[float, ...]) -> Tensor:
-    """Relative coordinates, from both sides, with sines and cosines of them.
+    """Compute relative coordinates, from both sides, with sines and cosines of them.
 
     Args:
         particle_P_view: (..., 3) views in their particles' frames, map units.
@@ -71,22 +71,22 @@ def fourier_features(particle_P_view: Tensor, frequencies: tuple[float, ...]) ->
 
 
 def fourier_size(frequencies: tuple[float, ...]) -> int:
-    """How many `fourier_features` there are."""
+    """Number of `fourier_features`."""
     return 4 + 8 * len(frequencies) + 6
 
 
 def nearest_views(view_poses: Tensor, particles: Tensor, count: int, reach: float, *, in_order: bool = False) -> Tensor:
-    """Indices (..., K, n) of the views that see most nearly what each particle would see.
+    """Find the indices (..., K, n) of the views whose pictures are most like that of a camera at each particle.
 
-    Distance is that of the positions and that of the points ``reach`` ahead, squared and added: two poses are near each
-    other when both where they are and where they look is near.
+    The distance is the sum of the squared distances of the positions and of the points ``reach`` ahead: poses are near
+    each other if their positions and the points that they look at are near.
 
     Args:
         view_poses: (..., N, 3).
         particles: (..., K, 3).
         count: n; at most N are returned.
-        reach: in the poses' unit.
-        in_order: the nearest first; costs a little more.
+        reach: distance of the point ahead, in the poses' unit.
+        in_order: True sorts by distance; costs a little more.
     """
 
     def signature(pose: Tensor) -> Tensor:

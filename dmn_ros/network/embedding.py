@@ -1,4 +1,4 @@
-"""Images to feature maps: one CNN for the map's views, another of the same shape for queries (section 3, "Mapping")."""
+"""Embedding of images: one CNN for the map's views, another of the same shape for queries (section 3, "Mapping")."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ImageEmbedding(nn.Module):
         self.blocks = nn.Sequential(*blocks, nn.Conv2d(channels, config.feature_channels, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features of images; raises ValueError on another image size."""
+        """Compute features of images; raise ValueError for another image size."""
         if images.shape[-3:] != (3, *self.size):
             raise ValueError(
                 f"images are {tuple(images.shape)}, the embedding needs (B, 3, {self.size[0]}, {self.size[1]})"
@@ -36,5 +36,5 @@ class ImageEmbedding(nn.Module):
 
 
 def images_to_tensor(images: Tensor) -> Tensor:
-    """uint8 images (..., H, W, 3) as float32 (..., 3, H, W) in 0..1."""
+    """Convert uint8 images (..., H, W, 3) to float32 (..., 3, H, W) in 0..1."""
     return images.movedim(-1, -3).to(torch.float32) / 255.0

@@ -1,7 +1,7 @@
-"""Where points in front of a camera fall in its picture, as learned: pinhole pictures and panoramas.
+"""Learned projection of points in front of a camera into its picture: pinhole pictures and panoramas.
 
-A lens is told an angle to start from and learns its own numbers, because worlds that are only pictures with poses do
-not tell them. Frames are the camera's, on a floor: x ahead, y left, z up from the camera.
+A lens starts from a configured angle and learns its parameters, because worlds of pictures with poses do not contain
+them. The frame is that of the camera, level with the floor: x ahead, y left, z up.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from dmn_ros.config import NetworkConfig
 
-#: Map units; what is nearer than this, or behind, is not seen.
+#: Least depth of a visible point, map units.
 _NEAR = 0.05
-#: In `functional.grid_sample`'s coordinates pictures span -1..1: a place that is surely outside.
+#: Coordinate outside of the picture for `functional.grid_sample`; pictures span -1..1.
 _OUTSIDE = 3.0
 
 
 class PinholeLens(nn.Module):
-    """A picture of less than a half turn; its depth is measured along x."""
+    """Lens of a picture of less than half a turn; depth is measured along x."""
 
     wraps = False
 
@@ -31,13 +31,13 @@ class PinholeLens(nn.Module):
         self.horizon = nn.Parameter(torch.tensor(0.5))  # picture heights, from the top
 
     def rays(self) -> Tensor:
-        """Directions (P, 3) of the cells of a feature grid, row by row, at depth 1."""
+        """Compute directions (P, 3) of the cells of a feature grid, row by row, at depth 1."""
         v, u = cell_centres(self.grid, self.focal.device)
         left, up = (0.5 - u) / self.focal, (self.horizon - v) / (self.focal * self.aspect)
         return torch.stack([torch.ones_like(left), left, up], dim=-1)
 
     def places(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-        """Places (..., 2) of points (...) in the picture, as `functional.grid_sample` takes them."""
+        """Project points (...) into the picture: coordinates (..., 2) for `functional.grid_sample`."""
         scale = self.focal / x.clamp_min(_NEAR)
         across = torch.where(x > _NEAR, -2.0 * y * scale, _OUTSIDE)
         down = (2.0 * self.horizon - 1.0) - (2.0 * self.aspect) * z * scale
@@ -45,7 +45,7 @@ class PinholeLens(nn.Module):
 
 
 class PanoramicLens(nn.Module):
-    """A picture of all directions (equirectangular), its middle ahead; its depth is measured along the floor."""
+    """Lens of a picture of all directions (equirectangular), its middle ahead; depth is measured along the floor."""
 
     wraps = True
 
@@ -73,7 +73,7 @@ Lens = PinholeLens | PanoramicLens
 
 
 def build_lens(config: NetworkConfig) -> Lens:
-    """Lens for pictures of the configured angle; 360 degrees are a panorama."""
+    """Build the lens for pictures of the configured angle; 360 degrees are a panorama."""
     return PanoramicLens(config) if config.view_angle == 360.0 else PinholeLens(config)
 
 

@@ -1,8 +1,8 @@
-"""Where in the map a particle is, and whether a picture like the query can be taken there at all.
+"""Features of a particle's pose in the map frame, for worlds that share the frame.
 
-For maps that share a frame: in worlds whose walls are along the axes and whose edges are at -1 and 1, a picture of a
-wall tells a heading but for quarters of a turn, and of poses beyond the edge none is right. Views tell the rest. A
-robot's map has whatever frame its mapping began with, and nothing to learn from it.
+In worlds whose walls are parallel to the axes and whose edges are at -1 and 1, a picture of a wall gives the heading up
+to quarters of a turn, and a pose beyond the edge is impossible. The views give the remaining information. The map frame
+of a robot is arbitrary, and nothing can be learned from it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from dmn_ros.config import NetworkConfig
 from dmn_ros.network import egocentric
 
-#: Map units: farther out hardly a particle is trained with, and all is as it is there.
+#: Largest coordinate, map units; farther positions are clamped to it, because they are rare in training.
 _EDGE = 1.5
 
 
@@ -27,7 +27,7 @@ class PlaceFeatures(nn.Module):
         self.query = nn.Linear(config.value_size, config.hidden_channels, bias=False)
 
     def forward(self, summary: Tensor, particles: Tensor) -> Tensor:
-        """See the class."""
+        """Compute the features."""
         inside = torch.cat([particles[..., :2].clamp(-_EDGE, _EDGE), particles[..., 2:]], dim=-1)
         pose = self.pose(egocentric.fourier_features(inside, self.frequencies))
         return torch.relu(pose + self.query(summary).unsqueeze(2))

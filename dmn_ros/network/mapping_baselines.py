@@ -1,8 +1,8 @@
-"""What the DMN is compared with (appendix C.2): latent image and vector maps, and views read by a mean.
+"""Baselines of the DMN (appendix C.2): latent image and vector maps, and views read by a mean.
 
 All have the three steps of `AttentionObservation` and stand in its place in `DMN`. In each the first convolution that
-sees coordinates is evaluated in two parts (`split_convolution`), which is exact. Layer sizes are not published; these
-use the same convolutions as the DMN wherever there are such.
+has coordinates as input is evaluated in two parts (`split_convolution`), which is exact. The paper does not publish
+layer sizes; these baselines use the convolutions of the DMN where the DMN has them.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from torch.nn import functional
 from dmn_ros.config import NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.attention import exact, split_convolution
-from dmn_ros.network.frames import Frame
+from dmn_ros.network.frames import CoordinateFrame
 
-#: x, y, cos yaw, sin yaw of a pose in the map.
+#: Number of channels of a pose in the map frame: x, y, cos yaw, sin yaw.
 _POSE = 4
 
 
 class LatentMap(NamedTuple):
-    """What the last layers get from the map (A, D): it does not depend on queries or particles."""
+    """Input (A, D) of the last layers from the map: it does not depend on queries or particles."""
 
     share: Tensor
 
 
 class PosedQuery(NamedTuple):
-    """First convolution of [query ; candidate pose]: parts of the query (A, Q, D), and of the pose (A, Q, D, 4)."""
+    """First convolution of [query ; particle pose]: parts of the query (A, Q, D), and of the pose (A, Q, D, 4)."""
 
     offsets: Tensor
     projections: Tensor
@@ -43,15 +43,15 @@ class MeanMap(NamedTuple):
 
 
 class MeanQuery(NamedTuple):
-    """What the last layers get from the queries (A, Q, D)."""
+    """Input (A, Q, D) of the last layers from the queries."""
 
     share: Tensor
 
 
 class Head(nn.Module):
-    """The convolutional-dense component over map and query features, joined as channels of one image.
+    """Convolution and dense layers over map and query features, joined as channels of one image.
 
-    The convolution is linear, so that each half can be computed as seldom as it changes.
+    The convolution is linear, so that the part of the map is computed once for all queries.
     """
 
     def __init__(self, config: NetworkConfig, outputs: int) -> None:
@@ -66,7 +66,7 @@ class Head(nn.Module):
         )
 
     def share(self, features: Tensor, *, of_map: bool) -> Tensor:
-        """Part (..., D) of the convolution that features (..., D), of the map or of the query, give."""
+        """Compute the part (..., D) of the convolution that features (..., D), of the map or of the query, give."""
         hidden = self.conv.out_channels
         weight = self.conv.weight[:, :hidden] if of_map else self.conv.weight[:, hidden:]
         images = features.reshape(-1, hidden, self.rows, self.columns)
@@ -74,13 +74,13 @@ class Head(nn.Module):
         return part.reshape(features.shape)
 
     def forward(self, map_share: Tensor, query_share: Tensor) -> Tensor:
-        """Outputs (..., O) of both shares (..., D)."""
+        """Compute outputs (..., O) of both shares (..., D)."""
         result: Tensor = self.dense(torch.relu(map_share + query_share))
         return result
 
 
 class _PosedQueries(nn.Module):
-    """Query features that depend on the candidate pose, given in the map's frame."""
+    """Query features that depend on the particle's pose in the map frame."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -91,14 +91,14 @@ class _PosedQueries(nn.Module):
         return PosedQuery(offsets.reshape(*queries.shape[:2], -1), projection.expand(*queries.shape[:2], -1, -1))
 
     def forward(self, query: PosedQuery, particles: Tensor) -> Tensor:
-        """(A, Q, K, D)."""
+        """Compute features (A, Q, K, D)."""
         with exact(particles):
             turned = egocentric.coordinates(particles) @ query.projections.transpose(-1, -2)
             return torch.relu(turned + query.offsets.unsqueeze(2).to(turned.dtype))
 
 
 class LatentImageObservation(nn.Module):
-    """The map is one latent image: the mean over views of a CNN's features of [view ; its pose in the map]."""
+    """Observation model with one latent image as the map: the mean over views of features of [view ; its pose]."""
 
     def __init__(self, config: NetworkConfig, *, outputs: int = 1) -> None:
         super().__init__()
@@ -109,29 +109,29 @@ class LatentImageObservation(nn.Module):
         self.head = Head(config, outputs)
 
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> LatentMap:
-        """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
+        """Compute the part that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
         hidden = torch.relu(self.view_conv(with_coordinates(views, egocentric.coordinates(view_poses))))
         latent = torch.relu(self.map_conv(hidden)).flatten(1).reshape(*views.shape[:2], -1).mean(1)
         return LatentMap(self.head.share(latent, of_map=True))
 
     def prepare_query(self, prepared: LatentMap, queries: Tensor) -> PosedQuery:
-        """All that depends on the images only; queries (A, Q, C, h, w)."""
+        """Compute the part that depends on the images only; queries (A, Q, C, h, w)."""
         del prepared
         return self.queries.prepare(queries)
 
     def log_likelihood(self, prepared: LatentMap, query: PosedQuery, particles: Tensor) -> Tensor:
-        """(A, Q, K) of particles (A, Q, K, 3)."""
+        """Compute log-likelihoods (A, Q, K) of particles (A, Q, K, 3)."""
         return self.read(prepared, query, particles).squeeze(-2)
 
     def read(self, prepared: LatentMap, query: PosedQuery, particles: Tensor) -> Tensor:
-        """All outputs (A, Q, O, K)."""
+        """Compute all outputs (A, Q, O, K)."""
         share = self.head.share(self.queries(query, particles), of_map=False)
         result: Tensor = self.head(prepared.share[:, None, None], share)
         return result.transpose(-1, -2)
 
 
 class LatentVectorObservation(nn.Module):
-    """The map is one latent vector: the mean over views of a convolutional-dense network's of [view ; its pose]."""
+    """Observation model with one latent vector as the map: the mean over views of vectors of [view ; its pose]."""
 
     def __init__(self, config: NetworkConfig, *, outputs: int = 1) -> None:
         super().__init__()
@@ -146,22 +146,22 @@ class LatentVectorObservation(nn.Module):
         self.output = nn.Linear(vector, outputs)
 
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> LatentMap:
-        """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
+        """Compute the part that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
         hidden = torch.relu(self.view_conv(with_coordinates(views, egocentric.coordinates(view_poses))))
         latent = self.view_vector(hidden.flatten(1)).reshape(*views.shape[:2], -1).mean(1)
         return LatentMap(self.from_map(latent))
 
     def prepare_query(self, prepared: LatentMap, queries: Tensor) -> PosedQuery:
-        """All that depends on the images only; queries (A, Q, C, h, w)."""
+        """Compute the part that depends on the images only; queries (A, Q, C, h, w)."""
         del prepared
         return self.queries.prepare(queries)
 
     def log_likelihood(self, prepared: LatentMap, query: PosedQuery, particles: Tensor) -> Tensor:
-        """(A, Q, K) of particles (A, Q, K, 3)."""
+        """Compute log-likelihoods (A, Q, K) of particles (A, Q, K, 3)."""
         return self.read(prepared, query, particles).squeeze(-2)
 
     def read(self, prepared: LatentMap, query: PosedQuery, particles: Tensor) -> Tensor:
-        """All outputs (A, Q, O, K)."""
+        """Compute all outputs (A, Q, O, K)."""
         vectors = torch.relu(self.query_vector(self.queries(query, particles)))
         hidden = torch.relu(self.from_query(vectors) + prepared.share[:, None, None])
         result: Tensor = self.output(hidden)
@@ -169,9 +169,9 @@ class LatentVectorObservation(nn.Module):
 
 
 class MeanObservation(nn.Module):
-    """View embeddings as in the DMN, but every view counts the same: the mean of features of [view ; coordinates]."""
+    """Observation model with view embeddings, read by the mean of features of [view ; coordinates]."""
 
-    def __init__(self, config: NetworkConfig, frame: Frame, *, outputs: int = 1) -> None:
+    def __init__(self, config: NetworkConfig, frame: CoordinateFrame, *, outputs: int = 1) -> None:
         super().__init__()
         channels, hidden = config.feature_channels, config.hidden_channels
         self.frame = frame
@@ -185,24 +185,24 @@ class MeanObservation(nn.Module):
         self.head = Head(config, outputs)
 
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> MeanMap:
-        """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
+        """Compute the part that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
         offsets, projection = split_convolution(self.view_conv, views.flatten(0, 1))
         with exact(views):
             projections = projection @ self.frame.matrix(view_poses)
         return MeanMap(offsets.reshape(*views.shape[:2], -1).to(projections.dtype), projections)
 
     def prepare_query(self, prepared: MeanMap, queries: Tensor) -> MeanQuery:
-        """All that depends on the images only; queries (A, Q, C, h, w)."""
+        """Compute the part that depends on the images only; queries (A, Q, C, h, w)."""
         del prepared
         features = self.query(queries.flatten(0, 1)).flatten(1).reshape(*queries.shape[:2], -1)
         return MeanQuery(self.head.share(features, of_map=False))
 
     def log_likelihood(self, prepared: MeanMap, query: MeanQuery, particles: Tensor) -> Tensor:
-        """(A, Q, K) of particles (A, Q, K, 3)."""
+        """Compute log-likelihoods (A, Q, K) of particles (A, Q, K, 3)."""
         return self.read(prepared, query, particles).squeeze(-2)
 
     def read(self, prepared: MeanMap, query: MeanQuery, particles: Tensor) -> Tensor:
-        """All outputs (A, Q, O, K); view after view, to hold one view's features at a time."""
+        """Compute all outputs (A, Q, O, K), view after view, to hold the features of one view at a time."""
         with exact(particles):
             points, views = self.frame.points(particles), prepared.offsets.shape[1]
             total = torch.zeros((), dtype=points.dtype, device=points.device)
@@ -215,6 +215,6 @@ class MeanObservation(nn.Module):
 
 
 def with_coordinates(views: Tensor, coordinates: Tensor) -> Tensor:
-    """(A N, C + c, h, w): views (A, N, C, h, w) with coordinates (A, N, c) as further channels, the same everywhere."""
+    """Append coordinates (A, N, c) to views (A, N, C, h, w) as constant channels: (A N, C + c, h, w)."""
     channels = coordinates[..., None, None].expand(-1, -1, -1, *views.shape[3:])
     return torch.cat([views, channels.to(views.dtype)], dim=2).flatten(0, 1)

@@ -10,13 +10,13 @@ from torch.nn import functional
 
 from dmn_ros.config import NetworkConfig
 from dmn_ros.network.attention import EgocentricAttention, ViewKeys
-from dmn_ros.network.frames import FRAMES, Frame
+from dmn_ros.network.frames import COORDINATE_FRAMES, CoordinateFrame
 
 
 class AttentionMap(NamedTuple):
-    """A map prepared for `AttentionObservation`: view keys, and the views' share (A, D, N) of the first convolution.
+    """Map prepared for `AttentionObservation`: view keys, and the views' part (A, D, N) of the first convolution.
 
-    `log_weights` (A, N) are added to the views' logits: 0, unless `DMN.reweighted` says otherwise.
+    `log_weights` (A, N) are added to the views' logits; they are 0 until `DMN.reweighted` sets others.
     """
 
     keys: ViewKeys
@@ -25,12 +25,12 @@ class AttentionMap(NamedTuple):
 
 
 class AttentionQuery(NamedTuple):
-    """Queries prepared likewise.
+    """Queries prepared for `AttentionObservation`.
 
     Attributes:
         directions, constants: see `EgocentricAttention.fold`.
-        thresholds: (A, Q, D, 1) where units of the first convolution begin to fire: minus the queries' share of it.
-        values: (A, Q, V, 1) what the dense layer gets from the queries' share.
+        thresholds: (A, Q, D, 1) inputs at which units of the first convolution become active: minus the queries' part.
+        values: (A, Q, V, 1) input of the dense layer from the queries' part.
     """
 
     directions: Tensor
@@ -40,14 +40,16 @@ class AttentionQuery(NamedTuple):
 
 
 class AttentionObservation(nn.Module):
-    """The paper's plain form: one log-likelihood for each particle.
+    """Plain form of the paper: one log-likelihood for each particle.
 
-    `prepare_map` once per map, `prepare_query` once per image, `log_likelihood` for any number of particles. `direct`
-    is the same function written as in the paper, kept as the reference that the fast one is measured against.
+    Call `prepare_map` once per map, `prepare_query` once per image, `log_likelihood` for any number of particles.
+    `direct` is the same function as the paper writes it, the reference for the fast one.
     """
 
-    def __init__(self, config: NetworkConfig, *, outputs: int = 1, frame: Frame = FRAMES["egocentric"]) -> None:
-        """Args are the network's sizes, the output units (3 regress a pose), and the frame of the coordinates."""
+    def __init__(
+        self, config: NetworkConfig, *, outputs: int = 1, frame: CoordinateFrame = COORDINATE_FRAMES["egocentric"]
+    ) -> None:
+        """Take the network's sizes, the number of outputs (3 regress a pose), and the frame of the coordinates."""
         super().__init__()
         channels, hidden = config.feature_channels, config.hidden_channels
         flat = hidden * config.half_grid[0] * config.half_grid[1]
@@ -58,7 +60,11 @@ class AttentionObservation(nn.Module):
         )
 
     def direct(self, views: Tensor, view_poses: Tensor, queries: Tensor, particles: Tensor) -> Tensor:
-        """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3); views (A, N, C, h, w), queries (A, Q, C, h, w)."""
+        """Compute log-likelihoods (A, Q, K) of particles (A, Q, K, 3) from embeddings of views and queries.
+
+        Args:
+            views: (A, N, C, h, w). view_poses: (A, N, 3). queries: (A, Q, C, h, w). particles: (A, Q, K, 3).
+        """
         coordinates = self.attention.frame.coordinates(particles.unsqueeze(3), view_poses[:, None, None])
         weights = self.attention(views, queries, coordinates)
         attended = torch.einsum("aqkn,anchw->aqkchw", weights, views)
@@ -68,7 +74,7 @@ class AttentionObservation(nn.Module):
         return result.view(particles.shape[:3])
 
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> AttentionMap:
-        """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
+        """Compute the part that depends on the map only; views (A, N, C, h, w), poses (A, N, 3)."""
         weight = self.conv.weight[:, : views.shape[2]]
         values = functional.conv2d(views.flatten(0, 1), weight, None, stride=2, padding=1)
         values = values.reshape(*views.shape[:2], -1).transpose(1, 2).contiguous()
@@ -76,7 +82,7 @@ class AttentionObservation(nn.Module):
         return AttentionMap(self.attention.prepare(views, view_poses), values, none)
 
     def prepare_query(self, prepared: AttentionMap, queries: Tensor) -> AttentionQuery:
-        """All that depends on the images but on no particle; queries (A, Q, C, h, w)."""
+        """Compute the part that depends on the images, but not on particles; queries (A, Q, C, h, w)."""
         weight = self.conv.weight[:, queries.shape[2] :]
         values = functional.conv2d(queries.flatten(0, 1), weight, self.conv.bias, stride=2, padding=1)
         values = values.reshape(*queries.shape[:2], -1)
@@ -84,11 +90,11 @@ class AttentionObservation(nn.Module):
         return AttentionQuery(*folded, -values.unsqueeze(-1), self.dense[0](values).unsqueeze(-1))
 
     def log_likelihood(self, prepared: AttentionMap, query: AttentionQuery, particles: Tensor) -> Tensor:
-        """Equal to `direct`: a convolution of an attention-weighted sum is the weighted sum of the convolved maps."""
+        """Compute what `direct` computes: the convolution of a weighted sum is the weighted sum of convolutions."""
         return self.read(prepared, query, particles).squeeze(-2)
 
     def read(self, prepared: AttentionMap, query: AttentionQuery, particles: Tensor) -> Tensor:
-        """All outputs (A, Q, O, K); particles are columns: products with a short inner side are fast so."""
+        """Compute all outputs (A, Q, O, K); particles are columns, which is fast with a short inner side."""
         constants = query.constants + prepared.log_weights[:, None, :, None]
         weights = self.attention.factorised(prepared.keys, query.directions, constants, particles)
         attended = prepared.values.unsqueeze(1) @ weights.to(prepared.values.dtype)  # (A, Q, D, K)

@@ -1,17 +1,17 @@
-"""The observation model that knows geometry: what a view saw must be where a particle's pose puts it in the query.
+"""Observation model with geometry: the cells of a view are projected into the query at a particle's pose.
 
-Every cell of a view's picture is lifted to a point by a depth that the view's embedding tells. From a particle's pose
-that point falls somewhere in the query's picture; how well the two descriptors agree there is looked up in the
-correlation volume of the pair. So the network need not learn how pictures change with poses, only depth and what to
-compare: the plain form, which is told coordinates as numbers, has to learn the former from examples. (Warping by
-depth and pose is that of view synthesis, Zhou et al. 2017; looking up a correlation volume that of RAFT, 2020.)
+Each cell of a view becomes a point, by a depth that is predicted from the view's embedding. The point is projected into
+the query's picture from the particle's pose, and the agreement of the two descriptors there is looked up in the
+correlation volume of the pair. The network learns depth and descriptors, but need not learn how pictures change with
+poses. The plain form has coordinates as numbers and learns that from examples. (The warp by depth and pose is that of
+view synthesis, Zhou et al. 2017; the look-up in a correlation volume is that of RAFT, 2020.)
 
-As in the paper each view has a weight, a softmax over views that depends on query, view and egocentric coordinates. To
-what the weighted views tell, what all of them tell is added, as their mean and as the most of each feature: how a
-particle stands to the views together says whether a camera could stand there at all. Only the nearest views of each
-particle are read. Where maps share a frame, a particle's place in it tells, too (`place`); where one light falls on
-all that a map shows, all views together tell a heading (`compass`); and where parts of a map have looks of their own,
-how alike two pictures are tells that they were taken near each other, whichever way they look (`likeness`).
+As in the paper each view has a weight, a softmax over views that depends on query, view and egocentric coordinates.
+Mean and maximum of the features over the views are joined to their weighted sum: from them the network learns whether a
+camera can be at the particle's pose at all. Only the nearest views of each particle are read. Three parts are optional:
+`place`, features of the particle's pose in the map frame, for maps that share a frame; `compass`, the heading from all
+views together, for maps with light from one side; `likeness`, the similarity of whole pictures, for maps whose parts
+look different.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from dmn_ros.network import egocentric
 from dmn_ros.network.compass import Compass
 from dmn_ros.network.lens_angles import build_lens
 from dmn_ros.network.map_rotation import PlaceFeatures
-from dmn_ros.network.view_likeness import Likeness
+from dmn_ros.network.view_similarity import ViewSimilarity
 
-#: Depth, map units, that learning starts from, and the least.
+#: Depth at the start of training, and least depth, map units.
 _FIRST_DEPTH, _LEAST_DEPTH = 0.9, 0.05
-#: Pairs of particle and view are looked up in tiles of so many, if tiles as large as the most that a view is read make
-#: the work more than so many times as much.
+#: Size of the tiles of pairs of particle and view that are looked up, and the factor of additional work above which it
+#: is used: otherwise a tile is as large as the largest number of particles that read one view.
 _TILE, _VOID = 32, 1.5
-#: Factor on cosines, to begin with: brings them to about unit variance.
+#: Factor on cosines at the start of training: gives them about unit variance.
 _GAIN = 3.0
 
 
 class ProjectionMap(NamedTuple):
     """Unit descriptors (A, N, G, d, P) and points (A, N, P, 3) of the views' P cells, and poses (A, N, 3).
 
-    `described` (A, N, S) is what a compass compares, `outlined` (A, N, S) what tells likeness; of no length without.
-    `log_weights` (A, N) are added to the views' logits: 0, unless `DMN.reweighted` says otherwise.
+    `described` (A, N, S) is the input of the compass, `outlined` (A, N, S) that of the similarity; S is 0 without them.
+    `log_weights` (A, N) are added to the views' logits; they are 0 until `DMN.reweighted` sets others.
     """
 
     descriptors: Tensor
@@ -56,8 +56,8 @@ class ProjectionMap(NamedTuple):
 class ProjectionQuery(NamedTuple):
     """Agreement (A, Q, N, P, G + 1, h, w) of each view's cells with the query's picture, and a summary (A, Q, S).
 
-    The last of the G + 1 channels is 1: looked up outside of the picture it is 0. `headings` (A, Q, 2, F) is the
-    compass's series, of no length where none is used; `likeness` (A, Q, N, H) of query and views, or of no length.
+    The last of the G + 1 channels is 1 inside of the picture; a look-up outside gives 0. `headings` (A, Q, 2, F) is the
+    series of the compass, `likeness` (A, Q, N, H) the similarity of query and views; F and H are 0 without them.
     """
 
     agreement: Tensor
@@ -67,10 +67,11 @@ class ProjectionQuery(NamedTuple):
 
 
 class ProjectionObservation(nn.Module):
-    """One log-likelihood for each particle; the same three steps as `AttentionObservation`.
+    """Observation model by projection; the same three steps as `AttentionObservation`.
 
     Args:
-        placed: tell the particle's place in the map, too.
+        config: sizes of the network.
+        placed: True adds features of the particle's pose in the map frame.
     """
 
     def __init__(self, config: NetworkConfig, *, placed: bool = False) -> None:
@@ -97,7 +98,7 @@ class ProjectionObservation(nn.Module):
         )
         self.place = PlaceFeatures(config) if placed else None
         self.compass = Compass(config) if config.compass else None
-        self.likeness = Likeness(config, hidden) if config.likeness else None
+        self.likeness = ViewSimilarity(config, hidden) if config.likeness else None
         self.dense = nn.Sequential(
             nn.Linear((4 if placed else 3) * hidden + summary, hidden),
             nn.ReLU(inplace=True),
@@ -107,7 +108,7 @@ class ProjectionObservation(nn.Module):
         )
 
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> ProjectionMap:
-        """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3) in map units."""
+        """Compute the part that depends on the map only; views (A, N, C, h, w), poses (A, N, 3) in map units."""
         flat = views.flatten(0, 1)
         descriptors = self._directions(self.describe_view(flat))
         depth = functional.softplus(self.depth(flat).float().flatten(1) + self.cell_depth) + _LEAST_DEPTH
@@ -125,7 +126,7 @@ class ProjectionObservation(nn.Module):
         )
 
     def prepare_query(self, prepared: ProjectionMap, queries: Tensor) -> ProjectionQuery:
-        """All that depends on images and map but on no particle; queries (A, Q, C, h, w)."""
+        """Compute the part that depends on images and map, but not on particles; queries (A, Q, C, h, w)."""
         shape, picture = queries.shape[:2], queries.shape[3:]
         flat = queries.flatten(0, 1)
         directions = _as_maps(self._directions(self.describe_query(flat)), shape)
@@ -144,41 +145,41 @@ class ProjectionObservation(nn.Module):
         return ProjectionQuery(agreement, _as_maps(self.query(flat), shape), headings, likeness)
 
     def log_likelihood(self, prepared: ProjectionMap, query: ProjectionQuery, particles: Tensor) -> Tensor:
-        """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3), map units."""
+        """Compute log-likelihoods (A, Q, K) of particles (A, Q, K, 3), map units."""
         chosen = egocentric.nearest_views(prepared.poses.unsqueeze(1), particles, self.nearest, self.reach)
         maps = torch.arange(len(particles), device=particles.device).view(-1, 1, 1, 1)
         relative = egocentric.relative(particles.unsqueeze(3), prepared.poses[maps, chosen])  # (A, Q, K, n, 3)
         seen = self._look_up(query.agreement, prepared.points, relative, chosen)
         seen = seen + self.coordinates(egocentric.fourier_features(relative, self.frequencies))
         if self.likeness is not None:
-            asked = torch.arange(particles.shape[1], device=particles.device).view(1, -1, 1, 1)
-            seen = seen + query.likeness[maps, asked, chosen]
+            queries = torch.arange(particles.shape[1], device=particles.device).view(1, -1, 1, 1)
+            seen = seen + query.likeness[maps, queries, chosen]
         pairs = torch.relu(self.pair(torch.relu(seen)))  # (A, Q, K, n, H)
         log_weights = prepared.log_weights[maps, chosen].unsqueeze(-1)
         attended = ((self.weight(pairs) + log_weights).softmax(3) * pairs).sum(3)
         weights = log_weights.exp()
         mean, most = (weights * pairs).sum(3) / weights.sum(3), (weights * pairs).amax(3)
         summary = query.summary.unsqueeze(2).expand(-1, -1, particles.shape[2], -1)
-        told = [attended, mean, most, summary]
+        features = [attended, mean, most, summary]
         if self.place is not None:
-            told.append(self.place(query.summary, particles))
-        result: Tensor = self.dense(torch.cat(told, dim=-1)).squeeze(-1)
+            features.append(self.place(query.summary, particles))
+        result: Tensor = self.dense(torch.cat(features, dim=-1)).squeeze(-1)
         headings = self.heading_log_likelihood(query, particles[..., 2])
         return result if headings is None else result + headings
 
     def heading_log_likelihood(self, query: ProjectionQuery, headings: Tensor) -> Tensor | None:
-        """See `DMN.heading_log_likelihood`; None, too, for queries whose compass is left out."""
+        """Compute `DMN.heading_log_likelihood`; None also for queries without the series of the compass."""
         if self.compass is None or not query.headings.shape[-1]:
             return None
         return self.compass.log_likelihood(query.headings, headings)
 
     def _directions(self, features: Tensor) -> Tensor:
-        """Descriptors (B, G d, h, w) in G parts of unit length each: (B, G, d, P)."""
+        """Normalise descriptors (B, G d, h, w) to G parts of unit length: (B, G, d, P)."""
         parts = features.float().view(len(features), self.parts, -1, *features.shape[2:])
         return functional.normalize(parts, dim=2).flatten(3)
 
     def _look_up(self, agreement: Tensor, points: Tensor, particle_P_view: Tensor, chosen: Tensor) -> Tensor:
-        """First layer (A, Q, K, n, H) of what the points of chosen views (A, Q, K, n) meet in the query's picture."""
+        """Look up the points of chosen views (A, Q, K, n) in the query; return the first layer (A, Q, K, n, H)."""
         (queries, views), cells = agreement.shape[1:3], points.shape[2]
         pairs, of, slots = by_view(chosen, views)
         shift_x, shift_y, yaw = particle_P_view.flatten(0, 3)[pairs].unsqueeze(1).unbind(-1)  # (T, 1, M)
@@ -195,23 +196,23 @@ class ProjectionObservation(nn.Module):
 
 
 def _as_maps(features: Tensor, shape: torch.Size) -> Tensor:
-    """(A, N, ...) of what came as (A N, ...)."""
+    """Unflatten features (A N, ...) to (A, N, ...)."""
     return features.view(*shape, *features.shape[1:])
 
 
 def by_view(chosen: Tensor, views: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Pairs of particle and view, as they come by particles, in tiles of one query and one view each.
+    """Sort pairs of particle and view into tiles of one query and one view each.
 
-    Views that are read equally often have one tile each; where particles gather round a few views, tiles are small, so
-    that little of them is void.
+    If all views are read about equally often, each has one tile. If particles gather around a few views, tiles are
+    small, so that few of their entries are void.
 
     Args:
         chosen: (A, Q, K, n) views that each particle reads.
         views: N.
 
     Returns:
-        Pairs (T, M), places in the flat (A Q K n), where void ones are some pair; of which query and view each tile is,
-        (T,) in the flat (A Q N); and for each of the A Q K n pairs its place in the flat (T M).
+        Pairs (T, M), as positions in the flat (A Q K n), where void entries repeat some pair; query and view of each
+        tile (T,), as positions in the flat (A Q N); position of each of the A Q K n pairs in the flat (T M).
     """
     a, q, _, _ = chosen.shape
     read = (torch.arange(a * q, device=chosen.device).view(a, q, 1, 1) * views + chosen).flatten()

@@ -1,6 +1,6 @@
-"""The rows of tables 1 and 2 of the DMN paper that are trained, and its ablations, as configurations of shared parts.
+"""Systems of tables 1 and 2 of the DMN paper and of its ablations, as configurations of shared parts.
 
-Each is trained by ``dmn_train_worlds --system NAME``. Parameter counts are about equal (appendix C.2).
+``dmn_train_worlds --system NAME`` trains a system. Their numbers of parameters are about equal (appendix C.2).
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from dmn_ros.config import NetworkConfig
+from dmn_ros.config import MappingConfig, NetworkConfig
 from dmn_ros.network.dmn import DMN, build_observation
-from dmn_ros.network.mapping_config import MappingConfig
 
 SystemName = Literal[
     "view_embedding",
@@ -29,20 +28,20 @@ SystemName = Literal[
     "projection_likeness",
 ]
 
-#: Halve images until their shorter side has so many cells.
+#: Largest number of cells along the shorter side; images are halved until it is reached.
 _CELLS = 8
-#: The embedding has at least so many blocks.
+#: Least number of blocks of the embedding.
 _BLOCKS = 3
 
 
 @dataclass(frozen=True)
-class System:
-    """One row.
+class MappingSystem:
+    """System of the tables: one row.
 
     Attributes:
-        description: what sets it apart, in a line.
+        description: difference from the other systems, in a line.
         mapping: fields of `MappingConfig`.
-        sizes: of `NetworkConfig`, which bring it to about as many parameters as the others have.
+        sizes: fields of `NetworkConfig`, chosen so that all systems have about equally many parameters.
     """
 
     description: str
@@ -50,7 +49,7 @@ class System:
     sizes: Mapping[str, Any] = field(default_factory=dict)
 
     def structure(self, width: int = 32, height: int = 32, *, panoramic: bool = False) -> MappingConfig:
-        """Its configuration for images of this size, pixels; panoramic ones show all directions.
+        """Configure the system for images of this size, pixels; panoramic ones show all directions.
 
         Raises:
             ConfigError: the images are too small.
@@ -85,17 +84,19 @@ _PROJECTION = {
 }
 _COMPASS = {"value_size": 64, "compass": 4}
 
-SYSTEMS: dict[SystemName, System] = {
-    "view_embedding": System("the DMN: view embeddings, egocentric attention, particle filter"),
-    "view_embedding_regression": System("the DMN's map and attention, pose regressed", _REGRESSION),
-    "latent_image": System("mean of features of [view ; pose], particle filter", _IMAGE, _WIDER),
-    "latent_image_regression": System("the same map, pose regressed", _IMAGE | _REGRESSION, _WIDER),
-    "latent_vector": System("mean of vectors of [view ; pose], particle filter", _VECTOR),
-    "latent_vector_regression": System("the same map, pose regressed", _VECTOR | _REGRESSION),
-    "global_coordinates": System("the DMN, its attention given both poses in the map", {"coordinates": "global"}),
-    "mean_over_views": System("the DMN, every view counted the same", {"reading": "mean"}, _WIDER),
-    # Not in the paper; robots' shipped checkpoint is of the second form. Scale and reach are in map units here.
-    "matching": System(
+SYSTEMS: dict[SystemName, MappingSystem] = {
+    "view_embedding": MappingSystem("the DMN: view embeddings, egocentric attention, particle filter"),
+    "view_embedding_regression": MappingSystem("the DMN's map and attention, pose regressed", _REGRESSION),
+    "latent_image": MappingSystem("mean of features of [view ; pose], particle filter", _IMAGE, _WIDER),
+    "latent_image_regression": MappingSystem("the same map, pose regressed", _IMAGE | _REGRESSION, _WIDER),
+    "latent_vector": MappingSystem("mean of vectors of [view ; pose], particle filter", _VECTOR),
+    "latent_vector_regression": MappingSystem("the same map, pose regressed", _VECTOR | _REGRESSION),
+    "global_coordinates": MappingSystem(
+        "the DMN, its attention given both poses in the map", {"coordinates": "global"}
+    ),
+    "mean_over_views": MappingSystem("the DMN, all views with the same weight", {"reading": "mean"}, _WIDER),
+    # The following are not in the paper. Robots use `projection`. Scale and reach are in map units here.
+    "matching": MappingSystem(
         "the DMN with correlation of query and views, and gates by coordinates",
         sizes={
             "observation": "matching",
@@ -106,15 +107,17 @@ SYSTEMS: dict[SystemName, System] = {
             "view_reach": 0.3,
         },
     ),
-    "projection": System("the DMN with views compared where a pose puts them in the query", sizes=_PROJECTION),
-    "projection_placed": System("the same, told a particle's place in the map", {"coordinates": "both"}, _PROJECTION),
-    "projection_compass": System(
-        "the same, and headings told by all views together",
+    "projection": MappingSystem("the DMN with views projected into the query at a particle's pose", sizes=_PROJECTION),
+    "projection_placed": MappingSystem(
+        "the same, with the particle's pose in the map frame", {"coordinates": "both"}, _PROJECTION
+    ),
+    "projection_compass": MappingSystem(
+        "the same, with a compass: headings from all views together",
         {"coordinates": "both"},
         _PROJECTION | _COMPASS,
     ),
-    "projection_likeness": System(
-        "the same, and told how alike query and view are as a whole",
+    "projection_likeness": MappingSystem(
+        "the same, with the similarity of query and view as whole images",
         {"coordinates": "both"},
         _PROJECTION | _COMPASS | {"likeness": True},
     ),
@@ -122,10 +125,10 @@ SYSTEMS: dict[SystemName, System] = {
 
 
 def build_network(config: MappingConfig) -> DMN:
-    """Network of a configuration with random weights, as torch's seed gives them."""
+    """Build the network of a configuration with random weights from torch's seed."""
     return DMN(config.network, build_observation(config))
 
 
 def parameter_count(config: MappingConfig) -> int:
-    """Learnable numbers of a configuration."""
+    """Number of learnable parameters of a configuration."""
     return sum(p.numel() for p in build_network(config).parameters())

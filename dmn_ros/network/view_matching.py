@@ -1,13 +1,13 @@
-"""The observation model that trains on a CPU: attention over features of (query, view) pairs, gated by coordinates.
+"""Observation model that trains on a CPU: attention over features of (query, view) pairs, gated by coordinates.
 
-It keeps the paper's parts (egocentric coordinates, view keys against a query key, softmax over views, attended features
-joined with the query's, one log-likelihood) and adds three helpers, because the plain form stays at the uninformed
-level after minutes of CPU training:
+It has the paper's parts (egocentric coordinates, view keys against a query key, softmax over views, attended features
+joined with the query's, one log-likelihood) and three additions, because the plain form stays at the uninformed level
+after minutes of CPU training:
 
-* a correlation volume: how well each place of the query's picture agrees with each place of the view's;
-* Fourier features of the relative coordinates, which *gate* the pair's features, so that what is attended says which
-  relative poses the two pictures agree with (in the plain form coordinates reach the attention weights only);
-* only the nearest views of each particle are read, so that cost does not grow with the map.
+* a correlation volume: the agreement of each cell of the query with each cell of the view;
+* Fourier features of the relative coordinates, which *gate* the pair's features, so that the attended features depend
+  on the relative pose (in the plain form coordinates reach the attention weights only);
+* a choice of the nearest views of each particle, so that the cost does not grow with the map.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from dmn_ros.network import egocentric
 
 
 class MatchingMap(NamedTuple):
-    """A map prepared for `MatchingObservation`: (A, N, M, h, w) share of the pair convolution, unit features, poses.
+    """Map prepared for `MatchingObservation`: (A, N, M, h, w) part of the pair convolution, unit features, poses.
 
-    `log_weights` (A, N) are added to the views' logits: 0, unless `DMN.reweighted` says otherwise.
+    `log_weights` (A, N) are added to the views' logits; they are 0 until `DMN.reweighted` sets others.
     """
 
     shares: Tensor
@@ -67,7 +67,7 @@ class PairFeatures(nn.Module):
         )
 
     def forward(self, prepared: MatchingMap, queries: Tensor) -> Tensor:
-        """Pair features of queries (A, Q, C, h, w); the convolution is split where it is linear, which is exact."""
+        """Compute pair features of queries (A, Q, C, h, w); the split of the linear convolution is exact."""
         a, q, _, h, w = queries.shape
         n = prepared.poses.shape[1]
         directions = functional.normalize(queries.flatten(3), dim=2)
@@ -80,7 +80,7 @@ class PairFeatures(nn.Module):
 
 
 class MatchingObservation(nn.Module):
-    """One log-likelihood for each particle; the same three steps as `AttentionObservation`."""
+    """Observation model by matching; the same three steps as `AttentionObservation`."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -108,32 +108,32 @@ class MatchingObservation(nn.Module):
         self.key_size, self.value_size = key, value
 
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> MatchingMap:
-        """All that depends on the map only; views (A, N, C, h, w), poses (A, N, 3) in map units."""
+        """Compute the part that depends on the map only; views (A, N, C, h, w), poses (A, N, 3) in map units."""
         shares = self.pair_features.from_view(views.flatten(0, 1)).view(*views.shape[:2], -1, *views.shape[3:])
         none = view_poses.new_zeros(view_poses.shape[:2])
         return MatchingMap(shares, functional.normalize(views.flatten(3), dim=2), view_poses, none)
 
     def prepare_query(self, prepared: MatchingMap, queries: Tensor) -> MatchingQuery:
-        """All that depends on images and map but on no particle; queries (A, Q, C, h, w)."""
+        """Compute the part that depends on images and map, but not on particles; queries (A, Q, C, h, w)."""
         both: Tensor = self.query(queries.flatten(0, 1)).view(*queries.shape[:2], -1)
         summary, keys = torch.split(both, [self.value_size, self.key_size], dim=-1)
         return MatchingQuery(self.pair_features(prepared, queries), keys * self.key_size**-0.5, summary)
 
     def log_likelihood(self, prepared: MatchingMap, query: MatchingQuery, particles: Tensor) -> Tensor:
-        """Log-likelihoods (A, Q, K) of particles (A, Q, K, 3), map units."""
+        """Compute log-likelihoods (A, Q, K) of particles (A, Q, K, 3), map units."""
         a, q, k, _ = particles.shape
         chosen = egocentric.nearest_views(prepared.poses.unsqueeze(1), particles, self.nearest, self.reach)
         n = chosen.shape[-1]
         map_index = torch.arange(a, device=chosen.device).view(a, 1, 1, 1)
         poses = prepared.poses[map_index, chosen]
         relative = egocentric.relative(particles.unsqueeze(3), poses)
-        # bounded: with a free scale, training diverges at learning rates that it otherwise bears
+        # bounded: with an unbounded scale, training diverges at high learning rates
         scale, shift = self.gate(egocentric.fourier_features(relative, self.frequencies)).chunk(2, dim=-1)
         rows = map_index * q + torch.arange(q, device=chosen.device).view(1, q, 1, 1)
         flat = (rows * prepared.poses.shape[1] + chosen).flatten()
         pairs = query.pairs.flatten(0, 2).index_select(0, flat).view(a, q, k, n, -1)
         hidden = torch.addcmul(shift, pairs, scale.tanh()).relu_()
-        # `read` is linear: its keys fold into the query's, its values into one product after the weighted sum
+        # `read` is linear: keys are folded into the query's key, values into one product after the weighted sum
         read_value, read_key = torch.split(self.read.weight, [self.value_size, self.key_size])
         direction = (query.keys @ read_key).unsqueeze(-1)  # (A, Q, D, 1); the bias is the same for all views
         logits = (hidden.flatten(2, 3) @ direction.to(hidden.dtype)).view(a, q, k, n)

@@ -1,1 +1,1 @@
-"""Localization of camera frames in a context map: no ROS."""
+"""Localization of camera frames in a context map, without ROS."""

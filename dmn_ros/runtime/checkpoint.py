@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dmn_ros.config import NetworkConfig
+from dmn_ros.config import MappingConfig, NetworkConfig
 from dmn_ros.network.dmn import DMN
-from dmn_ros.network.mapping_config import MappingConfig
 from dmn_ros.network.systems import build_network
 from localization_common.camera import Camera
 from localization_common.errors import CheckpointError, LocalizationError
@@ -16,18 +15,18 @@ from localization_common.files.configuration import from_dict, to_dict
 from localization_common.files.network_weights import network_of
 
 KIND = "dmn"
-#: Of the systems trained on worlds: map units, no camera, no robot.
+#: Kind of the networks trained on worlds: map units, no camera, no robot.
 WORLDS_KIND = "dmn_worlds"
 
 
 def save_network(path: str | Path, network: DMN, camera: Camera, card: dict[str, Any]) -> None:
-    """Write a checkpoint; the card says data, command, seed, commit, minutes and numbers."""
+    """Write a checkpoint; the card holds data, command, seed, commit, minutes and numbers."""
     header = {"config": to_dict(network.config), "camera": to_dict(camera), "card": card}
     tensor_files.save(path, kind=KIND, tensors=network.state_dict(), header=header)
 
 
 def load_network(path: str | Path) -> tuple[DMN, Camera, dict[str, Any]]:
-    """Network in evaluation mode, its camera, and the header.
+    """Load a network in evaluation mode, its camera, and the header.
 
     Raises:
         CheckpointError: the file is missing, damaged, of another kind, or its weights do not fit its configuration.
@@ -47,13 +46,13 @@ def load_network(path: str | Path) -> tuple[DMN, Camera, dict[str, Any]]:
 
 
 def save_world_network(path: str | Path, network: DMN, mapping: MappingConfig, card: dict[str, Any]) -> None:
-    """Write a network trained on worlds."""
+    """Write a network that was trained on worlds."""
     header = {"mapping": to_dict(mapping), "card": card}
     tensor_files.save(path, kind=WORLDS_KIND, tensors=network.state_dict(), header=header)
 
 
 def load_world_network(path: str | Path) -> tuple[DMN, MappingConfig, dict[str, Any]]:
-    """Network in evaluation mode, its configuration, and the card.
+    """Load a network in evaluation mode, its configuration, and the card.
 
     Raises:
         CheckpointError: the file is missing, damaged, of another kind, or its weights do not fit its configuration.
@@ -70,5 +69,5 @@ def load_world_network(path: str | Path) -> tuple[DMN, MappingConfig, dict[str, 
 
 
 def network_camera(config: NetworkConfig, horizontal_deg: float) -> Camera:
-    """The undistorted camera of the network's input: square pixels, centred."""
+    """Camera of the network's input: no distortion, square pixels, centred."""
     return Camera.from_field_of_view(config.image_width, config.image_height, horizontal_deg)

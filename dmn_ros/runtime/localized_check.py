@@ -1,4 +1,4 @@
-"""Whether a belief is sure enough of one place for a pose to be published."""
+"""Check whether a belief is certain enough of one place for its pose to be published."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.clusters import Cluster, near
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 
 Array = npt.NDArray[np.float64]
 
-#: Draws from a proposal that tell how much of it lies in a cluster.
+#: Number of draws from a proposal that measure its share in a cluster.
 _DRAWS = 256
 
 
-def agreement(cluster: Cluster, proposal: PlanarGaussian | None, config: FilterConfig) -> float:
-    """Probability that the robot is in the cluster, for all that another localizer's pose says; 0 without one."""
+def proposal_agreement(cluster: Cluster, proposal: PlanarGaussian | None, config: FilterConfig) -> float:
+    """Share of another localizer's pose distribution that lies in the cluster; 0 without a proposal."""
     if proposal is None:
         return 0.0
     draws = proposal.sample(_DRAWS, torch.Generator().manual_seed(0)).double().numpy()
@@ -27,11 +27,16 @@ def agreement(cluster: Cluster, proposal: PlanarGaussian | None, config: FilterC
 def confirmed_share(share: float, agreed: float, trust: float) -> float:
     """Probability that the robot is in the cluster with this share of the weight, confirmed by another localizer.
 
-    Proposals leave the belief as it is, so that the two opinions are not one. The other localizer is right with the
-    probability ``trust``; where it is wrong, the same views are assumed to mislead it, the worst case for two that look
-    at the same image: it then agrees with a cluster as often as the cluster's share says. By Bayes' rule the cluster
-    that it agrees with is right with ``trust + (1 - trust) * share``. If it disagrees, it may be the one that is lost,
-    and the share stays.
+    Proposals do not change the belief, so that belief and proposal are two sources. The other localizer is right with
+    the probability ``trust``. Where it is wrong, it is assumed to be misled by the same views, the worst case for two
+    localizers that use the same image: it then agrees with a cluster with the probability of the cluster's share. By
+    Bayes' rule the cluster that it agrees with is right with ``trust + (1 - trust) * share``. If it disagrees, it may
+    be wrong itself, and the share does not change.
+
+    Args:
+        share: share of the cluster in the weight.
+        agreed: see `proposal_agreement`.
+        trust: `FilterConfig.proposal_trust`.
     """
     return share + agreed * trust * (1.0 - share)
 
@@ -41,7 +46,7 @@ def confirmed_covariance(covariance: Array, cluster: Cluster, share: float) -> A
 
     Args:
         covariance: (3, 3) of all particles about the cluster's pose.
-        share: of the cluster, confirmed; its own leaves the covariance as it is.
+        share: see `confirmed_share`; with the share of the cluster itself the covariance does not change.
     """
     if cluster.share >= 1.0:
         return covariance
@@ -49,17 +54,17 @@ def confirmed_covariance(covariance: Array, cluster: Cluster, share: float) -> A
     return share * cluster.covariance + (1.0 - share) * elsewhere
 
 
-def doubt(share: float, fit: float, config: FilterConfig) -> str:
-    """Why the pose should not be trusted; empty if it may be.
+def rejection_reason(share: float, fit: float, config: FilterConfig) -> str:
+    """Reason why the pose is not published; empty if it may be.
 
     Args:
-        share: as confirmed. fit: `ParticleFilter.fit`.
+        share: see `confirmed_share`. fit: `ParticleFilter.fit`.
     """
     if share < config.localized_share:
         return f"the densest cluster holds {share:.0%} of the weight, {config.localized_share:.0%} is needed"
     if fit < config.localized_fit:
         return (
-            f"the last images fit the belief worse than the map at large: logarithm {fit:.1f}, "
+            f"the last images fit the belief worse than the whole map: logarithm {fit:.1f}, "
             f"{config.localized_fit:.1f} is needed"
         )
     return ""

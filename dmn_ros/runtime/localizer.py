@@ -1,4 +1,4 @@
-"""Camera frames and odometry in, beliefs out; no ROS."""
+"""Localizer: camera frames and odometry in, beliefs out; without ROS."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.belief import Belief
 from dmn_ros.filter.clusters import covariance_about, densest_cluster, mean_and_covariance
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.particle_filter import ParticleFilter
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.map.map_reader import MapReader
 from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.checkpoint import load_network
-from dmn_ros.runtime.localized_check import agreement, confirmed_covariance, confirmed_share, doubt
+from dmn_ros.runtime.localized_check import confirmed_covariance, confirmed_share, proposal_agreement, rejection_reason
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.camera.image_checks import require_usable
 from localization_common.errors import CameraError, InputError
@@ -27,15 +27,15 @@ from localization_common.geometry import planar
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
-#: How well the last images must fit the belief (`ParticleFilter.fit`) for it to judge the map's views.
-_SURE = 1.0
+#: Least `ParticleFilter.fit` with which a belief updates the reliability of the map's views.
+_LEAST_FIT = 1.0
 
 
 class Localizer:
-    """Particle filter over a context map, weighed by the DMN.
+    """Particle filter over a context map, with the DMN as its observation model.
 
-    A step with a bad image or odometry raises InputError and leaves the belief as it was. Stamps that go back (a bag
-    that loops) keep the belief but drop the odometry's reference, so that the jump is not taken for motion.
+    A step with an unusable image or odometry raises InputError and does not change the belief. When stamps go back (a
+    bag that loops), the belief stays and the odometry's reference is dropped, so that the jump is not taken as motion.
     """
 
     def __init__(
@@ -55,6 +55,8 @@ class Localizer:
             network, device=self._device, half=half, most_views=self.filter_config.max_evaluated_views
         )
         self._adapter = CameraAdapter(camera, camera)
+        self._odom: Array | None = None
+        self._stamp: int | None = None
         self._set_map(context_map, map_name)
         self.reset_uniform()
 
@@ -69,11 +71,11 @@ class Localizer:
         half: bool = False,
         threads: int | None = None,
     ) -> Localizer:
-        """Localizer from a checkpoint and a map file; ``threads`` sets torch's thread count of the whole process.
+        """Make a localizer from a checkpoint and a map file; ``threads`` sets torch's threads for the whole process.
 
         Raises:
-            CheckpointError: the checkpoint is missing, damaged or foreign.
-            MapError: the map is, or other weights made it.
+            CheckpointError: the checkpoint is missing, damaged or of another kind.
+            MapError: the map is missing, damaged or of another kind, or another network made it.
         """
         if threads is not None:
             torch.set_num_threads(threads)
@@ -84,21 +86,21 @@ class Localizer:
         )
 
     def set_camera(self, camera: Camera) -> None:
-        """Say which camera delivers the images.
+        """Set the camera that delivers the images.
 
         Raises:
-            CameraError: it does not see what the network was trained with.
+            CameraError: its field of view is smaller than that of the network's training.
         """
         self._adapter = CameraAdapter(camera, self.camera)
 
     def reset_uniform(self, seed: int | None = None) -> None:
-        """Know nothing: a belief over the whole map. Random numbers restart from this seed, or the configuration's."""
+        """Set a belief over the whole map. Random numbers restart from this seed, or from that of the configuration."""
         self._filter.seed(self.filter_config.random_seed if seed is None else seed)
         self._filter.reset_uniform()
         self._forget_motion()
 
     def reset_gaussian(self, mean: npt.ArrayLike, covariance: npt.ArrayLike) -> None:
-        """Believe in a pose (3,) x, y, yaw with a covariance (3, 3), metres and radians.
+        """Set a belief around a pose (3,) x, y, yaw with a covariance (3, 3), metres and radians.
 
         Raises:
             InputError: not finite, or the covariance is not symmetric with non-negative variances.
@@ -114,17 +116,17 @@ class Localizer:
     def step(
         self, image: Image, stamp: int, odom_P_base: npt.ArrayLike, proposal: PlanarGaussian | None = None
     ) -> Belief:
-        """Belief at the image's stamp.
+        """Compute the belief at the image's stamp.
 
         Args:
             image: (H, W, 3) uint8 RGB of the camera set by `set_camera`.
             stamp: nanoseconds.
             odom_P_base: (3,) planar pose of the base in the odometry frame at that stamp, metres and radians.
-            proposal: where another localizer says the base is at that stamp; the belief looks there, and is not changed
-                by it, but a pose that it agrees with is published sooner.
+            proposal: pose of the base at that stamp from another localizer. Particles are drawn from it, weights keep
+                the belief unbiased; a pose that it agrees with is published sooner.
 
         Raises:
-            InputError: the image or the odometry cannot be used; the belief stays as it was.
+            InputError: the image or the odometry cannot be used; the belief does not change.
         """
         start = time.perf_counter()
         odom = np.asarray(odom_P_base, dtype=np.float64)
@@ -146,17 +148,17 @@ class Localizer:
             features, reference = self._weigh(pixels, timings)
             self._odom, self._requested, motion = odom, False, np.zeros(3)
         belief = self._belief(stamp, motion, proposal, observed, timings, start)
-        if observed and belief.localized and self._filter.fit > _SURE:
-            self._reader.judge(features, torch.from_numpy(belief.most_likely), reference)
+        if observed and belief.localized and self._filter.fit > _LEAST_FIT:
+            self._reader.update_reliability(features, torch.from_numpy(belief.most_likely), reference)
             timings["total"] = (time.perf_counter() - start) * 1e3
         return belief
 
     @torch.inference_mode()
     def add_context(self, image: Image, map_P_base: npt.ArrayLike, covariance: npt.ArrayLike | None = None) -> None:
-        """Add a view to the map: an image, its pose (3,) and, where it is not known exactly, the covariance (3, 3).
+        """Add a view to the map: an image, its pose (3,) and the covariance (3, 3) of the pose, zero by default.
 
         Raises:
-            InputError: the image cannot be used. MapError: the pose cannot.
+            InputError: the image cannot be used. MapError: the pose cannot be used.
         """
         features = self._reader.embedding(self._adapted(image))
         grown = self.context_map.add(features, map_P_base, covariance)
@@ -165,7 +167,7 @@ class Localizer:
 
     @property
     def context_map(self) -> ContextMap:
-        """The map as it is now, with what was added and how far its views can be relied on."""
+        """Map with the added views and the current reliability of all views."""
         return self._reader.context_map
 
     @property
@@ -174,14 +176,14 @@ class Localizer:
         return self._reader.evaluated_views
 
     def save_map(self, path: str | Path) -> None:
-        """Write the map's file; raises MapError if that fails."""
+        """Write the map's file; raise MapError if that fails."""
         self.context_map.save(path)
 
     def load_map(self, path: str | Path) -> None:
-        """Change to another map, with a belief all over it.
+        """Change to another map, with a belief over the whole map.
 
         Raises:
-            MapError: the file is unusable; the old map stays.
+            MapError: the file cannot be used; the old map stays.
         """
         self._set_map(ContextMap.load(path), path)
         self.reset_uniform()
@@ -191,10 +193,8 @@ class Localizer:
         self._filter = ParticleFilter(self.filter_config, context_map.bounds, self._device)
 
     def _forget_motion(self) -> None:
-        self._odom: Array | None = None
-        self._stamp: int | None = None
-        self._requested = True
-        self._agreed = 0.0
+        self._odom, self._stamp = None, None
+        self._requested, self._agreed = True, 0.0
 
     def _adapted(self, image: Image) -> Image:
         try:
@@ -203,7 +203,7 @@ class Localizer:
             raise InputError(str(error)) from error
 
     def _weigh(self, pixels: Image, timings: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weigh and resample; answers the image's features (C, h, w) and the reference poses (R, 3)."""
+        """Weigh and resample; return the image's features (C, h, w) and the reference poses (R, 3)."""
         reference = self._filter.draw_uniform(self.filter_config.reference_poses)
         reading = self._reader.read(pixels, self._filter.particles, self._filter.log_weights, reference)
         start, reference = time.perf_counter(), reference[reading.reference]
@@ -221,7 +221,7 @@ class Localizer:
         timings: dict[str, float],
         start: float,
     ) -> Belief:
-        """Summary of the particles, moved without noise by what odometry says since they were last weighed."""
+        """Summarise the particles, moved without noise by the odometry since they were last weighed."""
         config = self.filter_config
         particles = self._filter.particles.cpu().numpy().astype(np.float64)
         if not observed:
@@ -231,10 +231,10 @@ class Localizer:
         mean, covariance = mean_and_covariance(particles, weights)
         cluster = densest_cluster(particles, weights, radius_d=config.cluster_d, radius_a=config.cluster_a)
         if observed:
-            self._agreed = agreement(cluster, proposal, config)
+            self._agreed = proposal_agreement(cluster, proposal, config)
         share = confirmed_share(cluster.share, self._agreed, config.proposal_trust)
         about = covariance_about(cluster.pose, particles, weights)
-        reason = doubt(share, self._filter.fit, config)
+        reason = rejection_reason(share, self._filter.fit, config)
         timings["total"] = (time.perf_counter() - start) * 1e3
         return Belief(
             stamp=stamp,

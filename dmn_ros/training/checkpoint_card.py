@@ -1,4 +1,4 @@
-"""The card beside a checkpoint: what it is, what made it, what it reaches."""
+"""Card beside a checkpoint: description, command and scores, as Markdown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dmn_ros.config import NetworkConfig
 from dmn_ros.network.dmn import DMN
 from localization_common.camera import Camera
 
-_WHAT = (
+_DESCRIPTION = (
     "Differentiable Mapping Network (Karkus et al., 2020): embeddings of context views, egocentric spatial attention "
     "and a discriminative observation model for a particle filter."
 )
@@ -22,7 +22,7 @@ def write_card(path: Path, network: DMN, camera: Camera, card: dict[str, Any]) -
     parameters = sum(p.numel() for p in network.parameters())
     lines = [
         *_head(path, network.config, parameters),
-        f"- Camera: {camera.width}x{camera.height} pixels, fx {camera.fx:.1f} (other cameras are rectified to it)",
+        f"- Camera: {camera.width}x{camera.height} pixels, fx {camera.fx:.1f} (other cameras are adapted to it)",
         f"- Data (frames of each drive): `{json.dumps(card['data'])}`",
         f"- Command: `{card['command']}`",
         f"- Seed {card['seed']}, commit {card['commit']}, {card['minutes']} minutes, {card['steps']} steps",
@@ -36,9 +36,9 @@ def write_world_card(path: Path, config: NetworkConfig, result: dict[str, Any]) 
     """Write the card of a network that was trained on worlds, with its numbers on other worlds, as Markdown.
 
     Args:
-        path: of the card.
+        path: file of the card.
         config: sizes of the network.
-        result: what `dmn_evaluate_worlds` found.
+        result: results of `dmn_evaluate_worlds`.
     """
     card, evaluation = result["card"], result["evaluation"]
     powers = ", ".join(f"{power:g}" for power in evaluation["likelihood_exponent"])
@@ -69,4 +69,4 @@ def _head(path: Path, config: NetworkConfig, parameters: int) -> list[str]:
     form = (
         f"- Form: `{config.observation}`, {parameters:,} parameters; views are {config.feature_channels} channels on "
     )
-    return [f"# {path.stem}", "", _WHAT, "", f"{form}{rows}x{columns} cells"]
+    return [f"# {path.stem}", "", _DESCRIPTION, "", f"{form}{rows}x{columns} cells"]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dmn_ros.network import egocentric
 
-#: The paper's alpha: weight of the squared yaw error against the squared position error.
+#: Weight of the squared yaw error against the squared position error: alpha in the paper.
 YAW_WEIGHT = 0.5
 
 
@@ -36,12 +36,13 @@ def softmax_objective(
 ) -> Tensor:
     """Cross-entropy (...) between a Gaussian around the truth and the particles' weights.
 
-    Unlike the error of a mean, which rewards sharpness only, this rewards being right about every particle.
+    The error of a mean rewards sharp beliefs only; this objective rewards a correct weight of every particle.
 
     Args:
         particles: (..., K, 3). log_weights: (..., K), up to a constant. truth: (..., 3).
         target_d, target_a: standard deviations of the Gaussian, in the particles' unit and radians.
-        log_density: (..., K) of what the particles were drawn from, if the weights allow for it; the target does, too.
+        log_density: (..., K) log-density that the particles were drawn from, if the weights correct for it; then the
+            target does, too.
     """
     difference = particles - truth.unsqueeze(-2)
     turn = egocentric.wrap_angle(difference[..., 2])

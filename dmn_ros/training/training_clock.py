@@ -1,4 +1,4 @@
-"""How long a training took, the runs that it was resumed from included."""
+"""Duration of a training, with the runs that it was resumed from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import lightning
 
 
 class ClockedModule(lightning.LightningModule):
-    """A module that counts its minutes and keeps them in its checkpoints."""
+    """Lightning module that counts its minutes and stores them in its checkpoints."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -17,7 +17,7 @@ class ClockedModule(lightning.LightningModule):
 
     @property
     def minutes(self) -> float:
-        """Spent so far, earlier runs included."""
+        """Minutes of training so far, with earlier runs."""
         return self._earlier + (time.monotonic() - self._resumed) / 60.0
 
     def on_fit_start(self) -> None:
@@ -25,9 +25,9 @@ class ClockedModule(lightning.LightningModule):
         self._resumed = time.monotonic()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember the time spent."""
+        """Store the minutes."""
         checkpoint["minutes"] = self.minutes
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the time spent before; older checkpoints do not tell it."""
+        """Restore the minutes of earlier runs; older checkpoints do not contain them."""
         self._earlier = float(checkpoint.get("minutes", 0.0))

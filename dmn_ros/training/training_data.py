@@ -1,4 +1,4 @@
-"""Training examples: maps of random views, queries from elsewhere, and particles to weigh, drawn from drives."""
+"""Training examples from drives: maps of random views, queries of other frames, and particles."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from dmn_ros.config import NetworkConfig, TrainingConfig
-from dmn_ros.map.map_sources import Frames, bounds_of, read_frames
+from dmn_ros.config import NetworkConfig
+from dmn_ros.map.drive_frames import DriveFrames, bounds_of, read_frames
 from dmn_ros.map.view_coverage import cover
 from dmn_ros.network.embedding import images_to_tensor
-from dmn_ros.training.training_particles import Mixture
+from dmn_ros.training.training_config import TrainingConfig
+from dmn_ros.training.training_particles import ParticleMixture
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
@@ -26,30 +27,30 @@ from localization_common.recording_check.warnings import announce_checked
 
 Array = npt.NDArray[np.float64]
 
-#: Frames that views are chosen among: enough for variety, few enough to choose in a millisecond.
+#: Number of random frames from which views are chosen: enough for variety, few enough for a choice in a millisecond.
 _CANDIDATES = 300
 #: Largest standard deviations of the softmax objective's particles around the truth, metres and radians.
 _AROUND = (1.2, 1.2, 0.8)
 
 
 @dataclass(frozen=True)
-class Place:
+class TrainingPlace:
     """Drives through one place, with poses of the cameras in one map frame, and its bounds (metres)."""
 
     name: str
-    drives: tuple[Frames, ...]
+    drives: tuple[DriveFrames, ...]
     bounds: tuple[float, float, float, float]
 
 
-class Batch(NamedTuple):
-    """A maps, N views, Q queries a map, K particles a query; poses in map units."""
+class DriveBatch(NamedTuple):
+    """Batch of A maps with N views, Q queries a map and K particles a query; poses in map units."""
 
     view_images: Tensor  # (A, N, 3, H, W)
     view_poses: Tensor  # (A, N, 3)
     query_images: Tensor  # (A, Q, 3, H, W)
     query_poses: Tensor  # (A, Q, 3)
     particles: Tensor  # (A, Q, K, 3)
-    log_density: Tensor  # (A, Q, K) of what they were drawn from; 0 where they stand for the belief themselves
+    log_density: Tensor  # (A, Q, K) that they were drawn from; 0 if they represent the belief with equal weights
 
 
 def read_place(
@@ -58,50 +59,52 @@ def read_place(
     pattern: str = "train*",
     margin: float = 0.5,
     recording: RecordingOptions | None = None,
-) -> Place:
-    """A sequence, or a directory whose entries of this pattern are drives through one place.
+) -> TrainingPlace:
+    """Read a sequence, or a directory whose entries of this pattern are drives through one place.
 
     Raises:
-        DatasetError: no drive is there, or one has no poses.
+        DatasetError: there is no drive, or a drive has no poses.
     """
     inner = sorted(path.glob(pattern)) if path.is_dir() else []
     opened = (announce_checked(open_sequence(entry, recording)) for entry in (inner or [path]))
     drives = tuple(read_frames(sequence.with_poses(), camera).of_camera() for sequence in opened)
     if not drives:
         raise DatasetError(f"{path}: no drives {pattern}")
-    return Place(path.name, drives, bounds_of(np.concatenate([d.poses for d in drives]), margin))
+    return TrainingPlace(path.name, drives, bounds_of(np.concatenate([d.poses for d in drives]), margin))
 
 
-class TrainingBatches(IterableDataset[Batch]):
-    """Endless random batches; the seed decides them."""
+class TrainingBatches(IterableDataset[DriveBatch]):
+    """Endless random batches, determined by the seed."""
 
-    def __init__(self, places: list[Place], network: NetworkConfig, training: TrainingConfig) -> None:
+    def __init__(self, places: list[TrainingPlace], network: NetworkConfig, training: TrainingConfig) -> None:
         self._places, self._network, self._training = places, network, training
         others = max(1, len(places) - 1)
         share = training.favour if len(places) > 1 else 1.0
         self._odds = np.array([share] + [(1.0 - share) / others] * (len(places) - 1))
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[DriveBatch]:
         random = np.random.default_rng(self._training.seed)
         while True:
             yield self.draw(random)
 
-    def draw(self, random: np.random.Generator) -> Batch:
-        """One batch."""
+    def draw(self, random: np.random.Generator) -> DriveBatch:
+        """Draw a batch."""
         training = self._training
         views = int(random.integers(training.contexts[0], training.contexts[1] + 1))
         chosen = random.choice(len(self._places), training.worlds, p=self._odds)
         worlds = [self._world(self._places[i], views, random) for i in chosen]
-        return Batch(*(torch.stack(parts) for parts in zip(*worlds, strict=True)))
+        return DriveBatch(*(torch.stack(parts) for parts in zip(*worlds, strict=True)))
 
-    def _world(self, place: Place, views: int, random: np.random.Generator) -> tuple[Tensor, ...]:
+    def _world(self, place: TrainingPlace, views: int, random: np.random.Generator) -> tuple[Tensor, ...]:
         training, config = self._training, self._network
-        maps, asked = _split(place, random)
+        maps, held_out = _split(place, random)
         chosen = _choose_views(maps[1], views, random)
-        queries = random.integers(0, len(asked[1]), training.queries)
-        view_poses, query_poses = maps[1][chosen], asked[1][queries]
+        queries = random.integers(0, len(held_out[1]), training.queries)
+        view_poses, query_poses = maps[1][chosen], held_out[1][queries]
         particles, log_density = self._particles(place, query_poses, random)
-        images = images_to_tensor(torch.cat([maps[0][torch.from_numpy(chosen)], asked[0][torch.from_numpy(queries)]]))
+        images = images_to_tensor(
+            torch.cat([maps[0][torch.from_numpy(chosen)], held_out[0][torch.from_numpy(queries)]])
+        )
         if random.random() < training.mirror:
             images = images.flip(-1)
             view_poses, query_poses, particles = (p * [1.0, -1.0, -1.0] for p in (view_poses, query_poses, particles))
@@ -110,30 +113,31 @@ class TrainingBatches(IterableDataset[Batch]):
         poses = [torch.from_numpy(p / unit).float() for p in (view_poses, query_poses, particles)]
         return images[:views], poses[0], images[views:], poses[1], poses[2], log_density
 
-    def _particles(self, place: Place, truth: Array, random: np.random.Generator) -> tuple[Array, Tensor]:
-        """Particles (Q, K, 3) for true poses (Q, 3), metres, and how densely they lie (Q, K)."""
+    def _particles(self, place: TrainingPlace, truth: Array, random: np.random.Generator) -> tuple[Array, Tensor]:
+        """Draw particles (Q, K, 3) for true poses (Q, 3), metres, and compute their log-density (Q, K)."""
         training = self._training
         if training.objective == "pose":
             spread = [training.tracking_d, training.tracking_d, training.tracking_a]
             noise = random.normal(size=(len(truth), training.particles, 3)) * spread
             return truth[:, None] + noise, torch.zeros(noise.shape[:2])
-        mixture = Mixture(place.bounds, training.local_share, _AROUND)
+        mixture = ParticleMixture(place.bounds, training.local_share, _AROUND)
         particles = mixture.draw(truth, training.particles, random)
         return particles, mixture.log_density(torch.from_numpy(particles).float(), torch.from_numpy(truth).float())
 
 
-def _split(place: Place, random: np.random.Generator) -> tuple[tuple[Tensor, Array], tuple[Tensor, Array]]:
-    """Images and poses for the map, and for queries: of another drive where there is one, so none is in the map."""
+def _split(place: TrainingPlace, random: np.random.Generator) -> tuple[tuple[Tensor, Array], tuple[Tensor, Array]]:
+    """Select images and poses for the map, and those of another drive, if there is one, for queries."""
     held = int(random.integers(len(place.drives)))
-    rest = [d for i, d in enumerate(place.drives) if i != held or len(place.drives) == 1]
-    index = int(random.integers(len(rest))) if len(rest) > 2 and random.random() < 0.3 else None
-    maps = rest if index is None else [rest[index]]
-    asked = place.drives[held]
-    return (torch.cat([d.images for d in maps]), np.concatenate([d.poses for d in maps])), (asked.images, asked.poses)
+    others = [d for i, d in enumerate(place.drives) if i != held or len(place.drives) == 1]
+    index = int(random.integers(len(others))) if len(others) > 2 and random.random() < 0.3 else None
+    maps = others if index is None else [others[index]]
+    queries = place.drives[held]
+    map_frames = torch.cat([d.images for d in maps]), np.concatenate([d.poses for d in maps])
+    return map_frames, (queries.images, queries.poses)
 
 
 def _choose_views(poses: Array, views: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Views spread over the poses (N, 3), as `dmn_build_map` spreads them, but from a random start."""
+    """Choose views spread over the poses (N, 3), as `dmn_build_map` does, but with a random start."""
     candidates = random.choice(len(poses), min(_CANDIDATES, len(poses)), replace=False)
     spread = cover(poses[candidates], spacing_d=0.08, spacing_a=0.06, max_views=views)
     short = views - len(spread)
@@ -142,7 +146,7 @@ def _choose_views(poses: Array, views: int, random: np.random.Generator) -> npt.
 
 
 def relight(images: Tensor, random: np.random.Generator, *, recolour: bool) -> Tensor:
-    """Light: gamma and, perhaps, colour channels of a whole place; exposure, contrast and noise of each image."""
+    """Vary gamma and, with `recolour`, colour channels of a place; exposure, contrast and noise of each image."""
     if recolour:
         images = images[:, torch.from_numpy(random.permutation(3))]
     images = images.clamp_min(1e-3) ** float(random.uniform(0.7, 1.4))

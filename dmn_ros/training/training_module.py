@@ -1,27 +1,27 @@
-"""The DMN under Lightning: objective, schedule over a budget of minutes, validation as one-step global localisation."""
+"""Training on drives with Lightning: objective, schedule over a budget of minutes, one-step validation."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from dmn_ros.config import TrainingConfig
 from dmn_ros.filter import resampling
 from dmn_ros.network.dmn import DMN
 from dmn_ros.training.losses import mean_pose, pose_error, softmax_objective
 from dmn_ros.training.training_clock import ClockedModule
-from dmn_ros.training.training_data import Batch
+from dmn_ros.training.training_config import TrainingConfig
+from dmn_ros.training.training_data import DriveBatch
+from localization_common.training.learning_rate import warm_up_and_cosine
 from localization_common.training.optimizers import build_optimizer
 
-#: Steps of linear warm-up.
-_WARM_UP = 200
+#: Number of steps of the linear warm-up, and the share of the learning rate that is left at the end.
+_WARM_UP, _FLOOR = 200, 0.01
 
 
-class TrainingModule(ClockedModule):
-    """Trains for a number of minutes; the learning rate falls as a cosine of the time spent, also across a resume."""
+class DriveTrainingModule(ClockedModule):
+    """Training for a number of minutes; the learning rate falls as a cosine of the time, also after a resume."""
 
     def __init__(self, network: DMN, config: TrainingConfig, minutes: float, command: str = "") -> None:
         super().__init__()
@@ -31,45 +31,46 @@ class TrainingModule(ClockedModule):
 
     @property
     def finished(self) -> bool:
-        """Whether the budget is spent."""
+        """True if the time budget is used up."""
         return self.minutes * 60.0 >= self._budget
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember on what the time was spent, too."""
+        """Store the time and the commands."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["commands"] = self.commands
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the time spent before."""
+        """Restore the time and the commands of earlier runs."""
         super().on_load_checkpoint(checkpoint)
         self.commands = [*checkpoint["commands"], *self.commands]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Over all weights."""
+        """Build the optimiser of all weights."""
         config = self.config
         group = {"params": list(self.parameters()), "weight_decay": config.weight_decay, "share": 1.0}
         return build_optimizer(config.algorithm, [group], config.learning_rate)
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
-        """Set the learning rate; -1 ends the run when the budget is spent."""
+    def on_train_batch_start(self, batch: DriveBatch, batch_idx: int) -> int | None:
+        """Set the learning rate; return -1, which ends the run, if the budget is used up."""
         if self.finished:
             self.trainer.should_stop = True
             return -1
-        fraction = min(1.0, self.minutes * 60.0 / self._budget)
-        cosine = max(0.01, 0.5 * (1.0 + math.cos(math.pi * fraction)))
-        rate = self.config.learning_rate * min(1.0, (self.global_step + 1) / _WARM_UP) * cosine
-        for group in self.optimizers().param_groups:
+        progress = self.minutes * 60.0 / self._budget
+        rate = warm_up_and_cosine(self.config.learning_rate, self.global_step, progress, warm_up=_WARM_UP, floor=_FLOOR)
+        optimizer = self.optimizers()
+        assert not isinstance(optimizer, list)
+        for group in optimizer.param_groups:
             group["lr"] = rate * group["share"]
         return None
 
-    def log_likelihood(self, batch: Batch) -> Tensor:
-        """(A, Q, K)."""
+    def log_likelihood(self, batch: DriveBatch) -> Tensor:
+        """Compute the log-likelihoods (A, Q, K) of the particles of a batch."""
         prepared, query = self.network.prepare(batch.view_images, batch.view_poses, batch.query_images)
         result: Tensor = self.network.log_likelihood(prepared, query, batch.particles).float()
         return result
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Mean objective over a batch."""
+    def loss(self, batch: DriveBatch) -> Tensor:
+        """Compute the mean objective over a batch."""
         config = self.config
         log_likelihood = self.log_likelihood(batch)
         if config.objective == "pose":
@@ -85,14 +86,14 @@ class TrainingModule(ClockedModule):
             log_density=batch.log_density,
         ).mean()
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step."""
+    def training_step(self, batch: DriveBatch, batch_idx: int) -> Tensor:
+        """Compute and log the loss of a step."""
         loss = self.loss(batch)
         self.log("loss", loss, prog_bar=True)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """One-step global localisation: share of the queries within 0.5 m by mean and by most likely particle."""
+    def validation_step(self, batch: DriveBatch, batch_idx: int) -> None:
+        """Log the share of the queries that mean and most likely particle localise within 0.5 m, in one step."""
         log_likelihood = self.log_likelihood(batch)
         unit = self.network.config.metres_per_unit
         mean = mean_pose(batch.particles, resampling.normalize(log_likelihood))

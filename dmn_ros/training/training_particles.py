@@ -1,8 +1,8 @@
-"""Particles of the softmax objective: some around the truth, the others anywhere, and how densely they lie.
+"""Particles of the softmax objective: some around the truth, the others anywhere, with their log-density.
 
-Particles around the truth are what fine differences are learned from; were they all weighed alike, places that look
-alike would seem less likely than they are, because hardly a particle lies there. Weights that allow for the density
-make it the posterior of a uniform belief that is learned.
+The network learns fine differences from the particles around the truth. With equal weights, other places that look the
+same would seem too unlikely, because few particles are there. With weights that correct for the density, the network
+learns the posterior of a uniform belief.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from dmn_ros.network import egocentric
 
 Array = npt.NDArray[np.float64]
 
-#: Standard deviations around the truth are `Mixture.spread` times a number between these, drawn for each particle.
+#: Standard deviations around the truth are `ParticleMixture.spread` times a random number in this range.
 _SCALES = (0.1, 1.0)
-#: Numbers that the mean over them is taken with.
+#: Number of nodes of the mean over this range.
 _NODES = 16
 
 
 @dataclass(frozen=True)
-class Mixture:
-    """What particles are drawn from; positions in any one unit, headings in radians.
+class ParticleMixture:
+    """Distribution that particles are drawn from; positions in any unit, headings in radians.
 
     Attributes:
-        bounds: (min_x, min_y, max_x, max_y) of the particles that are anywhere; they have all headings.
-        local_share: share of the particles that are around the truth.
-        spread: (x, y, yaw) largest standard deviations of these.
+        bounds: (min_x, min_y, max_x, max_y) of the uniform particles; they have all headings.
+        local_share: share of the particles around the truth.
+        spread: (x, y, yaw) largest standard deviations of the particles around the truth.
     """
 
     bounds: Bounds
@@ -41,7 +41,7 @@ class Mixture:
     spread: tuple[float, float, float]
 
     def draw(self, truth: Array, count: int, random: np.random.Generator) -> Array:
-        """Particles (..., K, 3) for true poses (..., 3)."""
+        """Draw particles (..., K, 3) for true poses (..., 3)."""
         local = round(count * self.local_share)
         scale = random.uniform(*_SCALES, (*truth.shape[:-1], local, 1)) * self.spread
         around = truth[..., None, :] + random.normal(size=scale.shape) * scale
@@ -49,7 +49,7 @@ class Mixture:
         return np.concatenate([around, anywhere], axis=-2)
 
     def log_density(self, particles: Tensor, truth: Tensor) -> Tensor:
-        """Log-density (..., K), per unit of area and radian, of particles (..., K, 3) drawn for true poses (..., 3)."""
+        """Compute the log-density (..., K), per area and radian, of particles (..., K, 3) for true poses (..., 3)."""
         low, high = _SCALES
         scales = low + (torch.arange(_NODES, device=particles.device) + 0.5) * ((high - low) / _NODES)
         spread = scales.unsqueeze(-1) * particles.new_tensor(self.spread)  # (nodes, 3)
@@ -64,6 +64,6 @@ class Mixture:
 
 
 def uniform_poses(bounds: Bounds, shape: tuple[int, ...], random: np.random.Generator) -> Array:
-    """Poses (*shape, 3) uniform over bounds and headings."""
+    """Draw poses (*shape, 3) uniformly over bounds and headings."""
     low, high = [bounds[0], bounds[1], -math.pi], [bounds[2], bounds[3], math.pi]
     return random.uniform(low, high, (*shape, 3))

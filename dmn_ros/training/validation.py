@@ -1,4 +1,4 @@
-"""Validation examples: a held-out drive, localised one image at a time in a map of the training drives."""
+"""Validation examples: single images of a held-out drive, with a map of the training drives."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import torch
 from torch.utils.data import IterableDataset
 
 from dmn_ros.config import NetworkConfig
+from dmn_ros.map.drive_frames import DriveFrames
 from dmn_ros.map.map_building import MapOptions
-from dmn_ros.map.map_sources import Frames
 from dmn_ros.map.view_coverage import cover
 from dmn_ros.network.embedding import images_to_tensor
-from dmn_ros.training.training_data import Batch, Place
+from dmn_ros.training.training_data import DriveBatch, TrainingPlace
 from dmn_ros.training.training_particles import uniform_poses
 
-#: As many particles as the paper tests with, queries that share an embedding of the map, and batches of them.
+#: Number of particles, as in the paper's tests; of queries that share an embedding of the map; of batches.
 _PARTICLES, _QUERIES, _BATCHES = 2048, 8, 10
 
 
-class ValidationBatches(IterableDataset[Batch]):
-    """The same batches at every validation."""
+class ValidationBatches(IterableDataset[DriveBatch]):
+    """Batches of a validation, the same every time."""
 
-    def __init__(self, place: Place, drive: Frames, network: NetworkConfig, options: MapOptions) -> None:
+    def __init__(self, place: TrainingPlace, drive: DriveFrames, network: NetworkConfig, options: MapOptions) -> None:
         poses = np.concatenate([d.poses for d in place.drives])
         chosen = cover(poses, spacing_d=options.spacing_d, spacing_a=options.spacing_a, max_views=options.max_views)
         images = torch.cat([d.images for d in place.drives])[torch.from_numpy(chosen)]
@@ -31,7 +31,7 @@ class ValidationBatches(IterableDataset[Batch]):
         self._place, self._drive = place, drive
         self._unit = [network.metres_per_unit, network.metres_per_unit, 1.0]
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[DriveBatch]:
         random = np.random.default_rng(0)
         frames = np.linspace(0, len(self._drive.poses) - 1, _BATCHES * _QUERIES).astype(np.int64)
         for queries in frames.reshape(_QUERIES, _BATCHES).T:
@@ -42,4 +42,4 @@ class ValidationBatches(IterableDataset[Batch]):
             ]
             images = images_to_tensor(self._drive.images[torch.from_numpy(queries)])
             none = torch.zeros(poses[2].shape[:-1])
-            yield Batch(self._views[None], poses[0], images[None], poses[1], poses[2], none)
+            yield DriveBatch(self._views[None], poses[0], images[None], poses[1], poses[2], none)

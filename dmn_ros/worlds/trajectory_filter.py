@@ -1,4 +1,4 @@
-"""Localizing along short trajectories: a differentiable particle filter, and the regression that stands in for it."""
+"""Localization along short trajectories: differentiable particle filter, and regression in its place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dmn_ros.network.dmn import DMN, PreparedMap, PreparedQuery
 
 
 def ego_motion(poses: Tensor) -> Tensor:
-    """Odometry (..., T - 1, 3) between poses (..., T, 3) in one frame."""
+    """Compute the odometry (..., T - 1, 3) between poses (..., T, 3) in one frame."""
     return egocentric.relative(poses[..., :-1, :], poses[..., 1:, :])
 
 
@@ -26,16 +26,17 @@ def filter_trajectories(
     resample_alpha: float | None = None,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Beliefs after each image (section 3, "Particle filter localization").
+    """Compute the beliefs after each image (section 3, "Particle filter localization").
 
     Args:
-        prepared, query: of A maps and Q trajectories of T images each, as A x (Q T) queries.
+        network: network of a filter.
+        prepared, query: A maps, and Q trajectories of T images each as A x (Q T) queries.
         particles: (A, Q, K, 3) at the first image.
-        odometry: (A, Q, T - 1, 3); taken as exact, as in the paper.
-        log_density: (A, Q, K) of what the particles were drawn from, which their weights then allow for: the belief
-            begins uniform. Without, the particles weigh the same: the belief begins as they are spread.
-        resample_alpha: resample softly between images; without, weights only accumulate.
-        generator: of the resampling.
+        odometry: (A, Q, T - 1, 3) motions, without error, as in the paper.
+        log_density: (A, Q, K) log-density that the particles were drawn from; their weights correct for it, and the
+            belief starts uniform. None gives all particles the same weight: the belief starts with their density.
+        resample_alpha: trade-off of soft resampling between images; None only accumulates weights.
+        generator: random numbers of the resampling.
 
     Returns:
         Particles (A, Q, T, K, 3) and normalised log weights (A, Q, T, K).
@@ -50,8 +51,8 @@ def filter_trajectories(
                     particles, log_weights, alpha=resample_alpha, generator=generator
                 )
             particles = egocentric.compose(particles, odometry[:, :, t - 1].unsqueeze(2))
-        seen = network.log_likelihood(prepared, _image(query, trajectories, t), particles).float()
-        log_weights = resampling.normalize(log_weights + seen)
+        log_likelihood = network.log_likelihood(prepared, _image(query, trajectories, t), particles).float()
+        log_weights = resampling.normalize(log_weights + log_likelihood)
         states.append(particles)
         weights.append(log_weights)
     return torch.stack(states, dim=2), torch.stack(weights, dim=2)
@@ -60,10 +61,11 @@ def filter_trajectories(
 def regress_trajectories(
     network: DMN, prepared: PreparedMap, query: PreparedQuery, beliefs: Tensor, odometry: Tensor
 ) -> Tensor:
-    """Estimates (A, Q, T, 3): each is, moved by odometry, the mean belief for the next (appendix C.2).
+    """Regress estimates (A, Q, T, 3): each one, moved by odometry, is the mean belief for the next (appendix C.2).
 
     Args:
-        prepared, query, odometry: as for `filter_trajectories`.
+        network: network of a regression.
+        prepared, query, odometry: see `filter_trajectories`.
         beliefs: (A, Q, 3) mean belief at the first image.
     """
     trajectories, length = odometry.shape[1], odometry.shape[2] + 1
@@ -76,5 +78,5 @@ def regress_trajectories(
 
 
 def _image(query: PreparedQuery, trajectories: int, t: int) -> PreparedQuery:
-    """Of A x (Q T) queries, the t-th image of each trajectory."""
-    return type(query)(*(part.unflatten(1, (trajectories, -1))[:, :, t] for part in query))
+    """Select the t-th image of each trajectory from A x (Q T) queries."""
+    return type(query)(*(torch.unflatten(part, 1, (trajectories, -1))[:, :, t] for part in query))

@@ -1,4 +1,4 @@
-"""Numbers of training and evaluation on many small worlds."""
+"""Configuration of training and evaluation on many small worlds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from localization_common.training.optimizers import Algorithm
 
 @dataclass(frozen=True)
 class BeliefConfig:
-    """Initial belief of tracking: a Gaussian, whose mean is off the truth by as much as the belief says.
+    """Initial belief of tracking: a Gaussian, whose mean is drawn around the truth with the same deviations.
 
     Attributes:
         tracking_d: standard deviation of x and of y, map units (appendix C.3).
-        tracking_a: of the yaw, radians.
+        tracking_a: standard deviation of the yaw, radians.
     """
 
     tracking_d: float = 0.3
@@ -29,38 +29,38 @@ class BeliefConfig:
 
 @dataclass(frozen=True)
 class WorldTrainingConfig:
-    """How a network is trained on worlds.
+    """Configuration of a training on worlds.
 
     Attributes:
         objective: ``tracking`` is the paper's: squared error of the weighted mean of particles of a local belief;
             ``softmax`` is cross-entropy between the particles' weights and a Gaussian around the truth, over particles
-            of which some lie around the truth and most anywhere. Weights allow for their density: it is the posterior
-            of a uniform belief that is learned. A regression has no weights: its error is squared in both, but
-            with ``softmax`` most of its beliefs cover the whole environment.
-        belief: of ``tracking``.
-        particles: of each trajectory; the paper has 32.
-        local_share: share of the particles around the truth (``softmax``), at mixed distances.
+            some of which are around the truth and most anywhere. Weights correct for their density, so that the network
+            learns the posterior of a uniform belief. A regression has no weights: both train it with a squared error,
+            but with ``softmax`` most of its beliefs cover the whole environment.
+        belief: initial belief of ``tracking``.
+        particles: number of particles of a trajectory; the paper has 32.
+        local_share: share of the particles around the truth (``softmax``), at different distances.
         target_d, target_a: standard deviations of the soft target, map units and radians.
-        heading_weight: of the cross-entropy with which a compass tells a heading from those that are quarters of a turn
-            off, beside the objective.
-        heading_after: share of the steps after which a compass begins to learn, and to count: it compares what the rest
-            has learned to see, and of what tells nothing yet it learns to say nothing for good.
-        contexts: views that a map is made of.
-        length: images of a trajectory; the paper trains with 1.
+        heading_weight: weight, beside the objective, of the cross-entropy between the heading and those that are
+            quarters of a turn off (compass).
+        heading_after: share of the steps after which a compass is trained and used. It compares features of the
+            embeddings; trained from the start, before these are useful, it stays without effect.
+        contexts: number of views of a map.
+        length: number of images of a trajectory; the paper trains with 1.
         resample_alpha: trade-off of soft resampling between images; see `soft_resample`.
-        worlds: in one step.
-        trajectories: asked of each world in one step; they share its map.
-        steps: of training; the learning rate falls as a cosine to their end.
-        algorithm: of the optimisation, see `localization_common/training/optimizers.py`; ``muon`` gains little here.
-        learning_rate, weight_decay: of ``adamw``, matrices move with ten times as much by ``muon``; the paper decays
-            weights (1e-4) on street views only.
-        gradient_clip: norm.
+        worlds: number of worlds in a step.
+        trajectories: number of trajectories in each world of a step; they share its map.
+        steps: number of steps; the learning rate falls as a cosine to their end.
+        algorithm: optimiser, see `localization_common/training/optimizers.py`; ``muon`` gains little here.
+        learning_rate, weight_decay: values for ``adamw``; ``muon`` moves matrices with ten times the learning rate. The
+            paper decays weights (1e-4) on street views only.
+        gradient_clip: largest norm of the gradient.
         mirror, recolour: share of worlds that are mirrored, and whose colour channels are permuted.
-        quarter_turns: whether worlds are turned by quarters; only what knows the map's frame learns more from that.
-        relight: whether gamma of a world, and exposure and noise of each image are varied.
+        quarter_turns: True turns worlds by quarters; only systems with coordinates in the map frame gain from it.
+        relight: True varies the gamma of a world, and exposure and noise of each image.
         evaluate_every: steps between validations.
-        patience: stop after so many validations without progress; the paper's 100k iterations are 5 of its.
-        seed: of weights and batches.
+        patience: number of validations without progress after which training stops; 5 with the paper's 100k iterations.
+        seed: seed of weights and batches.
     """
 
     objective: Literal["tracking", "softmax"] = "softmax"
@@ -104,7 +104,7 @@ class WorldTrainingConfig:
 
     @classmethod
     def paper(cls) -> WorldTrainingConfig:
-        """The paper's objective (section 4, appendix C.4); its batch size and learning rate are not published."""
+        """Return the paper's objective (section 4, appendix C.4), with batch size and learning rate of ours."""
         return cls(
             objective="tracking",
             particles=32,
@@ -122,17 +122,17 @@ class WorldTrainingConfig:
 
 @dataclass(frozen=True)
 class WorldEvaluationConfig:
-    """How a network is judged on worlds (section 4, "Evaluation").
+    """Configuration of an evaluation on worlds (section 4, "Evaluation").
 
     Attributes:
-        contexts: views that a map is made of.
-        length: images of a trajectory; the first alone is the one-step setting.
-        trajectories: of each world.
-        global_particles, tracking_particles: K of the two settings.
-        belief: of tracking.
-        likelihood_exponent: power of all likelihoods together after one image, after two and so on; the last is that of
-            all further ones, too. 1 is the paper's filter.
-        seed: of views, beliefs and particles.
+        contexts: number of views of a map.
+        length: number of images of a trajectory; the first alone is the one-step setting.
+        trajectories: number of trajectories in each world.
+        global_particles, tracking_particles: number of particles of the two settings.
+        belief: initial belief of tracking.
+        likelihood_exponent: power of the product of all likelihoods after one image, after two and so on; the last
+            power is used for all further images. 1 is the paper's filter.
+        seed: seed of views, beliefs and particles.
     """
 
     contexts: int = 4

@@ -1,10 +1,10 @@
-"""Batches of worlds: context views, trajectories of queries, and beliefs to start them with."""
+"""Batches of worlds: context views, trajectories of queries, and initial beliefs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,34 +15,34 @@ from torch.utils.data import IterableDataset, get_worker_info
 from dmn_ros.network import egocentric
 from dmn_ros.network.embedding import images_to_tensor
 from dmn_ros.training.training_data import relight
-from dmn_ros.training.training_particles import Mixture
+from dmn_ros.training.training_particles import ParticleMixture
 from dmn_ros.worlds.world_config import BeliefConfig, WorldTrainingConfig
 from localization_common.datasets.world_difficulty import pick_views
 from localization_common.datasets.worlds import WorldSet
 
 Array = npt.NDArray[np.float64]
 
-#: The environment, map units.
+#: Bounds of the environment, map units.
 BOUNDS = (-1.0, -1.0, 1.0, 1.0)
-#: Largest standard deviations of the softmax objective's particles around the truth.
+#: Largest standard deviations of the particles around the truth (``softmax``), map units and radians.
 _AROUND = (0.5, 0.5, 0.8)
 
 
 class WorldBatch(NamedTuple):
-    """A worlds, N views, Q trajectories a world of T images, K particles a trajectory; map units and radians."""
+    """Batch of A worlds, N views, Q trajectories a world of T images, K particles a trajectory; map units, radians."""
 
     view_images: Tensor  # (A, N, 3, H, W)
     view_poses: Tensor  # (A, N, 3)
     query_images: Tensor  # (A, Q, T, 3, H, W)
     query_poses: Tensor  # (A, Q, T, 3)
     particles: Tensor  # (A, Q, K, 3) at the first image
-    log_density: Tensor  # (A, Q, K) of what they were drawn from; 0 where they stand for the belief themselves
+    log_density: Tensor  # (A, Q, K) that they were drawn from; 0 if they represent the belief with equal weights
     beliefs: Tensor  # (A, Q, 3) mean belief at the first image
-    seed: int  # of what is drawn while the batch is worked on
+    seed: int  # of random numbers while the batch is used
 
 
 class TrainingWorlds(IterableDataset[WorldBatch]):
-    """Endless batches; step and seed decide each, so that a resumed training sees what it would have seen."""
+    """Endless batches; step and seed determine each, so that a resumed training gets the same batches."""
 
     def __init__(
         self,
@@ -53,10 +53,10 @@ class TrainingWorlds(IterableDataset[WorldBatch]):
         first: int = 0,
         rank: int = 0,
     ) -> None:
-        """Batches from step `first` on; each of several devices has its own `rank`."""
+        """Start with the batch of step `first`; each of several devices has its own `rank`."""
         self._worlds, self._training, self._regression = worlds, training, regression
         self._first, self._rank = first, rank
-        self._mixture = Mixture(BOUNDS, training.local_share, _AROUND)
+        self._mixture = ParticleMixture(BOUNDS, training.local_share, _AROUND)
 
     def __iter__(self) -> Iterator[WorldBatch]:
         worker = get_worker_info()
@@ -67,7 +67,7 @@ class TrainingWorlds(IterableDataset[WorldBatch]):
             step += stride
 
     def draw(self, step: int) -> WorldBatch:
-        """Batch of a step.
+        """Draw the batch of a step.
 
         Raises:
             DatasetError: worlds have too few views.
@@ -81,18 +81,19 @@ class TrainingWorlds(IterableDataset[WorldBatch]):
             )
             for i in chosen
         ]
-        parts = [torch.stack(part) for part in zip(*drawn, strict=True)]
-        truth = parts[3][:, :, 0].double().numpy()
-        particles, beliefs = self._start(truth, random)
+        views, view_poses, queries, poses = (torch.stack(part) for part in zip(*drawn, strict=True))
+        truth = poses[:, :, 0]
+        particles, beliefs = self._start(truth.double().numpy(), random)
         log_density = torch.zeros(particles.shape[:-1])
         if training.objective == "softmax" and not self._regression:
-            log_density = self._mixture.log_density(particles, parts[3][:, :, 0])
-        return WorldBatch(*parts, particles, log_density, beliefs, int(random.integers(2**31)))
+            log_density = self._mixture.log_density(particles, truth)
+        seed = int(random.integers(2**31))
+        return WorldBatch(views, view_poses, queries, poses, particles, log_density, beliefs, seed)
 
     def _augmented(
         self, views: Tensor, view_poses: Tensor, queries: Tensor, poses: Tensor, random: np.random.Generator
     ) -> tuple[Tensor, ...]:
-        """Images as floats (N, 3, H, W), (Q, T, 3, H, W), a whole world mirrored, turned, recoloured, relit."""
+        """Convert images to floats (N, 3, H, W), (Q, T, 3, H, W); mirror, turn, recolour and relight the world."""
         training, count = self._training, len(views)
         images = images_to_tensor(torch.cat([views, queries.flatten(0, 1)]))
         if random.random() < training.mirror:
@@ -106,26 +107,26 @@ class TrainingWorlds(IterableDataset[WorldBatch]):
             images = relight(images, random, recolour=recolour)
         elif recolour:
             images = images[:, torch.from_numpy(random.permutation(3))]
-        return images[:count], view_poses, images[count:].unflatten(0, queries.shape[:2]), poses
+        return images[:count], view_poses, torch.unflatten(images[count:], 0, queries.shape[:2]), poses
 
     def _start(self, truth: Array, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Particles (A, Q, K, 3) and mean beliefs (A, Q, 3) for true poses (A, Q, 3)."""
+        """Draw particles (A, Q, K, 3) and mean beliefs (A, Q, 3) for true poses (A, Q, 3)."""
         training = self._training
         if training.objective == "tracking":
             return local_beliefs(truth, training.particles, training.belief, random)
-        if self._regression:  # as many beliefs about the whole environment as a filter has particles there
+        if self._regression:  # the share of beliefs over the whole environment is that of a filter's particles
             particles, means = local_beliefs(truth, 1, training.belief, random)
             anywhere = torch.from_numpy(random.random(truth.shape[:2]) >= training.local_share)
             return particles, torch.where(anywhere.unsqueeze(-1), torch.zeros(()), means)
-        particles = self._mixture.draw(truth, training.particles, random)
-        return torch.from_numpy(particles).float(), torch.zeros(*truth.shape)
+        drawn = self._mixture.draw(truth, training.particles, random)
+        return torch.from_numpy(drawn).float(), torch.zeros(*truth.shape)
 
 
 def local_beliefs(truth: Array, count: int, belief: BeliefConfig, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Particles (A, Q, K, 3) of Gaussian beliefs around the truth (A, Q, 3), and the means (A, Q, 3) of the beliefs.
+    """Draw particles (A, Q, K, 3) of Gaussian beliefs around the truth (A, Q, 3), and the beliefs' means (A, Q, 3).
 
-    The truth is as likely under each belief as the belief says: it is off the mean. A belief with the truth in its
-    middle would give the answer away, to a regression at once.
+    The mean of a belief is drawn around the truth with the deviations of the belief. A belief centred at the truth
+    would contain the answer, and a regression would learn to return the mean.
     """
     spread = np.array([belief.tracking_d, belief.tracking_d, belief.tracking_a])
     means = truth + random.normal(size=truth.shape) * spread
@@ -138,7 +139,7 @@ def local_beliefs(truth: Array, count: int, belief: BeliefConfig, random: np.ran
 def fixed_trials(
     worlds: WorldSet, contexts: int, trajectories: int, length: int, random: np.random.Generator, batch: int = 8
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Views and trajectories of all worlds in turn, so many worlds at a time, images as floats; see `WorldBatch`."""
+    """Draw views and trajectories of all worlds, some worlds at a time, images as floats; see `WorldBatch`."""
     for first in range(0, len(worlds), batch):
         drawn = [
             _draw_world(worlds, i, contexts, trajectories, length, random)
@@ -151,18 +152,21 @@ def fixed_trials(
 def _draw_world(
     worlds: WorldSet, index: int, contexts: int, trajectories: int, length: int, random: np.random.Generator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Views (N, H, W, 3) and poses (N, 3), queries (Q, T, H, W, 3) and poses (Q, T, 3), randomly ordered (C.1).
+    """Draw views (N, H, W, 3), poses (N, 3), queries (Q, T, H, W, 3) and poses (Q, T, 3) in random order (C.1).
 
-    The trajectories of one world share their images where it has too few for all of them to differ.
+    The trajectories of one world share images if the world has too few for all of them.
     """
     visits = worlds.visits[index]
     room = len(visits) // len(np.unique(visits)) - (contexts if len(np.unique(visits)) == 1 else 0)
     wanted = max(length, min(length * trajectories, room))
     views, queries = pick_views(visits, contexts, wanted, random)
     if wanted < length * trajectories:
-        asked = np.stack([random.permutation(queries)[:length] for _ in range(trajectories)])
+        ordered = np.stack([random.permutation(queries)[:length] for _ in range(trajectories)])
     else:
-        asked = queries.reshape(trajectories, length)
+        ordered = queries.reshape(trajectories, length)
     images, poses = worlds.images[index], worlds.poses[index]
-    chosen = images[views], poses[views], images[asked], poses[asked]
-    return tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in chosen)  # type: ignore[return-value]
+    return _tensor(images[views]), _tensor(poses[views]), _tensor(images[ordered]), _tensor(poses[ordered])
+
+
+def _tensor(values: npt.NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values))

@@ -1,4 +1,4 @@
-"""The settings of tables 1 and 2: one-step and sequential global localization, and tracking, on worlds."""
+"""Evaluation on worlds, as in tables 1 and 2: one-step and sequential global localization, and tracking."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from dmn_ros.worlds.world_data import BOUNDS, Array, fixed_trials, local_beliefs
 from localization_common.datasets.world_difficulty import SUCCESS
 from localization_common.datasets.worlds import WorldSet
 
-#: Powers of likelihoods that are tried.
+#: Powers of likelihoods that `fit_likelihood_exponents` tries.
 _EXPONENTS = (0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0)
-#: Trials that they are compared in, if there are worlds enough to ask each so many times at most.
-_FIT_TRIALS, _MOST_ASKED = 300, 4
-#: Estimates of a setting, by what gives them: (A, Q, T, 3).
+#: Number of trials for the fit, and largest number of trajectories in each world for it.
+_FIT_TRIALS, _MOST_TRAJECTORIES = 300, 4
+#: Estimates (A, Q, T, 3) of a setting, by the name of the estimator.
 Estimates = dict[str, Tensor]
 
 
@@ -34,22 +34,22 @@ Estimates = dict[str, Tensor]
 def evaluate_worlds(
     network: DMN, worlds: WorldSet, config: WorldEvaluationConfig, *, regression: bool = False
 ) -> dict[str, Any]:
-    """Numbers of all settings.
+    """Evaluate a network in all settings.
 
-    Every configuration with the same seed sees the same views, trajectories and beliefs.
+    Evaluations with the same seed use the same views, trajectories and beliefs.
 
     Returns:
-        ``one_step``, ``sequential`` and ``tracking``, each with ``mean`` and, but for a regression, ``most_likely``
-        (the best particle) and ``densest`` (the middle of the circle with most of the belief, as large as success is):
-        ``success`` (share with a squared position error below 0.2 square units) and ``mse`` (mean squared position
-        error, square units) after the last image, and ``success_by_image``. A regression that starts globally has the
-        middle of the environment for its belief.
+        ``one_step``, ``sequential`` and ``tracking``, each with ``mean`` and, for a filter, ``most_likely`` (the best
+        particle) and ``densest`` (the centre of the circle with most of the belief; its radius is the limit of a
+        success). Each has ``success`` (share with a squared position error below 0.2 square units) and ``mse`` (mean
+        squared position error, square units) after the last image, and ``success_by_image``. The initial belief of a
+        regression is the centre of the environment in the global settings.
 
     Raises:
         DatasetError: worlds have too few views.
     """
     device = _device(network)
-    random, settings = np.random.default_rng(config.seed), _Settings()
+    random, settings = np.random.default_rng(config.seed), _ErrorsBySetting()
     for views, view_poses, queries, truth in fixed_trials(
         worlds, config.contexts, config.trajectories, config.length, random
     ):
@@ -70,41 +70,41 @@ def evaluate_worlds(
 
 @torch.inference_mode()
 def fit_likelihood_exponents(network: DMN, worlds: WorldSet, config: WorldEvaluationConfig) -> tuple[float, ...]:
-    """Powers of the likelihoods with which the mean of a global belief is most often right, after each image.
+    """Fit the powers of the likelihoods, after each image, with which the mean of a global belief succeeds most often.
 
-    A network that learns by cross-entropy is as sure as it is right; a mean gains from one that is surer, since half
-    way between two places is neither: most after one image, which leaves most places open. Weights only accumulate, so
-    that one run serves all powers. Worlds to fit on are few as a rule: each is asked up to four times, which makes 300
+    Cross-entropy trains calibrated beliefs. The mean is better for a sharper belief, because the mean of two places is
+    none of them; after the first image, when most places are possible, the power matters most. Weights only accumulate,
+    so that one run serves all powers. Validation worlds are few: each has up to four trajectories, which makes 300
     trials of 75 worlds.
 
     Args:
-        network: a filter's.
-        worlds: to fit on; not those to score on.
-        config: of the evaluation; its own power does not matter.
+        network: network of a filter.
+        worlds: worlds for the fit, others than those of the evaluation.
+        config: configuration of the evaluation; its own power is not used.
     """
     device, random = _device(network), np.random.default_rng(config.seed)
-    right: dict[float, list[Tensor]] = {exponent: [] for exponent in _EXPONENTS}
-    config = replace(config, trajectories=max(config.trajectories, min(_MOST_ASKED, _FIT_TRIALS // len(worlds))))
+    successes: dict[float, list[Tensor]] = {exponent: [] for exponent in _EXPONENTS}
+    config = replace(config, trajectories=max(config.trajectories, min(_MOST_TRAJECTORIES, _FIT_TRIALS // len(worlds))))
     for trial in fixed_trials(worlds, config.contexts, config.trajectories, config.length, random):
         particles, _ = _beliefs(trial[3][:, :, 0].double().numpy(), config, random)["global"]
         views, view_poses, queries, truth = (part.to(device) for part in trial)
         prepared, query = network.prepare(views, view_poses, queries.flatten(1, 2))
         states, log_weights = filter_trajectories(network, prepared, query, particles.to(device), ego_motion(truth))
-        for exponent, found in right.items():
+        for exponent, found in successes.items():
             means = mean_pose(states, resampling.normalize(exponent * log_weights))
             found.append((_squared_error(means, truth) < SUCCESS).float().flatten(0, 1))
-    shares = {exponent: torch.cat(found).mean(0).tolist() for exponent, found in right.items()}
+    shares = {exponent: torch.cat(found).mean(0).tolist() for exponent, found in successes.items()}
     return tuple(max(shares, key=lambda exponent: shares[exponent][t]) for t in range(config.length))
 
 
 def evaluate_baselines(worlds: WorldSet, config: WorldEvaluationConfig) -> dict[str, dict[str, Any]]:
-    """The same numbers, on the same trials, of answers that look at no picture (appendix C.2).
+    """Evaluate the baselines without images on the same trials (appendix C.2).
 
-    ``closest_context`` answers with the context nearest to the truth, ``uninformed`` with the mean of the
-    initial belief, moved by odometry.
+    ``closest_context`` returns the view nearest to the truth, ``uninformed`` the mean of the initial belief, moved by
+    odometry.
     """
     random = np.random.default_rng(config.seed)
-    settings = {"closest_context": _Settings(), "uninformed": _Settings()}
+    settings = {"closest_context": _ErrorsBySetting(), "uninformed": _ErrorsBySetting()}
     for _, view_poses, _, truth in fixed_trials(worlds, config.contexts, config.trajectories, config.length, random):
         starts = truth[:, :, 0].double().numpy()
         beliefs = _beliefs(starts, config, random)
@@ -123,7 +123,7 @@ def _device(network: DMN) -> torch.device:
 def _beliefs(
     starts: Array, config: WorldEvaluationConfig, random: np.random.Generator
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Particles and mean of the initial belief of each setting, for true poses (A, Q, 3)."""
+    """Draw particles and mean of the initial belief of each setting, for true poses (A, Q, 3)."""
     uniform = uniform_poses(BOUNDS, (*starts.shape[:2], config.global_particles), random)
     return {
         "global": (torch.from_numpy(uniform).float(), torch.zeros(starts.shape)),
@@ -132,7 +132,7 @@ def _beliefs(
 
 
 def _moved_mean(particles: Tensor, odometry: Tensor) -> Tensor:
-    """Mean (A, Q, T, 3) of particles (A, Q, K, 3) that nothing but odometry (A, Q, T - 1, 3) moves."""
+    """Mean (A, Q, T, 3) of particles (A, Q, K, 3) that odometry (A, Q, T - 1, 3) moves and no image weighs."""
     equal = resampling.normalize(torch.zeros_like(particles[..., 0]))
     means = [mean_pose(particles, equal)]
     for motion in odometry.unbind(2):
@@ -160,40 +160,40 @@ def _filtered(
 
 
 def _powers(config: WorldEvaluationConfig) -> Tensor:
-    """(T,) of the likelihoods, after each image."""
-    told = config.likelihood_exponent
-    return torch.tensor([told[min(t, len(told) - 1)] for t in range(config.length)])
+    """Powers (T,) of the likelihoods, after each image."""
+    powers = config.likelihood_exponent
+    return torch.tensor([powers[min(t, len(powers) - 1)] for t in range(config.length)])
 
 
 def _densest(particles: Tensor, log_weights: Tensor) -> Tensor:
-    """Poses (A, Q, T, 3) near which, whatever the heading, there is more of the belief than near any other."""
+    """Find the poses (A, Q, T, 3) with most of the belief around their positions, at any heading."""
     states, weights = (part.flatten(0, 2).double().cpu().numpy() for part in (particles, log_weights.exp()))
     found = [
         densest_cluster(*belief, radius_d=math.sqrt(SUCCESS), radius_a=math.inf).pose
         for belief in zip(states, weights, strict=True)
     ]
-    return torch.from_numpy(np.stack(found)).to(particles).unflatten(0, particles.shape[:3])
+    return torch.unflatten(torch.from_numpy(np.stack(found)).to(particles), 0, particles.shape[:3])
 
 
 def _squared_error(estimates: Tensor, truth: Tensor) -> Tensor:
-    """(...) of the positions of poses (..., 3)."""
+    """Squared error (...) of the positions of poses (..., 3)."""
     return (estimates - truth)[..., :2].square().sum(-1)
 
 
-class _Settings:
-    """Collects squared errors, batch after batch."""
+class _ErrorsBySetting:
+    """Squared errors of each setting and estimator, collected over batches."""
 
     def __init__(self) -> None:
         self._errors: dict[tuple[str, str], list[Tensor]] = {}
 
     def add(self, setting: str, estimates: Estimates, truth: Tensor) -> None:
-        """Errors (A Q, T) of estimates (A, Q, T, 3)."""
+        """Add the errors (A Q, T) of estimates (A, Q, T, 3)."""
         for name, estimate in estimates.items():
             errors = _squared_error(estimate, truth).flatten(0, 1)
             self._errors.setdefault((setting, name), []).append(errors.cpu())
 
     def numbers(self) -> dict[str, Any]:
-        """See `evaluate_worlds`."""
+        """Return the numbers that `evaluate_worlds` describes."""
         found: dict[str, Any] = {"one_step": {}, "sequential": {}, "tracking": {}}
         for (setting, name), parts in self._errors.items():
             errors = torch.cat(parts)

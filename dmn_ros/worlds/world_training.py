@@ -1,4 +1,4 @@
-"""Training on worlds under Lightning: both objectives, for filters and for regressions."""
+"""Training on worlds with Lightning: both objectives, for filters and for regressions."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
+from dmn_ros.config import MappingConfig
 from dmn_ros.network.dmn import PreparedMap, PreparedQuery
-from dmn_ros.network.mapping_config import MappingConfig
 from dmn_ros.network.projection import ProjectionQuery
 from dmn_ros.network.systems import build_network
 from dmn_ros.training.losses import mean_pose, pose_error, softmax_objective
@@ -18,48 +19,50 @@ from dmn_ros.worlds.trajectory_filter import ego_motion, filter_trajectories, re
 from dmn_ros.worlds.world_config import WorldTrainingConfig
 from dmn_ros.worlds.world_data import WorldBatch
 from localization_common.files.configuration import to_dict
+from localization_common.training.learning_rate import warm_up_and_cosine
 from localization_common.training.optimizers import build_optimizer
 
-#: Steps of linear warm-up, and what is left of the learning rate at the end.
-_WARM_UP, _LAST = 200, 0.01
+#: Number of steps of the linear warm-up, and the share of the learning rate that is left at the end.
+_WARM_UP, _FLOOR = 200, 0.01
 
 
 class WorldTraining(ClockedModule):
-    """Trains one system for a number of steps; same seed, same worlds, same weights, also across a resume."""
+    """Training of one system for a number of steps; seed and worlds determine the weights, also after a resume."""
 
     def __init__(self, mapping: MappingConfig, config: WorldTrainingConfig) -> None:
         super().__init__()
         self.mapping, self.config = mapping, config
         self.network = build_network(mapping)
 
-    def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list[dict[str, object]]]:
-        """The rate warms up, and falls as a cosine."""
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Build the optimiser, and a schedule: the learning rate warms up, and falls as a cosine."""
         config = self.config
         group = {"params": list(self.parameters()), "weight_decay": config.weight_decay, "share": 1.0}
         optimizer = build_optimizer(config.algorithm, [group], config.learning_rate)
 
         def rate(step: int) -> float:
-            cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / config.steps)))
-            return min(1.0, (step + 1) / _WARM_UP) * max(_LAST, cosine)
+            return warm_up_and_cosine(1.0, step, step / config.steps, warm_up=_WARM_UP, floor=_FLOOR)
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remember the numbers, too: to go on with others would be neither training."""
+        """Store the configuration, too: a resume with another one is refused."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["training"] = to_dict(self.config)
 
     def loss(self, batch: WorldBatch) -> Tensor:
-        """Mean objective over all images of a batch; in training with what a compass learns from."""
+        """Compute the mean objective over all images of a batch; in training plus the cross-entropy of a compass."""
         config, truth = self.config, batch.query_poses
         prepared, query = self.network.prepare(batch.view_images, batch.view_poses, batch.query_images.flatten(1, 2))
         if isinstance(query, ProjectionQuery) and self.global_step < config.heading_after * config.steps:
             query = query._replace(headings=query.headings[..., :0])
         objective = self._objective(batch, prepared, query)
         turns = truth.flatten(1, 2)[..., 2:] + torch.arange(4, device=truth.device) * (math.pi / 2)
-        told = self.network.heading_log_likelihood(query, turns) if self.training else None
-        return objective if told is None else objective - config.heading_weight * told.log_softmax(-1)[..., 0].mean()
+        headings = self.network.heading_log_likelihood(query, turns) if self.training else None
+        if headings is None:
+            return objective
+        return objective - config.heading_weight * headings.log_softmax(-1)[..., 0].mean()
 
     def _objective(self, batch: WorldBatch, prepared: PreparedMap, query: PreparedQuery) -> Tensor:
         config, truth = self.config, batch.query_poses
@@ -79,7 +82,7 @@ class WorldTraining(ClockedModule):
         )
         if config.objective == "tracking":
             return pose_error(mean_pose(particles, log_weights), truth).mean()
-        # after resampling, particles stand for the belief themselves
+        # after resampling, particles represent the belief with their density
         later = batch.log_density.new_zeros(*truth.shape[:2], truth.shape[2] - 1, particles.shape[3])
         return softmax_objective(
             particles,
@@ -91,11 +94,11 @@ class WorldTraining(ClockedModule):
         ).mean()
 
     def training_step(self, batch: WorldBatch, batch_idx: int) -> Tensor:
-        """One step."""
+        """Compute and log the loss of a step."""
         loss = self.loss(batch)
         self.log("loss", loss, prog_bar=True, batch_size=len(batch.view_images))
         return loss
 
     def validation_step(self, batch: WorldBatch, batch_idx: int) -> None:
-        """The objective on worlds that are not trained with."""
+        """Log the objective on worlds that are not used for training."""
         self.log("validation_loss", self.loss(batch), prog_bar=True, batch_size=len(batch.view_images), sync_dist=True)

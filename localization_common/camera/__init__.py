@@ -1,4 +1,4 @@
-"""Cameras, and making one camera's images look like another's."""
+"""Cameras, and adaptation of one camera's images to another camera."""
 
 from localization_common.camera.adapter import CameraAdapter
 from localization_common.camera.intrinsics import Camera

@@ -1,4 +1,4 @@
-"""Making one camera's images look like another's, and label masks the other way."""
+"""Camera adaptation: images of one camera are mapped to another camera, and label masks back."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ Pixel = TypeVar("Pixel", bound=np.generic)
 
 
 class CameraAdapter:
-    """Undistorts, rescales and crops images of one camera to those of another, so that a network sees what it knows.
+    """Undistort, rescale and crop images of one camera to those of the camera that a network was trained with.
 
-    The mapping is a lookup table, computed once; area-averaging precedes it where the image shrinks, against aliasing.
+    The mapping is a lookup table that is computed once. Where the image shrinks, areas are averaged first, against
+    aliasing.
 
     Args:
-        source: the camera that delivers images.
-        target: the (undistorted) camera that the network was trained with.
+        source: camera that delivers images.
+        target: (undistorted) camera that the network was trained with.
         min_coverage: share of the target's pixels that the source must see.
 
     Attributes:
@@ -51,7 +52,7 @@ class CameraAdapter:
         self._map = cv2.convertMaps(_as_map(pixels, target), None, cv2.CV_16SC2)
 
     def __call__(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Image (H, W, 3) or (H, W) of the source as the target sees it; border pixels are repeated.
+        """Map an image (H, W, 3) or (H, W) of the source to the target; border pixels are repeated.
 
         Raises:
             CameraError: the image is not of the source's size.
@@ -64,9 +65,9 @@ class CameraAdapter:
         return np.asarray(cv2.remap(image, *self._map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
     def nearest(self, image: npt.NDArray[Pixel]) -> npt.NDArray[Pixel]:
-        """Depth or labels (H, W) of the source as the target sees them, never interpolated.
+        """Map depth or labels (H, W) of the source to the target, without interpolation.
 
-        Where the source does not see, floats are NaN and integers are 255.
+        Outside of the source's view, floats are NaN and integers are 255.
 
         Raises:
             CameraError: the image is not of the source's size.
@@ -75,9 +76,9 @@ class CameraAdapter:
         return _look_up(image, self._nearest_map, np.nan if image.dtype.kind == "f" else 255)
 
     def back(self, labels: npt.NDArray[Pixel], fill: int = 255) -> npt.NDArray[Pixel]:
-        """Labels (H, W) of the target as the source sees them: the size of the source's images, its distortion too.
+        """Map labels (H, W) of the target back to the source: to the size and the distortion of its images.
 
-        Each pixel takes the nearest label along its ray; where the target does not see, ``fill``.
+        Each pixel takes the nearest label along its ray; outside of the target's view it takes ``fill``.
 
         Raises:
             CameraError: the labels are not of the target's size.
@@ -93,21 +94,24 @@ class CameraAdapter:
     def _back_map(self) -> npt.NDArray[np.int16]:
         pixels = _pixel_grid(self.source)
         rays = _ray_grid(self.source)
-        # Where no ray leads to a pixel, the inversion of the distortion ends anywhere: projecting again tells.
+        # Where no ray leads to a pixel, the inversion of the distortion gives a wrong ray: it projects elsewhere.
         reached = np.linalg.norm(self.source.project(rays) - pixels, axis=-1) < 0.5
         seen = reached & self.source.sees(rays) & self.target.sees(rays)
         return _integer_map(self.target.project(rays), seen, self.target, self.source)
 
 
 def _pixel_grid(camera: Camera) -> Array:
-    """All pixels (H * W, 2) as (u, v), row by row."""
+    """Pixels (H * W, 2) of a camera's image as (u, v), row by row."""
     u, v = np.meshgrid(np.arange(camera.width, dtype=np.float64), np.arange(camera.height, dtype=np.float64))
     return np.stack([u.ravel(), v.ravel()], axis=1)
 
 
 def _ray_grid(camera: Camera, step: int = 4) -> Array:
-    """Rays (H * W, 2) of all pixels; the iterative inversion of a distortion is done for one in step x step only and
-    interpolated between them, which is 16 times as fast and off by hundredths of a pixel."""
+    """Rays (H * W, 2) of all pixels.
+
+    The distortion is inverted for one pixel in step x step only, and interpolated between them: this is 16 times as
+    fast, and off by hundredths of a pixel.
+    """
     if not camera.distorted:
         return camera.rays(_pixel_grid(camera))
     columns, rows = camera.width // step + 3, camera.height // step + 3
@@ -126,7 +130,7 @@ def _as_map(pixels: Array, camera: Camera) -> npt.NDArray[np.float32]:
 def _integer_map(pixels: Array, valid: Mask, looked_up: Camera, result: Camera) -> npt.NDArray[np.int16]:
     """Lookup table (H, W, 2) of nearest pixels; those not valid point outside."""
     nearest = np.full(pixels.shape, -1, dtype=np.int16)
-    # Half a pixel beyond the border still belongs to the border's pixels.
+    # Up to half a pixel beyond the border belongs to the pixels at the border.
     inside = np.clip(np.rint(pixels[valid]), 0, (looked_up.width - 1, looked_up.height - 1))
     nearest[valid] = inside.astype(np.int16)
     return nearest.reshape(result.height, result.width, 2)
@@ -139,4 +143,4 @@ def _look_up(image: npt.NDArray[Pixel], table: npt.NDArray[np.int16], fill: floa
 
 def _require_size(image: npt.NDArray[np.generic], camera: Camera) -> None:
     if image.shape[:2] != (camera.height, camera.width):
-        raise CameraError(f"image is {image.shape[1]}x{image.shape[0]}, its camera says {camera.width}x{camera.height}")
+        raise CameraError(f"image is {image.shape[1]}x{image.shape[0]}, its camera has {camera.width}x{camera.height}")

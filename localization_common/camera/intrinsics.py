@@ -1,4 +1,4 @@
-"""Cameras: which ray reaches which pixel."""
+"""Intrinsics of a camera: pixels to rays, and rays to pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COEFFICIENTS = {"plumb_bob": (0, 4, 5), "rational_polynomial": (0, 4, 5, 8, 12, 
 
 #: OpenCV's default of five iterations is off by tens of pixels in the corners of a wide lens.
 _UNDISTORT = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-7)
-#: Rounding error, in pixels, that the image's border forgives.
+#: Rounding error, in pixels, that is allowed at the image's border.
 _EDGE = 1e-6
 
 
@@ -70,7 +70,7 @@ class Camera:
 
     @property
     def distorted(self) -> bool:
-        """Whether straight lines are not straight in the image: a fisheye, or any coefficient is not zero."""
+        """True if straight lines are curved in the image: a fisheye, or a coefficient that is not zero."""
         return self.distortion_model == "equidistant" or any(c != 0.0 for c in self.distortion)
 
     @classmethod
@@ -82,7 +82,7 @@ class Camera:
         return cls(width, height, f, f, (width - 1) / 2.0, (height - 1) / 2.0)
 
     def resized(self, width: int, height: int) -> Camera:
-        """The same camera after its image is resized to width x height (pixel centres at integers)."""
+        """Camera whose image is resized to width x height (pixel centres at integers)."""
         sx, sy = width / self.width, height / self.height
         cx, cy = (self.cx + 0.5) * sx - 0.5, (self.cy + 0.5) * sy - 0.5
         return Camera(width, height, self.fx * sx, self.fy * sy, cx, cy, self.distortion_model, self.distortion)
@@ -90,7 +90,8 @@ class Camera:
     def rays(self, pixels: Array) -> Array:
         """Undistorted rays (N, 2) at depth one of pixels (N, 2) as (u, v).
 
-        A pixel that no ray reaches (outside a fisheye's circle, say) gets some ray: `project` does not lead back there.
+        A pixel that no ray reaches (for example outside of a fisheye's circle) gets a ray that `project` does not lead
+        back to it.
         """
         points = np.ascontiguousarray(pixels, dtype=np.float64).reshape(-1, 1, 2)
         if self.distortion_model == "equidistant":
@@ -102,15 +103,15 @@ class Camera:
         return np.asarray(rays, dtype=np.float64).reshape(-1, 2)
 
     def project(self, rays: Array) -> Array:
-        """Pixels (N, 2) as (u, v), distorted, of rays (N, 2) at depth one; see `sees` for where this may be trusted."""
+        """Pixels (N, 2) as (u, v), distorted, of rays (N, 2) at depth one; correct for the rays that `sees` accepts."""
         distorted = self._distort(rays) if self.distorted else rays
         return np.asarray(distorted * (self.fx, self.fy) + (self.cx, self.cy))
 
     def sees(self, rays: Array) -> Mask:
-        """Which rays (N, 2) at depth one the image shows.
+        """(N,) True for rays (N, 2) at depth one that the image shows.
 
-        Besides the image's borders this minds the distortion's: beyond some angle its polynomial turns back, and rays
-        from far outside the view would seem to fall into the image.
+        A ray must lie inside the image's borders, and inside the valid range of the distortion: beyond some angle its
+        polynomial turns back, and rays from far outside of the view would be projected into the image.
         """
         pixels = self.project(rays)
         end = (self.width - 0.5 + _EDGE, self.height - 0.5 + _EDGE)
@@ -119,7 +120,7 @@ class Camera:
         return np.asarray(inside & (radius <= self._largest_radius(float(radius.max(initial=0.0)))))
 
     def _largest_radius(self, limit: float) -> float:
-        """Largest radius of a ray, up to a limit, to which the distorted radius grows with the radius."""
+        """Largest radius of a ray, up to a limit, up to which the distorted radius grows with the radius."""
         if not self.distorted:
             return limit
         radius = np.linspace(0.0, limit, 2000)
@@ -127,7 +128,7 @@ class Camera:
         return float(radius[turns[0]]) if len(turns) else limit
 
     def _distort(self, rays: Array) -> Array:
-        """Distorted rays (N, 2). The same formulas as cv2.projectPoints, without its (large, unwanted) Jacobian."""
+        """Distorted rays (N, 2), by the formulas of cv2.projectPoints, without its large Jacobian."""
         r2 = np.einsum("ni,ni->n", rays, rays)
         distorted = rays * self._radial(np.sqrt(r2))[:, None]
         if self.distortion_model == "equidistant":
@@ -151,7 +152,7 @@ class Camera:
 
     @property
     def _coefficients(self) -> Array:
-        """All coefficients of the model, absent ones zero.
+        """Coefficients of the model, absent ones zero.
 
         4 of a fisheye, else k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4 tilt_x tilt_y.
         """

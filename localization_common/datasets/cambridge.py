@@ -1,10 +1,10 @@
 """Cambridge Landmarks: ``dataset_train.txt``, ``dataset_test.txt``, ``reconstruction.nvm`` and folders of pictures.
 
 Kendall, Grimes and Cipolla, PoseNet: A Convolutional Network for Real-Time 6-DOF Camera Relocalization, ICCV 2015.
-Three lines of heading, then ``ImageFile, Camera Position [X Y Z W P Q R]``: X Y Z is where the camera stands in the
+Three lines of heading, then ``ImageFile, Camera Position [X Y Z W P Q R]``: X Y Z is the position of the camera in the
 map, metres; W P Q R is a quaternion, w first, that turns *map* to camera (as in the reconstruction, and as DSAC* and
 ACE read it), not camera to map. Focal length and radial distortion of each picture are in the reconstruction of
-VisualSFM (NVM_V3), whose pictures end in .jpg where the lists say .png; the principal point is the middle.
+VisualSFM (NVM_V3). Its pictures end in .jpg, those of the lists in .png; the principal point is the middle.
 
 Each folder, such as ``seq1``, is one drive: one `Sequence`.
 """
@@ -28,7 +28,7 @@ from localization_common.geometry import se3
 
 LISTS = {"train": "dataset_train.txt", "test": "dataset_test.txt"}
 RECONSTRUCTION = "reconstruction.nvm"
-#: Metres; a picture further away from the map's origin was not reconstructed rightly (ACE leaves such out, too).
+#: Metres; a picture further away from the map's origin was not reconstructed correctly (ACE leaves it out, too).
 _FARTHEST = 10_000.0
 #: Width and height of the published pictures.
 _SIZE = (1920, 1080)
@@ -48,7 +48,7 @@ def is_cambridge_drive(path: Path) -> bool:
 
 
 def read_cambridge(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
-    """Sequence of one folder of a scene, ``KingsCollege/seq2`` say, whichever list names it.
+    """Sequence of one folder of a scene, for example ``KingsCollege/seq2``, from either list.
 
     Raises:
         DatasetError: no list names it, a file is malformed, or no focal lengths are known.
@@ -162,7 +162,10 @@ def _read_cameras(path: Path) -> dict[str, Camera]:
 
 
 def _camera(focal_length: float, radial: float) -> Camera:
-    """VisualSFM undistorts by r -> r (1 + radial r^2), r in focal lengths; the inverse series distorts, as ours do."""
+    """Camera of VisualSFM's numbers.
+
+    VisualSFM undistorts by r -> r (1 + radial r^2), r in focal lengths; the inverse series distorts, as `Camera` does.
+    """
     width, height = _SIZE
     k = (-radial, 3.0 * radial**2, 0.0, 0.0, -12.0 * radial**3) if radial else ()
     return Camera(width, height, focal_length, focal_length, (width - 1) / 2.0, (height - 1) / 2.0, "plumb_bob", k)

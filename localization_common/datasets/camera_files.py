@@ -1,6 +1,6 @@
-"""A camera's intrinsics from a file, for recordings that lack them: the option ``--camera FILE``.
+"""Intrinsics of a camera from a file, for recordings that lack them: the option ``--camera FILE``.
 
-Read are: ROS camera_info in YAML, as camera_calibration writes it or ``ros2 topic echo --once`` prints it; COLMAP's
+Formats: ROS camera_info in YAML, as camera_calibration writes it or ``ros2 topic echo --once`` prints it; COLMAP's
 ``cameras.txt`` with one camera; Kalibr's ``camchain.yaml`` with one camera; EuRoC's ``sensor.yaml``; a text file with
 the 3x3 matrix K.
 """
@@ -30,8 +30,8 @@ def read_camera(path: str | Path, *, size: Size | None = None) -> Camera:
     """Camera of a file.
 
     Args:
-        path: YAML or text; see the module.
-        size: width and height of the recording's pictures, for a matrix K, which does not say them.
+        path: YAML or text file; the module lists the formats.
+        size: width and height of the recording's pictures, for a matrix K, which lacks them.
 
     Raises:
         DatasetError: the file is missing, of no known form, or holds several cameras.
@@ -75,7 +75,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def camera_from_yaml(values: dict[str, Any], where: object) -> Camera:
-    """Camera of the contents of a YAML file: ROS camera_info, Kalibr's camchain, or EuRoC's sensor.yaml.
+    """Camera from the content of a YAML file: ROS camera_info, Kalibr's camchain, or EuRoC's sensor.yaml.
 
     Raises:
         DatasetError: something is missing, or no such camera can be read.
@@ -90,7 +90,7 @@ def camera_from_yaml(values: dict[str, Any], where: object) -> Camera:
 
 
 def _from_camera_info(values: dict[str, Any], where: object) -> Camera:
-    """By the rules for camera_info messages: a calibration file has the same fields, some by other names."""
+    """Camera by the rules for camera_info messages: a calibration file has the same fields, some with other names."""
     try:
         roi = values.get("roi") or {}
         message = SimpleNamespace(

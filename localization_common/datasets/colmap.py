@@ -1,7 +1,7 @@
 """COLMAP: a sparse model (``cameras``, ``images``; .txt or .bin) and the folder of its pictures.
 
-A model that was not aligned to measured positions has an arbitrary scale and arbitrary axes: its unit is then not the
-metre, which the file does not say. Poses are camera_T_map, of the optical frame.
+A model that was not aligned to measured positions has an arbitrary scale and arbitrary axes. Its unit is then not the
+metre, but the file does not name its unit. Poses are camera_T_map, of the optical frame.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def read_colmap(path: str | Path, options: RecordingOptions | None = None) -> Se
     posed = [
         PosedPicture(image.name, pictures / image.name, cameras[image.camera], image.map_T_camera) for image in images
     ]
-    sentence = "the model's unit is the metre and its z axis is up (COLMAP does not say; colmap model_aligner aligns)"
+    sentence = "the model's unit is the metre and its z axis is up (not in COLMAP's files; colmap model_aligner aligns)"
     name = directory.resolve().name
     return sequence_of(name, posed, options, summary.with_assumed(sentence), origin="the model")
 
 
 def _picture_folder(directory: Path, folder: Path, examples: list[str]) -> Path:
-    """The nearest folder that holds one of these pictures."""
+    """Nearest folder that holds one of these pictures."""
     places = [directory, *directory.parents[:3]] if directory == folder else [directory]
     candidates = [place / name for place in places for name in ("images", "rgb", ".")]
     found = next((c for c in candidates if any(picture_files.is_file(c / example) for example in examples)), None)

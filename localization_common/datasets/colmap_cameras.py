@@ -1,4 +1,4 @@
-"""COLMAP's camera models as `Camera`.
+"""Camera models of COLMAP to `Camera`.
 
 COLMAP puts the centre of the upper left pixel at (0.5, 0.5); OpenCV, ROS and `Camera` put it at (0, 0).
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from localization_common.camera import Camera
 from localization_common.errors import CameraError, DatasetError
 
-#: Names of the models by number, as they stand in cameras.bin, and how many parameters each has.
+#: Number of a model in cameras.bin -> its name and its number of parameters.
 MODELS: dict[int, tuple[str, int]] = {
     0: ("SIMPLE_PINHOLE", 3),
     1: ("PINHOLE", 4),
@@ -31,7 +31,7 @@ MODELS: dict[int, tuple[str, int]] = {
     16: ("EUCM", 6),
     17: ("EQUIRECTANGULAR", 2),
 }
-#: Models that `Camera` can hold -> focal lengths they have, our model, and where each distortion parameter goes in
+#: Models that `Camera` supports -> number of focal lengths, distortion model, and place of each distortion parameter in
 #: OpenCV's order.
 _READ: dict[str, tuple[int, str, tuple[int, ...]]] = {
     "SIMPLE_PINHOLE": (1, "plumb_bob", ()),
@@ -53,8 +53,8 @@ def camera_of_model(model: str, width: int, height: int, parameters: Sequence[fl
 
     Args:
         model: name, such as ``OPENCV``.
-        width, height: pixels.
-        parameters: in COLMAP's order.
+        width, height: size of the image in pixels.
+        parameters: parameters in COLMAP's order.
         where: file, and line or id, for the message.
 
     Raises:

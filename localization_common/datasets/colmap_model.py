@@ -1,7 +1,7 @@
 """Files of a COLMAP model: ``cameras`` and ``images``, as text or binary.
 
 The formats are those of COLMAP's documentation (Output Format). pycolmap reads them too, but it has no wheels for
-aarch64 and is a large extra; what is needed here are two tables. A test compares with pycolmap.
+aarch64 and is a large extra; only two tables are needed here. A test compares with pycolmap.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _UNKNOWN: npt.NDArray[np.float64] = np.full((4, 4), np.nan)
 
 @dataclass(frozen=True)
 class ModelImage:
-    """A registered picture: its name (a path below the folder of pictures), camera number, and map_T_camera (4, 4)."""
+    """Registered picture: its name (a path below the folder of pictures), camera number, and map_T_camera (4, 4)."""
 
     name: str
     camera: int
@@ -32,9 +32,9 @@ class ModelImage:
 
 
 def model_folder(path: Path) -> Path | None:
-    """Where in this directory the files of a model lie; None if there is no model.
+    """Folder with the files of a model in this directory; None if there is no model.
 
-    Looked at are the directory itself, then ``sparse/0``, ``sparse``, and the same below ``colmap``.
+    The directory itself comes first, then ``sparse/0``, ``sparse``, and the same below ``colmap``.
     """
     places = (
         path,
@@ -90,7 +90,7 @@ def _cameras_of_text(path: Path, used: set[int]) -> dict[int, Camera]:
 
 
 def _images_of_text(path: Path) -> list[ModelImage]:
-    """Every picture has two lines; the second, with the points that it sees, may be empty."""
+    """Pictures of ``images.txt``. Each has two lines; the second, with the points that it sees, may be empty."""
     images = []
     lines = _lines(path)
     while lines and not lines[0][1]:
@@ -114,13 +114,13 @@ def _images_of_text(path: Path) -> list[ModelImage]:
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:
-    """Numbered lines without comments; empty lines stay, since they mean something in images.txt."""
+    """Numbered lines without comments; empty lines stay, because they have a meaning in images.txt."""
     lines = [(number, line.strip()) for number, line in enumerate(read_text(path).splitlines(), 1)]
     return [(number, line) for number, line in lines if not line.startswith("#")]
 
 
 class _Bytes:
-    """Reads little-endian values one after the other."""
+    """Reader of little-endian values, one after the other."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -137,7 +137,7 @@ class _Bytes:
         return values
 
     def count(self, smallest: int) -> int:
-        """A number of things, each of at least so many bytes."""
+        """Number of entries that follow, each of at least so many bytes."""
         (count,) = self.take("Q")
         if int(count) * smallest > len(self._data) - self._at:
             raise self.damaged()

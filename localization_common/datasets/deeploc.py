@@ -1,16 +1,16 @@
 """DeepLoc: ``{train,test}/LeftImages/Image_<id>.png``, ``labels/Image_<id>.png`` and ``poses.txt``.
 
 Radwan, Valada and Burgard, VLocNet++: Deep Multitask Learning for Semantic Visual Localization and Odometry, RA-L 2018.
-A robot's drives round a campus, 1280x720, with camera-to-world poses and class ids for every pixel.
+Drives of a robot around a campus, 1280x720, with camera-to-world poses and class ids for every pixel.
 
-What the data set does not say, and what is done about it:
+The data set lacks some information. It is completed like this:
 
 - *Axes of the poses.* They are the camera's, either optical (z forward) or a body's (x forward, REP-103). The drive
-  itself tells: a robot moves along its camera's view. Errors of poses and odometry are the same in both; only warping,
-  which projects with the optical axes, would not be.
-- *Intrinsics.* Those of a ZED camera in this mode, nominally. Training and test share the camera, so a network does
-  not depend on them, again but for warping.
-- *Times.* Nominally 20 Hz times the id: only their order and gaps are used.
+  decides: a robot moves along its camera's view. Errors of poses and odometry are the same in both; only warping, which
+  projects with the optical axes, differs.
+- *Intrinsics.* The nominal ones of a ZED camera in this mode. Training and test share the camera, so a network does not
+  depend on them, except for warping.
+- *Times.* The id at 20 Hz, nominally: only their order and gaps are used.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _NAME = re.compile(r"Image_([0-9]{1,9})(?:\.png)?$")
 
 
 def read_deeploc(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
-    """One split: the directory ``train`` or ``test``. Frame numbers are the ids; they have gaps.
+    """Sequence of one split: the directory ``train`` or ``test``. Frame numbers are the ids; they have gaps.
 
     Images may have any size of the original's shape (intrinsics are scaled). The pose of an image that ``poses.txt``
-    does not name is unknown. Labels are offered where there is a directory of them; an image without is unlabelled.
+    does not name is unknown. There are labels if there is a directory of them; an image without a file is unlabelled.
 
     Args:
         path: for example ``DeepLoc/test``.
@@ -75,7 +75,7 @@ def read_deeploc(path: str | Path, options: RecordingOptions | None = None) -> S
     camera, summary = choose_camera(
         (pictures[n] for n in numbers.tolist()), options, summary, stated=CAMERA, origin="a ZED's nominal", assumed=True
     )
-    frames = _Frames(directory, numbers, camera)
+    frames = _DeepLocFrames(directory, numbers, camera)
     return Sequence(
         name=f"deeploc/{directory.resolve().name}",
         camera=camera,
@@ -90,7 +90,7 @@ def read_deeploc(path: str | Path, options: RecordingOptions | None = None) -> S
 
 
 def _at(numbers: npt.NDArray[np.int64], known: dict[int, npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
-    """Poses (N, 4, 4), optical axes, of these ids; NaN where none or no finite one is known."""
+    """Poses (N, 4, 4) of these ids, with optical axes; NaN where no finite pose is known."""
     finite = {number: pose for number, pose in known.items() if np.isfinite(pose).all()}
     ids = [number for number in numbers.tolist() if number in finite]
     poses = np.full((len(numbers), 4, 4), np.nan)
@@ -100,9 +100,9 @@ def _at(numbers: npt.NDArray[np.int64], known: dict[int, npt.NDArray[np.float64]
 
 
 def in_optical_axes(map_T_sensor: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Poses (N, 4, 4) of a robot's camera, in optical axes (z forward) if they were in a body's (x forward).
+    """Turn poses (N, 4, 4) of a robot's camera into optical axes (z forward) if they have a body's axes (x forward).
 
-    They were if more steps between neighbouring poses go along x than along z.
+    They have a body's axes if more steps between neighbouring poses go along x than along z.
     """
     steps = (se3.inverse(map_T_sensor[:-1]) @ map_T_sensor[1:])[:, :3, 3]
     along_x, _, along_z = np.bincount(np.abs(steps).argmax(axis=1), minlength=3)
@@ -134,8 +134,8 @@ def _read_poses(path: Path) -> dict[int, npt.NDArray[np.float64]]:
 
 
 @dataclass(frozen=True)
-class _Frames:
-    """Reads pictures when asked; a class and no closure, so that data loaders can send it to their workers."""
+class _DeepLocFrames:
+    """Reader of single pictures; a class and no closure, so that data loaders can send it to their workers."""
 
     directory: Path
     numbers: npt.NDArray[np.int64]

@@ -1,7 +1,8 @@
-"""EuRoC (ASL's format): ``mav0/cam0`` with ``data.csv``, ``sensor.yaml`` and pictures, and the truth beside it.
+"""EuRoC (ASL's format): ``mav0/cam0`` with ``data.csv``, ``sensor.yaml`` and pictures, and ground truth beside it.
 
-Burri et al., The EuRoC Micro Aerial Vehicle Datasets, IJRR 2016; TUM VI has the same form. Stamps are nanoseconds. A
-sensor's T_BS is body_T_sensor; the body is the robot's base here. The truth is map_T_sensor with quaternions w first.
+Burri et al., The EuRoC Micro Aerial Vehicle Datasets, IJRR 2016; TUM VI has the same format. Stamps are nanoseconds. A
+sensor's T_BS is body_T_sensor; the body is the robot's base here. The ground truth is map_T_sensor with quaternions w
+first.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ Stamps = npt.NDArray[np.int64]
 
 
 def euroc_folder(path: Path) -> Path | None:
-    """Where in this directory ``cam0/data.csv`` (or another camera's) lies: here or in ``mav0``; None if nowhere."""
+    """Folder with ``cam0/data.csv`` (or another camera's): this directory or its ``mav0``; None if there is none."""
     return next((place for place in (path / "mav0", path) if _cameras(place)), None)
 
 
 def read_euroc(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
-    """Sequence of one camera, the first that there is; true poses are interpolated at its pictures.
+    """Sequence of the first camera; true poses are interpolated at its pictures.
 
     Args:
         path: directory with ``mav0``, or that directory.
@@ -56,7 +57,7 @@ def read_euroc(path: str | Path, options: RecordingOptions | None = None) -> Seq
     stated, body_T_camera = _read_sensor(sensor, options)
     camera, summary = choose_camera(pictures, options, summary, stated=stated, origin=f"{sensor.name}/sensor.yaml")
     map_T_body, summary = read_truth(folder, stamps, options, summary)
-    frames = _Frames(tuple(pictures), camera)
+    frames = _EurocFrames(tuple(pictures), camera)
     name = folder.resolve().parent.name if folder.name == "mav0" else folder.resolve().name
     return Sequence(
         name=f"euroc/{name}",
@@ -71,14 +72,14 @@ def read_euroc(path: str | Path, options: RecordingOptions | None = None) -> Seq
 
 
 def _cameras(folder: Path) -> list[Path]:
-    """Folders of cameras with pictures' lists, cam0 first."""
+    """Folders of cameras that have a list of pictures, cam0 first."""
     if not folder.is_dir():
         return []
     return sorted(entry for entry in folder.glob("cam*") if (entry / "data.csv").is_file())
 
 
 def _read_pictures(sensor: Path, summary: ReadingSummary) -> tuple[Stamps, list[Path], ReadingSummary]:
-    """Stamps and files of the pictures that are there, in order of time."""
+    """Stamps and files of the pictures that exist, in order of time."""
     listed: dict[int, Path] = {}
     doubled = 0
     for number, line in read_lines(sensor / "data.csv"):
@@ -116,12 +117,12 @@ def _read_sensor(sensor: Path, options: RecordingOptions) -> tuple[Camera | None
     if "T_BS" in values:
         return camera, body_T_sensor(values["T_BS"], file)
     if options.base_T_camera is None:
-        raise DatasetError(f"{file}: no T_BS, which says where the camera sits; give --mount X Y Z ROLL PITCH YAW")
+        raise DatasetError(f"{file}: no T_BS, the mount of the camera; give --mount X Y Z ROLL PITCH YAW")
     return camera, options.base_T_camera
 
 
-class _Frames:
-    """Reads pictures when asked; a class and no closure, so that data loaders can send it to their workers."""
+class _EurocFrames:
+    """Reader of single pictures; a class and no closure, so that data loaders can send it to their workers."""
 
     def __init__(self, pictures: tuple[Path, ...], camera: Camera) -> None:
         self._pictures, self._camera = pictures, camera

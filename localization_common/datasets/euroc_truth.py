@@ -1,4 +1,4 @@
-"""Truths of EuRoC's format: ``data.csv`` of a sensor that measures poses, and its place on the body."""
+"""Ground truth of EuRoC's format: ``data.csv`` of a sensor that measures poses, and its pose on the body."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from localization_common.geometry import se3
 Poses = npt.NDArray[np.float64]
 Stamps = npt.NDArray[np.int64]
 
-#: Folders of the truth, the best first; Leica's laser tracker (leica0) gives positions without orientation.
+#: Folders with ground truth, the best first; Leica's laser tracker (leica0) gives positions without orientation.
 TRUTHS = ("state_groundtruth_estimate0", "mocap0", "vicon0")
 _MAX_POSE_GAP = 0.5
 
@@ -27,7 +27,7 @@ _MAX_POSE_GAP = 0.5
 def read_truth(
     folder: Path, stamps: Stamps, options: RecordingOptions, summary: ReadingSummary
 ) -> tuple[Poses, ReadingSummary]:
-    """map_T_body (N, 4, 4) at stamps, NaN where unknown."""
+    """Poses map_T_body (N, 4, 4) at stamps, NaN where unknown."""
     unknown = np.full((len(stamps), 4, 4), np.nan)
     name = next((name for name in TRUTHS if (folder / name / "data.csv").is_file()), None)
     if name is None:
@@ -90,10 +90,10 @@ def body_T_sensor(stated: object, file: Path) -> Poses:
 
 
 def stamp_of_word(word: str) -> int:
-    """Nanoseconds.
+    """Nanoseconds in a word of a list.
 
     Raises:
-        ValueError: no integer, or one that is no time.
+        ValueError: the word is no integer, or one that is no time.
     """
     stamp = int(word)
     if abs(stamp) >= 2**63:

@@ -1,4 +1,4 @@
-"""Formats of recordings: what they are recognised by, their readers, and which options mean something to them."""
+"""Formats of recordings: how each is recognised, its reader, and its options."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ Reader = Callable[[Path, RecordingOptions], Sequence]
 
 
 @dataclass(frozen=True)
-class Format:
-    """A format of recordings.
+class RecordingFormat:
+    """Format of recordings.
 
     Attributes:
-        name: for people.
-        holds: what is looked for, for people.
-        found: True for a path that is one; looks at names only.
-        read: its reader.
-        options: fields of `RecordingOptions` that mean something to it.
+        name: name for people.
+        holds: files by which the format is recognised, for people.
+        found: returns True for a path of this format; it checks names only.
+        read: reader of the format.
+        options: fields of `RecordingOptions` that the format has.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Format:
 
 
 def is_bag(path: Path) -> bool:
-    """Check whether this is a bag: a file, or a directory with ``metadata.yaml`` or with files of rosbag2 in it."""
+    """Check whether this is a bag: a file, or a directory with ``metadata.yaml`` or with files of rosbag2."""
     if path.is_file():
         return path.suffix in BAG_SUFFIXES
     if not path.is_dir() or euroc_folder(path) is not None:
@@ -58,7 +58,7 @@ def is_bag(path: Path) -> bool:
 
 
 def _read_bag(path: Path, options: RecordingOptions) -> Sequence:
-    # Imported late: reading bags needs rosbags, an extra that other formats do without.
+    # Imported late: reading bags needs rosbags, an extra that other formats do not need.
     from localization_common.datasets.bags.reader import read_bag
 
     return read_bag(path, options)
@@ -69,37 +69,41 @@ _ALL = ("topics", "base_frame", "mount", "camera", "poses", "max_pose_gap")
 _TIMED = ("mount", "camera", "poses", "max_pose_gap")
 _UNTIMED = ("mount", "camera")
 
-#: In the order in which they are looked for.
+#: Formats in the order in which they are tried.
 FORMATS = (
-    Format("rosbag2 or ROS 1 bag", ".mcap, .db3, .bag or metadata.yaml", is_bag, _read_bag, _ALL),
-    Format("EuRoC", "mav0/cam0/data.csv", lambda path: euroc_folder(path) is not None, read_euroc, _TIMED),
-    Format("TUM RGB-D", "rgb.txt", lambda path: (path / "rgb.txt").is_file(), read_tum_rgbd, _TIMED),
-    Format(
+    RecordingFormat("rosbag2 or ROS 1 bag", ".mcap, .db3, .bag or metadata.yaml", is_bag, _read_bag, _ALL),
+    RecordingFormat("EuRoC", "mav0/cam0/data.csv", lambda path: euroc_folder(path) is not None, read_euroc, _TIMED),
+    RecordingFormat("TUM RGB-D", "rgb.txt", lambda path: (path / "rgb.txt").is_file(), read_tum_rgbd, _TIMED),
+    RecordingFormat(
         "transforms.json",
         NAME,
         lambda path: (path / NAME).is_file() or (path.suffix == ".json" and path.name.startswith("transforms")),
         read_transforms,
         _UNTIMED,
     ),
-    Format("Polycam", "keyframes/images and keyframes/cameras", is_polycam, read_polycam, _UNTIMED),
-    Format("Record3D", "metadata.json and rgb", is_record3d, read_record3d, _UNTIMED),
-    Format("COLMAP", "cameras and images in sparse/0", lambda p: model_folder(p) is not None, read_colmap, _UNTIMED),
-    Format("DeepLoc", "LeftImages, poses.txt", lambda path: (path / "LeftImages").is_dir(), read_deeploc, _UNTIMED),
-    Format(
+    RecordingFormat("Polycam", "keyframes/images and keyframes/cameras", is_polycam, read_polycam, _UNTIMED),
+    RecordingFormat("Record3D", "metadata.json and rgb", is_record3d, read_record3d, _UNTIMED),
+    RecordingFormat(
+        "COLMAP", "cameras and images in sparse/0", lambda p: model_folder(p) is not None, read_colmap, _UNTIMED
+    ),
+    RecordingFormat(
+        "DeepLoc", "LeftImages, poses.txt", lambda path: (path / "LeftImages").is_dir(), read_deeploc, _UNTIMED
+    ),
+    RecordingFormat(
         "KITTI odometry",
         "image_0, times.txt, calib.txt",
         lambda path: (path / "times.txt").is_file() or (path / "calib.txt").is_file(),
         read_kitti_odometry,
         _TIMED,
     ),
-    Format(
+    RecordingFormat(
         "7-Scenes",
         "frame-XXXXXX.color.png",
         lambda path: any(any(path.glob(pattern)) for pattern in _FRAMES),
         read_seven_scenes,
         (*_UNTIMED, SFM),
     ),
-    Format(
+    RecordingFormat(
         "Cambridge Landmarks", "dataset_train.txt in the folder above", is_cambridge_drive, read_cambridge, _UNTIMED
     ),
 )
@@ -115,7 +119,7 @@ def is_deeploc(path: Path) -> bool:
     return any((path / split / "LeftImages").is_dir() for split in SPLIT_FILES)
 
 
-def format_of(path: Path) -> Format:
+def format_of(path: Path) -> RecordingFormat:
     """Format of a recording.
 
     Raises:
@@ -135,21 +139,21 @@ def format_of(path: Path) -> Format:
     raise DatasetError(f"{path}: format not recognised; looked for {known}")
 
 
-def detect(path: Path) -> Format | None:
-    """Format of what is at this path, or None; looks at names only."""
+def detect(path: Path) -> RecordingFormat | None:
+    """Format of the recording at this path, or None; only names are checked."""
     return next((one for one in FORMATS if one.found(path)), None) if path.exists() else None
 
 
-def named(name: str) -> Format:
-    """The format of this name."""
+def named(name: str) -> RecordingFormat:
+    """Format of this name."""
     return next(one for one in FORMATS if one.name == name)
 
 
-def require_known(path: Path, found: Format, options: RecordingOptions) -> None:
-    """Refuse options that mean nothing to a format.
+def require_known(path: Path, found: RecordingFormat, options: RecordingOptions) -> None:
+    """Refuse options that a format does not have.
 
     Raises:
-        DatasetError: names them as on command lines.
+        DatasetError: there are such options; the text names them as on command lines.
     """
     given = {
         "topics": options.topics != BagTopics(),

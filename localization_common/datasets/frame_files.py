@@ -1,4 +1,4 @@
-"""Reading the small files of data sets, with errors that name the file and what is wrong in it."""
+"""Small files of data sets, with errors that name the file and the mistake in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localization_common.geometry import se3
 
 
 def require_directory(path: str | Path) -> Path:
-    """The path itself, with ``~`` expanded.
+    """Return the path of a directory, with ``~`` expanded.
 
     Raises:
         DatasetError: it is no directory.
@@ -35,7 +35,7 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def shown(names: Iterable[object]) -> tuple[str, ...]:
-    """The first few, as examples for a summary."""
+    """First few names, as examples for a summary."""
     return tuple(plain(name) for name, _ in zip(names, range(3), strict=False))
 
 
@@ -58,7 +58,9 @@ def read_numbers(path: Path, columns: int) -> npt.NDArray[np.float64]:
 
 
 def require_rigid(poses: npt.NDArray[np.float64], where: object, *, tolerance: float = 0.01) -> npt.NDArray[np.float64]:
-    """Poses (..., 4, 4) with rotations made exactly orthonormal: text files round, and inverses here are transposes.
+    """Poses (..., 4, 4) with rotations that are made exactly orthonormal.
+
+    Text files round their numbers, and this package inverts a rotation by its transpose.
 
     Raises:
         DatasetError: an entry is not finite, or a rotation is further than ``tolerance`` from a true one.

@@ -1,4 +1,4 @@
-"""Order, numbers and stamps of pictures that have nothing but names: frames of videos, exports of phones, COLMAP."""
+"""Order, numbers and stamps of pictures that have names only: frames of videos, exports of phones, COLMAP."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from localization_common.files.trajectory_files import stamp_and_unit
 
 Integers = npt.NDArray[np.int64]
 
-#: Frames in a second where no times are known.
+#: Frames per second where no times are known.
 FRAMES_PER_SECOND = 30
-#: Between the frame numbers of two folders, so that no pair of consecutive frames spans them.
+#: Gap between the frame numbers of two folders, so that no pair of consecutive frames spans them.
 FOLDER_GAP = 1000
-#: Digits from which on a name is a time: Unix time in seconds with decimals, milliseconds, microseconds, nanoseconds.
+#: Names that are a time: Unix time in seconds with decimals, milliseconds, microseconds, nanoseconds.
 _TIME = re.compile(r"[0-9]{10}\.[0-9]+|[0-9]{13,19}")
 _NUMBER = re.compile(r"([0-9]+)(?![^/]*[0-9])")
 
@@ -29,10 +29,10 @@ class FrameOrder:
     """Order of N pictures.
 
     Attributes:
-        positions: (N,) of the names, in order of time.
+        positions: (N,) positions in the list of names, in order of time.
         numbers: (N,) frame numbers, increasing.
         stamps: (N,) nanoseconds, increasing.
-        assumed: sentences for the summary.
+        assumed: assumptions, as sentences for the summary.
     """
 
     positions: Integers
@@ -46,7 +46,7 @@ def order_of_names(names: Sequence[str], stamps: Sequence[int] | None = None) ->
 
     Args:
         names: unique paths of pictures, with ``/``.
-        stamps: nanoseconds, where the recording says them.
+        stamps: nanoseconds, where the recording has them.
     """
     known = list(stamps) if stamps is not None else _times(names)
     if known is not None and len(set(known)) == len(names):
@@ -68,7 +68,7 @@ def count_periods(stamps: Integers) -> Integers:
 
 
 def _times(names: Sequence[str]) -> list[int] | None:
-    """Nanoseconds in the names, where all have one."""
+    """Times in the names, in nanoseconds; None unless every name is a time."""
     stems = [PurePosixPath(name).stem for name in names]
     if not all(_TIME.fullmatch(stem) for stem in stems):
         return None
@@ -79,7 +79,7 @@ def _times(names: Sequence[str]) -> list[int] | None:
 
 
 def _numbers(names: Sequence[str]) -> Integers:
-    """The last number in each name, counted on from folder to folder; places in the order where names have none."""
+    """Last number in each name, continued from folder to folder; positions in the order where a name has no number."""
     found = [_NUMBER.search(PurePosixPath(name).stem) for name in names]
     if any(match is None for match in found):
         return np.arange(len(names), dtype=np.int64)

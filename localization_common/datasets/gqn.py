@@ -1,4 +1,4 @@
-"""Reader of GQN's data (Eslami et al. 2018): ``rooms_free_camera_with_object_rotations``, ``mazes`` and their like.
+"""Reader of GQN's data (Eslami et al. 2018), such as ``rooms_free_camera_with_object_rotations`` and ``mazes``.
 
 A TFRecord file holds one example for each world, with the features ``frames`` (JPEG or PNG pictures) and ``cameras``
 (x, y, z, yaw, pitch of each, as floats).
@@ -39,12 +39,12 @@ def read_gqn(path: str | Path, *, size: int = 32, scale: float = 1.0, limit: int
 
     Args:
         path: ``train`` or ``test`` of one of GQN's data sets.
-        size: pictures are resized to so many pixels (the DMN paper: 32).
+        size: width and height in pixels to which pictures are resized (the DMN paper: 32).
         scale: map units for each of the data's units, so that the environment spans -1..1.
-        limit: read only the first so many worlds.
+        limit: number of worlds to read at most, from the first.
 
     Raises:
-        DatasetError: nothing there, a damaged file, or not the features that GQN's data has.
+        DatasetError: there is no file, a file is damaged, or it lacks the features of GQN's data.
     """
     location = Path(path).expanduser()
     files = [location] if location.is_file() else sorted(location.glob(f"*{SUFFIX}"))
@@ -59,7 +59,7 @@ def read_gqn(path: str | Path, *, size: int = 32, scale: float = 1.0, limit: int
         raise DatasetError(f"{location}: no worlds, or worlds with different numbers of pictures")
     images, poses = (np.stack(parts) for parts in zip(*worlds, strict=True))
     poses[..., :2] *= scale
-    # rooms_.../train/0001-of-2034.tfrecord: the data set's name is worth more than the split's.
+    # rooms_.../train/0001-of-2034.tfrecord: the name of the data set, not of the split.
     directory = location.parent if location.is_file() else location
     name = directory.parent.name if directory.name in ("train", "test") else directory.name
     return WorldSet(name, images, poses, np.zeros(images.shape[:2], np.uint8))
@@ -85,7 +85,7 @@ def decode_picture(where: object, data: bytes, size: tuple[int, int]) -> npt.NDA
     """Picture (height, width, 3) uint8 RGB of compressed bytes, shrunk by averaging areas.
 
     Args:
-        where: what the error names.
+        where: file or record, for the message.
         data: JPEG or PNG.
         size: height and width.
 

@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def read_kitti_odometry(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
-    """One sequence directory. Grey images become RGB with three equal channels.
+    """Sequence of one directory. Grey images become RGB with three equal channels.
 
     The camera is the first that has images: 0, 1 (grey, left and right), 2, 3 (colour).
 
@@ -49,7 +49,7 @@ def read_kitti_odometry(path: str | Path, options: RecordingOptions | None = Non
     stated = None if options.camera is not None else _stated(projection, in_order, directory / "calib.txt", camera)
     intrinsics, summary = choose_camera(in_order, options, summary, stated=stated, origin=f"P{camera} of calib.txt")
     poses, summary = _poses(directory, numbers, options, summary)
-    frames = _Frames(in_order, intrinsics)
+    frames = _KittiFrames(in_order, intrinsics)
     return Sequence(
         name=f"kitti/{directory.resolve().name}",
         camera=intrinsics,
@@ -82,7 +82,7 @@ def _stamps(
 
 
 def _images(directory: Path, summary: ReadingSummary) -> tuple[int, dict[int, Path], ReadingSummary]:
-    """The camera that is taken, and its images by number."""
+    """Camera that is taken, and its images by number."""
     found = {camera: _numbered(directory / f"image_{camera}") for camera in range(4)}
     there = [camera for camera, images in found.items() if images]
     if not there:
@@ -97,10 +97,10 @@ def _numbered(folder: Path) -> dict[int, Path]:
 
 
 def _stated(projection: npt.NDArray[np.float64], pictures: tuple[Path, ...], path: Path, number: int) -> Camera:
-    """Camera of a projection matrix, which does not say the size: that of the first image that can be read.
+    """Camera of a projection matrix; its size, which the matrix lacks, is that of the first image that can be read.
 
     Raises:
-        DatasetError: the principal point is not near the middle of the images: they have another size than it is for.
+        DatasetError: the principal point is not near the middle of the images: the matrix is for another size.
     """
     width, height = picture_files.first_size(pictures)[0]
     fx, fy, cx, cy = (float(projection[i]) for i in ((0, 0), (1, 1), (0, 2), (1, 2)))
@@ -118,7 +118,7 @@ def _stated(projection: npt.NDArray[np.float64], pictures: tuple[Path, ...], pat
 def _poses(
     directory: Path, numbers: npt.NDArray[np.int64], options: RecordingOptions, summary: ReadingSummary
 ) -> tuple[npt.NDArray[np.float64], ReadingSummary]:
-    """map_T_grey (N, 4, 4), of camera 0, at these images; NaN where there is none."""
+    """Poses map_T_grey (N, 4, 4) of camera 0 at these images; NaN where there is none."""
     poses = np.full((len(numbers), 4, 4), np.nan)
     if options.pose_file is not None:
         return poses, summary
@@ -156,14 +156,14 @@ def _read_projection(path: Path, camera: int) -> npt.NDArray[np.float64]:
 
 
 def _grey_T_camera(projection: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Pose (4, 4) of a rectified camera in camera 0: a point of camera 0 is seen at K (X + offset)."""
+    """Pose (4, 4) of a rectified camera in camera 0, which projects a point X of camera 0 to K (X + offset)."""
     grey_T_camera = np.eye(4)
     grey_T_camera[:3, 3] = -np.linalg.solve(projection[:, :3], projection[:, 3])
     return grey_T_camera
 
 
 @dataclass(frozen=True)
-class _Frames:
+class _KittiFrames:
     files: tuple[Path, ...]
     camera: Camera
 

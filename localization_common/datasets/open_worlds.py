@@ -1,4 +1,4 @@
-"""Opening data of many small worlds whatever its format."""
+"""Opening of data with many small worlds, in any format."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def open_worlds(path: str | Path, *, limit: int | None = None) -> WorldSet:
     """Worlds of a directory, in memory, with the default options of the format's reader.
 
     Args:
-        path: one split of what ``worlds_generate`` wrote (`read_world_shards`) or of one of GQN's data sets
+        path: one split of the output of ``worlds_generate`` (`read_world_shards`) or of one of GQN's data sets
             (`read_gqn`), or the LevelDB of StreetLearn (`read_streetlearn`).
-        limit: read only the first so many worlds.
+        limit: number of worlds to read at most, from the first.
 
     Raises:
-        DatasetError: nothing there, format unknown, or what the reader says.
+        DatasetError: there is nothing, the format is unknown, or the reader refuses the data.
     """
     directory = Path(path).expanduser()
     if is_world_directory(directory):

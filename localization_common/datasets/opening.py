@@ -1,4 +1,4 @@
-"""Opening recorded data whatever its format."""
+"""Opening of recorded data in any format."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ def open_sequence(path: str | Path, options: RecordingOptions | None = None) -> 
     """Sequence of a recording in any of `formats.FORMATS`.
 
     Args:
-        path: directory or file; the format is recognised by what is in it.
-        options: how it is read; those that the format does not have are refused.
+        path: directory or file; the format is recognised by its content.
+        options: options of reading; those that the format does not have are refused.
 
     Raises:
-        DatasetError: nothing there, format unknown, an option that it does not have, or what the reader says.
+        DatasetError: there is nothing, the format is unknown or does not have an option, or the reader refuses the
+            data.
 
     Example:
         >>> sequence = open_sequence("7scenes/redkitchen/seq-01")  # doctest: +SKIP
@@ -40,12 +41,12 @@ def open_sequence(path: str | Path, options: RecordingOptions | None = None) -> 
 def open_sequences(
     path: str | Path, options: RecordingOptions | None = None, *, split: str = "train"
 ) -> list[Sequence]:
-    """All sequences under a path: a data set's split, every sequence of a directory of sequences, or the one it is.
+    """Sequences under a path: those of a data set's split, those of a directory of sequences, or the one at the path.
 
     Args:
         path: scene directory of 7-Scenes or Cambridge Landmarks, directory of DeepLoc, directory whose entries
             `open_sequence` reads, or one sequence.
-        options: as in `open_sequence`.
+        options: options of reading, see `open_sequence`.
         split: ``train`` or ``test``, for a directory that has both; ignored elsewhere.
     """
     location, options = Path(path).expanduser(), options or RecordingOptions()
@@ -67,13 +68,13 @@ def open_sequences(
 
 
 def _finished(sequence: Sequence, options: RecordingOptions, location: Path) -> Sequence:
-    """With the mount and the poses that the user gives."""
+    """Add the mount and the poses that the user gives."""
     if options.base_T_camera is not None:
         sequence = replace(sequence, base_T_camera=options.base_T_camera)
     elif options.pose_file is not None and format_of(location).name != "EuRoC":
         raise DatasetError(
-            f"{location}: the poses of {options.pose_file} are the robot base's, and this format does not say where "
-            "the camera sits on it; give --mount X Y Z ROLL PITCH YAW (0 0 0 0 0 0: the base is the camera)"
+            f"{location}: the poses of {options.pose_file} are the robot base's, and this format has no mount of "
+            "the camera; give --mount X Y Z ROLL PITCH YAW (0 0 0 0 0 0: the base is the camera)"
         )
     sequence = with_pose_file(sequence, options)
     known = Finding("poses", f"{int(sequence.has_pose.sum())} of {len(sequence)} frames")

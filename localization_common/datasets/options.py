@@ -1,4 +1,4 @@
-"""The options of every command that reads a recording."""
+"""Options of every command that reads a recording."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ SFM = "sfm"
 
 @dataclass(frozen=True)
 class RecordingOptions:
-    """How a recording is read, where the recording does not say it itself.
+    """Information for the reading of a recording that the recording itself lacks.
 
     Attributes:
         topics: topics of a bag.
-        base_frame: TF frame of the robot's base in a bag; empty: the rule that nodes have too.
-        mount: x y z roll pitch yaw: where the camera sits on the robot's base, in metres and degrees, with the camera's
-            x axis forward along its view, y left, z up. Roll, pitch and yaw are those of tf2_ros
+        base_frame: TF frame of the robot's base in a bag; if empty, by the same rule as in the nodes.
+        mount: x y z roll pitch yaw: pose of the camera on the robot's base, in metres and degrees, with the camera's x
+            axis forward along its view, y left, z up. Roll, pitch and yaw are those of tf2_ros
             static_transform_publisher (there in radians): a camera that looks straight ahead has 0 0 0, one that looks
-            20 degrees down has 0 20 0. A bag's own TF is not used then.
+            20 degrees down has 0 20 0. It replaces the mount in a bag's own TF.
         camera: file with the intrinsics, used instead of the recording's: ROS camera_info (YAML), COLMAP cameras.txt,
             Kalibr camchain (YAML), or a text file with the 3x3 matrix K.
         poses: TUM file with true poses of the robot's base, used instead of the recording's; or sfm, for 7-Scenes:
@@ -51,7 +51,7 @@ class RecordingOptions:
 
     @property
     def base_T_camera(self) -> npt.NDArray[np.float64] | None:
-        """(4, 4) mount as a transform to the camera's *optical* frame; None where it was not given."""
+        """(4, 4) mount as a transform to the camera's *optical* frame; None if it was not given."""
         if self.mount is None:
             return None
         base_T_body = np.eye(4)
@@ -61,5 +61,5 @@ class RecordingOptions:
 
     @property
     def pose_file(self) -> Path | None:
-        """File with true poses of the base; None where none was given."""
+        """File with true poses of the base; None if it was not given."""
         return Path(self.poses).expanduser() if self.poses not in ("", SFM) else None

@@ -1,8 +1,8 @@
 """Exports of phones' capture apps: Polycam's raw data and Record3D's frames. Both record ARKit's poses.
 
 Polycam (github.com/PolyCam/polyform): ``keyframes/images/<time in us>.jpg`` with ``keyframes/cameras/<time>.json``;
-``corrected_images`` and ``corrected_cameras``, where they are, are undistorted and optimised, and are taken instead.
-Record3D (record3d.app): ``rgb/<number>.jpg`` with ``metadata.json``, or what is in an .r3d archive: ``rgbd/`` and
+``corrected_images`` and ``corrected_cameras`` are undistorted and optimised; they are taken instead if they exist.
+Record3D (record3d.app): ``rgb/<number>.jpg`` with ``metadata.json``, or the content of an .r3d archive: ``rgbd/`` and
 ``metadata``. Its matrix K is stored column by column; a pose is qx qy qz qw x y z.
 
 ARKit's map has y up and its camera has OpenGL's axes. Here the map's z is up: (x, y, z) becomes (z, x, y), as
@@ -28,12 +28,12 @@ from localization_common.datasets.transforms_json import OPENGL_T_OPTICAL, read_
 from localization_common.errors import CameraError, DatasetError
 from localization_common.geometry import se3
 
-#: From ARKit's map (y up) to ours (z up).
+#: Turn from ARKit's map (y up) to the map of this package (z up).
 _MAP_T_ARKIT: npt.NDArray[np.float64] = np.eye(4)[[2, 0, 1, 3]]
 _POLYCAM = (("corrected_images", "corrected_cameras"), ("images", "cameras"))
 _RECORD3D = (("metadata.json", "rgb"), ("metadata", "rgbd"))
 _ENDINGS = (".jpg", ".jpeg", ".png")
-#: Numbers of frames, and microseconds; longer ones are neither.
+#: Number of a frame, or a time in microseconds; longer numbers are neither.
 _NUMBER = re.compile(r"[0-9]{1,15}")
 
 
@@ -137,7 +137,7 @@ def _record3d_pose(values: Any) -> npt.NDArray[np.float64]:
 
 
 def _record3d_times(values: dict[str, Any], numbers: list[int]) -> list[int]:
-    """Nanoseconds of these frames, from the first."""
+    """Stamps of these frames in nanoseconds, from the export's times or its rate."""
     times = values.get("frameTimestamps") or []
     if numbers and len(times) > numbers[-1]:
         return [round(float(times[number]) * 1e9) for number in numbers]

@@ -1,7 +1,7 @@
-"""The camera of a folder's pictures: the one that the user gives, or the one that the format publishes or states.
+"""Camera of a folder's pictures: the one that the user gives, or the one that the format publishes or states.
 
-Intrinsics hold for pictures of their size, and scaled for smaller ones of the same shape. For another shape (portrait,
-16:9 in place of 4:3) nobody knows how the picture was cut, so it is refused.
+Intrinsics are valid for pictures of their size, and scaled for smaller ones of the same shape. Another shape (portrait,
+16:9 in place of 4:3) is refused: it is unknown how the picture was cropped.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def choose_camera(
     origin: str,
     assumed: bool = False,
 ) -> tuple[Camera, ReadingSummary]:
-    """Camera of these pictures, and the summary with where it is from.
+    """Camera of these pictures, and the summary with the camera's origin.
 
     Args:
         pictures: files; the first that can be read gives the size.
-        options: of the user.
-        summary: so far.
-        stated: what the recording or its format says; None where it does not.
-        origin: where that is from, for the summary: ``calib.txt``.
-        assumed: the recording does not say it; the format, or the maker of the sensor, does.
+        options: options of the user.
+        summary: summary so far.
+        stated: camera in the recording or of its format; None where there is none.
+        origin: origin of that camera, for the summary: ``calib.txt``.
+        assumed: True if that camera is not in the recording, but from the format or the maker of the sensor.
 
     Raises:
         DatasetError: no camera is known, its shape is not that of the pictures, or no picture can be read.
@@ -46,7 +46,7 @@ def choose_camera(
         camera = fitted(read_camera(options.camera, size=size), size, str(options.camera), example)
         return camera, summary.with_found(Finding("camera", f"{_text(camera)}, from {options.camera}"))
     if stated is None:
-        raise DatasetError(f"{example}: the recording does not say the camera's intrinsics; {_GIVE}")
+        raise DatasetError(f"{example}: the recording has no intrinsics of its camera; {_GIVE}")
     camera = fitted(stated, size, origin, example)
     scaled = "" if camera == stated else f", scaled from {stated.width}x{stated.height}"
     if assumed:
@@ -55,7 +55,7 @@ def choose_camera(
 
 
 def fitted(camera: Camera, size: tuple[int, int], origin: str, example: object) -> Camera:
-    """The camera after its pictures were resized to width x height.
+    """Camera after its pictures were resized to width x height.
 
     Raises:
         DatasetError: that would change their shape.

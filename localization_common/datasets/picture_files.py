@@ -14,7 +14,7 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from localization_common.errors import DatasetError, InputError
 from localization_common.messages.compressed import MAX_PIXELS, check_picture_size, read_header, rgb_from_compressed
-from localization_common.messages.formats import parse_format
+from localization_common.messages.compressed_format import parse_format
 from localization_common.messages.picture_kinds import PictureHeader, kind_of
 
 
@@ -30,7 +30,7 @@ def read_rgb(path: Path, camera: Camera | None = None) -> npt.NDArray[np.uint8]:
     """
     data = _read_bytes(path)
     if kind_of(data) in ("JPEG", "PNG"):
-        # As messages are decoded: what libjpeg has to guess is refused, and a size that is a bomb.
+        # Decoded like messages: a JPEG whose damage libjpeg would hide is refused, and a picture that is too large.
         try:
             rgb = rgb_from_compressed(SimpleNamespace(format="", data=data), bits=16)
         except InputError as error:
@@ -43,7 +43,7 @@ def read_rgb(path: Path, camera: Camera | None = None) -> npt.NDArray[np.uint8]:
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture, as it is stored.
+    """Width and height of a picture in its file.
 
     Raises:
         DatasetError: missing or damaged.
@@ -57,12 +57,12 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 
 def is_file(path: Path) -> bool:
-    """Check whether a file is there; a name that no file can have is not."""
+    """Check whether a file exists; False for a name that no file can have."""
     return os.path.isfile(path)
 
 
 def first_size(paths: Iterable[Path]) -> tuple[tuple[int, int], Path]:
-    """Width and height of the first picture that can be read, and which that is; a damaged one may stand before it.
+    """Width and height of the first picture that can be read, and its path; damaged ones may come before it.
 
     Raises:
         DatasetError: none of the first twenty can be read.
@@ -84,7 +84,7 @@ def read_depth(
     Args:
         path: single-channel 16-bit PNG.
         units_per_metre: 1000 for millimetres.
-        invalid: values that mean "unknown".
+        invalid: values for unknown depth.
         camera: if given, the picture must have its size.
 
     Raises:
@@ -134,7 +134,7 @@ def _header(path: Path, data: bytes) -> PictureHeader | None:
     """Header of a JPEG or PNG; None of another kind.
 
     Raises:
-        DatasetError: it is damaged, or says a size that is not decoded.
+        DatasetError: it is damaged, or its size is too large to be decoded.
     """
     if kind_of(data) not in ("JPEG", "PNG"):
         return None

@@ -12,17 +12,17 @@ from localization_common.datasets.pose_interpolation import poses_at
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import Finding, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
-from localization_common.files.trajectory_files import Trajectory, read_tum
+from localization_common.files.trajectory_files import StampedTrajectory, read_tum
 
-#: Seconds between two poses over which poses are interpolated, where the user says nothing.
+#: Seconds between two poses over which poses are interpolated, by default.
 MAX_POSE_GAP = 0.5
 
 
 def with_pose_file(sequence: Sequence, options: RecordingOptions) -> Sequence:
-    """The sequence with the poses of the file, interpolated at its frames; NaN where the file has none near enough.
+    """Sequence with the poses of the file, interpolated at its frames; NaN where the file has none near enough.
 
     Args:
-        sequence: its ``base_T_camera`` says where the camera sits on the base that the file's poses are of.
+        sequence: frames; ``base_T_camera`` is the mount on the base whose poses the file has.
         options: ``poses``, ``max_pose_gap``.
 
     Raises:
@@ -45,8 +45,8 @@ def with_pose_file(sequence: Sequence, options: RecordingOptions) -> Sequence:
     return replace(sequence, map_T_camera=map_T_base @ sequence.base_T_camera, summary=summary)
 
 
-def trajectory_findings(trajectory: Trajectory, path: Path, summary: ReadingSummary) -> ReadingSummary:
-    """The summary with what a file of poses held."""
+def trajectory_findings(trajectory: StampedTrajectory, path: Path, summary: ReadingSummary) -> ReadingSummary:
+    """Summary with the content of a file of poses."""
     text = f"{len(trajectory.stamps)} poses in {path.name}"
     if trajectory.unit != "seconds":
         text += f", stamps in {trajectory.unit}"

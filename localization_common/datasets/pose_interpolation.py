@@ -1,4 +1,4 @@
-"""Poses at the stamps of images, between known ones: along a line, along an arc, or as odometry carries them."""
+"""Poses at the stamps of images, between known poses: along a line, along an arc, or carried by odometry."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from localization_common.geometry import se3
 Poses = npt.NDArray[np.float64]
 Stamps = npt.NDArray[np.int64]
 
-#: Odometry that misses the next true pose by more than this (metres, radians) does not carry poses to it: the robot was
+#: Odometry carries no poses to the next true pose if it misses it by more than this (metres, radians): the robot was
 #: lifted, or a localizer jumped.
 MAX_CORRECTION = (0.5, 0.35)
 
@@ -18,7 +18,7 @@ MAX_CORRECTION = (0.5, 0.35)
 def poses_at(
     stamps: Stamps, known: Stamps, poses: Poses, *, max_gap_s: float, max_ahead_s: float = 0.0, arcs: bool = False
 ) -> Poses:
-    """Poses (N, 4, 4) at stamps (N,), between the known ones before and after.
+    """Poses (N, 4, 4) at stamps (N,), interpolated between the known poses before and after.
 
     A row is NaN where the stamp is outside of the known ones, or between two that are further apart than the limit.
 
@@ -27,9 +27,9 @@ def poses_at(
         known: (M,) nanoseconds, increasing.
         poses: (M, 4, 4) at these.
         max_gap_s: seconds between two known poses over which poses are interpolated.
-        max_ahead_s: seconds before the first and after the last known pose over which the motion there goes on.
-        arcs: wheels drive along arcs: translation and rotation are those of the constant twist between two known poses.
-            Else the translation is linear and the rotation spherical linear, as for a camera that is held in hands.
+        max_ahead_s: seconds before the first and after the last known pose over which the motion there is extrapolated.
+        arcs: True for wheels, which drive along arcs: the motion is the constant twist between two known poses. Else
+            the translation is linear and the rotation spherical linear, as for a camera that is held in hands.
     """
     result = np.full((len(stamps), 4, 4), np.nan)
     ahead, gap = max_ahead_s * 1e9, max_gap_s * 1e9
@@ -53,11 +53,11 @@ def poses_at(
 def carried_poses_at(
     stamps: Stamps, known: Stamps, poses: Poses, odometry: Poses, odometry_of_known: Poses, *, max_gap_s: float
 ) -> Poses:
-    """Poses (N, 4, 4) at stamps (N,) between known ones, with the robot's motion between them from its odometry.
+    """Poses (N, 4, 4) at stamps (N,) between known poses, with the robot's motion between them from its odometry.
 
-    The odometry is added to the known pose before and subtracted from the one after; what the two differ by is shared
-    in proportion to the time. A row is NaN outside of the known poses, without odometry, over a gap longer than the
-    limit, and where the two differ by more than `MAX_CORRECTION`.
+    The odometry is added to the known pose before and subtracted from the one after; the difference of the two is
+    distributed in proportion to the time. A row is NaN outside of the known poses, without odometry, over a gap longer
+    than the limit, and where the two differ by more than `MAX_CORRECTION`.
 
     Args:
         stamps: nanoseconds.

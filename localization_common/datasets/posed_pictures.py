@@ -31,12 +31,12 @@ _COVERAGE = 0.9
 
 @dataclass(frozen=True)
 class PosedPicture:
-    """One picture.
+    """Picture with its camera and its pose.
 
     Attributes:
         name: path in the recording, with ``/``; gives the order.
-        file: where it lies.
-        camera: its intrinsics; None where the recording does not say them.
+        file: path of the picture.
+        camera: its intrinsics; None where the recording lacks them.
         map_T_camera: (4, 4), optical frame; NaN where unknown.
         depth: file with depth in millimetres, or None.
     """
@@ -57,15 +57,15 @@ def sequence_of(
     origin: str,
     stamps: Collection[int] | None = None,
 ) -> Sequence:
-    """Sequence of pictures, those that are missing or of another camera left out.
+    """Sequence of pictures, without those that are missing or of another camera.
 
     Args:
-        name: of the sequence.
-        pictures: at least one.
-        options: of the user.
-        summary: so far.
-        origin: where the cameras are from, for the summary.
-        stamps: nanoseconds of each picture, where the recording says them.
+        name: name of the sequence.
+        pictures: pictures, at least one.
+        options: options of the user.
+        summary: summary so far.
+        origin: origin of the cameras, for the summary.
+        stamps: nanoseconds of each picture, where the recording has them.
 
     Raises:
         DatasetError: no picture is there, or no camera is known.
@@ -89,7 +89,7 @@ def sequence_of(
         summary = summary.with_found(Finding("cameras", text))
     order = order_of_names([pictures[i].name for i in kept], None if stamps is None else [stamps[i] for i in kept])
     chosen = [pictures[kept[i]] for i in order.positions]
-    frames = _Frames(tuple(chosen), camera, resample=options.camera is None)
+    frames = _PictureFrames(tuple(chosen), camera, resample=options.camera is None)
     return Sequence(
         name=name,
         camera=camera,
@@ -105,7 +105,7 @@ def sequence_of(
 def _of_one_kind(
     pictures: Collection[PosedPicture], places: Collection[int], options: RecordingOptions, summary: ReadingSummary
 ) -> tuple[list[int], ReadingSummary]:
-    """Places of the pictures whose camera has the size and lens that most have."""
+    """Positions of the pictures whose camera has the most frequent size and lens."""
     if options.camera is not None or any(picture.camera is None for picture in pictures):
         return list(places), summary
     kinds = [(c.width, c.height, c.distortion_model) for p in pictures if (c := p.camera) is not None]
@@ -119,7 +119,7 @@ def _of_one_kind(
 
 
 def _common(cameras: Collection[Camera]) -> Camera:
-    """The camera that all have; else one without distortion whose view all of them show."""
+    """Camera that all pictures have; else a camera without distortion whose view all pictures show."""
     if len(set(cameras)) == 1:
         return cameras[0]
     fx, fy = max(c.fx for c in cameras), max(c.fy for c in cameras)
@@ -128,8 +128,8 @@ def _common(cameras: Collection[Camera]) -> Camera:
 
 
 @dataclass(frozen=True)
-class _Frames:
-    """Reads pictures when asked; a class and no closure, so that data loaders can send it to their workers."""
+class _PictureFrames:
+    """Reader of single pictures; a class and no closure, so that data loaders can send it to their workers."""
 
     pictures: tuple[PosedPicture, ...]
     camera: Camera
@@ -155,13 +155,13 @@ class _Frames:
             return np.full((size[1], size[0]), np.nan, dtype=np.float32)
         depth = picture_files.read_depth(picture.depth, units_per_metre=1000.0)
         fitted(Camera(depth.shape[1], depth.shape[0], 1.0, 1.0, 0.0, 0.0), size, "its depth", picture.depth)
-        # Nearest, since an average over an edge would be a surface that does not exist.
+        # Nearest, because an average over an edge would be a surface that does not exist.
         depth = np.asarray(cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST), dtype=np.float32)
         adapter = self._adapter(picture, size) if self.resampled else None
         return depth if adapter is None else adapter.nearest(depth)
 
     def _adapter(self, picture: PosedPicture, size: tuple[int, int]) -> CameraAdapter | None:
-        """From the picture's own camera to the common one; None where they are the same."""
+        """Adapter from the picture's own camera to the common one; None where they are the same."""
         if picture.camera is None:
             return None
         source = fitted(picture.camera, size, "its own", picture.file)

@@ -1,4 +1,4 @@
-"""Classes for protobuf messages from a table of their fields, without a compiler and without generated files."""
+"""Classes of protobuf messages from a table of their fields, without a compiler and without generated files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from localization_common.errors import DatasetError
 
-#: Field number, and type: double, float, int32, int64, string, bytes or the name of another message; repeated?
+#: Field number; type: double, float, int32, int64, string, bytes or the name of another message; True if repeated.
 Field = tuple[int, str] | tuple[int, str, bool]
 
 
@@ -18,7 +18,7 @@ def message_classes(package: str, messages: Mapping[str, Mapping[str, Field]]) -
 
     Args:
         package: name of the messages' package.
-        messages: of each message, its fields. Fields that are not listed are skipped when reading.
+        messages: name of each message -> its fields. Fields that are not listed are skipped when reading.
 
     Raises:
         DatasetError: protobuf is not installed.
@@ -42,16 +42,16 @@ def message_classes(package: str, messages: Mapping[str, Mapping[str, Field]]) -
                 field.type, field.type_name = kinds.TYPE_MESSAGE, f".{package}.{kind}"
             else:
                 field.type = getattr(kinds, f"TYPE_{kind.upper()}")
-    pool = descriptor_pool.DescriptorPool()  # our own: nobody else's messages of the same name are in the way
+    pool = descriptor_pool.DescriptorPool()  # a separate pool: other packages may have messages of the same name
     pool.Add(file)
     return {name: factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}")) for name in messages}
 
 
 def parse(message: Any, data: bytes, where: object) -> Any:
-    """A message of this class from its bytes.
+    """Read a message of this class from its bytes.
 
     Raises:
-        DatasetError: they are none; ``where`` says where they are from.
+        DatasetError: the bytes are no such message; ``where`` names their origin in the text.
     """
     try:
         return message.FromString(data)
@@ -62,10 +62,10 @@ def parse(message: Any, data: bytes, where: object) -> Any:
 
 
 def require(module: str, package: str) -> ModuleType:
-    """An optional module.
+    """Import an optional module.
 
     Raises:
-        DatasetError: it cannot be imported; the message says what to install.
+        DatasetError: it cannot be imported; the text has the command that installs it.
     """
     try:
         return importlib.import_module(module)

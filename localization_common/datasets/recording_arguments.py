@@ -1,4 +1,4 @@
-"""Options of every command that reads a recording, and printing what was found in it."""
+"""Options of every command that reads a recording, and output of the reader's summary."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.sequence import Sequence
 
 #: Type of a command's field ``recording``: its options have no prefix, such as ``--mount``.
-Recording = Annotated[RecordingOptions, tyro.conf.arg(name="")]
+RecordingArgument = Annotated[RecordingOptions, tyro.conf.arg(name="")]
 
 
 def announce(sequence: Sequence) -> Sequence:
-    """Print what was found in a recording, assumed and left out, to standard error; return the sequence."""
+    """Print the summary of a recording's reading to standard error; return the sequence."""
     if text := sequence.summary.text():
         print(text, file=sys.stderr, flush=True)
     return sequence

@@ -1,4 +1,4 @@
-"""Arrays and transforms to bag messages (of rosbags, without ROS): `localization_common.messages` the other way."""
+"""Arrays and transforms to bag messages (of rosbags, without ROS): the inverse of `localization_common.messages`."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def new(kind: str, **fields: Any) -> Any:
 
 
 def header(stamp: int, frame: str) -> Any:
-    """std_msgs/Header of a stamp in nanoseconds."""
+    """Header (std_msgs) of a stamp in nanoseconds."""
     time = new("builtin_interfaces/msg/Time", sec=int(stamp // 10**9), nanosec=int(stamp % 10**9))
     return new("std_msgs/msg/Header", stamp=time, frame_id=frame)
 
 
 def pose(a_T_b: Poses) -> Any:
-    """geometry_msgs/Pose of a transform (4, 4)."""
+    """Pose message (geometry_msgs) of a transform (4, 4)."""
     position, rotation = _position_and_rotation("geometry_msgs/msg/Point", a_T_b)
     return new("geometry_msgs/msg/Pose", position=position, orientation=rotation)
 
 
 def transform(stamp: int, parent: str, child: str, parent_T_child: Poses) -> Any:
-    """geometry_msgs/TransformStamped of a transform (4, 4)."""
+    """TransformStamped message (geometry_msgs) of a transform (4, 4)."""
     translation, rotation = _position_and_rotation("geometry_msgs/msg/Vector3", parent_T_child)
     moved = new("geometry_msgs/msg/Transform", translation=translation, rotation=rotation)
     return new(
@@ -43,7 +43,7 @@ def transform(stamp: int, parent: str, child: str, parent_T_child: Poses) -> Any
 
 
 def planar_twist(forward: float, turning: float) -> Any:
-    """geometry_msgs/Twist of a forward (m/s) and a turning (rad/s) speed."""
+    """Twist message (geometry_msgs) of a forward (m/s) and a turning (rad/s) speed."""
     vector = "geometry_msgs/msg/Vector3"
     linear, angular = new(vector, x=forward, y=0.0, z=0.0), new(vector, x=0.0, y=0.0, z=turning)
     return new("geometry_msgs/msg/Twist", linear=linear, angular=angular)
@@ -82,7 +82,7 @@ def camera_fields(camera: Camera) -> dict[str, Any]:
 
 
 def quality_of_service(*, latched: bool) -> Qos:
-    """Reliable; transient local where late subscribers must get the last message."""
+    """Reliable quality of service; transient local where late subscribers must get the last message."""
     durability = QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE
     forever, depth = QosTime(9223372036, 854775807), 1 if latched else 10
     liveliness = QosLiveliness.AUTOMATIC

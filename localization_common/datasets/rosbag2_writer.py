@@ -1,163 +1,23 @@
-"""Any `Sequence` as a ROS 2 bag, and the command ``sequence_to_bag``. Needs no ROS."""
+"""Whole sequences as ROS 2 bags, and the command ``sequence_to_bag``. Needs no ROS."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-import numpy as np
-import numpy.typing as npt
 import tyro
-from rosbags.interfaces import Connection
-from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 
-from localization_common.camera import Camera
-from localization_common.datasets import rosbag2_encoding as encoding
+from localization_common.datasets.bag_writer import BagStorage, BagWriter, OdometryReading
+from localization_common.datasets.frame_ranges import FrameRanges
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
-from localization_common.datasets.rosbag2_topics import BagFrames, BagTopics
-from localization_common.datasets.sequence import FrameRanges, Poses, Sequence
-from localization_common.errors import DatasetError, LocalizationError
-from localization_common.geometry import se3
-
-Storage = Literal["mcap", "sqlite3"]
-
-_TYPES = {
-    "image": "sensor_msgs/msg/Image",
-    "camera_info": "sensor_msgs/msg/CameraInfo",
-    "depth": "sensor_msgs/msg/Image",
-    "labels": "sensor_msgs/msg/Image",
-    "label_names": "std_msgs/msg/String",
-    "odom": "nav_msgs/msg/Odometry",
-    "ground_truth": "geometry_msgs/msg/PoseStamped",
-    "tf_static": "tf2_msgs/msg/TFMessage",
-}
-
-
-@dataclass(frozen=True)
-class OdometryReading:
-    """One odometry message: base (4, 4) in the odom frame, forward (m/s) and turning (rad/s) speed."""
-
-    stamp: int
-    odom_T_base: Poses
-    forward: float = 0.0
-    turning: float = 0.0
-
-
-class BagWriter:
-    """Writes frames and odometry into a new bag; use it in a ``with`` statement.
-
-    Args:
-        path: directory of the bag; must not exist.
-        camera: intrinsics of all images.
-        base_T_camera: (4, 4) camera on the robot, for /tf_static.
-        start: stamp (ns) of what is written once: /tf_static and label names.
-        class_names: names of the label ids.
-        storage: ``mcap`` or ``sqlite3`` (db3).
-        topics: other topic names.
-        frames: other frame names.
-
-    Raises:
-        DatasetError: the bag exists already or cannot be created.
-    """
-
-    def __init__(
-        self,
-        path: str | Path,
-        camera: Camera,
-        base_T_camera: Poses,
-        *,
-        start: int,
-        class_names: tuple[str, ...] = (),
-        storage: Storage = "mcap",
-        topics: BagTopics | None = None,
-        frames: BagFrames | None = None,
-    ) -> None:
-        self._camera, self._topics, self._frames = camera, topics or BagTopics(), frames or BagFrames()
-        self._base_T_camera = base_T_camera
-        plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._writer = Writer(Path(path), version=9, storage_plugin=plugin)
-            self._writer.open()
-        except (WriterError, OSError) as error:
-            raise DatasetError(
-                f"{path}: cannot write a bag here ({error}); remove it or choose another name"
-            ) from error
-        self._connections: dict[str, Connection] = {}
-        mounting = encoding.transform(start, self._frames.base, self._frames.camera, base_T_camera)
-        self._write("tf_static", start, transforms=[mounting])
-        if class_names:
-            self._write("label_names", start, data=json.dumps(list(class_names)))
-
-    def write_frame(
-        self,
-        stamp: int,
-        image: npt.NDArray[np.uint8],
-        *,
-        map_T_camera: Poses | None = None,
-        depth: npt.NDArray[np.float32] | None = None,
-        labels: npt.NDArray[np.uint8] | None = None,
-    ) -> None:
-        """Write one camera image (H, W, 3) RGB, its camera_info and what belongs to it, all with one stamp (ns)."""
-        if map_T_camera is not None:
-            truth = encoding.pose(map_T_camera @ se3.inverse(self._base_T_camera))
-            self._write("ground_truth", stamp, header=encoding.header(stamp, self._frames.map), pose=truth)
-        seen_from = encoding.header(stamp, self._frames.camera)
-        self._write("camera_info", stamp, header=seen_from, **encoding.camera_fields(self._camera))
-        if depth is not None:
-            self._write_image("depth", stamp, "32FC1", depth.astype("<f4", copy=False))
-        if labels is not None:
-            self._write_image("labels", stamp, "mono8", labels)
-        self._write_image("image", stamp, "rgb8", image)
-
-    def write_odometry(self, sample: OdometryReading) -> None:
-        """Write one wheel odometry message."""
-        unknown = np.zeros(36)
-        pose, twist = encoding.pose(sample.odom_T_base), encoding.planar_twist(sample.forward, sample.turning)
-        self._write(
-            "odom",
-            sample.stamp,
-            header=encoding.header(sample.stamp, self._frames.odom),
-            child_frame_id=self._frames.base,
-            pose=encoding.new("geometry_msgs/msg/PoseWithCovariance", pose=pose, covariance=unknown),
-            twist=encoding.new("geometry_msgs/msg/TwistWithCovariance", twist=twist, covariance=unknown),
-        )
-
-    def close(self) -> None:
-        """Finish the bag; without this it cannot be read."""
-        self._writer.close()
-
-    def __enter__(self) -> BagWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _write(self, key: str, stamp: int, **fields: Any) -> None:
-        kind = _TYPES[key]
-        if key not in self._connections:
-            qos = encoding.quality_of_service(latched=key in ("tf_static", "label_names"))
-            self._connections[key] = self._writer.add_connection(
-                getattr(self._topics, key), kind, typestore=encoding.STORE, offered_qos_profiles=[qos]
-            )
-        raw = encoding.STORE.serialize_cdr(encoding.new(kind, **fields), kind)
-        self._writer.write(self._connections[key], stamp, raw)
-
-    def _write_image(self, key: str, stamp: int, name: str, image: npt.NDArray[np.generic]) -> None:
-        if image.shape[:2] != (self._camera.height, self._camera.width):
-            size = f"{self._camera.width}x{self._camera.height}"
-            raise DatasetError(f"{key} of stamp {stamp} has shape {image.shape}, its camera takes {size} images")
-        header = encoding.header(stamp, self._frames.camera)
-        self._write(key, stamp, header=header, **encoding.image_fields(image, name))
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
+from localization_common.datasets.rosbag2_topics import BagTopics
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import LocalizationError
 
 
 def write_sequence(
@@ -165,15 +25,15 @@ def write_sequence(
     path: str | Path,
     *,
     odometry: Iterable[OdometryReading] | None = None,
-    storage: Storage = "mcap",
+    storage: BagStorage = "mcap",
     topics: BagTopics | None = None,
 ) -> None:
     """Write a whole sequence as a bag, in order of stamps.
 
     Args:
-        sequence: frames; ground truth, depth and labels go along where the sequence has them.
+        sequence: frames; ground truth, depth and labels are written where the sequence has them.
         path: directory of the bag; must not exist.
-        odometry: wheel odometry of the drive in order of stamps; None takes the sequence's own, if it has one.
+        odometry: wheel odometry of the drive in order of stamps; None: the sequence's own odometry, if it has one.
         storage: ``mcap`` or ``sqlite3``.
         topics: other topic names.
 
@@ -205,7 +65,7 @@ def write_sequence(
 
 
 def _own_odometry(sequence: Sequence) -> list[OdometryReading]:
-    """Odometry at the frames where it is known."""
+    """Odometry messages at the frames where the odometry is known."""
     if sequence.odom_T_base is None:
         return []
     known = sequence.has_odometry
@@ -215,29 +75,29 @@ def _own_odometry(sequence: Sequence) -> list[OdometryReading]:
 
 @dataclass(frozen=True)
 class Conversion:
-    """Write a recording of any format that can be read as a ROS 2 bag.
+    """Write a recording of any supported format as a ROS 2 bag.
 
     Attributes:
         source: directory or bag to read.
         output: bag directory to write; must not exist.
-        frames: only these frame numbers, such as 200-239,450-489.
-        exclude: not these frame numbers.
-        storage: how the bag is stored.
+        frames: frame numbers to write, such as 200-239,450-489; by default all.
+        exclude: frame numbers to leave out.
+        storage: storage of the bag.
         output_topics: names of the topics in the bag that is written.
-        recording: how the source is read.
+        recording: options of reading the source.
     """
 
     source: Annotated[Path, tyro.conf.Positional]
     output: Annotated[Path, tyro.conf.Positional]
     frames: str | None = None
     exclude: str | None = None
-    storage: Storage = "mcap"
+    storage: BagStorage = "mcap"
     output_topics: BagTopics = field(default_factory=BagTopics)
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 def convert(conversion: Conversion) -> Sequence:
-    """Write the bag; the sequence that was written is returned."""
+    """Write the bag; return the sequence that was written."""
     sequence = announce(open_sequence(conversion.source, conversion.recording))
     if conversion.frames is not None:
         sequence = sequence.with_numbers(FrameRanges.parse(conversion.frames))

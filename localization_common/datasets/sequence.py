@@ -1,4 +1,4 @@
-"""The one type that every data set is read into: frames along a drive, with poses."""
+"""Type of every data set that was read: frames along a drive, with poses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
+from localization_common.datasets.frame_ranges import FrameRanges
 from localization_common.datasets.summary import FRAMES, TRUE_POSES, LeftOut, ReadingSummary
 from localization_common.errors import DatasetError
 from localization_common.geometry import se3
@@ -21,7 +22,7 @@ Picture = TypeVar("Picture", npt.NDArray[np.uint8], npt.NDArray[np.float32])
 
 @dataclass(frozen=True)
 class Sequence:
-    """Frames of one camera in order of time. Images are read when asked for, never all at once.
+    """Frames of one camera in order of time. Each image is read when it is needed, never all at once.
 
     Attributes:
         name: short name for tables and messages.
@@ -33,9 +34,9 @@ class Sequence:
         read_depth: position -> (H, W) float32 metres along the optical axis, NaN where unknown; None without depth.
         read_labels: position -> (H, W) uint8 class ids, 255 where unlabelled; None without labels.
         class_names: names of the class ids 0..C-1.
-        base_T_camera: (4, 4) where the camera sits on the robot; by default in its origin, looking forward.
+        base_T_camera: (4, 4) pose of the camera on the robot; by default at its origin, looking forward.
         odom_T_base: (N, 4, 4) odometry at each frame, NaN in rows where it is unknown; None without odometry.
-        summary: what was found in the recording, what was assumed, and what was left out.
+        summary: findings in the recording, assumptions, and the input that was left out.
     """
 
     name: str
@@ -81,7 +82,7 @@ class Sequence:
         return np.zeros(len(self), dtype=np.bool_) if self.odom_T_base is None else _known(self.odom_T_base)
 
     def with_poses(self) -> Sequence:
-        """The frames whose pose is known; the others are counted in the summary.
+        """Frames whose pose is known; the others are counted in the summary.
 
         Raises:
             DatasetError: no frame has a pose.
@@ -91,7 +92,7 @@ class Sequence:
         return self._known_only(self.has_pose, "a true pose", reason)
 
     def with_odometry(self) -> Sequence:
-        """The frames whose odometry is known; the others are counted in the summary.
+        """Frames whose odometry is known; the others are counted in the summary.
 
         Raises:
             DatasetError: no frame has odometry.
@@ -118,7 +119,7 @@ class Sequence:
         return np.stack([current - 1, current], axis=1)
 
     def select(self, positions: npt.ArrayLike) -> Sequence:
-        """The frames at these positions (increasing indices, or a boolean mask).
+        """Frames at these positions (increasing indices, or a boolean mask).
 
         Raises:
             DatasetError: no frames are left, or a position is out of range.
@@ -157,7 +158,7 @@ class Sequence:
             raise DatasetError(f"{self.name}: {what} of frame {number} hold some NaN or infinity")
 
     def chosen(self, frames: str = "", exclude: str = "") -> Sequence:
-        """Only the frames with these numbers (``200-239,450``), and without those; empty words leave all.
+        """Frames with some numbers (``200-239,450``) and without others; an empty text leaves all.
 
         Raises:
             DatasetError: malformed ranges, or no frames are left.
@@ -172,43 +173,10 @@ def _known(poses: Poses) -> npt.NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Chosen(Generic[Picture]):
-    """Reads through a selection; a class and no closure, so that data loaders can send it to their workers."""
+    """Reader through a selection; a class and no closure, so that data loaders can send it to their workers."""
 
     read: Callable[[int], Picture]
     positions: npt.NDArray[np.int64]
 
     def __call__(self, position: int) -> Picture:
         return self.read(int(self.positions[position]))
-
-
-@dataclass(frozen=True)
-class FrameRanges:
-    """Ranges of frame numbers, both ends included.
-
-    Example:
-        >>> FrameRanges.parse("200-239,450-489").mask(np.array([199, 200, 489]))
-        array([False,  True,  True])
-    """
-
-    ranges: tuple[tuple[int, int], ...]
-
-    @classmethod
-    def parse(cls, text: str) -> FrameRanges:
-        """Read ``"200-239,450"``; a single number is a range of one.
-
-        Raises:
-            DatasetError: the text is not of this form.
-        """
-        try:
-            parts = [tuple(int(n) for n in part.split("-")) for part in text.split(",")]
-            ranges = tuple((p[0], p[-1]) for p in parts if len(p) in (1, 2) and p[0] <= p[-1])
-        except ValueError as error:
-            raise DatasetError(f"frame ranges {text!r} are not of the form 200-239,450: {error}") from error
-        if len(ranges) != len(parts):
-            raise DatasetError(f"frame ranges {text!r} are not of the form 200-239,450")
-        return cls(ranges)
-
-    def mask(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Which of these frame numbers (N,) lie in one of the ranges."""
-        inside = [(numbers >= first) & (numbers <= last) for first, last in self.ranges]
-        return np.any(np.stack(inside), axis=0)

@@ -2,11 +2,11 @@
 
 Shotton et al., Scene Coordinate Regression Forests for Camera Relocalization in RGB-D Images, CVPR 2013.
 
-Which camera is evaluated: the original poses are the *depth* camera's, from KinectFusion. As in all published results,
+Camera that is evaluated: the original poses are the *depth* camera's, from KinectFusion. As in all published results,
 they are taken for the colour images' poses; the unpublished offset between the two cameras (about 2.5 cm) is the same
 in training and test, so a network learns it. The SfM pseudo ground truth is the *colour* camera's: see
-`seven_scenes_sfm`. Depth is resampled from the depth camera's focal length (585) to the colour
-camera's (525), as if both had one centre, so that depth and colour of a `Sequence` agree.
+`seven_scenes_sfm`. Depth is resampled from the depth camera's focal length (585) to the colour camera's (525), as if
+both had one centre, so that depth and colour of a `Sequence` agree.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _POSE_NAME = re.compile(r"frame-([0-9]{1,9})\.pose\.txt$")
 
 
 def read_seven_scenes(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
-    """One sequence directory (``seq-XX``). Frame numbers may have gaps; stamps are 30 Hz times the frame number.
+    """Sequence of one directory (``seq-XX``). Frame numbers may have gaps; stamps are frame numbers at 30 Hz.
 
     Colour may be PNG or JPEG, in any size of the original's shape (intrinsics are scaled). The pose of a frame is
     unknown where it has no ``pose.txt``, or one with infinity or NaN in it (lost tracking, as ScanNet marks it). Depth
@@ -77,7 +77,7 @@ def read_seven_scenes(path: str | Path, options: RecordingOptions | None = None)
     depth_files = tuple(file if (file := Path(f"{stem}.depth.png")).is_file() else None for stem in stems)
     if any(depth_files):
         summary = summary.with_found(Finding("depth", f"{sum(map(bool, depth_files))} of {len(numbers)} frames"))
-    frames = _Frames(in_order, depth_files, camera)
+    frames = _SevenScenesFrames(in_order, depth_files, camera)
     return Sequence(
         name=f"{directory.resolve().parent.name}/{directory.resolve().name}",
         camera=camera,
@@ -91,14 +91,14 @@ def read_seven_scenes(path: str | Path, options: RecordingOptions | None = None)
 
 
 def _posed_only(directory: Path, pictures: dict[int, Path]) -> LeftOut:
-    """Frames that have a pose, but no picture."""
+    """Entry for frames that have a pose, but no picture."""
     numbered = (_POSE_NAME.match(file.name) for file in directory.iterdir())
     missing = sorted(match[0] for match in numbered if match and int(match[1]) not in pictures)
     return LeftOut(len(missing), FRAMES, "the picture is missing", frame_files.shown(missing))
 
 
 def _read_poses(stems: list[Path], summary: ReadingSummary) -> tuple[npt.NDArray[np.float64], ReadingSummary]:
-    """Poses (N, 4, 4) of frames, NaN where unknown, each reason counted.
+    """Poses (N, 4, 4) of frames, NaN where unknown; the summary counts each reason.
 
     Raises:
         DatasetError: more than a tenth of the files are malformed.
@@ -138,7 +138,7 @@ def read_seven_scenes_split(scene: str | Path, split: str, options: RecordingOpt
     Args:
         scene: for example ``7scenes/redkitchen``.
         split: ``train`` or ``test``.
-        options: as in `read_seven_scenes`.
+        options: options of reading, see `read_seven_scenes`.
 
     Raises:
         DatasetError: unknown split, split file missing or malformed, or a sequence missing.
@@ -162,8 +162,8 @@ def _read_sfm(directory: Path) -> tuple[Camera, dict[int, npt.NDArray[np.float64
 
 
 @dataclass(frozen=True)
-class _Frames:
-    """Reads pictures when asked; a class and no closure, so that data loaders can send it to their workers."""
+class _SevenScenesFrames:
+    """Reader of single pictures; a class and no closure, so that data loaders can send it to their workers."""
 
     colour_files: tuple[Path, ...]
     depth_files: tuple[Path | None, ...]
@@ -182,10 +182,10 @@ class _Frames:
 
 
 def register_depth(depth: npt.NDArray[np.float32], source: Camera, target: Camera) -> npt.NDArray[np.float32]:
-    """Depth (H, W) of one camera as another at the same place and angle sees it; NaN where the first does not see.
+    """Resample depth (H, W) to another camera at the same place and angle; NaN outside of the first camera's view.
 
-    Depth is measured along the optical axis, which both share, so values stay and only pixels move (nearest, since an
-    average over an edge would be a surface that does not exist).
+    Depth is measured along the optical axis, which both share, so values stay and only pixels move (nearest, because
+    an average over an edge would be a surface that does not exist).
     """
     u = (np.arange(target.width) - target.cx) / target.fx * source.fx + source.cx
     v = (np.arange(target.height) - target.cy) / target.fy * source.fy + source.cy

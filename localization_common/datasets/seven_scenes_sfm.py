@@ -3,7 +3,7 @@
 Brachmann et al., On the Limits of Pseudo Ground Truth in Visual Camera Re-Localization, ICCV 2021: reconstructed with
 COLMAP from the colour images, scaled and moved to the original poses. Published at
 github.com/tsattler/visloc_pseudo_gt_limitations; its folder ``pgt`` belongs beside the directories of the scenes. The
-files ``pgt/sfm/7scenes/<scene>_{train,test}.txt`` hold lines ``rgb_file qw qx qy qz tx ty tz f``, in no order:
+files ``pgt/sfm/7scenes/<scene>_{train,test}.txt`` hold lines ``rgb_file qw qx qy qz tx ty tz f``, not sorted:
 ``seq-03/frame-000844.color.png``, the pose world-to-camera, metres, and the focal length in pixels of a 640x480 image.
 """
 
@@ -31,8 +31,8 @@ class SfmPoses:
     """Pseudo ground truth of one sequence.
 
     Attributes:
-        map_T_camera: (4, 4) of each frame number that could be reconstructed; the colour camera's optical frame.
-        focal_length: pixels, at the original 640x480.
+        map_T_camera: frame number -> pose (4, 4) of the colour camera's optical frame, for reconstructed frames only.
+        focal_length: focal length in pixels, at the original 640x480.
     """
 
     map_T_camera: dict[int, npt.NDArray[np.float64]]
@@ -40,13 +40,13 @@ class SfmPoses:
 
 
 def read_sfm_poses(directory: Path) -> SfmPoses:
-    """Pseudo ground truth of a sequence directory, ``7scenes/chess/seq-03`` say; it may be in either split's file.
+    """Pseudo ground truth of a sequence directory, such as ``7scenes/chess/seq-03``, from the file of either split.
 
     Raises:
-        DatasetError: the files are missing, say nothing about the sequence, a line is malformed, or the sequence has
+        DatasetError: the files are missing or have no line of the sequence, a line is malformed, or the sequence has
             two focal lengths.
     """
-    sequence = Path(os.path.abspath(directory))  # links stay: the folder pgt is beside them, not where they lead
+    sequence = Path(os.path.abspath(directory))  # links are not followed: the folder pgt is beside the link
     scene = sequence.parent
     candidates = [scene.parent / FOLDER / f"{scene.name}_{split}.txt" for split in ("train", "test")]
     found = [file for file in candidates if file.is_file()]

@@ -1,8 +1,8 @@
 """Reader of StreetLearn (Mirowski et al. 2019): panoramas of Manhattan or Pittsburgh in a LevelDB.
 
-A panorama's id leads to a ``Pano`` message with its picture, ``panos_connectivity`` to a ``StreetLearnGraph`` with the
-positions and headings of all. As in the DMN paper (appendix C.1), worlds are areas of 40 m x 40 m with at least ten
-panoramas, drawn at random.
+The key of a panorama is its id, and its value a ``Pano`` message with its picture. The value of ``panos_connectivity``
+is a ``StreetLearnGraph`` with the positions and headings of all. As in the DMN paper (appendix C.1), worlds are areas
+of 40 m x 40 m with at least ten panoramas, drawn at random.
 """
 
 from __future__ import annotations
@@ -63,16 +63,16 @@ def read_streetlearn(
 
     Args:
         path: directory of the LevelDB.
-        areas: how many; they may overlap.
-        views: panoramas of each, drawn from those in the area.
-        height: of the resized pictures, which are twice as wide (the DMN paper: 104).
+        areas: number of areas; they may overlap.
+        views: number of panoramas of each area, drawn from those in it.
+        height: height of the resized pictures, which are twice as wide (the DMN paper: 104).
         side_m: side of an area, metres; half of it is a map unit.
-        longitudes: only panoramas between these, degrees (`PAPER_LONGITUDE`).
-        seed: draws areas and panoramas.
-        limit: read only the first so many areas.
+        longitudes: range of longitudes, degrees; panoramas outside are left out (`PAPER_LONGITUDE`).
+        seed: seed for the choice of areas and panoramas.
+        limit: number of areas to read at most.
 
     Raises:
-        DatasetError: no such database, not StreetLearn's, or nowhere enough panoramas.
+        DatasetError: no such database, not StreetLearn's, or no area has enough panoramas.
     """
     location = Path(path).expanduser()
     messages = message_classes("streetlearn", _MESSAGES)
@@ -123,7 +123,7 @@ def _draw_areas(
 ) -> list[tuple[npt.NDArray[np.int64], Array]]:
     """Members of each area and their poses in it, map units."""
     chosen: list[tuple[npt.NDArray[np.int64], Array]] = []
-    for _ in range(100 * count):  # areas around random panoramas, none of which need be in the middle
+    for _ in range(100 * count):  # areas that hold a random panorama, not always in the middle
         centre = known.poses[random.integers(len(known.ids)), :2] + random.uniform(-0.5, 0.5, 2) * side_m
         inside = np.flatnonzero((np.abs(known.poses[:, :2] - centre) <= side_m / 2).all(axis=1))
         if len(inside) >= views:
@@ -133,7 +133,7 @@ def _draw_areas(
             chosen.append((members, local))
             if len(chosen) == count:
                 return chosen
-    raise DatasetError(f"{path}: hardly any area of {side_m} m holds {views} panoramas; ask for fewer views")
+    raise DatasetError(f"{path}: hardly any area of {side_m} m holds {views} panoramas; choose fewer views")
 
 
 def _read_picture(path: Path, database: Any, message: Any, name: str, height: int) -> npt.NDArray[np.uint8]:

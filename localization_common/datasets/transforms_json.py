@@ -1,10 +1,10 @@
-"""``transforms.json``: pictures with poses and intrinsics, as nerfstudio, instant-ngp and the tools of phones write it.
+"""``transforms.json`` of nerfstudio, instant-ngp and phone apps: pictures with poses and intrinsics.
 
 Format: docs.nerf.studio, Data conventions, and instant-ngp's NeRF loader. A pose is map_T_camera with OpenGL's axes
 (x right, y up, z backward). The centre of the upper left pixel is at (0.5, 0.5). The map is the file's: its z axis is
-up by nerfstudio's convention. ``applied_transform`` says how the map was turned from the source's; that turn stays, so
-that a pose here is the one in the file, but a scale in it (or ``applied_scale``) is divided out: lengths are those of
-the source.
+up by nerfstudio's convention. ``applied_transform`` is the transform from the source's map to the file's. Its rotation
+stays, so that a pose here is the one in the file; a scale in it (or ``applied_scale``) is divided out, so that lengths
+are those of the source.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from localization_common.errors import CameraError, DatasetError
 from localization_common.files.text_files import read_text
 
 NAME = "transforms.json"
-#: From an optical frame (x right, y down, z forward) to OpenGL's camera (x right, y up, z backward).
+#: Rotation from an optical frame (x right, y down, z forward) to OpenGL's camera (x right, y up, z backward).
 OPENGL_T_OPTICAL: npt.NDArray[np.float64] = np.diag([1.0, -1.0, -1.0, 1.0])
 
-#: ``camera_model`` -> ours; distortion of the first kind is k1 k2 p1 p2 k3, of the second k1 k2 k3 k4.
+#: ``camera_model`` -> model of `Camera`; plumb_bob has the distortion k1 k2 p1 p2 k3, equidistant k1 k2 k3 k4.
 _MODELS = {
     "OPENCV": "plumb_bob",
     "PINHOLE": "plumb_bob",
@@ -47,11 +47,11 @@ def read_transforms(path: str | Path, options: RecordingOptions | None = None) -
     """Sequence of a ``transforms.json`` and the pictures that it names, in order of their names.
 
     Args:
-        path: the file, or its directory.
+        path: file, or its directory.
         options: ``camera``.
 
     Raises:
-        DatasetError: the file is missing or malformed, or none of its pictures is there.
+        DatasetError: the file is missing or malformed, or none of its pictures exists.
     """
     options = options or RecordingOptions()
     file = Path(path).expanduser()
@@ -65,7 +65,7 @@ def read_transforms(path: str | Path, options: RecordingOptions | None = None) -
     summary = ReadingSummary(f"{file} (transforms.json)").with_found(Finding("frames", f"{len(frames)} in {file.name}"))
     if scale != 1.0:
         summary = summary.with_found(Finding("scale", f"positions are divided by {scale:g}, which was applied to them"))
-    summary = summary.with_assumed("the unit is the metre and the z axis is up (the file does not say)")
+    summary = summary.with_assumed("the unit is the metre and the z axis is up (not in the file)")
     name = file.parent.resolve().name if file.name == NAME else f"{file.parent.resolve().name}/{file.stem}"
     return sequence_of(name, pictures, options, summary, origin=file.name)
 
@@ -86,7 +86,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def pose_of(matrix: Any, where: str) -> npt.NDArray[np.float64]:
-    """map_T_camera (4, 4), optical frame, of rows with OpenGL's axes; NaN where a number is not finite.
+    """Pose map_T_camera (4, 4), optical frame, of rows with OpenGL's axes; NaN where a number is not finite.
 
     Raises:
         DatasetError: it is no matrix of numbers, or no rigid transform.
@@ -120,7 +120,7 @@ def _picture(values: dict[str, Any], where: str, folder: Path, scale: float) -> 
 
 
 def _with_ending(file: Path) -> Path:
-    """The picture; its name may lack the ending, as in NeRF's synthetic scenes."""
+    """Path of the picture; its name in the file may lack the ending, as in NeRF's synthetic scenes."""
     if picture_files.is_file(file):
         return file
     found = (file.with_name(file.name + ending) for ending in _ENDINGS)
@@ -128,7 +128,7 @@ def _with_ending(file: Path) -> Path:
 
 
 def _camera(values: dict[str, Any], where: str, picture: Path) -> Camera | None:
-    """Intrinsics of a frame and the file together; None where they say none."""
+    """Camera from the values of a frame and of the file together; None where they have no intrinsics."""
     if not any(key in values for key in ("fl_x", "camera_angle_x", "x_fov")):
         return None
     try:
@@ -191,7 +191,7 @@ def _number(values: dict[str, Any], name: str, default: float = 0.0) -> float:
 
 
 def _applied_scale(values: dict[str, Any], file: Path) -> float:
-    """Factor that the source's lengths were multiplied with."""
+    """Factor by which the source's lengths were multiplied."""
     try:
         turn = np.array(values.get("applied_transform", np.eye(4)), dtype=np.float64)[:3, :3]
         scale = float(np.cbrt(abs(np.linalg.det(turn)))) * _number(values, "applied_scale", 1.0)

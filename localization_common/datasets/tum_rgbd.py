@@ -27,9 +27,9 @@ from localization_common.files.trajectory_files import read_tum, stamp_and_unit
 Stamps = npt.NDArray[np.int64]
 
 DEPTH_UNITS_PER_METRE = 5000.0
-#: Furthest that two stamps may be apart to belong together, seconds (the benchmark's).
+#: Largest difference of two stamps that belong together, seconds (the benchmark's).
 MAX_DIFFERENCE_S = 0.02
-#: What the benchmark recommends where nothing better is known (the driver's factory calibration).
+#: Camera that the benchmark recommends where no calibration is known (the driver's factory calibration).
 DEFAULT_CAMERA = Camera(640, 480, 525.0, 525.0, 319.5, 239.5)
 #: Calibrations published with the benchmark, by the part of the directory's name that names the sensor.
 CAMERAS = {
@@ -40,10 +40,10 @@ CAMERAS = {
 
 
 def read_tum_rgbd(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
-    """One sequence directory. A colour frame takes the depth and the ground truth whose stamps are nearest.
+    """Sequence of one directory. A colour frame gets the depth and the ground truth whose stamps are nearest.
 
-    The pose of a frame without ground truth within 0.02 s is unknown; where a frame has no depth within that, all of
-    its depth is NaN. Frame numbers are positions in ``rgb.txt``.
+    The pose of a frame without ground truth within 0.02 s is unknown; the depth of a frame without depth within that
+    time is NaN. Frame numbers are positions in ``rgb.txt``.
 
     Args:
         path: directory with ``rgb.txt``; ``depth.txt`` and ``groundtruth.txt`` may be absent.
@@ -51,7 +51,7 @@ def read_tum_rgbd(path: str | Path, options: RecordingOptions | None = None) -> 
             interpolates the ground truth between poses at most that far apart, in place of taking the nearest.
 
     Raises:
-        DatasetError: a list is malformed, or no picture is there.
+        DatasetError: a list is malformed, or no picture exists.
     """
     options = options or RecordingOptions()
     directory = frame_files.require_directory(path)
@@ -74,7 +74,7 @@ def read_tum_rgbd(path: str | Path, options: RecordingOptions | None = None) -> 
         assumed=True,
     )
     depth, summary = _depth(directory / "depth.txt", stamps, summary)
-    frames = _Frames(tuple(colour[i] for i in numbers), depth, camera)
+    frames = _TumRgbdFrames(tuple(colour[i] for i in numbers), depth, camera)
     return Sequence(
         name=name,
         camera=camera,
@@ -88,7 +88,7 @@ def read_tum_rgbd(path: str | Path, options: RecordingOptions | None = None) -> 
 
 
 def nearest_stamps(stamps: Stamps, candidates: Stamps) -> tuple[Stamps, Stamps]:
-    """For each stamp (N,) the position (N,) of the nearest of ascending candidates (M,), and how far it is (N,)."""
+    """Positions (N,) of the ascending candidates (M,) nearest to stamps (N,), and their distances (N,) in time."""
     after = np.clip(np.searchsorted(candidates, stamps), 1, max(1, len(candidates) - 1))
     before = after - 1
     after = np.minimum(after, len(candidates) - 1)
@@ -100,7 +100,7 @@ def nearest_stamps(stamps: Stamps, candidates: Stamps) -> tuple[Stamps, Stamps]:
 def _truth(
     path: Path, stamps: Stamps, options: RecordingOptions, summary: ReadingSummary
 ) -> tuple[npt.NDArray[np.float64], ReadingSummary]:
-    """map_T_camera (N, 4, 4) at stamps, NaN where no ground truth is near enough."""
+    """Poses map_T_camera (N, 4, 4) at stamps, NaN where no ground truth is near enough."""
     result = np.full((len(stamps), 4, 4), np.nan)
     if options.pose_file is not None:
         return result, summary
@@ -152,8 +152,11 @@ def _read_pictures(path: Path, summary: ReadingSummary) -> tuple[Stamps, tuple[P
 
 
 def _read_list(path: Path) -> tuple[Stamps, tuple[Path, ...], tuple[str, ...], tuple[str, ...]]:
-    """Ascending stamps (N,) in nanoseconds, paths, and lines with a stamp twice or out of order, of a list with lines
-    ``stamp filename``."""
+    """Content of a list with lines ``stamp filename``.
+
+    Returns:
+        Ascending stamps (N,) in nanoseconds, paths, lines with a repeated stamp, and lines out of order.
+    """
     entries: dict[int, Path] = {}
     doubled, unordered = [], []
     last = None
@@ -178,7 +181,7 @@ def _read_list(path: Path) -> tuple[Stamps, tuple[Path, ...], tuple[str, ...], t
 
 
 @dataclass(frozen=True)
-class _Frames:
+class _TumRgbdFrames:
     colour_files: tuple[Path, ...]
     depth_files: tuple[Path | None, ...]
     camera: Camera

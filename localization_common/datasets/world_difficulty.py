@@ -1,4 +1,4 @@
-"""How hard worlds are to localise in, by answers that look at no picture; command ``worlds_difficulty``."""
+"""Difficulty of localization in worlds, by answers that use no picture; command ``worlds_difficulty``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = npt.NDArray[np.float64]
 
 #: An answer is right within this squared distance, square map units (DMN paper, section 4).
 SUCCESS = 0.2
-#: What a squared radian counts beside a squared map unit (DMN paper, section 3, alpha).
+#: Weight of a squared radian against a squared map unit (DMN paper, section 3, alpha).
 YAW_WEIGHT = 0.5
 
 #: Uninformed estimate and closest context of tables 1 and 2 of the paper, one step, per cent.
@@ -28,15 +28,16 @@ PUBLISHED = {"rooms": (2.9, 11.4), "mazes": (3.7, 34.5), "street": (7.1, 8.7)}
 
 @dataclass(frozen=True)
 class Difficulty:
-    """Shares of queries, 0..1, that answers without looking get right.
+    """Shares of queries, 0..1, for which answers without pictures are right.
 
     Attributes:
-        uninformed: the mean of a belief that is uniform over the environment, which is its middle.
-        best_constant: the one position that is right most often.
-        closest_context: the position of the context view that is nearest to the query: an upper bound for whoever
-            finds the most similar view.
-        uninformed_with_yaw, closest_context_with_yaw: the same if the heading has to be right too (0.5 of its squared
-            error in radians is added before comparing), facing along x, and with the context nearest in that sense.
+        uninformed: answer is the mean of a belief that is uniform over the environment: its middle.
+        best_constant: answer is the one position that is right most often.
+        closest_context: answer is the position of the context view that is nearest to the query: an upper bound for
+            methods that find the most similar view.
+        uninformed_with_yaw, closest_context_with_yaw: the same if the heading must be right too (0.5 of its squared
+            error in radians is added before the comparison), with a heading along x, and with the nearest context by
+            this measure.
     """
 
     uninformed: float
@@ -47,12 +48,12 @@ class Difficulty:
 
 
 def measure_difficulty(worlds: WorldSet, *, contexts: int = 4, queries: int = 4, seed: int = 0) -> Difficulty:
-    """Draw contexts and queries of each world, as a test does, and answer without looking.
+    """Draw contexts and queries of each world, as an evaluation does, and answer without pictures.
 
     Args:
-        worlds: what to measure.
-        contexts, queries: views of each world, without repetition; of different visits where there are two.
-        seed: draws them.
+        worlds: worlds to measure.
+        contexts, queries: number of views of each world, without repetition; of different visits where there are two.
+        seed: seed for the choice of views.
 
     Raises:
         DatasetError: worlds have too few views.
@@ -61,15 +62,15 @@ def measure_difficulty(worlds: WorldSet, *, contexts: int = 4, queries: int = 4,
     picked = [pick_views(worlds.visits[i], contexts, queries, random) for i in range(len(worlds))]
     poses = worlds.poses.astype(np.float64)
     known = np.stack([poses[i, views[0]] for i, views in enumerate(picked)])
-    asked = np.stack([poses[i, views[1]] for i, views in enumerate(picked)])
-    offset = known[:, None] - asked[:, :, None]  # (worlds, queries, contexts, 3)
+    queried = np.stack([poses[i, views[1]] for i, views in enumerate(picked)])
+    offset = known[:, None] - queried[:, :, None]  # (worlds, queries, contexts, 3)
     distance, turn = (offset[..., :2] ** 2).sum(axis=-1), wrap_angle(offset[..., 2]) ** 2
-    from_middle = (asked[..., :2] ** 2).sum(axis=-1)
+    from_middle = (queried[..., :2] ** 2).sum(axis=-1)
     return Difficulty(
         uninformed=float((from_middle < SUCCESS).mean()),
-        best_constant=best_constant_success(asked[..., :2].reshape(-1, 2)),
+        best_constant=best_constant_success(queried[..., :2].reshape(-1, 2)),
         closest_context=float((distance.min(axis=-1) < SUCCESS).mean()),
-        uninformed_with_yaw=float((from_middle + YAW_WEIGHT * wrap_angle(asked[..., 2]) ** 2 < SUCCESS).mean()),
+        uninformed_with_yaw=float((from_middle + YAW_WEIGHT * wrap_angle(queried[..., 2]) ** 2 < SUCCESS).mean()),
         closest_context_with_yaw=float(((distance + YAW_WEIGHT * turn).min(axis=-1) < SUCCESS).mean()),
     )
 
@@ -80,12 +81,12 @@ def pick_views(
     """Positions of context views and of query views of one world, all different.
 
     Args:
-        visits: (views,) of the world; where there are several, contexts come from one and queries from another.
-        contexts, queries: how many.
-        random: draws which.
+        visits: (views,) visits of the world; where there are several, contexts come from one and queries from another.
+        contexts, queries: number of views.
+        random: generator for the choice.
 
     Raises:
-        DatasetError: there are too few.
+        DatasetError: there are too few views.
     """
     numbers = np.unique(visits)
     if len(numbers) > 1:
@@ -100,21 +101,21 @@ def pick_views(
 
 
 def best_constant_success(positions: Array, *, step: float = 0.05) -> float:
-    """Share of positions (N, 2) near the one answer, on a grid of this step over -1..1, that is near to most."""
+    """Share of positions (N, 2) near the best constant answer on a grid of this step over -1..1."""
     line = np.arange(-1.0, 1.0 + step / 2, step)
     shares = [((positions - [x, y]) ** 2).sum(axis=1) < SUCCESS for x in line for y in line]
     return float(max(near.mean() for near in shares))
 
 
 @dataclass(frozen=True)
-class Check:
-    """Print how many queries are answered right without looking, beside the DMN paper's numbers.
+class DifficultyCheck:
+    """Print the share of queries that are answered right without pictures, beside the DMN paper's numbers.
 
     Attributes:
         worlds: directories of generated worlds (build/worlds/rooms/test), of GQN or of StreetLearn.
-        contexts: views of each world that the map is made of.
-        queries: views of each world that are asked for.
-        limit: look at so many worlds of each.
+        contexts: number of views of each world in the map.
+        queries: number of views of each world whose poses are wanted.
+        limit: number of worlds of each directory at most.
     """
 
     worlds: tyro.conf.Positional[tuple[Path, ...]]
@@ -123,11 +124,11 @@ class Check:
     limit: int = 1_000
 
 
-def show(check: Check) -> None:
+def show(check: DifficultyCheck) -> None:
     """Print the table.
 
     Raises:
-        DatasetError: no worlds there, or too few views.
+        DatasetError: there are no worlds, or too few views.
     """
     print(f"{'per cent right':30} uninformed  best constant  closest context | with heading: uninformed, closest")
     for path in check.worlds:
@@ -146,7 +147,7 @@ def show(check: Check) -> None:
 def main() -> None:
     """Entry point of ``worlds_difficulty``."""
     try:
-        show(tyro.cli(Check))
+        show(tyro.cli(DifficultyCheck))
     except LocalizationError as error:
         sys.exit(f"worlds_difficulty: {error}")
 

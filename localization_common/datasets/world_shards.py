@@ -1,4 +1,4 @@
-"""Worlds on disk: a directory of numbered safetensors files, each whole or absent."""
+"""Worlds on disk: a directory of numbered safetensors files, each complete or absent."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def write_shard(path: Path, worlds: WorldSet, *, first: int, recipe: Mapping[str
     """Write worlds into one file, all or nothing.
 
     Args:
-        path: as `shard_path` gives.
-        worlds: what to write.
+        path: path of the file, from `shard_path`.
+        worlds: worlds to write.
         first: number of the first of them in the directory.
-        recipe: how they were made; shards that are read together must agree in it.
+        recipe: settings of their generation; shards that are read together must have the same.
 
     Raises:
         CheckpointError: the file cannot be written there.
@@ -47,7 +47,7 @@ def write_shard(path: Path, worlds: WorldSet, *, first: int, recipe: Mapping[str
 
 
 def read_shard_header(path: Path) -> dict[str, Any]:
-    """Header of a shard: how its worlds were made (``recipe``), the number of the ``first``, and their ``count``.
+    """Header of a shard: settings of its generation (``recipe``), number of the ``first`` world, and their ``count``.
 
     Raises:
         DatasetError: missing, damaged or no shard.
@@ -60,19 +60,19 @@ def read_shard_header(path: Path) -> dict[str, Any]:
 
 
 def is_world_directory(path: Path) -> bool:
-    """Whether shards of worlds lie directly in this directory."""
+    """Return True if shards of worlds lie directly in this directory."""
     return path.is_dir() and any(path.glob("[0-9]*.safetensors"))
 
 
 def read_world_shards(path: str | Path, *, limit: int | None = None) -> WorldSet:
-    """All worlds of a directory, in memory.
+    """Read all worlds of a directory into memory.
 
     Args:
         path: directory with shards, such as ``build/worlds/rooms/train``.
-        limit: read only the first so many worlds.
+        limit: number of worlds to read at most, from the first.
 
     Raises:
-        DatasetError: no shards, a damaged one, one is missing between others, or they were made differently.
+        DatasetError: there are no shards, one is damaged or missing between others, or their recipes differ.
     """
     directory = Path(path).expanduser()
     files = sorted(directory.glob("[0-9]*.safetensors"))
@@ -86,14 +86,14 @@ def read_world_shards(path: str | Path, *, limit: int | None = None) -> WorldSet
         count += len(parts[-1][0])
         if limit is not None and count >= limit:
             break
-    # The parts are views of mapped files: this is where they are read, once.
+    # The parts are views of mapped files: they are read here, once.
     images, poses, visits = (np.concatenate(arrays)[:limit] for arrays in zip(*parts, strict=True))
     header = headers[0]
     return WorldSet(header["name"], images, poses, visits, header["metres_per_unit"], header["panoramic"])
 
 
 def _require_next(file: Path, expected: Path, headers: list[dict[str, Any]], count: int) -> None:
-    """The last header continues the others, of which there are ``count`` worlds."""
+    """Check that the last header continues the others, which hold ``count`` worlds."""
     if file != expected:
         raise DatasetError(f"{expected}: missing, though later shards are there; generate it again")
     if headers[-1]["recipe"] != headers[0]["recipe"]:

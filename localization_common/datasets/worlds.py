@@ -1,4 +1,4 @@
-"""The one type for data of many small worlds with a few posed views each, which dmn learns from."""
+"""Type for data of many small worlds with a few posed views each, from which dmn learns."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class WorldSet:
-    """Worlds with equally many views each. Nothing relates the frames of two worlds.
+    """Worlds with equal numbers of views. The frames of two worlds are unrelated.
 
     Attributes:
-        name: what it holds, for messages and tables.
+        name: name of the data, for messages and tables.
         images: (worlds, views, H, W, 3) uint8 RGB.
         poses: (worlds, views, 3) float32: x, y in map units, in which the environment spans -1..1, and yaw in radians,
-            counter-clockwise from x; for a panorama, where its middle looks.
+            counter-clockwise from x; for a panorama, the heading of its middle column.
         visits: (worlds, views) uint8: views of one world with different numbers were taken on different occasions,
-            under other conditions; maps are made of one visit and asked about another. All 0 if there was only one.
+            under other conditions; maps are made of one visit and evaluated on another. All 0 if there was only one.
         metres_per_unit: scale of the map units, where the data has one.
-        panoramic: whether the images show all directions (equirectangular), so that they wrap round.
+        panoramic: True if the images show all directions (equirectangular), so that left and right border meet.
     """
 
     name: str
@@ -58,11 +58,11 @@ class WorldSet:
 
     @property
     def views(self) -> int:
-        """Views of each world."""
+        """Number of views of each world."""
         return int(self.images.shape[1])
 
     def select(self, worlds: npt.NDArray[np.int64] | slice) -> WorldSet:
-        """Some of the worlds (positions or a slice).
+        """Select some of the worlds (positions or a slice).
 
         Raises:
             DatasetError: none is left.

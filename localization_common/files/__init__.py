@@ -1,1 +1,1 @@
-"""Files of this package and their limits: atomic writes, headers, tensors, paths."""
+"""Files of this package and their limits: atomic writes, headers, tensors, paths, commits."""

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, also when the writer is killed or two write at once."""
+"""Atomic writes: a file is written completely or not at all, also if the writer is killed or two write at once."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pathlib import Path
 from localization_common.errors import CheckpointError, ConfigError
 from localization_common.files.paths import user_path
 
-#: Ending of the file that is written aside. Its name is ``.NAME.XXXXXXXX.tmp``, in the folder of the file NAME.
+#: Ending of the temporary file. Its name is ``.NAME.XXXXXXXX.tmp``, in the folder of the file NAME.
 _ASIDE = ".tmp"
 _RANDOM_BYTES = 4
 
 
 def write_whole(path: str | Path, data: bytes) -> None:
-    """Write a file aside, then rename it: no reader sees half of it, and an older file stays until then.
+    """Write a temporary file, then rename it: no reader sees a part of it, and an older file stays until then.
 
     Missing folders are made. A symbolic link stays a link: the file that it leads to is replaced. The replaced file's
     mode and, where the process may, its owner are kept; a new file's mode follows the umask. The data and its name are
-    on the disk when this returns. What writers of the same file left behind when they were killed is deleted.
+    on the disk when the function returns. Temporary files of killed writers of the same file are deleted.
 
     Raises:
         CheckpointError: the file cannot be written there.
@@ -49,7 +49,7 @@ def _target(path: Path) -> Path:
     """File that will be replaced, behind all symbolic links.
 
     Raises:
-        CheckpointError: there is something that must not be replaced.
+        CheckpointError: the path must not be replaced.
     """
     target = Path(os.path.realpath(path))
     if target.is_symlink():
@@ -65,16 +65,19 @@ def _target(path: Path) -> Path:
 
 @contextlib.contextmanager
 def _aside(target: Path) -> Iterator[tuple[int, Path]]:
-    """New file beside the target, as descriptor and path; locked while its writer lives, deleted if it still exists."""
+    """Open a new file beside the target, as descriptor and path.
+
+    It is locked while its writer lives, and deleted at the end if it still exists.
+    """
     while True:
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(_RANDOM_BYTES)}{_ASIDE}")
         # Only the owner may read a file that replaces one; see `_keep_mode_and_owner`. A new one follows the umask.
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600 if target.exists() else 0o666)
         try:
-            with contextlib.suppress(OSError):  # some network disks know no locks; then nobody clears leftovers there
+            with contextlib.suppress(OSError):  # some network disks have no locks; leftovers stay there
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             if not _is_at(descriptor, temporary):
-                continue  # another writer saw it before it was locked, and took it for a leftover
+                continue  # another writer found it before it was locked, and deleted it as a leftover
             yield descriptor, temporary
             return
         finally:
@@ -83,7 +86,7 @@ def _aside(target: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _delete_leftovers(target: Path) -> None:
-    """Delete files that killed writers of this target left: their locks went with them."""
+    """Delete files that killed writers of this target left: a killed writer holds no lock."""
     length = len(f".{target.name}.") + 2 * _RANDOM_BYTES + len(_ASIDE)
     for name in os.listdir(target.parent):
         if not (len(name) == length and name.startswith(f".{target.name}.") and name.endswith(_ASIDE)):
@@ -98,13 +101,13 @@ def _delete_leftovers(target: Path) -> None:
             if _is_at(descriptor, leftover):
                 leftover.unlink(missing_ok=True)
         except OSError:
-            pass  # its writer lives, or locks are unknown here
+            pass  # its writer lives, or there are no locks here
         finally:
             os.close(descriptor)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether the open file still has this name."""
+    """Return True if the open file still has this name."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:
@@ -112,9 +115,9 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _write(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
+    unwritten = memoryview(data)
+    while unwritten:
+        unwritten = unwritten[os.write(descriptor, unwritten) :]
 
 
 def _keep_mode_and_owner(descriptor: int, target: Path) -> None:
@@ -130,7 +133,7 @@ def _keep_mode_and_owner(descriptor: int, target: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the new name durable, where the file system can."""
+    """Write the new name to the disk, where the file system supports it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

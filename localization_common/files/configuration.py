@@ -12,17 +12,17 @@ from localization_common.errors import ConfigError
 
 T = TypeVar("T")
 
-#: Pixels of a network's input, at most: those of a full HD camera.
+#: Largest number of pixels of a network's input: that of a full HD camera.
 MAX_PIXELS = 1920 * 1088
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Nested dictionary of a dataclass, ready for JSON (which makes lists of tuples; `from_dict` undoes that)."""
+    """Nested dictionary of a dataclass, for JSON, which turns tuples into lists; `from_dict` turns them back."""
     return dataclasses.asdict(config)
 
 
 def from_dict(cls: type[T], values: dict[str, Any]) -> T:
-    """Dataclass of this type from what `to_dict` made; absent fields keep their default.
+    """Dataclass of this type from a dictionary of `to_dict`; absent fields keep their default.
 
     Fields may be numbers, strings, booleans, None, literals, tuples, lists, dictionaries and dataclasses, and unions of
     these.
@@ -45,7 +45,7 @@ def from_dict(cls: type[T], values: dict[str, Any]) -> T:
 
 
 def _read(hint: Any, value: Any, where: str) -> Any:
-    """The value as its annotation wants it."""
+    """Value in the type of its annotation."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _read_union(arguments, value, where)
@@ -99,11 +99,12 @@ def _expect(fits: bool, value: Any, what: str, where: str) -> Any:
 
 
 def require_at_most(config: Any, **limits: int) -> None:
-    """Refuse sizes that no usable configuration has, before anything is built of them.
+    """Refuse sizes that no usable configuration has, before a network is built with them.
 
     Args:
-        config: dataclass; a limit holds for a field's number, and for each number of a tuple; of a tuple of any length
-            ``count_NAME`` limits how many there are.
+        config: dataclass.
+        limits: field -> largest number; for a tuple, of each number in it. ``count_NAME`` limits the length of the
+            tuple NAME.
 
     Raises:
         ConfigError: a field exceeds its limit.

@@ -1,4 +1,4 @@
-"""JSON headers of our files, read with limits: sizes, depth, and numbers that are numbers."""
+"""JSON headers of this package's files, read with limits on size, depth and numbers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 import math
 from typing import Any
 
-#: Bytes of a file's whole header: names and places of tensors (300 kB for three ResNet-50), and our text.
+#: Bytes of a file's whole header: names and places of tensors (300 kB for three ResNet-50), and the JSON text.
 MAX_BYTES = 1 << 22
-#: Characters of our text, and entries of one list in it. The longest text of the shipped files has 24,000.
+#: Characters of the JSON text, and entries of one list in it. The longest text of the shipped files has 24,000.
 _MAX_CHARACTERS = 1 << 20
 _MAX_ENTRIES = 1 << 16
-#: Objects and lists within each other.
+#: Levels of objects and lists inside each other.
 _MAX_DEPTH = 32
 _MAX_INTEGER = 1 << 63
 
@@ -19,11 +19,11 @@ _MAX_INTEGER = 1 << 63
 def parse(text: str) -> Any:
     """Content of a JSON text.
 
-    Numbers in the ``card``, which says how a file came to be and is not computed with, may be unknown: those that are
-    not finite become None.
+    The ``card`` describes the making of a file, and nothing is computed from it. Its numbers may be unknown: those that
+    are not finite become None.
 
     Raises:
-        ValueError: it is not JSON, too large, too deeply nested, or holds a number that is not finite.
+        ValueError: the text is not JSON, too large, too deeply nested, or holds a number that is not finite.
     """
     if len(text) > _MAX_CHARACTERS:
         raise ValueError(f"{len(text)} characters, at most {_MAX_CHARACTERS} are read")
@@ -33,7 +33,7 @@ def parse(text: str) -> Any:
 
 
 def _checked(value: Any, where: str) -> Any:
-    """The value without numbers that are not finite."""
+    """Value of a JSON text, without numbers that are not finite."""
     if isinstance(value, dict):
         return {key: _checked(item, f"{where}.{key}" if where else key) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Networks from the tensors of a file: compared by names and shapes before any memory is spent on them."""
+"""Networks from the tensors of a file. Names and shapes are compared before memory is allocated for the weights."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ def network_of(path: str | Path, tensors: Mapping[str, Tensor], build: Callable[
     """Network with these weights as float32, on the CPU, in evaluation mode.
 
     Args:
-        path: file that the tensors are from, for messages.
-        build: makes the network of the file's configuration, with any weights.
+        path: file of the tensors, for messages.
+        tensors: name -> tensor.
+        build: function that builds the network of the file's configuration, with any weights.
 
     Raises:
         CheckpointError: the tensors are not those of such a network.
@@ -36,15 +37,16 @@ def network_of(path: str | Path, tensors: Mapping[str, Tensor], build: Callable[
 
 
 class _Unfilled(TorchFunctionMode):
-    """Gives new parameters a shape and no numbers: those that layers make empty, to fill them in place.
+    """Mode of torch in which new parameters have a shape but no memory: those that layers create empty and fill later.
 
-    With ``torch.device("meta")`` alone all else would be without numbers too, for which torch imports its compiler.
+    With ``torch.device("meta")`` alone all other tensors would have no memory either, and torch would import its
+    compiler for them.
 
     Args:
-        most: so many parameters, after which it gives up.
+        most: largest number of parameters.
 
     Raises:
-        RuntimeError: there are more.
+        RuntimeError: there are more parameters.
     """
 
     def __init__(self, most: int) -> None:
@@ -64,13 +66,13 @@ class _Unfilled(TorchFunctionMode):
 
 
 def _fills(func: Any) -> bool:
-    """Whether a function of torch changes its first argument in place: its name ends with one underscore."""
+    """Return True if a function of torch changes its first argument in place: its name ends with one underscore."""
     name = getattr(func, "__name__", "")
     return func is Tensor.__setitem__ or (name.endswith("_") and not name.endswith("__"))
 
 
 def _require_fit(path: str | Path, tensors: Mapping[str, Tensor], build: Callable[[], N]) -> None:
-    """Compare with the network without numbers, which takes hardly any memory."""
+    """Compare names, shapes and types with those of the network, which is built without memory for its weights."""
     try:
         with _Unfilled(2 * len(tensors) + 8):
             expected = build().state_dict()

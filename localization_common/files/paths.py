@@ -1,4 +1,4 @@
-"""Paths that users give, in parameters, services and commands; and folders that belong to installed packages."""
+"""Paths that users give in parameters, services and commands, and folders of installed packages."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 from localization_common.errors import ConfigError
 
 PACKAGE = "deep_localization"
-#: What other programs replace in a path: shells, launch files, resource addresses.
+#: Parts of a path that other programs replace: shells, launch files, resource addresses.
 _UNREPLACED = re.compile(r"\$[({A-Za-z_]|^[a-z]+://")
 
 
 def user_path(value: str | Path, name: str) -> Path:
-    """Absolute path that a user means; ``~`` is the home folder.
+    """Absolute path from a user's text; ``~`` is the home folder.
 
     Args:
-        value: as the user wrote it.
-        name: of the parameter or option, for messages.
+        value: text of the user.
+        name: name of the parameter or option, for messages.
 
     Raises:
-        ConfigError: it is empty, or holds something that only shells or launch files replace.
+        ConfigError: the text is empty, or has parts that only shells or launch files replace.
     """
     text = str(value)
     if not text.strip():
@@ -42,7 +42,7 @@ def user_path(value: str | Path, name: str) -> Path:
 
 
 def existing_file(value: str | Path, name: str) -> Path:
-    """Absolute path of a file that a user names; see `user_path`.
+    """Absolute path of an existing file from a user's text; see `user_path`.
 
     Raises:
         ConfigError: there is no such file, or it cannot be read.
@@ -51,7 +51,7 @@ def existing_file(value: str | Path, name: str) -> Path:
     written = "" if str(path) == str(value) else f", written {str(value)!r}"
     try:
         found, there = path.is_file(), path.exists()
-    except OSError as error:  # a folder on the way is closed to this user
+    except OSError as error:  # this user may not read a folder on the way
         raise ConfigError(f"{path}: cannot be looked at ({error.strerror}; {name}{written})") from error
     if not found:
         what = "is a folder, not a file" if path.is_dir() else "is not a file" if there else "no such file"
@@ -60,19 +60,19 @@ def existing_file(value: str | Path, name: str) -> Path:
 
 
 def package_folders() -> list[Path]:
-    """Folders where files that come with the package can lie: the checkout's, then those of installations."""
+    """Folders with files of this package: the checkout, then installations."""
     prefixes = [*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix]
     installed = [Path(prefix) / "share" / PACKAGE for prefix in prefixes if prefix]
     return [Path(__file__).resolve().parents[2], *installed]
 
 
 def require_own_file(path: Path, name: str, remedy: str) -> None:
-    """Refuse to write a file that belongs to a package: the next installation would overwrite it, or lack it.
+    """Refuse to write a file that belongs to a package: the next installation would overwrite or lose it.
 
     Args:
-        path: what would be written; links are followed.
-        name: of the parameter that named it.
-        remedy: what to do, for the message.
+        path: file that would be written; links are followed.
+        name: parameter that names it.
+        remedy: remedy, for the message.
 
     Raises:
         ConfigError: the file lies in the share folder of an installed package, or among the checkout's own models.

@@ -1,6 +1,6 @@
-"""Tensors with a described header, in safetensors files: nothing in them can run code.
+"""Tensors with a JSON header in safetensors files, which cannot run code.
 
-Network checkpoints and context maps share the container; ``kind`` tells them apart.
+Network checkpoints and context maps share this format; they differ in ``kind``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DTYPES = (
     torch.float16, torch.bfloat16, torch.float32, torch.float64,
     torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
 )  # fmt: skip
-#: Numbers that are looked at together: few, so that a large file stays in the file.
+#: Number of values that are checked together: few, so that a mapped file is not read into memory as a whole.
 _AT_ONCE = 1 << 22
 
 
@@ -34,14 +34,14 @@ def save(path: str | Path, *, kind: str, tensors: Mapping[str, torch.Tensor], he
     Raises:
         CheckpointError: the file cannot be written there.
     """
-    # Clones, since safetensors refuses tensors that share memory (tied weights).
+    # Clones, because safetensors refuses tensors that share memory (tied weights).
     contiguous = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {"format": FORMAT, "kind": kind, "header": json.dumps(header)}
     write_whole(path, _in_order(safetensors.torch.save(contiguous, metadata)))
 
 
 def _in_order(data: bytes) -> bytes:
-    """The safetensors file with its header's keys, which come in random order, sorted: equal contents, equal bytes."""
+    """Sort the keys of a safetensors file's header, which come in random order: equal contents give equal bytes."""
     length = int.from_bytes(data[:8], "little")
     header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
@@ -52,8 +52,10 @@ def load(path: str | Path, *, kind: str, mapped: bool = False) -> tuple[dict[str
     """Tensors and header of a file that `save` wrote with this kind.
 
     Args:
-        mapped: leave the tensors in the file, to be read when they are looked at. `save` puts a new file in the place
-            of an old one, which does them no harm; a program that writes into the file changes them.
+        path: path of the file.
+        kind: kind that the file must have.
+        mapped: True to leave the tensors in the file; they are read when they are used. `save` replaces a file by a new
+            one, which does not change them; a program that writes into the file changes them.
 
     Raises:
         CheckpointError: the file is missing, truncated, damaged, of another program or of another kind, or holds
@@ -65,7 +67,7 @@ def load(path: str | Path, *, kind: str, mapped: bool = False) -> tuple[dict[str
             header = read_header(path, file.metadata() or {}, kind)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
             _require_numbers(path, tensors)
-            if not mapped:  # these tensors are views of the file: whoever changes it would change them
+            if not mapped:  # these tensors are views of the file: a change of the file would change them
                 tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     except (safetensors.SafetensorError, OSError, ValueError, RuntimeError, MemoryError) as error:
         raise CheckpointError(f"{path}: not a complete safetensors file ({error}); copy or train it again") from error
@@ -73,7 +75,7 @@ def load(path: str | Path, *, kind: str, mapped: bool = False) -> tuple[dict[str
 
 
 def read_header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
-    """Header in a file's metadata, as `save` writes it.
+    """Header from a file's metadata, as `save` writes it.
 
     Raises:
         CheckpointError: the file is of another program or of another kind, or the header is damaged.
@@ -95,7 +97,7 @@ def read_header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str,
 
 
 def _existing(path: str | Path, kind: str) -> Path:
-    """Path of a file whose own header is not too large to look at."""
+    """Path of an existing file whose header is not too large."""
     try:
         path = user_path(path, f"file of a {kind!r}")
         if not path.is_file():
@@ -130,7 +132,7 @@ def _require_numbers(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
 
 
 def _not_finite(tensor: torch.Tensor) -> int:
-    """How many numbers of a tensor are not finite; looks at few of them at a time."""
+    """Number of values of a tensor that are not finite; few of them are in memory at a time."""
     if not tensor.is_floating_point():
         return 0
     return sum(part.numel() - int(torch.isfinite(part).sum()) for part in torch.split(tensor.reshape(-1), _AT_ONCE))

@@ -1,4 +1,4 @@
-"""Lines of small text files, whatever wrote them: byte order marks, Windows line ends, blank lines, comments."""
+"""Lines of small text files of any program: with byte order marks, Windows line ends, blank lines, comments."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_lines(path: Path, *, comment: str = "#") -> list[tuple[int, str]]:
 
     Args:
         path: UTF-8 file.
-        comment: lines that start with this are left out; empty: none are.
+        comment: lines that start with this are left out; if empty, no lines are left out.
 
     Raises:
         DatasetError: the file is missing, not UTF-8, or without any line.

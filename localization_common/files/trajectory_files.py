@@ -17,8 +17,8 @@ from localization_common.geometry import se3
 Poses = npt.NDArray[np.float64]
 Stamps = npt.NDArray[np.int64]
 
-#: Unit of a stamp by its size: from this value on, how many nanoseconds one unit is. A time in seconds up to the year
-#: 2103, one in milliseconds from 1973 on, and so on: no time of a camera is ambiguous.
+#: Unit of a stamp by its size: smallest value, name of the unit, and nanoseconds in one unit. Times in seconds up to
+#: the year 2103, times in milliseconds from 1973 on, and so on: no time of a camera is ambiguous.
 _UNITS = (
     (Decimal(10) ** 17, "nanoseconds", 1),
     (Decimal(10) ** 14, "microseconds", 1_000),
@@ -35,14 +35,14 @@ _QUATERNION = re.compile(r"\bq[_.]?(?:rs_)?([wxyz])\b")
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class StampedTrajectory:
     """Poses of a file in order of time.
 
     Attributes:
         stamps: (N,) nanoseconds, increasing.
         poses: (N, 4, 4).
-        unit: of the stamps in the file.
-        unknown: lines whose pose is not known (NaN, infinity, a quaternion of zeros), as ``file:line: why``.
+        unit: unit of the stamps in the file.
+        unknown: lines whose pose is not known (NaN, infinity, a quaternion of zeros), as ``file:line: reason``.
         doubled: lines whose stamp an earlier line has too.
         unordered: lines whose stamp is smaller than that of the line before.
     """
@@ -65,7 +65,7 @@ def write_tum(path: str | Path, stamps: Stamps, poses: Poses) -> None:
     Path(path).write_text("".join(lines), encoding="utf-8")
 
 
-def read_tum(path: str | Path) -> Trajectory:
+def read_tum(path: str | Path) -> StampedTrajectory:
     """Trajectory of a file with blanks, tabs or commas between numbers; lines that start with # are skipped.
 
     Stamps in milliseconds, microseconds or nanoseconds are recognised by their size.
@@ -110,11 +110,11 @@ def read_tum(path: str | Path) -> Trajectory:
     stamps = sorted(found)
     poses = np.stack([found[stamp] for stamp in stamps])
     marks = (tuple(unknown), tuple(doubled), tuple(unordered))
-    return Trajectory(np.array(stamps, dtype=np.int64), poses, unit or "seconds", *marks)
+    return StampedTrajectory(np.array(stamps, dtype=np.int64), poses, unit or "seconds", *marks)
 
 
 def _numbered_lines(path: Path) -> list[tuple[int, str]]:
-    """Lines with numbers; a header, as a comment or not, must name TUM's order of columns if it names any."""
+    """Lines with their numbers. A header, as a comment or not, must have TUM's order of columns if it names them."""
     lines = []
     for number, line in read_lines(path, comment=""):
         names = _QUATERNION.findall(line.lower())
@@ -127,7 +127,7 @@ def _numbered_lines(path: Path) -> list[tuple[int, str]]:
 
 
 def stamp_and_unit(text: str) -> tuple[int, str]:
-    """Nanoseconds of a decimal number, exact (a float would lose 100 ns of today's Unix time), and the number's unit.
+    """Nanoseconds of a decimal number, exact (a float would lose 100 ns of today's Unix time), and its unit.
 
     The size decides the unit: seconds up to 4.2e9 (the year 2103), then milliseconds, microseconds, nanoseconds.
 
@@ -148,7 +148,7 @@ def stamp_and_unit(text: str) -> tuple[int, str]:
 
 
 def _other_format(words: list[str]) -> str:
-    """What a line of another number of columns probably is, and what is expected."""
+    """Error message for a line with another number of columns, with the probable format."""
     expected = f"{len(words)} columns, not the 8 of '{_COLUMNS}'"
     if len(words) == 12:
         return f"{expected}; 12 are KITTI's poses, which have no stamps: evo_traj kitti FILE --save_as_tum converts"

@@ -10,7 +10,7 @@ _ROUNDING = 1e-6
 
 
 def is_covariance(matrices: npt.NDArray[np.float64]) -> bool:
-    """Whether all matrices (..., n, n) are finite, symmetric and without negative variance in any direction."""
+    """Return True if all matrices (..., n, n) are finite, symmetric and without negative variance in any direction."""
     if not np.isfinite(matrices).all():
         return False
     allowed = _ROUNDING * np.abs(matrices).max(axis=(-2, -1), initial=0.0) + 1e-12

@@ -1,4 +1,4 @@
-"""From the camera's motion between frames to the robot's odometry: the one place, for live nodes and for bags alike."""
+"""Odometry of the robot from the camera's motion between frames, for live nodes and for bags."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class OdometrySample:
     """Odometry at one image.
 
     Attributes:
-        stamp: of the image, nanoseconds.
-        odom_T_base: (4, 4) integrated pose; the odom frame is where the base stood on the first frame.
+        stamp: stamp of the image in nanoseconds.
+        odom_T_base: (4, 4) integrated pose; the odom frame is the base on the first frame.
         covariance: (6, 6) of x y z rX rY rZ about the odom frame's axes; grows with the distance.
         twist: (6,) velocity (m/s, rad/s) of the base in its own axes; zero on a first frame.
-        twist_covariance: (6, 6) of the twist.
+        twist_covariance: (6, 6) covariance of the twist.
     """
 
     stamp: int
@@ -33,7 +33,7 @@ class OdometrySample:
 
 
 class OdometryIntegrator:
-    """Chains relative camera motions into a smooth pose of the base that is never relocalised.
+    """Integrate relative camera motions to a smooth pose of the base that is never relocalised.
 
     A frame without a relative motion (the first one, or the first after a gap) keeps the pose.
     """
@@ -54,10 +54,10 @@ class OdometryIntegrator:
         """Odometry after one more frame.
 
         Args:
-            stamp: of the image, nanoseconds.
+            stamp: stamp of the image in nanoseconds.
             previous_T_camera: (4, 4) motion since the previous frame (`Estimate.previous_T_camera`), or None.
-            motion_covariance: (6, 6) of that motion about the previous optical frame's axes, or None.
-            base_T_camera: (4, 4) where the camera sits on the robot.
+            motion_covariance: (6, 6) covariance of that motion about the previous optical frame's axes, or None.
+            base_T_camera: (4, 4) mount of the camera.
         """
         seconds = 0.0 if self._stamp is None else (stamp - self._stamp) * 1e-9
         twist, twist_covariance = np.zeros(6), np.zeros((6, 6))
@@ -75,17 +75,17 @@ class OdometryIntegrator:
         return OdometrySample(stamp, self._odom_T_base.copy(), self._covariance.copy(), twist, twist_covariance)
 
     def _advance(self, step: Array, noise: Array) -> None:
-        """Append a motion in the base's axes; an error of the heading so far moves everything that comes after it."""
+        """Append a motion in the base's axes; an error of the heading so far moves all later positions."""
         rotation = self._odom_T_base[:3, :3]
         travelled = rotation @ step[:3, 3]
         self._covariance = shift_covariance(self._covariance, travelled) + rotate_covariance(noise, rotation)
         self._odom_T_base = self._odom_T_base @ step
-        # Thousands of products would slowly leave SO(3); a quaternion's norm is easy to restore.
+        # Thousands of products would slowly leave SO(3); the conversion to a quaternion restores the norm.
         self._odom_T_base[:3, :3] = quaternions.quat2mat(quaternions.mat2quat(self._odom_T_base[:3, :3]))
 
 
 class PlanarOdometry:
-    """Planar pose from any odometry: each motion is laid into the robot's own plane, then chained.
+    """Planar pose from any odometry: each motion is projected to the robot's own plane, then appended.
 
     Projecting the integrated pose instead would let a slow drift of roll and pitch shorten every later step.
     """
@@ -98,12 +98,12 @@ class PlanarOdometry:
         self._pose: Array = np.zeros(3)
         self._odom_T_base: Array | None = None
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Keep the pose; no motion joins the next odometry to the one before."""
         self._odom_T_base = None
 
     def step(self, odom_T_base: Array) -> Array:
-        """Planar pose (3,) after the odometry moved on to this pose (4, 4)."""
+        """Planar pose (3,) after the odometry reached this pose (4, 4)."""
         if self._odom_T_base is not None:
             motion = se3.inverse(self._odom_T_base) @ odom_T_base
             self._pose = planar.compose(self._pose, planar.from_se3(motion))
@@ -125,19 +125,18 @@ def planar_odometry(odom_T_base: Array, known: npt.NDArray[np.bool_] | None = No
 
 
 def shift_covariance(covariance: Array, lever: Array) -> Array:
-    """Covariance (6, 6) of a point that is fixed to the body at ``lever`` (3,) from the one that it is known for.
+    """Covariance (6, 6) of another point of the same body, which is ``lever`` (3,) away from the known point.
 
-    Both are about the same axes, in which the lever is given; an error of the rotation moves the point by rotation x
-    lever.
+    Both covariances are about the same axes, in which the lever is given; an error of the rotation moves the point by
+    rotation x lever.
     """
-    x, y, z = lever
     jacobian = np.eye(6)
-    jacobian[:3, 3:] = -np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    jacobian[:3, 3:] = -se3.cross_matrix(lever)
     return np.asarray(jacobian @ covariance @ jacobian.T)
 
 
 def rotate_covariance(covariance: Array, rotation: Array) -> Array:
-    """Covariance (6, 6) about the axes a, from the one about the axes b, with a_R_b (3, 3)."""
+    """Covariance (6, 6) about the axes a, from the covariance about the axes b, with a_R_b (3, 3)."""
     both = np.zeros((6, 6))
     both[:3, :3] = both[3:, 3:] = rotation
     return np.asarray(both @ covariance @ both.T)

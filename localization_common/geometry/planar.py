@@ -9,7 +9,7 @@ Array = npt.NDArray[np.float64]
 
 
 def wrap_angle(angle: npt.ArrayLike) -> Array:
-    """Angle brought into [-pi, pi)."""
+    """Angle in [-pi, pi), equal up to whole turns."""
     wrapped = (np.asarray(angle, dtype=np.float64) + np.pi) % (2.0 * np.pi) - np.pi
     # Just under -pi, the remainder rounds up to a whole turn.
     return np.where(wrapped >= np.pi, -np.pi, wrapped)
@@ -36,7 +36,7 @@ def relative(a_T_b: Array, a_T_c: Array) -> Array:
 
 
 def from_se3(map_T_base: Array) -> Array:
-    """Planar pose (..., 3) of transforms (..., 4, 4): position, and heading of the body's x axis, in the x-y plane."""
+    """Planar poses (..., 3) of transforms (..., 4, 4): position and heading of the body's x axis in the x-y plane."""
     yaw = np.arctan2(map_T_base[..., 1, 0], map_T_base[..., 0, 0])
     return np.stack([map_T_base[..., 0, 3], map_T_base[..., 1, 3], yaw], axis=-1)
 
@@ -49,8 +49,3 @@ def to_se3(pose: Array) -> Array:
     a_T_b[..., 1, 0], a_T_b[..., 1, 1], a_T_b[..., 1, 3] = sin, cos, pose[..., 1]
     a_T_b[..., 2, 2] = a_T_b[..., 3, 3] = 1.0
     return a_T_b
-
-
-def circular_mean(angle: Array, weight: Array) -> float:
-    """Weighted mean direction in radians; weights (N,) need not be normalised. A linear mean would break at +-pi."""
-    return float(np.arctan2(np.sum(weight * np.sin(angle)), np.sum(weight * np.cos(angle))))

@@ -32,7 +32,7 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
 
 
 def nearer_sign(q: Tensor, reference: Tensor) -> Tensor:
-    """q or -q, whichever is nearer to the reference: both are the same rotation."""
+    """Choose the nearer one of q and -q to the reference: both are the same rotation."""
     dot = (q * reference).sum(-1, keepdim=True)
     return torch.where(dot < 0, -q, q)
 
@@ -99,8 +99,8 @@ def mean(q: Tensor) -> Tensor:
     """Mean rotation (..., 4) of S unit quaternions (S, ..., 4), whose signs do not matter.
 
     The eigenvector of the largest eigenvalue of the sum of q q^T (Markley et al., Averaging Quaternions, 2007).
-    Squaring that matrix again and again leaves nothing but this eigenvector, also in ONNX, which knows no eigenvectors.
-    Of rotations that have no mean, such as opposite ones, it is any.
+    Repeated squaring of that matrix leaves only this eigenvector; it also works in ONNX, which has no operator for
+    eigenvectors. Rotations without a mean, such as opposite ones, give an arbitrary result.
     """
     outer = (q[..., :, None] * q[..., None, :]).mean(0)
     for _ in range(10):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ def to_parts(a_T_b: Array) -> tuple[Array, Array]:
 
 
 def nearest_rotation(matrix: Array) -> Array:
-    """The rotation (3, 3) nearest to a matrix (3, 3), such as a mean of rotations, by its singular values."""
+    """Rotation (3, 3) nearest to a matrix (3, 3), such as a mean of rotations, by its singular values."""
     left, _, right = np.linalg.svd(matrix)
     return np.asarray(left @ np.diag([1.0, 1.0, np.linalg.det(left @ right)]) @ right)
 
@@ -102,7 +103,7 @@ def log(a_T_b: Array) -> Array:
     axis, angle = quaternions.quat2axangle(quaternions.mat2quat(a_T_b[:3, :3]))
     angle = (angle + np.pi) % (2.0 * np.pi) - np.pi
     omega = np.asarray(axis) * angle
-    cross = _cross(omega)
+    cross = cross_matrix(omega)
     half = angle / 2.0
     factor = 1.0 / 12.0 if abs(angle) < 1e-4 else (1.0 - half / np.tan(half)) / angle**2
     inverse_left_jacobian = np.eye(3) - 0.5 * cross + factor * cross @ cross
@@ -110,10 +111,10 @@ def log(a_T_b: Array) -> Array:
 
 
 def exp(twist: Array) -> Array:
-    """Transform a_T_b (4, 4) that a constant twist (6,) x y z rX rY rZ reaches in one unit of time; undoes `log`."""
+    """Transform a_T_b (4, 4) after one unit of time with a constant twist (6,) x y z rX rY rZ; inverse of `log`."""
     omega = twist[3:]
     angle = float(np.linalg.norm(omega))
-    cross = _cross(omega)
+    cross = cross_matrix(omega)
     if angle < 1e-4:
         first, second, third = 1.0 - angle**2 / 6.0, 0.5 - angle**2 / 24.0, 1.0 / 6.0 - angle**2 / 120.0
     else:
@@ -125,16 +126,11 @@ def exp(twist: Array) -> Array:
     return a_T_b
 
 
-def adjoint(a_T_b: Array) -> Array:
-    """Matrix (6, 6) that takes a twist (x y z rX rY rZ) of frame b to frame a."""
-    rotation = a_T_b[:3, :3]
-    result = np.zeros((6, 6))
-    result[:3, :3] = result[3:, 3:] = rotation
-    result[:3, 3:] = _cross(a_T_b[:3, 3]) @ rotation
-    return result
-
-
-def _cross(vector: Array) -> Array:
-    """Matrix (3, 3) that gives the cross product of a vector (3,) with another one."""
-    x, y, z = vector
-    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+def cross_matrix(vector: npt.NDArray[Any]) -> Array:
+    """Skew-symmetric matrices (..., 3, 3) of vectors (..., 3): ``cross_matrix(a) @ b`` is the cross product a x b."""
+    matrix = np.zeros((*vector.shape, 3))
+    x, y, z = vector[..., 0], vector[..., 1], vector[..., 2]
+    matrix[..., 0, 1], matrix[..., 0, 2] = -z, y
+    matrix[..., 1, 0], matrix[..., 1, 2] = z, -x
+    matrix[..., 2, 0], matrix[..., 2, 1] = -y, x
+    return matrix

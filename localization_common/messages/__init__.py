@@ -1,7 +1,7 @@
-"""Content of ROS messages as arrays and cameras, one way for bags and nodes. Needs no ROS.
+"""Content of ROS messages as arrays and cameras, for bags and nodes alike. Needs no ROS.
 
-A message is any object with the fields of its type: rclpy's and rosbags' objects have the same ones. Errors say what
-was wrong; the caller, who knows the topic and the time, says where.
+A message is any object with the fields of its type: rclpy's and rosbags' objects have the same ones. Errors give the
+mistake; the caller adds the topic and the time.
 """
 
 from localization_common.messages.bits import BitsInUse, bits_in_use

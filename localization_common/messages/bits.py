@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-#: Bits that sensors have. Nothing in a message names them: 10 bits in mono16 would look black if 16 were assumed.
+#: Bits that sensors have. Messages do not name them: 10 bits in mono16 would look black if 16 were assumed.
 SENSOR_BITS = (10, 12, 14, 16)
 
 
@@ -21,17 +21,17 @@ def bits_in_use(image: npt.NDArray[Any]) -> int:
 
 
 class BitsInUse:
-    """Bits in use on one topic: they grow when a larger value comes, and never shrink.
+    """Bits in use on one topic: they grow with a larger value, and never shrink.
 
-    Were they found for each image alone, then the brightness would jump by four or more whenever the largest value of a
-    dark image crosses a limit. Keep one object for each topic, as long as its driver runs.
+    With bits for each image alone, the brightness would jump by four or more whenever the largest value of a dark image
+    crosses a limit. Keep one object for each topic, as long as its driver runs.
     """
 
     def __init__(self, bits: int = SENSOR_BITS[0]) -> None:
         self._bits = bits
 
     def after(self, image: npt.NDArray[Any]) -> int:
-        """Bits that the topic uses, this image of 16-bit values included."""
+        """Bits that the topic uses, including this image of 16-bit values."""
         if self._bits < SENSOR_BITS[-1]:
             self._bits = max(self._bits, bits_in_use(image))
         return self._bits
@@ -42,8 +42,8 @@ def to_eight_bits(image: npt.NDArray[Any], bits: int | BitsInUse | None) -> npt.
 
     Args:
         image: uint16 in any byte order.
-        bits: that the values use, 8 to 16; `BitsInUse` of the topic; or None for what this image needs. Values beyond
-            become 255.
+        bits: number of bits that the values use, 8 to 16; `BitsInUse` of the topic; or None for the bits that this
+            image needs. Larger values become 255.
     """
     native = np.ascontiguousarray(image, dtype=np.uint16)
     if isinstance(bits, int):

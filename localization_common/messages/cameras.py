@@ -1,4 +1,4 @@
-"""sensor_msgs/CameraInfo to `Camera`."""
+"""Calibrations of sensor_msgs/CameraInfo to `Camera`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from localization_common.messages.distortion import distortion_of
 from localization_common.messages.protocols import CameraInfoMessage
 
 _RECTIFIED = re.compile(r"(^|_)rect(ified)?(_|$)")
-#: Focal lengths that lenses have, as shares of the image's longer side.
+#: Smallest and largest focal length of lenses, as shares of the image's longer side.
 _FOCAL_LENGTHS = (0.05, 50.0)
 
 
 def camera_from(message: CameraInfoMessage, *, rectified: bool = False) -> Camera:
-    """Camera of the images that a driver publishes beside this message: region of interest and binning are applied.
+    """Camera of the images that a driver publishes with this message: region of interest and binning are applied.
 
     Args:
         message: calibration of the full image.
-        rectified: the images are rectified (see `is_rectified_topic`): P holds, and there is no distortion.
+        rectified: True if the images are rectified (see `is_rectified_topic`): P is taken, without distortion.
 
     Raises:
         CameraError: the camera is not calibrated (zeros, NaN), its numbers are impossible, the distortion model is
@@ -44,7 +44,7 @@ def camera_from(message: CameraInfoMessage, *, rectified: bool = False) -> Camer
 
 
 def is_rectified_topic(name: str) -> bool:
-    """Whether a topic's name says that its images are rectified: image_rect, image_rect_color, rect/image."""
+    """Return True if a topic's name is one of rectified images: image_rect, image_rect_color, rect/image."""
     parts = [part for part in name.split("/") if part not in ("", "compressed", "compressedDepth")]
     return any(_RECTIFIED.search(part) for part in parts[-2:])
 
@@ -89,7 +89,7 @@ def _check(matrix: npt.NDArray[np.float64], width: int, height: int, name: str) 
 def _in_region(
     message: CameraInfoMessage, matrix: npt.NDArray[np.float64], model: str, coefficients: tuple[float, ...]
 ) -> Camera:
-    """Camera of the image that is left after the region was cut out and pixels were binned."""
+    """Camera of the image after the region was cropped and pixels were binned."""
     roi = message.roi
     left, top, width, height = int(roi.x_offset), int(roi.y_offset), int(roi.width), int(roi.height)
     if bool(width) != bool(height) or (not width and (left or top)):

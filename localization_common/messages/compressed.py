@@ -1,4 +1,4 @@
-"""sensor_msgs/CompressedImage to arrays: the header is read and compared before anything is decoded."""
+"""Images of sensor_msgs/CompressedImage to arrays: the header is read and checked before anything is decoded."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from localization_common.errors import InputError
 from localization_common.messages.bits import BitsInUse, to_eight_bits
+from localization_common.messages.compressed_format import CompressedFormat, format_of, parse_format
 from localization_common.messages.encodings import TO_RGB, canonical, is_bayer
-from localization_common.messages.formats import Format, format_of, parse_format
 from localization_common.messages.images import converted
 from localization_common.messages.jpeg import decode_jpeg
 from localization_common.messages.jpeg_header import read_jpeg_header
@@ -19,7 +19,7 @@ from localization_common.messages.protocols import CompressedImageMessage
 
 Rgb = npt.NDArray[np.uint8]
 
-#: Most pixels that a picture may have where its size is not known: 150 MB of RGB.
+#: Largest number of pixels of a picture whose expected size is not known: 150 MB of RGB.
 MAX_PIXELS = 50_000_000
 
 
@@ -32,14 +32,14 @@ def rgb_from_compressed(
 ) -> Rgb:
     """RGB (H, W, 3) uint8 of a JPEG or PNG; EXIF orientation and transparency are ignored.
 
-    What the bytes are decides; ``format`` says whether the pixels are a Bayer mosaic. The colours of a JPEG or PNG have
-    one order, whatever ``format`` says about the order in the publisher's memory.
+    The bytes decide on the kind of picture; ``format`` decides whether the pixels are a Bayer mosaic. The colours of a
+    JPEG or PNG have one order; the order in ``format`` is that of the publisher's memory, and is ignored.
 
     Args:
-        message: with the format string of image_transport (``rgb8; jpeg compressed bgr8``) or of a driver (``jpeg``).
-        size: (width, height) that it must have: camera_info's, where that is known.
-        max_pixels: that it may have at most.
-        bits: of a PNG of 16 bits, see `rgb_from`.
+        message: message with the format of image_transport (``rgb8; jpeg compressed bgr8``) or of a driver (``jpeg``).
+        size: (width, height) that it must have: that of camera_info, if it is known.
+        max_pixels: largest number of pixels.
+        bits: bits in use of a PNG of 16 bits, see `rgb_from`.
 
     Raises:
         InputError: empty, damaged, no JPEG or PNG, depth, too large, not of that size, or ``format`` and the bytes
@@ -66,13 +66,13 @@ def rgb_from_compressed(
     return converted(picture, names[pixels.ndim])
 
 
-def read_header(data: bytes, form: Format, text: str) -> PictureHeader:
+def read_header(data: bytes, form: CompressedFormat, text: str) -> PictureHeader:
     """Header of a JPEG or PNG.
 
     Args:
         data: bytes of the picture.
         form: parsed ``format``.
-        text: the same as it came.
+        text: text of ``format``.
 
     Raises:
         InputError: empty, damaged, or neither of the two.
@@ -96,17 +96,17 @@ def check_picture_size(header: PictureHeader, size: tuple[int, int] | None, max_
     """Refuse a picture for its size.
 
     Raises:
-        InputError: it is not of this (width, height), or has more pixels than that.
+        InputError: it is not of this (width, height), or has more than ``max_pixels`` pixels.
     """
     found = (header.width, header.height)
     if size is not None and found != size:
-        raise InputError(f"image is {found[0]}x{found[1]}, but camera_info says {size[0]}x{size[1]}")
+        raise InputError(f"image is {found[0]}x{found[1]}, but camera_info has {size[0]}x{size[1]}")
     if found[0] * found[1] > max_pixels:
         raise InputError(f"image is {found[0]}x{found[1]}, more than {max_pixels} pixels: it is not decoded")
 
 
-def _mosaic(form: Format) -> str:
-    """Bayer encoding of the compressed pixels, in the name for 8 bits; empty if they are none.
+def _mosaic(form: CompressedFormat) -> str:
+    """Bayer encoding of the compressed pixels, by its name for 8 bits; empty if they are no mosaic.
 
     image_transport compresses a mosaic without conversion, or converts it first and then names the target.
     """
@@ -120,4 +120,4 @@ def _mosaic(form: Format) -> str:
 
 
 def _contradiction(text: str, found: str) -> str:
-    return f"format says {text!r}, a mosaic of one channel, but the data is {found}: correct the publisher's format"
+    return f"format is {text!r}, a mosaic of one channel, but the data is {found}: correct the publisher's format"

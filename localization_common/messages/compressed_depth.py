@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from localization_common.errors import InputError
 from localization_common.messages.compressed import MAX_PIXELS, check_picture_size, read_header
-from localization_common.messages.formats import format_of, parse_format
+from localization_common.messages.compressed_format import format_of, parse_format
 from localization_common.messages.pixels import bytes_of
 from localization_common.messages.png import decode_png
 from localization_common.messages.protocols import CompressedImageMessage
 
-#: struct of the head: the kind of depth, then the two numbers of the quantisation of 1 / depth.
+#: Head of the data: the kind of depth, then the two numbers of the quantisation of 1 / depth.
 _HEAD = struct.Struct("<iff")
 
 

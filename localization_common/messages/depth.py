@@ -13,7 +13,7 @@ from localization_common.messages.encodings import canonical
 from localization_common.messages.images import array_from
 from localization_common.messages.protocols import CompressedImageMessage, ImageMessage
 
-#: encoding -> metres of one unit
+#: Encoding -> metres in one unit.
 _UNITS = {"32FC1": 1.0, "64FC1": 1.0, "16UC1": 0.001, "mono16": 0.001}
 
 
@@ -21,7 +21,7 @@ def depth_from(message: ImageMessage | CompressedImageMessage) -> npt.NDArray[np
     """Depth (H, W) in metres; NaN where unknown: zeros, negative numbers, infinity and NaN.
 
     Args:
-        message: an Image of 32FC1 or 64FC1 (metres), 16UC1 or mono16 (millimetres), or a CompressedImage of
+        message: Image of 32FC1 or 64FC1 (metres), 16UC1 or mono16 (millimetres), or CompressedImage of
             compressed_depth_image_transport with PNG.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Names and coefficients of distortion models, as drivers write them, to those of `Camera`."""
+"""Names and coefficients of distortion models in the spelling of drivers, to those of `Camera`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NONE = ("", "none", "pinhole", "perspective", "rectilinear")
 
 
 def distortion_of(model: str, values: npt.NDArray[np.float64]) -> tuple[str, tuple[float, ...]]:
-    """Model and coefficients of `Camera`; zeros beyond what the model takes are dropped, and no coefficient is guessed.
+    """Model and coefficients of `Camera`; extra zeros are dropped, and no coefficient is guessed.
 
     Raises:
         CameraError: a coefficient is not finite, the model is unknown, or has another number of coefficients.
@@ -52,7 +52,7 @@ def distortion_of(model: str, values: npt.NDArray[np.float64]) -> tuple[str, tup
 
 
 def _fitting(name: str, model: str, values: npt.NDArray[np.float64]) -> tuple[float, ...]:
-    """As many coefficients as the model takes; none where all are zero."""
+    """Coefficients in the number that the model takes; empty where all are zero."""
     if not values.any():
         return ()
     counts = COEFFICIENTS[model]

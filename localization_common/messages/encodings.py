@@ -1,4 +1,4 @@
-"""Table of the image encodings: memory layout of each, and OpenCV's conversion to RGB.
+"""Table of the image encodings: the memory layout of each, and OpenCV's conversion to RGB.
 
 The names are those of sensor_msgs/image_encodings.hpp, and nv12, which camera drivers of embedded boards publish.
 """
@@ -17,7 +17,7 @@ from localization_common.errors import InputError
 
 @dataclass(frozen=True)
 class Layout:
-    """Values of one pixel: their type and number."""
+    """Layout of one pixel: type and number of its values."""
 
     dtype: np.dtype[Any]
     channels: int
@@ -25,12 +25,12 @@ class Layout:
 
 @dataclass(frozen=True)
 class Planar:
-    """Layout of YUV whose colour follows the brightness of the whole image.
+    """Layout of YUV images in which the colours of all pixels follow the brightness of all pixels.
 
     Attributes:
-        rows: rows of ``step`` bytes, as a share (numerator, denominator) of the image's height.
-        conversion: OpenCV's conversion to RGB, or None for 4:4:4, which it does not have.
-        multiple: width and height must be multiples of it.
+        rows: number of rows of ``step`` bytes, as a share (numerator, denominator) of the image's height.
+        conversion: OpenCV's conversion to RGB, or None for 4:4:4, for which OpenCV has none.
+        multiple: number of which width and height must be multiples.
     """
 
     rows: tuple[int, int]
@@ -49,10 +49,10 @@ _COLOUR = {"mono": (1, cv2.COLOR_GRAY2RGB), "rgb": (3, None), "bgr": (3, cv2.COL
     "rgba": (4, cv2.COLOR_RGBA2RGB),
     "bgra": (4, cv2.COLOR_BGRA2RGB),
 }
-#: OpenCV's type names do not name channels: one channel is brightness, three and four are in OpenCV's own order.
+#: OpenCV's type names do not name the channels: one channel is brightness, three and four are in OpenCV's own order.
 _TYPES = {1: "mono", 3: "bgr", 4: "bgra"}
 
-#: encoding -> layout, of everything that has a name of its own
+#: Encoding -> layout, of encodings with a name of their own.
 LAYOUTS: dict[str, Layout] = {
     **{f"{name}8": Layout(_U1, channels) for name, (channels, _) in _COLOUR.items()},
     **{f"{name}16": Layout(_U2, channels) for name, (channels, _) in _COLOUR.items()},
@@ -60,7 +60,7 @@ LAYOUTS: dict[str, Layout] = {
     **{f"bayer_{pattern}16": Layout(_U2, 1) for pattern in _BAYER},
     **{name: Layout(_U1, 2) for name in ("yuv422", "uyvy", "yuv422_yuy2", "yuyv")},
 }
-#: encoding -> OpenCV's conversion to RGB (None: it is RGB), after sixteen bits and floats have become bytes
+#: Encoding -> OpenCV's conversion to RGB (None: it is RGB), after sixteen bits and floats have become bytes.
 TO_RGB: dict[str, int | None] = {
     **{f"{name}{bits}": conversion for name, (_, conversion) in _COLOUR.items() for bits in (8, 16)},
     **{f"{bits}UC{n}": _COLOUR[name][1] for n, name in _TYPES.items() for bits in (8, 16)},
@@ -77,7 +77,7 @@ PLANAR: dict[str, Planar] = {
     "nv21": Planar((3, 2), cv2.COLOR_YUV2RGB_NV21, 2),
     "nv24": Planar((3, 1), None, 1),
 }
-#: Letters of a name that are looked at: a hostile one must not fill the log.
+#: Number of letters of a name that are kept: a hostile name must not fill the log.
 MAX_NAME = 60
 _GENERIC = re.compile(r"(8|16|32|64)([USF])C([1-4]?)")
 _KINDS = {"U": "u", "S": "i", "F": "f"}
@@ -98,11 +98,11 @@ def layout_of(encoding: str) -> Layout:
 
 
 def canonical(encoding: str) -> str:
-    """Encoding without blanks, and with the 1 that OpenCV's type names may leave out (``8UC`` is ``8UC1``)."""
+    """Encoding without blanks, and with the 1 that OpenCV's type names may lack (``8UC`` is ``8UC1``)."""
     encoding = encoding.strip()[:MAX_NAME]
     return f"{encoding}1" if re.fullmatch(r"(8|16|32|64)[USF]C", encoding) else encoding
 
 
 def is_bayer(encoding: str) -> bool:
-    """Whether pixels lie behind a mosaic of colour filters."""
+    """Return True for encodings of a Bayer mosaic."""
     return encoding.startswith("bayer_")

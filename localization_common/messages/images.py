@@ -1,4 +1,4 @@
-"""sensor_msgs/Image to arrays, without a copy where none is needed."""
+"""Images of sensor_msgs/Image to arrays, without a copy where none is needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Rgb = npt.NDArray[np.uint8]
 
 
 def array_from(message: ImageMessage) -> Array:
-    """View (H, W) or (H, W, C) of a message's own memory, in its encoding's type; nothing is copied.
+    """View (H, W) or (H, W, C) of a message's own memory, in the type of its encoding; nothing is copied.
 
     Padded rows (``step``) and byte order (``is_bigendian``) are honoured; the view is read-only.
 
@@ -35,15 +35,15 @@ def array_from(message: ImageMessage) -> Array:
 
 
 def rgb_from(message: ImageMessage, *, bits: int | BitsInUse | None = None) -> Rgb:
-    """RGB (H, W, 3) uint8 of a camera image; a read-only view where it is rgb8 already.
+    """RGB (H, W, 3) uint8 of a camera image; a read-only view of an image in rgb8.
 
     Floats are intensities 0..1. Bayer mosaics are demosaiced. YUV is BT.601. 8UC1 and 16UC1 are brightness; 8UC3, 8UC4
     and 16UC3 are in OpenCV's order, BGR.
 
     Args:
-        message: any encoding of sensor_msgs/image_encodings.hpp that shows colour or brightness.
-        bits: of sixteen that the values use: a number, `BitsInUse` of the topic (so that the brightness of a video does
-            not jump), or None for what this image's largest value needs.
+        message: image in any encoding of sensor_msgs/image_encodings.hpp that shows colour or brightness.
+        bits: number of the sixteen bits that the values use: a number, `BitsInUse` of the topic (so that the brightness
+            of a video does not jump), or None for the bits that this image's largest value needs.
 
     Raises:
         InputError: see `array_from`; or the encoding shows no colour; or floats are NaN or out of 0..1; or the size is
@@ -53,8 +53,8 @@ def rgb_from(message: ImageMessage, *, bits: int | BitsInUse | None = None) -> R
     if encoding in PLANAR:
         return rgb_from_planar(message, PLANAR[encoding])
     if encoding not in TO_RGB:
-        layout_of(encoding)  # unknown at all?
-        raise InputError(f"encoding {encoding} does not say what the channels are: publish rgb8, bgr8 or mono8")
+        layout_of(encoding)  # raises for an unknown encoding
+        raise InputError(f"encoding {encoding} does not name its channels: publish rgb8, bgr8 or mono8")
     image = array_from(message)
     if image.dtype.kind == "f":
         image = _bytes_from_intensities(image)
@@ -64,7 +64,7 @@ def rgb_from(message: ImageMessage, *, bits: int | BitsInUse | None = None) -> R
 
 
 def converted(image: Rgb, encoding: str) -> Rgb:
-    """RGB (H, W, 3) of bytes (H, W) or (H, W, C) in an encoding of `TO_RGB`, whatever bits that names.
+    """RGB (H, W, 3) of bytes (H, W) or (H, W, C) in an encoding of `TO_RGB`; the bits in its name are ignored.
 
     Raises:
         InputError: OpenCV cannot convert an image of this size.

@@ -1,4 +1,4 @@
-"""JPEG to pixels; what libjpeg has to guess is refused."""
+"""Decoding of JPEG; a JPEG whose damage libjpeg would hide is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ except ImportError:
 
 
 def unnoticed_damage() -> str:
-    """Sentence for the log where damaged JPEGs cannot all be noticed; empty where they are refused.
+    """Warning for the log if damaged JPEGs cannot all be found; empty if they are refused.
 
     libjpeg decodes damaged data with warnings. OpenCV ignores them and gives a wrong picture; simplejpeg raises.
     """
@@ -34,7 +34,7 @@ def decode_jpeg(data: bytes, header: PictureHeader, *, gray: bool = False) -> np
     """Pixels (H, W, 3) RGB, or (H, W) brightness; EXIF orientation is ignored.
 
     Raises:
-        InputError: it did not decode cleanly, or has the colours of printers.
+        InputError: it is damaged, or has the colours of printers (CMYK).
     """
     if header.channels == 4:
         raise InputError("JPEG has four channels (CMYK): publish colour or grey JPEG")
@@ -45,7 +45,7 @@ def decode_jpeg(data: bytes, header: PictureHeader, *, gray: bool = False) -> np
         raise InputError("JPEG is damaged: parts of it are brighter than white or darker than black")
     if picture.shape[:2] != (header.height, header.width):
         raise InputError(
-            f"JPEG decodes to {picture.shape[1]}x{picture.shape[0]}, its header says {header.width}x{header.height}"
+            f"JPEG decodes to {picture.shape[1]}x{picture.shape[0]}, its header has {header.width}x{header.height}"
         )
     return picture
 
@@ -71,7 +71,7 @@ def _with_opencv(data: bytes, header: PictureHeader, gray: bool) -> npt.NDArray[
 
 
 def _eighth(data: bytes, *, gray: bool) -> npt.NDArray[np.uint8] | None:
-    """Channels at an eighth of the size, in the order of the JPEG; None where the decoder does not know its layout."""
+    """Channels at an eighth of the size, in the order of the JPEG; None if the decoder cannot decode its layout."""
     try:
         if simplejpeg is not None:
             space = "GRAY" if gray else "RGB"

@@ -1,4 +1,4 @@
-"""Segments of a JPEG: its size is known, and some damage is found, before anything is decoded."""
+"""Segments of a JPEG: its size, and checks for damage before anything is decoded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, the same with larger tables, progressiv
 _OTHER_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 _BARE = (0x01, *range(0xD0, 0xD8))  # markers without a segment
 _START, _END, SCAN = 0xD8, 0xD9, 0xDA
-#: A progressive JPEG has about ten; each takes as long as a whole baseline JPEG.
+#: Largest number of scans. A progressive JPEG has about ten; each takes as long as a whole baseline JPEG.
 _MAX_SCANS = 100
 
 
@@ -37,7 +37,7 @@ def read_jpeg_header(data: bytes) -> PictureHeader:
 
 
 def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Segments of the header: marker, and where its content begins and ends. The last one begins the coded pixels.
+    """Segments of the header: marker, begin and end of the content. The last one begins the coded pixels.
 
     Raises:
         InputError: one is damaged.
@@ -54,15 +54,15 @@ def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _check_length(size: int, width: int, height: int, scans: int) -> None:
-    """Refuse coded pixels that a decoder would work on in vain: each block of 8x8 pixels takes one bit or more."""
+    """Refuse coded pixels that are too few or take too long to decode: each block of 8x8 pixels takes a bit or more."""
     if size < width * height // 512:
-        raise InputError(f"JPEG is damaged: its header says {width}x{height}, which {size} bytes cannot hold")
+        raise InputError(f"JPEG is damaged: its header has {width}x{height}, which {size} bytes cannot hold")
     if scans > _MAX_SCANS:
         raise InputError(f"JPEG has {scans} scans, {_MAX_SCANS} are allowed: publish baseline JPEG")
 
 
 def check_jpeg_structure(data: bytes, body: int) -> None:
-    """Refuse a JPEG whose coded pixels hold what cannot be there, or that does not end.
+    """Refuse a JPEG with a wrong marker among its coded pixels, or without an end.
 
     This finds a part of the damage only: wrong bits between two markers look like pixels.
 
@@ -88,7 +88,7 @@ def check_jpeg_structure(data: bytes, body: int) -> None:
 
 
 def _segment(data: bytes, place: int) -> tuple[int, int, int]:
-    """Marker at a place, and where its content begins and ends."""
+    """Marker at a place, and begin and end of its content."""
     if place < len(data) and data[place] != 0xFF:
         raise InputError(f"JPEG is damaged: there is no marker at byte {place}")
     while place + 1 < len(data) and data[place + 1] == 0xFF:  # markers may be preceded by any number of these
@@ -114,5 +114,5 @@ def _frame(content: bytes) -> tuple[int, int, int]:
     if precision != 8:
         raise InputError(f"JPEG has {precision} bits for each value: publish 8 bits, or 16 bits as PNG")
     if not width or not height or channels not in (1, 3, 4):
-        raise InputError(f"JPEG is damaged: its header says {width}x{height} with {channels} channels")
+        raise InputError(f"JPEG is damaged: its header has {width}x{height} with {channels} channels")
     return width, height, channels

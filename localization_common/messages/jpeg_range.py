@@ -1,9 +1,9 @@
-"""Blocks of a JPEG that are brighter than white or darker than black: wrong bits can decode without any warning.
+"""Check for blocks of a JPEG that are brighter than white or darker than black: a sign of damage without a warning.
 
-A block of 8x8 pixels stores the difference of its mean to that of the block before. After a wrong bit, all blocks that
-follow are off by the same amount; after several, most pictures leave the range that pixels have. No camera can make
-such a picture. The decoder cuts the excess off, so the means are decoded alone, and smaller: the quantisation tables
-of a copy are replaced by one for the mean and zeros for the rest.
+A block of 8x8 pixels stores the difference of its mean to that of the block before. After a wrong bit, all later blocks
+are off by the same amount; after several, most pictures leave the range of pixels. No camera makes such a picture. The
+decoder would clip the values, so the means are decoded alone, and smaller: in a copy of the picture, the quantisation
+tables are replaced by one for the mean and zeros for all other coefficients.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy.typing as npt
 from localization_common.messages.jpeg_header import FRAMES, SCAN, segments
 
 _TABLES = 0xDB
-#: Segment of Adobe's that says: components are channels. Else the decoder would mix brightness and colour.
+#: Segment of Adobe's for components that are channels. Without it, the decoder would mix brightness and colour.
 _CHANNELS = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
-#: Largest mean of a block, as JPEG scales it, and by how much encoders with a coarse arithmetic exceed it.
+#: Largest mean of a block in the scale of JPEG, and the factor by which encoders with a coarse arithmetic exceed it.
 _LARGEST, _SLACK = 1024.0, 1.05
 
 
 def means_only(data: bytes) -> tuple[bytes, npt.NDArray[np.float64]]:
-    """JPEG of the means alone, and how far its channels (C,) may be from 128.
+    """JPEG of the means alone, and the largest distance of its channels (C,) from 128.
 
     Each value of that JPEG is 128 plus an eighth of a block's mean in units of the quantisation.
     """
@@ -41,16 +41,16 @@ def means_only(data: bytes) -> tuple[bytes, npt.NDArray[np.float64]]:
 
 
 def beyond_range(means: npt.NDArray[np.uint8], limits: npt.NDArray[np.float64]) -> bool:
-    """Whether a value of the decoded means (H, W) or (H, W, C) is further from 128 than its channel's limit.
+    """Return True if a value of the decoded means (H, W) or (H, W, C) is further from 128 than its channel's limit.
 
-    Where the quantisation is one (the highest quality), values are cut off at the limit, and nothing is found.
+    Where the quantisation is one (the highest quality), values are clipped at the limit, and no damage is found.
     """
     distance = np.abs(means.astype(np.int16) - 128).reshape(-1, len(limits)).max(0)
     return bool((distance > limits).any())
 
 
 def _replaced(content: bytes) -> tuple[bytes, dict[int, int]]:
-    """Quantisation tables with one for the mean and zeros for the rest, and the former numbers for the mean."""
+    """Quantisation tables with one for the mean and zeros elsewhere, and the former numbers for the mean."""
     result, steps, place = b"", {}, 0
     while place < len(content):
         size = 1 + (content[place] >> 4)  # bytes of a number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-#: Beginnings of what cannot be read here -> name
+#: First bytes and names of formats that cannot be read here.
 _OTHERS = (
     (b"II*\x00", "TIFF"),
     (b"MM\x00*", "TIFF"),
@@ -29,8 +29,8 @@ class PictureHeader:
     Attributes:
         kind: ``JPEG`` or ``PNG``.
         width, height: pixels.
-        channels: of a JPEG, 1 is brightness, 3 are colours and 4 are those of printers; 0 in a PNG.
-        body: where a JPEG's coded pixels begin, or the end of a PNG, in bytes.
+        channels: channels of a JPEG: 1 brightness, 3 colours, 4 colours of printers (CMYK); 0 for a PNG.
+        body: byte at which a JPEG's coded pixels begin, or a PNG ends.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class PictureHeader:
 
 
 def kind_of(data: bytes) -> str:
-    """Name of what the bytes begin as, or an empty one."""
+    """Name of the format with these first bytes; empty if it is unknown."""
     if data[:3] == b"\xff\xd8\xff":
         return "JPEG"
     if data[:8] == _PNG:

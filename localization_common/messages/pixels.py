@@ -1,4 +1,4 @@
-"""Memory of a message as pixels: nothing is copied."""
+"""Pixels in the memory of a message: nothing is copied."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def check_rows(message: ImageMessage, size: int, *, row: int, itemsize: int, row
     """Refuse a message whose ``data`` does not hold exactly so many rows.
 
     Args:
-        message: names its size, encoding and step.
-        size: bytes of data.
-        row: bytes that the pixels of one row take.
-        itemsize: bytes of one value.
-        rows: rows of ``step`` bytes that there must be.
+        message: message with size, encoding and step.
+        size: number of bytes of data.
+        row: number of bytes of one row's pixels.
+        itemsize: number of bytes of one value.
+        rows: number of rows of ``step`` bytes that the data must hold.
 
     Raises:
         InputError: the image is empty, or ``step`` and ``data`` contradict the size.

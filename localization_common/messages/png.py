@@ -1,4 +1,4 @@
-"""PNG: its size, its checksums and its pixels."""
+"""Decoding of PNG: size, checksums and pixels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_png_header(data: bytes) -> PictureHeader:
 
 
 def decode_png(data: bytes) -> npt.NDArray[Any]:
-    """Pixels (H, W) brightness, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16; any orientation in it is ignored.
+    """Pixels (H, W) brightness, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16; its orientation is ignored.
 
     Raises:
         InputError: it cannot be decoded.

@@ -1,4 +1,4 @@
-"""The parts of a PNG that hold its pixels, checked: libpng would write each fault of the others to the terminal."""
+"""Parts of a PNG that hold its pixels, checked. Other parts are removed: libpng prints their faults to the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from localization_common.errors import InputError
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-#: Type of colour -> channels, and bits that each may have.
+#: Type of colour -> number of channels, and possible bits of each.
 _COLOURS = {0: (1, (1, 2, 4, 8, 16)), 2: (3, (8, 16)), 3: (1, (1, 2, 4, 8)), 4: (2, (8, 16)), 6: (4, (8, 16))}
 _PALETTE = 3
 #: First column, first row, step of columns and of rows of each pass of an interlaced picture.
@@ -31,7 +31,7 @@ def parts(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def pixels_alone(data: bytes) -> bytes:
-    """The same PNG with nothing but its pixels: no text, profile, transparency or animation.
+    """Copy of a PNG with its pixels only: without text, profile, transparency or animation.
 
     Raises:
         InputError: its header is impossible, or its pixels are damaged or too few.
@@ -43,7 +43,7 @@ def pixels_alone(data: bytes) -> bytes:
     width, height, depth, colour, compression, filtering, interlaced = struct.unpack(">IIBBBBB", header)
     channels, depths = _COLOURS.get(colour, (0, ()))
     if depth not in depths or compression or filtering or interlaced > 1:
-        raise InputError(f"PNG is damaged: it says {depth} bits, type of colour {colour}, interlacing {interlaced}")
+        raise InputError(f"PNG is damaged: it has {depth} bits, type of colour {colour}, interlacing {interlaced}")
     if colour == _PALETTE and not (0 < len(palette) <= 3 << depth and len(palette) % 3 == 0):
         raise InputError(f"PNG is damaged: its palette has {len(palette)} bytes")
     pixels = b"".join(found.get(b"IDAT", ()))
@@ -67,7 +67,7 @@ def _rows(width: int, height: int, bits: int, interlaced: bool) -> Iterator[tupl
 
 
 def _checked(compressed: bytes, rows: list[tuple[int, int]]) -> bytes:
-    """Compressed pixels without what follows them."""
+    """Check compressed pixels, and return them without the bytes that follow them."""
     expected = sum(high * length for high, length in rows)
     inflater = zlib.decompressobj()
     try:

@@ -15,9 +15,9 @@ from localization_common.messages.stamps import stamp_of
 
 Array = npt.NDArray[np.float64]
 
-#: Metres from a frame's origin that no robot reaches; a position beyond is an error of the publisher.
+#: Largest distance in metres from a frame's origin; a position beyond is an error of the publisher.
 MAX_DISTANCE = 1e7
-#: Types of messages that say where something is in a frame.
+#: Types of messages with the pose of something in a frame.
 POSE_TYPES = (
     "geometry_msgs/msg/PoseStamped",
     "geometry_msgs/msg/PoseWithCovarianceStamped",
@@ -28,12 +28,12 @@ POSE_TYPES = (
 
 
 class StampedTransform(NamedTuple):
-    """Where a frame was.
+    """Pose of a frame in another one at a time.
 
     Attributes:
         stamp: nanoseconds.
-        frame_id: of the parent, without a leading ``/``.
-        child_frame_id: of what is located; empty in messages that do not name it (PoseStamped).
+        frame_id: name of the parent, without a leading ``/``.
+        child_frame_id: name of the child; empty in messages that do not name it (PoseStamped).
         matrix: parent_T_child (4, 4).
     """
 
@@ -44,7 +44,7 @@ class StampedTransform(NamedTuple):
 
 
 class StampedTransforms(NamedTuple):
-    """Content of one message: usable transforms, and one sentence for each that is not."""
+    """Content of one message: usable transforms, and one sentence for each unusable one."""
 
     found: list[StampedTransform]
     refused: list[str]
@@ -65,7 +65,7 @@ def matrix_from_transform(transform: TransformMessage) -> Array:
 
 
 def covariance_from(values: Any) -> Array:
-    """Covariance (6, 6) of x y z rX rY rZ of a message's 36 numbers.
+    """Covariance (6, 6) of x y z rX rY rZ from a message's 36 numbers.
 
     Raises:
         InputError: there are not 36 numbers, one is not finite, or a variance is negative.
@@ -84,7 +84,7 @@ def covariance_from(values: Any) -> Array:
 def stamped_transforms(message: Any, msgtype: str) -> StampedTransforms:
     """Transforms of a message of one of `POSE_TYPES`.
 
-    One wrong transform does not condemn the others of a TFMessage.
+    A wrong transform of a TFMessage leaves its other transforms usable.
 
     Raises:
         InputError: the type is another one.

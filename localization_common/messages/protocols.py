@@ -1,4 +1,4 @@
-"""Fields of the ROS messages that are read here. rclpy's and rosbags' objects have the same ones."""
+"""Fields of ROS messages that are read here. rclpy's and rosbags' objects have the same ones."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any, Protocol
 
 
 class Time(Protocol):
-    """builtin_interfaces/Time."""
+    """Fields of builtin_interfaces/Time."""
 
     sec: int
     nanosec: int
 
 
 class Header(Protocol):
-    """std_msgs/Header."""
+    """Fields of std_msgs/Header."""
 
     stamp: Any
     frame_id: str
 
 
 class ImageMessage(Protocol):
-    """sensor_msgs/Image; ``data`` is any buffer of bytes."""
+    """Fields of sensor_msgs/Image; ``data`` is any buffer of bytes."""
 
     height: int
     width: int
@@ -31,14 +31,14 @@ class ImageMessage(Protocol):
 
 
 class CompressedImageMessage(Protocol):
-    """sensor_msgs/CompressedImage; ``data`` is any buffer of bytes."""
+    """Fields of sensor_msgs/CompressedImage; ``data`` is any buffer of bytes."""
 
     format: str
     data: Any
 
 
 class CameraInfoMessage(Protocol):
-    """sensor_msgs/CameraInfo, with the sequences of numbers `d`, `k` and `p`, which ROS 1 writes `D`, `K` and `P`."""
+    """Fields of sensor_msgs/CameraInfo; also the sequences of numbers `d`, `k` and `p` (in ROS 1 `D`, `K` and `P`)."""
 
     height: int
     width: int
@@ -49,14 +49,14 @@ class CameraInfoMessage(Protocol):
 
 
 class PoseMessage(Protocol):
-    """geometry_msgs/Pose."""
+    """Fields of geometry_msgs/Pose."""
 
     position: Any
     orientation: Any
 
 
 class TransformMessage(Protocol):
-    """geometry_msgs/Transform."""
+    """Fields of geometry_msgs/Transform."""
 
     translation: Any
     rotation: Any

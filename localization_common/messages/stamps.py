@@ -19,7 +19,7 @@ def stamp_of(header: Header) -> int:
 
 
 def stamp_in(raw: bytes | memoryview) -> int:
-    """Nanoseconds of the header that a serialised message (CDR) starts with; the rest is not read.
+    """Nanoseconds of the header at the start of a serialised message (CDR); only the stamp is read.
 
     Raises:
         InputError: there are fewer bytes than a stamp takes.

@@ -1,4 +1,4 @@
-"""YUV images whose colour follows the brightness of the whole image (nv12, nv21, nv24) to RGB."""
+"""Planar YUV images (nv12, nv21, nv24) to RGB: the brightness of all pixels is stored first, then their colours."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rgb_from_planar(message: ImageMessage, planar: Planar) -> npt.NDArray[np.uin
 
 
 def _from_444(data: npt.NDArray[np.uint8], height: int, width: int, step: int) -> npt.NDArray[np.uint8]:
-    """nv24: Y of ``step`` bytes a row, then U and V of each pixel, in rows of twice that."""
+    """RGB of nv24: Y in rows of ``step`` bytes, then U and V of each pixel in rows of twice that."""
     brightness = np.ndarray((height, width), np.uint8, buffer=data, strides=(step, 1))
     colour = np.ndarray((height, width, 2), np.uint8, data, step * height, (2 * step, 2, 1))
     yuv = np.dstack([brightness, colour])

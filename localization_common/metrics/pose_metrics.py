@@ -1,4 +1,4 @@
-"""How good poses and segmentations are."""
+"""Errors of poses and scores of segmentations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localization_common.geometry import se3
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.uint8]
 
-#: Label of pixels that do not count.
+#: Label of pixels that are not counted.
 IGNORE = 255
 
 
@@ -47,7 +47,7 @@ class PoseErrors:
 
 
 def twist_errors(estimated: Array, truth: Array) -> Array:
-    """(N, 6) x y z rX rY rZ, metres and radians, that poses (N, 4, 4) are off by, about the axes that both are in."""
+    """Errors (N, 6) x y z rX rY rZ of poses (N, 4, 4), metres and radians, about the axes of their common frame."""
     turned = estimated[:, :3, :3] @ np.swapaxes(truth[:, :3, :3], 1, 2)
     vectors = [np.multiply(*axangles.mat2axangle(rotation)) for rotation in turned]
     return np.concatenate([estimated[:, :3, 3] - truth[:, :3, 3], np.stack(vectors)], axis=1)
@@ -67,10 +67,10 @@ def pose_errors(estimated: Array, truth: Array) -> PoseErrors:
 
 
 class SegmentationScore:
-    """Intersection over union, gathered image by image.
+    """Intersection over union, added up image by image.
 
     Args:
-        classes: number C of classes; labels are 0..C-1, and 255 in the truth does not count.
+        classes: number C of classes; labels are 0..C-1, and pixels with 255 in the truth are not counted.
 
     Example:
         >>> score = SegmentationScore(2)
@@ -85,7 +85,7 @@ class SegmentationScore:
         self._missed: npt.NDArray[np.int64] = np.zeros(classes, dtype=np.int64)
 
     def add(self, predicted: Labels, truth: Labels) -> None:
-        """Count an image's pixels: not at all where the truth is 255, as wrong where only the prediction is.
+        """Count an image's pixels. Pixels with 255 in the truth are left out; 255 in the prediction only is wrong.
 
         Raises:
             ValueError: the shapes differ, or a label is neither a class nor 255.

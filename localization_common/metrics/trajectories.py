@@ -1,13 +1,10 @@
-"""Trajectories: integrated from relative motions, and measured against the truth with evo.
+"""Trajectories: integration of relative motions, and errors against the truth with evo.
 
-Definitions, since the literature has several:
-
-- **APE** of a pose is the distance between its position and the true one, after an optional rigid alignment.
-- **RPE** is taken over *segments*: for each pose i, the pose j > i whose distance along the true path is nearest to
-  the segment's length, if it is within a tenth of it (evo's ``all_pairs`` by path, pairs from the reference). The error
-  pose is E = (Q_i^-1 Q_j)^-1 (P_i^-1 P_j) with Q true and P estimated; its translation divided by the segment's true
-  path length gives per cent, its rotation angle divided by the same length gives degrees per metre. Means over all
-  segments are reported.
+The literature has several definitions of the relative pose error (RPE). Here it is taken over *segments*: for each pose
+i, the pose j > i whose distance along the true path is nearest to the segment's length, if it is within a tenth of it
+(evo's ``all_pairs`` by path, pairs from the reference). The error pose is E = (Q_i^-1 Q_j)^-1 (P_i^-1 P_j) with Q true
+and P estimated; its translation divided by the segment's true path length gives per cent, its rotation angle divided by
+the same length gives degrees per metre. Means over all segments are reported.
 """
 
 from __future__ import annotations
@@ -25,7 +22,7 @@ from localization_common.errors import DatasetError
 Array = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int64]
 
-#: How far, as a share of a segment's length, the path between two poses may be off it (evo's default).
+#: Allowed difference of the path between two poses from a segment's length, as a share of the length (evo's default).
 SEGMENT_TOLERANCE = 0.1
 
 
@@ -56,8 +53,10 @@ class RelativeErrors:
 
 
 def integrate(previous_T_current: Array, start: Array | None = None) -> Array:
-    """Trajectory (N + 1, 4, 4) that begins at ``start`` (identity) and goes on with motions (N, 4, 4), each in the
-    frame where the one before ended."""
+    """Trajectory (N + 1, 4, 4) that begins at ``start`` (identity).
+
+    Each of the motions (N, 4, 4) is in the frame where the one before ended.
+    """
     poses = [np.eye(4) if start is None else start]
     for motion in previous_T_current:
         poses.append(poses[-1] @ motion)
@@ -65,7 +64,7 @@ def integrate(previous_T_current: Array, start: Array | None = None) -> Array:
 
 
 def runs(pairs: Positions) -> list[Positions]:
-    """Unbroken stretches of pairs (P, 2) of consecutive positions (`Sequence.pairs`): the rows of ``pairs`` of each."""
+    """Rows of each unbroken stretch of pairs (P, 2) of consecutive positions (`Sequence.pairs`)."""
     if len(pairs) == 0:
         return []
     breaks = np.nonzero(pairs[1:, 0] != pairs[:-1, 1])[0] + 1
@@ -79,7 +78,7 @@ def odometry_errors(
 
     Args:
         previous_T_current: (P, 4, 4) estimated motions.
-        pairs: (P, 2) positions of the frames between which they are (`Sequence.pairs`).
+        pairs: (P, 2) positions of the frames before and after each motion (`Sequence.pairs`).
         truth: (N, 4, 4) true poses of all frames, of the same body; NaN where unknown: a stretch ends there.
         segment_m: length of the segments, metres.
 
@@ -97,17 +96,8 @@ def odometry_errors(
     return _require_segments(pooled(found), segment_m)
 
 
-def relative_errors(estimated: Array, truth: Array, *, segment_m: float = 1.0) -> RelativeErrors:
-    """Relative errors (RPE, see the module's definition) of an unbroken trajectory (N, 4, 4) against the true one.
-
-    Raises:
-        DatasetError: the trajectory holds no segment of this length.
-    """
-    return _require_segments(_relative_errors(estimated, truth, segment_m), segment_m)
-
-
 def pooled(parts: Iterable[RelativeErrors]) -> RelativeErrors:
-    """All segments of several trajectories together, so that a mean weighs each segment the same."""
+    """Segments of several trajectories together, so that each segment has the same weight in a mean."""
     every = list(parts)
     nothing: list[Array] = [np.zeros(0)]
     none: list[Positions] = [np.zeros(0, dtype=np.int64)]
@@ -119,31 +109,14 @@ def pooled(parts: Iterable[RelativeErrors]) -> RelativeErrors:
     )
 
 
-def absolute_errors(estimated: Array, truth: Array, *, align: bool = False) -> Array:
-    """Absolute errors (N,) in metres (APE, translation) of poses (N, 4, 4) against the true ones.
-
-    Args:
-        align: first move the estimate rigidly onto the truth (least squares, Umeyama without scale). For odometry,
-            which has no map; never for global poses.
-    """
-    estimate, reference = _path(estimated), _path(truth)
-    if align:
-        estimate.align(reference)
-    metric = metrics.APE(metrics.PoseRelation.translation_part)
-    metric.process_data((reference, estimate))
-    return np.asarray(metric.error, dtype=np.float64)
-
-
 def aligned(estimated: Array, truth: Array) -> Array:
-    """Estimated poses (N, 4, 4) moved rigidly onto the truth (least squares over the positions), for pictures."""
+    """Move estimated poses (N, 4, 4) rigidly onto the truth (least squares over the positions), for pictures."""
     path = _path(estimated)
     path.align(_path(truth))
     return np.stack(path.poses_se3)
 
 
 def _relative_errors(estimated: Array, truth: Array, segment_m: float) -> RelativeErrors:
-    if estimated.shape != truth.shape or estimated.shape[1:] != (4, 4):
-        raise ValueError(f"poses {estimated.shape} and truth {truth.shape} must both be (N, 4, 4)")
     tolerance = SEGMENT_TOLERANCE * segment_m
     pairs = filters.filter_pairs_by_path(list(truth), segment_m, tolerance, all_pairs=True)
     if not pairs:

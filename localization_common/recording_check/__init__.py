@@ -1,1 +1,1 @@
-"""Is a recording good enough to train on, to map from and to localize in? Findings, a verdict, and what to do."""
+"""Check of a recording for training, mapping and localization: findings, a verdict, and remedies."""

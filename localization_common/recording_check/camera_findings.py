@@ -1,26 +1,26 @@
-"""Findings on the camera: field of view, resolution, and a calibration that makes sense."""
+"""Findings on the camera: field of view, resolution, and a plausible calibration."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from localization_common.camera import Camera
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 
-#: Degrees. All results of this package are from views of 62 degrees (7-Scenes) and wider; a narrower one often shows a
-#: bare wall only. The shipped dmn networks see 90 degrees.
+#: Field of view in degrees. All results of this package are from views of 62 degrees (7-Scenes) and wider; a narrower
+#: one often shows a bare wall only. The shipped dmn networks see 90 degrees.
 _NARROW_DEG, _DMN_DEG = 55.0, 90.0
-#: Pixels: the smallest input of a network of this package is 160 x 112 (`VLocNetConfig.light`).
+#: Size in pixels: the smallest input of a network of this package is 160 x 112 (`VLocNetConfig.light`).
 _SMALL = (160, 112)
-#: Ratio of the focal lengths: pixels of today's sensors are square to 1 %. Principal point off the centre, as a share
-#: of the size: lenses sit within a few per cent, cropped images do not.
+#: Difference of the focal lengths: pixels of today's sensors are square to 1 %. Distance of the principal point from
+#: the centre, as a share of the size: it is a few per cent for lenses, and more for cropped images.
 _NOT_SQUARE, _OFF_CENTRE = 0.05, 0.15
 #: Share of the picture that the distortion model may leave without a ray: a fisheye's black corners are 21 %.
 _WITHOUT_RAY = 0.25
 
 
-def check_camera(camera: Camera) -> Check:
-    """Field of view, resolution and calibration."""
+def check_camera(camera: Camera) -> CheckResult:
+    """Check the field of view, the resolution and the calibration."""
     width, height = field_of_view(camera)
     lost = share_without_ray(camera)
     off = max(abs((camera.cx + 0.5) / camera.width - 0.5), abs((camera.cy + 0.5) / camera.height - 0.5))
@@ -43,9 +43,9 @@ def check_camera(camera: Camera) -> Check:
     sentence = f"{camera.width}x{camera.height}, {width:.0f} x {height:.0f} deg, {_model(camera)}"
     wrong, advice = _faults(camera, width, lost, off, ratio)
     if wrong:
-        return Check("camera", Verdict.WARN, "; ".join([sentence, *wrong]), " ".join(advice), numbers)
+        return CheckResult("camera", Grade.WARN, "; ".join([sentence, *wrong]), " ".join(advice), numbers)
     narrow = f"For dmn, train with --horizontal-fov {np.floor(width):.0f}: its default is {_DMN_DEG:.0f} degrees."
-    return Check("camera", Verdict.OK, sentence, narrow if width < _DMN_DEG - 1.0 else "", numbers)
+    return CheckResult("camera", Grade.OK, sentence, narrow if width < _DMN_DEG - 1.0 else "", numbers)
 
 
 def _faults(camera: Camera, width: float, lost: float, off: float, ratio: float) -> tuple[list[str], list[str]]:
@@ -76,7 +76,7 @@ def field_of_view(camera: Camera) -> tuple[float, float]:
 
 
 def share_without_ray(camera: Camera, *, columns: int = 24, rows: int = 18) -> float:
-    """Share 0..1 of the picture to which the calibration gives no ray that leads back."""
+    """Share 0..1 of the picture whose pixels get no ray from the calibration that leads back to them."""
     if not camera.distorted:
         return 0.0
     u, v = np.meshgrid(np.linspace(0, camera.width - 1, columns), np.linspace(0, camera.height - 1, rows))
@@ -92,7 +92,7 @@ def share_without_ray(camera: Camera, *, columns: int = 24, rows: int = 18) -> f
 def _angle(camera: Camera, pixels: float, axis: int) -> float:
     """Degrees between the optical axis and the ray of a pixel that is so far from the principal point on one axis."""
     wanted = pixels / (camera.fx, camera.fy)[axis]
-    # The distortion is inverted on a table, so that a fisheye may see more than 180 degrees. Tangential parts are left
+    # The distortion is inverted by a table, so that a fisheye may see more than 180 degrees. Tangential parts are left
     # out: they move a border by a fraction of a degree.
     angles = np.linspace(0.0, np.pi if camera.distortion_model == "equidistant" else np.radians(89.0), 2000)
     bent = _bent(camera, angles)

@@ -1,4 +1,4 @@
-"""Pictures of a recording's findings (matplotlib): the way, the place, quality over time, histograms, sample frames."""
+"""Figures of a recording's findings (matplotlib): way, place, quality over time, histograms, sample frames."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _GAP_COLOUR, _JUMP_COLOUR = ODOMETRY, BELIEF
 
 
 def way(sequence: Sequence, sample: PictureSample, jump_frames: Collection[int]) -> Figure:
-    """The camera's way from above, coloured by time and by blur; gaps in time and jumps are marked."""
+    """Way of the camera from above, coloured by time and by blur; gaps in time and jumps are marked."""
     plane, _ = plan_of(sequence)
     first, second = (AXES[axis] for axis in plan_axes(sequence.map_T_camera[sequence.has_pose][:, :3, 3]))
     seconds = (sequence.stamps[sequence.has_pose] - sequence.stamps[0]) * 1e-9
@@ -56,7 +56,7 @@ def way(sequence: Sequence, sample: PictureSample, jump_frames: Collection[int])
 
 
 def _mark(axes: Axes, plane: Array, seconds: Array, sequence: Sequence, jump_frames: Collection[int]) -> None:
-    """Start, gaps between images with a pose, and jumps."""
+    """Mark the start, gaps between images with a pose, and jumps."""
     axes.plot(*plane[0], "o", color=INK, markersize=8, markerfacecolor="none", label="start")
     steps = np.diff(seconds)
     for number, gap in enumerate(np.nonzero(steps > GAP * np.median(steps))[0] if len(steps) else ()):
@@ -71,7 +71,7 @@ def _mark(axes: Axes, plane: Array, seconds: Array, sequence: Sequence, jump_fra
 
 
 def place(sequence: Sequence) -> Figure:
-    """Cells of the place with the number of headings that were seen from each, and where the camera looked."""
+    """Cells of the place with the number of headings that were seen from each, and the camera's headings."""
     plane, headings = plan_of(sequence)
     cell = cell_of(plane)
     corners, counts = headings_of_cells(plane, headings)
@@ -130,7 +130,7 @@ def over_time(sequence: Sequence, sample: PictureSample, steps: Steps, segments:
 
 
 def histograms(sample: PictureSample, steps: Steps) -> Figure:
-    """How blur, brightness, and the motion between neighbours are distributed."""
+    """Histograms of blur, brightness, and the motion between neighbours."""
     panels = [
         ("blur", sample.blur, (0.0, 1.0), BLURRED),
         ("mean brightness", sample.brightness, (0.0, 255.0), DARK_MEAN),

@@ -1,4 +1,4 @@
-"""`recording_check`: is this recording good enough to train on, to map from, and to localize in?"""
+"""Command `recording_check`: check a recording for training, mapping and localization."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import tyro
 
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording
+from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.recording_check.conclusion import PICTURES, Inspection, inspect, refused
-from localization_common.recording_check.findings import Verdict
+from localization_common.recording_check.findings import Grade
 
 
 @dataclass(frozen=True)
 class RecordingCheck:
-    """Say whether a recording is good enough: pictures, poses, odometry, camera, mount, rates, coverage.
+    """Check the quality of a recording: pictures, poses, odometry, camera, mount, rates, coverage.
 
     The exit status is 0 if it can be used, with warnings or without, and 1 if not.
 
@@ -28,19 +28,19 @@ class RecordingCheck:
         path: recording in any format that can be read.
         output: folder for ``report.html`` with pictures, and ``check.json``.
         json: file for all numbers.
-        pictures: number of pictures that are looked at, at most.
-        recording: how the recording is read.
+        pictures: number of pictures that are measured, at most.
+        recording: options of reading the recording.
     """
 
     path: tyro.conf.Positional[Path]
     output: Path | None = None
     json: Path | None = None
     pictures: int = PICTURES
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
-def check_recording(arguments: RecordingCheck) -> Verdict:
-    """Print the findings and write the files that are asked for.
+def check_recording(arguments: RecordingCheck) -> Grade:
+    """Print the findings, and write the files that the options name.
 
     Raises:
         LocalizationError: a file cannot be written.
@@ -77,10 +77,10 @@ def main() -> None:
         verdict = check_recording(arguments)
     except LocalizationError as error:
         sys.exit(f"recording_check: {error}")
-    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+    except BrokenPipeError:  # the reader of a pipe, such as head, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    sys.exit(1 if verdict is Verdict.FAIL else 0)
+    sys.exit(1 if verdict is Grade.FAIL else 0)
 
 
 if __name__ == "__main__":

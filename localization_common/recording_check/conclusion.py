@@ -1,4 +1,4 @@
-"""All checks of a recording, and the verdict in a sentence, as text and as JSON."""
+"""Inspection of a recording by all checks, with the verdict in a sentence, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
 from localization_common.recording_check.camera_findings import check_camera, field_of_view
 from localization_common.recording_check.drive_coverage import check_coverage
-from localization_common.recording_check.findings import Check, Verdict, worst
+from localization_common.recording_check.findings import CheckResult, Grade, worst
 from localization_common.recording_check.jumps import Jump, jumps_between
 from localization_common.recording_check.motion import Steps, check_motion, steps_of
 from localization_common.recording_check.mount_findings import check_mount
@@ -20,48 +20,48 @@ from localization_common.recording_check.reading import check_reading
 from localization_common.recording_check.samples import PictureSample, sample_pictures
 from localization_common.recording_check.truth_findings import check_truth
 
-#: Pictures that are looked at by the command, and where another command warns on its way.
+#: Number of pictures that the command measures, and number for the warnings of other commands.
 PICTURES, FEW_PICTURES = 300, 48
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """Everything that was found about a recording.
+    """Result of all checks of a recording.
 
     Attributes:
-        name: of the recording.
+        name: name of the recording.
         source: path and format.
-        checks: in order of importance.
+        checks: results of the checks, in order of importance.
     """
 
     name: str
     source: str
-    checks: tuple[Check, ...]
+    checks: tuple[CheckResult, ...]
 
     @property
-    def verdict(self) -> Verdict:
-        """The worst of all checks."""
+    def verdict(self) -> Grade:
+        """Worst verdict of all checks."""
         return worst([check.verdict for check in self.checks])
 
     @property
-    def bad(self) -> list[Check]:
+    def bad(self) -> list[CheckResult]:
         """Checks with a warning or worse, the worst first, then by importance."""
-        found = [check for check in self.checks if check.verdict is not Verdict.OK]
+        found = [check for check in self.checks if check.verdict is not Grade.OK]
         return sorted(found, key=lambda check: -check.verdict.rank)
 
     @property
     def sentence(self) -> str:
-        """The verdict in a sentence."""
+        """Verdict in a sentence."""
         names = ", ".join(check.name for check in self.bad)
-        if self.verdict is Verdict.FAIL:
-            failed = ", ".join(check.name for check in self.bad if check.verdict is Verdict.FAIL)
+        if self.verdict is Grade.FAIL:
+            failed = ", ".join(check.name for check in self.bad if check.verdict is Grade.FAIL)
             return f"not usable: {failed}"
-        if self.verdict is Verdict.WARN:
+        if self.verdict is Grade.WARN:
             return f"usable, with {len(self.bad)} warning{'s' if len(self.bad) > 1 else ''}: {names}"
         return "good"
 
-    def check(self, name: str) -> Check:
-        """The check of this name.
+    def check(self, name: str) -> CheckResult:
+        """Result of the check of this name.
 
         Raises:
             KeyError: there is none.
@@ -69,20 +69,20 @@ class Inspection:
         return {check.name: check for check in self.checks}[name]
 
     def text(self) -> str:
-        """One screen for people: verdict, a line a check, what to do."""
+        """Text for people, one screen long: verdict, one line for each check, and advice."""
         width = max(len(check.name) for check in self.checks)
         lines = [f"{self.source or self.name}: {self.sentence}."]
         lines += [f"  {check.verdict.value:4}  {check.name:{width}}  {check.sentence}" for check in self.checks]
         for heading, chosen in (
             ("What to do, the most important first:", self.bad),
-            ("What would make it better:", [c for c in self.checks if c.verdict is Verdict.OK]),
+            ("What would make it better:", [c for c in self.checks if c.verdict is Grade.OK]),
         ):
             advice = [f"  {check.name}: {check.advice}" for check in chosen if check.advice]
             lines += ["", heading, *advice] if advice else []
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Nested dictionary for JSON."""
         return {
             "recording": self.name,
             "source": self.source,
@@ -94,7 +94,7 @@ class Inspection:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the findings were drawn from, for pictures of it."""
+    """Measurements behind the findings, for figures."""
 
     sample: PictureSample
     steps: Steps
@@ -102,11 +102,11 @@ class Evidence:
 
 
 def inspect(sequence: Sequence, *, pictures: int = PICTURES, quick: bool = False) -> tuple[Inspection, Evidence]:
-    """Check everything.
+    """Run all checks.
 
     Args:
-        sequence: any.
-        pictures: number of pictures that are judged at most.
+        sequence: recording.
+        pictures: number of pictures that are measured, at most.
         quick: leave out the comparison of pictures and poses, which takes a second or two.
     """
     sample = sample_pictures(sequence, pictures)
@@ -132,13 +132,13 @@ def inspect(sequence: Sequence, *, pictures: int = PICTURES, quick: bool = False
     return Inspection(sequence.name, sequence.summary.source, checks), Evidence(sample, steps, segments)
 
 
-def _agreement(sequence: Sequence) -> Check:
-    # Imported late: it needs scipy, which commands that only print warnings do without.
+def _agreement(sequence: Sequence) -> CheckResult:
+    # Imported late: it needs scipy, which commands that only print warnings do not need.
     from localization_common.recording_check.agreement import check_agreement
 
     return check_agreement(sequence)
 
 
 def refused(path: str, error: LocalizationError) -> Inspection:
-    """The verdict on a recording that cannot be opened."""
-    return Inspection(path, path, (Check("reading", Verdict.FAIL, str(error)),))
+    """Inspection of a recording that cannot be opened."""
+    return Inspection(path, path, (CheckResult("reading", Grade.FAIL, str(error)),))

@@ -1,4 +1,4 @@
-"""Findings on the place: the area that was driven, headings, loops, both directions."""
+"""Findings on the place: driven area, headings, loops, both directions."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.report.drive_tracks import plan_axes
 
 Array = npt.NDArray[np.float64]
 
-#: Sides of the cells that the place is divided into, metres: the smallest of which at most so many span it. A metre is
-#: for rooms (dmn's views are 0.8 m apart).
+#: Possible sides of the cells of the place, metres, and the largest number of cells along it; the smallest possible
+#: side is taken. A metre is for rooms (dmn's views are 0.8 m apart).
 _CELLS_M, _MOST_CELLS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0), 50
-#: Sectors of heading that are told apart.
+#: Number of sectors of heading.
 SECTORS = 8
-#: A place is seen again if the camera is as near as half a cell after a way of so many cells.
+#: A place is seen again if the camera comes within half a cell of it after a way of so many cells.
 _AWAY_CELLS = 5.0
-#: Degrees between the headings of the same and of the opposite direction.
+#: Largest angle between headings of the same direction, and smallest of opposite directions, degrees.
 _SAME_DEG, _OPPOSITE_DEG = 45.0, 135.0
-#: Extent in metres below which the place is seen from one spot.
+#: Extent in metres below which the place was seen from one spot only.
 _ONE_SPOT_M = 1.0
-#: Poses that are compared with each other: more say the same.
+#: Number of poses that are compared with each other: more give the same result.
 _MOST_COMPARED = 1500
-#: Share of the way in both directions from which on nothing is asked for.
+#: Share of the way in both directions from which on there is no advice.
 _BOTH_WAYS = 0.2
 
 
-def check_coverage(sequence: Sequence) -> Check:
-    """Area, headings, loops, and share of the way that was driven in both directions."""
+def check_coverage(sequence: Sequence) -> CheckResult:
+    """Check area, headings, loops, and the share of the way that was driven in both directions."""
     known = sequence.has_pose
     if known.sum() < 2:
-        return Check("coverage", Verdict.OK, "not known without true poses", "", {})
+        return CheckResult("coverage", Grade.OK, "not known without true poses", "", {})
     plane, headings = plan_of(sequence)
     cell = cell_of(plane)
     _, per_cell = headings_of_cells(plane, headings)
@@ -54,14 +54,14 @@ def check_coverage(sequence: Sequence) -> Check:
     )
     if float(np.hypot(*extent)) < _ONE_SPOT_M:
         advice = "Drive through the place: it was seen from one spot only."
-        return Check("coverage", Verdict.WARN, sentence, advice, numbers)
+        return CheckResult("coverage", Grade.WARN, sentence, advice, numbers)
     tips = [] if loops else ["Come back to places that were seen before (loops)."]
     tips += (
         []
         if opposite >= _BOTH_WAYS
         else ["Drive every way in both directions: a robot that comes back sees other things."]
     )
-    return Check("coverage", Verdict.OK, sentence, " ".join(tips), numbers)
+    return CheckResult("coverage", Grade.OK, sentence, " ".join(tips), numbers)
 
 
 def plan_of(sequence: Sequence) -> tuple[Array, Array]:
@@ -73,7 +73,7 @@ def plan_of(sequence: Sequence) -> tuple[Array, Array]:
 
 
 def cell_of(plane: Array) -> float:
-    """Side in metres of the cells that suit positions (M, 2)."""
+    """Side in metres of the cells for positions (M, 2)."""
     extent = float(np.ptp(plane, axis=0).max())
     return next((cell for cell in _CELLS_M if extent <= _MOST_CELLS * cell), _CELLS_M[-1])
 
@@ -88,7 +88,7 @@ def headings_of_cells(plane: Array, headings: Array) -> tuple[Array, npt.NDArray
 
 
 def _revisits(plane: Array, headings: Array, cell: float) -> tuple[float, float, int]:
-    """Share of the poses seen again later or before, share with the opposite heading too, and number of loops."""
+    """Share of the poses whose place is seen again, share seen with the opposite heading, and number of loops."""
     chosen = np.unique(np.linspace(0, len(plane) - 1, _MOST_COMPARED).round().astype(np.int64))
     way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(plane, axis=0), axis=1))])[chosen]
     plane, headings = plane[chosen], headings[chosen]

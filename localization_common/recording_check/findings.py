@@ -1,4 +1,4 @@
-"""One finding on a recording, and how bad it is."""
+"""Result of one check of a recording, and its grade."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-#: Values in JSON: numbers with the unit in their names, text, or lists of them.
+#: Values for JSON: numbers with the unit in their names, text, or lists of them.
 Numbers = Mapping[str, Any]
 
 
-class Verdict(Enum):
-    """Grade of a finding and of a recording. `FAIL`: it cannot be used before this is mended."""
+class Grade(Enum):
+    """Grade of a check and of a recording. `FAIL`: the recording cannot be used before it is corrected."""
 
     OK = "OK"
     WARN = "WARN"
@@ -21,30 +21,30 @@ class Verdict(Enum):
 
     @property
     def rank(self) -> int:
-        """0 for OK; the larger the worse."""
-        return list(Verdict).index(self)
+        """Order of the grades: 0 for OK; larger is worse."""
+        return list(Grade).index(self)
 
 
 @dataclass(frozen=True)
-class Check:
-    """One finding.
+class CheckResult:
+    """Result of one check.
 
     Attributes:
-        name: a word or two, such as ``sharpness``.
-        verdict: how bad it is.
-        sentence: what was found, with its numbers.
-        advice: what to do about it, in the imperative; empty where nothing is to do.
-        numbers: what was measured; the unit is in each name: ``longest_gap_s``.
+        name: one or two words, such as ``sharpness``.
+        verdict: grade.
+        sentence: finding with its numbers.
+        advice: remedy in the imperative; empty where there is nothing to do.
+        numbers: measurements; each name holds the unit: ``longest_gap_s``.
     """
 
     name: str
-    verdict: Verdict
+    verdict: Grade
     sentence: str
     advice: str = ""
     numbers: Numbers = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: numbers that are not finite become null."""
+        """Nested dictionary for JSON; numbers that are not finite become null."""
         return {
             "name": self.name,
             "verdict": self.verdict.value,
@@ -54,9 +54,9 @@ class Check:
         }
 
 
-def worst(verdicts: list[Verdict]) -> Verdict:
-    """The worst of several; OK of none."""
-    return max(verdicts, key=lambda verdict: verdict.rank, default=Verdict.OK)
+def worst(verdicts: list[Grade]) -> Grade:
+    """Worst of several grades; OK without any."""
+    return max(verdicts, key=lambda verdict: verdict.rank, default=Grade.OK)
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The robot's motion from frame to frame, by its true poses, else by its odometry."""
+"""Motion of the robot from frame to frame, by its true poses, else by its odometry."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy.typing as npt
 
 from localization_common.datasets.sequence import Poses, Sequence
 from localization_common.geometry import se3
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-#: A step smaller than this, metres and degrees, is standing: encoders and trackers tremble by less.
+#: The robot stands if a step is smaller than this, metres and degrees: encoders and trackers tremble by less.
 _STILL_M, _STILL_DEG = 0.005, 0.3
-#: Share of a view that neighbours should have in common (photogrammetry asks for 60 to 80 %), and share of neighbours
-#: that may have less.
+#: Share of a view that neighbours should have in common (photogrammetry needs 60 to 80 %), and share of neighbours that
+#: may have less.
 _OVERLAP, _FEW = 0.6, 0.05
-#: Share of the time that may be spent standing: such frames say nothing new.
+#: Share of the time in which the robot may stand: such frames add no information.
 _MUCH_STANDING = 0.5
 
 
@@ -29,7 +29,7 @@ class Steps:
 
     Attributes:
         metres, degrees: (N-1,) distances and angles.
-        seconds: (N-1,).
+        seconds: (N-1,) durations.
         source: ``true poses``, ``odometry`` or empty where neither is known.
     """
 
@@ -45,13 +45,13 @@ class Steps:
 
     @property
     def moving(self) -> Mask:
-        """(N-1,) True where the robot is known to move."""
+        """(N-1,) True where the motion is known and the robot moves."""
         with np.errstate(invalid="ignore"):
             return np.asarray((self.metres > _STILL_M) | (self.degrees > _STILL_DEG))
 
 
 def steps_of(sequence: Sequence) -> Steps:
-    """Steps by the true poses; by the odometry where those are known for fewer frames."""
+    """Steps by the true poses; by the odometry if more frames have odometry."""
     truth, odometry = relative(sequence.map_T_base), None
     source = "true poses" if sequence.has_pose.any() else ""
     if sequence.odom_T_base is not None and sequence.has_odometry.sum() > sequence.has_pose.sum():
@@ -70,11 +70,11 @@ def relative(poses: Poses) -> Poses:
     return np.asarray(se3.inverse(poses[:-1]) @ poses[1:])
 
 
-def check_motion(sequence: Sequence, steps: Steps, field_of_view_deg: float) -> Check:
-    """Speeds, standing time, and overlap of neighbouring views."""
+def check_motion(sequence: Sequence, steps: Steps, field_of_view_deg: float) -> CheckResult:
+    """Check speeds, standing time, and overlap of neighbouring views."""
     known = steps.known
     if not known.any():
-        return Check("motion", Verdict.OK, "neither true poses nor odometry: the motion is not known", "", {})
+        return CheckResult("motion", Grade.OK, "neither true poses nor odometry: the motion is not known", "", {})
     metres, degrees, seconds = steps.metres[known], steps.degrees[known], steps.seconds[known]
     standing = float(seconds[~steps.moving[known]].sum() / seconds.sum())
     overlap = 1.0 - degrees / field_of_view_deg
@@ -102,5 +102,5 @@ def check_motion(sequence: Sequence, steps: Steps, field_of_view_deg: float) -> 
         sentence += f"; {little:.0%} of them share less than {_OVERLAP:.0%}"
         advice.append("Turn slower or record more images per second: neighbouring views have too little in common.")
     if standing > _MUCH_STANDING:
-        advice.append("Drive more and stand less: frames from one spot say nothing new.")
-    return Check("motion", Verdict.WARN if advice else Verdict.OK, sentence, " ".join(advice), numbers)
+        advice.append("Drive more and stand less: frames from one spot add no information.")
+    return CheckResult("motion", Grade.WARN if advice else Grade.OK, sentence, " ".join(advice), numbers)

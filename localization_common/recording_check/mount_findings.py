@@ -1,4 +1,4 @@
-"""Findings on the mount: where the camera sits on the robot and which way it looks."""
+"""Findings on the mount: position of the camera on the robot, and direction of its view."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import se3
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 
-#: Degrees that a camera may look up or down, and be turned about its view, before it is remarked: cameras on robots are
-#: pitched by up to 30 degrees; a view beyond 45 shows floor or ceiling only.
+#: Allowed elevation of the view, and allowed turn about it, degrees: cameras on robots are pitched by up to 30 degrees;
+#: a view beyond 45 shows floor or ceiling only.
 _STEEP_DEG, _ROLLED_DEG = 45.0, 20.0
-#: Metres: the camera's place on a robot. Beyond, millimetres were given, or TF is of another robot.
+#: Bounds of the camera's position on a robot, metres. Beyond, millimetres were given, or TF is of another robot.
 _FAR_M, _LOW_M, _HIGH_M = 2.0, -0.5, 3.0
 
 
-def check_mount(sequence: Sequence) -> Check:
-    """Height, offset and direction of the view on the robot's base."""
+def check_mount(sequence: Sequence) -> CheckResult:
+    """Check height, offset and direction of the view on the robot's base."""
     base_T_camera = sequence.base_T_camera
     x, y, z = base_T_camera[:3, 3].tolist()
     view, down = base_T_camera[:3, 2], base_T_camera[:3, 1]
@@ -33,7 +33,7 @@ def check_mount(sequence: Sequence) -> Check:
         "roll_deg": roll,
     }
     if np.allclose(base_T_camera, se3.BODY_T_OPTICAL):
-        return Check("mount", Verdict.OK, "the poses are those of the camera itself", "", numbers)
+        return CheckResult("mount", Grade.OK, "the poses are those of the camera itself", "", numbers)
     sentence = f"the camera is {x:.2f} {y:.2f} {z:.2f} m from the base and looks {_direction(elevation, azimuth)}"
     wrong, advice = [], []
     if abs(elevation) > _STEEP_DEG:
@@ -49,8 +49,8 @@ def check_mount(sequence: Sequence) -> Check:
         wrong.append("that is not on a robot")
         advice.append("Is the mount in metres, and of this robot? Correct it in TF or give --mount.")
     if not wrong:
-        return Check("mount", Verdict.OK, sentence, "", numbers)
-    return Check("mount", Verdict.WARN, "; ".join([sentence, *wrong]), " ".join(advice), numbers)
+        return CheckResult("mount", Grade.OK, sentence, "", numbers)
+    return CheckResult("mount", Grade.WARN, "; ".join([sentence, *wrong]), " ".join(advice), numbers)
 
 
 def _direction(elevation: float, azimuth: float) -> str:
@@ -65,7 +65,7 @@ def _direction(elevation: float, azimuth: float) -> str:
 
 
 def _roll(view: npt.NDArray[np.float64], down: npt.NDArray[np.float64]) -> float:
-    """Degrees that the camera is turned about its view; NaN where it looks straight up or down."""
+    """Turn of the camera about its view in degrees; NaN where it looks straight up or down."""
     right = np.cross(view, [0.0, 0.0, 1.0])
     if np.linalg.norm(right) < 1e-3:
         return float("nan")

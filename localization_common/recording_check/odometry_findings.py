@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import se3
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.recording_check.jumps import Jump
 from localization_common.recording_check.truth_findings import describe
 
@@ -17,30 +17,31 @@ Array = npt.NDArray[np.float64]
 
 #: Length of the segments over which scale and drift are measured, metres; longer where images are far apart.
 _SEGMENT_M, _STEPS_IN_SEGMENT = 1.0, 10
-#: Segments below which no scale is stated.
+#: Number of segments that a scale needs.
 _MIN_SEGMENTS = 5
-#: Scale off 1: wheel radii are known to 1 or 2 %. A factor of 1.5 and more is another unit or another gear.
+#: Difference of the scale from 1: wheel radii are known to 1 or 2 %. A factor of 1.5 and more is another unit or gear.
 _OFF_SCALE, _WRONG_SCALE = 0.05, 0.5
-#: Turns over 20 degrees that are so much too large or small: uncalibrated track widths are off by some per cent.
+#: Turns over 20 degrees, and the share by which they may be too large or too small: uncalibrated track widths are off
+#: by some per cent.
 _TURNED_DEG, _OFF_TURNS = 20.0, 0.08
-#: Scale below which the odometry stands still.
+#: Scale below which the odometry does not move.
 _STANDING_SCALE = 0.1
-#: Drift over segments of a metre: wheels have 1 to 5 %; dmn's motion model expects no more than 10 %.
+#: Drift over segments of a metre, per cent: wheels have 1 to 5; dmn's motion model is for 10 at most.
 _DRIFT_PERCENT = 10.0
-#: Share of images with odometry.
+#: Share of images that should have odometry.
 _ENOUGH = 0.9
 
 
 @dataclass(frozen=True)
 class Segments:
-    """Stretches of the drive of one length, by their first and last position, each without a hole.
+    """Segments of the drive of one length, by their first and last position, each without a gap.
 
     Attributes:
         first, last: (M,) positions.
         true_m, odometry_m: (M,) distances between the ends.
         true_deg, odometry_deg: (M,) angles between the ends; negative where the odometry turns the other way.
         path_m: (M,) lengths of the true path.
-        apart_m, apart_deg: (M,) by which the motions differ.
+        apart_m, apart_deg: (M,) differences of the motions.
         starts, ends: (M,) seconds since the first image.
     """
 
@@ -60,14 +61,14 @@ class Segments:
         return len(self.first)
 
     def without(self, jumps: list[Jump]) -> Segments:
-        """Those with no jump in them."""
+        """Segments without a jump in them."""
         inside = [(self.starts < jump.seconds) & (jump.seconds <= self.ends) for jump in jumps]
         kept = ~np.any(inside, axis=0) if inside else np.ones(len(self), dtype=np.bool_)
         return Segments(*(getattr(self, one.name)[kept] for one in fields(self)))
 
     @property
     def scales(self) -> Array:
-        """(M,) odometry's distance over the true one; NaN for segments that end where they began."""
+        """(M,) distance of the odometry divided by the true one; NaN for segments that end where they began."""
         straight = self.true_m > 0.5 * self.path_m
         return np.where(straight, self.odometry_m / np.maximum(self.true_m, 1e-9), np.nan)
 
@@ -79,7 +80,7 @@ class Segments:
 
     @property
     def comparable(self) -> bool:
-        """Tell whether the odometry moves at all when the robot does."""
+        """True if the odometry moves when the robot moves."""
         return self.scale > _STANDING_SCALE
 
 
@@ -102,7 +103,7 @@ def segments_of(sequence: Sequence) -> Segments | None:
     true, measured = se3.inverse(truth[i]) @ truth[j], se3.inverse(odometry[i]) @ odometry[j]
     error = se3.inverse(true) @ measured
 
-    # The rotations' axes, times the sine of their angles: odometry may turn the other way.
+    # Axes of the rotations, times the sine of their angles: odometry may turn the other way.
     axes = [m[:, [2, 0, 1], [1, 2, 0]] - m[:, [1, 2, 0], [2, 0, 1]] for m in (true, measured)]
     direction = np.where((axes[0] * axes[1]).sum(axis=1) < 0.0, -1.0, 1.0)
 
@@ -128,19 +129,19 @@ def segments_of(sequence: Sequence) -> Segments | None:
     )
 
 
-def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Jump], others: list[Jump]) -> Check:
-    """Odometry: how many images have it, and how well it agrees with the true poses.
+def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Jump], others: list[Jump]) -> CheckResult:
+    """Check the odometry: number of images that have it, and its agreement with the true poses.
 
     Args:
-        sequence: any.
-        segments: of the drive; None without true poses or odometry.
-        jumps: of the odometry.
-        others: jumps of the true poses: what the odometry does there is no fault of it.
+        sequence: recording.
+        segments: segments of the drive; None without true poses or odometry.
+        jumps: jumps of the odometry.
+        others: jumps of the true poses; segments with them are left out.
     """
     count = int(sequence.has_odometry.sum())
     if count == 0:
         advice = "Record the robot's odometry: it carries true poses over gaps and moves dmn's particles."
-        return Check("odometry", Verdict.OK, "none", advice, {"images_with_odometry": 0})
+        return CheckResult("odometry", Grade.OK, "none", advice, {"images_with_odometry": 0})
     share = count / len(sequence)
     numbers: dict[str, object] = {"images_with_odometry": count, "images_with_odometry_share": share}
     sentence = f"{count} of {len(sequence)} images have odometry"
@@ -149,7 +150,7 @@ def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Ju
     if segments is None or len(segments) < _MIN_SEGMENTS:
         advice = "" if share >= _ENOUGH else "Record odometry for the whole drive."
         text = f"{sentence}; too few true poses and too short a way to compare it with"
-        return Check("odometry", Verdict.WARN if advice else Verdict.OK, text, advice, numbers)
+        return CheckResult("odometry", Grade.WARN if advice else Grade.OK, text, advice, numbers)
     numbers |= _numbers(segments, jumps)
     return _judged(sentence, share, numbers, jumps)
 
@@ -175,7 +176,7 @@ def _numbers(segments: Segments, jumps: list[Jump]) -> dict[str, object]:
     }
 
 
-def _judged(sentence: str, share: float, numbers: dict[str, object], jumps: list[Jump]) -> Check:
+def _judged(sentence: str, share: float, numbers: dict[str, object], jumps: list[Jump]) -> CheckResult:
     scale, drift = float(numbers["scale"]), float(numbers["drift_percent"])  # type: ignore[arg-type]
     turns = float(numbers["drift_deg_per_m"])  # type: ignore[arg-type]
     sentence += f"; scale {scale:.3f} of the true poses', drift {drift:.1f} % and {turns:.2f} deg/m"
@@ -196,5 +197,5 @@ def _judged(sentence: str, share: float, numbers: dict[str, object], jumps: list
         advice.append("See that the odometry and the true poses are of the same frame and have one clock.")
     if share < _ENOUGH:
         advice.append("Record odometry for the whole drive.")
-    verdict = Verdict.FAIL if off > _WRONG_SCALE else Verdict.WARN if advice else Verdict.OK
-    return Check("odometry", verdict, sentence, " ".join(advice), numbers)
+    verdict = Grade.FAIL if off > _WRONG_SCALE else Grade.WARN if advice else Grade.OK
+    return CheckResult("odometry", verdict, sentence, " ".join(advice), numbers)

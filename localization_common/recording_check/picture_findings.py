@@ -1,4 +1,4 @@
-"""Findings on pictures: sharpness, exposure, flicker, repeated pictures, parts of the view that never change."""
+"""Findings on pictures: sharpness, exposure, flicker, repeated pictures, and parts of the view that never change."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera.image_checks import MIN_CONTRAST
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.recording_check.motion import Steps
 from localization_common.recording_check.samples import PictureSample
 
 Mask = npt.NDArray[np.bool_]
 
-#: Blur (Crete's, at 320 pixels' width). Measured: 99 of 100 pictures of the simulator, 7-Scenes and KITTI stay below
-#: 0.49; pictures of a hand-held camera that turns (TUM freiburg1_rpy) look smeared to the eye from 0.52 on; smeared
-#: over 9 of 320 pixels, or by a Gaussian of 2 pixels, every picture of all of them lies above 0.57.
+#: Blur (Crete's, at a width of 320 pixels). Measured: 99 of 100 pictures of the simulator, 7-Scenes and KITTI stay
+#: below 0.49; pictures of a hand-held camera that turns (TUM freiburg1_rpy) look smeared to the eye from 0.52 on; if
+#: they are smeared over 9 of 320 pixels, or by a Gaussian of 2 pixels, all pictures of these recordings are above 0.57.
 BLURRED = 0.52
-#: Shares of blurred pictures: one in ten is a turn in dim light; more than half leaves nothing to match.
+#: Shares of blurred pictures: one in ten comes from a turn in dim light; with more than half, too few can be matched.
 _SOME_BLURRED, _MOST_BLURRED = 0.1, 0.5
-#: Mean grey value below which a picture is dark; and share of black or white pixels that carry nothing. Measured: well
-#: exposed recordings have means of 82 to 161, at most 18 % black and 29 % white (windows, lamps).
+#: Mean grey value below which a picture is dark; and largest share of black or white pixels, which have no content.
+#: Measured: well exposed recordings have means of 82 to 161, at most 18 % black and 29 % white (windows, lamps).
 DARK_MEAN, _LOST_PIXELS = 40.0, 0.5
 _SOME_ILL_EXPOSED, _MOST_ILL_EXPOSED = 0.1, 0.5
 #: Standard deviation of the brightness change between neighbours, in grey values, that a viewer sees as flicker.
 _FLICKER = 12.0
-#: Mean difference of two thumbnails, in grey values, that no sensor's noise goes below: the same picture twice.
+#: Mean difference of two thumbnails in grey values; below it, one picture was sent twice: sensors have more noise.
 _SAME = 0.05
 _SOME_REPEATED = 0.05
-#: Standard deviation over the recording of a place in the view that never changes; and the share of such places that a
-#: bumper or a mast takes.
+#: Standard deviation over the recording below which a part of the view never changes; and the share of such parts that
+#: a bumper or a mast may take.
 _STILL, _STILL_SHARE = 3.0, 0.25
 
 
-def check_sharpness(sample: PictureSample) -> Check:
-    """Share of blurred pictures."""
+def check_sharpness(sample: PictureSample) -> CheckResult:
+    """Check the share of blurred pictures."""
     known = sample.blur[np.isfinite(sample.blur) & (sample.contrast >= MIN_CONTRAST)]
     if len(known) == 0:
-        return Check("sharpness", Verdict.OK, "no picture has enough contrast to be judged", "", {"pictures": 0})
+        return CheckResult("sharpness", Grade.OK, "no picture has enough contrast to be judged", "", {"pictures": 0})
     blurred = float((known > BLURRED).mean())
     numbers = {
         "pictures": len(known),
@@ -49,16 +49,18 @@ def check_sharpness(sample: PictureSample) -> Check:
     sentence = f"{blurred:.0%} of {len(known)} pictures are blurred (blur {numbers['blur_median']:.2f} in the median)"
     advice = (
         ""
-        if verdict is Verdict.OK
+        if verdict is Grade.OK
         else "Drive slower in turns, use a shorter exposure or more light, and focus the lens."
     )
-    return Check("sharpness", verdict, sentence, advice, numbers)
+    return CheckResult("sharpness", verdict, sentence, advice, numbers)
 
 
-def check_exposure(sample: PictureSample) -> Check:
-    """Dark, overexposed and constant pictures, and flicker."""
+def check_exposure(sample: PictureSample) -> CheckResult:
+    """Check for dark, overexposed and constant pictures, and for flicker."""
     if len(sample) == 0:
-        return Check("exposure", Verdict.FAIL, "no picture can be read", "Copy the recording again.", {"pictures": 0})
+        return CheckResult(
+            "exposure", Grade.FAIL, "no picture can be read", "Copy the recording again.", {"pictures": 0}
+        )
     constant = sample.contrast < MIN_CONTRAST
     dark = ~constant & ((sample.brightness < DARK_MEAN) | (sample.black > _LOST_PIXELS))
     bright = ~constant & (sample.white > _LOST_PIXELS)
@@ -75,15 +77,15 @@ def check_exposure(sample: PictureSample) -> Check:
         "flicker_grey_values": flicker,
     }
     verdict = _graded(float((dark | bright | constant).mean()), _SOME_ILL_EXPOSED, _MOST_ILL_EXPOSED)
-    if flicker > _FLICKER and verdict is Verdict.OK:
-        verdict = Verdict.WARN
-    return Check("exposure", verdict, _exposure_sentence(numbers), _exposure_advice(numbers), numbers)
+    if flicker > _FLICKER and verdict is Grade.OK:
+        verdict = Grade.WARN
+    return CheckResult("exposure", verdict, _exposure_sentence(numbers), _exposure_advice(numbers), numbers)
 
 
-def check_changes(sample: PictureSample, steps: Steps) -> Check:
-    """Pictures that are repeated, and parts of the view that never change although the camera moves.
+def check_changes(sample: PictureSample, steps: Steps) -> CheckResult:
+    """Check for repeated pictures, and for parts of the view that never change although the camera moves.
 
-    Without poses and odometry the camera is taken to move all the time.
+    Without poses and odometry, the check assumes that the camera moves all the time.
     """
     rows = sample.neighbours
     differences = np.abs(sample.thumbnails[rows + 1] - sample.thumbnails[rows]).mean(axis=(1, 2))
@@ -102,12 +104,12 @@ def check_changes(sample: PictureSample, steps: Steps) -> Check:
         parts.append(f"{still:.0%} of the view never changes")
         advice.append("Clean the lens, and move the camera so that the robot itself is not in its view.")
     if not parts:
-        return Check("changes", Verdict.OK, "pictures change as the robot moves", "", numbers)
-    return Check("changes", Verdict.WARN, "; ".join(parts), " ".join(advice), numbers)
+        return CheckResult("changes", Grade.OK, "pictures change as the robot moves", "", numbers)
+    return CheckResult("changes", Grade.WARN, "; ".join(parts), " ".join(advice), numbers)
 
 
-def _graded(share: float, some: float, most: float) -> Verdict:
-    return Verdict.FAIL if share > most else Verdict.WARN if share > some else Verdict.OK
+def _graded(share: float, some: float, most: float) -> Grade:
+    return Grade.FAIL if share > most else Grade.WARN if share > some else Grade.OK
 
 
 def _flicker(sample: PictureSample) -> float:
@@ -115,7 +117,7 @@ def _flicker(sample: PictureSample) -> float:
     if len(rows) < 4:
         return float("nan")
     changes = sample.brightness[rows + 1] - sample.brightness[rows]
-    # The robust standard deviation: one passage from shade to sun is no flicker.
+    # Robust standard deviation: one passage from shade to sun is no flicker.
     return float(1.4826 * np.median(np.abs(changes)))
 
 

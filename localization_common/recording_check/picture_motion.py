@@ -1,4 +1,4 @@
-"""Rotation of the camera between two pictures, from what both show."""
+"""Rotation of the camera between two pictures, from matches of their features."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from localization_common.recording_check.samples import judged
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-#: Features in a picture; matches that must agree on one motion, and how well, in pixels.
+#: Number of features in a picture; number of matches that must agree on one motion, and their largest error in pixels.
 _FEATURES, _MIN_MATCHES, _PIXELS = 600, 25, 1.0
 #: Seconds between the two pictures of a pair: enough to turn by some degrees, few enough to see the same.
 _APART_S = 0.25
-#: Turns above this, degrees, leave too little in common.
+#: Largest turn in degrees; beyond it two pictures have too little in common.
 _MOST_DEG = 25.0
 
 
@@ -40,15 +40,15 @@ class PictureTurns:
 
 
 def picture_turns(sequence: Sequence, poses: Array, pairs: int) -> PictureTurns:
-    """Rotations between at most so many pairs of pictures.
+    """Rotations between pairs of pictures.
 
-    A third of them where the camera turns most, a third where its turning changes most (that shows when), and a third
-    anywhere.
+    A third of the pairs is where the camera turns most, a third where its turning changes most (these show an offset in
+    time), and a third anywhere.
 
     Args:
-        sequence: with the pictures.
-        poses: (N, 4, 4) of the camera in any fixed frame; NaN where unknown; they only choose the pairs.
-        pairs: number of pairs.
+        sequence: sequence with the pictures.
+        poses: (N, 4, 4) poses of the camera in any fixed frame, for the choice of the pairs; NaN where unknown.
+        pairs: largest number of pairs.
     """
     cv2.setRNGSeed(0)  # the same recording gives the same numbers
     first, last = _chosen(sequence, poses, pairs)
@@ -57,7 +57,7 @@ def picture_turns(sequence: Sequence, poses: Array, pairs: int) -> PictureTurns:
         try:
             turn = turn_between(sequence.camera, sequence.read_image(i), sequence.read_image(j))
         except LocalizationError:
-            continue  # the picture is counted as unreadable elsewhere
+            continue  # `sample_pictures` counts unreadable pictures
         if turn is not None:
             found.append((row, turn))
     rows = np.array([row for row, _ in found], dtype=np.int64)
@@ -68,9 +68,8 @@ def picture_turns(sequence: Sequence, poses: Array, pairs: int) -> PictureTurns:
 def turn_between(camera: Camera, first: Image, last: Image) -> Array | None:
     """Rotation vector (3,) in radians of the camera from one picture to another.
 
-    None if they have too little in common, or are the same picture.
-
-    ORB features, and the essential matrix that most of them agree on.
+    It comes from the essential matrix on which most matches of ORB features agree. None if the pictures have too little
+    in common, or are the same picture.
     """
     grey = [judged(image) for image in (first, last)]
     if np.array_equal(grey[0], grey[1]):

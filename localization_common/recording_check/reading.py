@@ -1,23 +1,23 @@
-"""Findings of the reader: images that cannot be used, and its remarks on clocks, frames and calibration."""
+"""Findings of the reader: images that cannot be used, and remarks on clocks, frames and calibration."""
 
 from __future__ import annotations
 
 from localization_common.datasets.sequence import Sequence
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 
-#: Share of images that may be unusable: one in a hundred is a full buffer now and then; half is no camera.
+#: Share of images that may be unusable: a full buffer now and then loses one in a hundred; more than half is a failure.
 _FEW, _MOST = 0.01, 0.5
 
 
-def check_reading(sequence: Sequence) -> Check:
-    """Images left out by the reader, and everything that looked wrong to it."""
+def check_reading(sequence: Sequence) -> CheckResult:
+    """Check the images that the reader left out, and its remarks."""
     summary = sequence.summary
     left_out = summary.frames_left_out
     total = len(sequence) + left_out
     share = left_out / total
     remarks = [finding.text for finding in summary.found if finding.name == "remark"]
     parts = [part.text() for part in summary.left_out]
-    verdict = Verdict.FAIL if share > _MOST else Verdict.WARN if share > _FEW or remarks else Verdict.OK
+    verdict = Grade.FAIL if share > _MOST else Grade.WARN if share > _FEW or remarks else Grade.OK
     sentence = f"{len(sequence)} of {total} images can be used"
     if parts:
         sentence += f"; left out: {parts[0]}" + (f", and {len(parts) - 1} more reasons" if len(parts) > 1 else "")
@@ -30,7 +30,7 @@ def check_reading(sequence: Sequence) -> Check:
         "remarks": remarks,
         "assumed": list(summary.assumed),
     }
-    return Check("reading", verdict, sentence, _advice(share, bool(remarks)), numbers)
+    return CheckResult("reading", verdict, sentence, _advice(share, bool(remarks)), numbers)
 
 
 def _advice(share: float, remarked: bool) -> str:

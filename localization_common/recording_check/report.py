@@ -1,4 +1,4 @@
-"""One HTML page on a recording: verdict, what to do, the way and the place, quality over time, sample frames."""
+"""HTML page on a recording: verdict, advice, way and place, quality over time, sample frames."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy.typing as npt
 from localization_common.datasets.sequence import Image, Sequence
 from localization_common.recording_check import charts
 from localization_common.recording_check.conclusion import Evidence, Inspection
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.recording_check.samples import PictureSample
 from localization_common.report import html, plots
 
-#: Pictures in a row of sample frames, and their width in pixels.
+#: Number of pictures in a row of sample frames, and their width in pixels.
 _COLUMNS, _SHOWN_WIDTH = 4, 320
 
 
 def write_page(folder: Path, inspection: Inspection, sequence: Sequence | None, evidence: Evidence | None) -> None:
-    """Write ``report.html`` and its pictures as PNG files; without a sequence the page says why it was refused."""
+    """Write ``report.html`` and its pictures as PNG files; without a sequence, the page gives the error."""
     folder.mkdir(parents=True, exist_ok=True)
     sections = [_verdict(inspection)]
     if sequence is not None and evidence is not None:
@@ -36,18 +36,18 @@ def write_page(folder: Path, inspection: Inspection, sequence: Sequence | None, 
 
 def _verdict(inspection: Inspection) -> html.Section:
     groups = [("What was found", [_row(check, check.sentence) for check in inspection.checks])]
-    good = [check for check in inspection.checks if check.verdict is Verdict.OK]
+    good = [check for check in inspection.checks if check.verdict is Grade.OK]
     for heading, chosen in (
         ("What to do, the most important first", inspection.bad),
         ("What would make it better", good),
     ):
         rows = [html.Row(check.name, "", check.advice) for check in chosen if check.advice]
         groups += [(heading, rows)] if rows else []
-    return html.Section("Verdict", parts=[html.Table(groups)])
+    return html.Section("Verdict", parts=[html.ValueTable(groups)])
 
 
-def _row(check: Check, text: str) -> html.Row:
-    return html.Row(check.name, check.verdict.value, text, check.verdict is Verdict.OK)
+def _row(check: CheckResult, text: str) -> html.Row:
+    return html.Row(check.name, check.verdict.value, text, check.verdict is Grade.OK)
 
 
 def _pictures(folder: Path, inspection: Inspection, sequence: Sequence, evidence: Evidence) -> list[html.Section]:

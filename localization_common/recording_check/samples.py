@@ -1,4 +1,4 @@
-"""A bounded sample of pictures, measured: sharpness, brightness, contrast, likeness to the next one."""
+"""Measurements of a sample of pictures: sharpness, brightness, contrast, similarity to the next one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from localization_common.errors import LocalizationError
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-#: Width in pixels at which pictures are judged: about what the networks see (224 to 320).
+#: Width in pixels at which pictures are measured: about that of the networks' input (224 to 320).
 JUDGED_WIDTH = 320
 #: Grey values (of 255) that count as black and as white.
 BLACK, WHITE = 10, 250
-#: Length in pixels of the strong blur that sharpness is measured against (Crete et al. 2007).
+#: Length in pixels of the strong blur with which a picture is compared (Crete et al. 2007).
 _REBLUR = 9
 _THUMBNAIL = (32, 24)
 
@@ -28,13 +28,13 @@ class PictureSample:
     """M measured pictures, in pairs of neighbours where the recording is long.
 
     Attributes:
-        positions: (M,) in the sequence, increasing.
-        blur: (M,) 0 sharp .. 1 blurred, of the picture at `JUDGED_WIDTH`; NaN where it has no contrast.
+        positions: (M,) positions in the sequence, increasing.
+        blur: (M,) 0 sharp .. 1 blurred, at a width of `JUDGED_WIDTH`; NaN where the picture has no contrast.
         brightness: (M,) mean grey value.
         contrast: (M,) standard deviation of the grey values.
-        black, white: (M,) shares of pixels.
+        black, white: (M,) shares of black and of white pixels.
         thumbnails: (M, 24, 32) grey values.
-        unreadable: what could not be read, in words.
+        unreadable: messages on pictures that could not be read.
     """
 
     positions: Indices
@@ -51,12 +51,12 @@ class PictureSample:
 
     @property
     def neighbours(self) -> Indices:
-        """Rows (P,) whose successor in the sample is the next frame too."""
+        """Rows (P,) of the sample for which the next row is the next frame of the sequence."""
         return np.nonzero(np.diff(self.positions) == 1)[0]
 
 
 def sample_pictures(sequence: Sequence, count: int) -> PictureSample:
-    """Measure at most so many pictures, spread evenly over the recording, two neighbours at a time."""
+    """Measure at most ``count`` pictures, spread evenly over the recording, in pairs of neighbours."""
     positions = spread(len(sequence), count)
     rows: list[tuple[float, float, float, float, float]] = []
     kept, thumbnails, unreadable = [], [], []
@@ -83,7 +83,7 @@ def sample_pictures(sequence: Sequence, count: int) -> PictureSample:
 
 
 def spread(total: int, count: int) -> Indices:
-    """At most ``count`` positions of 0..total-1, evenly spread, two neighbours at a time."""
+    """Choose at most ``count`` positions of 0..total-1, evenly spread, in pairs of neighbours."""
     if total <= max(2, count):
         return np.arange(total)
     first = np.linspace(0, total - 2, max(1, count // 2)).round().astype(np.int64)
@@ -104,7 +104,7 @@ def blur_of(grey: Image) -> float:
     """Blur of a grey picture, 0 sharp .. 1 blurred; NaN without any contrast.
 
     Crete, Dolmiere, Ladret, Nicolas: "The blur effect: perception and estimation with a new no-reference perceptual
-    blur metric", SPIE 2007: how little a strong blur still changes. It does not depend on the contrast of the scene.
+    blur metric", SPIE 2007: a strong blur changes a blurred picture little. It is independent of the scene's contrast.
     """
     values = grey.astype(np.float32)
     found = []

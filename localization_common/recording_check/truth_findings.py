@@ -1,4 +1,4 @@
-"""Findings on the true poses: how many images have one, and whether they jump."""
+"""Findings on the true poses: number of images with a pose, and jumps."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ import numpy as np
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import TRUE_POSES
-from localization_common.recording_check.findings import Check, Verdict
+from localization_common.recording_check.findings import CheckResult, Grade
 from localization_common.recording_check.jumps import Jump, jumps_alone
 
-#: Share of images with a pose: a few at the ends have none.
+#: Share of images that should have a pose: a few at the ends have none.
 _ENOUGH = 0.9
-#: Images with a pose. The smallest drive that this package trained a network on has 446.
+#: Number of images with a pose. The smallest drive on which this package trained a network has 446.
 _FEW_POSES = 100
-#: Share of the steps that are jumps above which the poses are no truth.
+#: Largest share of jumps; with more, the poses are no ground truth.
 _MOST_JUMPS = 0.05
 
 
-def check_truth(sequence: Sequence, jumps: list[Jump] | None) -> Check:
-    """True poses.
+def check_truth(sequence: Sequence, jumps: list[Jump] | None) -> CheckResult:
+    """Check the true poses.
 
     Args:
-        jumps: of the true poses, found by comparison with odometry; None where there is none to compare with.
+        sequence: recording.
+        jumps: jumps of the true poses from a comparison with odometry; None without such a comparison.
     """
     known = sequence.has_pose
     count = int(known.sum())
     if count == 0:
         reason = sequence.summary.fact(TRUE_POSES) or "none in the recording"
         without = "Record true poses (amcl, a lidar localizer), or give a TUM file (--poses FILE) to train with."
-        return Check("truth", Verdict.WARN, f"no image has a true pose ({reason})", without, {"poses": 0})
+        return CheckResult("truth", Grade.WARN, f"no image has a true pose ({reason})", without, {"poses": 0})
     found = jumps_alone(sequence) if jumps is None else jumps
     longest = _longest_without(sequence)
     numbers = {
@@ -57,8 +58,8 @@ def check_truth(sequence: Sequence, jumps: list[Jump] | None) -> Check:
             "Correct the localizer that gives the poses, or leave out the frames whose poses are wrong, before or "
             f"after frame {_frames(found)} (--exclude)."
         )
-    verdict = Verdict.FAIL if len(found) > max(1.0, _MOST_JUMPS * count) else Verdict.WARN if advice else Verdict.OK
-    return Check("truth", verdict, sentence, " ".join(advice), numbers)
+    verdict = Grade.FAIL if len(found) > max(1.0, _MOST_JUMPS * count) else Grade.WARN if advice else Grade.OK
+    return CheckResult("truth", verdict, sentence, " ".join(advice), numbers)
 
 
 def describe(jumps: list[Jump]) -> str:
@@ -73,7 +74,7 @@ def _frames(jumps: list[Jump]) -> str:
 
 
 def _longest_without(sequence: Sequence) -> float:
-    """Seconds of the longest stretch between images with a pose, or at the ends."""
+    """Longest time in seconds without a pose, between images or at the ends."""
     if sequence.has_pose.all():
         return 0.0
     stamps = sequence.stamps[sequence.has_pose]

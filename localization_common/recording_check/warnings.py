@@ -1,4 +1,4 @@
-"""Warnings of commands that train or build maps: what is wrong with the recording that they were given."""
+"""Warnings on the recording for commands that train or build maps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from localization_common.recording_check.conclusion import FEW_PICTURES, inspect
 
 
 def announce_checked(sequence: Sequence) -> Sequence:
-    """Print what was found in a recording, and the warnings of `recording_check`, to standard error; return it."""
+    """Print the reader's summary and the warnings of `recording_check` to standard error; return the sequence."""
     announce(sequence)
     inspection, _ = inspect(sequence, pictures=FEW_PICTURES, quick=True)
     for check in inspection.bad:

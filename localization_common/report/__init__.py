@@ -1,1 +1,1 @@
-"""Pictures and the self-contained HTML report of an evaluation."""
+"""Figures and the self-contained HTML report of an evaluation."""

@@ -24,13 +24,13 @@ Bounds = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class BeliefPicture:
-    """A belief at one moment.
+    """Belief at one moment.
 
     Attributes:
         density: (ny, nx) per square metre, row 0 at the smallest y (as in nav_msgs/OccupancyGrid).
         true_pose: (3,) x, y, yaw of the robot, or None.
-        caption: which moment.
-        estimate: (3,) the pose that was published, or None.
+        caption: text with the moment.
+        estimate: (3,) pose that was published, or None.
     """
 
     density: Array
@@ -40,10 +40,12 @@ class BeliefPicture:
 
 
 def density(particles: Array, weights: Array, bounds: Bounds, *, cell: float = 0.1) -> Array:
-    """Belief per square metre (ny, nx) of particles (K, 2 or more) with weights (K,) that sum to 1; yaw plays no part.
+    """Belief per square metre (ny, nx) of particles (K, 2 or more) with weights (K,) that sum to 1; yaw is ignored.
 
     Args:
-        bounds: min_x, min_y, max_x, max_y in metres; particles outside count nowhere.
+        particles: x, y and further columns.
+        weights: weights of the particles.
+        bounds: min_x, min_y, max_x, max_y in metres; particles outside are left out.
         cell: size of the square cells, metres.
     """
     min_x, min_y, max_x, max_y = bounds
@@ -55,7 +57,7 @@ def density(particles: Array, weights: Array, bounds: Bounds, *, cell: float = 0
 
 
 def smoothed(heat: Array, bounds: Bounds, blur: float = 0.15) -> Array:
-    """Density (ny, nx) with a kernel of this standard deviation, metres, in place of each particle; keeps its sum."""
+    """Density (ny, nx), smoothed by a Gaussian of this standard deviation, metres; the sum stays the same."""
     cell = (bounds[2] - bounds[0]) / heat.shape[1]
     return np.asarray(cv2.GaussianBlur(heat, (0, 0), blur / cell, borderType=cv2.BORDER_REFLECT))
 
@@ -66,7 +68,8 @@ def belief_maps(
     """Heat maps side by side, each with the context poses (N, 3) and the true pose."""
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
-    # One scale for all, or a uniform belief would look as dark as a certain one; the power keeps thin beliefs visible.
+    # One scale for all: else a uniform belief would look as dark as a certain one. The power keeps thin beliefs
+    # visible.
     heats = [smoothed(picture.density, bounds) for picture in pictures]
     norm = PowerNorm(0.4, vmin=0.0, vmax=max(float(heat.max()) for heat in heats) or 1.0)
     aspect = (bounds[3] - bounds[1]) / (bounds[2] - bounds[0])

@@ -1,4 +1,4 @@
-"""What a plot of a drive needs: positions with times, broken where the drive is broken."""
+"""Data of a plot of a drive: positions and errors with times, with a break in every pause of the drive."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ AXES = "xyz"
 
 
 @dataclass(frozen=True)
-class Track:
-    """One drawn path.
+class DriveTrack:
+    """Path for a plot.
 
     Attributes:
-        name: for the legend.
+        name: name in the legend.
         times: (N,) seconds, increasing.
         positions: (N, 3) metres in the map.
-        color: hexadecimal.
-        dashed: drawn with a broken line.
+        color: hexadecimal colour.
+        dashed: True for a broken line.
     """
 
     name: str
@@ -30,10 +30,10 @@ class Track:
     color: str
     dashed: bool = False
 
-    def broken(self) -> Track:
-        """The same with a NaN row in every pause, so that no line is drawn across it."""
+    def broken(self) -> DriveTrack:
+        """Path with a NaN row in every pause, so that no line is drawn across it."""
         times, positions = break_at_pauses(self.times, self.positions)
-        return Track(self.name, times, positions, self.color, self.dashed)
+        return DriveTrack(self.name, times, positions, self.color, self.dashed)
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def break_at_pauses(times: Array, values: Array, *, factor: float = 5.0) -> tupl
 
 
 def plan_axes(positions: Array) -> tuple[int, int]:
-    """The two of x, y, z in which positions (N, 3) extend the most, in the order of the letters.
+    """Indices of the two of x, y, z in which positions (N, 3) extend the most, in the order of the letters.
 
-    x-y for a robot, x-z for a data set whose poses are those of a camera with y down.
+    These are x and y for a robot, x and z for a data set with poses of a camera whose y axis points down.
     """
     extent = np.ptp(positions[np.isfinite(positions).all(1)], axis=0)
     first, second = sorted(np.argsort(-extent, kind="stable")[:2].tolist())

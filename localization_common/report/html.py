@@ -1,4 +1,4 @@
-"""One self-contained HTML file: opens anywhere, asks the network for nothing."""
+"""Self-contained HTML file: it opens anywhere and makes no network request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-# The policy makes the browser itself refuse any request, whatever the embedded plotting library might try.
+# With this policy the browser refuses all requests, also those of the embedded plotting library.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 _STYLE = """
@@ -45,7 +45,7 @@ footer { margin-top: 3rem; padding-top: .75rem; border-top: 1px solid var(--line
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a table: what, its value as text, a remark, and whether an aim was met (None without an aim)."""
+    """Line of a table: name, value as text, remark, and True if an aim was met (None without an aim)."""
 
     name: str
     value: str
@@ -54,15 +54,15 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows under group headings."""
+class ValueTable:
+    """Table of values: rows under group headings."""
 
     groups: Sequence[tuple[str, Sequence[Row]]]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG file's bytes and what it shows; the text stands in for it where it cannot be seen."""
+    """Bytes of a PNG file, and its caption, which is also the text for readers who cannot see the picture."""
 
     png: bytes
     caption: str
@@ -70,11 +70,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a sentence of explanation and what is below it, in order."""
+    """Section of the page: heading, a sentence of explanation, and parts in order."""
 
     title: str
     text: str = ""
-    parts: Sequence[Table | Picture | go.Figure] = field(default_factory=tuple)
+    parts: Sequence[ValueTable | Picture | go.Figure] = field(default_factory=tuple)
 
 
 def write_report(path: str | Path, *, title: str, lead: str, sections: Sequence[Section], footer: str = "") -> None:
@@ -99,8 +99,8 @@ def _section(section: Section, number: int) -> str:
     return f"<section>\n<h2>{html.escape(section.title)}</h2>\n{text}\n{parts}\n</section>"
 
 
-def _part(part: Table | Picture | go.Figure, name: str) -> str:
-    if isinstance(part, Table):
+def _part(part: ValueTable | Picture | go.Figure, name: str) -> str:
+    if isinstance(part, ValueTable):
         return _table(part)
     if isinstance(part, Picture):
         data, caption = base64.b64encode(part.png).decode("ascii"), html.escape(part.caption)
@@ -111,7 +111,7 @@ def _part(part: Table | Picture | go.Figure, name: str) -> str:
     return f'<div class="plot">{plot}</div>'
 
 
-def _table(table: Table) -> str:
+def _table(table: ValueTable) -> str:
     lines = ['<div class="scroll"><table>']
     lines.append('<tr><th>Quantity</th><th class="value">Value</th><th>Remark</th></tr>')
     for heading, rows in table.groups:

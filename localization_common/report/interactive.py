@@ -1,4 +1,4 @@
-"""The same curves to zoom into and to read values from (plotly), for the HTML report."""
+"""Interactive plots (plotly) of the curves in `plots`, for the HTML report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from localization_common.report.drive_tracks import AXES, ErrorSeries, Track, plan_axes
+from localization_common.report.drive_tracks import AXES, DriveTrack, ErrorSeries, plan_axes
 from localization_common.report.style import GRID, INK, MUTED, PAPER
 
 
@@ -28,8 +28,8 @@ def _layout(figure: go.Figure, height: int) -> go.Figure:
     return figure
 
 
-def trajectory(truth: Track | None, estimates: Sequence[Track]) -> go.Figure:
-    """Paths in the plan view of `plots.trajectory`; hovering tells time and position."""
+def trajectory(truth: DriveTrack | None, estimates: Sequence[DriveTrack]) -> go.Figure:
+    """Paths in the plan view of `plots.trajectory`; the pointer shows time and position."""
     everything = [*([truth] if truth else []), *estimates]
     first, second = plan_axes(np.concatenate([track.positions for track in everything]))
     figure = go.Figure()
@@ -54,7 +54,7 @@ def trajectory(truth: Track | None, estimates: Sequence[Track]) -> go.Figure:
 
 
 def errors(series: Sequence[ErrorSeries]) -> go.Figure:
-    """Errors over time, one row a unit, with a common time axis."""
+    """Errors over time, one row for each unit, with a common time axis."""
     units = list(dict.fromkeys(one.unit for one in series))
     figure = make_subplots(rows=len(units), cols=1, shared_xaxes=True, vertical_spacing=0.06)
     for one in series:

@@ -1,4 +1,4 @@
-"""Still pictures (matplotlib) of trajectories and of their errors; every axis carries its unit."""
+"""Figures (matplotlib) of trajectories and of their errors; every axis has its unit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from localization_common.report.drive_tracks import AXES, ErrorSeries, Track, plan_axes
+from localization_common.report.drive_tracks import AXES, DriveTrack, ErrorSeries, plan_axes
 from localization_common.report.style import GRID, MUTED, house_style
 
 
 def save_png(figure: Figure, path: str | Path) -> bytes:
-    """Write the figure as a PNG file and return the file's bytes, to embed the very same picture."""
+    """Write the figure as a PNG file, and return the file's bytes, to embed the same picture."""
     buffer = io.BytesIO()
     with house_style():
         figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight", pad_inches=0.15)
@@ -24,8 +24,8 @@ def save_png(figure: Figure, path: str | Path) -> bytes:
     return data
 
 
-def trajectory(truth: Track | None, estimates: Sequence[Track], *, title: str = "") -> Figure:
-    """Paths over the ground truth, seen along the axis in which they extend the least.
+def trajectory(truth: DriveTrack | None, estimates: Sequence[DriveTrack], *, title: str = "") -> Figure:
+    """Plot paths over the ground truth, seen along the axis in which they extend the least.
 
     The start of the truth is a circle, its end a square.
     """
@@ -59,7 +59,7 @@ def trajectory(truth: Track | None, estimates: Sequence[Track], *, title: str = 
 
 
 def errors_over_time(series: Sequence[ErrorSeries], *, title: str = "") -> Figure:
-    """One row a unit (metres, degrees), time in seconds along the drive."""
+    """Plot errors over the time in seconds, one row for each unit (metres, degrees)."""
     units = list(dict.fromkeys(one.unit for one in series))
     with house_style():
         figure = Figure(figsize=(7.2, 2.3 * len(units) + 0.6), layout="constrained")
@@ -78,7 +78,7 @@ def errors_over_time(series: Sequence[ErrorSeries], *, title: str = "") -> Figur
 
 
 def error_distribution(series: Sequence[ErrorSeries]) -> Figure:
-    """Share of frames whose error is at most so large, one panel a unit; half of the frames lie left of the median."""
+    """Plot the share of frames up to each error, one panel for each unit; half of them lie left of the median."""
     units = list(dict.fromkeys(one.unit for one in series))
     with house_style():
         figure = Figure(figsize=(7.2, 3.5), layout="constrained")
@@ -91,7 +91,7 @@ def error_distribution(series: Sequence[ErrorSeries]) -> Figure:
             axes.set_xlabel(f"error [{unit}]")
             axes.set_xlim(0.0, max(float(np.percentile(one.values, 99.0)) for one in chosen) * 1.05 + 1e-9)
             axes.set_ylim(0.0, 100.0)
-            # Above the curves, which may be anywhere.
+            # Above the panel, because the curves may be anywhere in it.
             axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2, handlelength=1.2)
         grid[0].set_ylabel("share of frames [%]")
     return figure

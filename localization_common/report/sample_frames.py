@@ -1,4 +1,4 @@
-"""Sample frames with their labels laid over them, estimate beside ground truth."""
+"""Figure of sample frames with their labels over them, estimate below image and ground truth below estimate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IGNORE = 255
 
 @dataclass(frozen=True)
 class LabelledFrame:
-    """An image (H, W, 3), its estimated labels (H, W) and, where known, its true ones; `caption` tells the time."""
+    """Image (H, W, 3), its estimated labels (H, W), its true labels where known, and a caption with the time."""
 
     image: Image
     labels: Image
@@ -29,13 +29,13 @@ class LabelledFrame:
 
 
 def overlay(image: Image, labels: Image, *, opacity: float = 0.55) -> Image:
-    """Image (H, W, 3) with each labelled pixel tinted in its class colour; 255 stays as it is."""
+    """Tint each labelled pixel of an image (H, W, 3) in the colour of its class; pixels with 255 do not change."""
     mixed: Image = np.where((labels == IGNORE)[..., None], image, tinted(image, label_palette()[labels], opacity))
     return mixed
 
 
 def sample_frames(frames: Sequence[LabelledFrame], class_names: Sequence[str], *, title: str = "") -> Figure:
-    """One column a frame: the image, the estimate over it, and the ground truth over it where there is any."""
+    """Draw one column for each frame: the image, the estimate over it, and the ground truth over it where known."""
     with_truth = any(frame.truth is not None for frame in frames)
     height, width = frames[0].image.shape[:2]
     rows = ["image", "estimate", *(["ground truth"] if with_truth else [])]

@@ -1,7 +1,7 @@
-"""Colours and type common to every picture, so that a thing looks the same wherever it is drawn.
+"""Colours and type of all figures, so that a quantity looks the same in each of them.
 
-The hues are Okabe and Ito's, which people with any colour vision tell apart; markers and line styles differ as well, so
-that nothing hangs on colour alone. Label classes have theirs in `localization_common.report.palette`.
+The hues are Okabe and Ito's, which people with any colour vision can distinguish; markers and line styles differ as
+well, so that figures are readable without colour. Colours of label classes are in `localization_common.report.palette`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ODOMETRY = "#d55e00"
 BELIEF = "#8e4585"
 ERROR_ANGLE = "#b36b00"
 
-#: As in the DMN paper's figure 5: views of the map in green, the pose that is looked for in blue, belief in reds.
+#: Colours of the DMN paper's figure 5: views of the map in green, the true pose in blue, belief in reds.
 CONTEXT_POSE = "#009e73"
 TRUE_POSE = "#0057d9"
 BELIEF_MAP = "Reds"
@@ -56,6 +56,6 @@ _RC: dict[str, Any] = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib settings of this package, for the figures made inside only."""
+    """Use matplotlib settings of this package for the figures that are made inside the ``with`` statement."""
     with mpl.rc_context(_RC):
         yield

@@ -1,1 +1,1 @@
-"""The ROS border: messages, parameters, TF, diagnostics. Only this package and ``node.py`` files know rclpy."""
+"""Interface to ROS: messages, parameters, TF, diagnostics. Only this package and ``node.py`` files import rclpy."""

@@ -1,4 +1,4 @@
-"""The frame of the robot's base: the parameter's, or by the rule that recordings are read with, too."""
+"""Choice of the robot's base frame: parameter `base_frame_id`, or the rule that readers of recordings use."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from localization_common.ros.transforms import Transforms
 
 
 class BaseFrame:
-    """Name of the base's frame. Where the parameter is empty, it is found in TF once and kept until `reset`.
+    """Name of the base frame. If the parameter is empty, the frame is searched in TF once and kept until `reset`.
 
     Args:
         transforms: TF.
-        settings: the node's, at this moment.
-        log: called with a sentence when the frame was found.
+        settings: returns the present parameters of the node.
+        log: called with a sentence when the frame is found.
     """
 
     def __init__(
@@ -23,18 +23,18 @@ class BaseFrame:
     ) -> None:
         self._transforms, self._settings, self._log = transforms, settings, log
         self._found = ""
-        #: ``child_frame_id`` of the robot's odometry, where the node hears it.
+        #: ``child_frame_id`` of the robot's odometry, if the node subscribes to odometry.
         self.odometry_child = ""
 
     def reset(self) -> None:
-        """Look for it again."""
+        """Search the frame again."""
         self._found = ""
 
     def name(self, *joined_to: str) -> str:
-        """Name of the frame: given, found, or the first that is looked for.
+        """Return the name of the base frame: the parameter, the frame found in TF, or the first candidate.
 
         Args:
-            joined_to: frames of which TF must join one to the base: the camera's, the odometry's.
+            joined_to: frames of the camera or of the odometry; TF must join one of them to the base.
         """
         wanted = self._settings().base_frame_id
         if wanted or self._found:
@@ -50,5 +50,5 @@ class BaseFrame:
 
     @property
     def wanted(self) -> str:
-        """Names that are looked for, for messages to the user."""
+        """Names of the candidates, for messages to the user."""
         return self._settings().base_frame_id or self._found or " or ".join(BASE_FRAMES)

@@ -1,4 +1,4 @@
-"""What RViz shows of a belief and its map: particles, their density over the floor, the views."""
+"""Publishers of a belief and its map for RViz: particles, their density over the floor, the context views."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Array = npt.NDArray[np.float64]
 
 
 class BeliefPublishers:
-    """Makes only what someone listens to; `particle_cloud` where nav2_msgs is installed."""
+    """Publishers of a belief. A message is made only if it has a subscriber; `particle_cloud` needs nav2_msgs."""
 
     def __init__(self, node: LocalizerNode[Any]) -> None:
         self._node = node
@@ -37,7 +37,7 @@ class BeliefPublishers:
         self._markers = publisher(MarkerArray, "~/particle_markers", 2)
         self._belief = publisher(OccupancyGrid, "~/belief", 2)
         self._views = publisher(MarkerArray, "~/context_views", LATCHED)
-        self._said: object = None
+        self._warned: object = None
         cloud_type = particle_cloud_type()
         self._cloud = None if cloud_type is None else publisher(cloud_type, "particle_cloud", 2)
 
@@ -51,11 +51,12 @@ class BeliefPublishers:
         bounds: tuple[float, float, float, float],
         cell: float,
     ) -> None:
-        """Particles (K, 3) with weights (K,).
+        """Publish particles (K, 3) with weights (K,).
 
         Args:
-            most: so many of them are shown at most.
-            bounds, cell: of the grid that says how all of them cover the floor, and the width of its cells, metres.
+            most: largest number of particles in a message.
+            bounds, cell: min_x, min_y, max_x, max_y of the grid and the width of its cells, metres; all particles
+                count in the grid.
         """
         frame = self._node.settings.global_frame_id
         every = -(-len(particles) // most)
@@ -67,20 +68,20 @@ class BeliefPublishers:
         if self._cloud is not None and wanted(self._cloud):
             self._cloud.publish(particle_cloud(stamp, frame, poses, shares))
         if wanted(self._belief):
-            self._say_if_coarse(bounds, cell)
+            self._warn_if_coarse(bounds, cell)
             self._belief.publish(belief_grid(stamp, frame, particles, weights, bounds, cell))
 
-    def _say_if_coarse(self, bounds: tuple[float, float, float, float], cell: float) -> None:
-        """Say once that the grid's cells are larger than asked for."""
+    def _warn_if_coarse(self, bounds: tuple[float, float, float, float], cell: float) -> None:
+        """Warn once that the cells of the grid are larger than the parameter."""
         side = possible_resolution(bounds, cell)
-        if side > cell and (bounds, cell) != self._said:
-            self._said = (bounds, cell)
+        if side > cell and (bounds, cell) != self._warned:
+            self._warned = (bounds, cell)
             self._node.get_logger().warning(
                 f"{self._belief.topic_name}: cells of {side:.3g} m instead of {cell} m: the map's bounds {bounds} "
-                f"would need more than {MAX_CELLS} cells; mend the bounds, or set belief_resolution to {side:.3g}"
+                f"would need more than {MAX_CELLS} cells; correct the bounds, or set belief_resolution to {side:.3g}"
             )
 
     def publish_views(self, poses: Array) -> None:
-        """Where the map's views (N, 3) are."""
+        """Publish the poses (N, 3) of the map's views."""
         now = self._node.get_clock().now().nanoseconds
         self._views.publish(view_markers(now, self._node.settings.global_frame_id, poses))

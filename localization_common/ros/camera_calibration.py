@@ -1,4 +1,4 @@
-"""The calibration of a camera, as camera_info brings it; one that is in use is kept, whatever else comes."""
+"""Calibration of a camera from camera_info messages; a calibration in use is not replaced by an unusable message."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from localization_common.camera import Camera
 from localization_common.errors import CameraError
 from localization_common.messages import camera_from
 
-#: Seconds for which a calibration that an image was used with is kept, whatever else comes, after it was heard last.
+#: A calibration in use is kept for so many seconds after its last message, even if other messages arrive.
 KEPT_FOR = 2.0
-#: Seconds for which camera_info that was ignored stays on /diagnostics.
+#: An ignored camera_info stays on /diagnostics for so many seconds.
 COMPLAINED_FOR = 5.0
 
 
-class Calibration:
-    """The newest usable calibration, or the reason why there is none.
+class CameraCalibration:
+    """Newest usable calibration, or the reason why there is none.
 
-    While images are used with one, a message that is unusable or for another size does not replace it, but is a
-    `complaint`: two cameras may publish on one topic.
+    While images use a calibration, a message that is unusable or for another image size does not replace it. It
+    becomes a `complaint`, because two cameras may publish on one topic.
     """
 
     def __init__(self) -> None:
@@ -33,28 +33,28 @@ class Calibration:
 
     @property
     def came(self) -> bool:
-        """Whether camera_info has come, usable or not: to wait for it longer changes nothing."""
+        """True if a camera_info has arrived, usable or not: then nobody needs to wait for it."""
         return self._camera is not None or bool(self._error)
 
     def wait(self, timeout: float) -> tuple[Camera | None, str]:
-        """Camera, or None and the reason; waits so many seconds for the first message."""
+        """Return the camera, or None and the reason; wait ``timeout`` seconds for the first message."""
         with self._changed:
             self._changed.wait_for(lambda: self.came, timeout)
             return self._camera, self._error
 
     def use(self, camera: Camera) -> None:
-        """An image was used with this calibration."""
+        """Note that an image was used with this calibration."""
         with self._changed:
             if camera == self._camera:
                 self._in_use, self._heard = True, time.monotonic()
 
     @property
     def complaint(self) -> str:
-        """A sentence about camera_info that was ignored in the last seconds, or an empty string."""
+        """Sentence about a camera_info that was ignored in the last seconds, or an empty string."""
         return self._complaint if time.monotonic() - self._complained < COMPLAINED_FOR else ""
 
     def take(self, message: CameraInfo, topic: str, *, rectified: bool) -> None:
-        """Take a message that came on a topic."""
+        """Use a message from a topic, or ignore it with a complaint."""
         camera, problem = None, ""
         try:
             camera = camera_from(message, rectified=rectified)
@@ -65,7 +65,7 @@ class Calibration:
             if self._camera is not None and self._in_use and not fits and time.monotonic() - self._heard < KEPT_FOR:
                 if camera is not None:
                     problem = f"camera_info on {topic} is for {_size(camera)}: do two cameras publish there?"
-                kept = f"the calibration for {_size(self._camera)} that images are used with is kept"
+                kept = f"the calibration for {_size(self._camera)}, which images use, is kept"
                 self._complaint, self._complained = f"{problem}; {kept}", time.monotonic()
                 return
             self._camera, self._error = camera, problem

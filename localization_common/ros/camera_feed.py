@@ -1,4 +1,4 @@
-"""The images and the calibration of one camera, subscribed to once and handed to every node of the process."""
+"""Subscription to the images and the calibration of one camera, shared by all nodes of the process."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from localization_common.messages import (
     rgb_from_compressed,
     stamp_of,
 )
-from localization_common.ros.camera_calibration import Calibration
+from localization_common.ros.camera_calibration import CameraCalibration
 from localization_common.ros.topic_advice import why_silent
 
 
 class Frame:
-    """One image message. It is decoded when asked for, once, however many nodes ask.
+    """Image message that is decoded once, at the first call of `rgb`, for all nodes of the process.
 
     Args:
-        msg: the message.
-        max_pixels: a larger image is refused before it is decoded.
-        bits: in use on the topic, for images of 16 bits.
+        msg: image, raw or compressed.
+        max_pixels: limit of width times height; a larger image is refused before it is decoded.
+        bits: number of bits in use on the topic, for images of 16 bits.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class Frame:
         self._lock = threading.Lock()
 
     def rgb(self, camera: Camera | None = None) -> npt.NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB, possibly read-only.
+        """Image (H, W, 3) uint8 RGB, possibly read-only.
 
         Args:
-            camera: of camera_info, where it is known: an image of another size is refused before it is decoded.
+            camera: intrinsics from camera_info, if present: an image of another size is refused before it is decoded.
 
         Raises:
             InputError: the message is not a usable image, or has too many pixels.
@@ -82,7 +82,7 @@ class Frame:
 
 
 def image_qos(*, reliable: bool, depth: int) -> QoSProfile:
-    """QoS of an image subscription: sensor data (best effort) matches every publisher; a bag wants nothing lost."""
+    """QoS of an image subscription: best effort matches every publisher; reliable loses no image of a bag."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=depth,
@@ -93,15 +93,15 @@ def image_qos(*, reliable: bool, depth: int) -> QoSProfile:
 class CameraFeed:
     """Subscriptions to ``image`` (or ``image/compressed``) and ``camera_info``.
 
-    A driver may publish camera_info once and latch it. Only a subscription that wants latched messages gets it then,
-    and such a subscription hears no driver that does not latch: it is made when a publisher that latches is seen.
+    A driver may publish camera_info once and latch it. Only a transient local subscription receives it then, and such
+    a subscription receives nothing from a volatile publisher. So it is made when a publisher that latches appears.
 
     Args:
-        node: subscribes.
-        compressed: whether to take CompressedImage.
-        reliable: ask for a reliable publisher; one that is not will not be heard, and rclpy warns of that.
-        depth: how many images the middleware may hold for a moment.
-        max_pixels: larger images are refused before they are decoded.
+        node: owner of the subscriptions.
+        compressed: subscribe to CompressedImage.
+        reliable: require a reliable publisher; a best-effort publisher does not match then, and rclpy warns.
+        depth: number of images in the queue of the middleware.
+        max_pixels: limit of width times height; larger images are refused before they are decoded.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class CameraFeed:
         self._listeners: list[Callable[[Frame], None]] = []
         self._node, self._reliable, self._max_pixels = node, reliable, max_pixels
         self._bits = BitsInUse()
-        self.calibration = Calibration()
+        self.calibration = CameraCalibration()
         topic = node.resolve_topic_name("image") + ("/compressed" if compressed else "")
         qos = image_qos(reliable=reliable, depth=depth)
         group = MutuallyExclusiveCallbackGroup()
@@ -128,19 +128,19 @@ class CameraFeed:
         return str(self._images.topic_name)
 
     def add_listener(self, listener: Callable[[Frame], None]) -> None:
-        """Call this with every frame; it must return at once."""
+        """Add a function that is called with every frame and must return at once."""
         self._listeners.append(listener)
 
     def why_silent(self) -> str:
-        """The reason why no image arrives, and the remedy."""
+        """Reason why no image arrives, and the remedy."""
         kind = f"sensor_msgs/msg/{self._type.__name__}"
         return why_silent(self._node, "image", self.topic, kind, reliable=self._reliable)
 
     def camera(self, timeout: float) -> Camera:
-        """Calibration of the images; waits so many seconds for the first one. Not from a callback.
+        """Return the calibration of the images; wait ``timeout`` seconds for the first one. Do not call in a callback.
 
         Raises:
-            CameraError: camera_info did not come, or says that the camera is not calibrated.
+            CameraError: no camera_info arrived, or it holds no calibration.
         """
         camera, error = self.calibration.wait(timeout)
         if camera is None:
@@ -153,7 +153,7 @@ class CameraFeed:
         return f"no message on {topic} yet, and images need their calibration: {reason}"
 
     def _look_for_latched(self) -> None:
-        """Subscribe a second time where camera_info is latched."""
+        """Subscribe a second time if camera_info is latched."""
         if self.calibration.wait(0.0)[0] is not None or self._latched:
             self._node.destroy_timer(self._timer)
             return
@@ -182,6 +182,6 @@ def check_size(size: tuple[int, int], camera: Camera) -> None:
     if size != (camera.width, camera.height):
         width, height = size
         raise InputError(
-            f"image is {width}x{height}, but camera_info says {camera.width}x{camera.height}: they must be of the same "
+            f"image is {width}x{height}, but camera_info has {camera.width}x{camera.height}: they must be of the same "
             "camera and resolution; remap camera_info to the topic beside the images"
         )

@@ -1,4 +1,4 @@
-"""Where the camera sits on the robot, from TF; and what to do where TF does not know it."""
+"""Mount of the camera on the robot, from TF, and the remedy if TF does not have it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Array = npt.NDArray[np.float64]
 
 
 class CameraMount:
-    """Pose of the camera on the base, at the time of each frame: it may sit on a joint that moves.
+    """Pose of the camera on the base at the time of each frame: the camera may sit on a moving joint.
 
     Args:
         transforms: TF.
-        base_frame: names the base.
-        settings: the node's, at this moment: they name the camera where images do not.
-        images: the image topic, for messages to the user.
+        base_frame: name of the base frame.
+        settings: returns the present parameters of the node; they name the camera frame if images do not.
+        images: image topic, for messages to the user.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class CameraMount:
         self._found = ""  # frame of the camera that TF joined to the base last
 
     def base_T_camera(self, frame: Frame, timeout: float = 0.0) -> Array:
-        """The pose (4, 4) at the time of a frame, within so many seconds.
+        """Return the pose (4, 4) at the time of a frame; wait ``timeout`` seconds for it.
 
         Raises:
-            TransformError: unknown; says which frame is missing and what to do. InputError: the image does not say its
-                frame.
+            TransformError: TF does not have it; the message names the missing frame and the remedy.
+            InputError: the image has no frame_id.
         """
         camera = self._camera_frame(frame)
         base = self._base_frame.name(camera)
@@ -54,16 +54,16 @@ class CameraMount:
         raise TransformError(missing_mount(wanted, camera, source, transforms.frames, transforms.graph))
 
     def known(self, frame: Frame) -> bool:
-        """Whether there is an answer for a frame, or never will be."""
+        """Return True if the mount at the time of a frame is in TF, or if waiting cannot bring it."""
         try:
             camera = self._camera_frame(frame)
             base = self._base_frame.name(camera)
             self._transforms.lookup(base, camera, frame.stamp)
-        except TransformError:  # beside a camera that has its place, one that has none is not worth waiting for
+        except TransformError:  # another camera is in TF and this one is not: no reason to wait
             placed = self._found != camera and self._transforms.connected(base, self._found)
             return placed and not self._transforms.connected(base, camera)
         except InputError:
-            return True  # no frame_id: to wait changes nothing
+            return True  # no frame_id: waiting changes nothing
         self._found = camera
         return True
 

@@ -1,4 +1,4 @@
-"""Stamps of images that cannot be believed, and time that goes back: a bag that loops, a simulator that starts anew."""
+"""Detection of wrong image stamps, and of time that goes back: a bag that loops, a simulator that starts again."""
 
 from __future__ import annotations
 
@@ -11,41 +11,42 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 
 from localization_common.errors import InputError
-from localization_common.ros.timeline import Timeline, Verdict
+from localization_common.ros.timeline import StampVerdict, Timeline
 
 _SECOND = 1_000_000_000
-#: An image may be stamped so far ahead of ROS time (nanoseconds): /clock and the image come on two ways.
+#: An image may be stamped so far ahead of ROS time (nanoseconds), because /clock and the image have different delays.
 AHEAD = _SECOND
-#: A leap of images that is longer than this (nanoseconds), and than the time that passed, needs a second image.
+#: A jump of image stamps that is longer than this (nanoseconds), and than the time that passed, needs a second image.
 LEAP = 60 * _SECOND
-#: Seconds for which a fault of a stamp stays on /diagnostics: it may concern every eighth image only.
+#: A wrong stamp stays on /diagnostics for so many seconds: it may concern every eighth image only.
 SHOWN_FOR = 5.0
 
 FUTURE, SAME, LATE, BACK = "in the future", "with a stamp twice", "out of order", "of another time"
 
 
 class StampError(InputError):
-    """An image cannot be used because of its stamp."""
+    """Error: an image cannot be used because of its stamp."""
 
 
 class FutureError(StampError):
-    """An image is stamped later than ROS time."""
+    """Error: an image is stamped later than ROS time."""
 
 
 class ClockGuard:
-    """Watches image stamps and ROS time, and reports when either goes back.
+    """Watches image stamps and ROS time, and reports when one of them goes back.
 
-    A stamp counts when its image was accepted (`adopt`). An image whose stamp is far off changes nothing by itself: the
-    next one must confirm it, or ROS time that went back. While other images agree with ROS time, not even two do.
-    One jump is reported once: by ROS time if it is noticed there before images arrive from after it, else by these.
+    A stamp counts when its image was accepted (`adopt`). A single image whose stamp is far off changes nothing: the
+    next image must confirm it, or ROS time must have gone back. While other images agree with ROS time, two wrong
+    images change nothing either. A jump is reported once: by ROS time if no image from after the jump waits yet,
+    otherwise by the images.
 
     Args:
-        node: whose clock is watched.
-        topic: of the images, for messages to the user.
+        node: owner of the clock.
+        topic: topic of the images, for messages to the user.
         submit: runs a job in the thread that calls `check`, between frames.
-        waiting: whether frames wait for that thread: then they will show a jump.
-        went_back: called in that thread with what happened and with the time from which to go on, nanoseconds.
-        replayed: whether images may be read faster than ROS time is heard; then they are not compared with it.
+        waiting: returns True if frames wait for that thread: then the frames will show a jump.
+        went_back: called in that thread with a description of the jump and with the new time, nanoseconds.
+        replayed: images may arrive faster than ROS time; then their stamps are not compared with ROS time.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class ClockGuard:
         self._jump_handle = self._clock.create_jump_callback(threshold, post_callback=on_jump)
 
     def reset(self) -> None:
-        """Forget all images: the next one may have any stamp."""
+        """Forget all stamps: the next image may have any stamp."""
         self._timeline.reset()
         self._ros_time_jumped = False
         self.refused.clear()
@@ -80,54 +81,54 @@ class ClockGuard:
 
     @property
     def quiet(self) -> bool:
-        """Whether no stamp was wrong in the last seconds."""
+        """True if no stamp was wrong in the last seconds."""
         return time.monotonic() - self._last_fault > SHOWN_FOR
 
     def check(self, stamp: int, require_usable: Callable[[], object]) -> None:
-        """Compare the stamp (nanoseconds) of an image that is decoded with those before it and with ROS time.
+        """Compare the stamp (nanoseconds) of a decoded image with the previous stamps and with ROS time.
 
         Args:
-            require_usable: raises if the image shows nothing; then its stamp is no evidence of a jump.
+            require_usable: raises if the image is unusable; then its stamp is no evidence of a jump.
 
         Raises:
-            StampError: the image is late, is stamped as the one before it or in the future, or is the first of another
-                time.
+            StampError: the image is late, has the stamp of the previous image, is stamped in the future, or is the
+                first after a jump.
         """
         self._require_present(stamp)
         verdict, last = self._timeline.judge(stamp), self._timeline.last
-        if last is None or verdict is Verdict.NEXT:
+        if last is None or verdict is StampVerdict.NEXT:
             return
         apart = (stamp - last) / _SECOND
-        if verdict is Verdict.SAME:
+        if verdict is StampVerdict.SAME:
             hint = "the driver does not stamp its images" if stamp == 0 else "does the driver stamp each image"
             raise self._fault(SAME, f"two images on {self._topic} have the same stamp {stamp / _SECOND:.3f} s: {hint}")
-        if verdict is Verdict.LATE:
+        if verdict is StampVerdict.LATE:
             raise self._fault(
                 LATE,
                 f"images on {self._topic} arrive out of order: one is {-1e3 * apart:.0f} ms older than the one before",
             )
         require_usable()
-        if verdict is Verdict.BACK and self._ros_time_jumped:
-            verdict = Verdict.JUMPED_BACK
-        if verdict.doubted:
-            self._timeline.doubt(stamp)
+        if verdict is StampVerdict.BACK and self._ros_time_jumped:
+            verdict = StampVerdict.JUMPED_BACK
+        if verdict.unconfirmed:
+            self._timeline.hold(stamp)
             where = "behind" if apart < 0.0 else "ahead of"
             raise self._fault(
                 BACK,
-                f"an image on {self._topic} is stamped {abs(apart):.3f} s {where} the one before: it is believed when "
+                f"an image on {self._topic} is stamped {abs(apart):.3f} s {where} the one before: it is used when "
                 "the next one agrees",
             )
         self._timeline.reset()
-        if verdict is Verdict.JUMPED_BACK:
+        if verdict is StampVerdict.JUMPED_BACK:
             self._ros_time_jumped = False
             self._went_back(f"image stamps went back by {-apart:.3f} s", stamp)
 
     def adopt(self, stamp: int) -> None:
-        """The image of this stamp was accepted."""
+        """Note that the image of this stamp was accepted."""
         self._timeline.adopt(stamp)
 
     def is_future(self, stamp: int) -> bool:
-        """Whether a stamp is so far ahead of ROS time that its image is refused."""
+        """Return True if a stamp is so far ahead of ROS time that its image is refused."""
         now = int(self._clock.now().nanoseconds)
         return not self._replayed and now != 0 and stamp > now + AHEAD  # 0: simulated time has not begun
 

@@ -1,4 +1,4 @@
-"""/diagnostics: one status a second that says how the node is and why."""
+"""Publisher of /diagnostics: one status a second, with problems, their reasons and values."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from rclpy.node import Node
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.monitor import Level, Monitor, Problem
 
-#: Without an image for so many seconds, an active node says that it is starved.
+#: After so many seconds without an image, an active node reports it.
 STARVED_AFTER = 3.0
 
 
 class DiagnosticsPublisher:
-    """Publishes the status of a node every second, also while it is not active and while the ROS clock stands.
+    """Publishes the status of a node every second, also while the node is inactive and while the ROS clock stands.
 
     Args:
-        node: publishes; its full name is the status' name.
-        status: problems and values at this moment.
+        node: owner of the publisher; its full name is the name of the status.
+        status: returns the present problems and values.
     """
 
     def __init__(self, node: Node, status: Callable[[], tuple[Mapping[str, Problem], Mapping[str, str]]]) -> None:
@@ -39,7 +39,7 @@ class DiagnosticsPublisher:
 
 
 def diagnostic_status(name: str, problems: Mapping[str, Problem], values: Mapping[str, str]) -> DiagnosticStatus:
-    """Message: the worst level, every problem's text, all values."""
+    """Message with the worst level, the text of every problem and all values."""
     worst = max((p.level for p in problems.values()), default=Level.OK)
     ordered = sorted(problems.values(), key=lambda p: -p.level)
     return DiagnosticStatus(
@@ -52,7 +52,7 @@ def diagnostic_status(name: str, problems: Mapping[str, Problem], values: Mappin
 
 
 def frame_values(monitor: Monitor, frames: LatestFrame[Any]) -> dict[str, str]:
-    """Rates, ages, durations and counts that every node reports."""
+    """Values that every node reports: rates, age of the stamps, durations and counts."""
     age = monitor.stamp_age
     return {
         "input rate [Hz]": f"{monitor.input_rate.hertz:.2f}",
@@ -71,12 +71,12 @@ def frame_values(monitor: Monitor, frames: LatestFrame[Any]) -> dict[str, str]:
 
 
 def starvation(monitor: Monitor, topic: str, reason: Callable[[], str]) -> str:
-    """A sentence that says why no image comes, or an empty string while some do.
+    """Reason why no image arrives, as a sentence; empty while images arrive.
 
     Args:
-        monitor: knows when the last image came.
-        topic: of the images.
-        reason: looks for the reason in the graph; asked for only if it is needed.
+        monitor: has the time of the last image.
+        topic: topic of the images.
+        reason: searches the reason in the ROS graph; called only if no image arrives.
     """
     silent = monitor.input_rate.seconds_since
     if silent is not None and silent < STARVED_AFTER:

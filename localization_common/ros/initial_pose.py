@@ -1,4 +1,4 @@
-"""A pose that a user or RViz sets: checked, brought into the map's frame, moved on to now."""
+"""Pose from a user or from RViz: checked, transformed to the map frame, moved to the present by the odometry."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class InitialPose:
     """Pose of the base in some frame.
 
     Attributes:
-        stamp: when it was so, nanoseconds; 0 means now.
-        frame_id: the frame.
-        frame_T_base: (4, 4).
-        covariance: (6, 6) of x y z rX rY rZ about that frame's axes.
-        arrived: when the message came, `time.monotonic` seconds.
+        stamp: time of the pose, nanoseconds; 0 means now.
+        frame_id: name of the frame.
+        frame_T_base: pose (4, 4).
+        covariance: covariance (6, 6) of x y z rX rY rZ about the axes of that frame.
+        arrived: arrival of the message, `time.monotonic` seconds.
     """
 
     stamp: int
@@ -39,10 +39,10 @@ class InitialPose:
     arrived: float = field(default_factory=time.monotonic)
 
     def in_frame(self, frame_id: str, transforms: Transforms, timeout: float) -> InitialPose:
-        """The same pose in another frame, which TF joins to this one.
+        """Transform the pose to another frame with TF.
 
         Raises:
-            TransformError: it does not.
+            TransformError: TF does not join the two frames.
         """
         if self.frame_id == frame_id:
             return self
@@ -51,10 +51,13 @@ class InitialPose:
         return replace(self, frame_id=frame_id, frame_T_base=other_T_frame @ self.frame_T_base, covariance=covariance)
 
     def moved_to(self, stamp: int, odom_T_base: Array, odometry: OdometryBuffer) -> tuple[Array, Array]:
-        """Planar mean (3,) and covariance (3, 3) at a later stamp, at which the odometry is odom_T_base (4, 4).
+        """Move the pose to a later stamp, at which the odometry is odom_T_base (4, 4).
 
-        A robot that drives while somebody clicks into a map would otherwise be set back. Without odometry from then, or
-        without a stamp, the pose counts as it is.
+        The robot may drive while a user sets the pose. Without a stamp, or without odometry at the stamp, the pose is
+        used without this motion.
+
+        Returns:
+            Planar mean (3,) and covariance (3, 3).
         """
         pose = self.frame_T_base
         if self.stamp:
@@ -66,11 +69,11 @@ class InitialPose:
 
 
 def read_initial_pose(msg: PoseWithCovarianceStamped) -> InitialPose:
-    """Check a message.
+    """Check a message and return its pose.
 
     Raises:
-        InputError: it has no frame, its numbers are not finite or too large for a place on Earth, its quaternion is not
-            near norm 1, or its covariance is not symmetric and positive.
+        InputError: it has no frame, a number is not finite or too large for a place on Earth, the norm of its
+            quaternion is not near 1, or its covariance is not symmetric and positive.
     """
     frame_id = frame_name(msg.header.frame_id)
     if not frame_id:

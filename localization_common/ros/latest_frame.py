@@ -1,4 +1,4 @@
-"""Where frames wait for inference: the newest that is ready wins, or a queue that keeps them all."""
+"""Queue of frames for inference: the newest frame that is ready wins, or all frames are kept in order."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-#: So many frames that are ready are kept, with `ready`, while one is worked on.
+#: Number of ready frames that are kept while one is worked on.
 SPARES = 8
 
 
 class LatestFrame(Generic[T]):
     """Hands frames from callbacks to a worker thread; never blocks the callback.
 
-    With ``ready``, a frame whose odometry or transform is not there yet waits here and not in the worker. Of those that
-    are ready, the newest by its stamp is handed out first, and of several with one stamp the first that came. If it
-    turns out to be good (`accepted`), the others are dropped; else they have their turn, so that a bad image does not
-    cost a good one. If too many wait, the newest takes the place of the newest that is not ready: the oldest will be
+    With ``ready``, a frame waits here, not in the worker, until its odometry and transform arrive. Of the ready frames,
+    the newest by its stamp is handed out first; of several with one stamp, the first that arrived. If it is good
+    (`accepted`), the other ready frames are dropped. Otherwise they are handed out next, so that a bad image does not
+    cost a good one. If too many frames wait, a new frame replaces the newest that is not ready: the oldest will be
     ready first.
 
     Args:
-        capacity: how many frames may wait. Without ``ready`` the oldest makes room. What is dropped is counted.
-        ready: whether a frame can be worked on, or has waited long enough; quick, called with the lock held. None: all
-            are handed out in order.
-        stamp: of a frame; None: the one that came last is the newest.
+        capacity: largest number of waiting frames. Without ``ready`` the oldest is dropped. Drops are counted.
+        ready: returns True if a frame can be worked on, or has waited long enough; it must be quick, because the lock
+            is held. None: all frames are handed out in order.
+        stamp: returns the stamp of a frame; None: the frame that arrived last is the newest.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class LatestFrame(Generic[T]):
             self._changed.notify_all()
 
     def take(self, timeout: float | None = None) -> T | None:
-        """The next frame; None after `timeout` seconds, after `wake`, or when closed."""
+        """Return the next frame; None after `timeout` seconds, after `wake`, or when closed."""
         with self._changed:
             frame = self._next()
             if frame is None and not self._closed:
@@ -72,7 +72,7 @@ class LatestFrame(Generic[T]):
             return frame
 
     def accepted(self) -> None:
-        """The frame that was taken last was good: the older ones that were ready then are outdated."""
+        """Drop the frames that were ready when the last one was taken: it was good."""
         with self._changed:
             for frame in self._outdated:
                 if frame in self._frames:
@@ -80,7 +80,7 @@ class LatestFrame(Generic[T]):
             self._outdated = []
 
     def clear(self) -> None:
-        """Forget waiting frames; they count as dropped."""
+        """Drop all waiting frames."""
         with self._changed:
             self.dropped += len(self._frames)
             self._frames.clear()

@@ -1,4 +1,4 @@
-"""A managed node that survives its own mistakes: a transition that fails says why, and the process lives on."""
+"""Lifecycle node that survives failed transitions: the reason is reported, and the process continues."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from localization_common.errors import LocalizationError
-from localization_common.ros.parameters import SetsUnchanged
+from localization_common.ros.parameter_setting import AcceptsUnchangedParameters
 
 
-class ManagedNode(SetsUnchanged, LifecycleNode):
-    """Base of our nodes. Subclasses override `configure`, `activate`, `deactivate` and `cleanup`, and raise on failure.
+class ManagedNode(AcceptsUnchangedParameters, LifecycleNode):
+    """Base class of the lifecycle nodes.
 
-    Configure loads weights, cleanup frees them. With ``autostart`` the node configures and activates itself as soon as
-    it spins; if that fails it stays unconfigured and can be configured again, after the reason is gone.
+    Subclasses override `configure`, `activate`, `deactivate` and `cleanup`, and raise on failure. Configure loads
+    weights, cleanup frees them. With ``autostart`` the node configures and activates itself when it spins; if that
+    fails, it stays unconfigured and can be configured again when the reason is removed.
     """
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
-        # rclpy lets the error of a transition that is not possible now escape from the service, which ends the process.
+        # rclpy does not catch the error of a transition that is not possible now; it would end the process.
         service = self._service_change_state
         service.callback = self._refusing_impossible(service.callback)
         self.active = False
@@ -35,27 +36,27 @@ class ManagedNode(SetsUnchanged, LifecycleNode):
         self._autostart_timer = self.create_timer(0.0, self._on_autostart, clock=clock)
 
     def configure(self) -> None:
-        """Load what is needed. Raise a LocalizationError, naming file and reason, if that cannot be done."""
+        """Load weights and files; raise a LocalizationError with file and reason on failure."""
 
     def activate(self) -> None:
-        """Begin to process."""
+        """Begin to process images."""
 
     def deactivate(self) -> None:
-        """Stop processing, keep what is loaded."""
+        """Stop processing images; loaded files stay in memory."""
 
     def cleanup(self) -> None:
-        """Free everything that `configure` made, also after it failed half-way."""
+        """Free everything that `configure` made, also if it failed."""
 
     def report_refusal(self, text: str) -> None:
-        """Say that a transition is not possible now."""
+        """Report that a transition is not possible now."""
         self.get_logger().error(text)
 
     def report_failure(self, transition: str, reason: str) -> None:
-        """Say why a transition failed."""
+        """Report why a transition failed."""
         self.get_logger().error(f"{transition} failed: {reason}")
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Transition; see `configure`."""
+        """Run the configure transition; see `configure`."""
         result = self._attempt("configure", self.configure)
         if result != TransitionCallbackReturn.SUCCESS:
             self.cleanup()
@@ -64,31 +65,31 @@ class ManagedNode(SetsUnchanged, LifecycleNode):
         return super().on_configure(state)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Transition; see `activate`."""
+        """Run the activate transition; see `activate`."""
         super().on_activate(state)
         result = self._attempt("activate", self.activate)
         self.active = result == TransitionCallbackReturn.SUCCESS
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Transition; see `deactivate`."""
+        """Run the deactivate transition; see `deactivate`."""
         self.active = False
         result = self._attempt("deactivate", self.deactivate)
         super().on_deactivate(state)
         return result
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Transition; see `cleanup`."""
+        """Run the cleanup transition; see `cleanup`."""
         self.configured = False
         return self._attempt("cleanup", self.cleanup)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Transition; frees everything from any state."""
+        """Run the shutdown transition, which frees everything from any state."""
         self.active = self.configured = False
         return self._attempt("shutdown", self.cleanup)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """After an error the node is unconfigured, not finalized: it can be configured again."""
+        """Clean up after an error: the node is then unconfigured, not finalized, and can be configured again."""
         self.active = self.configured = False
         return self._attempt("error processing", self.cleanup)
 
@@ -107,7 +108,7 @@ class ManagedNode(SetsUnchanged, LifecycleNode):
     def _on_autostart(self) -> None:
         self.destroy_timer(self._autostart_timer)
         self._autostart_timer = None
-        # A manager may have been faster.
+        # A lifecycle manager may have configured the node already.
         if self.configured or self.trigger_configure() != TransitionCallbackReturn.SUCCESS:
             return
         self.trigger_activate()

@@ -1,4 +1,4 @@
-"""Drives lifecycle nodes from another node: what a lifecycle manager does, for evaluation and tests."""
+"""Client of lifecycle nodes, as a small lifecycle manager for evaluation and tests."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CLEANUP = Transition.TRANSITION_CLEANUP
 
 
 class LifecycleClient:
-    """Services of one lifecycle node. Not to be used in the thread that spins.
+    """Calls the services of one lifecycle node. Do not use it in the thread that spins.
 
     Args:
-        node: calls; somebody else spins it.
-        name: of the lifecycle node, with its namespace.
+        node: owner of the clients; another thread spins it.
+        name: name of the lifecycle node, with its namespace.
     """
 
     def __init__(self, node: Node, name: str) -> None:
@@ -34,7 +34,7 @@ class LifecycleClient:
         return str(call(self._get, GetState.Request(), timeout).current_state.label)
 
     def change(self, transition: int, timeout: float = 30.0) -> bool:
-        """Ask for a transition; whether it succeeded."""
+        """Request a transition; return True if it succeeded."""
         return bool(call(self._change, ChangeState.Request(transition=Transition(id=transition)), timeout).success)
 
     def wait_until_active(self, timeout: float = 30.0) -> bool:
@@ -42,13 +42,13 @@ class LifecycleClient:
         give_up = time.monotonic() + timeout
         while (left := give_up - time.monotonic()) > 0:
             try:
-                # An answer may get lost while the two find each other: ask again rather than wait for it to the end.
+                # A response can be lost during discovery: request again after some seconds.
                 response = call(self._get, GetState.Request(), min(left, 5.0))
             except TimeoutError:
                 continue
             if response.current_state.id == State.PRIMARY_STATE_ACTIVE:
                 return True
-            # rclpy's lifecycle nodes do not announce their transitions: there is no event to wait for.
+            # rclpy's lifecycle nodes do not publish their transitions: there is no event to wait for.
             time.sleep(0.02)
         return False
 
@@ -57,14 +57,14 @@ def call(client: Any, request: Any, timeout: float = 20.0) -> Any:
     """Call a service from a thread that does not spin.
 
     Raises:
-        TimeoutError: the service is not there, or does not answer in time.
+        TimeoutError: the service does not exist, or does not respond in time.
     """
     began = time.monotonic()
     if not client.wait_for_service(timeout):
-        raise TimeoutError(f"service {client.srv_name} is not there after {timeout:.1f} s")
-    answered = client.call_async(request)
+        raise TimeoutError(f"service {client.srv_name} does not exist after {timeout:.1f} s")
+    response = client.call_async(request)
     done = threading.Event()
-    answered.add_done_callback(lambda _: done.set())
+    response.add_done_callback(lambda _: done.set())
     if not done.wait(max(0.0, timeout - (time.monotonic() - began))):
-        raise TimeoutError(f"service {client.srv_name} does not answer within {timeout:.1f} s")
-    return answered.result()
+        raise TimeoutError(f"service {client.srv_name} does not respond within {timeout:.1f} s")
+    return response.result()

@@ -1,4 +1,4 @@
-"""A node that listens to localizers, and plays drives to them, for programs that know no ROS."""
+"""Node that records topics of localizers and plays drives to them, for programs that do not import ROS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from localization_common.ros.recorder import Recorder, StatusRecord
 from localization_common.ros.sequence_player import SequencePlayer
 from localization_common.ros.spinning import spinning
 
-#: Kinds of topics that can be listened to.
+#: Kinds of topics that can be recorded.
 KINDS: Mapping[str, type[Any]] = {
     "pose": PoseWithCovarianceStamped,
     "pose_stamped": PoseStamped,
@@ -37,7 +37,7 @@ DIAGNOSTICS = "/diagnostics"
 
 
 class NotReadyError(LocalizationError):
-    """Nodes did not become ready, or did not finish, in time."""
+    """Error: nodes did not become ready, or did not finish, in time."""
 
 
 class Listener:
@@ -48,11 +48,11 @@ class Listener:
         self.recorder = Recorder(node, {**_types(topics), DIAGNOSTICS: DiagnosticArray})
 
     def another(self, topics: Mapping[str, str]) -> Recorder:
-        """A further recorder, for topics that shall be subscribed to only from now on."""
+        """Make a further recorder, whose topics are subscribed to from now on."""
         return Recorder(self._node, _types(topics))
 
     def player(self, sequence: Sequence, *, base_frame: str, odometry: bool) -> SequencePlayer:
-        """Player of a drive, advertised at once; see `SequencePlayer`."""
+        """Make a player of a drive; its topics are advertised at once. See `SequencePlayer`."""
         return SequencePlayer(self._node, sequence, base_frame=base_frame, odometry=odometry)
 
     def status(self, node: str) -> StatusRecord | None:
@@ -61,9 +61,9 @@ class Listener:
         return records[-1] if records else None
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Wait until a condition holds; False after timeout.
+        """Wait until a condition is true; return False after ``timeout`` seconds.
 
-        It is looked at whenever something is recorded, and twice a second, so that it may also watch processes.
+        It is evaluated after each recorded message and twice a second, so that it can also watch processes.
         """
         give_up = time.monotonic() + timeout
         while not self.recorder.wait_for(condition, min(0.5, max(0.0, give_up - time.monotonic()))):
@@ -72,14 +72,14 @@ class Listener:
         return True
 
     def missing_publishers(self) -> list[str]:
-        """Topics listened to that nobody publishes yet."""
+        """Return the recorded topics that have no publisher yet."""
         return [topic for topic in self._topics if self._node.count_publishers(topic) == 0]
 
     def wait_for_status(self, nodes: Collection[str], *, timeout: float) -> None:
-        """Wait for a diagnostics message of each of these nodes that comes after this call.
+        """Wait for a new diagnostics message of each of these nodes.
 
         Raises:
-            NotReadyError: one did not come in time.
+            NotReadyError: a node sent none in time.
         """
         seen = {node: self._count(node) for node in nodes}
         if not self.recorder.wait_for(lambda: all(self._count(node) > seen[node] for node in nodes), timeout):
@@ -96,9 +96,9 @@ def _types(topics: Mapping[str, str]) -> dict[str, type[Any]]:
 
 @contextmanager
 def listening(topics: Mapping[str, str], *, domain: int, name: str = "evaluation") -> Iterator[Listener]:
-    """A listener of topics (name -> one of `KINDS`) in a ROS domain, spun by a thread of its own until the block ends.
+    """Listener of topics (name -> one of `KINDS`) in a ROS domain, spun by its own thread until the block ends.
 
-    Discovery range and Fast DDS profile come from the environment.
+    Discovery range and Fast DDS profile are those of the environment variables.
     """
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=domain)

@@ -19,7 +19,7 @@ from localization_common.ros.base_frame import BaseFrame
 from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
 from localization_common.ros.camera_mount import CameraMount
 from localization_common.ros.clock_guard import ClockGuard
-from localization_common.ros.estimate_checks import EstimateError, require_sound
+from localization_common.ros.estimate_checks import EstimateError, require_publishable
 from localization_common.ros.frame_outcomes import CountedFrame, FrameOutcomes
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.lifecycle import ManagedNode
@@ -153,10 +153,10 @@ class LocalizerNode(ManagedNode, Generic[S]):
         """Send the transform of `tf_mode` when TF has what it needs; returns at once."""
         self._broadcaster.broadcast(map_T_base, stamp)
 
-    def sound(self, what: str, a_T_b: Array, covariance: Array) -> bool:
+    def publishable(self, what: str, a_T_b: Array, covariance: Array) -> bool:
         """True if an estimate (pose (4, 4), covariance (n, n)) may be published; else /diagnostics has the reason."""
         try:
-            require_sound(what, a_T_b, covariance)
+            require_publishable(what, a_T_b, covariance)
         except EstimateError as error:
             self.monitor.problem(
                 what, Level.ERROR, f"{error}: reset the node; if that does not help, its files are bad"

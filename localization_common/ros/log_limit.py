@@ -1,4 +1,4 @@
-"""Limits of how often a node logs, with a count of what was left out. No ROS in here."""
+"""Rate limit of a node's log, with a count of the lines that were left out. Imports no ROS."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-#: Kinds that are remembered; of more, the one that was logged longest ago is forgotten.
+#: Largest number of kinds in memory; beyond it, the kind that was logged longest ago is forgotten.
 _KINDS = 256
-#: Seconds that count as one: a busy computer writes one line late and the next in time.
+#: Length of the last second, in seconds: on a busy computer one line is late and the next is in time.
 _SPAN = 1.25
 
 
 class LogLimit:
-    """Decides which lines are logged. A subject, such as the camera, has lines of several kinds.
+    """Decision about each line: log it or leave it out. A subject, such as the camera, has lines of several kinds.
 
     The first line of a kind is logged at once, unless the node logged `per_second` lines in the last second.
 
     Args:
-        interval: seconds between lines of one kind.
-        per_second: lines of all kinds in any second.
-        clock: seconds.
+        interval: seconds between two lines of one kind.
+        per_second: largest number of lines of all kinds in a second.
+        clock: returns seconds.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class LogLimit:
         self._left_out: dict[str, int] = {}
 
     def admits(self, kind: str) -> bool:
-        """Whether a line of this kind may be logged now."""
+        """Return True if a line of this kind may be logged now."""
         now = self._clock()
         full = len(self._recent) == self._recent.maxlen and now - self._recent[0] < _SPAN
         return not full and now - self._kinds.get(kind, -float("inf")) >= self._interval
@@ -43,10 +43,10 @@ class LogLimit:
         self._left_out[subject] = self._left_out.get(subject, 0) + 1
 
     def logged(self, subject: str, kind: str, *, late: bool = False) -> str:
-        """Remember that a line is logged now; answers what to add to it: how many like it were left out.
+        """Note that a line is logged now; return the text to append, with the number of lines left out.
 
         Args:
-            late: whether the line itself was left out before.
+            late: the line itself was left out before.
         """
         now, count = self._clock(), self._left_out.pop(subject, 0) - late
         since = self._subjects.get(subject)
@@ -61,9 +61,9 @@ class LogLimit:
         return f" ({count} more of this kind{'' if since is None else f' in the last {max(1.0, now - since):.0f} s'})"
 
     def forget_kinds(self) -> None:
-        """Take every kind for new."""
+        """Treat every kind as new."""
         self._kinds.clear()
 
     def last(self, subject: str) -> float:
-        """When a line about this subject was logged last, in the clock's seconds."""
+        """Time of the last logged line about this subject, in the clock's seconds."""
         return self._subjects.get(subject, -float("inf"))

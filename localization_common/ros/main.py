@@ -1,4 +1,4 @@
-"""Entry point of every node: start, work, stop in order, and say in one line what is wrong with the start."""
+"""Entry point of every node: start, spin, stop in order; a refused start prints one line."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from rclpy.signals import SignalHandlerOptions
 
 from localization_common.errors import LocalizationError
 
-#: Signals that follow each other within so many seconds are one request to end.
+#: Signals less than so many seconds apart are one request to end.
 REPEATED = 2.0
 _last_signal = float("inf")
 
 
 def run(make_nodes: Callable[[], Sequence[Node]], arguments: list[str] | None = None) -> int:
-    """Spin the nodes in one thread until the process shall end; their workers have threads of their own.
+    """Spin the nodes in one thread until the process ends; each worker has its own thread.
 
     Returns:
         Exit code, see `supervised`.
@@ -45,31 +45,31 @@ def run(make_nodes: Callable[[], Sequence[Node]], arguments: list[str] | None = 
 
 
 def supervised(work: Callable[[], None], arguments: list[str] | None = None) -> int:
-    """Work in a ROS context until that is done or SIGINT or SIGTERM comes; ending is quiet.
+    """Run a function in a ROS context until it returns, or until SIGINT or SIGTERM, which print no traceback.
 
-    Ctrl-C in a terminal reaches every process of a launch, and the launch repeats it: signals that follow each other
-    within `REPEATED` seconds are one request. One that comes later ends the process at once.
+    Ctrl-C in a terminal reaches every process of a launch, and the launch sends it again: signals less than `REPEATED`
+    seconds apart are one request. A later signal ends the process at once.
 
     Returns:
-        Exit code: 0, or 2 if the start is refused: because of a parameter, a file, or ROS's own arguments.
+        Exit code: 0, or 2 if the start is refused because of a parameter, a file, or ROS's own arguments.
     """
     try:
         try:
             _on_signals(_interrupt)
             return _in_context(work, arguments)
         finally:
-            _on_signals(_hurry)  # a signal that is pending raises KeyboardInterrupt here
+            _on_signals(_exit_at_once)  # a signal that is pending raises KeyboardInterrupt here
     except KeyboardInterrupt:
         return 0
     finally:
         rclpy.try_shutdown()
-        _on_signals(signal.SIG_IGN)  # nothing is left but the interpreter's own end
+        _on_signals(signal.SIG_IGN)  # only the end of the interpreter remains
 
 
 def _in_context(work: Callable[[], None], arguments: list[str] | None) -> int:
     try:
         rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.ALL)
-    except Exception as error:  # ROS's own have no common base
+    except Exception as error:  # exceptions of rclpy have no common base class
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
     try:
@@ -80,29 +80,29 @@ def _in_context(work: Callable[[], None], arguments: list[str] | None) -> int:
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
     except Exception:
-        # A signal between two waits invalidates the context under rclpy's feet; with a valid one it is a real error.
+        # A signal between two waits makes the context invalid, and rclpy raises; with a valid context it is an error.
         if rclpy.ok():
             raise
     return 0
 
 
 def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    """Handle SIGINT and SIGTERM; rclpy, which comes first while its context lives, calls this handler as well."""
-    if threading.current_thread() is threading.main_thread():  # Python lets no other set handlers
+    """Set the handler of SIGINT and SIGTERM; the handler of rclpy, while its context is valid, calls it as well."""
+    if threading.current_thread() is threading.main_thread():  # Python allows handlers only here
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, handler)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Leave the present work."""
+    """Raise KeyboardInterrupt in the main thread."""
     global _last_signal
     _last_signal = time.monotonic()
-    _on_signals(_hurry)
+    _on_signals(_exit_at_once)
     raise KeyboardInterrupt
 
 
-def _hurry(number: int, frame: FrameType | None) -> None:
-    """End at once, unless this signal only repeats the one before."""
+def _exit_at_once(number: int, frame: FrameType | None) -> None:
+    """End the process at once, unless this signal repeats the previous one."""
     global _last_signal
     now = time.monotonic()
     if now - _last_signal > REPEATED:

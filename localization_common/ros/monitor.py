@@ -1,4 +1,4 @@
-"""What a node knows about its own work: rates, durations, drops and present problems. No ROS in here."""
+"""Statistics and present problems of a node: rates, durations, drops. Imports no ROS."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Level(enum.IntEnum):
 
 
 class Rate:
-    """Events per second over the last seconds."""
+    """Rate of events over the last seconds."""
 
     def __init__(self, window: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._window, self._clock = window, clock
@@ -70,21 +70,21 @@ class Durations:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong now."""
+    """Present problem of a node."""
 
     level: Level
     text: str
 
 
 class Monitor:
-    """Counters and present problems of one node; callbacks and the worker both write here.
+    """Counters and present problems of one node; callbacks and the worker both write them.
 
-    The log follows the problems as far as `LogLimit` allows: a problem that is left out is logged as soon as it may be,
-    if it is still there, with the number of changes that were left out. `problems` always has all of them.
+    The log has the problems as far as `LogLimit` allows. A problem that was left out is logged later, if it is still
+    present, with the number of changes that were left out. `problems` always has all of them.
 
     Args:
-        log: called with a problem when it appears or changes, and with None when it is gone.
-        limit: of the log.
+        log: called with a problem when it appears or changes, and with None when it is solved.
+        limit: rate limit of the log.
     """
 
     def __init__(self, log: Callable[[str, Problem | None], None], limit: LogLimit | None = None) -> None:
@@ -96,7 +96,7 @@ class Monitor:
         self.reset()
 
     def reset(self) -> None:
-        """Start counting anew; called by the configure transition."""
+        """Set the counters to zero; called by the configure transition."""
         self.input_rate, self.output_rate = Rate(), Rate()
         self.inference, self.latency = Durations(), Durations()
         self.processed = self.refused = self.jumps = 0
@@ -104,26 +104,26 @@ class Monitor:
         with self._lock:
             self._problems.clear()
             self._announced.clear()
-            self._limit.forget_kinds()  # who configures again wants to read why that fails, also if it failed before
+            self._limit.forget_kinds()  # a second failure of configure is logged again, with the same reason
 
     def problem(self, key: str, level: Level, text: str, *, seconds: float = float("inf")) -> None:
-        """Something is wrong; the same problem again is not logged again.
+        """Report a problem; the same problem again is not logged again.
 
         Args:
-            key: names the problem.
-            level: of diagnostics.
-            text: for the user.
-            seconds: after which it is solved by itself: of messages that nothing follows which would solve it.
+            key: name of the problem.
+            level: level on /diagnostics.
+            text: text for the user.
+            seconds: time after which the problem is removed, if no event solves it.
         """
         problem = Problem(level, shortened(text))
         with self._lock:
             changed = _kind(key, self._problems.get(key)) != _kind(key, problem)
             self._problems[key], self._until[key] = problem, time.monotonic() + seconds
             lines = self._due(key if changed else None)
-        self._say(lines)
+        self._write(lines)
 
     def event(self, key: str, text: str) -> None:
-        """Something happened that is over, such as a message that was ignored; it is logged as far as that may be."""
+        """Log a single event, such as an ignored message, as far as the limit allows."""
         problem = Problem(Level.WARN, shortened(text))
         with self._lock:
             if not self._limit.admits(kind := _kind(key, problem)):
@@ -133,32 +133,32 @@ class Monitor:
         self._log(key, Problem(problem.level, problem.text + note))
 
     def solved(self, key: str) -> None:
-        """The problem is gone."""
+        """Remove a problem that has recovered."""
         with self._lock:
             changed = self._problems.pop(key, None) is not None
             lines = self._due(key if changed else None)
-        self._say(lines)
+        self._write(lines)
 
     @property
     def problems(self) -> dict[str, Problem]:
-        """What is wrong now."""
+        """Present problems by their keys."""
         with self._lock:
             for key in [key for key in self._problems if self._until[key] < time.monotonic()]:
                 del self._problems[key]
             present, lines = dict(self._problems), self._due(None)
-        self._say(lines)
+        self._write(lines)
         return present
 
     def _due(self, changed: str | None) -> list[tuple[str, Problem | None]]:
-        """Lines that may be logged now, where the log does not say what is the case; one of them changed just now."""
+        """Lines that are not in the log yet and may be logged now; problem ``changed`` has changed just now."""
         lines: list[tuple[str, Problem | None]] = []
-        # Who waited longest comes first: a problem that changes with every frame must not crowd out the others.
+        # The one that waited longest is first: a problem that changes with every frame must not displace the others.
         keys = [*self._problems, *(key for key in self._announced if key not in self._problems)]
         for key in sorted(keys, key=self._limit.last):
             problem = self._problems.get(key)
             kind = _kind(key, problem)
-            said = kind == _kind(key, self._announced.get(key))
-            if said or not self._limit.admits(kind):
+            logged = kind == _kind(key, self._announced.get(key))
+            if logged or not self._limit.admits(kind):
                 if key == changed and problem is not None:
                     self._limit.leave_out(key)
                 continue
@@ -172,19 +172,19 @@ class Monitor:
                 lines.append((key, Problem(problem.level, problem.text + note)))
         return lines
 
-    def _say(self, lines: list[tuple[str, Problem | None]]) -> None:
+    def _write(self, lines: list[tuple[str, Problem | None]]) -> None:
         for key, problem in lines:
             self._log(key, problem)
 
 
 def shortened(text: str) -> str:
-    """A text in one line, without its middle if it is very long: names in messages may be anything."""
+    """Text in one line, without its middle if it is very long: names in messages can have any length."""
     text = text.replace("\n", " ")
     return text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT // 2]} [...] {text[-MAX_TEXT // 2 :]}"
 
 
 def _kind(key: str, problem: Problem | None) -> str:
-    """Name for problems that are alike; numbers in a text change with every frame, and make no new kind."""
+    """Name of the kind of a problem; the digits of its text do not count, since they change with every frame."""
     if problem is None:
         return f"{key}: solved"
     return f"{key}: {problem.level} {''.join(c for c in problem.text if not c.isdigit())}"

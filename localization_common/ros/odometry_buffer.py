@@ -1,4 +1,4 @@
-"""The robot's odometry over the last seconds, interpolated to the stamps of images. No ROS in here."""
+"""Buffer of the robot's odometry, interpolated to the stamps of images. Imports no ROS."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ import numpy.typing as npt
 
 from localization_common.errors import InputError
 from localization_common.ros.pose_series import PoseSeries
-from localization_common.ros.timeline import JUMP, OTHER_CLOCK, SILENCE, Timeline, Verdict
+from localization_common.ros.timeline import JUMP, OTHER_CLOCK, SILENCE, StampVerdict, Timeline
 
 Array = npt.NDArray[np.float64]
 
-#: Metres a second that no robot drives: odometry that moves further is doubted.
+#: Metres a second that no robot drives: faster odometry is not used.
 MAX_SPEED = 100.0
-#: Seconds; a pose may be this far from its stamp.
+#: Largest error of a pose's stamp, seconds.
 JITTER = 0.1
 
 
 class OdometryError(InputError):
-    """An image cannot be used because there is no odometry at its stamp."""
+    """Error: an image cannot be used because there is no odometry at its stamp."""
 
 
 class OdometryBuffer:
-    """Poses odom_T_base over time; filled by a callback, read by the worker.
+    """Poses odom_T_base over time; a callback adds them, the worker reads them.
 
     Args:
-        capacity: how many poses are kept; a bag that is replayed as fast as it goes runs far ahead of the images.
-        topic: where the poses come from, for messages to the user.
-        images: where the images come from, likewise.
-        now: ROS time in nanoseconds; None where the odometry is not to be compared with it.
+        capacity: largest number of poses; the odometry of a fast replay is far ahead of the images.
+        topic: topic of the odometry, for messages to the user.
+        images: topic of the images, for messages to the user.
+        now: returns ROS time in nanoseconds; None if the odometry must not be compared with it.
 
     Attributes:
-        beginnings: how often odometry began anew, so that no motion joins the poses before and after.
+        restarts: number of times that the odometry started again, without a motion from the poses before.
     """
 
     def __init__(
@@ -49,43 +49,43 @@ class OdometryBuffer:
     ) -> None:
         self._capacity, self._topic, self._images = capacity, topic, images
         self._series = PoseSeries(Timeline(now=now))
-        self.beginnings = 0
+        self.restarts = 0
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
         return len(self._series.stamps)
 
-    def add(self, stamp: int, odom_T_base: Array) -> Verdict:
-        """Add a pose. One whose stamp is far off waits until the next one confirms it, and is left out if none does.
+    def add(self, stamp: int, odom_T_base: Array) -> StampVerdict:
+        """Add a pose. If its stamp is far off, it is used only if the next pose confirms it.
 
-        One that no robot reaches from the pose before is left out, unless all are so for two seconds: then the
-        odometry begins anew.
+        A pose that no robot reaches from the previous one is left out. If all poses of two seconds are too far, the
+        odometry starts again.
 
         Returns:
-            How the stamp relates to those before; after a jump back everything before it is forgotten.
+            Relation of the stamp to the previous stamps; after a jump back the previous poses are forgotten.
         """
         with self._changed:
             verdict = self._series.judge(stamp, odom_T_base)
-            if verdict.doubted:
+            if verdict.unconfirmed:
                 return verdict
             if self._is_too_far(stamp, odom_T_base):
                 if self._series.timeline.idle < SILENCE:
-                    return Verdict.FAR
+                    return StampVerdict.FAR
                 self._series.forget_poses()
-                self.beginnings += 1
+                self.restarts += 1
             self._series.accept(stamp, odom_T_base, verdict)
             self._series.drop_oldest(max(len(self) - self._capacity, 0))
             self._changed.notify_all()
             return verdict
 
-    def begin_anew(self) -> None:
-        """Poses of another odometry follow: what was is forgotten."""
+    def restart(self) -> None:
+        """Forget all poses, because poses of another odometry follow."""
         with self._changed:
             self._series.reset()
-            self.beginnings += 1
+            self.restarts += 1
 
     def forget_after(self, stamp: int) -> None:
-        """Images jumped back to this stamp: poses from before the jump are forgotten, newer ones stay."""
+        """Forget the poses from before a jump of the images back to this stamp; newer ones stay."""
         with self._changed:
             if self._stamps and self._stamps[-1] > stamp + JUMP:
                 self._series.reset()
@@ -96,15 +96,15 @@ class OdometryBuffer:
             return (self._stamps[-1], self._series.poses[-1]) if self._stamps else None
 
     def reaches(self, stamp: int) -> bool:
-        """Whether a pose as new as this stamp is there: to wait longer changes nothing."""
+        """Return True if the odometry reaches this stamp: then nobody needs to wait for it."""
         with self._changed:
             return bool(self._stamps) and self._stamps[-1] >= stamp
 
     def at(self, stamp: int, timeout: float, give_up: Callable[[], bool] = lambda: False) -> Array:
-        """odom_T_base (4, 4) at a stamp, interpolated; waits `timeout` seconds for odometry that is as new.
+        """Return odom_T_base (4, 4) at a stamp, interpolated; wait ``timeout`` seconds for odometry of this stamp.
 
         Args:
-            give_up: whether waiting has lost its point, because the node is about to stop.
+            give_up: returns True to end the wait early, because the node stops.
 
         Raises:
             OdometryError: the odometry does not reach the stamp in time, or begins after it.
@@ -119,7 +119,7 @@ class OdometryBuffer:
         return self._series.stamps
 
     def _is_too_far(self, stamp: int, odom_T_base: Array) -> bool:
-        """Whether no robot gets from the pose before to this one, or from this one to the pose after."""
+        """Return True if the motion from the pose before, or to the pose after, is too fast for a robot."""
         after = bisect.bisect_left(self._stamps, stamp)
         for place in (after - 1, after):
             if 0 <= place < len(self._stamps):

@@ -1,21 +1,21 @@
-"""One of several odometries that come on one topic, by their frames. No ROS in here."""
+"""Choice of one odometry if several arrive on one topic, by their frames. Imports no ROS."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-#: Seconds of silence after which another odometry takes the place of the one that was used.
+#: Seconds without a message after which another odometry replaces the one in use.
 SILENCE = 2.0
 
 
 class OdometrySource:
-    """Keeps to one odometry: that of the robot's base, or where that does not come, the first one.
+    """Selects one odometry: that of the robot's base, or, if there is none, the first one.
 
-    Two odometries differ in their origin or in what moves. A mixture of them is a robot that leaps to and fro.
+    Two odometries differ in their origin or in the body that moves. In a mixture of both the robot would jump.
 
     Args:
-        clock: seconds.
+        clock: returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -25,17 +25,17 @@ class OdometrySource:
 
     @property
     def used(self) -> str:
-        """Frames of the odometry that is used, for messages to the user."""
+        """Frames of the odometry in use, for messages to the user."""
         return " -> ".join(repr(name) for name in self._used or ())
 
     def accepts(self, frame: str, child: str, *, odom: str, base: str) -> bool:
-        """Whether to use a message.
+        """Return True if a message belongs to the odometry in use.
 
         Args:
-            frame: its ``frame_id``.
-            child: its ``child_frame_id``.
-            odom: frame of the odometry that is looked for.
-            base: frame of the robot's base that is looked for.
+            frame: ``frame_id`` of the message.
+            child: ``child_frame_id`` of the message.
+            odom: wanted frame of the odometry.
+            base: wanted frame of the robot's base.
         """
         misfit = 2 * (child not in ("", base)) + (frame not in ("", odom))
         now = self._clock()

@@ -1,4 +1,4 @@
-"""Messages that the nodes publish, made from plain data."""
+"""Construction of the messages that the nodes publish."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ except ImportError:
 
 Array = npt.NDArray[np.float64]
 
-#: Cells of a published belief at most: a square of 100 m in cells of 0.1 m.
+#: Largest number of cells of a published belief: a square of 100 m in cells of 0.1 m.
 MAX_CELLS = 1_000_000
 
-#: Reliable, and the last message waits for those who subscribe later: poses, maps.
+#: Reliable and transient local: a later subscriber receives the last message.
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -37,7 +37,7 @@ def header(stamp: int, frame_id: str) -> Header:
 
 
 def pose_message(stamp: int, frame_id: str, map_T_base: Array, covariance: Array) -> PoseWithCovarianceStamped:
-    """Pose (4, 4) with its covariance (6, 6) of x y z rX rY rZ."""
+    """Message of a pose (4, 4) with its covariance (6, 6) of x y z rX rY rZ."""
     message = PoseWithCovarianceStamped(header=header(stamp, frame_id))
     message.pose.pose = pose_from_matrix(map_T_base)
     message.pose.covariance = covariance.ravel()
@@ -45,7 +45,7 @@ def pose_message(stamp: int, frame_id: str, map_T_base: Array, covariance: Array
 
 
 def odometry_message(sample: OdometrySample, frame_id: str, child_frame_id: str) -> Odometry:
-    """Odometry; as REP-105 and nav_msgs want it, the pose is in the parent frame and the twist in the child's."""
+    """Message of odometry: the pose is in the parent frame and the twist in the child frame, as in nav_msgs."""
     message = Odometry(header=header(sample.stamp, frame_id), child_frame_id=child_frame_id)
     message.pose.pose = pose_from_matrix(sample.odom_T_base)
     message.pose.covariance = sample.covariance.ravel()
@@ -63,12 +63,12 @@ def planar_pose(pose: Array) -> Pose:
 
 
 def pose_array(stamp: int, frame_id: str, poses: Array) -> PoseArray:
-    """Planar poses (K, 3), for viewers."""
+    """Message of planar poses (K, 3), for viewers."""
     return PoseArray(header=header(stamp, frame_id), poses=[planar_pose(pose) for pose in poses])
 
 
 def particle_markers(stamp: int, frame_id: str, poses: Array, weights: Array, length: float = 0.15) -> MarkerArray:
-    """Particles (K, 3) as short strokes in the direction of their heading; the heavier (K,), the redder."""
+    """Markers of particles (K, 3): short lines along their headings, redder with larger weights (K,)."""
     marker = Marker(header=header(stamp, frame_id), ns="particles", id=0, type=Marker.LINE_LIST, action=Marker.ADD)
     marker.pose.orientation.w = 1.0
     marker.scale.x = length / 6.0
@@ -82,7 +82,7 @@ def particle_markers(stamp: int, frame_id: str, poses: Array, weights: Array, le
 
 
 def view_markers(stamp: int, frame_id: str, poses: Array, length: float = 0.35) -> MarkerArray:
-    """Views of a context map (N, 3) as green arrows; those of a larger map before are deleted."""
+    """Markers of the views of a context map (N, 3): green arrows; previous arrows are deleted."""
     markers = [Marker(header=header(stamp, frame_id), ns="context_views", action=Marker.DELETEALL)]
     for number, pose in enumerate(poses):
         marker = Marker(header=header(stamp, frame_id), ns="context_views", id=number, type=Marker.ARROW)
@@ -94,10 +94,10 @@ def view_markers(stamp: int, frame_id: str, poses: Array, length: float = 0.35) 
 
 
 def possible_resolution(bounds: Sequence[float], resolution: float) -> float:
-    """Side of a cell, metres, with which a grid over bounds has at most `MAX_CELLS` cells: that, or a larger one."""
+    """Side of a cell, metres: ``resolution``, or larger, so that a grid over bounds has at most `MAX_CELLS` cells."""
     min_x, min_y, max_x, max_y = (float(v) for v in bounds)
     width, height = max_x - min_x, max_y - min_y
-    # Longest first: a corridor of many kilometres has one row. Each side then rounds up to at most one cell more.
+    # The second term is for a corridor of many kilometres, with one row. Each side rounds up to at most one more cell.
     least = max(np.sqrt(width * height / MAX_CELLS), 4.0 * max(width, height) / MAX_CELLS)
     if np.ceil(width / resolution) * np.ceil(height / resolution) <= MAX_CELLS:
         return resolution
@@ -107,11 +107,11 @@ def possible_resolution(bounds: Sequence[float], resolution: float) -> float:
 def belief_grid(
     stamp: int, frame_id: str, particles: Array, weights: Array, bounds: Sequence[float], resolution: float
 ) -> OccupancyGrid:
-    """Weight of the particles (K, 3) in each cell, all headings together; 100 is the heaviest cell.
+    """Grid with the weight of the particles (K, 3) in each cell, over all headings; 100 is the heaviest cell.
 
     Args:
         bounds: min_x, min_y, max_x, max_y in metres.
-        resolution: side of a cell in metres; cells are larger where the bounds would need too many of them.
+        resolution: side of a cell in metres; larger if the bounds would need too many cells.
     """
     min_x, min_y, max_x, max_y = (float(v) for v in bounds)
     resolution = possible_resolution(bounds, resolution)
@@ -130,17 +130,17 @@ def belief_grid(
 
 
 def wanted(*publishers: Any) -> bool:
-    """Whether anybody listens: pictures and particles cost more to send than to compute."""
+    """Return True if a publisher has a subscriber: images and particles cost more to send than to compute."""
     return any(publisher.get_subscription_count() > 0 for publisher in publishers)
 
 
 def particle_cloud_type() -> Any:
-    """nav2_msgs/ParticleCloud where it is installed, else None."""
+    """Type nav2_msgs/ParticleCloud if it is installed, else None."""
     return ParticleCloud
 
 
 def particle_cloud(stamp: int, frame_id: str, poses: Array, weights: Array) -> Any:
-    """Particles (K, 3) with weights (K,), as amcl publishes them; needs nav2_msgs."""
+    """Message of particles (K, 3) with weights (K,), as amcl publishes them; needs nav2_msgs."""
     particles = [
         Particle(pose=planar_pose(pose), weight=float(weight)) for pose, weight in zip(poses, weights, strict=True)
     ]

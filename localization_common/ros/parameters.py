@@ -1,17 +1,11 @@
-"""ROS parameters from a dataclass: each field has a default, one sentence and a range, and a wrong value is refused.
-
-The dataclass is the only place where a parameter is written down. A field is made by `parameter`; a plain dataclass
-with an ``Attributes:`` section in its docstring works as well (its sentences become the descriptions).
-"""
+"""ROS parameters of a node from a dataclass: declared with range and description; a wrong value is refused."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-import re
 import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -20,129 +14,18 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from localization_common.errors import ConfigError, LocalizationError
+from localization_common.ros.parameter_fields import START, UNCONFIGURED, ParameterDeclaration, declarations
 
 C = TypeVar("C")
 
-ALWAYS = "always"  # may change while the node works
-UNCONFIGURED = "unconfigured"  # is read by the configure transition
-START = "start"  # is read once, when the process starts
-
-
-def parameter(
-    default: Any,
-    sentence: str,
-    *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    choices: tuple[str, ...] = (),
-    when: str = UNCONFIGURED,
-) -> Any:
-    """Field of a dataclass that becomes a ROS parameter.
-
-    Args:
-        default: its value unless a user says otherwise; its type is the parameter's type.
-        sentence: what it does, with the unit.
-        minimum, maximum: of numbers, both allowed.
-        choices: of strings.
-        when: ``ALWAYS``, ``UNCONFIGURED`` or ``START``.
-    """
-    metadata = {"sentence": sentence, "minimum": minimum, "maximum": maximum, "choices": choices, "when": when}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
-def detail(sentence: str, minimum: float | None = None, maximum: float | None = None) -> dict[str, Any]:
-    """What `parameter` says, for a field of a dataclass that knows nothing of ROS; see `parameters_of`."""
-    return {"sentence": sentence, "minimum": minimum, "maximum": maximum}
-
-
-def parameters_of(cls: type[Any], *, flat: bool, details: Mapping[str, dict[str, Any]] | None = None) -> Any:
-    """Field of a dataclass that holds another one, whose fields become parameters too.
-
-    Args:
-        cls: the other dataclass; all of its fields have defaults.
-        flat: whether its parameters carry just their names, or ``field.name`` with a dot.
-        details: `detail` of fields that were not made by `parameter`.
-    """
-    return dataclasses.field(default_factory=cls, metadata={"flat": flat, "details": details or {}})
-
-
-@dataclasses.dataclass(frozen=True)
-class Declaration:
-    """One parameter: its ROS name, where it sits in the dataclass, and its field's metadata."""
-
-    name: str
-    path: tuple[str, ...]
-    default: Any
-    metadata: dict[str, Any]
-
-    @property
-    def when(self) -> str:
-        return str(self.metadata.get("when", UNCONFIGURED))
-
-    def refusal(self, value: Any) -> str:
-        """Why this value cannot be, or an empty string."""
-        low, high, choices = (self.metadata.get(key) for key in ("minimum", "maximum", "choices"))
-        if choices and value not in choices:
-            return f"{self.name} is {value!r}; it must be one of {', '.join(choices)}"
-        if isinstance(value, float) and not math.isfinite(value):
-            return f"{self.name} is {value}; it must be a finite number"
-        if low is not None and not value >= low:
-            return f"{self.name} is {value}; it must be at least {low}"
-        if high is not None and not value <= high:
-            return f"{self.name} is {value}; it must be at most {high}"
-        return ""
-
-
-def declarations(cls: type[Any], prefix: str = "") -> Iterator[Declaration]:
-    """Every parameter of a dataclass; nested dataclasses give dotted names."""
-    hints, sentences = typing.get_type_hints(cls), _docstring_sentences(cls)
-    for field in dataclasses.fields(cls):
-        if dataclasses.is_dataclass(hints[field.name]):
-            nested = typing.cast("type[Any]", hints[field.name])
-            inner_prefix = prefix if field.metadata.get("flat") else f"{prefix}{field.name}."
-            details = field.metadata.get("details", {})
-            for inner in declarations(nested, inner_prefix):
-                metadata = {**inner.metadata, **details.get(inner.path[-1], {})}
-                yield dataclasses.replace(inner, path=(field.name, *inner.path), metadata=metadata)
-            continue
-        metadata = {"sentence": sentences.get(field.name, ""), **field.metadata}
-        yield Declaration(f"{prefix}{field.name}", (field.name,), field.default, metadata)
-
-
-class SetsUnchanged:
-    """Of a node: setting a parameter to what it is succeeds always, as loading the node's own dump does.
-
-    rclpy refuses that for parameters that are read-only. Whole numbers become floats where floats are declared.
-    """
-
-    def set_parameters(self, parameter_list: list[Parameter]) -> list[SetParametersResult]:
-        """Set each by itself; see rclpy's Node."""
-        return [self.set_parameters_atomically([parameter]) for parameter in parameter_list]
-
-    def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
-        """Set all or none; see rclpy's Node."""
-        node = typing.cast("Any", self)
-        changes = []
-        for change in parameter_list:
-            if node.has_parameter(change.name):
-                present = node.get_parameter(change.name)
-                if present.type_ == Parameter.Type.DOUBLE and change.type_ == Parameter.Type.INTEGER:
-                    change = Parameter(change.name, value=float(change.value))
-                if (present.type_, present.value) == (change.type_, change.value):
-                    continue
-            changes.append(change)
-        if parameter_list and not changes:
-            return SetParametersResult(successful=True)
-        return typing.cast("Any", super()).set_parameters_atomically(changes)
-
 
 class Parameters(Generic[C]):
-    """The parameters of one node that one dataclass describes.
+    """Parameters of one node that a dataclass declares.
 
     Args:
-        node: declares them.
+        node: owner of the parameters.
         cls: dataclass; its ``__post_init__`` may refuse combinations with a `ConfigError`.
-        configured: whether the node is configured, so that parameters read by then are locked.
+        configured: returns True while the node is configured: then parameters that configure reads are locked.
 
     Raises:
         ConfigError: a value given at start is refused.
@@ -160,7 +43,7 @@ class Parameters(Generic[C]):
 
     @property
     def value(self) -> C:
-        """The dataclass with the present values."""
+        """Dataclass with the present values."""
         return self._value
 
     def _build(self, changes: dict[str, Any]) -> C:
@@ -186,8 +69,8 @@ class Parameters(Generic[C]):
         return SetParametersResult(successful=True)
 
 
-def _declare(node: Node, declaration: Declaration) -> Any:
-    """Declare a parameter and answer its value; a whole number given at start is taken where a float is meant.
+def _declare(node: Node, declaration: ParameterDeclaration) -> Any:
+    """Declare a parameter and return its value; a whole number given at start becomes a float for a float parameter.
 
     Raises:
         ConfigError: the value given at start is of another type or out of range.
@@ -224,7 +107,7 @@ def _assemble(cls: type[C], values: dict[tuple[str, ...], Any]) -> C:
     return cls(**arguments)
 
 
-def _descriptor(declaration: Declaration) -> ParameterDescriptor:
+def _descriptor(declaration: ParameterDeclaration) -> ParameterDescriptor:
     metadata, default = declaration.metadata, declaration.default
     descriptor = ParameterDescriptor(
         description=metadata["sentence"],
@@ -241,25 +124,3 @@ def _descriptor(declaration: Declaration) -> ParameterDescriptor:
         top = sys.float_info.max if high is None else float(high)
         descriptor.floating_point_range = [FloatingPointRange(from_value=float(low or 0.0), to_value=top, step=0.0)]
     return descriptor
-
-
-def _docstring_sentences(cls: type[Any]) -> dict[str, str]:
-    """``name: text`` of the docstring's Attributes section, continuation lines joined."""
-    section = re.search(r"Attributes:\n(.*)", cls.__doc__ or "", re.DOTALL)
-    sentences: dict[str, str] = {}
-    names: list[str] = []
-    for line in section[1].splitlines() if section else []:
-        if match := re.match(r" {4,8}(\w[\w, .]*): (.*)", line):
-            names = _named(match[1], list(typing.get_type_hints(cls)))
-            sentences.update(dict.fromkeys(names, match[2].strip()))
-        elif line.strip():
-            sentences.update({name: f"{sentences[name]} {line.strip()}" for name in names})
-    return sentences
-
-
-def _named(text: str, fields: list[str]) -> list[str]:
-    """Fields that ``a, b`` or ``a1..a4`` stands for."""
-    if ".." in text:
-        first, last = (name.strip() for name in text.split(".."))
-        return fields[fields.index(first) : fields.index(last) + 1]
-    return [name.strip() for name in text.split(",")]

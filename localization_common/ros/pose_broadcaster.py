@@ -1,4 +1,4 @@
-"""The one transform that a localizer broadcasts: map->odom, map->base, or none. Nobody waits for it."""
+"""Broadcaster of the transform of a localizer: map->odom, map->base, or none. No thread waits for TF."""
 
 from __future__ import annotations
 
@@ -19,22 +19,21 @@ from localization_common.ros.transforms import Transforms, map_T_odom
 
 Array = npt.NDArray[np.float64]
 
-#: Poses that may wait for the odometry's TF: ten seconds of a camera with 30 Hz.
+#: Largest number of poses that wait for the odometry's TF: ten seconds of a camera with 30 Hz.
 WAITING = 300
 _PROBLEM = "odom_tf"
 
 
 class PoseBroadcaster:
-    """Sends what `tf_mode` asks for. map->odom needs odom->base at the image's stamp, and that may come later.
+    """Sends the transform of `tf_mode`. map->odom needs odom->base at the stamp of the image, which may come later.
 
-    Poses wait here until TF reaches them; of those that it reaches, the newest is sent. The thread that brings a pose
-    goes on at once.
+    Poses wait until TF reaches their stamps; the newest of those is sent. `broadcast` returns at once.
 
     Args:
-        transforms: sends, and knows the odometry; it also says when TF has changed.
-        base_frame: names the base.
-        settings: the node's, at this moment.
-        monitor: is told that the odometry's TF is missing.
+        transforms: TF; calls `send_waiting` when TF has changed.
+        base_frame: name of the base frame.
+        settings: returns the present parameters of the node.
+        monitor: receives the problem that the odometry's TF is missing.
     """
 
     def __init__(
@@ -42,12 +41,15 @@ class PoseBroadcaster:
     ) -> None:
         self._transforms, self._base_frame, self._settings, self._monitor = transforms, base_frame, settings, monitor
         self._waiting: deque[tuple[int, Array]] = deque(maxlen=WAITING)
-        self._since: float | None = None  # when the first pose came that nothing was sent for
+        self._since: float | None = None  # arrival of the first pose that no transform was sent for
         self._lock = threading.Lock()
         transforms.add_listener(self.send_waiting)
 
     def broadcast(self, map_T_base: Array, stamp: int) -> None:
-        """Send a pose (4, 4) of the base at a stamp (nanoseconds), dated ahead by `transform_tolerance`, or later."""
+        """Send the transform of a pose (4, 4) of the base at a stamp (nanoseconds), now or when TF has the odometry.
+
+        It is dated ahead by `transform_tolerance`.
+        """
         settings = self._settings()
         if settings.broadcasts == MAP_BASE:
             dated = stamp + int(settings.transform_tolerance * 1e9)
@@ -75,7 +77,7 @@ class PoseBroadcaster:
             stamp, map_T_base = pose
             try:
                 odom_T_base = self._transforms.lookup(odom, base, stamp)
-            except TransformError:  # TF begins after it
+            except TransformError:  # TF begins after the stamp
                 return
             dated = stamp + int(settings.transform_tolerance * 1e9)
             self._transforms.send(settings.global_frame_id, odom, map_T_odom(map_T_base, odom_T_base), dated)
@@ -83,7 +85,7 @@ class PoseBroadcaster:
         self._monitor.solved(_PROBLEM)
 
     def check(self) -> None:
-        """Say so if poses wait too long; called again and again, also while no pose comes."""
+        """Report a problem if poses wait too long; called once a second, also while no pose arrives."""
         settings = self._settings()
         odom = settings.odom_frame_id
         base = self._base_frame.name(odom)
@@ -105,7 +107,7 @@ class PoseBroadcaster:
             self._monitor.problem(_PROBLEM, Level.WARN, text)
 
     def clear(self) -> None:
-        """Forget the poses that wait."""
+        """Forget the waiting poses."""
         with self._lock:
             self._waiting.clear()
             self._since = None

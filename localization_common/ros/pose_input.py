@@ -1,4 +1,4 @@
-"""Poses from outside, of a user or of another localizer, that wait for the next image."""
+"""Subscription to poses of a user or of another localizer, which are used at the next image."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from localization_common.ros.tf_buffer import TransformError
 
 Array = npt.NDArray[np.float64]
 T = TypeVar("T")
-#: Seconds for which a pose that was ignored stays on /diagnostics.
+#: An ignored pose stays on /diagnostics for so many seconds.
 SHOWN_FOR = 5.0
 
 
 class PoseInput:
-    """Subscribes one topic and keeps its newest pose. One that cannot be used is a diagnostic for some seconds.
+    """Subscribes to one topic and keeps its newest pose. An unusable pose is a problem on /diagnostics for some time.
 
     Args:
-        node: that subscribes, and knows frames and parameters.
-        topic: of PoseWithCovarianceStamped; names the diagnostic, too.
-        odometry: takes a pose from its time to an image's.
-        depth: of the subscription's queue.
+        node: owner of the subscription, with TF and parameters.
+        topic: topic of PoseWithCovarianceStamped, also the key of the problem.
+        odometry: moves a pose from its time to the time of an image.
+        depth: length of the subscription's queue.
     """
 
     def __init__(self, node: LocalizerNode[Any], topic: str, odometry: OdometryBuffer, *, depth: int) -> None:
@@ -41,12 +41,12 @@ class PoseInput:
         node.create_subscription(PoseWithCovarianceStamped, topic, self._on_pose, QoSProfile(depth=depth))
 
     def take(self) -> InitialPose | None:
-        """The pending pose, which is pending no longer."""
+        """Return the pending pose and remove it."""
         pose, self.pending = self.pending, None
         return pose
 
     def drop(self, pose: InitialPose | None) -> None:
-        """This one is done with; a newer one that came meanwhile stays pending, and one that TF may still reach."""
+        """Remove a used pose; a newer pose stays pending, and so does a pose whose transform may still arrive."""
         retried, self._retried = self._retried, None
         if self.pending is pose and (pose is None or retried is not pose):
             self.pending = None
@@ -54,18 +54,21 @@ class PoseInput:
     def place(
         self, pose: InitialPose | None, stamp: int, odom_T_base: Array, build: Callable[[Array, Array], T]
     ) -> T | None:
-        """Build something of a pose's mean (3,) and covariance (3, 3), in the map at an image's time; None if not now.
+        """Call ``build`` with the pose's mean (3,) and covariance (3, 3) in the map at the time of an image.
 
-        A pose in another frame may come before TF joins that frame to the map: then the next image tries again, until
-        `transform_timeout` is over.
+        A pose in another frame may arrive before TF joins that frame to the map: then the next image tries again,
+        until `transform_timeout` is over.
+
+        Returns:
+            Result of ``build``; None without a pose, or if it cannot be used now.
         """
         if pose is None:
             return None
         settings = self._node.settings
         try:
             patience = self._node.patience(settings.transform_timeout)
-            known = pose.in_frame(settings.global_frame_id, self._node.transforms, patience)
-            built = build(*known.moved_to(stamp, odom_T_base, self._odometry))
+            in_map = pose.in_frame(settings.global_frame_id, self._node.transforms, patience)
+            built = build(*in_map.moved_to(stamp, odom_T_base, self._odometry))
         except TransformError as error:
             if time.monotonic() - pose.arrived < settings.transform_timeout and not settings.process_all:
                 self._retried = pose
@@ -79,7 +82,7 @@ class PoseInput:
         return built
 
     def _on_pose(self, msg: PoseWithCovarianceStamped) -> None:
-        """Accepted in every state; whether its frame is known shows when the next image needs it."""
+        """Keep a pose, in every state; its frame is checked when the next image uses it."""
         try:
             self.pending = read_initial_pose(msg)
         except InputError as error:

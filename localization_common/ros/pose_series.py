@@ -1,4 +1,4 @@
-"""Poses of one frame in another over time, in the order of their stamps. No ROS in here."""
+"""Series of poses of one frame in another, in the order of their stamps. Imports no ROS."""
 
 from __future__ import annotations
 
@@ -9,66 +9,66 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.geometry import se3
-from localization_common.ros.timeline import Timeline, Verdict
+from localization_common.ros.timeline import StampVerdict, Timeline
 
 Array = npt.NDArray[np.float64]
 
 
 class PoseSeries:
-    """Poses (4, 4) with stamps (nanoseconds). One whose stamp is far off waits until a later one confirms it.
+    """Poses (4, 4) with stamps (nanoseconds). A pose whose stamp is far off waits until a later pose confirms it.
 
-    `judge` comes first for each pose; then `accept`, unless the verdict is a doubt or the owner refuses the pose.
+    Call `judge` first for each pose, then `accept`, unless the verdict is unconfirmed or the owner refuses the pose.
 
     Args:
-        timeline: judges the stamps.
+        timeline: check of the stamps.
 
     Attributes:
-        stamps: ascending, each once.
-        poses: one for each stamp.
+        stamps: stamps in ascending order, without doubles.
+        poses: poses at the stamps.
     """
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
         self.stamps: list[int] = []
         self.poses: list[Array] = []
-        self._doubted: deque[tuple[int, Array]] = deque(maxlen=8)
+        self._held: deque[tuple[int, Array]] = deque(maxlen=8)
 
-    def judge(self, stamp: int, pose: Array) -> Verdict:
-        """Compare a stamp with those before; keep the pose aside if it is doubted, forget all after a jump back."""
+    def judge(self, stamp: int, pose: Array) -> StampVerdict:
+        """Compare a stamp with the previous ones; hold the pose if it is unconfirmed, forget all after a jump back."""
         verdict = self.timeline.judge(stamp)
-        if verdict.doubted:
-            self.timeline.doubt(stamp)
-            self._doubted.append((stamp, pose))
-        elif verdict is Verdict.JUMPED_BACK:
+        if verdict.unconfirmed:
+            self.timeline.hold(stamp)
+            self._held.append((stamp, pose))
+        elif verdict is StampVerdict.JUMPED_BACK:
             self.forget_poses()
         return verdict
 
-    def accept(self, stamp: int, pose: Array, verdict: Verdict) -> None:
-        """Insert a pose in its place, after the doubted ones that it confirms."""
+    def accept(self, stamp: int, pose: Array, verdict: StampVerdict) -> None:
+        """Insert a pose, and the held poses that it confirms."""
         if verdict.jumped:
-            for doubted in self._doubted:
-                if self.timeline.agrees(doubted[0], stamp):
-                    self._insert(*doubted)
-        self._doubted.clear()
+            for held in self._held:
+                if self.timeline.agrees(held[0], stamp):
+                    self._insert(*held)
+        self._held.clear()
         self.timeline.adopt(stamp)
         self._insert(stamp, pose)
 
     def forget_poses(self) -> None:
-        """Forget all poses; doubted ones still wait, and the timeline goes on."""
+        """Forget all poses; held poses and the timeline stay."""
         self.stamps, self.poses = [], []
 
     def reset(self) -> None:
-        """Forget everything: the next stamp may be any."""
+        """Forget everything: the next pose may have any stamp."""
         self.forget_poses()
-        self._doubted.clear()
+        self._held.clear()
         self.timeline.reset()
 
     def drop_oldest(self, count: int) -> None:
-        """Delete so many poses at the beginning."""
+        """Delete the first ``count`` poses."""
         del self.stamps[:count], self.poses[:count]
 
     def at(self, stamp: int) -> Array:
-        """Pose at a stamp, interpolated; outside of the series its first or last pose."""
+        """Return the pose at a stamp, interpolated; outside of the series, its first or last pose."""
         after = bisect.bisect_left(self.stamps, stamp)
         if after == len(self.stamps):
             return self.poses[-1]

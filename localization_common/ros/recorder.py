@@ -1,4 +1,4 @@
-"""Keeps what nodes publish, as plain data with stamps, for evaluation."""
+"""Recorder of the topics that nodes publish, as plain data with stamps, for evaluation."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Record:
-    """One published message.
+    """Recorded message.
 
     Attributes:
-        stamp: of its header, nanoseconds.
-        received: when it came in, `time.monotonic` seconds.
-        frame_id: of its header.
+        stamp: stamp of the header, nanoseconds.
+        received: time of arrival, `time.monotonic` seconds.
+        frame_id: frame of the header.
     """
 
     stamp: int
@@ -41,7 +41,7 @@ class Record:
 
 @dataclass(frozen=True)
 class PoseRecord(Record):
-    """frame_T_body (4, 4) of a pose or odometry, with its covariance (6, 6), zero where the message has none."""
+    """Pose frame_T_body (4, 4) of a pose or odometry, with its covariance (6, 6), zero if the message has none."""
 
     matrix: Array
     covariance: Array
@@ -49,14 +49,14 @@ class PoseRecord(Record):
 
 @dataclass(frozen=True)
 class PosesRecord(Record):
-    """Several poses (K, 4, 4)."""
+    """Record of several poses (K, 4, 4)."""
 
     matrices: Array
 
 
 @dataclass(frozen=True)
 class ImageRecord(Record):
-    """An image (H, W) or (H, W, C) in its encoding."""
+    """Image (H, W) or (H, W, C) in its encoding."""
 
     image: Array
     encoding: str
@@ -72,14 +72,14 @@ class GridRecord(Record):
 
 @dataclass(frozen=True)
 class CountRecord(Record):
-    """A number; its message has no header, so stamp and frame are empty."""
+    """Number; its message has no header, so stamp and frame are empty."""
 
     value: int
 
 
 @dataclass(frozen=True)
 class StatusRecord(Record):
-    """One status of /diagnostics."""
+    """Status of one node on /diagnostics."""
 
     name: str
     level: int
@@ -88,13 +88,13 @@ class StatusRecord(Record):
 
 
 class Recorder:
-    """Subscribes to topics and keeps everything that comes.
+    """Subscribes to topics and keeps all messages.
 
     Args:
-        node: subscribes; somebody spins it (`spinning`).
-        topics: name -> message type, of PoseWithCovarianceStamped, PoseStamped, Odometry, PoseArray, Image,
+        node: owner of the subscriptions; another thread spins it (`spinning`).
+        topics: name -> message type, one of PoseWithCovarianceStamped, PoseStamped, Odometry, PoseArray, Image,
             OccupancyGrid, Header, UInt64 and DiagnosticArray.
-        reliable: whether to ask for reliable publishers.
+        reliable: require reliable publishers.
     """
 
     def __init__(self, node: Node, topics: Mapping[str, type[Any]], *, reliable: bool = True) -> None:
@@ -110,26 +110,26 @@ class Recorder:
             node.create_subscription(message_type, topic, callback, qos, callback_group=group)
 
     def of(self, topic: str) -> list[Any]:
-        """Everything that came on a topic so far, in order."""
+        """Records of a topic so far, in order."""
         with self._changed:
             return list(self._records[topic])
 
     def latest(self, topic: str) -> Any:
-        """The newest record of a topic, or None."""
+        """Newest record of a topic, or None."""
         with self._changed:
             return self._records[topic][-1] if self._records[topic] else None
 
     def count(self, topic: str) -> int:
-        """How many messages came on a topic so far."""
+        """Number of messages of a topic so far."""
         with self._changed:
             return len(self._records[topic])
 
     def by_stamp(self, topic: str) -> dict[int, Any]:
-        """The last record of each stamp."""
+        """Last record of each stamp."""
         return {record.stamp: record for record in self.of(topic)}
 
     def wait_for(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Wait, not in the thread that spins, until a condition on the records holds; False after timeout."""
+        """Wait until a condition on the records is true; return False after timeout. Not for the thread that spins."""
         with self._changed:
             return self._changed.wait_for(condition, timeout)
 

@@ -1,4 +1,4 @@
-"""Publishes a recorded drive to the nodes as a robot's drivers would: images, calibration, odometry, mount."""
+"""Player of a recorded drive: publishes images, calibration, odometry and mount as the drivers of a robot do."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ CAMERA_FRAME = "camera_optical_frame"
 
 
 class SequencePlayer:
-    """Replays a sequence, whatever its format, through ``image``, ``camera_info``, ``odom`` and ``/tf_static``.
+    """Publishes a sequence of any format on ``image``, ``camera_info``, ``odom`` and ``/tf_static``.
 
-    Nodes get the very images, calibration and mount that a localizer gets which is fed without nodes.
+    Nodes receive the same images, calibration and mount as a localizer that runs without nodes.
 
     Args:
-        node: publishes.
-        sequence: the drive.
-        base_frame: frame of the base that the nodes know.
-        odometry: whether to publish the drive's odometry, where a frame has it.
+        node: owner of the publishers.
+        sequence: drive to publish.
+        base_frame: name of the base frame in the nodes.
+        odometry: publish the odometry of the drive, for frames that have it.
     """
 
     def __init__(self, node: Node, sequence: Sequence, *, base_frame: str, odometry: bool) -> None:
@@ -46,32 +46,32 @@ class SequencePlayer:
 
     @property
     def published(self) -> dict[int, float]:
-        """Stamp of each image that was published -> when (`time.monotonic` seconds)."""
+        """Stamp of each published image -> time of its publication (`time.monotonic` seconds)."""
         return dict(self._published)
 
     def wait_for_subscribers(self, count: int = 1, timeout: float = 20.0) -> bool:
-        """Wait until so many subscribers listen to the images; False after timeout. Somebody else spins the node."""
+        """Wait until ``count`` nodes subscribe to the images; False after timeout. Another thread spins the node."""
         give_up = time.monotonic() + timeout
         while self._images.get_subscription_count() < count:
-            # Matching is no event in rclpy on Humble; discovery takes longer than this.
+            # rclpy of Humble has no event for a new subscriber; discovery takes longer than this.
             if time.monotonic() > give_up or self._stopped.wait(0.02):
                 return False
         return True
 
     def play(self, *, before_image: Callable[[int], None] | None = None) -> int:
-        """Publish all frames in order; return how many were published.
+        """Publish all frames in order; return the number of published frames.
 
         Args:
-            before_image: called with an image's stamp before it is published; it may wait until nodes have kept up.
+            before_image: called with an image's stamp before it is published; it may wait until the nodes are ready.
         """
-        known = self._sequence.has_odometry
+        has_odometry = self._sequence.has_odometry
         for position, stamp in enumerate(self._sequence.stamps.tolist()):
             if before_image is not None:
                 before_image(stamp)
             if self._stopped.is_set():
                 break
             head = header(stamp, CAMERA_FRAME)
-            if self._odometry is not None and known[position]:
+            if self._odometry is not None and has_odometry[position]:
                 self._publish_odometry(stamp, position)
             self._infos.publish(camera_to_info(self._sequence.camera, head))
             image = image_from_array(self._sequence.read_image(position), "rgb8", head)

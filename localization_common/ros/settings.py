@@ -1,4 +1,4 @@
-"""Parameters that every localizer node has. Names are amcl's where they mean the same."""
+"""Parameters of every localizer node. Names are those of amcl for parameters with the same meaning."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import torch
 
 from localization_common.errors import ConfigError
 from localization_common.messages import MAX_PIXELS
-from localization_common.ros.parameters import ALWAYS, START, parameter
+from localization_common.ros.parameter_fields import ALWAYS, START, parameter
 
 MAP_ODOM, MAP_BASE, NONE = "map_odom", "map_base", "none"
 
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """Frames, files, input and timing of a localizer node."""
+    """Parameters of a localizer node: frames, files, input and timing."""
 
     base_frame_id: str = parameter(
         "",
@@ -25,10 +25,10 @@ class NodeSettings:
     odom_frame_id: str = parameter("odom", "Frame of the odometry.")
     global_frame_id: str = parameter("map", "Frame of the map; published poses are in this frame.")
     camera_frame_id: str = parameter("", "Optical frame of the camera; empty takes the frame of each image's header.")
-    tf_broadcast: bool = parameter(True, "Whether to broadcast TF at all.", when=ALWAYS)
+    tf_broadcast: bool = parameter(True, "Broadcast TF.", when=ALWAYS)
     tf_mode: str = parameter(
         MAP_ODOM,
-        "What to broadcast: map_odom corrects the odometry's drift, map_base gives the pose itself, none is silent.",
+        "Transform to broadcast: map_odom corrects the odometry's drift, map_base is the pose, none sends nothing.",
         choices=(MAP_ODOM, MAP_BASE, NONE),
         when=ALWAYS,
     )
@@ -47,17 +47,17 @@ class NodeSettings:
         1.0, "Seconds that an image waits for the first camera_info.", minimum=0.0, maximum=60.0, when=ALWAYS
     )
     checkpoint: str = parameter("", "File with the network's weights (.safetensors); read by configure.")
-    device: str = parameter("cpu", "Where the network runs, as torch names it: cpu, cuda, cuda:1.")
-    half: bool = parameter(False, "Whether the network computes in half precision.")
+    device: str = parameter("cpu", "Device that the network runs on, in torch's notation: cpu, cuda, cuda:1.")
+    half: bool = parameter(False, "Compute in half precision.")
     threads: int = parameter(
-        0, "CPU threads of torch for the whole process; 0 leaves torch's own choice.", minimum=0, maximum=256
+        0, "CPU threads of torch for the whole process; 0 is torch's default.", minimum=0, maximum=256
     )
     autostart: bool = parameter(
-        True, "Whether the node configures and activates itself; false leaves that to a lifecycle manager.", when=START
+        True, "Configure and activate the node at start; false: a lifecycle manager does it.", when=START
     )
     process_all: bool = parameter(
         False,
-        "Whether every image is processed, in order, over a reliable subscription (bags); else the newest wins.",
+        "Process every image, in order, over a reliable subscription (bags); false: only the newest image.",
         when=START,
     )
     queue_size: int = parameter(
@@ -69,7 +69,7 @@ class NodeSettings:
         minimum=1, maximum=1_000_000_000, when=START,
     )  # fmt: skip
     image_transport: str = parameter(
-        "raw", "Whether to subscribe to image (raw) or image/compressed.", choices=("raw", "compressed"), when=START
+        "raw", "Topic of the images: image (raw) or image/compressed.", choices=("raw", "compressed"), when=START
     )
 
     def __post_init__(self) -> None:
@@ -83,15 +83,15 @@ class NodeSettings:
 
     @property
     def broadcasts(self) -> str:
-        """Transform to broadcast: ``map_odom``, ``map_base`` or ``none``."""
+        """Kind of transform to broadcast: ``map_odom``, ``map_base`` or ``none``."""
         return self.tf_mode if self.tf_broadcast else NONE
 
 
 def check_device(name: str) -> None:
-    """Refuse a device that torch does not know or that this machine does not have.
+    """Refuse a device that torch does not support or that this computer does not have.
 
     Raises:
-        ConfigError: says which.
+        ConfigError: the device cannot be used; the message names it.
     """
     try:
         device = torch.device(name)

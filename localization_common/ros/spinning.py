@@ -1,4 +1,4 @@
-"""Spin nodes in a thread while something else happens in this one."""
+"""Spinning of nodes in a thread, while the calling thread does other work."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rclpy.node import Node
 
 @contextmanager
 def spinning(*nodes: Node) -> Iterator[SingleThreadedExecutor]:
-    """Executor of these nodes, spun by a thread until the block ends. The nodes are not destroyed.
+    """Spin nodes in a thread until the block ends; yield their executor. The nodes are not destroyed.
 
-    An exception that leaves a callback ends the thread; it is raised when the block ends.
+    An exception in a callback ends the thread; it is raised when the block ends.
     """
     executor = SingleThreadedExecutor(context=nodes[0].context)
     for node in nodes:
@@ -25,9 +25,9 @@ def spinning(*nodes: Node) -> Iterator[SingleThreadedExecutor]:
         try:
             executor.spin()
         except ExternalShutdownException:
-            pass  # the context was shut down first: nothing is left to spin
+            pass  # the context was shut down first
         except BaseException as error:
-            if executor.context.ok():  # else a shutdown between two waits, which rclpy takes for an error
+            if executor.context.ok():  # otherwise a shutdown between two waits, for which rclpy raises
                 raised.append(error)
 
     thread = threading.Thread(target=spin, name="executor", daemon=True)

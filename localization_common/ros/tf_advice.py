@@ -1,4 +1,4 @@
-"""Sentences about what is wrong with TF: which frame, which parameter names it, who publishes, and what to do."""
+"""Messages about problems of TF: the frame, the parameter that names it, the publishers, and the remedy."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 
 from rclpy.node import Node
 
-#: So many frames are named at most.
+#: Largest number of frames in a message.
 _NAMED = 12
 
 
 @dataclass(frozen=True)
 class TfGraph:
-    """Who publishes TF, beside this node.
+    """Publishers of TF other than this node.
 
     Attributes:
-        tf, static: the topics that this node reads, after remapping.
+        tf: topic of moving transforms that this node reads, after remapping.
+        static: topic of static transforms that this node reads, after remapping.
         publishers: topic of TFMessage -> full names of the other nodes that publish it.
     """
 
@@ -27,7 +28,7 @@ class TfGraph:
 
     @classmethod
     def of(cls, node: Node, tf: str, static: str) -> TfGraph:
-        """The graph at this moment."""
+        """Read the present graph."""
         own, publishers = node.get_fully_qualified_name(), {}
         for topic, types in node.get_topic_names_and_types():
             if "tf2_msgs/msg/TFMessage" in types:
@@ -37,12 +38,12 @@ class TfGraph:
 
     @property
     def elsewhere(self) -> str:
-        """The end of a sentence: TF is published on other topics, and on one that this node reads it is not."""
-        heard = {topic: bool(self.publishers.get(topic)) for topic in (self.tf, self.static)}
-        others = sorted(name for name, nodes in self.publishers.items() if nodes and name not in heard)
-        if all(heard.values()) or not others:
+        """End of a message if TF is published on other topics, but not on both topics of this node; else empty."""
+        published = {topic: bool(self.publishers.get(topic)) for topic in (self.tf, self.static)}
+        others = sorted(name for name, nodes in self.publishers.items() if nodes and name not in published)
+        if all(published.values()) or not others:
             return ""
-        silent = " and ".join(topic for topic, found in heard.items() if not found)
+        silent = " and ".join(topic for topic, found in published.items() if not found)
         prefix = others[0].rsplit("/", 1)[0]
         return (
             f"; nobody else publishes on {silent}, but TF is on {', '.join(others)}: remap it with --ros-args "
@@ -51,21 +52,21 @@ class TfGraph:
 
 
 def full_name(endpoint: Any) -> str:
-    """Full name of the node that an endpoint (`get_publishers_info_by_topic`) belongs to."""
+    """Full name of the node of an endpoint (`get_publishers_info_by_topic`)."""
     return f"{str(endpoint.node_namespace).rstrip('/')}/{endpoint.node_name}"
 
 
 def missing_mount(base: str, camera: str, source: str, frames: Sequence[str], graph: TfGraph) -> str:
-    """The reason why TF does not say where the camera sits, and the remedy.
+    """Reason why TF does not have the mount of the camera, and the remedy.
 
     Args:
-        base: name of the base's frame, or the names that are looked for, joined by " or ".
-        camera: the camera's frame.
-        source: where the camera's frame was named.
-        frames: all that TF knows.
-        graph: who publishes TF.
+        base: name of the base frame, or the candidates, joined by " or ".
+        camera: name of the camera frame.
+        source: parameter or header that names the camera frame.
+        frames: all frames of TF.
+        graph: publishers of TF.
     """
-    known, elsewhere = _known(frames), graph.elsewhere
+    listed, elsewhere = _listed(frames), graph.elsewhere
     parent = base.rpartition(" ")[2]
     remedy = (
         f"ros2 run tf2_ros static_transform_publisher --frame-id {parent} --child-frame-id {camera} --x .. --yaw .."
@@ -74,12 +75,12 @@ def missing_mount(base: str, camera: str, source: str, frames: Sequence[str], gr
         return f"TF is empty, and {base} -> {camera} is needed: is robot_state_publisher running?{elsewhere}"
     if not any(name in frames for name in base.split(" or ")):
         return (
-            f"TF has no frame {base!r}, which is parameter base_frame_id; it has {known}: set base_frame_id to the "
+            f"TF has no frame {base!r}, which is parameter base_frame_id; it has {listed}: set base_frame_id to the "
             f"frame of the robot's base (base_frame_id:=NAME), or start its publisher{elsewhere}"
         )
     if camera not in frames:
         return (
-            f"TF has no frame {camera!r} ({source}); it has {known}: publish where the camera sits ({remedy}), or set "
+            f"TF has no frame {camera!r} ({source}); it has {listed}: publish where the camera sits ({remedy}), or set "
             f"parameter camera_frame_id{elsewhere}"
         )
     return (
@@ -89,30 +90,30 @@ def missing_mount(base: str, camera: str, source: str, frames: Sequence[str], gr
 
 
 def missing_odometry(odom: str, base: str, frames: Sequence[str], graph: TfGraph) -> str:
-    """The reason why TF has no odometry, and the remedy.
+    """Reason why TF has no odometry, and the remedy.
 
     Args:
         odom: `odom_frame_id`.
         base: `base_frame_id`.
-        frames: all that TF knows.
-        graph: who publishes TF.
+        frames: all frames of TF.
+        graph: publishers of TF.
     """
     needs = f"tf_mode map_odom needs the odometry's TF {odom} -> {base}"
     absent = {odom: "odom_frame_id", base: "base_frame_id"}
     unknown = [f"{frame!r} (parameter {name})" for frame, name in absent.items() if frame not in frames]
-    found = f"TF has {_known(frames) or 'no frames'}"
-    found += f", not {' and '.join(unknown)}: set the right names" if unknown else ", but does not join these two"
+    found = f"TF has {_listed(frames) or 'no frames'}"
+    found += f", not {' and '.join(unknown)}: correct the names" if unknown else ", but does not join these two"
     return f"{needs}; {found}, or start the odometry; without any, set tf_mode to map_base or none{graph.elsewhere}"
 
 
 def second_broadcaster(parent: str, child: str, own_parent: str, graph: TfGraph) -> str:
-    """The warning that another node, too, gives a parent to the frame that this node places.
+    """Warning that another node, too, broadcasts the frame that this node broadcasts.
 
     Args:
-        parent: what the other node gives it.
-        child: that frame.
-        own_parent: what this node gives it.
-        graph: who publishes TF.
+        parent: parent frame in the transform of the other node.
+        child: frame that both broadcast.
+        own_parent: parent frame in the transform of this node.
+        graph: publishers of TF.
     """
     suspects = sorted({*graph.publishers.get(graph.tf, ()), *graph.publishers.get(graph.static, ())})
     return (
@@ -122,6 +123,6 @@ def second_broadcaster(parent: str, child: str, own_parent: str, graph: TfGraph)
     )
 
 
-def _known(frames: Sequence[str]) -> str:
+def _listed(frames: Sequence[str]) -> str:
     more = f" and {len(frames) - _NAMED} more" if len(frames) > _NAMED else ""
     return ", ".join(frames[:_NAMED]) + more

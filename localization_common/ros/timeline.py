@@ -1,4 +1,4 @@
-"""Stamps of one series of messages: next, late, or so far off that a second message must confirm it. No ROS in here."""
+"""Check of the stamps of one series: next, late, or so far off that a second one must confirm it. Imports no ROS."""
 
 from __future__ import annotations
 
@@ -7,52 +7,52 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-#: A stamp that goes back further than this (nanoseconds) is a clock that jumped; less is a message that came late.
+#: A stamp that is further back than this (nanoseconds) is a jump of the clock; less is a late message.
 JUMP = 1_000_000_000
-#: A stamp that leaps ahead further than this (nanoseconds), and than the time that passed, is doubted.
+#: A stamp that is further ahead than this (nanoseconds), and than the time that passed, must be confirmed.
 LEAP = 10_000_000_000
-#: Stamps of two series that differ by more than this (nanoseconds) come from different clocks.
+#: Stamps of two series that differ by more than this (nanoseconds) are of different clocks.
 OTHER_CLOCK = 3_600_000_000_000
-#: Stamps from this long (nanoseconds) before ROS time to `JUMP` after it are of ROS time, not of a recording.
+#: Stamps from this time (nanoseconds) before ROS time to `JUMP` after it are of ROS time, not of a recording.
 PRESENT = 10_000_000_000
-#: A series of another time is not believed until the one of ROS time has been silent for so long (nanoseconds).
+#: Stamps of another time are used only if no stamp of ROS time has come for so long (nanoseconds).
 SILENCE = 2_000_000_000
-#: Doubted stamps of which any may be confirmed: of several series that are mixed, each finds its own.
-_DOUBTED = 8
+#: Number of held stamps of which any may be confirmed: several series may be mixed on one topic.
+_HELD = 8
 
 
-class Verdict(enum.Enum):
-    """How a stamp relates to those before it."""
+class StampVerdict(enum.Enum):
+    """Relation of a stamp to the previous ones."""
 
     NEXT = "next"
     SAME = "same"
     LATE = "late"
-    BACK = "back"  # far back, and nobody has confirmed it
-    AHEAD = "ahead"  # far ahead, and nobody has confirmed it
-    JUMPED_BACK = "jumped back"  # far back, as the one before it
-    JUMPED_AHEAD = "jumped ahead"
-    FAR = "far"  # the stamp fits, but not what it is of
+    BACK = "back"  # far back, not confirmed
+    AHEAD = "ahead"  # far ahead, not confirmed
+    JUMPED_BACK = "jumped back"  # far back, confirms a held stamp
+    JUMPED_AHEAD = "jumped ahead"  # far ahead, confirms a held stamp
+    FAR = "far"  # the stamp is right, the pose of the message is too far from the previous one
 
     @property
-    def doubted(self) -> bool:
-        """Whether the message must wait until the next one confirms it."""
-        return self in (Verdict.BACK, Verdict.AHEAD, Verdict.FAR)
+    def unconfirmed(self) -> bool:
+        """True if the message waits until the next one confirms it."""
+        return self in (StampVerdict.BACK, StampVerdict.AHEAD, StampVerdict.FAR)
 
     @property
     def jumped(self) -> bool:
-        """Whether a new time begins with the message that was doubted before this one."""
-        return self in (Verdict.JUMPED_BACK, Verdict.JUMPED_AHEAD)
+        """True if a new time begins with the held message that this one confirms."""
+        return self in (StampVerdict.JUMPED_BACK, StampVerdict.JUMPED_AHEAD)
 
 
 class Timeline:
-    """Judges stamps of one series. One message with a wrong stamp changes nothing; two in a row that agree do.
+    """Check of the stamps of one series. One wrong stamp changes nothing; two in a row that agree start a new time.
 
-    While the series agrees with ROS time, not even these do: two wrong messages may follow each other.
+    While the series agrees with ROS time, two wrong stamps change nothing either.
 
     Args:
-        leap: how far a stamp may leap ahead (nanoseconds) beyond the time that passed since the last one.
-        clock: nanoseconds that pass, whatever the stamps say.
-        now: ROS time in nanoseconds; None where the stamps are not to be compared with it.
+        leap: longest jump ahead (nanoseconds) beyond the time that passed since the last stamp.
+        clock: returns nanoseconds of a steady clock.
+        now: returns ROS time in nanoseconds; None if the stamps must not be compared with it.
     """
 
     def __init__(
@@ -67,45 +67,45 @@ class Timeline:
     def reset(self) -> None:
         """Forget all stamps: the next one may be any."""
         self.last: int | None = None
-        self._doubted: deque[int] = deque(maxlen=_DOUBTED)
+        self._held: deque[int] = deque(maxlen=_HELD)
         self._adopted_at = 0
         self._is_present = False
 
     @property
     def idle(self) -> int:
-        """Nanoseconds that passed since a message was adopted."""
+        """Nanoseconds since the last adopted message."""
         return self._clock() - self._adopted_at
 
-    def judge(self, stamp: int) -> Verdict:
-        """Compare a stamp (nanoseconds) with the last that was adopted; nothing changes."""
+    def judge(self, stamp: int) -> StampVerdict:
+        """Compare a stamp (nanoseconds) with the last adopted one; the state does not change."""
         if self.last is None:
-            return Verdict.NEXT
+            return StampVerdict.NEXT
         if self._is_present and self.idle < SILENCE and not self._near_ros_time(stamp):
-            return Verdict.BACK if stamp < self.last else Verdict.AHEAD
-        confirmed = any(self.agrees(doubted, stamp) for doubted in self._doubted)
+            return StampVerdict.BACK if stamp < self.last else StampVerdict.AHEAD
+        confirmed = any(self.agrees(held, stamp) for held in self._held)
         if stamp < self.last - JUMP:
-            return Verdict.JUMPED_BACK if confirmed else Verdict.BACK
+            return StampVerdict.JUMPED_BACK if confirmed else StampVerdict.BACK
         if stamp <= self.last:
-            return Verdict.SAME if stamp == self.last else Verdict.LATE
+            return StampVerdict.SAME if stamp == self.last else StampVerdict.LATE
         if stamp - self.last > self._leap + self.idle:
-            return Verdict.JUMPED_AHEAD if confirmed else Verdict.AHEAD
-        return Verdict.NEXT
+            return StampVerdict.JUMPED_AHEAD if confirmed else StampVerdict.AHEAD
+        return StampVerdict.NEXT
 
     def adopt(self, stamp: int) -> None:
-        """The message of this stamp was accepted: the series goes on from here. A late one leaves it where it is."""
+        """Continue the series at this stamp, whose message was accepted; a late one does not move the series back."""
         present = self._near_ros_time(stamp)
-        kept = [] if present else [doubted for doubted in self._doubted if self._near_ros_time(doubted)]
-        self._doubted = deque(kept, maxlen=_DOUBTED)
+        kept = [] if present else [held for held in self._held if self._near_ros_time(held)]
+        self._held = deque(kept, maxlen=_HELD)
         if self.last is None or not self.last - JUMP <= stamp <= self.last:
             self.last, self._adopted_at, self._is_present = stamp, self._clock(), present
 
-    def doubt(self, stamp: int) -> None:
-        """The message of this stamp was doubted: the next one may confirm it."""
-        self._doubted.append(stamp)
+    def hold(self, stamp: int) -> None:
+        """Keep an unconfirmed stamp: the next one may confirm it."""
+        self._held.append(stamp)
 
-    def agrees(self, doubted: int, stamp: int) -> bool:
-        """Whether a stamp confirms one that was doubted before it."""
-        return 0 < stamp - doubted <= self._leap
+    def agrees(self, held: int, stamp: int) -> bool:
+        """Return True if a stamp confirms a held one."""
+        return 0 < stamp - held <= self._leap
 
     def _near_ros_time(self, stamp: int) -> bool:
         return self._now is not None and -PRESENT < stamp - self._now() < JUMP

@@ -1,4 +1,4 @@
-"""Sentences about a topic on which nothing arrives: no publisher, another type or quality of service, silence."""
+"""Messages about a topic without messages: no publisher, another type or quality of service, silence."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from rclpy.qos import ReliabilityPolicy
 
 from localization_common.ros.tf_advice import full_name
 
-#: So many other topics are named at most.
+#: Largest number of other topics in a message.
 _NAMED = 6
 
 
 def why_silent(node: Node, name: str, topic: str, message_type: str, *, reliable: bool = False) -> str:
-    """The reason why a subscription hears nothing, and the remedy.
+    """Reason why a subscription receives nothing, and the remedy.
 
     Args:
-        node: that subscribes.
-        name: of the topic in the program, which a user remaps.
-        topic: its full name after remapping.
-        message_type: such as ``sensor_msgs/msg/CameraInfo``.
-        reliable: whether the subscription wants a reliable publisher.
+        node: owner of the subscription.
+        name: name of the topic in the program, which a user remaps.
+        topic: full name after remapping.
+        message_type: type such as ``sensor_msgs/msg/CameraInfo``.
+        reliable: the subscription requires a reliable publisher.
     """
     publishers = node.get_publishers_info_by_topic(topic)
     if not publishers:

@@ -1,4 +1,4 @@
-"""TF of a node: what comes on /tf and /tf_static, checked, and what the node sends."""
+"""TF of a node: checked transforms from /tf and /tf_static, and the transforms that the node sends."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from localization_common.ros.timeline import JUMP
 
 Array = npt.NDArray[np.float64]
 
-#: Longest name of a frame; longer ones are an error of the publisher.
+#: Longest name of a frame, characters; longer names are an error of the publisher.
 MAX_NAME = 256
-#: Seconds after which a second broadcaster that is no longer heard is forgotten.
+#: Seconds without a message after which a second broadcaster is forgotten.
 FORGOTTEN_AFTER = 5.0
 
 
 class Transforms:
-    """Listens to TF and sends to it. Nothing here waits but `lookup`, and only if it is asked to.
+    """Receives and sends TF. Only `lookup` waits, and only with a timeout.
 
     Args:
-        node: subscribes and publishes.
-        warn: called with a sentence for each transform that is ignored; by default the node logs it.
+        node: owner of the subscriptions and of the publisher.
+        warn: called with a sentence for each ignored transform; by default the node logs it.
     """
 
     def __init__(self, node: Node, warn: Callable[[str], None] | None = None) -> None:
@@ -52,23 +52,23 @@ class Transforms:
         self._static = subscribe(TFMessage, "/tf_static", self._on_static, latched, callback_group=group)
 
     def add_listener(self, listener: Callable[[], None]) -> None:
-        """Call this after every message of TF; it must return at once."""
+        """Add a function that is called after every message of TF and must return at once."""
         self._listeners.append(listener)
 
     def lookup(self, target: str, source: str, stamp: int | None, timeout: float = 0.0) -> Array:
-        """target_T_source (4, 4) at a stamp in nanoseconds (None: the newest), within so many seconds.
+        """Return target_T_source (4, 4) at a stamp in nanoseconds (None: the newest); wait ``timeout`` seconds for it.
 
         Raises:
-            TransformError: not known by then.
+            TransformError: TF does not have it in time.
         """
         return self._buffer.lookup(target, source, stamp, timeout)
 
     def connected(self, target: str, source: str) -> bool:
-        """Whether TF joins the two frames at any time."""
+        """Return True if TF joins the two frames at any time."""
         return self._buffer.connected(target, source)
 
     def latest(self, target: str, source: str) -> int | None:
-        """The newest stamp (nanoseconds) at which `lookup` succeeds; None where TF does not join the frames."""
+        """Newest stamp (nanoseconds) at which `lookup` succeeds; None if TF does not join the frames."""
         return self._buffer.latest(target, source)
 
     @property
@@ -78,7 +78,7 @@ class Transforms:
 
     @property
     def graph(self) -> TfGraph:
-        """Who publishes TF at this moment."""
+        """Present publishers of TF."""
         return TfGraph.of(self._node, str(self._moving.topic_name), str(self._static.topic_name))
 
     def send(self, parent: str, child: str, parent_T_child: Array, stamp: int) -> None:
@@ -88,14 +88,14 @@ class Transforms:
 
     @property
     def second_broadcaster(self) -> str:
-        """A warning if somebody else, too, broadcasts a frame that this node does; an empty string if nobody does."""
-        for child, (parent, heard) in list(self._others.items()):
-            if time.monotonic() - heard < FORGOTTEN_AFTER:
+        """Warning if another node broadcasts a frame that this node broadcasts, or an empty string."""
+        for child, (parent, received) in list(self._others.items()):
+            if time.monotonic() - received < FORGOTTEN_AFTER:
                 return second_broadcaster(parent, child, self._sent[child][-1][0], self.graph)
         return ""
 
     def clear(self) -> None:
-        """Forget what moves, after a clock jumped back."""
+        """Forget moving frames after a jump of the clock."""
         self._buffer.clear()
         self._others.clear()
 
@@ -116,7 +116,7 @@ class Transforms:
                 self._warn(f"transform {parent[:MAX_NAME]!r} -> {child[:MAX_NAME]!r} is ignored: {error}")
                 continue
             self._watch(parent, child, stamp, static=static)
-            if self._buffer.insert(parent, child, matrix, stamp, static=static).doubted:
+            if self._buffer.insert(parent, child, matrix, stamp, static=static).unconfirmed:
                 self._warn(
                     f"transform {parent} -> {child} is stamped {stamp * 1e-9:.3f} s, more than {JUMP * 1e-9:.0f} s off "
                     "those before it: it is ignored unless the next one agrees"
@@ -125,7 +125,7 @@ class Transforms:
             listener()
 
     def _watch(self, parent: str, child: str, stamp: int, *, static: bool) -> None:
-        """Notice a transform to a frame that this node broadcasts, too, and did not send."""
+        """Note a transform to a frame that this node broadcasts, too, if this node did not send it."""
         sent = self._sent.get(child)
         if not sent or ((parent, stamp) in tuple(sent) and not static):
             return
@@ -147,7 +147,7 @@ def _check_names(parent: str, child: str) -> None:
 
 
 def map_T_odom(map_T_base: Array, odom_T_base: Array) -> Array:
-    """The drift of the odometry, which REP-105 wants from a localizer instead of the pose: both at the same time."""
+    """Return map_T_odom (4, 4), which REP-105 expects from a localizer, from two poses at the same time."""
     return map_T_base @ se3.inverse(odom_T_base)
 
 

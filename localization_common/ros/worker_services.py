@@ -1,4 +1,4 @@
-"""Services whose work is done by the worker, between two frames, while images keep coming in."""
+"""Services that run in the worker between two frames, while images continue to arrive."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from localization_common.ros.worker import Worker
 
 
 class WorkerServices:
-    """Offers services of a node.
+    """Services of a node.
 
     Args:
-        node: offers.
-        worker: the node's worker at this moment; None while the node is not configured.
+        node: owner of the services.
+        worker: returns the present worker of the node; None while the node is not configured.
     """
 
     def __init__(self, node: ManagedNode, worker: Callable[[], Worker[Any] | None]) -> None:
         self._node, self._worker = node, worker
-        # A callback that waits for the worker must not keep other callbacks waiting.
+        # A callback that waits for the worker must not block other callbacks.
         self._group = ReentrantCallbackGroup()
 
     def serve(self, service_type: Any, name: str, callback: Any) -> None:
-        """Offer a service; its callback may be a coroutine that awaits `answer`."""
+        """Create a service; its callback may be a coroutine that awaits `answer`."""
         self._node.create_service(service_type, name, callback, callback_group=self._group)
 
     async def answer(self, response: Trigger.Response, job: Callable[[], str]) -> Trigger.Response:
-        """Fill a Trigger's response from a job in the worker: its text, or why it was refused."""
+        """Fill the response of a Trigger from a job in the worker: its text, or the reason of its refusal."""
         try:
             response.message, response.success = await self._run(job), True
         except LocalizationError as error:
             response.message, response.success = str(error), False
             self._node.report_refusal(f"service refused: {error}")
         except Exception as error:
-            # An exception that leaves a callback ends the process.
+            # An exception in a callback would end the process.
             self._node.get_logger().error(
                 f"service failed unexpectedly:\n{traceback.format_exc()}", throttle_duration_sec=1.0
             )
@@ -56,7 +56,7 @@ class WorkerServices:
         def hand_over(finished: Any) -> None:
             error = LocalizationError("the node was cleaned up") if finished.cancelled() else finished.exception()
             done.set_result((None if error else finished.result(), error))
-            # rclpy steps a waiting coroutine only when something else wakes its executor.
+            # rclpy continues a waiting coroutine only when another event wakes its executor.
             if self._node.executor is not None:
                 self._node.executor.wake()
 

@@ -1,1 +1,1 @@
-"""Parts that all trainings share."""
+"""Parts that the trainings of all networks share."""

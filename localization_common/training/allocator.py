@@ -1,4 +1,4 @@
-"""How the C library treats what programs free: training frees and allocates the same megabytes in each step."""
+"""Settings of the C library's memory allocator: training frees and allocates the same megabytes in each step."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ _PAD = 256 * 2**20
 
 
 def keep_freed_memory() -> bool:
-    """Ask glibc to keep freed memory for later, where it would be handed back to the system.
+    """Set glibc to keep freed memory for later, instead of returning it to the system.
 
-    Whatever is above 32 MB is handed back at once otherwise, and comes again page by page, each with a fault, zeroed:
-    half of the time of a training step of the paper's DMN. The process then stays as large as it ever was.
+    By default, blocks above 32 MB are returned at once, and come back page by page, each with a page fault and filled
+    with zeros: this takes half of the time of a training step of the paper's DMN. With this setting the process keeps
+    its largest size.
 
     Returns:
-        Whether the C library is glibc and took it.
+        True if the C library is glibc and accepted the settings.
     """
     if not sys.platform.startswith("linux"):
         return False

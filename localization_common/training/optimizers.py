@@ -1,9 +1,9 @@
-"""Optimisers of all trainings: AdamW, or Muon, which moves whole matrices of weights.
+"""Optimisers of all trainings: AdamW, or Muon, which updates matrices of weights as a whole.
 
 Muon (Jordan et al. 2024, as in timm) replaces the momentum of a matrix by the nearest orthogonal one, so that
-directions that have small gradients are learned as fast as others. Kernels of convolutions are matrices, too: one row
-for each output. What is no matrix, biases and scales, and what is too narrow to have directions, is moved by AdamW with
-Nesterov's momentum.
+directions with small gradients are learned as fast as others. Kernels of convolutions are matrices, too: one row for
+each output. Parameters that are no matrix (biases and scales) and narrow matrices are updated by AdamW with Nesterov's
+momentum.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Algorithm = Literal["adamw", "muon"]
 
 #: Muon's learning rate, as a multiple of AdamW's.
 _MUON_RATE = 10.0
-#: Rows and columns that a matrix has at least.
+#: Smallest number of rows and of columns of a matrix.
 _NARROWEST = 16
 
 
@@ -32,14 +32,15 @@ def build_optimizer(
     eps: float = 1e-8,
     fused: bool = False,
 ) -> torch.optim.Optimizer:
-    """An optimiser over groups of parameters.
+    """Build an optimiser over groups of parameters.
 
     Args:
-        groups: with ``params``, ``weight_decay``, and ``share``: how many times the learning rate they move with. The
-            optimiser's own groups have that, too, for schedules: ``group["lr"] = rate * group["share"]``.
-        learning_rate: AdamW's.
-        eps: of ``adamw``.
-        fused: whether ``adamw`` is one kernel; Lightning clips no gradients of such.
+        algorithm: name of the optimiser.
+        groups: groups with ``params``, ``weight_decay``, and ``share``: the factor on the learning rate. The
+            optimiser's own groups have ``share``, too, for schedules: ``group["lr"] = rate * group["share"]``.
+        learning_rate: learning rate of AdamW.
+        eps: epsilon of ``adamw``.
+        fused: True for ``adamw`` in one kernel; Lightning cannot clip its gradients.
 
     Raises:
         ConfigError: there is no such algorithm.
@@ -58,7 +59,7 @@ def build_optimizer(
 
 
 def _split(group: dict[str, Any], learning_rate: float) -> list[dict[str, Any]]:
-    """Matrices of a group, and the rest of it."""
+    """Divide a group into its matrices and its other parameters."""
     parameters = list(group["params"])
     parts = {True: [p for p in parameters if is_matrix(p)], False: [p for p in parameters if not is_matrix(p)]}
     found = []
@@ -71,5 +72,5 @@ def _split(group: dict[str, Any], learning_rate: float) -> list[dict[str, Any]]:
 
 
 def is_matrix(parameter: Tensor) -> bool:
-    """Whether Muon moves it."""
+    """Return True if Muon updates this parameter."""
     return parameter.ndim > 1 and min(parameter.shape[0], parameter[0].numel()) >= _NARROWEST

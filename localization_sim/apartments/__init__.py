@@ -1,1 +1,1 @@
-"""Apartments: floor plan, furniture, textures, drives."""
+"""Simulated apartments: floor plan, furniture, textures, drives."""

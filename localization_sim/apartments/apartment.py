@@ -1,4 +1,4 @@
-"""A furnished apartment, drawn from a seed: geometry, textures and classes."""
+"""Furnished apartment, drawn from a seed: geometry, textures and classes."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from localization_sim.apartments.floor_plan import WALL_THICKNESS, FloorPlan, dr
 from localization_sim.apartments.free_space import FreeSpace
 from localization_sim.apartments.furnishing import furnish
 from localization_sim.apartments.rearranging import Move, rearrange
-from localization_sim.apartments.scene import Scene
+from localization_sim.apartments.scene import ApartmentScene
 from localization_sim.apartments.solid import CLASS_NAMES
 from localization_sim.apartments.twin_plan import draw_twin_plan
 
-#: Whatever fills heights between these (metres) is in the robot's way.
+#: Objects between these heights (metres) are obstacles of the robot.
 ROBOT_HEIGHTS = (0.03, 0.95)
 
 
 @dataclass(frozen=True)
 class Apartment:
-    """One apartment in the map frame: x in 0..plan.width, y in 0..plan.height, floor at z = 0, metres.
+    """Apartment in the map frame: x in 0..plan.width, y in 0..plan.height, floor at z = 0, metres.
 
     Attributes:
-        seed: what it was drawn from; equal seeds give equal apartments, pixel by pixel.
+        seed: seed of the apartment; equal seeds give equal apartments, pixel by pixel.
         plan: rooms and doorways.
         model: MuJoCo model with one camera.
-        geom_labels: (model.ngeom,) label id of each geometry.
-        space: where the robot may drive.
-        moved: furniture that does not stand where the seed had put it.
+        geom_labels: label id of each geometry (model.ngeom,).
+        space: free space of the robot.
+        moved: furniture that was moved from its place of the seed.
         class_names: names of the label ids.
     """
 
@@ -54,24 +54,24 @@ class Apartment:
         width: int = 640,
         height: int = 480,
     ) -> Apartment:
-        """Draw an apartment; pictures of up to width x height pixels can be rendered of it.
+        """Draw an apartment; images of up to width x height pixels can be rendered.
 
         Args:
-            seed: what to draw it from.
-            rearranged: share, 0..1, of the furniture to put elsewhere; all else stays, pixel by pixel. The same
-                pieces go to the same places whenever seed and share are the same.
-            twin_room: another floor plan, with a room that is there twice; all light comes from afar, so that its
-                brightness does not tell the two apart.
-            width: of the largest picture, pixels.
-            height: of the largest picture, pixels.
+            seed: seed of the apartment.
+            rearranged: share, 0..1, of the furniture to move; everything else stays, pixel by pixel. Equal seeds and
+                shares move the same pieces to the same places.
+            twin_room: use another floor plan, which contains one room twice; the light is far away, so that both
+                rooms have the same brightness.
+            width: width of the largest image, pixels.
+            height: height of the largest image, pixels.
 
         Raises:
-            ConfigError: the share is not in 0..1, or so much furniture finds no other place.
+            ConfigError: the share is not in 0..1, or there are no other places for so much furniture.
         """
         if not 0.0 <= rearranged <= 1.0:
             raise ConfigError(f"rearranged is {rearranged}: it is a share of the furniture, from 0 to 1")
         plan = draw_twin_plan(seed) if twin_room else draw_floor_plan(seed)
-        scene = Scene()
+        scene = ApartmentScene()
         random = np.random.default_rng([seed, 2])
         structure.build_shell(scene, plan, random)
         decoration.lay_rugs(scene, plan, random)
@@ -90,5 +90,5 @@ class Apartment:
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
-        """min_x, min_y, max_x, max_y of the floor in metres."""
+        """Bounds min_x, min_y, max_x, max_y of the floor in metres."""
         return 0.0, 0.0, self.plan.width, self.plan.height

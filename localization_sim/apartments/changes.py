@@ -1,4 +1,4 @@
-"""File ``changes.json`` beside recorded drives: what in their apartment is not as its seed alone would have it."""
+"""File ``changes.json`` beside recorded drives: differences of their apartment from that of its seed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FILE_NAME = "changes.json"
 
 
 def write_changes(apartment: Apartment, directory: Path) -> None:
-    """Write the file; none for an apartment without moved furniture and twin rooms.
+    """Write the file; an apartment without moved furniture and twin rooms has none.
 
-    ``moved``: name, and floor areas before and after. ``twin_rooms``: the floors of both and, for those who have no
-    Python, the 4x4 transform ``second_T_first``. Floor areas are min_x, min_y, max_x, max_y, metres in the map frame.
+    ``moved``: name, and floor areas before and after. ``twin_rooms``: the floors of both and the 4x4 transform
+    ``second_T_first``. Floor areas are min_x, min_y, max_x, max_y, metres in the map frame.
     """
     twins = apartment.plan.twin_rooms
     if twins is None and not apartment.moved:
@@ -40,10 +40,10 @@ def write_changes(apartment: Apartment, directory: Path) -> None:
 
 
 def read_twin_rooms(directory: str | Path) -> TwinRooms:
-    """The rooms that look alike in the apartment whose drives a directory holds.
+    """Read the twin rooms of the apartment from the directory of its drives.
 
     Raises:
-        DatasetError: the directory does not say, or there are none.
+        DatasetError: the file is missing or unreadable, or holds no twin rooms.
     """
     path = Path(directory) / FILE_NAME
     try:

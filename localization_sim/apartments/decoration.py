@@ -1,19 +1,19 @@
-"""What hangs on the walls where they are free, and lies on the floors: windows, pictures, rugs."""
+"""Decoration of free walls and of floors: windows, pictures, rugs."""
 
 from __future__ import annotations
 
 from localization_sim import textures
 from localization_sim.apartments import wall_pictures
 from localization_sim.apartments.floor_plan import DOOR_WIDTH, FloorPlan, WallSide
-from localization_sim.apartments.placing import Place
-from localization_sim.apartments.scene import Scene
+from localization_sim.apartments.placing import FurniturePlace
+from localization_sim.apartments.scene import ApartmentScene
 from localization_sim.textures import Random
 
 Interval = tuple[float, float]
 
 
-def _taken(wall: WallSide, scene: Scene, bottom: float) -> list[Interval]:
-    """Stretches of a wall that something taller than ``bottom`` stands or hangs in front of."""
+def _taken(wall: WallSide, scene: ApartmentScene, bottom: float) -> list[Interval]:
+    """Intervals of a wall that are covered by a door or by an object taller than ``bottom``."""
     half = DOOR_WIDTH / 2 + 0.1
     taken = [(door - half, door + half) for door in wall.doors]
     for area in scene.footprints:
@@ -41,8 +41,8 @@ def _gaps(wall: WallSide, taken: list[Interval]) -> list[Interval]:
     return [*gaps, (start, wall.end - 0.1)]
 
 
-def hang_windows(scene: Scene, plan: FloorPlan, random: Random) -> None:
-    """A window with curtains on outer walls, where no tall furniture stands; at most two to a room."""
+def hang_windows(scene: ApartmentScene, plan: FloorPlan, random: Random) -> None:
+    """Hang windows with curtains on outer walls without tall furniture; at most two in a room."""
     frame = scene.material(rgb=(0.95, 0.95, 0.95))
     for room in plan.drawn_rooms:
         count = 0
@@ -52,7 +52,7 @@ def hang_windows(scene: Scene, plan: FloorPlan, random: Random) -> None:
                 continue
             low, high = max(gaps, key=lambda gap: gap[1] - gap[0])
             width = min(1.5, high - low - 0.35)
-            place = Place(*wall.point((low + high) / 2, 0.0), wall.facing)
+            place = FurniturePlace(*wall.point((low + high) / 2, 0.0), wall.facing)
             view = scene.material(wall_pictures.view_outside(random), emission=0.5)
             cloth = scene.material(
                 textures.fabric(random, float(random.random()), 0.6, 0.75, int(random.integers(4))), wrap="cube"
@@ -67,8 +67,8 @@ def hang_windows(scene: Scene, plan: FloorPlan, random: Random) -> None:
             count += 1
 
 
-def hang_pictures(scene: Scene, plan: FloorPlan, random: Random) -> None:
-    """Framed pictures, every one different, in what is left free of the walls."""
+def hang_pictures(scene: ApartmentScene, plan: FloorPlan, random: Random) -> None:
+    """Hang framed pictures, each of them different, on the free parts of the walls."""
     number = int(random.integers(7))
     for wall in plan.walls:
         for low, high in _gaps(wall, _taken(wall, scene, 1.0)):
@@ -77,13 +77,15 @@ def hang_pictures(scene: Scene, plan: FloorPlan, random: Random) -> None:
                 width = float(min(random.uniform(0.45, 0.95), high - position - 0.05))
                 height = min(max(width * float(random.uniform(0.75, 1.3)), 0.45), 0.9)
                 middle = float(random.uniform(1.25, 1.5))
-                place = Place(*wall.point(position + width / 2 + 0.02, 0.0), wall.facing)
+                place = FurniturePlace(*wall.point(position + width / 2 + 0.02, 0.0), wall.facing)
                 _picture(scene, place, width, height, middle, number, random)
                 number += 1
                 position += width + float(random.uniform(0.15, 0.5))
 
 
-def _picture(scene: Scene, place: Place, width: float, height: float, middle: float, kind: int, random: Random) -> None:
+def _picture(
+    scene: ApartmentScene, place: FurniturePlace, width: float, height: float, middle: float, kind: int, random: Random
+) -> None:
     frame = scene.material(rgb=textures.colour(float(random.random()), 0.4, float(random.uniform(0.1, 0.7))))
     canvas = scene.material(wall_pictures.painting(random, kind))
     z0, z1 = middle - height / 2, middle + height / 2
@@ -91,8 +93,8 @@ def _picture(scene: Scene, place: Place, width: float, height: float, middle: fl
     place.front(scene, "picture", canvas, (-width / 2 + 0.04, width / 2 - 0.04), 0.034, (z0 + 0.04, z1 - 0.04))
 
 
-def lay_rugs(scene: Scene, plan: FloorPlan, random: Random) -> None:
-    """A rug in the middle of every room but the kitchen."""
+def lay_rugs(scene: ApartmentScene, plan: FloorPlan, random: Random) -> None:
+    """Lay a rug in the middle of every room except the kitchen."""
     for room in plan.drawn_rooms:
         if room.kind == "kitchen":
             continue

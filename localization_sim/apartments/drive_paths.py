@@ -1,4 +1,4 @@
-"""Drives of a differential-drive robot through an apartment: smooth loops, some with turns on the spot."""
+"""Planning of drives of a differential-drive robot: smooth loops, some with turns on the spot."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from localization_common.errors import ConfigError
 from localization_sim.apartments.apartment import Apartment
 from localization_sim.apartments.path_planning import NoWayError, PathPlanner, Points, smooth_loop
 
-#: Seconds between the samples of a trajectory; between them it is interpolated.
+#: Seconds between two samples of a trajectory; times between them are interpolated.
 TIME_STEP = 0.02
 
 
 @dataclass(frozen=True)
 class DriveSettings:
-    """How a robot drives.
+    """Motion of a robot.
 
     Attributes:
-        speed: metres per second on straight parts.
-        turn_rate: fastest turn, radians per second; the robot slows down in bends to keep it.
-        acceleration: metres per second squared.
-        clearance: from the path to any wall or furniture at least this, metres.
-        length: of the loop, metres; it ends with the way back from wherever it then is.
-        look_around: full turns on the spot, spread over the loop.
+        speed: speed on straight parts, metres per second.
+        turn_rate: largest turn rate, radians per second; the robot drives more slowly in bends.
+        acceleration: largest acceleration, metres per second squared.
+        clearance: smallest distance from the path to walls and furniture, metres.
+        length: length of the loop before the way back to its start, metres.
+        look_around: number of full turns on the spot.
     """
 
     speed: float = 0.4
@@ -43,8 +43,8 @@ class Trajectory:
     """Planar poses of base_link over time, densely sampled.
 
     Attributes:
-        times: (N,) seconds from 0, evenly spaced.
-        poses: (N, 3) x, y (metres) and heading (radians, not wrapped) in the map frame.
+        times: times (N,), seconds from 0, evenly spaced.
+        poses: poses (N, 3): x, y (metres) and heading (radians, not wrapped) in the map frame.
     """
 
     times: npt.NDArray[np.float64]
@@ -56,18 +56,18 @@ class Trajectory:
         return float(self.times[-1])
 
     def at(self, times: float | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Poses (..., 3), heading not wrapped, at times (...); before the start and after the end the robot stands."""
+        """Poses (..., 3), heading not wrapped, at times (...); the robot stands before the start and after the end."""
         return np.stack([np.interp(times, self.times, self.poses[:, k]) for k in range(3)], axis=-1)
 
 
 def plan_drive(apartment: Apartment, name: str, settings: DriveSettings | None = None) -> Trajectory:
-    """The loop of this name: equal apartments, names and settings give equal drives, other names other drives.
+    """Plan the loop of this name: equal apartments, names and settings give equal drives.
 
-    Names starting with ``train`` look around once on the way, others (``val``, ``test``) never, unless ``settings``
-    says otherwise.
+    By default, drives whose name starts with ``train`` contain one full turn on the spot, others (``val``, ``test``)
+    none.
 
     Raises:
-        ConfigError: the apartment has no room for a robot with this clearance.
+        ConfigError: the apartment is too narrow for a robot with this clearance.
     """
     settings = settings or DriveSettings(look_around=1 if name.startswith("train") else 0)
     random = np.random.default_rng([apartment.seed, 3, zlib.crc32(name.encode())])
@@ -75,7 +75,7 @@ def plan_drive(apartment: Apartment, name: str, settings: DriveSettings | None =
         try:
             path = _draw_loop(apartment, random, settings)
         except NoWayError:
-            continue  # the places that were drawn are not connected
+            continue  # the drawn places are not connected
         fine = CubicSpline(np.arange(len(path) + 1), np.concatenate([path, path[:1]]), bc_type="periodic")
         dense = fine(np.linspace(0, len(path), 20 * len(path), endpoint=False))
         if apartment.space.clearance(dense).min() >= settings.clearance:
@@ -84,7 +84,7 @@ def plan_drive(apartment: Apartment, name: str, settings: DriveSettings | None =
 
 
 def _draw_loop(apartment: Apartment, random: np.random.Generator, settings: DriveSettings) -> Points:
-    """Closed path (M, 2) over random places, a few in each room that it comes through; more in twin rooms."""
+    """Draw a closed path (M, 2) over random places, a few in each room on the way; more in twin rooms."""
     comfort = float(random.uniform(0.3, 0.5))
     planner = PathPlanner(apartment.space, random, radius=settings.clearance + 0.04, comfort=comfort)
     rooms = _places_by_room(apartment, planner.free_cells())
@@ -102,7 +102,7 @@ def _draw_loop(apartment: Apartment, random: np.random.Generator, settings: Driv
             pieces.append(leg[:-1])
             goal = place
         visits[room] += 1
-        # The least visited of the other rooms next: every drive sees the whole apartment.
+        # The next room is the least visited one, so that every drive covers the whole apartment.
         others = [r for r in random.permutation(list(rooms)).tolist() if r != room]
         room = min(others, key=lambda r: visits[r])
     pieces.append(planner.path(goal, first)[:-1])
@@ -111,14 +111,14 @@ def _draw_loop(apartment: Apartment, random: np.random.Generator, settings: Driv
 
 
 def _places_by_room(apartment: Apartment, places: Points) -> dict[int, Points]:
-    """Places (N, 2) on the floor, apart by the index of the room that they lie in; doorways are left out."""
+    """Group places (N, 2) on the floor by the index of their room; doorways are left out."""
     rooms = [apartment.plan.room_at(float(x), float(y)) for x, y in places]
     index = np.array([-1 if room is None else room.index for room in rooms])
     return {int(i): places[index == i] for i in np.unique(index[index >= 0])}
 
 
 def _drive_along(path: Points, random: np.random.Generator, settings: DriveSettings) -> Trajectory:
-    """Time along a dense closed path (M, 2): slower in bends, standing at start and end and while looking around."""
+    """Trajectory along a dense closed path (M, 2): slower in bends, standing at start and end and during turns."""
     closed = np.concatenate([path, path[:1]])
     step = np.linalg.norm(np.diff(closed, axis=0), axis=1)
     heading = np.unwrap(np.arctan2(*np.diff(closed, axis=0).T[::-1]))
@@ -152,10 +152,10 @@ def _limit_acceleration(
 def _look_around(
     times: npt.NDArray[np.float64], poses: npt.NDArray[np.float64], index: int, rate: float, sign: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Insert a full turn on the spot after a sample, starting and ending gently."""
+    """Insert a full turn on the spot after a sample, with a slow start and end."""
     seconds = 2 * np.pi / rate * 1.25
     share = np.linspace(0.0, 1.0, 200)[1:]
-    # Trapezoidal turn rate: a fifth of the time to speed up and as much to slow down, so the peak is the given rate.
+    # Trapezoidal turn rate with ramps of a fifth of the time each, so that the peak is the given rate.
     ramp = np.minimum(np.minimum(share, 1 - share) / 0.2, 1.0)
     angle = np.cumsum(ramp) / ramp.sum() * 2 * np.pi * sign
     turn = np.tile(poses[index], (len(share), 1))

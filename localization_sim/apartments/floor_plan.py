@@ -1,4 +1,4 @@
-"""Where an apartment's rooms, walls, doorways and windows are."""
+"""Floor plan of an apartment: rooms, walls and doorways."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ CEILING_HEIGHT = 2.5
 DOOR_WIDTH = 1.0
 DOOR_HEIGHT = 2.05
 
-#: Kinds of room in the order in which they are handed out.
+#: Kinds of rooms; the first ones of the list are used.
 ROOM_KINDS = ("living room", "kitchen", "bedroom", "study", "hall", "bedroom")
 
 
 @dataclass(frozen=True)
 class Doorway:
-    """Opening in a wall. ``along`` is the axis that the wall follows; (x, y) is the middle of the opening, metres."""
+    """Opening in a wall. ``along`` is the axis along the wall; (x, y) is the middle of the opening, metres."""
 
     x: float
     y: float
@@ -45,14 +45,14 @@ class Room:
 
 @dataclass(frozen=True)
 class WallSide:
-    """One inner face of a room: where it runs, what it faces, and the openings in it.
+    """Inner face of a wall of a room, with its openings.
 
     Attributes:
         facing: direction from the wall into the room, ``"+x"``, ``"-x"``, ``"+y"`` or ``"-y"``.
         offset: coordinate of the face across the wall.
         start, end: coordinates along the wall, start < end.
-        outer: whether the other side is outdoors.
-        doors: coordinates along the wall of the doorways' middles.
+        outer: True if the other side is outdoors.
+        doors: coordinates along the wall of the middles of the doorways.
     """
 
     room: int
@@ -65,11 +65,11 @@ class WallSide:
 
     @property
     def along(self) -> str:
-        """Axis that the wall follows, ``"x"`` or ``"y"``."""
+        """Axis along the wall, ``"x"`` or ``"y"``."""
         return "y" if self.facing[1] == "x" else "x"
 
     def point(self, position: float, distance: float) -> tuple[float, float]:
-        """Map coordinates of a place at a coordinate along the wall and a distance out from it into the room."""
+        """Map coordinates of a point at a coordinate along the wall and a distance from it into the room."""
         across = self.offset + (distance if self.facing[0] == "+" else -distance)
         return (across, position) if self.along == "y" else (position, across)
 
@@ -79,10 +79,10 @@ class FloorPlan:
     """Rooms in two rows, joined by doorways in at least one ring.
 
     Attributes:
-        width, height: of the whole, metres.
+        width, height: size of the apartment, metres.
         rooms: all rooms.
         doorways: all doorways.
-        twins: index of a room, and of another that is its exact double; None where no two rooms are alike.
+        twins: index of a room and of its exact copy; None without twin rooms.
     """
 
     width: float
@@ -93,31 +93,31 @@ class FloorPlan:
 
     @property
     def twin_rooms(self) -> TwinRooms | None:
-        """The two rooms that look alike, if there are such."""
+        """Twin rooms of the plan, or None."""
         return None if self.twins is None else TwinRooms(*(self.rooms[i].floor for i in self.twins))
 
     @property
     def drawn_rooms(self) -> tuple[Room, ...]:
-        """The rooms but for the double, which is a copy when all else is done."""
+        """Rooms without the twin copy, which is copied at the end."""
         return tuple(room for room in self.rooms if self.twins is None or room.index != self.twins[1])
 
     @property
     def drawn_doorways(self) -> tuple[Doorway, ...]:
-        """The doorways but for the double's."""
+        """Doorways without those of the twin copy."""
         return tuple(door for door in self.doorways if self.twins is None or self.twins[1] not in door.rooms)
 
     @property
     def walls(self) -> tuple[WallSide, ...]:
-        """The four inner faces of every room that is drawn."""
+        """Four inner faces of every room in `drawn_rooms`."""
         return tuple(side for room in self.drawn_rooms for side in self._sides(room))
 
     def room_at(self, x: float, y: float) -> Room | None:
-        """The room that a place on the floor lies in, None in a doorway or outside."""
+        """Room of a point on the floor; None in a doorway or outside."""
         return next((room for room in self.rooms if room.floor.contains(x, y)), None)
 
     def _sides(self, room: Room) -> list[WallSide]:
         floor, edge = room.floor, WALL_THICKNESS
-        # What is outdoors for a room has to be so for its double too: both have the same windows.
+        # A wall of twin rooms is an outer wall only if it is one in both rooms: both have the same windows.
         alike = [self.rooms[i].floor for i in self.twins] if self.twins and room.index in self.twins else [floor]
         sides = []
         for facing, offset, outer in (
@@ -140,7 +140,7 @@ class FloorPlan:
 
 
 def draw_floor_plan(seed: int) -> FloorPlan:
-    """Floor plan of an apartment of about 9 x 7 m with four or five rooms; the same seed gives the same plan."""
+    """Draw a floor plan of about 9 x 7 m with four or five rooms; the same seed gives the same plan."""
     random = np.random.default_rng([seed, 1])
     width, height = (9.0, 7.0) if seed == 0 else (float(random.uniform(8.4, 9.6)), float(random.uniform(6.7, 7.4)))
     split = height * float(random.uniform(0.47, 0.53))
@@ -168,7 +168,7 @@ def _cuts(random: np.random.Generator, width: float, count: int) -> list[float]:
 
 
 def _doorways(random: np.random.Generator, rows: list[list[Room]], split: float) -> list[Doorway]:
-    """Doorways between neighbours of a row, and between the rows at both ends (so that there is a ring)."""
+    """Draw doorways between neighbours of a row, and between the rows at both ends, so that there is a ring."""
     margin = DOOR_WIDTH / 2 + 0.25
     doorways = []
     for row in rows:

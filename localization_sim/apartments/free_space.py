@@ -1,4 +1,4 @@
-"""Where a robot can drive: a grid of distances to the nearest wall or piece of furniture."""
+"""Free space of a robot: a grid of distances to the nearest wall or piece of furniture."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ CELL = 0.04
 
 
 class FreeSpace:
-    """Distances on the floor of an apartment.
+    """Distances to obstacles on the floor of an apartment.
 
     Args:
         plan: rooms and doorways; everything else is wall.
-        obstacles: floor areas of what stands in the rooms.
+        obstacles: floor areas of the objects in the rooms.
     """
 
     def __init__(self, plan: FloorPlan, obstacles: Iterable[Footprint]) -> None:
@@ -30,33 +30,33 @@ class FreeSpace:
         for room in plan.rooms:
             self._fill(free, room.floor, 1)
         for door in plan.doorways:
-            half = DOOR_WIDTH / 2 - 0.06  # the frame takes its share
+            half = DOOR_WIDTH / 2 - 0.06  # width of the door frame
             x, y = (WALL_THICKNESS, half) if door.along == "y" else (half, WALL_THICKNESS)
             self._fill(free, Footprint(door.x - x, door.y - y, door.x + x, door.y + y), 1)
         for obstacle in obstacles:
             self._fill(free, obstacle, 0)
-        #: (rows along y, columns along x) metres to the nearest obstacle, from each cell's middle.
+        #: Metres to the nearest obstacle from the middle of each cell (rows along y, columns along x).
         self.distance: npt.NDArray[np.float32] = np.asarray(
             cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) * CELL, dtype=np.float32
         )
 
     @staticmethod
     def _fill(free: npt.NDArray[np.uint8], area: Footprint, value: int) -> None:
-        # Free areas shrink to whole cells and obstacles grow to them: distances err on the safe side.
+        # Free areas shrink to whole cells and obstacles grow to them: distances are never too large.
         down, up = (np.ceil, np.floor) if value else (np.floor, np.ceil)
         rows = slice(max(0, int(down(area.min_y / CELL))), max(0, int(up(area.max_y / CELL))))
         columns = slice(max(0, int(down(area.min_x / CELL))), max(0, int(up(area.max_x / CELL))))
         free[rows, columns] = value
 
     def clearance(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Metres (N,) from points (N, 2) to the nearest obstacle, bilinear between cells; 0 outside."""
+        """Distances (N,) in metres from points (N, 2) to the nearest obstacle, bilinear between cells; 0 outside."""
         columns = (points[:, 0] / CELL - 0.5).astype(np.float32).reshape(-1, 1)
         rows = (points[:, 1] / CELL - 0.5).astype(np.float32).reshape(-1, 1)
         values = cv2.remap(self.distance, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         return np.asarray(values, dtype=np.float64).reshape(-1)
 
     def connected(self, radius: float) -> bool:
-        """Whether a robot of this radius (metres) gets from every doorway and room to every other."""
+        """Return True if a robot of this radius (metres) can drive from every doorway to every other one."""
         passable = (self.distance > radius).astype(np.uint8)
         _, pieces, statistics, _ = cv2.connectedComponentsWithStats(passable, connectivity=4)
         if len(statistics) < 2:

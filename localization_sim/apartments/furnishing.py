@@ -1,4 +1,4 @@
-"""Which furniture goes into which room, and where, so that the robot can still reach every doorway."""
+"""Choice and placement of furniture, so that the robot can reach every doorway."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from localization_sim.apartments import furniture as f
 from localization_sim.apartments.floor_plan import DOOR_WIDTH, FloorPlan, Room, WallSide
 from localization_sim.apartments.free_space import FreeSpace
 from localization_sim.apartments.furniture import Furniture
-from localization_sim.apartments.placing import Place
-from localization_sim.apartments.scene import Scene
+from localization_sim.apartments.placing import FurniturePlace
+from localization_sim.apartments.scene import ApartmentScene
 from localization_sim.apartments.solid import Footprint
 from localization_sim.textures import Random
 
-#: Around a robot of this radius every room must stay in one piece with the rest.
+#: A robot of this radius, metres, can reach every room.
 PASSAGE_RADIUS = 0.36
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of furniture that stands somewhere.
+    """Piece of furniture at a place.
 
     Attributes:
-        furniture: what it is.
-        place: where it stands.
-        solids: which of the scene's solids it is built of.
+        furniture: kind and size.
+        place: position and direction.
+        solids: indices of its solids in the scene.
     """
 
     furniture: Furniture
-    place: Place
+    place: FurniturePlace
     solids: range
 
     @property
     def area(self) -> Footprint:
-        """Its floor area."""
+        """Floor area of the piece."""
         return self.place.footprint(self.furniture.width, self.furniture.depth)
 
 
 @dataclass
 class Furnishing:
-    """What stands where, for those who hang pictures afterwards.
+    """Furniture of an apartment with its places.
 
     Attributes:
         placed: pieces in the order of placing.
@@ -51,7 +51,7 @@ class Furnishing:
     placed: list[Piece] = field(default_factory=list)
 
     def fits(self, plan: FloorPlan, area: Footprint) -> bool:
-        """Whether another piece may stand here: off the others and the doorways, and every room can be reached."""
+        """Return True if another piece may stand here: away from others and doorways, with every room reachable."""
         areas = [piece.area for piece in self.placed]
         if any(area.grown(0.02).overlaps(other) for other in areas):
             return False
@@ -64,7 +64,7 @@ class Furnishing:
 
 
 def wish_list(room: Room, random: Random) -> list[Furniture]:
-    """Pieces for the walls of a room of this kind, most important first."""
+    """Pieces for the walls of a room of this kind, the most important first."""
     small = [f.plant(), f.lamp()]
     drawers = f.cabinet(0.9, 0.42, 0.85, 2, 4)
     lists = {
@@ -78,14 +78,14 @@ def wish_list(room: Room, random: Random) -> list[Furniture]:
 
 
 def centre_piece(room: Room) -> Furniture | None:
-    """Piece for the middle of a room of this kind, if there is space."""
+    """Piece for the middle of a room of this kind, or None."""
     if room.kind == "kitchen":
         return f.table(1.2, 0.75, 0.75, chairs=True)
     return f.table(0.9, 0.5, 0.42, chairs=False) if room.kind == "living room" else None
 
 
-def furnish(scene: Scene, plan: FloorPlan, random: Random) -> Furnishing:
-    """Build furniture into the scene, room by room; pieces that fit nowhere are left out."""
+def furnish(scene: ApartmentScene, plan: FloorPlan, random: Random) -> Furnishing:
+    """Build furniture into the scene, room by room; pieces without a free place are left out."""
     furnishing = Furnishing()
 
     def free(area: Footprint) -> bool:
@@ -101,7 +101,9 @@ def furnish(scene: Scene, plan: FloorPlan, random: Random) -> Furnishing:
     return furnishing
 
 
-def _build(scene: Scene, furnishing: Furnishing, piece: Furniture, place: Place | None, random: Random) -> None:
+def _build(
+    scene: ApartmentScene, furnishing: Furnishing, piece: Furniture, place: FurniturePlace | None, random: Random
+) -> None:
     if place is not None:
         first = len(scene.solids)
         piece.build(scene, place, random)
@@ -115,17 +117,17 @@ def place_at_wall(
     free: Callable[[Footprint], bool],
     *,
     gap: float = 0.01,
-) -> Place | None:
-    """A free place with the back to one of the walls, so many metres from it; None if there seems to be none."""
+) -> FurniturePlace | None:
+    """Find a free place with the back ``gap`` metres from one of the walls; None if no random place is free."""
     for _ in range(60):
-        wall = walls[random.integers(len(walls))]
+        wall = walls[int(random.integers(len(walls)))]
         slack = piece.width / 2 + 0.03
         if wall.end - wall.start < 2 * slack:
             continue
         position = float(random.uniform(wall.start + slack, wall.end - slack))
-        if random.random() < 0.5:  # into a corner: it leaves more of the room free
+        if random.random() < 0.5:  # in a corner, which leaves more of the room free
             position = wall.start + slack if random.random() < 0.5 else wall.end - slack
-        place = Place(*wall.point(position, gap), wall.facing)
+        place = FurniturePlace(*wall.point(position, gap), wall.facing)
         if free(place.footprint(piece.width, piece.depth)):
             return place
     return None
@@ -133,13 +135,13 @@ def place_at_wall(
 
 def place_in_the_middle(
     room: Room, piece: Furniture, random: Random, free: Callable[[Footprint], bool]
-) -> Place | None:
-    """A free place near the middle of a room; None if there seems to be none."""
+) -> FurniturePlace | None:
+    """Find a free place near the middle of a room; None if no random place is free."""
     for _ in range(60):
         facing = ("+x", "+y")[random.integers(2)]
-        x, y = (np.array(room.centre) + random.uniform(-0.5, 0.5, 2)).tolist()
-        back = Place(x, y, facing).point(0.0, -piece.depth / 2)
-        place = Place(*back, facing)
+        x, y = (float(c) for c in np.array(room.centre) + random.uniform(-0.5, 0.5, 2))
+        back_x, back_y = FurniturePlace(x, y, facing).point(0.0, -piece.depth / 2)
+        place = FurniturePlace(back_x, back_y, facing)
         if free(place.footprint(piece.width, piece.depth)):
             return place
     return None

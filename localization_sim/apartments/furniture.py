@@ -1,4 +1,4 @@
-"""Pieces of furniture, built of a few solids each, standing with their back to a wall or free in a room."""
+"""Kinds of furniture, each built of a few solids, with the back to a wall or free in a room."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 
 from localization_sim import textures
 from localization_sim.apartments import wall_pictures
-from localization_sim.apartments.placing import Place
-from localization_sim.apartments.scene import Scene
+from localization_sim.apartments.placing import FurniturePlace
+from localization_sim.apartments.scene import ApartmentScene
 from localization_sim.textures import Random
 
-Builder = Callable[[Scene, Place, Random], None]
+Builder = Callable[[ApartmentScene, FurniturePlace, Random], None]
 
 
 @dataclass(frozen=True)
 class Furniture:
-    """What a piece needs (metres) and how it is built.
+    """Kind of furniture with its size (metres) and its builder.
 
     Attributes:
-        height: tells what may hang above it.
-        at_wall: whether its back goes to a wall; else it stands free.
-        movable: whether it can be put elsewhere.
+        height: height of its top.
+        at_wall: True if its back stands at a wall; otherwise it stands free.
+        movable: True if it can be moved.
     """
 
     name: str
@@ -35,28 +35,30 @@ class Furniture:
     movable: bool = True
 
 
-def _wood(scene: Scene, random: Random) -> tuple[str, textures.Image]:
+def _wood(scene: ApartmentScene, random: Random) -> tuple[str, textures.Image]:
     image = textures.wood(random, random.uniform(0.03, 0.11), random.uniform(0.55, 1.0))
     return scene.material(image, wrap="cube"), image
 
 
-def _cloth(scene: Scene, random: Random) -> str:
+def _cloth(scene: ApartmentScene, random: Random) -> str:
     image = textures.fabric(
         random, random.random(), random.uniform(0.2, 0.6), random.uniform(0.45, 0.85), int(random.integers(4))
     )
     return scene.material(image, wrap="cube")
 
 
-def _legs(place: Place, scene: Scene, label: str, material: str, half: float, depth: float, height: float) -> None:
+def _legs(
+    place: FurniturePlace, scene: ApartmentScene, label: str, material: str, half: float, depth: float, height: float
+) -> None:
     for u in (-half + 0.05, half - 0.05):
         for d in (0.05, depth - 0.05):
             scene.cylinder(label, (*place.point(u, d), height / 2), 0.03, height, material)
 
 
 def sofa(width: float) -> Furniture:
-    """Sofa for several, or an armchair."""
+    """Sofa, or armchair if narrow."""
 
-    def build(scene: Scene, place: Place, random: Random) -> None:
+    def build(scene: ApartmentScene, place: FurniturePlace, random: Random) -> None:
         cloth, pillow = _cloth(scene, random), _cloth(scene, random)
         half = width / 2
         place.box(scene, "seat", cloth, (-half, half), (0.0, 0.85), (0.06, 0.42))
@@ -70,9 +72,9 @@ def sofa(width: float) -> Furniture:
 
 
 def bed(width: float) -> Furniture:
-    """Bed, head to the wall."""
+    """Bed with its head at the wall."""
 
-    def build(scene: Scene, place: Place, random: Random) -> None:
+    def build(scene: ApartmentScene, place: FurniturePlace, random: Random) -> None:
         frame, _ = _wood(scene, random)
         blanket = scene.material(wall_pictures.bedspread(random, random.random()), wrap="cube")
         sheet = scene.material(textures.fabric(random, random.random(), 0.1, 0.92, 0), wrap="cube")
@@ -88,9 +90,9 @@ def bed(width: float) -> Furniture:
 
 
 def cabinet(width: float, depth: float, height: float, columns: int, rows: int) -> Furniture:
-    """Wardrobe, sideboard or chest of drawers, by its size."""
+    """Wardrobe, sideboard or chest of drawers, depending on its size."""
 
-    def build(scene: Scene, place: Place, random: Random) -> None:
+    def build(scene: ApartmentScene, place: FurniturePlace, random: Random) -> None:
         if random.random() < 0.5:
             body, image = _wood(scene, random)
         else:
@@ -109,7 +111,7 @@ def cabinet(width: float, depth: float, height: float, columns: int, rows: int) 
 def bookcase(width: float) -> Furniture:
     """Tall case full of books."""
 
-    def build(scene: Scene, place: Place, random: Random) -> None:
+    def build(scene: ApartmentScene, place: FurniturePlace, random: Random) -> None:
         body, _ = _wood(scene, random)
         place.box(scene, "cabinet", body, (-width / 2, width / 2), (0.0, 0.34), (0.0, 1.95))
         face = scene.material(wall_pictures.books(random))
@@ -119,9 +121,9 @@ def bookcase(width: float) -> Furniture:
 
 
 def kitchen_unit(width: float) -> Furniture:
-    """Base units with a worktop, and wall units above."""
+    """Kitchen base units with a worktop, and wall units above."""
 
-    def build(scene: Scene, place: Place, random: Random) -> None:
+    def build(scene: ApartmentScene, place: FurniturePlace, random: Random) -> None:
         front = textures.fabric(random, random.random(), random.uniform(0.25, 0.6), random.uniform(0.55, 0.9), 0)
         body = scene.material(front, wrap="cube")
         top = scene.material(textures.tiles(random, 0.08, count=8, checker=False), wrap="cube")
@@ -137,9 +139,9 @@ def kitchen_unit(width: float) -> Furniture:
 
 
 def fridge() -> Furniture:
-    """Refrigerator in a colour of its own."""
+    """Refrigerator in a random colour."""
 
-    def build(scene: Scene, place: Place, random: Random) -> None:
+    def build(scene: ApartmentScene, place: FurniturePlace, random: Random) -> None:
         image = textures.fabric(random, random.random(), random.uniform(0.0, 0.7), 0.85, 0)
         body = scene.material(image, wrap="cube", shine=0.4)
         face = scene.material(wall_pictures.doors_and_drawers(random, image, 1, 2), shine=0.4)
@@ -152,7 +154,7 @@ def fridge() -> Furniture:
 def television() -> Furniture:
     """Low board with a television set on it."""
 
-    def build(scene: Scene, place: Place, random: Random) -> None:
+    def build(scene: ApartmentScene, place: FurniturePlace, random: Random) -> None:
         body, image = _wood(scene, random)
         face = scene.material(wall_pictures.doors_and_drawers(random, image, 3, 1))
         black = scene.material(rgb=(0.06, 0.06, 0.07), shine=0.5)
@@ -168,7 +170,7 @@ def television() -> Furniture:
 def desk() -> Furniture:
     """Desk with a computer and a chair in front of it."""
 
-    def build(scene: Scene, place: Place, random: Random) -> None:
+    def build(scene: ApartmentScene, place: FurniturePlace, random: Random) -> None:
         top, _ = _wood(scene, random)
         black = scene.material(rgb=(0.1, 0.1, 0.12), shine=0.4)
         screen = scene.material(wall_pictures.painting(random, int(random.integers(7))), emission=0.3)
@@ -177,7 +179,7 @@ def desk() -> Furniture:
             place.box(scene, "table", top, (side, side + 0.05), (0.03, 0.6), (0.0, 0.7))
         place.box(scene, "decoration", black, (-0.3, 0.3), (0.15, 0.2), (0.82, 1.2))
         place.front(scene, "decoration", screen, (-0.28, 0.28), 0.204, (0.84, 1.18))
-        chair_at(scene, Place(*place.point(0.0, 1.0), _opposite(place.facing)), random)
+        chair_at(scene, FurniturePlace(*place.point(0.0, 1.0), _opposite(place.facing)), random)
 
     return Furniture("desk", 1.3, 1.05, 1.25, build)
 
@@ -186,8 +188,8 @@ def _opposite(facing: str) -> str:
     return ("-" if facing[0] == "+" else "+") + facing[1]
 
 
-def chair_at(scene: Scene, place: Place, random: Random, cloth: str | None = None) -> None:
-    """Chair whose backrest stands at the place, facing as it does; solid enough to be seen at this resolution."""
+def chair_at(scene: ApartmentScene, place: FurniturePlace, random: Random, cloth: str | None = None) -> None:
+    """Build a chair whose backrest stands at the place; thick enough to be visible at small image sizes."""
     cloth = cloth or _cloth(scene, random)
     place.box(scene, "seat", cloth, (-0.21, 0.21), (0.0, 0.05), (0.42, 0.92))
     place.box(scene, "seat", cloth, (-0.21, 0.21), (0.0, 0.42), (0.4, 0.47))
@@ -195,20 +197,22 @@ def chair_at(scene: Scene, place: Place, random: Random, cloth: str | None = Non
 
 
 def table(width: float, depth: float, height: float, *, chairs: bool) -> Furniture:
-    """Dining or coffee table, free in the room; its place's d runs over the chairs too."""
+    """Dining or coffee table, free in the room; its depth includes the chairs."""
     margin = 0.32 if chairs else 0.0
 
-    def build(scene: Scene, place: Place, random: Random) -> None:
+    def build(scene: ApartmentScene, place: FurniturePlace, random: Random) -> None:
         top, _ = _wood(scene, random)
         half = width / 2
         place.box(scene, "table", top, (-half, half), (margin, margin + depth), (height - 0.06, height))
-        inner = Place(*place.point(0.0, margin), place.facing)
+        inner = FurniturePlace(*place.point(0.0, margin), place.facing)
         if chairs:
             _legs(inner, scene, "table", top, half, depth, height - 0.06)
             cloth = _cloth(scene, random)
             for u in (-half / 2, half / 2):
-                chair_at(scene, Place(*place.point(u, 0.0), place.facing), random, cloth)
-                chair_at(scene, Place(*place.point(u, 2 * margin + depth), _opposite(place.facing)), random, cloth)
+                chair_at(scene, FurniturePlace(*place.point(u, 0.0), place.facing), random, cloth)
+                chair_at(
+                    scene, FurniturePlace(*place.point(u, 2 * margin + depth), _opposite(place.facing)), random, cloth
+                )
         else:
             place.box(
                 scene, "table", top, (-half * 0.8, half * 0.8), (depth * 0.15, depth * 0.85), (0.0, height - 0.06)
@@ -220,7 +224,7 @@ def table(width: float, depth: float, height: float, *, chairs: bool) -> Furnitu
 def plant() -> Furniture:
     """Bush in a pot."""
 
-    def build(scene: Scene, place: Place, random: Random) -> None:
+    def build(scene: ApartmentScene, place: FurniturePlace, random: Random) -> None:
         pot = scene.material(rgb=textures.colour(random.random(), 0.6, 0.7))
         green = scene.material(textures.leaves(random, random.uniform(0.22, 0.4)), wrap="cube")
         x, y = place.point(0.0, 0.22)
@@ -234,7 +238,7 @@ def plant() -> Furniture:
 def lamp() -> Furniture:
     """Standard lamp with a shade."""
 
-    def build(scene: Scene, place: Place, random: Random) -> None:
+    def build(scene: ApartmentScene, place: FurniturePlace, random: Random) -> None:
         dark = scene.material(rgb=(0.2, 0.18, 0.16))
         shade = scene.material(rgb=textures.colour(random.random(), 0.5, 0.95), emission=0.45)
         x, y = place.point(0.0, 0.2)
@@ -245,8 +249,10 @@ def lamp() -> Furniture:
     return Furniture("lamp", 0.4, 0.4, 1.55, build)
 
 
-def things_on_top(scene: Scene, place: Place, random: Random, width: float, depth: float, height: float) -> None:
-    """One to three vases or boxes on a low cabinet."""
+def things_on_top(
+    scene: ApartmentScene, place: FurniturePlace, random: Random, width: float, depth: float, height: float
+) -> None:
+    """Put one to three vases or boxes on a low cabinet."""
     for u in random.permutation(np.linspace(-width / 2 + 0.18, width / 2 - 0.18, 3))[: random.integers(1, 4)]:
         x, y = place.point(float(u), depth / 2)
         paint = scene.material(rgb=textures.colour(random.random(), 0.7, 0.8), shine=0.4)

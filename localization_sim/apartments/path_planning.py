@@ -1,4 +1,4 @@
-"""Shortest smooth closed paths through an apartment that keep away from walls and furniture."""
+"""Short, smooth, closed paths through an apartment with a distance to walls and furniture."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from localization_sim.apartments.free_space import CELL, FreeSpace
 
 Points = npt.NDArray[np.float64]
 
-#: Planning grid: this many cells of the free space to one.
+#: Cells of the free space in a cell of the planning grid, along each side.
 COARSE = 2
 
 
 class NoWayError(ConfigError):
-    """Two places are not connected for a robot of this radius."""
+    """Error: two places are not connected for a robot of this radius."""
 
 
 class PathPlanner:
-    """Paths between places on the floor over a grid whose cost falls with the distance to obstacles.
+    """Planner of paths on a grid whose cost decreases with the distance to obstacles.
 
     Args:
         space: free space.
-        random: draws a smooth field of extra costs, so that each planner prefers other ways.
+        random: source of a smooth field of extra costs, so that each planner prefers other paths.
         radius: robot radius with margin, metres.
-        comfort: from this distance on obstacles cost nothing, metres.
+        comfort: distance from which obstacles cost nothing, metres.
     """
 
     def __init__(self, space: FreeSpace, random: np.random.Generator, *, radius: float, comfort: float) -> None:
@@ -45,15 +45,15 @@ class PathPlanner:
         self._graph = self._edges()
 
     def free_cells(self) -> Points:
-        """(N, 2) middles of the cells that the robot may stand on."""
+        """Middles (N, 2) of the cells where the robot may be."""
         rows, columns = np.nonzero(self.passable)
         return _middles(rows, columns)
 
     def path(self, start: Points, goal: Points) -> Points:
-        """(N, 2) cheapest polyline from one place to another.
+        """Find the cheapest polyline (N, 2) from one place to another.
 
         Raises:
-            NoWayError: there is none.
+            NoWayError: the places are not connected.
         """
         columns = self._cost.shape[1]
         first, last = (int(p[1] / (CELL * COARSE)) * columns + int(p[0] / (CELL * COARSE)) for p in (start, goal))
@@ -89,7 +89,7 @@ def _middles(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Poi
 
 
 def smooth_loop(space: FreeSpace, polyline: Points, *, spacing: float, keep: float, rounds: int = 10) -> Points:
-    """Closed polyline (M, 2), evenly spaced, rounded off, pushed away from obstacles nearer than ``keep`` metres."""
+    """Smooth a closed polyline (M, 2): evenly spaced, rounded, pushed to ``keep`` metres from obstacles."""
     points = resample_loop(polyline, spacing)
     gradient = np.gradient(space.distance, CELL)
     for _ in range(rounds):
@@ -102,7 +102,7 @@ def smooth_loop(space: FreeSpace, polyline: Points, *, spacing: float, keep: flo
 
 
 def resample_loop(points: Points, spacing: float) -> Points:
-    """Closed polyline (M, 2) with points about ``spacing`` apart; the first point stays."""
+    """Resample a closed polyline (M, 2) with a distance of about ``spacing``; the first point stays."""
     closed = np.concatenate([points, points[:1]])
     step = np.linalg.norm(np.diff(closed, axis=0), axis=1)
     keep = np.r_[True, step > 1e-9]

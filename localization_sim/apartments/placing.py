@@ -1,19 +1,19 @@
-"""Where a piece of furniture stands, and solids in its own coordinates."""
+"""Place of a piece of furniture, and solids in its own coordinates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from localization_sim.apartments.scene import Scene
+from localization_sim.apartments.scene import ApartmentScene
 from localization_sim.apartments.solid import Footprint
 
-#: In the order of quarter turns, anticlockwise.
+#: Directions in the order of quarter turns, anticlockwise.
 _FORWARD = {"+x": (1, 0), "+y": (0, 1), "-x": (-1, 0), "-y": (0, -1)}
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a piece stands: the middle of its back edge (x, y), metres, and the direction that it faces."""
+class FurniturePlace:
+    """Place of a piece: the middle of its back edge (x, y), metres, and the direction of its front."""
 
     x: float
     y: float
@@ -21,11 +21,11 @@ class Place:
 
     @property
     def quarters(self) -> int:
-        """Quarter turns, anticlockwise, from facing ``"+x"``."""
+        """Quarter turns, anticlockwise, from the direction ``"+x"``."""
         return list(_FORWARD).index(self.facing)
 
     def footprint(self, width: float, depth: float) -> Footprint:
-        """Floor area of a piece this wide (along the wall) and deep (out from it)."""
+        """Floor area of a piece of this width (along the wall) and depth (away from it)."""
         x, y = self.point(0.0, depth / 2)
         sx, sy = self._lengths(width, depth)
         return Footprint(x - sx / 2, y - sy / 2, x + sx / 2, y + sy / 2)
@@ -37,22 +37,22 @@ class Place:
 
     def box(
         self,
-        scene: Scene,
+        scene: ApartmentScene,
         label: str,
         material: str,
         u: tuple[float, float],
         d: tuple[float, float],
         z: tuple[float, float],
     ) -> None:
-        """Box between two values each of u, d and z."""
+        """Add a box between two values each of u, d and z."""
         x, y = self.point((u[0] + u[1]) / 2, (d[0] + d[1]) / 2)
         sx, sy = self._lengths(u[1] - u[0], d[1] - d[0])
         scene.box(label, (x, y, (z[0] + z[1]) / 2), (sx, sy, z[1] - z[0]), material)
 
     def front(
-        self, scene: Scene, label: str, material: str, u: tuple[float, float], d: float, z: tuple[float, float]
+        self, scene: ApartmentScene, label: str, material: str, u: tuple[float, float], d: float, z: tuple[float, float]
     ) -> None:
-        """Panel that faces the room, between two values each of u and z."""
+        """Add a panel that faces the room, between two values each of u and z."""
         x, y = self.point((u[0] + u[1]) / 2, d)
         scene.panel(label, self.facing, (x, y, (z[0] + z[1]) / 2), u[1] - u[0], z[1] - z[0], material)
 

@@ -1,4 +1,4 @@
-"""Furniture that is put elsewhere after the apartment was made, while all the rest stays as it is."""
+"""Rearranging of furniture in a finished apartment; everything else stays unchanged."""
 
 from __future__ import annotations
 
@@ -8,45 +8,47 @@ from dataclasses import dataclass, replace
 from localization_common.errors import ConfigError
 from localization_sim.apartments.floor_plan import FloorPlan
 from localization_sim.apartments.furnishing import Furnishing, Piece, place_at_wall, place_in_the_middle
-from localization_sim.apartments.placing import Place
-from localization_sim.apartments.scene import Scene
+from localization_sim.apartments.placing import FurniturePlace
+from localization_sim.apartments.scene import ApartmentScene
 from localization_sim.apartments.solid import Footprint, Solid
 from localization_sim.textures import Random
 
-#: A piece counts as moved when its middle is at least so far, in metres, from where it was.
+#: Smallest motion of a piece's middle, metres.
 NOTICEABLE = 0.5
 
-#: From the wall to a moved piece's back, metres: what hangs there already, such as a picture, fits behind it.
+#: Distance from the wall to the back of a moved piece, metres: a picture on the wall fits behind it.
 BEHIND = 0.05
 
-#: So many choices of pieces and places are tried.
+#: Number of random choices of pieces and places.
 ATTEMPTS = 400
 
 
 @dataclass(frozen=True)
 class Move:
-    """A piece that was put elsewhere: its name, and the floor areas where it stood and where it stands."""
+    """Moved piece: its name, and its floor areas before and after."""
 
     name: str
     before: Footprint
     after: Footprint
 
 
-def rearrange(scene: Scene, plan: FloorPlan, furnishing: Furnishing, share: float, random: Random) -> tuple[Move, ...]:
+def rearrange(
+    scene: ApartmentScene, plan: FloorPlan, furnishing: Furnishing, share: float, random: Random
+) -> tuple[Move, ...]:
     """Move this share of the movable pieces to other free places, in the same or another room.
 
-    Each piece keeps its shape, texture and what stands on it. Nothing is put in front of a doorway, an open door or a
-    window; a picture may end up behind a wardrobe.
+    Each piece keeps its shape, its texture and the things on it. No piece is put in front of a doorway, an open door
+    or a window; a picture may be hidden by a wardrobe.
 
     Args:
-        scene: its solids change places, their order stays.
-        plan: where rooms and doorways are.
-        furnishing: what stands where; follows.
-        share: 0..1, of the number of movable pieces, and at least of their floor area: plants alone will not do.
-        random: chooses pieces and places.
+        scene: scene whose solids are moved; their order stays.
+        plan: rooms and doorways.
+        furnishing: places of the furniture; updated.
+        share: share, 0..1, of the number of movable pieces, and the smallest share of their floor area.
+        random: source of the choices.
 
     Raises:
-        ConfigError: no choice of so many pieces finds other places.
+        ConfigError: there are no other places for so many pieces.
     """
     movable = [i for i, piece in enumerate(furnishing.placed) if piece.furniture.movable]
     size = {i: _size(furnishing.placed[i]) for i in movable}
@@ -56,13 +58,13 @@ def rearrange(scene: Scene, plan: FloorPlan, furnishing: Furnishing, share: floa
     for _ in range(ATTEMPTS):
         chosen = random.choice(movable, wanted, replace=False).tolist()
         if sum(size[i] for i in chosen) >= share * sum(size.values()):
-            # The largest first, while there is space.
+            # Large pieces first, while there is space.
             places = _other_places(scene, plan, furnishing, sorted(chosen, key=size.__getitem__, reverse=True), random)
             if places is not None:
                 return tuple(_move(scene, furnishing, i, places[i]) for i in sorted(places))
     raise ConfigError(
-        f"{wanted} of {len(movable)} pieces of furniture find no other places here: ask for a smaller share than "
-        f"{share}, or another seed"
+        f"no other places for {wanted} of {len(movable)} pieces of furniture: choose a smaller share than {share}, or "
+        "another seed"
     )
 
 
@@ -70,7 +72,7 @@ def _size(piece: Piece) -> float:
     return piece.furniture.width * piece.furniture.depth
 
 
-def _move(scene: Scene, furnishing: Furnishing, index: int, place: Place) -> Move:
+def _move(scene: ApartmentScene, furnishing: Furnishing, index: int, place: FurniturePlace) -> Move:
     piece = furnishing.placed[index]
     furnishing.placed[index] = moved = replace(piece, place=place)
     for i in piece.solids:
@@ -79,9 +81,9 @@ def _move(scene: Scene, furnishing: Furnishing, index: int, place: Place) -> Mov
 
 
 def _other_places(
-    scene: Scene, plan: FloorPlan, furnishing: Furnishing, chosen: list[int], random: Random
-) -> dict[int, Place] | None:
-    """Places for the chosen pieces, all lifted at once and put down in this order; None if one finds none."""
+    scene: ApartmentScene, plan: FloorPlan, furnishing: Furnishing, chosen: list[int], random: Random
+) -> dict[int, FurniturePlace] | None:
+    """Find places for the chosen pieces, removed together and placed in this order; None if one has no place."""
     standing = Furnishing([piece for i, piece in enumerate(furnishing.placed) if i not in chosen])
     lifted = {i for index in chosen for i in furnishing.placed[index].solids}
     hanging = [area for i, solid in enumerate(scene.solids) if i not in lifted and (area := _kept_free(solid))]
@@ -99,7 +101,7 @@ def _other_places(
 
 def _other_place(
     plan: FloorPlan, standing: Furnishing, hanging: list[Footprint], piece: Piece, height: float, random: Random
-) -> Place | None:
+) -> FurniturePlace | None:
     x, y = piece.area.centre
 
     def free(area: Footprint) -> bool:
@@ -115,12 +117,12 @@ def _other_place(
 
 
 def _kept_free(solid: Solid) -> Footprint | None:
-    """Space that no piece may fill: what something fills, and what is before a window or door."""
+    """Space that no piece may fill: the space of a solid, with a margin around windows and doors."""
     area = solid.footprint
     return area.grown(0.1) if area is not None and solid.label in ("window", "door") else area
 
 
-def _carried(solid: Solid, before: Place, after: Place) -> Solid:
-    """The solid as it is when the piece that it belongs to stands at another place."""
+def _carried(solid: Solid, before: FurniturePlace, after: FurniturePlace) -> Solid:
+    """Return the solid of a piece that was moved from one place to another."""
     turned = solid.turned(after.quarters - before.quarters, before.x, before.y)
     return turned.moved(after.x - before.x, after.y - before.y)

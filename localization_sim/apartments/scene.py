@@ -1,4 +1,4 @@
-"""A scene under construction: textured solids and panels, each with a class, as MuJoCo XML."""
+"""Scene under construction: textured solids and panels, each with a class, as MuJoCo XML."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Image = npt.NDArray[np.uint8]
 
 
 @dataclass
-class Scene:
+class ApartmentScene:
     """Geometry in the map frame (x, y on the floor, z up, metres), collected before it is compiled."""
 
     solids: list[Solid] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Scene:
 
     @property
     def footprints(self) -> list[Footprint]:
-        """Floor areas and heights of all that is not flat."""
+        """Floor areas and heights of all solids except panels."""
         return [area for area in (solid.footprint for solid in self.solids) if area is not None]
 
     def material(
@@ -39,14 +39,14 @@ class Scene:
         emission: float = 0.0,
         shine: float = 0.05,
     ) -> str:
-        """Name of a new material.
+        """Add a material and return its name.
 
         Args:
             image: (H, W, 3) texture, tinted by ``rgb``; None for a plain colour.
             rgb: colour, 0..1.
             wrap: ``"2d"`` for panels, ``"cube"`` (square images; on each side of a solid) for boxes.
-            tile_m: repeat the texture every so many metres (panels); None stretches it once over the panel.
-            emission: how much it glows by itself, 0..1.
+            tile_m: period of the texture in metres (panels); None stretches it once over the panel.
+            emission: light that it emits, 0..1.
             shine: specular reflection, 0..1.
         """
         name = f"m{len(self._declarations)}"
@@ -65,29 +65,29 @@ class Scene:
         return name
 
     def panel(self, label: str, normal: str, centre: Vector, width: float, height: float, material: str) -> None:
-        """Rectangle that is seen from where its normal (``"+x"`` ... ``"-z"``) points to."""
+        """Add a rectangle, visible from the side of its normal (``"+x"`` ... ``"-z"``)."""
         shape = f'type="plane" size="{width / 2:.4f} {height / 2:.4f} 0.3"'
         self.solids.append(Solid(label, shape, centre, None, material, PANEL_AXES[normal]))
 
     def box(self, label: str, centre: Vector, size: Vector, material: str) -> None:
-        """Box with edges along the axes; ``size`` holds full lengths."""
+        """Add a box with edges along the axes; ``size`` has full lengths."""
         half = " ".join(f"{length / 2:.4f}" for length in size)
         self.solids.append(Solid(label, f'type="box" size="{half}"', centre, size, material))
 
     def cylinder(self, label: str, centre: Vector, radius: float, height: float, material: str) -> None:
-        """Upright cylinder."""
+        """Add an upright cylinder."""
         size = (2 * radius, 2 * radius, height)
         self.solids.append(
             Solid(label, f'type="cylinder" size="{radius:.4f} {height / 2:.4f}"', centre, size, material)
         )
 
     def ellipsoid(self, label: str, centre: Vector, size: Vector, material: str) -> None:
-        """Ellipsoid with axes along the map's; ``size`` holds full lengths."""
+        """Add an ellipsoid with axes along the map's; ``size`` has full lengths."""
         half = " ".join(f"{length / 2:.4f}" for length in size)
         self.solids.append(Solid(label, f'type="ellipsoid" size="{half}"', centre, size, material))
 
     def light(self, position: Vector, brightness: float) -> None:
-        """Lamp that shines in all directions, weaker with distance, without shadows: through walls too."""
+        """Add a lamp that shines in all directions, weaker with distance, without shadows: also through walls."""
         self._add_light(
             position,
             brightness,
@@ -95,16 +95,16 @@ class Scene:
         )
 
     def daylight(self, direction: Vector, brightness: float) -> None:
-        """Light that falls in one direction, everywhere alike, without shadows."""
+        """Add light in one direction, with the same brightness everywhere, without shadows."""
         towards = " ".join(f"{d:.3f}" for d in direction)
         self._add_light((0.0, 0.0, 0.0), brightness, f'type="directional" dir="{towards}"')
 
     def repeat(self, region: Footprint, shift: tuple[float, float]) -> None:
-        """Add a copy, shifted by so many metres in x and y, of everything whose middle lies in a region."""
+        """Add a copy, shifted in x and y (metres), of all solids whose middle is in a region."""
         self.solids += [solid.moved(*shift) for solid in self.solids if region.contains(*solid.centre[:2])]
 
     def compile(self, size: tuple[int, int]) -> tuple[mujoco.MjModel, npt.NDArray[np.uint8]]:
-        """The model with an off-screen buffer of ``size`` (width, height), and the label id of each of its geoms."""
+        """Compile the model with an off-screen buffer of ``size`` (width, height), with the label of each geom."""
         geoms = "".join(solid.xml(number) for number, solid in enumerate(self.solids))
         xml = (
             '<mujoco><compiler angle="radian"/>'

@@ -1,4 +1,4 @@
-"""One textured solid or panel of a scene: where it is, what it shows, how it is turned and moved."""
+"""Textured solid or panel of a scene: pose, shape, material, and its motions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from xml.sax.saxutils import quoteattr
 
 Vector = tuple[float, float, float]
 
-#: What the segmentation tells apart; the position in this list is the label id.
+#: Classes of the segmentation; the position in this list is the label id.
 CLASS_NAMES = (
     "wall",
     "floor",
@@ -25,7 +25,7 @@ CLASS_NAMES = (
 
 @dataclass(frozen=True)
 class Footprint:
-    """Axis-aligned rectangle on the floor, metres, and the heights between which something fills it."""
+    """Axis-aligned rectangle on the floor, metres, with the heights of bottom and top of an object."""
 
     min_x: float
     min_y: float
@@ -36,17 +36,17 @@ class Footprint:
 
     @property
     def centre(self) -> tuple[float, float]:
-        """Its middle."""
+        """Middle of the rectangle."""
         return (self.min_x + self.max_x) / 2, (self.min_y + self.max_y) / 2
 
     def grown(self, margin: float) -> Footprint:
-        """The rectangle with a margin (metres) on every side."""
+        """Return the rectangle with a margin (metres) on every side."""
         return Footprint(
             self.min_x - margin, self.min_y - margin, self.max_x + margin, self.max_y + margin, self.bottom, self.top
         )
 
     def overlaps(self, other: Footprint) -> bool:
-        """Whether the two rectangles share area, whatever their heights."""
+        """Return True if the two rectangles share area, at any height."""
         return (
             self.min_x < other.max_x
             and other.min_x < self.max_x
@@ -55,15 +55,15 @@ class Footprint:
         )
 
     def collides(self, other: Footprint) -> bool:
-        """Whether the two share space: area and heights."""
+        """Return True if the two share area and heights."""
         return self.overlaps(other) and self.bottom < other.top and other.bottom < self.top
 
     def contains(self, x: float, y: float) -> bool:
-        """Whether a place lies in the rectangle or on its edge."""
+        """Return True if a point is in the rectangle or on its edge."""
         return self.min_x <= x <= self.max_x and self.min_y <= y <= self.max_y
 
 
-#: Axes (x, y) of a panel whose normal points this way; seen from the front, the texture stands upright.
+#: Axes (x, y) of a panel by its normal; seen from the front, the texture is upright.
 PANEL_AXES: dict[str, tuple[Vector, Vector]] = {
     "+x": ((0, 1, 0), (0, 0, 1)),
     "-x": ((0, -1, 0), (0, 0, 1)),
@@ -76,15 +76,15 @@ PANEL_AXES: dict[str, tuple[Vector, Vector]] = {
 
 @dataclass(frozen=True)
 class Solid:
-    """A box, cylinder, ellipsoid or panel in the map frame, metres.
+    """Box, cylinder, ellipsoid or panel in the map frame, metres.
 
     Attributes:
-        label: its class, one of `CLASS_NAMES`.
-        shape: MuJoCo's type and size, in the solid's own frame.
-        centre: its middle.
-        size: full lengths along the map's axes; None for a panel, which is flat.
-        material: name in the scene.
-        axes: its x and y axes in the map; None where they are the map's.
+        label: class, one of `CLASS_NAMES`.
+        shape: MuJoCo's type and size, in the frame of the solid.
+        centre: middle of the solid.
+        size: full lengths along the axes of the map; None for a panel, which is flat.
+        material: name of its material in the scene.
+        axes: x and y axes of the solid in the map; None if they are those of the map.
     """
 
     label: str
@@ -96,18 +96,18 @@ class Solid:
 
     @property
     def footprint(self) -> Footprint | None:
-        """Floor area and heights that it fills; None for a panel."""
+        """Floor area and heights; None for a panel."""
         if self.size is None:
             return None
         (x, y, z), (sx, sy, sz) = self.centre, self.size
         return Footprint(x - sx / 2, y - sy / 2, x + sx / 2, y + sy / 2, z - sz / 2, z + sz / 2)
 
     def moved(self, x: float, y: float) -> Solid:
-        """Shifted on the floor by so many metres."""
+        """Return the solid shifted by x and y, metres."""
         return replace(self, centre=(self.centre[0] + x, self.centre[1] + y, self.centre[2]))
 
     def turned(self, quarters: int, x: float, y: float) -> Solid:
-        """Turned about the upright axis through (x, y), anticlockwise, with its texture."""
+        """Return the solid turned by quarters, anticlockwise, about the vertical axis through (x, y)."""
         solid = self
         for _ in range(quarters % 4):
             centre_x, centre_y, centre_z = solid.centre
@@ -122,7 +122,7 @@ class Solid:
         return solid
 
     def xml(self, number: int) -> str:
-        """MuJoCo's description, under a name made of the label and a number."""
+        """MuJoCo XML of the solid; its name is the label with a number."""
         place = " ".join(f"{c:.4f}" for c in self.centre)
         name = quoteattr(f"{self.label}{number}")
         turn = ""

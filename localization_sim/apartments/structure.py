@@ -1,4 +1,4 @@
-"""Walls with paper, floors, ceilings, lamps, door frames and leaves of an apartment."""
+"""Structure of an apartment: walls with wallpaper, floors, ceilings, lamps, door frames and door leaves."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from localization_sim.apartments.floor_plan import (
     WallSide,
 )
 from localization_sim.apartments.furnishing import Furnishing
-from localization_sim.apartments.placing import Place
-from localization_sim.apartments.scene import Scene
+from localization_sim.apartments.placing import FurniturePlace
+from localization_sim.apartments.scene import ApartmentScene
 from localization_sim.textures import Random
 
-#: Directions and brightness of the light where no lamp's place may show: from above on two sides, and off the floor.
+#: Directions and brightness of the light of twin rooms: from above on two sides, and from the floor.
 _DAYLIGHT = (((0.5, 0.35, -1.0), 0.5), ((-0.6, -0.25, -0.8), 0.35), ((0.1, -0.2, 1.0), 0.4))
 
 
-def build_shell(scene: Scene, plan: FloorPlan, random: Random) -> None:
-    """Floors, ceilings, papered walls with skirting boards, and a lamp for each room."""
+def build_shell(scene: ApartmentScene, plan: FloorPlan, random: Random) -> None:
+    """Build floors, ceilings, walls with wallpaper and skirting boards, and a lamp for each room."""
     if plan.twins is not None:
         _light_evenly(scene)
     hues = (float(random.random()) + random.permutation(len(plan.rooms)) / len(plan.rooms)) % 1.0
@@ -55,13 +55,13 @@ def build_shell(scene: Scene, plan: FloorPlan, random: Random) -> None:
             _paper_wall(scene, wall, paper, board)
 
 
-def _light_evenly(scene: Scene) -> None:
-    """Light without places: lamps shine through walls, and a room's double would see the others' from elsewhere."""
+def _light_evenly(scene: ApartmentScene) -> None:
+    """Add light without positions: lamps shine through walls and would make twin rooms differ."""
     for direction, brightness in _DAYLIGHT:
         scene.daylight(direction, brightness)
 
 
-def _floor(scene: Scene, kind: str, random: Random) -> str:
+def _floor(scene: ApartmentScene, kind: str, random: Random) -> str:
     if kind == "kitchen":
         return scene.material(textures.tiles(random, float(random.random())), tile_m=1.4, shine=0.2)
     if kind == "hall":
@@ -71,7 +71,7 @@ def _floor(scene: Scene, kind: str, random: Random) -> str:
     return scene.material(textures.planks(random, hue, value, herringbone=herringbone), tile_m=1.6, shine=0.15)
 
 
-def _paper_wall(scene: Scene, wall: WallSide, paper: str, board: str) -> None:
+def _paper_wall(scene: ApartmentScene, wall: WallSide, paper: str, board: str) -> None:
     half = DOOR_WIDTH / 2
     edges = [wall.start, *sorted(e for door in wall.doors for e in (door - half, door + half)), wall.end]
     for start, end in zip(edges[::2], edges[1::2], strict=True):
@@ -86,8 +86,8 @@ def _paper_wall(scene: Scene, wall: WallSide, paper: str, board: str) -> None:
         scene.panel("wall", wall.facing, (*above, CEILING_HEIGHT - height / 2), DOOR_WIDTH, height, paper)
 
 
-def build_doors(scene: Scene, plan: FloorPlan, furnishing: Furnishing, random: Random) -> None:
-    """Frames in every doorway, and a leaf, open flat against the wall, where there is space for it."""
+def build_doors(scene: ApartmentScene, plan: FloorPlan, furnishing: Furnishing, random: Random) -> None:
+    """Build a frame in every doorway, and a leaf, open flat against the wall, if there is space."""
     for door in plan.drawn_doorways:
         image = textures.wood(random, float(random.uniform(0.03, 0.12)), float(random.uniform(0.4, 1.0)))
         frame = scene.material(image, wrap="cube")
@@ -98,7 +98,7 @@ def build_doors(scene: Scene, plan: FloorPlan, furnishing: Furnishing, random: R
         any(_hang_leaf(scene, wall, door, leaf, furnishing) for wall in sides)  # on the first side that has space
 
 
-def _door_frame(scene: Scene, door: Doorway, material: str) -> None:
+def _door_frame(scene: ApartmentScene, door: Doorway, material: str) -> None:
     depth, post = WALL_THICKNESS + 0.05, 0.09
     for side in (-1, 1):
         shift = side * DOOR_WIDTH / 2
@@ -109,12 +109,12 @@ def _door_frame(scene: Scene, door: Doorway, material: str) -> None:
     scene.box("door", (door.x, door.y, DOOR_HEIGHT + 0.02), size, material)
 
 
-def _hang_leaf(scene: Scene, wall: WallSide, door: Doorway, leaf: str, furnishing: Furnishing) -> bool:
+def _hang_leaf(scene: ApartmentScene, wall: WallSide, door: Doorway, leaf: str, furnishing: Furnishing) -> bool:
     position = door.y if wall.along == "y" else door.x
     width = DOOR_WIDTH - 0.1
     for side in (-1, 1):
         middle = position + side * (DOOR_WIDTH / 2 + 0.08 + width / 2)
-        place = Place(*wall.point(middle, 0.03), wall.facing)
+        place = FurniturePlace(*wall.point(middle, 0.03), wall.facing)
         area = place.footprint(width, 0.05)
         free = wall.start < middle - width / 2 and middle + width / 2 < wall.end
         if (

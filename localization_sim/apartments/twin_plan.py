@@ -1,4 +1,4 @@
-"""A floor plan in which one room is there twice."""
+"""Floor plan that contains one room twice."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from localization_sim.apartments.solid import Footprint
 
 
 def draw_twin_plan(seed: int) -> FloorPlan:
-    """Floor plan of about 11 x 7 m: two rooms below, above them a room, another kind of room, and the first's double.
+    """Draw a floor plan of about 11 x 7 m: two rooms in the lower row, and two twin rooms with a third one between.
 
-    The twins have one doorway each, at the same place, into different rooms below; the room between them has two.
-    The same seed gives the same plan.
+    The twins are in the upper row. Each has one doorway, at the same place, into different rooms of the lower row; the
+    room between them has two. The same seed gives the same plan.
     """
     random = np.random.default_rng([seed, 6])
-    # Whole centimetres, so that rounded coordinates of a room and of its double differ by exactly the same.
+    # Whole centimetres, so that rounded coordinates of both twins differ by exactly the same shift.
     outer, inner = (round(float(random.uniform(*limits)), 2) for limits in ((3.5, 3.8), (3.8, 4.1)))
     width, height = 2 * outer + inner, float(random.uniform(6.8, 7.3))
     split = height * float(random.uniform(0.47, 0.53))
-    twin_kind = ("bedroom", "study", "hall")[random.integers(3)]  # without a table in the middle: more to drive
+    twin_kind = ("bedroom", "study", "hall")[random.integers(3)]  # kinds without a table, with more free space
     kinds = [kind for kind in random.permutation(ROOM_KINDS[:5]).tolist() if kind != twin_kind][:3]
     kinds = [*kinds[:2], twin_kind, kinds[2], twin_kind]
     middle = width / 2

@@ -1,4 +1,4 @@
-"""Two rooms that look alike, and where in one of them a robot seems to be that is in the other."""
+"""Two equal rooms, and the transform from a pose in one to the pose with the same view in the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TwinRooms:
-    """A room and its double, which is the room shifted; metres in the map frame.
+    """Room and its shifted copy; metres in the map frame.
 
     Attributes:
         first, second: their floors, rectangles of the same size.
@@ -25,24 +25,24 @@ class TwinRooms:
 
     @property
     def shift(self) -> tuple[float, float]:
-        """x, y from a place in the first room to its double in the second."""
+        """Vector x, y from a point in the first room to the same point in the second."""
         return self.second.min_x - self.first.min_x, self.second.min_y - self.first.min_y
 
     @property
     def second_T_first(self) -> Array:
-        """(4, 4) map_T_map: times a pose in the first room it is the pose of the double in the second."""
+        """Transform map_T_map (4, 4) from a pose in the first room to the pose with the same view in the second."""
         map_T_map = np.eye(4)
         map_T_map[:2, 3] = self.shift
         return map_T_map
 
     def doubles(self, map_T_base: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
-        """Poses that see what these see.
+        """Compute the poses with the same views in the other room.
 
         Args:
-            map_T_base: (N, 4, 4) poses of the robot or of its camera.
+            map_T_base: poses (N, 4, 4) of the robot or of its camera.
 
         Returns:
-            (N, 4, 4) the double's pose in the other room, the pose itself outside both; (N,) whether it has a double.
+            Poses (N, 4, 4) in the other room, unchanged for poses outside both; mask (N,) of the poses in the rooms.
         """
         doubles, x, y = map_T_base.copy(), map_T_base[:, 0, 3], map_T_base[:, 1, 3]
         inside = [

@@ -1,4 +1,4 @@
-"""Things that hang or stand where they are looked at: paintings, views out of windows, rows of books, screens."""
+"""Pictures for flat fronts: paintings, views out of windows, rows of books, screens, doors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from localization_sim.textures import SIZE, Image, Random, blend, colour, fabric
 
 
 def painting(random: Random, kind: int) -> Image:
-    """A picture (256, 256, 3) in one of seven manners; no two calls give the same."""
-    manner = (_blocks, _discs, _landscape, _waves, _portrait, _poster, _triangles)[kind % 7]
-    return manner(random)
+    """Draw a random picture (256, 256, 3) in one of seven styles."""
+    style = (_blocks, _discs, _landscape, _waves, _portrait, _poster, _triangles)[kind % 7]
+    return style(random)
 
 
 def _rgb(random: Random, saturation: float = 0.7, value: float = 0.85) -> tuple[int, int, int]:
@@ -89,7 +89,7 @@ def _triangles(random: Random) -> Image:
 
 
 def view_outside(random: Random) -> Image:
-    """What a window shows: sky with clouds, and roofs or trees."""
+    """View out of a window: sky with clouds, and roofs or trees."""
     v, _ = np.mgrid[0:SIZE, 0:SIZE] / SIZE
     image = blend(colour(0.57, 0.45, 1.0), colour(0.55, 0.1, 1.0), v)
     cloud = np.clip(2.2 * noise(random, (6, 3)) - 1.0, 0, 1)[..., None]
@@ -130,7 +130,7 @@ def books(random: Random) -> Image:
 
 
 def doors_and_drawers(random: Random, front: Image, columns: int, rows: int) -> Image:
-    """A cabinet's front: the given surface divided into doors or drawers with handles."""
+    """Front of a cabinet: the given surface divided into doors or drawers with handles."""
     image = front.copy()
     for i in range(columns):
         for j in range(rows):
@@ -152,7 +152,7 @@ def doors_and_drawers(random: Random, front: Image, columns: int, rows: int) -> 
 
 
 def door_leaf(random: Random, front: Image) -> Image:
-    """A door with two panels and a handle."""
+    """Door leaf with two panels and a handle."""
     image = front.copy()
     for y0, y1 in ((18, 120), (140, 240)):
         cv2.rectangle(image, (40, y0), (SIZE - 41, y1), (60, 48, 40), 5)

@@ -1,1 +1,1 @@
-"""Command lines of the simulator."""
+"""Commands of the simulator."""

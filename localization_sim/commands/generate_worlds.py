@@ -1,4 +1,4 @@
-"""Command ``worlds_generate``: random worlds with their views, in shards that several processes render."""
+"""Command ``worlds_generate``: render random worlds into shards, with several processes."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from localization_sim.worlds.drawing import DOMAINS, Name, draw_worlds
 
 
 @dataclass(frozen=True)
-class Generation:
+class WorldGeneration:
     """Render random worlds for the Differentiable Mapping Network, each split into shards in its own directory.
 
-    Shards that are there already stay, so that an interrupted generation goes on where it was.
+    Existing shards stay, so that the same command continues an interrupted generation.
 
     Attributes:
-        domain: what kind of worlds.
-        output: directory for train, validation and test; build/worlds/DOMAIN unless given.
-        train, validation, test: how many worlds.
-        seed: other seeds give other worlds; a world depends on domain, seed, split and its number, on nothing else.
-        processes: how many render at once; 0 takes one for each core.
-        shard_megabytes: about so large does a file become.
+        domain: kind of worlds.
+        output: directory for train, validation and test; build/worlds/DOMAIN by default.
+        train, validation, test: number of worlds.
+        seed: seed of the worlds; a world depends only on domain, seed, split and its number.
+        processes: number of processes that render; 0: one for each core.
+        shard_megabytes: approximate size of a file, MB.
     """
 
     domain: tyro.conf.Positional[Name]
@@ -53,13 +53,13 @@ class Generation:
 
     @property
     def directory(self) -> Path:
-        """Where the splits go."""
+        """Directory of the splits."""
         return self.output or Path("build/worlds") / self.domain
 
 
 @dataclass(frozen=True)
-class Shard:
-    """One file to make: worlds first..first + count - 1 of a split."""
+class WorldShard:
+    """File to generate: worlds first..first + count - 1 of a split."""
 
     domain: Name
     seed: int
@@ -75,16 +75,17 @@ class Shard:
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What the looks of the split's worlds depend on."""
+        """Settings that define the worlds of the split."""
         domain = DOMAINS[self.domain]
         made_by = {"domain": self.domain, "version": domain.version, "seed": self.seed, "split": self.split}
-        return json.loads(json.dumps(made_by | dataclasses.asdict(domain)))  # as it is read back: no tuples
+        recipe: dict[str, Any] = json.loads(json.dumps(made_by | dataclasses.asdict(domain)))  # tuples become lists
+        return recipe
 
     def is_done(self) -> bool:
-        """Whether the file is there, with these worlds and perhaps more.
+        """Return True if the file exists and holds these worlds, or more.
 
         Raises:
-            DatasetError: it is, but holds something else.
+            DatasetError: the file holds other worlds.
         """
         if not self.path.exists():
             return False
@@ -97,8 +98,8 @@ class Shard:
         return bool(header["count"] >= self.count)
 
 
-def plan_shards(generation: Generation) -> list[Shard]:
-    """All files of a generation, those of small splits first."""
+def plan_shards(generation: WorldGeneration) -> list[WorldShard]:
+    """List all files of a generation, those of small splits first."""
     height, width = DOMAINS[generation.domain].image_shape
     megabytes = DOMAINS[generation.domain].views * height * width * 3 / 1e6
     size = max(1, round(generation.shard_megabytes / megabytes))
@@ -108,12 +109,12 @@ def plan_shards(generation: Generation) -> list[Shard]:
         for number, first in enumerate(range(0, total, size)):
             path = shard_path(generation.directory / split, number)
             count = min(size, total - first)
-            shards.append(Shard(generation.domain, generation.seed, split, first, count, path))
+            shards.append(WorldShard(generation.domain, generation.seed, split, first, count, path))
     return shards
 
 
-def generate(generation: Generation) -> None:
-    """Make the shards that are not there yet, and say how fast.
+def generate(generation: WorldGeneration) -> None:
+    """Generate the missing shards and print the progress.
 
     Raises:
         DatasetError: the directory holds other worlds.
@@ -121,23 +122,23 @@ def generate(generation: Generation) -> None:
     """
     shards = [shard for shard in plan_shards(generation) if not shard.is_done()]
     if not shards:
-        print(f"{generation.directory}: everything is there already")
+        print(f"{generation.directory}: all worlds exist already")
         return
     processes = min(generation.processes or len(os.sched_getaffinity(0)), len(shards))
-    os.environ.setdefault("LP_NUM_THREADS", "0")  # software OpenGL: processes instead of threads within each
+    os.environ.setdefault("LP_NUM_THREADS", "0")  # software OpenGL: several processes, no threads within each
     report = _Progress(generation.directory, sum(shard.count for shard in shards))
     for shard, worlds in _draw_all(shards, processes):
         write_shard(shard.path, worlds, first=shard.first, recipe=shard.recipe)
         report(shard)
 
 
-def _draw_all(shards: list[Shard], processes: int) -> Iterator[tuple[Shard, WorldSet]]:
-    """Worlds of each shard, in the order in which they are finished."""
+def _draw_all(shards: list[WorldShard], processes: int) -> Iterator[tuple[WorldShard, WorldSet]]:
+    """Yield the worlds of each shard, in the order in which they are finished."""
     if processes == 1:
         yield from ((shard, draw_worlds(*shard.request)) for shard in shards)
         return
     context, others = multiprocessing.get_context("spawn"), multiprocessing.active_children()
-    # Spawned, since OpenGL does not survive a fork.
+    # Processes are spawned, because OpenGL does not work after a fork.
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
         try:
             waiting = {pool.submit(draw_worlds, *shard.request): shard for shard in shards}
@@ -145,14 +146,14 @@ def _draw_all(shards: list[Shard], processes: int) -> Iterator[tuple[Shard, Worl
                 finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
                     yield waiting.pop(future), future.result()
-        except BaseException:  # interrupted, or failed: what the others draw is not wanted any more
+        except BaseException:  # interrupted or failed: the work of the other processes is not needed
             for child in set(multiprocessing.active_children()) - set(others):
                 child.terminate()
             raise
 
 
 def _end_with_parent() -> None:
-    """In a worker: end when the process that wants its worlds has ended, however it did."""
+    """End a worker when its parent process has ended, for whatever reason."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -164,12 +165,12 @@ def _end_with_parent() -> None:
 
 
 class _Progress:
-    """Prints how far a generation is, and how fast."""
+    """Prints progress and speed of a generation."""
 
     def __init__(self, directory: Path, total: int) -> None:
         self._directory, self._total, self._done, self._started = directory, total, 0, time.monotonic()
 
-    def __call__(self, shard: Shard) -> None:
+    def __call__(self, shard: WorldShard) -> None:
         self._done += shard.count
         rate = self._done / (time.monotonic() - self._started)
         print(f"{self._directory}: {self._done}/{self._total} worlds, {rate:.1f} worlds/s", flush=True)
@@ -178,11 +179,11 @@ class _Progress:
 def main() -> None:
     """Entry point of ``worlds_generate``."""
     try:
-        generate(tyro.cli(Generation))
+        generate(tyro.cli(WorldGeneration))
     except LocalizationError as error:
         sys.exit(f"worlds_generate: {error}")
     except KeyboardInterrupt:
-        sys.exit("worlds_generate: interrupted; the same command goes on")
+        sys.exit("worlds_generate: interrupted; the same command continues")
 
 
 if __name__ == "__main__":

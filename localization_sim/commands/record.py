@@ -1,4 +1,4 @@
-"""Command ``apartment_record``: drives through an apartment as ROS 2 bags."""
+"""Command ``apartment_record``: record drives through an apartment as ROS 2 bags."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from localization_sim.rendering import open_apartment
 
 
 @dataclass(frozen=True)
-class Recording:
+class ApartmentRecording:
     """Render drives through an apartment into bags, one directory each.
 
     Attributes:
-        output: directory that the bags are put into.
-        seed: which apartment.
-        rearranged: this share, 0..1, of the furniture stands elsewhere; all else is the seed's apartment.
-        twin_room: another floor plan, in which one room is there twice.
+        output: directory of the bags.
+        seed: seed of the apartment.
+        rearranged: share, 0..1, of the furniture that is moved; everything else is the apartment of the seed.
+        twin_room: use another floor plan, which contains one room twice.
         train: number of training drives (train_00, train_01, ...).
-        val: record the validation drive too.
-        test: record the held-out test drive too.
-        more: number of further validation drives (val_01, val_02, ...), to calibrate with.
+        val: record the validation drive, too.
+        test: record the held-out test drive, too.
+        more: number of further validation drives (val_01, val_02, ...), for calibration.
         width: image width in pixels.
         height: image height in pixels.
-        field_of_view: horizontal, degrees.
+        field_of_view: horizontal field of view in degrees.
         rate: images per second.
         depth: write depth images.
         labels: write label images.
-        storage: bag storage.
-        random_seed: draws the errors of the wheel odometry.
-        overwrite: replace bags that exist; else they are left alone.
+        storage: storage format of the bags.
+        random_seed: seed of the errors of the wheel odometry.
+        overwrite: replace existing bags; otherwise they are kept.
     """
 
     output: Path = Path("build/apartment")
@@ -64,7 +64,7 @@ class Recording:
 
     @property
     def drives(self) -> list[str]:
-        """Names of the drives, held-out ones first: they are waited for."""
+        """Names of the drives, held-out drives first, because they are needed first."""
         held_out = [name for name, wanted in (("test", self.test), ("val", self.val)) if wanted]
         further = (f"val_{i:02d}" for i in range(1, self.more + 1))
         return [*held_out, *further, *(f"train_{i:02d}" for i in range(self.train))]
@@ -80,7 +80,7 @@ def render_drives(
     rearranged: float = 0.0,
     twin_room: bool = False,
 ) -> list[Sequence]:
-    """Drives of an apartment as sequences in memory, without the way over bags."""
+    """Render drives of an apartment as sequences in memory, without bags."""
     with open_apartment(seed, camera, rearranged=rearranged, twin_room=twin_room) as renderer:
         return [
             drive.in_memory(drive.as_sequence(renderer, drive.plan(renderer, name, rate=rate), labels=labels))
@@ -88,10 +88,10 @@ def render_drives(
         ]
 
 
-def record(recording: Recording) -> None:
+def record(recording: ApartmentRecording) -> None:
     """Write the bags; each appears under its name only when it is complete.
 
-    Of an apartment that is not quite its seed's the file ``changes.json`` beside the bags tells what is different.
+    If the apartment differs from that of its seed, ``changes.json`` beside the bags lists the differences.
     """
     camera = Camera.from_field_of_view(recording.width, recording.height, recording.field_of_view)
     with open_apartment(
@@ -101,7 +101,7 @@ def record(recording: Recording) -> None:
         for name in recording.drives:
             target, unfinished = recording.output / name, recording.output / f".{name}" / name
             if target.exists() and not recording.overwrite:
-                print(f"{target} exists already, left as it is")
+                print(f"{target} exists already and is kept")
                 continue
             shutil.rmtree(unfinished.parent, ignore_errors=True)
             started = time.monotonic()
@@ -117,7 +117,7 @@ def record(recording: Recording) -> None:
 def main() -> None:
     """Entry point of ``apartment_record``."""
     try:
-        record(tyro.cli(Recording))
+        record(tyro.cli(ApartmentRecording))
     except LocalizationError as error:
         sys.exit(f"apartment_record: {error}")
 

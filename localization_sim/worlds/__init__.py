@@ -1,1 +1,1 @@
-"""Random worlds for the Differentiable Mapping Network: rooms, mazes and streets, with the views it learns from."""
+"""Random worlds for the Differentiable Mapping Network: rooms, mazes and streets, with views for training."""

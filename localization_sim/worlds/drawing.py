@@ -1,4 +1,4 @@
-"""All kinds of random worlds, and drawing some of them by their numbers."""
+"""Drawing of random worlds by kind, split and number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localization_sim.worlds.mazes import Mazes
 from localization_sim.worlds.rooms import Rooms
 from localization_sim.worlds.street import Streets
 
-#: What can be generated.
+#: Kinds of worlds by name.
 DOMAINS: dict[str, Domain] = {
     "rooms": Rooms(),
     "rooms_uniform": Rooms(camera="uniform"),
@@ -21,12 +21,12 @@ DOMAINS: dict[str, Domain] = {
     "street": Streets(),
 }
 Name = Literal["rooms", "rooms_uniform", "mazes", "street"]
-#: Part of every world's seed: equal numbers in two splits give two worlds.
+#: Part of the seed of every world: equal numbers in two splits give different worlds.
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 
 
 def draw_worlds(name: Name, seed: int, split: str, numbers: range) -> WorldSet:
-    """Worlds of a split, by their numbers.
+    """Draw worlds of a split by their numbers.
 
     Raises:
         CameraError: OpenGL does not start.

@@ -1,4 +1,4 @@
-"""Fronts of houses: walls with rows of windows, and a shop, a gate or doors at the bottom; (128, 128, 3) uint8."""
+"""Textures of house fronts: rows of windows, and a shop, a gate or doors at the bottom; (128, 128, 3) uint8."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SIDE = 128
 
 
 def facade(random: Random, *, storeys: int, bays: int) -> tuple[Image, Colour]:
-    """A front with so many rows and columns of windows, and the colour of the wall behind them, 0..1."""
+    """Draw a front with rows and columns of windows; return it and the colour of its wall, 0..1."""
     wall = _wall_colour(random)
     shade = blend(wall, tuple(0.82 * c for c in wall), noise(random, (6, 6), SIDE))  # type: ignore[arg-type]
     image = (255.0 * shade).astype(np.uint8)
@@ -59,7 +59,7 @@ def _windows(
 
 
 def _ground_floor(random: Random, image: Image, top: float, bays: int, glass: Colour) -> None:
-    """A shop with a sign over its whole width, a gate, or windows and doors."""
+    """Draw a shop with a sign over its whole width, a gate, or windows and doors."""
     height, kind = SIDE - top, random.random()
     bright = colour(float(random.random()), float(random.uniform(0.5, 1.0)), float(random.uniform(0.4, 0.95)))
     if kind < 0.5:

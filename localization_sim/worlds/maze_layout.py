@@ -1,4 +1,4 @@
-"""Floor plans of mazes: square blocks, free or solid, with corridors, loops and small halls."""
+"""Random floor plans of mazes: square blocks, free or solid, with corridors, loops and small halls."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
 
 def draw_layout(random: Random, cells: int, *, loops: float = 0.12, halls: int = 2) -> Grid:
-    """Free blocks (2 * cells - 1, 2 * cells - 1) of a maze round a solid core; all are connected.
+    """Draw a maze around a solid core; return its free blocks (2 * cells - 1, 2 * cells - 1), which are connected.
 
     Every second block is a cell of a random spanning tree, the blocks between are its passages. The core is solid, so
-    that the middle of the maze, the best guess of whoever knows nothing, is seldom right.
+    that the middle of the maze, the best guess without any information, is seldom correct.
 
     Args:
-        random: draws everything.
+        random: source of all random numbers.
         cells: cells along each side.
-        loops: share of the walls between two cells that are broken through afterwards.
-        halls: so many times, all walls inside a square of 2x2 cells are removed.
+        loops: share of the walls between two cells that are removed afterwards.
+        halls: number of squares of 2x2 cells from which the inner walls are removed.
     """
     free = np.zeros((2 * cells - 1, 2 * cells - 1), dtype=np.bool_)
     allowed = ~core(cells)
@@ -38,7 +38,7 @@ def draw_layout(random: Random, cells: int, *, loops: float = 0.12, halls: int =
 
 
 def core(cells: int) -> Grid:
-    """Which of the cells (cells, cells) are solid: two by two in the middle, three by three if their number is odd."""
+    """Mask (cells, cells) of the solid cells: 2x2 in the middle, 3x3 if the number of cells is odd."""
     half = 1 if cells % 2 == 0 else 2
     middle = slice((cells + 1) // 2 - half, cells // 2 + half)
     inside = np.zeros((cells, cells), dtype=np.bool_)
@@ -47,7 +47,7 @@ def core(cells: int) -> Grid:
 
 
 def _grow_tree(random: Random, free: Grid, allowed: Grid) -> None:
-    """Depth-first search over the allowed cells, which opens the blocks it passes."""
+    """Open blocks along a depth-first search over the allowed cells."""
     cells, path = len(allowed), [(0, 0)]
     free[0, 0] = True
     while path:
@@ -69,7 +69,7 @@ def _grow_tree(random: Random, free: Grid, allowed: Grid) -> None:
 
 
 def _joins(free: Grid, row: int, column: int) -> bool:
-    """Whether this solid block lies between two free cells."""
+    """Return True if a block is solid and lies between two free cells."""
     if free[row, column]:
         return False
     a, b = ((row, column - 1), (row, column + 1)) if row % 2 == 0 else ((row - 1, column), (row + 1, column))

@@ -1,4 +1,4 @@
-"""Mazes, after GQN's: large, of random layout and appearance, with few surfaces, so that many places look alike."""
+"""Random mazes, similar to those of GQN, with few surfaces, so that many places look the same."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from localization_sim.textures import Colour, Random
 from localization_sim.worlds.domain import Drawn
 from localization_sim.worlds.maze_layout import Grid, draw_layout
 from localization_sim.worlds.rooms import build_sky
-from localization_sim.worlds.stage import Stage
+from localization_sim.worlds.stage import WorldStage
 from localization_sim.worlds.surfaces import PATTERNS, random_colour, random_surface, surface
-from localization_sim.worlds.view import View
+from localization_sim.worlds.view import StageView
 
 Array = npt.NDArray[np.float64]
 
 #: Height of walls and camera, in blocks.
 WALL_HEIGHT, CAMERA_HEIGHT, PITCH = 1.0, 0.45, -0.05
-#: Cameras stay so far from walls, in blocks.
+#: Smallest distance from a camera to a wall, in blocks.
 CLEARANCE = 0.35
 _STYLES, _FLOORS, _POSTERS, _MARKED = 3, 2, 4, 10
 _SIDES = ((1, 0), (0, 1), (-1, 0), (0, -1))
@@ -29,12 +29,12 @@ _SIDES = ((1, 0), (0, 1), (-1, 0), (0, -1))
 
 @dataclass(frozen=True)
 class Mazes:
-    """How mazes are drawn.
+    """Settings of random mazes.
 
     Attributes:
-        views: pictures of each maze.
-        size: their width and height, pixels.
-        cells: fewest and most cells of a maze along each side; with the walls between them they span -1..1.
+        views: number of pictures of each maze.
+        size: width and height of a picture, pixels.
+        cells: smallest and largest number of cells along each side; with the walls between them they span -1..1.
     """
 
     version: ClassVar[int] = 1
@@ -54,16 +54,16 @@ class Mazes:
 
     @property
     def image_shape(self) -> tuple[int, int]:
-        """Height and width in pixels."""
+        """Height and width of a picture in pixels."""
         return self.size, self.size
 
-    def open_stage(self) -> Stage:
-        """The stage for `draw`."""
-        view = View(self.size, self.size, min(self.views, 60), 75.0, near=0.005)
-        return Stage(view, textures=_STYLES + _FLOORS + _POSTERS + 1, max_pieces=8 * self.cells[1] ** 2 + 100)
+    def open_stage(self) -> WorldStage:
+        """Open the stage for `draw`."""
+        view = StageView(self.size, self.size, min(self.views, 60), 75.0, near=0.005)
+        return WorldStage(view, textures=_STYLES + _FLOORS + _POSTERS + 1, max_pieces=8 * self.cells[1] ** 2 + 100)
 
-    def draw(self, stage: Stage, random: Random) -> Drawn:
-        """Pictures (views, size, size, 3), poses (views, 3) and visits (views,) of one maze."""
+    def draw(self, stage: WorldStage, random: Random) -> Drawn:
+        """Draw a maze; return pictures (views, size, size, 3), poses (views, 3) and visits (views,)."""
         free = draw_layout(random, int(random.integers(self.cells[0], self.cells[1] + 1)))
         stage.begin()
         _build(stage, random, free)
@@ -77,8 +77,8 @@ def block_side(free: Grid) -> float:
     return 2.0 / len(free)
 
 
-def _build(stage: Stage, random: Random, free: Grid) -> None:
-    """Floors block by block, walls where free blocks end, a few of them with a poster."""
+def _build(stage: WorldStage, random: Random, free: Grid) -> None:
+    """Build a floor for each free block, walls around the free blocks, and posters on a few walls."""
     azimuth, ambient = random.uniform(-np.pi, np.pi), float(random.uniform(0.5, 0.65))
     stage.light((np.cos(azimuth), np.sin(azimuth), -1.2), ambient=ambient, diffuse=1.0 - ambient)
     styles = [stage.texture(image) for image in _draw_styles(random)]
@@ -105,7 +105,7 @@ def _build(stage: Stage, random: Random, free: Grid) -> None:
 
 
 def _draw_styles(random: Random) -> list[npt.NDArray[np.uint8]]:
-    """Papers of one pattern in related colours: what tells parts of a maze apart, but not its corridors."""
+    """Draw wallpapers of one pattern in related colours: parts of a maze differ by them, corridors do not."""
     pattern = PATTERNS[int(random.integers(1, len(PATTERNS)))]
     base: Colour = random_colour(random)
     repeats = int(random.integers(1, 4))
@@ -113,14 +113,14 @@ def _draw_styles(random: Random) -> list[npt.NDArray[np.uint8]]:
 
 
 def _regions(random: Random, blocks: int, count: int) -> npt.NDArray[np.int64]:
-    """Which of so many regions each block (blocks, blocks) belongs to: that of the nearest of some random centres."""
+    """Region, 0..count - 1, of each block (blocks, blocks), which is that of the nearest random centre."""
     centres = random.uniform(0, blocks, (2 * count, 2))
-    where = np.stack(np.mgrid[0:blocks, 0:blocks], axis=-1)[:, :, None]
+    where = np.moveaxis(np.mgrid[0:blocks, 0:blocks], 0, -1)[:, :, None]
     return np.asarray(np.argmin(((where - centres) ** 2).sum(axis=-1), axis=-1) % count)
 
 
 def draw_cameras(random: Random, free: Grid, count: int) -> Array:
-    """Poses (count, 3) all over the free blocks, with some distance to walls."""
+    """Draw poses (count, 3) over all free blocks, with a distance to walls."""
     side, blocks = block_side(free), np.argwhere(free)
     chosen = np.empty((0, 3))
     while len(chosen) < count:

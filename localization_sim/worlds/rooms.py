@@ -1,7 +1,7 @@
-"""Rooms, after GQN's ``rooms_free_camera_with_object_rotations``: a square room, one to three objects, ten views.
+"""Random rooms, similar to ``rooms_free_camera_with_object_rotations`` of GQN: one to three objects, ten views.
 
-Cameras stand on a ring round the middle and look inward, as GQN's do; ``uniform`` ones stand anywhere and look
-anywhere, so that many see nothing but a piece of wall.
+Cameras are on a ring around the middle and look inward, as in GQN. Cameras of kind ``uniform`` have any position and
+direction, so that many see only a part of a wall.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from localization_common.errors import ConfigError
 from localization_common.geometry.planar import wrap_angle
 from localization_sim.textures import Colour, Random
 from localization_sim.worlds.domain import Drawn
-from localization_sim.worlds.stage import Shape, Stage
+from localization_sim.worlds.stage import Shape, WorldStage
 from localization_sim.worlds.surfaces import random_colour, random_surface, sky
-from localization_sim.worlds.view import View
+from localization_sim.worlds.view import StageView
 
 Array = npt.NDArray[np.float64]
 
-#: Distance of the walls from the middle, and their height; cameras come as near to them as 1.
+#: Distance of the walls from the middle, and their height; cameras are within -1..1.
 WALL, WALL_HEIGHT = 1.15, 1.0
 CAMERA_HEIGHT, PITCH = 0.38, -0.1
-#: Radii between which ring cameras stand: three in a hundred are as near to the middle as counts as success.
+#: Radii of the ring of cameras: three in a hundred are so near to the middle that a guess of the middle is a success.
 RING = (0.43, 1.0)
-#: Ring cameras look at a point at most so far from the middle.
+#: Largest distance from the middle to the point that a ring camera looks at.
 AIM = 0.5
-#: Cameras stay so far from objects.
+#: Smallest distance from a camera to an object.
 CLEARANCE = 0.2
-#: Share of rooms whose four walls look the same.
+#: Share of the rooms with four equal walls.
 ALIKE = 0.15
 _SHAPES: tuple[Shape, ...] = ("box", "sphere", "cylinder", "capsule", "ellipsoid")
 
@@ -46,18 +46,18 @@ class _Thing(NamedTuple):
 
     @property
     def reach(self) -> float:
-        """Radius of the circle on the floor that it stays within."""
+        """Radius of a circle on the floor that contains the thing."""
         return float(np.hypot(self.half_size[0], self.half_size[1])) if self.shape == "box" else max(self.half_size[:2])
 
 
 @dataclass(frozen=True)
 class Rooms:
-    """How rooms are drawn.
+    """Settings of random rooms.
 
     Attributes:
-        views: pictures of each room.
-        size: their width and height, pixels.
-        camera: ring: round the middle, looking inward; uniform: anywhere, in any direction.
+        views: number of pictures of each room.
+        size: width and height of a picture, pixels.
+        camera: placing of the cameras: ring: around the middle, looking inward; uniform: any position and direction.
     """
 
     version: ClassVar[int] = 1
@@ -74,15 +74,15 @@ class Rooms:
 
     @property
     def image_shape(self) -> tuple[int, int]:
-        """Height and width in pixels."""
+        """Height and width of a picture in pixels."""
         return self.size, self.size
 
-    def open_stage(self) -> Stage:
-        """The stage for `draw`."""
-        return Stage(View(self.size, self.size, self.views, 60.0), textures=6, max_pieces=40)
+    def open_stage(self) -> WorldStage:
+        """Open the stage for `draw`."""
+        return WorldStage(StageView(self.size, self.size, self.views, 60.0), textures=6, max_pieces=40)
 
-    def draw(self, stage: Stage, random: Random) -> Drawn:
-        """Pictures (views, size, size, 3), poses (views, 3) and visits (views,) of one room."""
+    def draw(self, stage: WorldStage, random: Random) -> Drawn:
+        """Draw a room; return pictures (views, size, size, 3), poses (views, 3) and visits (views,)."""
         stage.begin()
         _build_shell(stage, random)
         things = _draw_things(random)
@@ -94,7 +94,7 @@ class Rooms:
         return stage.draw(positions, poses[:, 2], PITCH), poses, np.zeros(self.views, np.uint8)
 
 
-def _build_shell(stage: Stage, random: Random) -> None:
+def _build_shell(stage: WorldStage, random: Random) -> None:
     azimuth, steepness = random.uniform(-np.pi, np.pi), random.uniform(0.7, 2.0)
     ambient = float(random.uniform(0.45, 0.65))
     stage.light((np.cos(azimuth), np.sin(azimuth), -steepness), ambient=ambient, diffuse=1.0 - ambient)
@@ -108,8 +108,8 @@ def _build_shell(stage: Stage, random: Random) -> None:
     build_sky(stage, random, distance=8.0)
 
 
-def build_sky(stage: Stage, random: Random, *, distance: float) -> None:
-    """Four walls of sky, so far away."""
+def build_sky(stage: WorldStage, random: Random, *, distance: float) -> None:
+    """Build four walls of sky at a distance."""
     picture = stage.texture(sky(random, random_colour(random, (0.2, 0.6)), random_colour(random, (0.05, 0.25))))
     for x, y in ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0)):
         size = (2 * distance, 2 * distance)
@@ -131,7 +131,7 @@ def _draw_things(random: Random) -> list[_Thing]:
 
 
 def _draw_cameras(random: Random, things: list[_Thing], count: int, camera: str) -> Array:
-    """Poses (count, 3) with some distance to every object."""
+    """Draw poses (count, 3) with a distance to every object."""
     chosen = np.empty((0, 3))
     while len(chosen) < count:
         poses = _ring(random, 4 * count) if camera == "ring" else _anywhere(random, 4 * count)

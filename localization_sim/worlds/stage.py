@@ -1,9 +1,9 @@
-"""A stage for small views of many worlds: surfaces and shapes change from world to world, the OpenGL context stays.
+"""Stage for small views of many worlds: surfaces and shapes change from world to world, the OpenGL context stays.
 
-Compiling a MuJoCo model takes about 10 ms and an OpenGL context a quarter of a second or more, against a few tenths of
-a millisecond for a view of 32x32. So one model is compiled that only owns textures; worlds are written into the
-abstract scene that MuJoCo draws from (``mjvScene``), and their textures are uploaded over those of the world before.
-All views of a world go into one off-screen picture, which is read back once.
+A MuJoCo model compiles in about 10 ms and an OpenGL context starts in 0.25 s or more, but a view of 32x32 takes a few
+tenths of a millisecond. So one model is compiled that has textures only. Worlds are written into the abstract scene
+that MuJoCo draws (``mjvScene``), and their textures replace those of the previous world. All views of a world are drawn
+into one off-screen picture, which is read once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.errors import CameraError
-from localization_sim.worlds.view import Fog, View
+from localization_sim.worlds.view import Fog, StageView
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -34,26 +34,26 @@ _SHAPES = {
 _WHITE = (1.0, 1.0, 1.0)
 
 
-class Stage:
-    """Draws views of a world that is set up piece by piece. Make one for each process and keep it.
+class WorldStage:
+    """Draws views of a world that is built piece by piece. Make one for each process and keep it.
 
     Args:
         view: size and number of the pictures.
-        textures: how many textures a world may have.
-        texture_size: their side, pixels; all are square.
-        max_pieces: how many panels and solids a world may have.
+        textures: largest number of textures of a world.
+        texture_size: side of a texture, pixels; all are square.
+        max_pieces: largest number of panels and solids of a world.
 
     Raises:
         CameraError: OpenGL does not start.
 
     Example:
-        >>> with Stage(View(count=1), textures=1) as stage:  # doctest: +SKIP
+        >>> with WorldStage(StageView(count=1), textures=1) as stage:  # doctest: +SKIP
         ...     stage.begin()
         ...     stage.solid("box", (1.0, 0.0, 0.5), (0.2, 0.2, 0.2), 0.0, (1.0, 0.0, 0.0))
         ...     images = stage.draw(np.array([[0.0, 0.0, 0.5]]), np.array([0.0]))
     """
 
-    def __init__(self, view: View, *, textures: int, texture_size: int = 64, max_pieces: int = 1000) -> None:
+    def __init__(self, view: StageView, *, textures: int, texture_size: int = 64, max_pieces: int = 1000) -> None:
         self.view, self.texture_size = view, texture_size
         self._columns = max(1, min(view.count, 2048 // (view.width * view.oversampling)))
         self._rows = -(-view.count // self._columns)
@@ -75,17 +75,17 @@ class Stage:
         self.begin()
 
     def begin(self) -> None:
-        """Forget the world before: no pieces, no textures in use, light from straight above, no fog."""
+        """Begin a new world without pieces, textures and fog, with vertical light."""
         self._used_textures = 0
         self._scene.ngeom = 0
         self.light((0.0, 0.0, -1.0), ambient=0.6, diffuse=0.4)
         self.fog(None)
 
     def texture(self, image: Image) -> int:
-        """Id of a texture for panels of the world under construction.
+        """Add a texture for panels of the present world and return its id.
 
         Args:
-            image: (texture_size, texture_size, 3); seen from the front of a panel, its first row is on top.
+            image: texture (texture_size, texture_size, 3); on the front of a panel, its first row is on top.
 
         Raises:
             CameraError: there are no more textures, or the image has another size.
@@ -111,14 +111,15 @@ class Stage:
         glow: float = 0.0,
         turn: float = 0.0,
     ) -> None:
-        """Rectangle (width, height) that is seen from where its normal points to.
+        """Add a rectangle (width, height), visible from the side of its normal.
 
         Args:
-            centre, normal: where it is; the normal is horizontal, or vertical (of floors, the width is along x).
+            centre: middle of the rectangle.
+            normal: horizontal or vertical direction; the width of a floor is along x.
             size: full width and height.
-            texture: stretched once over it, tinted by ``rgb``.
-            glow: share of its colour that it shows without light, 0..1.
-            turn: of floors, about the vertical, radians.
+            texture: texture stretched once over it, tinted by ``rgb``.
+            glow: share of its colour without light, 0..1.
+            turn: turn of a floor about the vertical, radians.
         """
         z = np.array(normal, dtype=np.float64)
         y = np.array([0.0, 0.0, 1.0]) if abs(z[2]) < 0.5 else np.array([-np.sin(turn), np.cos(turn), 0.0])
@@ -136,11 +137,11 @@ class Stage:
         *,
         tilt: float = 0.0,
     ) -> None:
-        """Solid of one colour: half lengths along its own axes (cylinder and capsule: radius, unused, half height).
+        """Add a solid of one colour: half lengths along its axes (cylinder and capsule: radius, unused, half height).
 
         Args:
             yaw: turn about the vertical, radians.
-            tilt: turn about its own x axis before that, radians.
+            tilt: turn about its own x axis before the yaw, radians.
         """
         (c, s), (ct, st) = (np.cos([yaw, np.pi / 2 - yaw])), (np.cos(tilt), np.sin(tilt))
         frame = np.array([[c, -s * ct, s * st], [s, c * ct, -c * st], [0.0, st, ct]])
@@ -152,22 +153,22 @@ class Stage:
     def light(
         self, direction: tuple[float, float, float], *, ambient: float, diffuse: float, tint: Colour = _WHITE
     ) -> None:
-        """The one sun: where its light goes, and how bright it is and everything without it (0..1)."""
+        """Set direction and brightness (0..1) of the sun, and the brightness of the ambient light (0..1)."""
         sun = self._scene.lights[0]
         sun.dir = np.array(direction) / np.linalg.norm(direction)
         sun.ambient, sun.diffuse = ambient * np.array(tint), diffuse * np.array(tint)
 
     def fog(self, reach: tuple[float, float] | None, rgb: Colour = _WHITE) -> None:
-        """Fog that begins at a distance and hides everything at another; None for clear air."""
+        """Set the distances at which fog begins and hides everything; None for clear air."""
         self._fog = None if reach is None else Fog(self.view, reach, rgb)
 
     def draw(self, positions: Array, yaws: Array, pitch: float | Array = 0.0) -> Image:
-        """Pictures (N, height, width, 3) uint8 from positions (N, 3), looking along yaws (N,), radians.
+        """Draw pictures (N, height, width, 3) uint8.
 
         Args:
-            positions: any number; drawn ``view.count`` at a time.
-            yaws: 0 looks along x, counter-clockwise seen from above.
-            pitch: upward, radians; one for all or (N,).
+            positions: positions (N, 3) of the camera; ``view.count`` are drawn at a time.
+            yaws: directions (N,), radians; 0 is along x, counter-clockwise seen from above.
+            pitch: upward angle, radians; one for all or (N,).
         """
         yaws, pitches = np.broadcast_arrays(yaws, np.broadcast_to(pitch, np.shape(yaws)))
         count = self.view.count
@@ -181,10 +182,10 @@ class Stage:
     def close(self) -> None:
         """Free the OpenGL context."""
         self._gl.make_current()
-        self._context.free()  # before its OpenGL context: later, it would free somebody else's objects
+        self._context.free()  # before its OpenGL context is freed; later it would free objects of another context
         self._gl.free()
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> WorldStage:
         return self
 
     def __exit__(
@@ -208,7 +209,7 @@ class Stage:
         return self._tiles(used)[: len(positions)]
 
     def _tiles(self, picture: Image) -> Image:
-        """Averaged pictures (N, height, width, 3) of a buffer whose first row is at the bottom."""
+        """Cut and average the pictures (N, height, width, 3) of a buffer whose first row is at the bottom."""
         view = self.view
         rows = picture.shape[0] // self._tile[1]
         size = (self._columns * view.width, rows * view.height)
@@ -251,7 +252,7 @@ class Stage:
         texture: int | None,
     ) -> None:
         if self._scene.ngeom == len(self._pieces):
-            raise CameraError(f"the world has more than {len(self._pieces)} pieces; give the stage more")
+            raise CameraError(f"the world has more than {len(self._pieces)} pieces: raise max_pieces of the stage")
         piece = self._pieces[self._scene.ngeom]
         colour = np.array([*rgb, 1.0], np.float32)
         mujoco.mjv_initGeom(piece, kind, half, np.array(centre, np.float64), frame.reshape(9), colour)

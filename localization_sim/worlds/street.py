@@ -1,4 +1,4 @@
-"""Streets, after StreetLearn: panoramas in areas of 40 m x 40 m, from two visits months apart."""
+"""Random streets, similar to StreetLearn: panoramas in areas of 40 m x 40 m, from two visits months apart."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from localization_sim.textures import Colour, Random
 from localization_sim.worlds.domain import Drawn
 from localization_sim.worlds.facades import SIDE
 from localization_sim.worlds.panorama import PanoramaCamera
-from localization_sim.worlds.stage import Stage
+from localization_sim.worlds.stage import WorldStage
 from localization_sim.worlds.street_plan import HALF_AREA, REACH, ROADWAY, House, StreetPlan, draw_plan
 from localization_sim.worlds.street_visit import Visit
 from localization_sim.worlds.surfaces import sky, surface
 
 Array = npt.NDArray[np.float64]
 
-#: Height of the camera on its car, and how far to the right of the centre line the car drives, metres.
+#: Height of the camera on its car, and distance of the car to the right of the centre line, metres.
 CAMERA_HEIGHT, LANE = 2.5, 2.0
 _FRONTS, _OTHERS = 28, 3  # two of sky, one of road
 _TILE = 10.0
@@ -30,11 +30,11 @@ _PAVEMENT: Colour = (0.62, 0.61, 0.6)
 
 @dataclass(frozen=True)
 class Streets:
-    """How streets are drawn.
+    """Settings of random streets.
 
     Attributes:
-        views_per_visit: panoramas of each of the two visits.
-        height: of a panorama, pixels; it is twice as wide.
+        views_per_visit: number of panoramas of each of the two visits.
+        height: height of a panorama, pixels; it is twice as wide.
     """
 
     version: ClassVar[int] = 1
@@ -50,21 +50,21 @@ class Streets:
 
     @property
     def views(self) -> int:
-        """Pictures of both visits."""
+        """Number of pictures of both visits."""
         return 2 * self.views_per_visit
 
     @property
     def image_shape(self) -> tuple[int, int]:
-        """Height and width in pixels."""
+        """Height and width of a picture in pixels."""
         return self.height, 2 * self.height
 
-    def open_stage(self) -> Stage:
-        """The stage for `draw`."""
+    def open_stage(self) -> WorldStage:
+        """Open the stage for `draw`."""
         view = PanoramaCamera(self.height, self.views_per_visit).view
-        return Stage(view, textures=_FRONTS + _OTHERS, texture_size=SIDE, max_pieces=2000)
+        return WorldStage(view, textures=_FRONTS + _OTHERS, texture_size=SIDE, max_pieces=2000)
 
-    def draw(self, stage: Stage, random: Random) -> Drawn:
-        """Panoramas (views, height, 2 * height, 3), poses (views, 3) and visits (views,) of one area."""
+    def draw(self, stage: WorldStage, random: Random) -> Drawn:
+        """Draw an area; return panoramas (views, height, 2 * height, 3), poses (views, 3) and visits (views,)."""
         plan, camera = draw_plan(random, fronts=_FRONTS), PanoramaCamera(self.height, self.views_per_visit)
         images, poses = [], []
         for _ in range(2):
@@ -81,7 +81,7 @@ class Streets:
 
 
 def draw_drive(random: Random, plan: StreetPlan, count: int) -> Array:
-    """Poses (count, 3; metres) in the area, along its streets, in the right lane of either direction."""
+    """Draw poses (count, 3; metres) along the streets of the area, in the right lane of both directions."""
     chosen = np.empty((0, 3))
     while len(chosen) < count:
         street = plan.streets[int(random.integers(len(plan.streets)))]
@@ -94,8 +94,8 @@ def draw_drive(random: Random, plan: StreetPlan, count: int) -> Array:
     return chosen[:count]
 
 
-def build(stage: Stage, plan: StreetPlan, visit: Visit, random: Random) -> None:
-    """Put everything on the stage but cars and people: those keep away from the cameras."""
+def build(stage: WorldStage, plan: StreetPlan, visit: Visit, random: Random) -> None:
+    """Build everything except cars and people, which need the positions of the cameras."""
     visit.shine(stage, random)
     _build_sky(stage, visit, random)
     _build_ground(stage, plan, random)
@@ -109,8 +109,8 @@ def build(stage: Stage, plan: StreetPlan, visit: Visit, random: Random) -> None:
             stage.solid("ellipsoid", (x, y, 0.72 * height), crown, 0.0, visit.leaves)
 
 
-def _build_house(stage: Stage, house: House, front: int) -> None:
-    """A box, with the front's picture on its front and sides."""
+def _build_house(stage: WorldStage, house: House, front: int) -> None:
+    """Build a box with the picture of the front on its front and sides."""
     out = np.array([np.cos(house.heading), np.sin(house.heading)])
     left, depth, height = np.array([-out[1], out[0]]), house.depth, house.height / 2
     middle = np.array([house.x, house.y]) - out * depth / 2
@@ -126,7 +126,7 @@ def _build_house(stage: Stage, house: House, front: int) -> None:
         stage.panel((float(x), float(y), height), (float(normal[0]), float(normal[1]), 0.0), size, front)
 
 
-def _build_sky(stage: Stage, visit: Visit, random: Random) -> None:
+def _build_sky(stage: WorldStage, visit: Visit, random: Random) -> None:
     zenith, horizon = visit.sky
     sides = sky(random, zenith, horizon, clouds=0.25).repeat(2, axis=0).repeat(2, axis=1)
     around, above = stage.texture(sides), stage.texture(np.broadcast_to(sides[:1], sides.shape))
@@ -137,8 +137,8 @@ def _build_sky(stage: Stage, visit: Visit, random: Random) -> None:
     stage.panel((0.0, 0.0, distance), (0.0, 0.0, -1.0), (2 * distance, 2 * distance), above, glow=1.0)
 
 
-def _build_ground(stage: Stage, plan: StreetPlan, random: Random) -> None:
-    """Pavement everywhere, roadways over it with a dashed line in the middle."""
+def _build_ground(stage: WorldStage, plan: StreetPlan, random: Random) -> None:
+    """Build pavement everywhere, and roadways over it with a dashed line in the middle."""
     stage.panel((0.0, 0.0, 0.0), (0.0, 0.0, 1.0), (5 * REACH, 5 * REACH), None, _PAVEMENT)
     asphalt = surface(random, "plain", (0.3, 0.3, 0.31), (0.36, 0.36, 0.36), side=SIDE).copy()
     asphalt[SIDE // 2 - 1 : SIDE // 2 + 1, : SIDE // 3] = 220

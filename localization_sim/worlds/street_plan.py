@@ -1,4 +1,4 @@
-"""What stays of a street from one visit to the next: streets, houses with their fronts, trees. Metres, map frame."""
+"""Permanent parts of an area: streets, houses with their fronts, trees. Metres in the map frame."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from localization_sim.worlds.facades import facade
 
 Array = npt.NDArray[np.float64]
 
-#: Half the side of the area that views are taken in; houses and streets go on outside.
+#: Half the side of the area with cameras; half the side of the area with houses and streets.
 HALF_AREA, REACH = 20.0, 55.0
 #: Half widths of the roadway, and of the whole street between the houses.
 ROADWAY, STREET = 4.5, 7.5
 STOREY, BAY, DEPTH = 3.2, 2.6, 9.0
-#: Streets keep so far from the middle of the area, so that the middle is a bad guess: single ones, and two in parallel.
+#: Distances of streets from the middle of the area, so that the middle is a bad guess: single ones, two in parallel.
 OFFSETS, PAIR_OFFSETS = (4.0, 13.0), (9.0, 13.5)
 
 
 @dataclass(frozen=True)
 class Street:
-    """A straight street without ends: a point on its centre line, and its direction, radians."""
+    """Straight street without ends: a point on its centre line, and its direction, radians."""
 
     x: float
     y: float
     heading: float
 
     def place(self, along: Array | float, aside: Array | float) -> Array:
-        """Points (..., 2) so far along the street and to the left of its centre line."""
+        """Points (..., 2) at distances along the street and to the left of its centre line."""
         cos, sin = np.cos(self.heading), np.sin(self.heading)
         return np.stack(
             [self.x + along * cos - np.asarray(aside) * sin, self.y + along * sin + np.asarray(aside) * cos], axis=-1
@@ -39,7 +39,7 @@ class Street:
 
 @dataclass(frozen=True)
 class House:
-    """Middle of its front on the ground, heading out of the front, sizes, number of its front's picture, and colour."""
+    """House: middle of its front on the ground, heading out of the front, sizes, number of its picture, and colour."""
 
     x: float
     y: float
@@ -53,7 +53,7 @@ class House:
 
 @dataclass(frozen=True)
 class StreetPlan:
-    """Attributes: streets (two to four that cross), houses, their fronts' pictures, and trees (x, y, height)."""
+    """Plan of an area: two to four streets that cross, houses, pictures of their fronts, and trees (x, y, height)."""
 
     streets: tuple[Street, ...]
     houses: tuple[House, ...]
@@ -62,18 +62,18 @@ class StreetPlan:
 
 
 def draw_plan(random: Random, *, fronts: int) -> StreetPlan:
-    """Streets that cross at right angles, with closed rows of houses of at most so many different fronts."""
+    """Draw streets that cross at right angles, with closed rows of houses with at most ``fronts`` different fronts."""
     turn = float(random.uniform(-np.pi, np.pi))
-    ways = [(turn, _offsets(random)), (turn + np.pi / 2, _offsets(random))]
+    directions = [(turn, _offsets(random)), (turn + np.pi / 2, _offsets(random))]
     streets: list[Street] = []
     houses: list[House] = []
     pictures: list[Image] = []
     trees: list[tuple[float, float, float]] = []
-    for number, (heading, offsets) in enumerate(ways):
+    for number, (heading, offsets) in enumerate(directions):
         for i, offset in enumerate(offsets):
             street = Street(-np.sin(heading) * offset, np.cos(heading) * offset, heading)
             streets.append(street)
-            gaps = _gaps(ways[1 - number][1], corners=number == 1)
+            gaps = _gaps(directions[1 - number][1], corners=number == 1)
             for side in (-1, 1):
                 depth = _depth(offsets, i, side)
                 for start, end in _intervals(random, gaps):
@@ -83,27 +83,27 @@ def draw_plan(random: Random, *, fronts: int) -> StreetPlan:
 
 
 def _offsets(random: Random) -> list[float]:
-    """How far to the left of the middle of the area parallel streets run: one, or two with a block between them."""
+    """Distances of parallel streets to the left of the middle of the area: one, or two with a block between them."""
     if random.random() < 0.3:
         return [float(random.uniform(*OFFSETS) * random.choice([-1.0, 1.0]))]
     return [-float(random.uniform(*PAIR_OFFSETS)), float(random.uniform(*PAIR_OFFSETS))]
 
 
 def _depth(offsets: list[float], street: int, side: int) -> float:
-    """How deep the houses on one side of a street are: on a block between two streets, half of it at most."""
+    """Depth of the houses on one side of a street; between two streets, at most half of the block."""
     if not 0 <= street + side < len(offsets):
         return DEPTH
     return min(DEPTH, (abs(offsets[street + side] - offsets[street]) - 2 * STREET) / 2)
 
 
 def _gaps(crossing: list[float], *, corners: bool) -> list[tuple[float, float]]:
-    """Stretches along a street where others cross it: no houses there.
+    """Intervals along a street without houses, where other streets cross it.
 
     Args:
         crossing: offsets of the streets that cross.
-        corners: whether the corner houses belong to those, so that the gaps are wider by their depth.
+        corners: the corner houses belong to the crossing streets, so that the gaps are wider by their depth.
     """
-    if not corners:  # the first streets: seen along them, the left of the others is behind
+    if not corners:  # the first streets: seen along them, the left of the crossing streets is behind
         return sorted((-offset - STREET, -offset + STREET) for offset in crossing)
     return [
         (offset - STREET - _depth(crossing, i, -1), offset + STREET + _depth(crossing, i, 1))
@@ -112,7 +112,7 @@ def _gaps(crossing: list[float], *, corners: bool) -> list[tuple[float, float]]:
 
 
 def _intervals(random: Random, gaps: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Stretches of a street's side, one for each house."""
+    """Draw intervals of a street's side, one for each house."""
     starts, ends = [-REACH, *(after for _, after in gaps)], [*(before for before, _ in gaps), REACH]
     found = []
     for start, end in zip(starts, ends, strict=True):
@@ -138,7 +138,7 @@ def _house(
         picture, wall = facade(random, storeys=storeys, bays=bays)
         pictures.append(picture)
         front = len(pictures) - 1
-    else:  # once more a front from elsewhere
+    else:  # reuse the front of another house
         front, wall = int(random.integers(fronts)), (0.5, 0.45, 0.4)
     x, y = street.place((stretch[0] + stretch[1]) / 2, side * STREET)
     heading = street.heading - side * np.pi / 2

@@ -1,4 +1,4 @@
-"""What changes in a street from one visit to the next: light, weather, season, cars and people."""
+"""Visit of a street on one day: light, weather, season, cars and people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_sim.textures import Colour, Random, colour
-from localization_sim.worlds.stage import Stage
+from localization_sim.worlds.stage import WorldStage
 from localization_sim.worlds.street_plan import REACH, ROADWAY, Street, StreetPlan
 
 Array = npt.NDArray[np.float64]
@@ -21,7 +21,7 @@ _LEAVES: dict[str, Colour | None] = {
     "autumn": (0.75, 0.45, 0.15),
     "winter": None,
 }
-#: Zenith, horizon, and light: ambient, diffuse and its tint.
+#: Colours of zenith and horizon, and light: ambient, diffuse and its tint.
 _SKIES: dict[str, tuple[Colour, Colour, float, float, Colour]] = {
     "clear": ((0.3, 0.5, 0.9), (0.75, 0.85, 0.95), 0.5, 0.6, (1.0, 0.98, 0.92)),
     "overcast": ((0.7, 0.72, 0.75), (0.85, 0.86, 0.87), 0.75, 0.15, (0.95, 0.97, 1.0)),
@@ -32,11 +32,11 @@ _SKIES: dict[str, tuple[Colour, Colour, float, float, Colour]] = {
 
 @dataclass(frozen=True)
 class Visit:
-    """One day in a street.
+    """Conditions of one day in a street.
 
     Attributes:
         weather: clear, overcast, evening or fog.
-        season: what the trees wear.
+        season: season, which defines the leaves of the trees.
         traffic: cars for each 10 m of kerb, and people for each 10 m of pavement.
     """
 
@@ -46,7 +46,7 @@ class Visit:
 
     @classmethod
     def draw(cls, random: Random) -> Visit:
-        """Any day."""
+        """Draw the conditions of a random day."""
         weather = _WEATHER[int(random.choice(len(_WEATHER), p=[0.4, 0.3, 0.2, 0.1]))]
         season = list(_LEAVES)[int(random.integers(len(_LEAVES)))]
         return cls(weather, season, (float(random.uniform(0.1, 0.9)), float(random.uniform(0.0, 0.8))))
@@ -58,11 +58,11 @@ class Visit:
 
     @property
     def leaves(self) -> Colour | None:
-        """Colour of the trees; None if they are bare."""
+        """Colour of the trees; None if they have no leaves."""
         return _LEAVES[self.season]
 
-    def shine(self, stage: Stage, random: Random) -> None:
-        """Light and fog."""
+    def shine(self, stage: WorldStage, random: Random) -> None:
+        """Set light and fog of the stage."""
         _, horizon, ambient, diffuse, tint = _SKIES[self.weather]
         azimuth = random.uniform(-np.pi, np.pi)
         steepness = 0.4 if self.weather == "evening" else random.uniform(0.8, 2.0)
@@ -70,8 +70,8 @@ class Visit:
         if self.weather == "fog":
             stage.fog((5.0, float(random.uniform(50.0, 90.0))), horizon)
 
-    def populate(self, stage: Stage, plan: StreetPlan, cameras: Array, random: Random) -> None:
-        """Cars at the kerbs and on the road, people on the pavements; none where cameras (N, 2; metres) are."""
+    def populate(self, stage: WorldStage, plan: StreetPlan, cameras: Array, random: Random) -> None:
+        """Add cars at the kerbs and on the road, and people on the pavements, away from cameras (N, 2; metres)."""
         for street in plan.streets:
             for side in (-1.0, 1.0):
                 for along in _places(random, self.traffic[0]):
@@ -83,7 +83,7 @@ class Visit:
                     _person(stage, random, street, along, side * (ROADWAY + float(random.uniform(0.5, 2.6))))
 
     def expose(self, images: Images, random: Random) -> Images:
-        """What the camera of this day makes of it: white balance, exposure, contrast and noise."""
+        """Apply white balance, exposure, contrast and noise of the camera of this day."""
         gain = random.uniform(0.85, 1.15) * random.uniform(0.94, 1.06, 3)
         gamma = random.uniform(0.8, 1.25)
         values = (np.arange(256) / 255.0) ** gamma
@@ -94,13 +94,13 @@ class Visit:
 
 
 def _places(random: Random, density: float) -> list[float]:
-    """Where along a street, metres; seldom nearer to each other than 5 m."""
+    """Draw positions along a street, metres; at least 5 m apart."""
     slots = np.arange(-REACH * 0.8, REACH * 0.8, 6.0)
     taken = slots[random.random(len(slots)) < density * 0.6]
     return [float(slot + random.uniform(-0.5, 0.5)) for slot in taken]
 
 
-def _car(stage: Stage, random: Random, street: Street, along: float, aside: float) -> None:
+def _car(stage: WorldStage, random: Random, street: Street, along: float, aside: float) -> None:
     paint = colour(float(random.random()), float(random.choice([0.05, 0.8])), float(random.uniform(0.1, 0.95)))
     x, y = street.place(along, aside)
     length, roof = float(random.uniform(1.9, 2.5)), float(random.choice([1.4, 1.5, 2.1], p=[0.45, 0.45, 0.1]))
@@ -110,7 +110,7 @@ def _car(stage: Stage, random: Random, street: Street, along: float, aside: floa
     stage.solid("box", (float(x), float(y), roof), (0.5 * length, 0.7, 0.04), street.heading, paint)
 
 
-def _person(stage: Stage, random: Random, street: Street, along: float, aside: float) -> None:
+def _person(stage: WorldStage, random: Random, street: Street, along: float, aside: float) -> None:
     coat = colour(float(random.random()), float(random.uniform(0.1, 0.9)), float(random.uniform(0.1, 0.9)))
     x, y = street.place(along, aside)
     stage.solid("capsule", (float(x), float(y), 0.8), (0.25, 0.25, 0.5), 0.0, coat)

@@ -1,4 +1,4 @@
-"""Small seamless surfaces for walls and floors of random worlds, and skies: (64, 64, 3) uint8, fast to draw."""
+"""Small seamless textures for walls and floors of random worlds, and skies: (64, 64, 3) uint8, fast to draw."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from localization_sim.textures import Colour, Field, Image, Random, blend, colou
 
 SIDE = 64
 
-#: Names of the patterns that `surface` knows.
+#: Names of the patterns of `surface`.
 PATTERNS = ("plain", "checks", "columns", "rows", "dots", "bricks", "zigzag", "clouds")
 
 _V, _U = (np.mgrid[0:SIDE, 0:SIDE] + 0.5) / SIDE
 
 
 def random_colour(random: Random, saturation: tuple[float, float] = (0.25, 0.9)) -> Colour:
-    """A colour of any hue that is neither black nor white."""
+    """Draw a colour of any hue that is neither black nor white."""
     return colour(float(random.random()), float(random.uniform(*saturation)), float(random.uniform(0.45, 1.0)))
 
 
 def surface(
     random: Random, pattern: str, base: Colour, accent: Colour, *, across: int = 4, down: int = 2, side: int = SIDE
 ) -> Image:
-    """A pattern that repeats so often over the whole surface.
+    """Draw a repeating pattern.
 
     Args:
-        random: draws the grain.
+        random: source of the grain.
         pattern: one of `PATTERNS`.
         base, accent: its two colours.
-        across, down: repetitions.
-        side: the picture's width and height, pixels.
+        across, down: number of repetitions over the whole texture.
+        side: width and height of the texture, pixels.
     """
     weight = _weight(random, pattern, across, down)
     image = finish(random, blend(base, accent, weight), 0.06)
@@ -37,7 +37,7 @@ def surface(
 
 
 def random_surface(random: Random, *, across: tuple[int, int] = (2, 7), down: tuple[int, int] = (1, 4)) -> Image:
-    """Any pattern in any two colours, repeated as often as these ranges (upper ends excluded) allow."""
+    """Draw a random pattern in two random colours, with repetitions in these ranges (upper ends excluded)."""
     base, accent = random_colour(random), random_colour(random)
     pattern = PATTERNS[int(random.integers(len(PATTERNS)))]
     repetitions = int(random.integers(*across)), int(random.integers(*down))
@@ -45,14 +45,14 @@ def random_surface(random: Random, *, across: tuple[int, int] = (2, 7), down: tu
 
 
 def sky(random: Random, top: Colour, horizon: Colour, *, clouds: float = 0.8) -> Image:
-    """From the zenith's colour above to the horizon's below, with clouds of this density, 0..1."""
+    """Draw a sky from the zenith's colour to the horizon's, with clouds of this density, 0..1."""
     clear = blend(top, horizon, _V**1.5)
     cloud = np.clip(2.0 * noise(random, (8, 4), SIDE) - 1.1, 0.0, clouds)[..., None]
     return finish(random, clear * (1.0 - cloud) + cloud, 0.0)
 
 
 def _weight(random: Random, pattern: str, across: int, down: int) -> Field:
-    """How much of the accent each pixel has, 0..1, (64, 64)."""
+    """Weight (64, 64) of the accent colour in each pixel, 0..1."""
     u, v = (_U * across) % 1.0, (_V * down) % 1.0
     if pattern == "plain":
         return 0.35 * noise(random, (4, 4), SIDE)

@@ -1,4 +1,4 @@
-"""What a stage draws at once, and the fog over it."""
+"""Size and number of the pictures that a stage draws at once, and fog."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class View:
-    """What a stage draws at once.
+class StageView:
+    """Pictures that a stage draws at once.
 
     Attributes:
         width, height: size of one picture, pixels.
-        count: pictures that fit into the off-screen buffer.
-        field_of_view: vertical, degrees.
-        oversampling: pixels drawn for each pixel of the picture, across and down; they are averaged.
+        count: number of pictures in the off-screen buffer.
+        field_of_view: vertical field of view, degrees.
+        oversampling: number of drawn pixels for a pixel of the picture, across and down; they are averaged.
         near, far: clipping distances.
     """
 
@@ -37,31 +37,33 @@ class View:
 
     @property
     def half_height(self) -> float:
-        """Half the height of what is seen at distance 1."""
+        """Half the height of the visible area at distance 1."""
         return float(np.tan(np.radians(self.field_of_view) / 2))
 
 
 class Fog:
-    """Fog over drawn pictures, from their depth: OpenGL's own, which MuJoCo offers, keeps its first colour and reach.
+    """Fog over drawn pictures, from their depth.
+
+    MuJoCo's own fog cannot change its colour and distances from world to world.
 
     Args:
-        view: what was drawn.
-        reach: distances at which it begins, and hides everything.
-        rgb: its colour, 0..1.
+        view: size of the drawn pictures.
+        reach: distances at which the fog begins and hides everything.
+        rgb: colour, 0..1.
     """
 
-    def __init__(self, view: View, reach: tuple[float, float], rgb: tuple[float, float, float]) -> None:
+    def __init__(self, view: StageView, reach: tuple[float, float], rgb: tuple[float, float, float]) -> None:
         self._view, self._reach, self._rgb = view, reach, rgb
         across, down = (np.linspace(-1, 1, 2 * n + 1)[1::2] * view.half_height for n in view.drawn_size)
-        # How much longer the way to what a pixel shows is than along the optical axis, (drawn height, drawn width).
+        # Distance along the ray of a pixel over depth along the optical axis, (drawn height, drawn width).
         self._slant = np.hypot(np.hypot(1.0, down)[:, None], across * view.width / view.height).astype(np.float32)
 
     def over(self, picture: Image, depth: npt.NDArray[np.float32]) -> Image:
-        """The picture in fog.
+        """Return a picture in fog.
 
         Args:
-            picture: (H, W, 3), of whole drawn pictures beside and above each other.
-            depth: (H, W) as OpenGL has it, 0 at the near and 1 at the far plane.
+            picture: drawn pictures (H, W, 3) beside and above each other.
+            depth: depth (H, W) of OpenGL, 0 at the near and 1 at the far plane.
         """
         width, height = self._view.drawn_size
         near, (begin, end) = self._view.near, self._reach

@@ -1,4 +1,4 @@
-"""Small data sets on disk, in the exact formats, with contents that tests can compute again."""
+"""Small data sets on disk, in the published formats, with contents that tests can compute again."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from drawn_frames import SevenScenes, class_ids, drive_pose, picture, pose, writ
 from hypothesis import settings
 from scipy.spatial.transform import Rotation
 
-# No time limit for an example: on a busy machine it would fail now and then. The same examples each time.
+# No time limit for an example: it would fail sometimes on a busy machine. The same examples each time.
 settings.register_profile("busy_machine", deadline=None, max_examples=60, derandomize=True, database=None)
 settings.load_profile("busy_machine")
 
 
 @pytest.fixture
 def seven_scenes(tmp_path: Path) -> SevenScenes:
-    """Writes ``scene/<name>`` with the given frame numbers and returns its directory."""
+    """Function that writes ``scene/<name>`` with the given frame numbers, and returns its directory."""
 
     def write(
         numbers: tuple[int, ...] = (0, 1, 2, 5), *, name: str = "seq-01", ending: str = "png", depth: bool = True
@@ -43,7 +43,7 @@ def seven_scenes(tmp_path: Path) -> SevenScenes:
 
 @pytest.fixture
 def deeploc(tmp_path: Path) -> Path:
-    """A DeepLoc directory: images 3, 4, 5, 12 (train) and 7, 8 (test) of 128x72; train's 5 has no labels."""
+    """Directory of DeepLoc: images 3, 4, 5, 12 (train) and 7, 8 (test) of 128x72; train's 5 has no labels."""
     root = tmp_path / "DeepLoc"
     for split, numbers in (("train", (3, 4, 5, 12)), ("test", (7, 8))):
         for folder in ("LeftImages", "labels", "labels_colorized"):
@@ -62,7 +62,7 @@ def deeploc(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tum(tmp_path: Path) -> Path:
-    """A TUM RGB-D directory: colour at 30 Hz, depth 12 ms later, ground truth at 100 Hz that ends early."""
+    """Directory of TUM RGB-D: colour at 30 Hz, depth 12 ms later, ground truth at 100 Hz that ends early."""
     directory = tmp_path / "rgbd_dataset_freiburg3_made"
     (directory / "rgb").mkdir(parents=True)
     (directory / "depth").mkdir()
@@ -90,7 +90,7 @@ def tum(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kitti(tmp_path: Path) -> Path:
-    """A KITTI odometry directory: grey images 0, 1, 2, 4 of both cameras, five times and poses."""
+    """Directory of KITTI odometry: grey images 0, 1, 2, 4 of both cameras, five times and poses."""
     directory = tmp_path / "sequences" / "07"
     grey = cv2.cvtColor(picture(3, (200, 60)), cv2.COLOR_RGB2GRAY)
     for camera in (0, 1):

@@ -13,7 +13,7 @@ SevenScenes = Callable[..., Path]
 
 
 def picture(number: int, size: tuple[int, int] = (640, 480)) -> np.ndarray:
-    """RGB picture (H, W, 3) of smooth colours that tell its number."""
+    """RGB picture (H, W, 3) of smooth colours that depend on its number."""
     width, height = size
     u, v = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     channels = [255 * u, 255 * v, np.full_like(u, 20 * number % 256)]

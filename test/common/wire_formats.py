@@ -30,7 +30,7 @@ def double(number: int, value: float) -> bytes:
 
 
 def example(features: dict[str, list[bytes] | list[float]], *, packed: bool = True) -> bytes:
-    """tf.train.Example with lists of bytes or floats."""
+    """Bytes of a tf.train.Example with lists of bytes or floats."""
     entries = b""
     for key, values in features.items():
         if isinstance(values[0], bytes):
@@ -44,7 +44,7 @@ def example(features: dict[str, list[bytes] | list[float]], *, packed: bool = Tr
 
 
 def crc32c(data: bytes) -> int:
-    """Castagnoli's checksum, bit by bit."""
+    """Checksum of Castagnoli, bit by bit."""
     value = 0xFFFFFFFF
     for byte in data:
         value ^= byte
@@ -54,7 +54,7 @@ def crc32c(data: bytes) -> int:
 
 
 def tfrecord(records: Iterable[bytes]) -> bytes:
-    """A TFRecord file."""
+    """Bytes of a TFRecord file."""
     out = b""
     for data in records:
         length = struct.pack("<Q", len(data))

@@ -1,4 +1,4 @@
-"""A tiny random network and map, in milliseconds: for tests that need a localizer but no accuracy."""
+"""Tiny random network and map, made in milliseconds: for tests that need a localizer but no accuracy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BOUNDS = (-4.0, -3.0, 4.0, 3.0)
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
-    """Torch on one thread: these tests share their cores."""
+    """Run torch on one thread: these tests share their cores."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -29,7 +29,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def tiny_config() -> NetworkConfig:
-    """All parts of the shipped form, a few channels each."""
+    """Sizes of a matching network with few channels."""
     return NetworkConfig(
         image_width=32,
         image_height=24,
@@ -47,7 +47,7 @@ def tiny_config() -> NetworkConfig:
 
 @pytest.fixture
 def projection_config() -> NetworkConfig:
-    """Views compared by projection, on grids of 4 x 4 cells of square pictures."""
+    """Sizes of a projection network: square pictures with grids of 4 x 4 cells."""
     return replace(
         NetworkConfig.paper(),
         image_width=16,

@@ -1,4 +1,4 @@
-"""Tiny worlds, drawn here, whose pictures are known functions of their poses, and a model that reads them."""
+"""Tiny worlds whose pictures are simple functions of their poses, and an observation model that reads them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUICK = WorldTrainingConfig(
 
 
 def circles(count: int = 12, views: int = 10, seed: int = 0) -> WorldSet:
-    """Each pixel column is a bearing: rings of colour round the environment, another phase in each world."""
+    """Draw a ring of colours around the environment, with another phase in each world; a pixel column is a bearing."""
     random = np.random.default_rng(seed)
     poses = random.uniform([-0.9, -0.9, -np.pi], [0.9, 0.9, np.pi], (count, views, 3))
     angles = poses[..., 2:] - np.linspace(-np.pi / 4, np.pi / 4, 32)
@@ -40,7 +40,7 @@ def circles(count: int = 12, views: int = 10, seed: int = 0) -> WorldSet:
 
 
 def coded(count: int = 150, views: int = 10) -> WorldSet:
-    """Pictures that say where they were taken: x, y and yaw as red, green and blue, to a 255th."""
+    """Draw pictures that encode their poses: x, y and yaw as red, green and blue, to a 255th."""
     random = np.random.default_rng(1)
     poses = random.uniform([-0.9, -0.9, -np.pi], [0.9, 0.9, np.pi], (count, views, 3)).astype(np.float32)
     colours = (poses / [2.0, 2.0, 2.0 * np.pi] + 0.5) * 255
@@ -53,7 +53,7 @@ class CodedQuery(NamedTuple):
 
 
 class CodeReader(nn.Module):
-    """An observation model that reads the coded pose, or that says nothing."""
+    """Observation model that decodes the pose; with sharpness 0 its likelihood is constant."""
 
     def __init__(self, sharpness: float) -> None:
         super().__init__()

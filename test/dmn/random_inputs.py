@@ -1,4 +1,4 @@
-"""What an observation model is given, at random: embeddings of views and queries, and poses."""
+"""Random inputs of an observation model: embeddings of views and queries, and poses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dmn_ros.config import NetworkConfig
 
 
 def random_inputs(config: NetworkConfig, maps: int, views: int, queries: int, particles: int) -> tuple[Tensor, ...]:
-    """Views (A, N, C, h, w), their poses (A, N, 3), queries (A, Q, C, h, w) and particles (A, Q, K, 3)."""
+    """Draw views (A, N, C, h, w), their poses (A, N, 3), queries (A, Q, C, h, w) and particles (A, Q, K, 3)."""
     torch.manual_seed(2)
     picture, turn = (config.feature_channels, *config.grid), torch.tensor([0.5, 0.5, 2.0])
     return (

@@ -1,4 +1,4 @@
-"""Configurations refuse what cannot work, and survive their dictionaries."""
+"""Configurations refuse impossible values, and survive their dictionaries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from dmn_ros.config import FilterConfig, NetworkConfig, TrainingConfig
+from dmn_ros.config import NetworkConfig
+from dmn_ros.filter.filter_config import FilterConfig
+from dmn_ros.training.training_config import TrainingConfig
 from localization_common.errors import ConfigError
 from localization_common.files.configuration import from_dict, to_dict
 

@@ -1,4 +1,4 @@
-"""What the launch tests start with: tiny networks, and a robot in the namespace that is launched."""
+"""Fixtures of the launch tests: tiny networks, and a robot in the namespace of the launched nodes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
-from robot_stage import Robot
 from stage_fixtures import models
+from stage_robot import Robot
 
 from localization_common.ros.spinning import spinning
 
@@ -20,7 +20,7 @@ NAMESPACE = "/fleet/robot_1"
 
 @pytest.fixture
 def robot(ros_domain: int) -> Iterator[Robot]:
-    """A robot in the domain and the namespace that the nodes are launched into."""
+    """Robot in the domain and the namespace of the launched nodes."""
     context = Context()
     rclpy.init(context=context, domain_id=ros_domain)
     node = Node("robot", namespace=NAMESPACE, context=context)

@@ -1,4 +1,4 @@
-"""`ros2 launch` as a user has it: a process in a session of its own that Ctrl-C reaches with all its children."""
+"""Process of `ros2 launch` in its own session, so that a signal reaches it and all its children, as Ctrl-C does."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ROS2 = "import sys; from ros2cli.cli import main; sys.exit(main())"
 
 
 class Launch:
-    """A running launch file.
+    """Running launch file.
 
     Args:
-        command: starts it.
-        folder: for its output and its temporary files.
+        command: command that starts it.
+        folder: folder for its output and its temporary files.
     """
 
     def __init__(self, command: list[str], folder: Path) -> None:
@@ -33,17 +33,17 @@ class Launch:
             )
 
     def output(self) -> str:
-        """All that launch and its processes have printed so far."""
+        """Output of launch and its processes so far."""
         return self._output.read_text()
 
     def end(self) -> str:
-        """Press Ctrl-C, wait for the end, and give the output."""
+        """Send SIGINT as Ctrl-C does, wait for the end, and return the output."""
         os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(120.0)
         return self.output()
 
     def alive(self) -> bool:
-        """Whether any process of the launch still runs."""
+        """Return True if a process of the launch still runs."""
         try:
             os.killpg(self.process.pid, 0)
         except ProcessLookupError:
@@ -53,9 +53,9 @@ class Launch:
 
 @contextmanager
 def launch(file: str, folder: Path, **arguments: object) -> Iterator[Launch]:
-    """Run a launch file of this package; whatever still runs at the end of the block is killed."""
+    """Run a launch file of this package; processes that still run at the end of the block are killed."""
     words = [f"{name}:={value}" for name, value in arguments.items()]
-    words.append("sigterm_timeout:=60")  # launch's own 5 seconds are too few for torch to end on a busy machine
+    words.append("sigterm_timeout:=60")  # on a busy computer, torch needs more than the default of 5 s to end
     launched = Launch([sys.executable, "-c", ROS2, "launch", str(LAUNCH / file), *words], folder)
     try:
         yield launched

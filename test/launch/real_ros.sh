@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the launch tests, and the collection of all tests, with ROS 2's own tools where ROS 2 itself is not sourced.
+# Runs the launch tests, and the collection of all tests, with the tools of ROS 2, without a sourced ROS 2.
 #   test/launch/real_ros.sh FOLDER [PYTHON]
-# FOLDER holds the sources: launch, launch_ros, ros2cli, rosidl_runtime_py and osrf_pycommon, each as a clone of the
+# FOLDER has the sources: launch, launch_ros, ros2cli, rosidl_runtime_py and osrf_pycommon, each as a clone of the
 # branch for ROS 2 Jazzy. PYTHON (default: .venv/bin/python) has this package, the wheels of ROS 2, and psutil and
 # catkin-pkg, which ros2cli needs. Nothing is downloaded.
 set -euo pipefail
@@ -19,25 +19,25 @@ for package in "${packages[@]}"; do
 done
 "$python" -c 'import psutil, catkin_pkg' || { echo "type: $python -m pip install psutil catkin-pkg" >&2; exit 2; }
 
-# Copies, since a build leaves files beside the sources.
+# Copies, because a build writes files beside the sources.
 mkdir "$work/sources" "$work/site"
 (cd "$sources" && cp -r --parents "${packages[@]}" "$work/sources")
 (cd "$work/sources" && "$python" -m pip install --quiet --no-index --no-deps --no-build-isolation --target "$work/site" \
   "${packages[@]/#/./}")
-# launch_ros imports this service for composable nodes, which these launch files have none of.
+# launch_ros imports this service for composable nodes, which these launch files do not use.
 if ! "$python" -c 'import composition_interfaces' 2>/dev/null; then
   mkdir "$work/site/composition_interfaces"
   printf 'class LoadNode:\n    Request = Response = object\n' >"$work/site/composition_interfaces/srv.py"
   touch "$work/site/composition_interfaces/__init__.py"
 fi
 
-# This checkout as colcon installs it: the share folder, and the commands where ros2 looks for them.
+# This checkout as colcon installs it: the share folder, and the commands where ros2 searches for them.
 prefix=$work/install
 mkdir -p "$prefix"/{share/ament_index/resource_index/packages,lib/deep_localization}
 ln -s "$PWD" "$prefix/share/deep_localization"
 ln -s "$PWD/resource/deep_localization" "$prefix/share/ament_index/resource_index/packages/deep_localization"
 for program in vlocnet dmn localization apartment_camera; do
-  printf '#!%s\nimport sys\nfrom deep_localization.programs import %s\nsys.exit(%s())\n' "$python" $program $program \
+  printf '#!%s\nimport sys\nfrom deep_localization.starting import %s\nsys.exit(%s())\n' "$python" $program $program \
     >"$prefix/lib/deep_localization/$program"
   chmod +x "$prefix/lib/deep_localization/$program"
 done

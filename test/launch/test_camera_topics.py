@@ -1,4 +1,4 @@
-"""Launch arguments about the camera: what a user types, and what is subscribed to."""
+"""Tests of the launch arguments of the camera and of the topics that follow from them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from localization_common.errors import ConfigError
         ("/cam/image_raw/compressed", "", "compressed", ("/cam/image_raw", "/cam/camera_info", "compressed")),
     ],
 )
-def test_calibration_is_beside_the_image_and_compressed_topics_are_known(
+def test_calibration_is_beside_the_image_and_compressed_topics_are_recognised(
     image: str, camera_info: str, transport: str, expected: tuple[str, str, str]
 ) -> None:
     found = camera_topics(image, camera_info, transport)
@@ -45,12 +45,12 @@ def test_calibration_is_beside_the_image_and_compressed_topics_are_known(
         (("/cam/image", "camera info", ""), "camera_info:=camera info is not the name of a topic"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_the_remedy(arguments: tuple[str, str, str], sentence: str) -> None:
+def test_unreadable_topics_are_refused_with_the_remedy(arguments: tuple[str, str, str], sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         camera_topics(*arguments)
 
 
 @pytest.mark.parametrize("topic", ["/", "odom/", "1odom", "~odom", "a__b", "-odom", "odom:=x"])
-def test_no_topic_of_ros(topic: str) -> None:
+def test_invalid_topic_names_are_refused(topic: str) -> None:
     with pytest.raises(ConfigError, match="odom:="):
         check_topic("odom", topic)

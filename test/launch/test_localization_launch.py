@@ -1,4 +1,4 @@
-"""launch/localization.launch.py, run for real: processes, namespace, parameters, topics, end."""
+"""Tests of launch/localization.launch.py with real processes: namespace, parameters, topics, end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from launch_process import Launch, launch
 from rcl_interfaces.srv import GetParameters
-from robot_stage import Robot, wait_until
+from stage_robot import Robot
+from waiting import wait_until
 
 from localization_common.ros.lifecycle_client import LifecycleClient, call
 
@@ -34,7 +35,7 @@ PARAMETERS = """
 
 @pytest.fixture
 def arguments(models: Path, tmp_path: Path) -> dict[str, object]:
-    """Launch arguments that the tiny networks need."""
+    """Launch arguments for the tiny networks."""
     params_file = tmp_path / "params.yaml"
     params_file.write_text(PARAMETERS)
     return {
@@ -55,22 +56,22 @@ def parameters(robot: Robot, node: str, *names: str) -> list[Any]:
     return [getattr(value, kinds[value.type]) for value in values]
 
 
-def await_answer(question: Callable[[], str]) -> str:
-    """The answer of a node that is about to start; empty as long as there is none."""
+def response_of(request: Callable[[], str]) -> str:
+    """Response of a node that is starting; empty if it does not respond in time."""
     try:
-        return question()
+        return request()
     except TimeoutError:
         return ""
 
 
 def await_active(robot: Robot) -> None:
-    """Both nodes have loaded their networks."""
+    """Wait until both nodes have loaded their networks."""
     for name in ("vlocnet", "dmn"):
         assert LifecycleClient(robot.node, name).wait_until_active(120.0), name
 
 
 def drive(robot: Robot) -> None:
-    """Three frames of a robot without wheel odometry, each dealt with by both nodes."""
+    """Send three frames of a robot without wheel odometry; wait until both nodes have processed each."""
     robot.mount_camera()
     for index in range(3):
         stamp = robot.send(index, odometry=False)
@@ -78,20 +79,20 @@ def drive(robot: Robot) -> None:
         robot.await_processed("dmn", stamp)
 
 
-def hears(robot: Robot, topic: str) -> bool:
-    """Whether dmn subscribes to a topic, by the graph."""
+def dmn_subscribes(robot: Robot, topic: str) -> bool:
+    """Return True if dmn subscribes to a topic, from the ROS graph."""
     found = robot.node.get_subscriptions_info_by_topic(f"{NAMESPACE}/{topic}")
     return "dmn" in {info.node_name for info in found}
 
 
-def heard(robot: Robot, node: str) -> set[str]:
-    """Topics outside of the node's own services that a launched node subscribes to, by the graph."""
+def subscribed(robot: Robot, node: str) -> set[str]:
+    """Topics that a launched node subscribes to, from the ROS graph."""
     found = robot.node.get_subscriber_names_and_types_by_node(node, NAMESPACE)
     return {topic for topic, _ in found}
 
 
 def assert_ended_well(launched: Launch, *, processes: int) -> None:
-    """Ctrl-C ends all processes without a word of Python's, and nothing stays behind."""
+    """Check that Ctrl-C ends all processes without a traceback, and that no file or process remains."""
     output = launched.end()
     assert output.count("process has finished cleanly") == processes, output
     assert "Traceback" not in output, output
@@ -102,10 +103,10 @@ def assert_ended_well(launched: Launch, *, processes: int) -> None:
 def test_two_processes(robot: Robot, arguments: dict[str, object], models: Path, tmp_path: Path) -> None:
     with launch("localization.launch.py", tmp_path, **arguments) as launched:
         await_active(robot)
-        drive(robot)  # dmn deals with images only when odometry reaches it: vlocnet's, by the launch file's remapping
-        assert hears(robot, "vlocnet/pose")
-        assert not hears(robot, "proposal")
-        # Launch arguments win over params_file, that wins over the shipped files.
+        drive(robot)  # dmn processes images only with odometry: that of vlocnet, by the remapping of the launch file
+        assert dmn_subscribes(robot, "vlocnet/pose")
+        assert not dmn_subscribes(robot, "proposal")
+        # Launch arguments override params_file, which overrides the shipped files.
         names = ("checkpoint", "map_path", "max_particles", "random_seed", "base_frame_id", "tf_mode")
         files = [str(models / "dmn.safetensors"), str(models / "map.safetensors")]
         assert parameters(robot, "dmn", *names) == [*files, 600, 7, "base_link", "none"]
@@ -118,7 +119,7 @@ def test_one_process(robot: Robot, arguments: dict[str, object], models: Path, t
     with launch("localization.launch.py", tmp_path, **arguments, composed=True) as launched:
         await_active(robot)
         drive(robot)
-        assert hears(robot, "vlocnet/pose")
+        assert dmn_subscribes(robot, "vlocnet/pose")
         assert parameters(robot, "vlocnet", "checkpoint", "threads") == [str(models / "vlocnet.safetensors"), 1]
         assert parameters(robot, "dmn", "checkpoint", "map_path") == [
             str(models / "dmn.safetensors"),
@@ -132,12 +133,12 @@ def test_managed(robot: Robot, arguments: dict[str, object], tmp_path: Path) -> 
     given |= {"image": "/camera/color/image_raw/compressed", "odom": "/odom", "base_frame_id": "chassis"}
     with launch("localization.launch.py", tmp_path, **given) as launched:
         dmn, vlocnet = LifecycleClient(robot.node, "dmn"), LifecycleClient(robot.node, "vlocnet")
-        assert wait_until(lambda: {await_answer(dmn.state), await_answer(vlocnet.state)} == {"unconfigured"}, 120.0)
-        assert wait_until(lambda: hears(robot, "proposal"), 20.0)
-        assert not hears(robot, "vlocnet/pose")
+        assert wait_until(lambda: {response_of(dmn.state), response_of(vlocnet.state)} == {"unconfigured"}, 120.0)
+        assert wait_until(lambda: dmn_subscribes(robot, "proposal"), 20.0)
+        assert not dmn_subscribes(robot, "vlocnet/pose")
         camera = {"/camera/color/image_raw/compressed", "/camera/color/camera_info"}
-        assert camera <= heard(robot, "vlocnet")
-        assert camera | {"/odom"} <= heard(robot, "dmn")
+        assert camera <= subscribed(robot, "vlocnet")
+        assert camera | {"/odom"} <= subscribed(robot, "dmn")
         for name in ("vlocnet", "dmn"):
             assert parameters(robot, name, "base_frame_id", "image_transport") == ["chassis", "compressed"]
         assert not dmn.change(1), "a missing map must not load"
@@ -146,7 +147,7 @@ def test_managed(robot: Robot, arguments: dict[str, object], tmp_path: Path) -> 
     assert "calibration from /camera/color/camera_info, beside the image" in launched.output()
 
 
-def test_a_wrong_topic_ends_the_launch_with_one_sentence(ros_domain: int, tmp_path: Path) -> None:
+def test_a_wrong_topic_ends_the_launch_with_one_message(ros_domain: int, tmp_path: Path) -> None:
     with launch("localization.launch.py", tmp_path, image="/camera/image raw") as launched:
         assert launched.process.wait(60.0) == 1
     assert "image:=/camera/image raw is not the name of a topic" in launched.output()

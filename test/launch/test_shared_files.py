@@ -1,4 +1,4 @@
-"""What config/ and rviz/ say about the nodes is true of the nodes."""
+"""Tests of the files in config/ and rviz/: they fit the nodes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMESPACE = "/robot_1"
 
 @pytest.fixture
 def nodes(ros_domain: int) -> Iterator[dict[str, Node]]:
-    """All nodes of the package, none of them doing anything."""
+    """All nodes of the package, unconfigured."""
     context = Context()
     rclpy.init(context=context, domain_id=ros_domain)
     idle = [Parameter("autostart", value=False)]
@@ -41,7 +41,7 @@ def nodes(ros_domain: int) -> Iterator[dict[str, Node]]:
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted names of nested parameters."""
+    """Flatten nested parameters to names with dots."""
     named: dict[str, Any] = {}
     for name, value in values.items():
         named |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
@@ -49,7 +49,7 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def parameters_in(file: str) -> dict[str, dict[str, Any]]:
-    """Node -> parameters of a file in config/."""
+    """Read the parameters of a file in config/ by node."""
     content = yaml.safe_load((REPOSITORY / "config" / file).read_text())
     return {key.removeprefix("/**/"): flat(value["ros__parameters"]) for key, value in content.items()}
 

@@ -1,4 +1,4 @@
-"""Small bags as robots record them: a drive along a curve, written message by message, with any part changed."""
+"""Small bags like those of robots: a drive along a curve, written message by message; tests change any part."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ class Message(NamedTuple):
 
 
 def truth_at(seconds: float) -> Array:
-    """map_T_base (4, 4): 0.5 m/s along a circle with a radius of 2 m."""
+    """True map_T_base (4, 4) of a drive at 0.5 m/s along a circle with a radius of 2 m."""
     angle = 0.25 * seconds
     return np.asarray(planar.to_se3(np.array([2.0 * np.sin(angle), 2.0 - 2.0 * np.cos(angle), angle])))
 
 
 def odometry_at(seconds: float) -> Array:
-    """odom_T_base (4, 4): the same drive, in a frame that lies elsewhere and with a scale that is 2 % too large."""
+    """Pose odom_T_base (4, 4) of the same drive, in another frame and with a scale that is 2 % too large."""
     moved = truth_at(seconds)
     moved[:2, 3] *= 1.02
     return np.asarray(planar.to_se3(np.array([3.0, -1.0, 0.7])) @ moved)
 
 
 def picture(index: int, camera: Camera = CAMERA) -> npt.NDArray[np.uint8]:
-    """Random image (H, W, 3), another one for each index."""
+    """Random image (H, W, 3), different for each index."""
     return np.random.default_rng(index).integers(0, 256, (camera.height, camera.width, 3), dtype=np.uint8)
 
 
@@ -61,14 +61,14 @@ def stamp(seconds: float) -> int:
 
 
 def image(seconds: float, index: int = 0, *, topic: str = "/image", frame: str = "camera", **fields: Any) -> Message:
-    """A raw image, recorded 5 ms after it was taken."""
+    """Message of a raw image, recorded 5 ms after its stamp."""
     content = {**encoding.image_fields(picture(index), "rgb8"), **fields}
     header = content.pop("header", encoding.header(stamp(seconds), frame))
     return Message(topic, IMAGE, stamp(seconds) + 5_000_000, encoding.new(IMAGE, header=header, **content))
 
 
 def compressed(seconds: float, data: bytes, form: str = "jpeg", *, topic: str = "/image/compressed") -> Message:
-    """A compressed image."""
+    """Message of a compressed image."""
     content = encoding.new(
         COMPRESSED, header=encoding.header(stamp(seconds), "camera"), format=form, data=np.frombuffer(data, np.uint8)
     )
@@ -84,7 +84,7 @@ def camera_info(seconds: float, *, topic: str = "/camera_info", frame: str = "ca
 
 
 def pose(seconds: float, a_T_b: Array, kind: str = POSE, *, topic: str, frame: str = "map", child: str = "") -> Message:
-    """A stamped pose of any type but TF."""
+    """Message of a stamped pose of any type but TF."""
     header, matrix = encoding.header(stamp(seconds), frame), encoding.pose(a_T_b)
     if kind == TRANSFORM:
         return Message(topic, kind, stamp(seconds), encoding.transform(stamp(seconds), frame, child, a_T_b))
@@ -109,13 +109,13 @@ def truth(seconds: float, *, topic: str = "/ground_truth/pose") -> Message:
 
 
 def tf(seconds: float, parent: str, child: str, parent_T_child: Array, *, topic: str = "/tf") -> Message:
-    """One transform."""
+    """Message with one transform."""
     link = encoding.transform(stamp(seconds), parent, child, parent_T_child)
     return Message(topic, TF, stamp(seconds), encoding.new(TF, transforms=[link]))
 
 
 def mount(parent: str = "base_link", child: str = "camera", *, topic: str = "/tf_static") -> Message:
-    """Place of the camera on the robot."""
+    """Message with the mount of the camera."""
     return tf(0.0, parent, child, BASE_T_CAMERA, topic=topic)
 
 
@@ -131,14 +131,14 @@ def along(make: Callable[[float], Message], times: Iterable[float]) -> list[Mess
 
 
 def drive(count: int = 20, period: float = 0.2) -> list[Message]:
-    """Everything: images, calibration, mount, odometry at 20 Hz and true poses at 10 Hz, from before to after."""
+    """Messages of a drive: images, calibration, mount, odometry at 20 Hz and true poses at 10 Hz, with margins."""
     end = count * period + 0.2
     odometries = along(odometry, np.arange(-0.2, end, 0.05))
     return [mount(), *odometries, *along(truth, np.arange(-0.2, end, 0.1)), *images(count, period)]
 
 
 def write_bag(path: Path, messages: Iterable[Message], storage: StoragePlugin = StoragePlugin.MCAP) -> Path:
-    """A rosbag2 of these messages, in order of recording."""
+    """Write a rosbag2 of these messages, in order of recording."""
     with Writer(path, version=9, storage_plugin=storage) as writer:
         connections: dict[str, Any] = {}
         for message in sorted(messages, key=lambda one: one.time):
@@ -152,7 +152,7 @@ def write_bag(path: Path, messages: Iterable[Message], storage: StoragePlugin = 
 
 
 def write_ros1_bag(path: Path, messages: Iterable[Message]) -> Path:
-    """A ROS 1 bag of these messages."""
+    """Write a ROS 1 bag of these messages."""
     store = get_typestore(Stores.ROS1_NOETIC)
     store.register(get_types_from_msg("geometry_msgs/TransformStamped[] transforms", TF))
     with Writer1(path) as writer:

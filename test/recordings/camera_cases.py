@@ -1,4 +1,4 @@
-"""sensor_msgs/CameraInfo as drivers publish it, with the camera worked out by hand."""
+"""Cases of sensor_msgs/CameraInfo from drivers, with cameras that were computed by hand."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def info(model: str = "plumb_bob", d: tuple[float, ...] = (0.0,) * 5, **changes:
 
 
 def lens(model: str, *coefficients: float) -> Camera:
-    """The camera of `info`, with another lens."""
+    """Camera of `info`, with another lens."""
     return Camera(640, 480, 525.0, 520.0, 319.5, 239.5, model, coefficients)
 
 
 def models() -> list[Case]:
-    """Every model, in the names of drivers."""
+    """Cases of all models, in the names of drivers."""
     zeros = (0.0,) * 8
     table: dict[tuple[str, tuple[float, ...]], Camera] = {
         ("plumb_bob", ()): lens("plumb_bob"),
@@ -84,7 +84,7 @@ def models() -> list[Case]:
 
 
 def regions() -> list[Case]:
-    """Binning and region of interest; pixel centres are at integers, so half a pixel moves when pixels are joined."""
+    """Cases of binning and of regions of interest; pixel centres are at integers, so binning moves them."""
     binned = Camera(320, 240, 262.5, 260.0, 159.5, 119.5)
     cut = Camera(400, 300, 525.0, 520.0, 219.5, 189.5)
     both = Camera(200, 100, 262.5, 520.0 / 3, (219.5 + 0.5) / 2 - 0.5, (189.5 + 0.5) / 3 - 0.5)
@@ -104,7 +104,7 @@ def regions() -> list[Case]:
 
 
 def refusals() -> list[Case]:
-    """What is no calibration, and what is another model."""
+    """Cases of messages that are no calibration, or have another model."""
     nan, calibrate = float("nan"), "the camera is not calibrated, run camera_calibration"
     transposed = tuple(np.array(K).reshape(3, 3).T.ravel())
     table: dict[str, tuple[dict[str, Any], str]] = {
@@ -139,7 +139,7 @@ def refusals() -> list[Case]:
 
 
 def rectified() -> list[Case]:
-    """Images that image_proc has rectified: P holds."""
+    """Cases of images that image_proc has rectified: P is taken."""
 
     def read(message: Any) -> Camera:
         return camera_from(message, rectified=True)

@@ -1,4 +1,4 @@
-"""sensor_msgs/CompressedImage: real JPEGs and PNGs, with the format strings of image_transport and of drivers."""
+"""Cases of sensor_msgs/CompressedImage: real JPEGs and PNGs, with the formats of image_transport and of drivers."""
 
 from __future__ import annotations
 
@@ -51,20 +51,20 @@ def decoded(data: bytes) -> np.ndarray:
 
 
 def with_orientation(jpeg: bytes, orientation: int) -> bytes:
-    """The same JPEG with an EXIF segment that asks to turn the picture."""
+    """Copy of a JPEG with an EXIF segment for a turn of the picture."""
     entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
     exif = b"Exif\0\0" + b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 1) + entry + struct.pack("<I", 0)
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
 
 
 def with_size(jpeg: bytes, width: int, height: int) -> bytes:
-    """The same JPEG, whose header names another size."""
+    """Copy of a JPEG whose header has another size."""
     place = jpeg.index(b"\xff\xc0") + 5
     return jpeg[:place] + struct.pack(">HH", height, width) + jpeg[place + 4 :]
 
 
 def png_with_size(png: bytes, width: int, height: int) -> bytes:
-    """The same PNG, whose header names another size; its checksum is right."""
+    """Copy of a PNG whose header has another size, with the correct checksum."""
     content = b"IHDR" + struct.pack(">II", width, height) + png[24:29]
     return png[:12] + content + struct.pack(">I", zlib.crc32(content)) + png[33:]
 
@@ -75,7 +75,7 @@ WIDE = (picture().astype(np.uint16) << 4) + 15  # 12 bits
 
 
 def formats() -> list[Case]:
-    """Every format that says the same: a picture in colour, or a grey one."""
+    """Cases of formats with the same meaning: a picture in colour, or a grey one."""
     drivers = ("jpeg", "jpg", "JPEG", "", "png", "rgb8; jpeg compressed", "rgb8; jpeg compressed rgb8")
     transport = [
         f"{name}; jpeg compressed bgr8" for name in ("rgb8", "bgr8", "rgba8", "yuv422", "bgr16", "bayer_rggb8")
@@ -95,7 +95,7 @@ def formats() -> list[Case]:
 
 
 def kinds() -> list[Case]:
-    """JPEGs and PNGs of other kinds, and deep ones."""
+    """Cases of JPEGs and PNGs of other kinds, and of 16 bits."""
     progressive = encoded(".jpg", picture(), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
     restarts = encoded(".jpg", picture(), cv2.IMWRITE_JPEG_RST_INTERVAL, 4)
     turned = {f"EXIF orientation {n}": with_orientation(JPEG, n) for n in (3, 6, 8)}
@@ -120,7 +120,7 @@ def kinds() -> list[Case]:
 
 
 def mosaics() -> list[Case]:
-    """A picture of one colour behind a mosaic of filters, compressed as brightness."""
+    """Cases of a picture of one colour behind a mosaic of filters, compressed as brightness."""
     values = dict(zip("RGB", COLOUR, strict=True))
     expected = np.tile(np.array(COLOUR, np.uint8), (HEIGHT, WIDTH, 1))
     cases = []
@@ -139,7 +139,7 @@ def mosaics() -> list[Case]:
 
 
 def refusals() -> list[Case]:
-    """What cannot be read, with what to publish instead."""
+    """Cases of pictures that cannot be read, with the remedy."""
     webp, tiff = encoded(".webp", picture()), encoded(".tiff", picture())
     flipped = bytearray(PNG)
     flipped[len(PNG) // 2] ^= 0xFF
@@ -179,7 +179,7 @@ def refusals() -> list[Case]:
 
 
 def depths() -> list[Case]:
-    """compressed_depth_image_transport: millimetres, and quantised 1 / depth."""
+    """Cases of compressed_depth_image_transport: millimetres, and quantised 1 / depth."""
     values = np.array([[0, 1, 1500, 65535], [2, 3, 4, 5]], np.uint16)
     metres = (values / 1000.0).astype(np.float32)
     metres[0, 0] = np.nan

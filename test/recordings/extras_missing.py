@@ -1,4 +1,4 @@
-"""Tests that want what is not installed; test_collection.py runs them. Pytest does not collect this file by itself."""
+"""Tests that need modules that are not installed; test_collection.py runs them. Pytest alone ignores this file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from localization_common.errors import ConfigError
 
 @pytest.fixture
 def simulator() -> object:
-    """Needs an extra in a fixture."""
+    """Fixture that needs an extra."""
     import mujoco
 
     return mujoco
@@ -23,12 +23,12 @@ def test_needs_it_itself() -> None:
     import rosbags  # noqa: F401
 
 
-def test_is_refused_by_our_code_for_want_of_it() -> None:
+def test_is_refused_by_our_code_without_it() -> None:
     try:
         import pycolmap  # noqa: F401
     except ImportError as error:
         raise ConfigError("keyframe maps are built with pycolmap") from error
 
 
-def test_needs_what_is_no_extra() -> None:
+def test_needs_a_module_that_is_no_extra() -> None:
     import localization_common.no_such_module  # noqa: F401

@@ -1,4 +1,4 @@
-"""Trees of published formats, made small: pictures that show their number, and a path with known poses."""
+"""Small folders in published formats: pictures that show their number, and a path with known poses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IDENTITY_MODEL = "1 PINHOLE 64 48 60 62 32 24"
 
 
 def picture(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """RGB (H, W, 3), one colour for each number; survives JPEG."""
+    """RGB (H, W, 3), one colour for each number, also after JPEG."""
     return np.full((size[1], size[0], 3), (40 * number % 250, 128, 200), np.uint8)
 
 
@@ -35,13 +35,13 @@ def map_T_camera(number: int) -> np.ndarray:
 
 
 def assert_numbers(sequence: object, numbers: Sequence[int]) -> None:
-    """The pictures of a sequence are these, in this order."""
+    """Assert that a sequence has these pictures, in this order."""
     shown = [int(sequence.read_image(i)[0, 0, 0]) for i in range(len(sequence))]  # type: ignore[attr-defined]
     np.testing.assert_allclose(shown, [40 * n % 250 for n in numbers], atol=3)
 
 
 def colmap_lines(numbers: Sequence[int], name: str = "frame{:04d}.png", camera: int = 1) -> list[str]:
-    """Lines of images.txt: two a picture. COLMAP has camera_T_map and w first."""
+    """Lines of images.txt: two for each picture. COLMAP has camera_T_map and w first."""
     lines = []
     for image, number in enumerate(numbers, 1):
         camera_T_map = np.linalg.inv(map_T_camera(number))
@@ -53,7 +53,7 @@ def colmap_lines(numbers: Sequence[int], name: str = "frame{:04d}.png", camera: 
 
 
 def write_colmap_text(folder: Path, numbers: Sequence[int], cameras: Sequence[str] = (IDENTITY_MODEL,)) -> None:
-    """cameras.txt, images.txt, points3D.txt with COLMAP's headings."""
+    """Write cameras.txt, images.txt, points3D.txt with COLMAP's headings."""
     folder.mkdir(parents=True, exist_ok=True)
     heading = "# Camera list with one line of data per camera:\n#   CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]\n"
     count = f"# Number of cameras: {len(cameras)}\n"
@@ -69,7 +69,7 @@ def write_colmap_text(folder: Path, numbers: Sequence[int], cameras: Sequence[st
 
 
 def write_colmap_binary(folder: Path, numbers: Sequence[int], model: int, parameters: Sequence[float]) -> None:
-    """cameras.bin and images.bin, little-endian, with one camera."""
+    """Write cameras.bin and images.bin, little-endian, with one camera."""
     folder.mkdir(parents=True, exist_ok=True)
     raw = struct.pack("<QiiQQ", 1, 1, model, *SIZE) + struct.pack(f"<{len(parameters)}d", *parameters)
     (folder / "cameras.bin").write_bytes(raw)
@@ -82,7 +82,7 @@ def write_colmap_binary(folder: Path, numbers: Sequence[int], model: int, parame
 
 
 def opengl_matrix(number: int) -> list[list[float]]:
-    """map_T_camera with OpenGL's axes: y and z of the optical frame turned round."""
+    """Pose map_T_camera with OpenGL's axes: opposite to y and z of the optical frame."""
     matrix = map_T_camera(number)
     matrix[:3, 1:3] *= -1.0
     return matrix.tolist()

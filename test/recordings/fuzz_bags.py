@@ -1,4 +1,4 @@
-"""Small bags in every storage, of serialised messages, so that any message can be left out, doubled or spoilt."""
+"""Small bags in every storage, of serialised messages, so that any message can be left out, doubled or damaged."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Raw(NamedTuple):
 
 
 def serialised(messages: Iterable[cases.Message]) -> list[Raw]:
-    """The same as bytes, in order of recording."""
+    """Serialise messages, in order of recording."""
     ordered = sorted(messages, key=lambda one: one.time)
     return [Raw(m.topic, m.kind, m.time, bytes(STORE.serialize_cdr(m.content, m.kind))) for m in ordered]
 
 
 def drive(ending: str = "") -> list[cases.Message]:
-    """A drive with few messages, and pictures as they are or compressed (``.jpg``, ``.png``)."""
+    """Drive with few messages, and raw or compressed pictures (``.jpg``, ``.png``)."""
     end = FRAMES * 0.2 + 0.1
     messages = [cases.mount(), *cases.along(cases.odometry, np.arange(-0.1, end, 0.1))]
     messages += cases.along(cases.truth, np.arange(-0.15, end, 0.1))
@@ -68,7 +68,7 @@ def _image(seconds: float, index: int, ending: str) -> cases.Message:
 
 
 def write_mcap(path: Path, messages: Iterable[Raw], **options: Any) -> None:
-    """One .mcap file in the order of the messages."""
+    """Write one .mcap file in the order of the messages."""
     with path.open("wb") as stream:
         writer = McapWriter(stream, **{"chunk_size": 4096, "compression": CompressionType.NONE, **options})
         writer.start(profile="ros2")
@@ -84,7 +84,7 @@ def write_mcap(path: Path, messages: Iterable[Raw], **options: Any) -> None:
 
 
 def write_db3(path: Path, messages: Iterable[Raw]) -> None:
-    """One .db3 file with the tables of rosbag2."""
+    """Write one .db3 file with the tables of rosbag2."""
     database = sqlite3.connect(path)
     database.executescript(
         "PRAGMA synchronous=OFF;"
@@ -105,7 +105,7 @@ def write_db3(path: Path, messages: Iterable[Raw]) -> None:
 
 
 def write_ros1(path: Path, messages: Iterable[Raw], compression: Writer1.CompressionFormat | None = None) -> None:
-    """One .bag file of small chunks; bytes that are no message are written as they are."""
+    """Write one .bag file of small chunks; bytes that are no message are written without conversion."""
     writer = Writer1(path)
     writer.chunk_threshold = 4096
     if compression is not None:
@@ -128,7 +128,7 @@ def ros1_bytes(message: Raw) -> bytes:
 
 
 class Storage(NamedTuple):
-    """How a bag is written: ending, function, and whether checksums guard the content of messages."""
+    """Writer of bags: ending, function, and True if checksums guard the content of messages."""
 
     suffix: str
     write: Callable[[Path, Iterable[Raw]], None]
@@ -148,13 +148,13 @@ STORAGES = {
 
 
 def read_all(read: Sequence) -> None:
-    """Read every image a few times; raises where one is wrong."""
+    """Read every image a few times; raise an error where one is wrong."""
     for i in list(range(FRAMES)) * 3:
         np.testing.assert_array_equal(read.read_image(i), cases.picture(i))
 
 
 def spoil(messages: list[cases.Message], chance: random.Random) -> tuple[list[Raw], str]:
-    """A few messages dropped, doubled, moved, cut, restamped, with NaN or of another type; and what was done."""
+    """Drop, double, move, cut, restamp or change a few messages; the changes are returned in words."""
     raw, done = serialised(messages), []
     for _ in range(chance.randint(1, 4)):
         name, change = chance.choice(list(_CHANGES.items()))
@@ -184,7 +184,7 @@ def _restamped(one: Raw, chance: random.Random) -> list[Raw]:
 
 
 def _not_a_number(one: Raw, chance: random.Random) -> list[Raw]:
-    """One of the message's eight aligned bytes that look like a number becomes NaN or infinity; pictures stay."""
+    """Replace one number (eight aligned bytes) of the message by NaN or infinity; pictures do not change."""
     if one.kind in (cases.IMAGE, cases.COMPRESSED, _STRING) or not _is_message(one):
         return [one]
     message: Any = STORE.deserialize_cdr(one.data, one.kind)
@@ -201,7 +201,7 @@ def _not_a_number(one: Raw, chance: random.Random) -> list[Raw]:
 
 
 def _renamed(one: Raw, chance: random.Random) -> list[Raw]:
-    """Frame, encoding or format becomes a text that nobody expects."""
+    """Replace the frame, encoding or format by an unexpected text."""
     if one.kind in (cases.TF, _STRING) or not _is_message(one):
         return [one]
     message: Any = STORE.deserialize_cdr(one.data, one.kind)
@@ -213,7 +213,7 @@ def _renamed(one: Raw, chance: random.Random) -> list[Raw]:
 
 
 def _bomb(one: Raw, chance: random.Random) -> list[Raw]:
-    """A picture whose header says that it is larger than any memory."""
+    """Replace a picture by one whose size in the header is larger than any memory."""
     if one.kind not in (cases.IMAGE, cases.COMPRESSED) or not _is_message(one):
         return [one]
     message: Any = STORE.deserialize_cdr(one.data, one.kind)

@@ -6,12 +6,12 @@ import random
 from bisect import bisect_right
 from collections.abc import Iterable
 
-#: Four or eight bytes that a length field may turn into.
+#: Four or eight bytes for length fields.
 _LENGTHS = [b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\0\0\0\x10", b"\xff" * 8, b"\0" * 7 + b"\x40"]
 
 
 class Guarded:
-    """Stretches of a file in which nothing could notice a change: pixels and numbers without a checksum."""
+    """Parts of a file in which a change cannot be found: pixels and numbers without a checksum."""
 
     def __init__(self, file: bytes, contents: Iterable[bytes]) -> None:
         found = sorted((place, place + len(one)) for one in contents if one and (place := file.find(one)) >= 0)
@@ -19,13 +19,13 @@ class Guarded:
         self._ends = [end for _, end in found]
 
     def touches(self, start: int, end: int) -> bool:
-        """Whether a stretch reaches into one of these."""
+        """Return True if a range overlaps one of these parts."""
         before = bisect_right(self._starts, end - 1) - 1
         return before >= 0 and self._ends[before] > start
 
 
 def damage(file: bytes, chance: random.Random, guarded: Guarded) -> tuple[bytes, str]:
-    """The file after one kind of damage, and what was done; damage to guarded stretches is not done, except cuts."""
+    """Damage a file in one way, described in words; guarded parts are not damaged, except by cuts."""
     if chance.random() < 0.2:
         return _cut(file, chance)
     data, done = bytearray(file), []
@@ -55,7 +55,7 @@ def damage(file: bytes, chance: random.Random, guarded: Guarded) -> tuple[bytes,
 
 
 def spoil_records(file: bytes, chance: random.Random) -> tuple[bytes, str]:
-    """An MCAP file with one of its records left out, doubled or swapped with another one, or that ends behind one."""
+    """Leave out, double or swap a record of an MCAP file, or cut the file behind it."""
     places, place = [], 8
     while place + 9 <= len(file) - 8:
         end = place + 9 + int.from_bytes(file[place + 1 : place + 9], "little")
@@ -77,13 +77,13 @@ def spoil_records(file: bytes, chance: random.Random) -> tuple[bytes, str]:
 
 
 def _cut(file: bytes, chance: random.Random) -> tuple[bytes, str]:
-    near_end = max(0, len(file) - chance.randint(1, 600))  # where indices are
+    near_end = max(0, len(file) - chance.randint(1, 600))  # the place of indices
     size = near_end if chance.random() < 0.3 else chance.randrange(len(file))
     return file[:size], f"cut at {size} of {len(file)}"
 
 
 def _place(length: int, size: int, chance: random.Random, guarded: Guarded) -> int | None:
-    """A random place that is not guarded; in small files, and near both ends of larger ones, more often."""
+    """Choose a random place that is not guarded, more often near both ends of large files."""
     for _ in range(50):
         place = chance.randrange(max(1, length - size))
         if chance.random() < 0.3:

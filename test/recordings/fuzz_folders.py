@@ -22,7 +22,7 @@ _VALUES = ["nan", "inf", "-1", "0", "1e308", "-1e-308", "9" * 30, "x", "", "1700
 
 
 class Folder(NamedTuple):
-    """A format: name and function that writes a recording into an empty folder."""
+    """Format: name, and function that writes a recording into an empty folder."""
 
     name: str
     write: Callable[[Path], None]
@@ -148,7 +148,7 @@ FOLDERS = {
 
 
 def spoil_folder(path: Path, chance: random.Random) -> tuple[Path, str]:
-    """Damage one file of a recording, a small one half of the time; which, and what was done."""
+    """Damage one file of a recording, half of the time a small one; return its path and the damage in words."""
     files = sorted(file for file in path.rglob("*") if file.is_file())
     texts = [file for file in files if file.suffix != ".png"]
     file = chance.choice(texts if chance.random() < 0.6 else files)

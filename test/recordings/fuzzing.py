@@ -1,6 +1,6 @@
-"""Mutants of recordings, each made from a seed, and what must hold for every one of them.
+"""Mutants of recordings, each made from a seed, and the checks that every mutant must pass.
 
-To make one again: ``FUZZ_SEED=1234 pytest test/recordings/test_fuzzed_recordings.py``.
+To repeat one: ``FUZZ_SEED=1234 pytest test/recordings/test_fuzzed_recordings.py``.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from localization_common.errors import DatasetError, LocalizationError
 from localization_common.messages.stamps import stamp_in
 
 #: Seconds for one mutant; metres that a pose may change when the poses around it are lost.
-LIMIT_S, MAX_MOVED = 2.0, 0.03  # the limit is of this process's own time: the machine may be busy
+LIMIT_S, MAX_MOVED = 2.0, 0.03  # the limit is on this process's CPU time: the machine may be busy
 LONGEST_MESSAGE = 1500
-#: Words of Python and of libraries that say nothing to a user.
+#: Words of Python and of libraries that a user cannot understand.
 _BARE = re.compile(
     r"index out of range|NoneType|has no attribute|Traceback|unpack requires|unpack_from|not subscriptable|broadcast|"
     r"object is not|<class| 0x[0-9a-f]{9}|Error\b"
@@ -39,7 +39,7 @@ _BARE = re.compile(
 
 @dataclass(frozen=True)
 class Reference:
-    """A recording without damage: frames by stamp."""
+    """Frames of a recording without damage, by stamp."""
 
     pixels: dict[int, Array]
     poses: dict[int, Array]
@@ -56,7 +56,7 @@ class Reference:
 
 @dataclass
 class Outcome:
-    """What became of one mutant; ``faults`` is empty where everything held."""
+    """Result of one mutant; ``faults`` is empty if it passed all checks."""
 
     what: str
     path: Path
@@ -66,10 +66,10 @@ class Outcome:
 
 
 class Fuzzer:
-    """Makes mutants in a folder and reads them.
+    """Maker and reader of mutants.
 
     Args:
-        folder: for files; the mutant of a seed is written to the same place each time.
+        folder: folder for files; the mutant of a seed is written to the same place each time.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -126,7 +126,7 @@ class Fuzzer:
             if len(read) + read.summary.frames_left_out < fuzz_bags.FRAMES and not damaged:
                 outcome.faults.append(f"{len(read)} frames, and not a word about the others: {read.summary.text()}")
             if len(data) < len(whole) and "cut" in what and not damaged:
-                outcome.faults.append(f"the file was cut off, which the summary does not say: {read.summary.text()}")
+                outcome.faults.append(f"the file was cut off, which the summary does not report: {read.summary.text()}")
         return outcome
 
     def _guarded(self, storage: str, ending: str, whole: bytes) -> Guarded:
@@ -164,7 +164,7 @@ class Fuzzer:
 
 
 def _untouched(images: list[fuzz_bags.Raw], ending: str) -> set[int]:
-    """Stamps of images that are those of the drive, and whose stamp no other image has."""
+    """Stamps of unchanged images of the drive whose stamp no other image has."""
     original = {one.data for one in fuzz_bags.drive_in_bytes(ending)}
     different = {one.data for one in images}
     stamps = Counter(stamp_in(data) for data in different if len(data) >= 12)
@@ -172,12 +172,12 @@ def _untouched(images: list[fuzz_bags.Raw], ending: str) -> set[int]:
 
 
 def _open(path: Path, outcome: Outcome, *, whole: bool = True) -> Sequence | None:
-    """The sequence, of which every frame was read; None, with the faults noted, if it was refused.
+    """Open a mutant and read every frame; return None, with the faults noted, if it was refused.
 
     Args:
-        path: of the mutant.
-        outcome: takes what was found.
-        whole: frames that were promised can be read.
+        path: path of the mutant.
+        outcome: result, to which faults are added.
+        whole: True if every frame of the sequence must be readable.
     """
     start, read = time.process_time(), None
     with warnings.catch_warnings():
@@ -226,19 +226,19 @@ def _check_message(text: str, path: Path, outcome: Outcome) -> None:
 
 
 def _check_kept(read: Sequence, reference: Reference, outcome: Outcome, kept: set[int], *, poses: bool = True) -> None:
-    """Frames that were not touched are as in the recording without damage.
+    """Compare frames that were not changed with the recording without damage.
 
     Args:
-        read: the mutant.
-        reference: without damage.
-        outcome: takes faults.
-        kept: stamps of frames that were not touched.
-        poses: the true poses that are there were not touched.
+        read: mutant.
+        reference: recording without damage.
+        outcome: result, to which faults are added.
+        kept: stamps of frames that were not changed.
+        poses: True if the true poses were not changed.
     """
     for i, stamp in enumerate(read.stamps.tolist()):
         if stamp not in kept:
             continue
-        with suppress(DatasetError):  # in folders, pictures are read when they are asked for
+        with suppress(DatasetError):  # in folders, pictures are read when they are needed
             if not np.array_equal(read.read_image(i), reference.pixels[stamp]):
                 outcome.faults.append(f"frame {i} shows another picture")
         moved = np.abs(read.map_T_camera[i] - reference.poses[stamp]).max()

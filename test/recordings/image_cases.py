@@ -1,4 +1,4 @@
-"""sensor_msgs/Image in every encoding, byte by byte, with its colours worked out here."""
+"""Cases of sensor_msgs/Image in every encoding, byte by byte, with colours that are computed here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RANDOM = np.random.default_rng(0)
 RGB = RANDOM.integers(0, 256, (6, 8, 3), dtype=np.uint8)
 GRAY = RANDOM.integers(0, 256, (6, 8), dtype=np.uint8)
 ALPHA = RANDOM.integers(0, 256, (6, 8), dtype=np.uint8)
-COLOUR = (200, 120, 40)  # of a picture of one colour
+COLOUR = (200, 120, 40)  # colour of a picture of one colour
 PATTERNS = ("RG/GB", "BG/GR", "GB/RG", "GR/BG")
 
 
@@ -36,12 +36,12 @@ def image(encoding: str, pixels: np.ndarray, *, padding: int = 0, big: bool = Fa
 
 
 def gray(values: np.ndarray) -> np.ndarray:
-    """Three equal channels."""
+    """Image with three equal channels."""
     return np.dstack([values] * 3).astype(np.uint8)
 
 
 def rgb_of_yuv(y: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """BT.601 of video range, from the standard's luma weights."""
+    """RGB by BT.601 of video range, from the standard's luma weights."""
     y, u, v = ((p.astype(float) - offset) / scale for p, offset, scale in ((y, 16, 219), (u, 128, 224), (v, 128, 224)))
     red, blue = y + 2 * (1 - 0.299) * v, y + 2 * (1 - 0.114) * u
     green = (y - 0.299 * red - 0.114 * blue) / 0.587
@@ -49,7 +49,7 @@ def rgb_of_yuv(y: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def colours() -> list[Case]:
-    """Channels of 8 and 16 bits."""
+    """Cases of channels of 8 and 16 bits."""
     bgr = RGB[..., ::-1]
     eight = {
         "rgb8": (RGB, RGB),
@@ -77,7 +77,7 @@ def colours() -> list[Case]:
 
 
 def sixteen_bits() -> list[Case]:
-    """Sensors of 10 to 16 bits in 16: the largest value says how many."""
+    """Cases of sensors of 10 to 16 bits in 16: the largest value gives their number."""
     cases = []
     for bits in (10, 12, 14, 16):
         values = RANDOM.integers(0, 2**bits, (6, 8)).astype(np.uint16)
@@ -91,7 +91,7 @@ def sixteen_bits() -> list[Case]:
 
 
 def mosaics() -> list[Case]:
-    """A picture of one colour behind the filters that the encoding names."""
+    """Cases of a picture of one colour behind the filters of the encoding."""
     values = dict(zip("RGB", COLOUR, strict=True))
     expected = np.tile(np.array(COLOUR, np.uint8), (12, 16, 1))
     cases = []
@@ -106,7 +106,7 @@ def mosaics() -> list[Case]:
 
 
 def yuv() -> list[Case]:
-    """Brightness of each pixel, colour of pairs, of squares or of each pixel."""
+    """Cases of YUV: brightness of each pixel, colour of pairs, of squares or of each pixel."""
     y = RANDOM.integers(16, 236, (6, 8), dtype=np.uint8)
     u, v = RANDOM.integers(90, 170, (2, 6, 4), dtype=np.uint8)
     pairs = rgb_of_yuv(y, u.repeat(2, 1), v.repeat(2, 1))
@@ -127,7 +127,7 @@ def yuv() -> list[Case]:
 
 
 def floats() -> list[Case]:
-    """Intensities 0..1."""
+    """Cases of intensities 0..1."""
     one, three = RANDOM.random((2, 6, 8, 3)).astype(np.float32)
     rounded = np.floor(three * 255 + 0.5).astype(np.uint8)
     return [
@@ -137,14 +137,14 @@ def floats() -> list[Case]:
 
 
 def refusals() -> list[Case]:
-    """Contradictions, and what shows no colour: each has its reason."""
+    """Cases of contradictions, and of images without colour, each with its reason."""
     short, wide = RGB.reshape(-1)[:-1], np.zeros((5, 7, 2), np.uint8)
     nan, far = np.full((6, 8), np.nan, np.float32), np.full((6, 8), 3.0, np.float32)
     odd_square = np.zeros((9, 7), np.uint8)
     table: dict[str, tuple[Any, str]] = {
         "unknown": (image("rgb9", RGB), "unknown encoding 'rgb9': publish rgb8, bgr8 or mono8"),
         "no encoding": (image("", RGB), "unknown encoding ''"),
-        "two channels": (image("16SC2", np.zeros((6, 8, 2), np.int16)), "16SC2 does not say what the channels are"),
+        "two channels": (image("16SC2", np.zeros((6, 8, 2), np.int16)), "16SC2 does not name its channels"),
         "odd yuyv": (
             image("yuyv", wide),
             "7x5, but two pixels of a row share one colour in yuyv: the width must be even",
@@ -169,7 +169,7 @@ def refusals() -> list[Case]:
 
 
 def depths() -> list[Case]:
-    """Depth in metres, NaN where it is unknown."""
+    """Cases of depth in metres, NaN where it is unknown."""
     values = np.array([[0, 1, 1500, 65535], [2, 3, 4, 5]], np.uint16)
     metres = (values / 1000.0).astype(np.float32)
     metres[0, 0] = np.nan
@@ -189,7 +189,7 @@ def depths() -> list[Case]:
 
 
 def labels() -> list[Case]:
-    """Class ids."""
+    """Cases of class ids."""
     return [
         Case("labels mono8", KIND, image("mono8", GRAY, padding=1), labels_from, GRAY),
         Case("labels 8UC1", KIND, image("8UC1", GRAY), labels_from, GRAY),

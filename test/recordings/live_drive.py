@@ -1,11 +1,11 @@
-"""A robot that drives before live nodes, in step with them: nothing depends on how busy the machine is."""
+"""Robot that drives in step with live nodes: results do not depend on the load of the machine."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from robot_stage import CAMERA, Robot, textured
+from stage_robot import CAMERA, Robot, textured
 
 from localization_common.ros.conversions import camera_to_info, image_from_array
 from localization_common.ros.outputs import header
@@ -21,14 +21,14 @@ def send_image(robot: Robot, stamp: int, number: int = 0) -> None:
 
 
 def drive(robot: Robot, frames: int, node: str, *, beside: Callable[[int, int], None], behind: int = 0) -> list[int]:
-    """Publish images, 0.1 s apart by their stamps, as fast as a node deals with them; returns the stamps.
+    """Publish images, 0.1 s apart by their stamps, as fast as a node processes them; return the stamps.
 
     Args:
-        robot: publishes.
-        frames: how many images.
-        node: its name. After each image, the one that is `behind` images older must be dealt with in ten seconds.
-        beside: called with number and stamp of each frame before its image.
-        behind: how many images may wait in the node.
+        robot: publisher of the images.
+        frames: number of images.
+        node: name of the node. After each image, it must process the one that is `behind` images older in ten seconds.
+        beside: function that is called with number and stamp of each frame before its image.
+        behind: number of images that may wait in the node.
     """
     start, stamps = time.time_ns() - frames * PERIOD, []
     for index in range(frames):

@@ -1,4 +1,4 @@
-"""One message, received in two ways: as an object of rosbags out of a bag, and as one of rclpy."""
+"""Messages that are received in two ways: as an object of rosbags from a bag, and as one of rclpy."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from localization_common.errors import CameraError, InputError
 
 @dataclass(frozen=True)
 class Case:
-    """A message and what it holds.
+    """Message and its content.
 
     Attributes:
-        name: says what is special.
-        kind: of the message, such as ``sensor_msgs/msg/Image``.
+        name: name of the case.
+        kind: type of the message, such as ``sensor_msgs/msg/Image``.
         message: object of rosbags.
         read: function under test.
         expected: array, Camera or other value; or part of an error's text.
@@ -55,7 +55,7 @@ def through_bag(cases: Iterable[Case], folder: Path) -> dict[str, Any]:
 
 
 def ros_type(kind: str) -> type[Any]:
-    """rclpy's class of a message such as ``sensor_msgs/msg/Image``."""
+    """Class of rclpy for a message such as ``sensor_msgs/msg/Image``."""
     package, _, name = kind.split("/")
     return getattr(importlib.import_module(f"{package}.msg"), name)
 
@@ -101,7 +101,7 @@ def assert_right(case: Case, value: Any) -> None:
 
 
 def assert_same(first: Any, second: Any) -> None:
-    """Compare what was read in the two ways: it must be the same to the last bit."""
+    """Compare the values of the two ways: they must be the same to the last bit."""
     assert type(first) is type(second)
     if isinstance(first, np.ndarray):
         assert first.dtype == second.dtype

@@ -1,4 +1,4 @@
-"""Every message that says where something is, with its matrix by SciPy."""
+"""Cases of messages with poses, with their matrices by SciPy."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def message(kind: str, xyz: tuple[float, ...] = XYZ, xyzw: tuple[float, ...] = X
 
 
 def read(kind: str) -> Any:
-    """Reader of all matrices, or of the reasons why there are none."""
+    """Reader of all matrices, or of the reasons for having none."""
 
     def matrices(received: Any) -> Any:
         found, refused = stamped_transforms(received, kind)
@@ -66,7 +66,7 @@ def read(kind: str) -> Any:
 
 
 def wrong() -> list[Case]:
-    """What is no pose."""
+    """Cases of messages that are no pose."""
     nan, inf = float("nan"), float("inf")
     table: dict[str, tuple[tuple[float, ...], tuple[float, ...], str]] = {
         "zero quaternion": (XYZ, (0.0,) * 4, "(x, y, z, w) has norm 0; it must be 1"),
@@ -87,7 +87,7 @@ def wrong() -> list[Case]:
 
 
 def right() -> list[Case]:
-    """Each type, and a quaternion that is a little off."""
+    """Cases of each type, and of a quaternion whose norm is not exactly one."""
     off = tuple(1.05 * v for v in XYZW)
     return [
         *(Case(kind, kind, message(kind), read(kind), matrix(), tolerance=1e-12) for kind in TYPES),

@@ -1,4 +1,4 @@
-"""Bags of a drive through a painted room: pictures that fit the poses, and any part of it spoiled."""
+"""Bags of a drive through a painted room: pictures that fit the poses; tests damage any part."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PIXELS_PER_METRE = 60
 
 @cache
 def _paintings() -> tuple[Image, ...]:
-    """Walls, floor and ceiling: patches of every size from 5 cm to a metre."""
+    """Pictures of walls, floor and ceiling: patches of every size from 5 cm to a metre."""
     random = np.random.default_rng(7)
     size = round(9.0 * _PIXELS_PER_METRE)
     painted = []
@@ -51,7 +51,7 @@ def _rays(camera: Camera) -> Array:
 
 
 def view(map_T_camera: Array, camera: Camera = CAMERA) -> Image:
-    """The room as a camera (4, 4) in it sees it."""
+    """Picture of the room from a camera (4, 4) in it."""
     directions = _rays(camera) @ map_T_camera[:3, :3].T
     origin = map_T_camera[:3, 3]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -71,12 +71,12 @@ def view(map_T_camera: Array, camera: Camera = CAMERA) -> Image:
 
 
 def truth_at(seconds: float) -> Array:
-    """map_T_base (4, 4)."""
+    """True map_T_base (4, 4)."""
     return cases.truth_at(seconds)
 
 
 def weaving_at(seconds: float) -> Array:
-    """map_T_base (4, 4) of a robot that turns to and fro on its way: what clocks are compared by."""
+    """True map_T_base (4, 4) of a robot that turns left and right on its way: this shows differences of clocks."""
     pose = truth_at(seconds)
     weaving = planar.to_se3(np.array([0.0, 0.0, 0.5 * np.sin(1.5 * seconds)]))
     return np.asarray(pose @ weaving)
@@ -95,7 +95,7 @@ def weaving_pictures() -> tuple[Image, ...]:
 
 
 def jump(metres: float, degrees: float = 0.0, *, seconds: float = 12.1) -> Array:
-    """Motion (4, 4) of the frame that poses are in: to the left of the robot, and about it, at that time."""
+    """Motion (4, 4) of the frame of the poses: to the left of the robot, and about it, at that time."""
     map_T_base = truth_at(seconds)
     left = np.asarray(planar.to_se3(np.array([0.0, metres, np.radians(degrees)])))
     return np.asarray(map_T_base @ left @ se3.inverse(map_T_base))
@@ -119,9 +119,9 @@ def drive(
 
     Args:
         shown: pictures of the drive.
-        change: picture and its index -> what is recorded; None: nothing.
+        change: picture and its index -> recorded picture; None: nothing is recorded.
         truth, odometry: seconds -> pose of the base; None: nothing is recorded.
-        mount: base_T_camera that /tf_static states.
+        mount: base_T_camera in /tf_static.
         truth_period: seconds between true poses.
     """
     messages = [cases.tf(0.0, "base_link", "camera", mount, topic="/tf_static")]
@@ -142,5 +142,5 @@ def drive(
 
 
 def blurred(image: Image, pixels: int = 9) -> Image:
-    """A picture that was smeared sideways over so many pixels."""
+    """Smear a picture sideways over so many pixels."""
     return np.asarray(cv2.blur(image, (pixels, 1)))

@@ -1,4 +1,4 @@
-"""Intrinsics that the recording does not hold: assumed and said, given by a file, or refused (rows 19 and 20)."""
+"""Intrinsics that a recording lacks: assumed and reported, given by a file, or refused."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_a_matrix_alone_does_not_give_the_size(tmp_path: Path) -> None:
 
 
 def frames(root: Path, kind: str, size: tuple[int, int]) -> Path:
-    """Three frames in a format that does not hold the intrinsics."""
+    """Write three frames in a format without intrinsics."""
     for number in range(3):
         if kind == "7-Scenes":
             write_picture(root / f"frame-{number:06d}.color.png", number, size)
@@ -154,15 +154,15 @@ def frames(root: Path, kind: str, size: tuple[int, int]) -> Path:
     ("kind", "shape", "focal_length"),
     [("7-Scenes", (64, 48), 52.5), ("TUM", (64, 48), 52.5), ("DeepLoc", (64, 36), 35.0)],
 )
-def test_an_assumption_is_said_and_scaled_to_the_pictures(
+def test_an_assumption_is_reported_and_scaled_to_the_pictures(
     tmp_path: Path, kind: str, shape: tuple[int, int], focal_length: float
 ) -> None:
     sequence = open_sequence(frames(tmp_path / "my_desk", kind, shape))
     assert sequence.camera.fx == pytest.approx(focal_length)
-    (said,) = [s for s in sequence.summary.assumed if s.startswith("camera ")]
-    assert said.startswith(f"camera {shape[0]}x{shape[1]}, fx {focal_length:.1f}")
-    assert "scaled from" in said
-    assert "--camera FILE" in said
+    (assumption,) = [s for s in sequence.summary.assumed if s.startswith("camera ")]
+    assert assumption.startswith(f"camera {shape[0]}x{shape[1]}, fx {focal_length:.1f}")
+    assert "scaled from" in assumption
+    assert "--camera FILE" in assumption
 
 
 @pytest.mark.parametrize("kind", ["7-Scenes", "TUM", "DeepLoc"])
@@ -199,7 +199,7 @@ def test_kitti_takes_the_cameras_that_there_are(tmp_path: Path) -> None:
     root = kitti(tmp_path / "00", (2, 3))
     colour = open_sequence(root)
     assert "images: 2 in image_2; image_3 not used" in colour.summary.text()
-    # A point 10 m ahead of the grey camera is seen at K X + t: the colour camera stands 6 cm to its left.
+    # A point 10 m ahead of the grey camera is projected to K X + t: the colour camera is 6 cm to its left.
     x = np.array([0.0, 0.0, 10.0, 1.0])
     seen = np.linalg.inv(colour.map_T_camera[0]) @ x
     pixel = (71.8 * 0.0 + 60.7 * 10.0 + 4.5) / (10.0 + 0.004)

@@ -1,4 +1,4 @@
-"""One bad message is left out and counted; a topic that is bad for the most part is refused (row 16)."""
+"""Bad messages of bags: one is left out and counted; a topic with more bad messages than good ones is refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMES = np.arange(-0.2, 4.2, 0.1)
 
 
 def spoiled(message: Message, value: float) -> Message:
-    """The same message with an impossible orientation."""
+    """Copy of a message with an impossible orientation."""
     pose: Any = message.content.pose
     pose = getattr(pose, "pose", pose)
     pose.orientation.x = pose.orientation.y = pose.orientation.z = pose.orientation.w = value

@@ -1,4 +1,4 @@
-"""Bags whose few bytes claim to be gigabytes; bags that several threads and processes read at once."""
+"""Bags whose few bytes unpack to gigabytes; bags that several threads and processes read at once."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ BOMB = 1 << 30
 
 
 def zstd_bomb(claim: bool) -> bytes:
-    """A gigabyte of zeros, which the beginning may say or not."""
+    """Compress a gigabyte of zeros, with or without the size in the header."""
     compressor = zstandard.ZstdCompressor().compressobj(BOMB if claim else -1)
     zeros = bytes(1 << 20)
     return b"".join([*(compressor.compress(zeros) for _ in range(BOMB >> 20)), compressor.flush()])
 
 
 def bz2_bomb() -> bytes:
-    """64 MB of zeros, many times over a chunk's size."""
+    """Compress 64 MB of zeros, many times a chunk's size."""
     return bz2.compress(bytes(1 << 26), 1)
 
 
 def lz4_bomb() -> bytes:
-    """The same."""
+    """Compress the same by lz4."""
     return lz4.frame.compress(bytes(1 << 26))
 
 
@@ -92,7 +92,7 @@ def test_threads_read_the_right_images_at_once(drive: Sequence) -> None:
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_worker_processes_read_the_right_images(drive: Sequence, method: str) -> None:
-    """Also those that are forked while another thread reads: they must not wait for its lock."""
+    """Test processes that are forked while another thread reads, too: they must not wait for its lock."""
     stop = threading.Event()
 
     def read_on() -> None:

@@ -1,4 +1,4 @@
-"""Cambridge Landmarks, in the published files' form (row 21)."""
+"""Cambridge Landmarks, in the format of the published files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SMALL = (96, 54)  # the published pictures are 1920x1080
 
 
 def line(name: str, number: int) -> str:
-    """Where the camera stands, and the quaternion (w first) that turns the map to the camera."""
+    """Line with the position of the camera, and the quaternion (w first) that turns the map to the camera."""
     pose = map_T_camera(number)
     x, y, z, w = Rotation.from_matrix(pose[:3, :3].T).as_quat()
     return f"{name} {pose[0, 3]:.6f} {pose[1, 3]:.6f} {pose[2, 3]:.6f} {w:.6f} {x:.6f} {y:.6f} {z:.6f}"
@@ -61,7 +61,7 @@ def test_each_folder_is_a_drive_of_its_split(scene: Path) -> None:
     assert (first.camera.cx, first.camera.cy) == (pytest.approx(47.5), pytest.approx(26.5))
 
 
-def test_one_folder_may_be_given_whichever_list_names_it(scene: Path) -> None:
+def test_one_folder_may_be_given_from_either_list(scene: Path) -> None:
     assert open_sequence(scene / "seq2").name == "ShopFacade/seq2"
     assert_numbers(open_sequence(scene / "seq4"), (4, 5))
     with pytest.raises(DatasetError, match=r"ShopFacade: holds 3 sequences"):
@@ -79,7 +79,7 @@ def test_radial_distortion_is_visualsfms(scene: Path) -> None:
         assert pixel * (1.0 + radial * pixel**2) == pytest.approx(angle, abs=2e-5)
 
 
-def test_without_the_reconstruction_a_camera_is_asked_for(scene: Path, tmp_path: Path) -> None:
+def test_without_the_reconstruction_a_camera_is_needed(scene: Path, tmp_path: Path) -> None:
     (scene / "reconstruction.nvm").unlink()
     with pytest.raises(DatasetError, match=r"reconstruction\.nvm: no such file; the focal lengths.*--camera FILE"):
         open_sequences(scene)

@@ -1,4 +1,4 @@
-"""camera_info of bags and nodes: models, binning, regions, and what is no calibration (rows 13 and 14)."""
+"""Calibrations of bags and nodes: models, binning, regions, and messages that are no calibration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from localization_common.messages import camera_from, is_rectified_topic
 
 @pytest.fixture(scope="module")
 def from_bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Every case, out of one bag."""
+    """Cases that were written to one bag and read from it."""
     return through_bag(CASES, Path(tmp_path_factory.mktemp("cameras")))
 
 
@@ -32,7 +32,7 @@ def test_bags_and_nodes_read_the_same(case: Case, from_bag: dict[str, Any]) -> N
 TILTED = Camera(640, 480, 525.0, 520.0, 319.5, 239.5, "rational_polynomial", FOURTEEN)
 
 
-def test_a_tilted_sensor_projects_as_opencv_says() -> None:
+def test_a_tilted_sensor_projects_like_opencv() -> None:
     rays = np.random.default_rng(0).uniform(-0.5, 0.5, (200, 2))
     points = np.concatenate([rays, np.ones((200, 1))], axis=1)
     expected, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), np.reshape(K, (3, 3)), np.array(FOURTEEN))

@@ -1,4 +1,4 @@
-"""The tests are collected on a real ROS 2: with its plugins of pytest, and where no extra of setup.py is installed."""
+"""Collection of the tests on a real ROS 2: with its plugins of pytest, and without the extras of setup.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-#: Makes modules as launch_testing's plugin does: imports each file under its name without folders.
+#: Plugin that imports each file under its name without folders, like launch_testing's plugin.
 FOREIGN_PLUGIN = """
 import pytest
 from _pytest.pathlib import import_path
@@ -34,7 +34,7 @@ ROS_PLUGINS = {
     "launch_pytest": "launch_pytest.plugin",
 }
 
-#: What rosdep does not install.
+#: Modules that rosdep does not install.
 NOT_ON_A_ROBOT = (
     "evo google google_crc32c lightning matplotlib mujoco onnx onnxruntime onnxscript plotly plyvel pycolmap "
     "pytorch_lightning rosbags tensorboard timm torchmetrics torchvision tyro"
@@ -56,7 +56,7 @@ sys.meta_path.insert(0, Hidden())
 def run_pytest(
     *arguments: str, path: Path | None = None, start: tuple[str, ...] = ("-m", "pytest")
 ) -> subprocess.CompletedProcess[str]:
-    """Pytest in a process of its own that finds the modules in a folder before all others."""
+    """Run pytest in a separate process that finds the modules in a folder before all others."""
     found = [str(folder) for folder in (path, REPOSITORY, os.environ.get("PYTHONPATH")) if folder]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(found)}
     command = [sys.executable, *start, "-q", "-p", "no:cacheprovider", *arguments]
@@ -64,7 +64,7 @@ def run_pytest(
 
 
 def counts(run: subprocess.CompletedProcess[str]) -> list[int]:
-    """Numbers of tests that its runs collected; fails where a file could not be."""
+    """Numbers of tests that the runs collected; it is an error if a file could not be collected."""
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     found = re.findall(r"^(\d+) tests collected", run.stdout, re.MULTILINE)
     assert found, run.stdout[-3000:]
@@ -93,7 +93,7 @@ def test_the_plugins_of_ros_change_nothing() -> None:
     assert collected(run_pytest("--collect-only", *plugins)) == collected(run_pytest("--collect-only", *without))
 
 
-def test_without_extras_everything_else_is_collected_and_each_skip_names_a_library(tmp_path: Path) -> None:
+def test_without_extras_all_other_tests_are_collected_and_each_skip_names_a_library(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(HIDE_EXTRAS)
     run = run_pytest("--collect-only", path=tmp_path)
     assert collected(run) > 1000

@@ -1,4 +1,4 @@
-"""COLMAP models, text and binary, in the layouts that tools write (row 21)."""
+"""COLMAP models, text and binary, in the folder layouts of several tools."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_the_models_own_folder_may_be_given(tmp_path: Path) -> None:
     assert_numbers(open_sequence(root / "sparse" / "0"), (1, 2, 10))
 
 
-def test_it_is_what_pycolmap_reads(tmp_path: Path) -> None:
+def test_the_model_is_that_of_pycolmap(tmp_path: Path) -> None:
     pycolmap = pytest.importorskip("pycolmap")
     root = with_pictures(tmp_path / "scene")
     write_colmap_text(root / "sparse" / "0", NUMBERS, ["1 OPENCV 64 48 60 62 32.25 23.5 0.1 -0.05 0.001 -0.002"])
     ours = open_sequence(root)
     theirs = pycolmap.Reconstruction(root / "sparse" / "0")
-    theirs.write_binary(str(root))  # nearer than sparse/0: this one is found now
+    theirs.write_binary(str(root))  # this one comes before sparse/0
     again = open_sequence(root)
     assert again.camera == ours.camera
     np.testing.assert_array_equal(again.map_T_camera, ours.map_T_camera)
@@ -78,7 +78,7 @@ def test_it_is_what_pycolmap_reads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model", sorted(name for name, _ in MODELS.values()))
-def test_every_camera_model_is_read_as_colmap_means_it_or_refused_by_name(model: str) -> None:
+def test_every_camera_model_is_read_like_colmap_or_refused_by_name(model: str) -> None:
     pycolmap = pytest.importorskip("pycolmap")
     theirs = pycolmap.Camera.create_from_model_name(1, model, 500.0, 640, 480)
     names = [name.strip() for name in theirs.params_info.split(",")]
@@ -140,7 +140,7 @@ def test_several_cameras_of_one_kind_are_resampled_to_one(tmp_path: Path) -> Non
     sequence = open_sequence(root)
     assert (sequence.camera.fx, sequence.camera.fy) == (66.0, 66.0)
     assert "2 different ones (fx 60.0 to 66.0)" in sequence.summary.text()
-    # A column of the common camera shows what the first camera has at the same angle.
+    # A column of the common camera shows the column of the first camera at the same angle.
     ray = (50 - 31.5) / 66.0
     assert sequence.read_image(0)[24, 50, 0] == pytest.approx(31.5 + 60.0 * ray, abs=1.0)
     given = tmp_path / "cameras.txt"
@@ -160,7 +160,7 @@ def test_pictures_of_another_size_than_most_are_left_out(tmp_path: Path) -> None
     assert "1 frames: another camera than the 64x48 (plumb_bob) of most" in sequence.summary.text()
 
 
-def test_folders_of_pictures_are_drives_of_their_own(tmp_path: Path) -> None:
+def test_folders_of_pictures_are_separate_drives(tmp_path: Path) -> None:
     root = tmp_path / "scene"
     names = [f"{folder}/{number}.png" for folder in ("a", "b") for number in (1, 2)]
     for i, name in enumerate(names):
@@ -227,7 +227,7 @@ def test_binary_files_that_end_early_or_are_damaged_are_named(tmp_path: Path, fi
         path.write_bytes(whole[:length])
         with pytest.raises(DatasetError, match=rf"{file}: ends too early or is damaged"):
             open_sequence(root)
-    path.write_bytes(b"\xff" * 8 + whole[8:])  # 2^64 - 1 things
+    path.write_bytes(b"\xff" * 8 + whole[8:])  # 2^64 - 1 entries
     with pytest.raises(DatasetError, match=rf"{file}: ends too early or is damaged"):
         open_sequence(root)
 

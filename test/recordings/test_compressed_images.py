@@ -1,4 +1,4 @@
-"""Compressed images: format strings, EXIF, bombs and damage (rows 7, 8, 24 and 25)."""
+"""Compressed images: formats, EXIF, decompression bombs and damage."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from localization_common.messages import jpeg, rgb_from_compressed, unnoticed_da
 
 @pytest.fixture(scope="module")
 def from_bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Every case, out of one bag."""
+    """Cases that were written to one bag and read from it."""
     return through_bag(CASES, Path(tmp_path_factory.mktemp("compressed")))
 
 
 @pytest.fixture(params=["simplejpeg", "OpenCV"])
 def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each of the two decoders of JPEG; the second is used where the first is not installed."""
+    """Name of the JPEG decoder, of two; the second is used where the first is not installed."""
     if request.param == "OpenCV":
         monkeypatch.setattr(jpeg, "simplejpeg", None)
     elif jpeg.simplejpeg is None:
@@ -58,7 +58,7 @@ def test_bags_and_nodes_read_the_same(case: Case, from_bag: dict[str, Any], deco
 
 
 def test_opencv_alone_would_turn_the_picture() -> None:
-    """Makes sure that the cases with EXIF can fail."""
+    """Check that the cases with EXIF can fail."""
     data = np.frombuffer(with_orientation(JPEG, 6), np.uint8)
     assert cv2.imdecode(data, cv2.IMREAD_COLOR).shape == (WIDTH, HEIGHT, 3)
     assert rgb_from_compressed(compressed("jpeg", data.tobytes())).shape == (HEIGHT, WIDTH, 3)
@@ -68,7 +68,7 @@ def test_opencv_alone_would_turn_the_picture() -> None:
 def test_another_size_than_that_of_camera_info_is_refused(data: bytes) -> None:
     message = compressed("", data)
     assert rgb_from_compressed(message, size=(WIDTH, HEIGHT)).shape == (HEIGHT, WIDTH, 3)
-    with pytest.raises(InputError, match="image is 64x48, but camera_info says 640x480"):
+    with pytest.raises(InputError, match="image is 64x48, but camera_info has 640x480"):
         rgb_from_compressed(message, size=(640, 480))
 
 
@@ -98,7 +98,7 @@ def test_bombs_cost_neither_time_nor_memory(bomb: bytes, decoder: str) -> None:
 
 
 def flipped(data: bytes, seed: int, count: int) -> bytes:
-    """The same with so many bytes changed, header and end excepted: those are found in any case."""
+    """Change so many bytes of a JPEG, except its header and its end, whose damage is always found."""
     random, damaged = np.random.default_rng(seed), bytearray(data)
     begin = data.index(b"\xff\xda") + 14
     for place in random.integers(begin, len(data) - 2, count):
@@ -108,7 +108,7 @@ def flipped(data: bytes, seed: int, count: int) -> bytes:
 
 @pytest.mark.parametrize("quality", [60, 80, 95])
 def test_wrong_pictures_of_damaged_jpegs_are_refused(quality: int, decoder: str) -> None:
-    """libjpeg decodes each of these; with its warnings ignored, as OpenCV does, nearly all are wrong pictures."""
+    """Test damage that libjpeg decodes with a warning; OpenCV ignores it, and nearly all its pictures are wrong."""
     wrong_with_opencv, wrong = 0, 0
     for seed in range(100):
         whole = encoded(".jpg", picture(seed, 160, 120), cv2.IMWRITE_JPEG_QUALITY, quality)
@@ -125,7 +125,7 @@ def test_wrong_pictures_of_damaged_jpegs_are_refused(quality: int, decoder: str)
 
 
 def extremes() -> dict[str, np.ndarray]:
-    """Pictures at the limits of what pixels can be."""
+    """Pictures at the limits of the range of pixels."""
     random = np.random.default_rng(3)
     coarse, fine = (random.integers(0, 2, (120 // n, 160 // n, 3)).astype(np.uint8) * 255 for n in (8, 2))
     colours = {"white": (255, 255, 255), "black": (0, 0, 0), "red": (255, 0, 0), "blue": (0, 0, 255)}
@@ -174,7 +174,7 @@ def test_damage_of_any_kind_gives_a_picture_or_our_error(decoder: str) -> None:
 
 
 def png_of(picture: np.ndarray, *, rows: bytes | None = None, extra: tuple[bytes, bytes] = (b"", b"")) -> bytes:
-    """PNG of 8 bits of colour, with other rows or with one more part."""
+    """Bytes of a PNG of 8 bits of colour, with other rows or with one more part."""
     height, width = picture.shape[:2]
     plain = np.hstack([np.zeros((height, 1), np.uint8), picture.reshape(height, -1)]).tobytes()
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
@@ -190,7 +190,7 @@ SMALL = np.arange(12 * 16 * 3, dtype=np.uint8).reshape(12, 16, 3)
 
 
 @pytest.mark.parametrize("extra", [TEXT_BOMB, (b"iCCP", b"\0\0\0"), (b"tRNS", b"\0"), (b"eXIf", b"nonsense")])
-def test_parts_of_a_png_that_hold_no_pixels_are_neither_read_nor_said(
+def test_parts_of_a_png_without_pixels_are_neither_read_nor_reported(
     extra: tuple[bytes, bytes], capfd: pytest.CaptureFixture[str]
 ) -> None:
     np.testing.assert_array_equal(rgb_from_compressed(compressed("png", png_of(SMALL, extra=extra))), SMALL)

@@ -1,4 +1,4 @@
-"""Files that are cut off, damaged or unfinished: complete parts are read, the rest is named (rows 5, 17)."""
+"""Files that are cut off, damaged or unfinished: complete parts are read, missing parts are named."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def bag_of(path: Path, suffix: str, messages: list[Message] | None = None) -> Pa
 
 
 def split_in(folder: Path, suffix: str, parts: int) -> Path:
-    """A bag of several files without metadata, as a recorder leaves it that was killed."""
+    """Write a bag of several files without metadata, like a killed recorder."""
     folder.mkdir()
     messages = sorted(drive(), key=lambda one: one.time)
     size = -(-len(messages) // parts)
@@ -41,7 +41,7 @@ def split_in(folder: Path, suffix: str, parts: int) -> Path:
 
 
 def require_complete(read: Sequence) -> None:
-    """Nothing is missing."""
+    """Assert that nothing is missing."""
     assert len(read) == 20
     assert read.has_pose.all()
     assert not read.summary.left_out
@@ -87,7 +87,7 @@ def test_a_file_that_metadata_names_and_that_is_missing_is_named(tmp_path: Path)
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
 def test_of_a_file_that_was_cut_off_the_complete_part_is_read(tmp_path: Path, share: float) -> None:
-    """Small chunks, as a real recorder writes them; rosbags writes one chunk for a bag of this size."""
+    """Test small chunks, which a real recorder writes; rosbags writes one chunk for a bag of this size."""
     file = tmp_path / "cut.mcap"
     write_in_chunks(file, drive())
     whole = file.read_bytes()
@@ -110,7 +110,7 @@ def test_a_damaged_chunk_costs_its_own_messages_only(tmp_path: Path) -> None:
 
 
 def write_in_chunks(path: Path, messages: list[Message]) -> None:
-    """An MCAP file with checksums, of chunks of 8 KB."""
+    """Write an MCAP file with checksums, of chunks of 8 KB."""
     from mcap.writer import CompressionType
     from mcap.writer import Writer as McapWriter
 
@@ -144,7 +144,7 @@ def test_a_damaged_page_of_a_database_costs_its_own_messages_only(tmp_path: Path
 
 @pytest.mark.parametrize("rest", [0, 1000])
 def test_of_a_database_that_was_cut_off_the_complete_pages_are_read(tmp_path: Path, rest: int) -> None:
-    """Inside of a page, too: SQLite fills the rest of it with zeros, which are no pixels."""
+    """Test a cut inside a page, too: SQLite fills its end with zeros, which are no pixels."""
     source = bag_of(tmp_path / "bag", ".db3") / "bag.db3"
     whole = source.read_bytes()
     file = tmp_path / "cut.db3"
@@ -170,7 +170,7 @@ def test_a_damaged_chunk_of_a_ros1_bag_costs_its_own_messages_only(tmp_path: Pat
     assert f"rosbag reindex {file}" in read.summary.text()
 
 
-def test_private_records_are_passed_over_and_said(tmp_path: Path) -> None:
+def test_private_records_are_skipped_and_reported(tmp_path: Path) -> None:
     file = tmp_path / "private.mcap"
     write_in_chunks(file, drive())
     whole = file.read_bytes()
@@ -193,7 +193,7 @@ def test_a_file_that_ends_between_two_records_is_cut_off(tmp_path: Path) -> None
 
 
 def test_a_database_that_is_still_being_written_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    """Copied while it was open: half of the messages are in a file beside it that nobody would look at."""
+    """Copy a database while it is open: half of the messages are in a file beside it."""
     source = bag_of(tmp_path / "bag", ".db3") / "bag.db3"
     database = sqlite3.connect(source)
     database.execute("PRAGMA journal_mode=WAL")

@@ -1,4 +1,4 @@
-"""EuRoC and TUM VI in ASL's format: cameras, truths and what is missing (row 21)."""
+"""EuRoC and TUM VI in ASL's format: cameras, ground truth and missing parts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.errors import DatasetError
 
 START = 1403636579763555584
-#: body_T_camera of EuRoC's left camera, from the published sensor.yaml.
+#: Pose body_T_camera of EuRoC's left camera, from the published sensor.yaml.
 T_BS = [
     [0.0148655429818, -0.999880929698, 0.00414029679422, -0.0216401454975],
     [0.999557249008, 0.0149672133247, 0.025715529948, -0.064676986768],
@@ -64,7 +64,7 @@ def truth_lines(times: np.ndarray, extra: str, sensor: np.ndarray | None = None)
 
 @pytest.fixture
 def euroc(tmp_path: Path) -> Path:
-    """MH_01_easy: five pictures of two cameras, 50 ms apart; truth every 5 ms from 30 ms on."""
+    """Directory like MH_01_easy: five pictures of two cameras, 50 ms apart; truth every 5 ms from 30 ms on."""
     root = tmp_path / "MH_01_easy"
     for name in ("cam0", "cam1"):
         folder = root / "mav0" / name

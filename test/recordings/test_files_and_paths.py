@@ -1,4 +1,4 @@
-"""Row 28: paths that users write, and maps that a node saves."""
+"""Paths that users write, and maps that a node saves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dmn_ros.node import DmnNode
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Home folder of the test's own, with an empty working directory beside it."""
+    """Home folder for a test, with an empty working directory beside it."""
     for name in ("home", "work"):
         (tmp_path / name).mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

@@ -1,6 +1,7 @@
 """Mutated recordings: no traceback, no hang, bounded memory, and never a silent change.
 
-``FUZZ_RECORDINGS=20000`` reads more of them, ``FUZZ_SEED=5000`` begins at another seed (and 1 of them reads that one).
+``FUZZ_RECORDINGS=20000`` reads more of them, ``FUZZ_SEED=5000`` begins at another seed, and both with
+``FUZZ_RECORDINGS=1`` read one.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from fuzzing import Fuzzer
 
 COUNT = int(os.environ.get("FUZZ_RECORDINGS", "2000"))
 FIRST = int(os.environ.get("FUZZ_SEED", "0"))
-#: Megabytes that reading all mutants may take at their peak, over those that reading a few took.
+#: Peak memory in megabytes for all mutants, over the peak for a few of them.
 MEMORY = 300
-#: Share of the mutants that must be opened: with damage to a part, the rest is read.
+#: Share of the mutants that must be opened: the parts without damage are read.
 OPENED = 0.5
 
 
 def peak_memory(*, reset: bool = False) -> float:
-    """Peak of this process' memory in megabytes."""
+    """Peak memory of this process in megabytes."""
     if reset:
         Path("/proc/self/clear_refs").write_text("5")
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())

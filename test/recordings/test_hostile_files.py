@@ -1,4 +1,4 @@
-"""Rows 29 and 31: files whose numbers or sizes are damaged are refused at once, by name, without much memory."""
+"""Files with damaged numbers or sizes: they are refused at once, by name, without much memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "vlocnet": open_backend, "dmn": load_network, "map": ContextMap.load, "keyframes": KeyframeMap.load,
 }  # fmt: skip
 
-#: What is damaged: a file, where in its header (None: the whole text), and what stands there.
+#: Damage: a file, the place in its header (None: the whole text), and the new value.
 Header = tuple[str, tuple[str | int, ...], Any]
 NAN, HUGE = float("nan"), float("inf")
 HEADERS: list[tuple[Header, str]] = [
@@ -103,7 +103,7 @@ TENSORS: list[tuple[tuple[str, str, Callable[[torch.Tensor], torch.Tensor]], str
 
 
 def spoiled(tensor: torch.Tensor, value: float) -> torch.Tensor:
-    """The tensor with another last number."""
+    """Copy of a tensor with another last number."""
     result = tensor.clone()
     result.view(-1)[-1] = value
     return result
@@ -128,7 +128,7 @@ def with_header(models: Path, folder: Path, header: Header) -> Path:
 
 
 def refusal(kind: str, path: Path) -> str:
-    """Why a file is refused; that takes less than a second."""
+    """Reason for the refusal of a file, in less than a second."""
     start = time.process_time()
     with pytest.raises(LocalizationError) as caught:
         READERS[kind](path)
@@ -145,7 +145,7 @@ def test_sizes_and_numbers_of_a_header(models: Path, tmp_path: Path, header: Hea
 
 
 def test_all_hostile_headers_together_need_little_memory(models: Path, tmp_path: Path) -> None:
-    """In a process of its own, whose peak is not that of other tests."""
+    """Run in a separate process, because the peak of memory includes other tests."""
     lines = []
     for number, (header, _) in enumerate(HEADERS):
         (tmp_path / str(number)).mkdir()
@@ -196,7 +196,7 @@ def test_headers_that_are_no_headers(models: Path, tmp_path: Path, kind: str) ->
     assert "not a complete safetensors file" in refusal(kind, path)
 
 
-def test_what_is_unknown_in_a_card_does_not_condemn_a_file(models: Path, tmp_path: Path) -> None:
+def test_unknown_numbers_in_a_card_leave_a_file_usable(models: Path, tmp_path: Path) -> None:
     _, _, header = load_network(with_header(models, tmp_path, ("dmn", ("card",), {"validation_loss": NAN})))
     assert header["card"] == {"validation_loss": None}
 

@@ -1,12 +1,14 @@
-"""Nodes find the robot's base by the rule that recordings are read with (row 3)."""
+"""Base frame of live nodes, by the same rule as in recordings."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from nav_msgs.msg import Odometry
-from robot_stage import BASE_T_CAMERA, FIRST, Stage, wait_until
+from robot_stage import Stage
+from stage_robot import BASE_T_CAMERA, FIRST
 from tf2_msgs.msg import TFMessage
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.geometry import se3
@@ -47,7 +49,7 @@ def test_an_empty_base_frame_id_is_found_in_tf(
     assert base_T_camera[2, 3] == pytest.approx(height)
 
 
-def test_a_base_that_is_missing_is_named_with_all_that_was_looked_for(stage: Stage) -> None:
+def test_a_missing_base_is_named_with_all_names_that_were_tried(stage: Stage) -> None:
     node = stage.start(VlocnetNode, base_frame_id="", transform_timeout=0.1)
     fix(stage, "chassis", "camera_optical_frame", BASE_T_CAMERA)
     assert wait_until(lambda: node.transforms.connected("chassis", "camera_optical_frame"))
@@ -63,12 +65,12 @@ def test_odometry_of_another_frame_is_brought_to_the_base(stage: Stage) -> None:
     fix(stage, "wheels", "base_link", wheels_T_base)
     assert wait_until(lambda: node.transforms.connected("wheels", "base_link"))
     send_odometry(stage, "wheels")
-    assert wait_until(lambda: len(node._odometry) == 1)
-    np.testing.assert_allclose(node._odometry.at(FIRST, 0.0), wheels_T_base, atol=1e-12)
+    assert wait_until(lambda: len(node.odometry.buffer) == 1)
+    np.testing.assert_allclose(node.odometry.buffer.at(FIRST, 0.0), wheels_T_base, atol=1e-12)
     assert "odometry_frame" not in node.monitor.problems
 
 
-def test_odometry_of_a_frame_that_nothing_joins_to_the_base_is_named(stage: Stage) -> None:
+def test_odometry_of_a_frame_that_tf_does_not_join_to_the_base_is_named(stage: Stage) -> None:
     node = stage.start(DmnNode, base_frame_id="base_link", localized_share=1e-9, tf_mode="none")
     send_odometry(stage, "nothing")
     assert wait_until(lambda: "odometry_frame" in node.monitor.problems)
@@ -76,7 +78,7 @@ def test_odometry_of_a_frame_that_nothing_joins_to_the_base_is_named(stage: Stag
 
 
 def send_odometry(stage: Stage, child: str) -> None:
-    """Publish that the child stands where the odometry began."""
+    """Publish odometry with the child at its origin."""
     message = Odometry(header=header(FIRST, "odom"), child_frame_id=child)
     message.pose.pose.orientation.w = 1.0
     stage.robot.odometry.publish(message)

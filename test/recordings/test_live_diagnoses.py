@@ -1,4 +1,4 @@
-"""Rows 22, 24 and 29: each diagnosis names the true cause, the topic or frame, and what to type."""
+"""Diagnoses of live nodes: each names the true cause, the topic or frame, and a command to type."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from live_drive import send_image
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from robot_stage import CAMERA, FIRST, PERIOD, SECOND, Stage, textured, wait_until
+from robot_stage import Stage
 from sensor_msgs.msg import CameraInfo, Image
+from stage_robot import CAMERA, FIRST, PERIOD, SECOND, textured
 from tf2_msgs.msg import TFMessage
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.ros.conversions import camera_to_info, image_from_array
-from localization_common.ros.estimate_checks import EstimateError, require_sound
+from localization_common.ros.estimate_checks import EstimateError, require_publishable
 from localization_common.ros.outputs import header
 from localization_common.ros.spinning import spinning
 from localization_common.ros.transforms import transform_stamped
@@ -37,7 +39,7 @@ def picture(index: int = 0) -> Image:
 
 @pytest.fixture
 def other(ros_domain: int, stage: Stage) -> Iterator[Node]:
-    """Another node of the robot, in a namespace and a process of its own."""
+    """Node of the robot in another namespace and process."""
     context = Context()
     rclpy.init(context=context, domain_id=ros_domain)
     node = Node("amcl", namespace="robot1", context=context)
@@ -48,7 +50,7 @@ def other(ros_domain: int, stage: Stage) -> Iterator[Node]:
 
 
 def without_camera_info(stage: Stage, **values: Any) -> Any:
-    """A vlocnet node whose robot publishes images and where the camera sits, but no camera_info."""
+    """Start a vlocnet node whose robot publishes images and the mount of the camera, but no camera_info."""
     stage.robot.node.destroy_publisher(stage.robot.infos)
     node = stage.start_unmatched(VlocnetNode, tf_mode="none", camera_info_timeout=0.1, **values)
     assert stage.client("vlocnet").wait_until_active()
@@ -60,7 +62,7 @@ def without_camera_info(stage: Stage, **values: Any) -> Any:
 
 @pytest.mark.parametrize("first", ["driver", "node"])
 def test_camera_info_that_is_latched_and_published_once_arrives(stage: Stage, other: Node, first: str) -> None:
-    """It was published before the node subscribed, or before it began to look for publishers that latch."""
+    """Publish it before the node subscribes, or before it looks for publishers that latch."""
     info = camera_to_info(CAMERA, HEAD)
     if first == "driver":
         other.create_publisher(CameraInfo, "/camera_info", LATCHED).publish(info)
@@ -73,7 +75,7 @@ def test_camera_info_that_is_latched_and_published_once_arrives(stage: Stage, ot
     assert node.monitor.processed == 1
 
 
-def test_camera_info_that_nobody_publishes_is_named_with_the_topic_that_has_it(stage: Stage, other: Node) -> None:
+def test_camera_info_without_publisher_is_named_with_the_topic_that_has_it(stage: Stage, other: Node) -> None:
     without_camera_info(stage)
     other.create_publisher(CameraInfo, "/front/camera_info", 1)
     assert wait_until(lambda: bool(stage.robot.node.count_publishers("/front/camera_info")))
@@ -85,7 +87,7 @@ def test_camera_info_that_nobody_publishes_is_named_with_the_topic_that_has_it(s
     assert "-r camera_info:=/front/camera_info" in message
 
 
-def test_a_driver_that_is_silent_is_no_missing_driver(stage: Stage, other: Node) -> None:
+def test_a_silent_driver_is_no_missing_driver(stage: Stage, other: Node) -> None:
     without_camera_info(stage)
     other.create_publisher(CameraInfo, "/camera_info", 1)
     assert wait_until(lambda: bool(stage.robot.node.count_publishers("/camera_info")))
@@ -99,8 +101,8 @@ def test_a_topic_of_another_type_is_named(stage: Stage, other: Node) -> None:
     other.create_publisher(PoseStamped, "/image", 1)
     stage.start_unmatched(VlocnetNode)
     assert stage.client("vlocnet").wait_until_active()
-    said = "/robot1/amcl publishes geometry_msgs/msg/PoseStamped there, but this node reads sensor_msgs/msg/Image"
-    stage.robot.await_status("vlocnet", lambda s: said in s.message)
+    expected = "/robot1/amcl publishes geometry_msgs/msg/PoseStamped there, but this node reads sensor_msgs/msg/Image"
+    stage.robot.await_status("vlocnet", lambda s: expected in s.message)
 
 
 def test_images_on_another_topic_are_named(stage: Stage, other: Node) -> None:
@@ -112,7 +114,7 @@ def test_images_on_another_topic_are_named(stage: Stage, other: Node) -> None:
 
 
 def refused(stage: Stage, index: int = 0) -> str:
-    """The diagnosis after one image."""
+    """Diagnosis after one image."""
     stage.robot.await_processed("vlocnet", stage.robot.send(index))
     return str(stage.status_now("vlocnet").message)
 
@@ -203,17 +205,17 @@ def test_a_second_broadcaster_of_map_to_odom_is_named_until_it_stops(
     ],
     ids=["NaN pose", "1e300", "NaN covariance", "negative variance", "not symmetric"],
 )
-def test_an_estimate_that_nobody_can_use_is_refused(pose: np.ndarray, covariance: np.ndarray, reason: str) -> None:
+def test_an_unusable_estimate_is_refused(pose: np.ndarray, covariance: np.ndarray, reason: str) -> None:
     with pytest.raises(EstimateError, match=f"pose is not published: .*{reason}"):
-        require_sound("pose", pose, covariance)
-    require_sound("pose", np.eye(4), np.zeros((6, 6)))
+        require_publishable("pose", pose, covariance)
+    require_publishable("pose", np.eye(4), np.zeros((6, 6)))
 
 
 @pytest.mark.parametrize("make_node", [pytest.param(VlocnetNode, id="vlocnet"), pytest.param(DmnNode, id="dmn")])
-def test_a_bad_estimate_is_not_published_but_said_and_the_next_good_one_is(
+def test_a_bad_estimate_is_reported_instead_of_published_and_the_next_good_one_is_published(
     stage: Stage, make_node: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As with NaN in a map's variances: the estimate itself is bad, and its frame was good."""
+    """Test a bad estimate of a good frame, like one from NaN in a map's variances."""
     values = {"localized_share": 1e-9} if make_node is DmnNode else {}
     node = stage.start(make_node, process_all=True, tf_mode="map_base", **values)
     stage.robot.mount_camera()
@@ -243,7 +245,7 @@ def test_an_image_larger_than_the_parameter_allows_is_refused(stage: Stage) -> N
 
 
 def test_a_pose_in_a_foreign_frame_waits_for_tf_beside_the_frames(stage: Stage) -> None:
-    """A live node: the first images go on, and the pose counts as soon as TF joins its frame to the map."""
+    """Test a live node: it processes the first images, and uses the pose once TF joins its frame to the map."""
     node = stage.start(DmnNode, localized_share=1e-9, tf_mode="none", transform_timeout=10.0)
     robot, now = stage.robot, time.time_ns()
     robot.send_initial_pose(np.eye(4), frame_id="room")

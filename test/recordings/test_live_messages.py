@@ -1,4 +1,4 @@
-"""The same messages once more, sent through DDS and received by a subscription."""
+"""Cases of messages that are sent through DDS and received by a subscription."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from message_ways import assert_right, outcome, ros_type
 from localization_common.datasets.rosbag2_encoding import STORE
 
 rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed")
-from rclpy.context import Context  # noqa: E402 - after it is known that rclpy is there
+from rclpy.context import Context  # noqa: E402 - after the check for rclpy
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
 

@@ -1,4 +1,4 @@
-"""Rows 6, 15 and 27: a wrong stamp costs its own image, and nothing else."""
+"""Wrong stamps in live nodes: each costs its own image, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from live_drive import send_image
-from robot_stage import CAMERA, FIRST, PERIOD, SECOND, Stage, textured, wait_until
+from robot_stage import Stage
 from sensor_msgs.msg import Image
+from stage_robot import CAMERA, FIRST, PERIOD, SECOND, textured
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.ros.conversions import image_from_array
@@ -21,7 +23,7 @@ NODES = [pytest.param(VlocnetNode, id="vlocnet"), pytest.param(DmnNode, id="dmn"
 
 
 def start(stage: Stage, make: Any = DmnNode, **values: Any) -> Any:
-    """A node that publishes a pose for every image, and does not wait for TF."""
+    """Start a node that publishes a pose for every image, and does not wait for TF."""
     if make is DmnNode:
         values |= {"localized_share": 1e-9, "odometry_timeout": 0.2}
     node = stage.start(make, process_all=True, tf_mode="none", **values)
@@ -31,7 +33,7 @@ def start(stage: Stage, make: Any = DmnNode, **values: Any) -> Any:
 
 
 def await_all(stage: Stage, node: Any, frames: int) -> None:
-    """Wait until so many images were dealt with."""
+    """Wait until the node has processed so many images."""
     topic = f"{node.get_name()}/processed"
     assert stage.robot.recorder.wait_for(lambda: stage.robot.recorder.count(topic) == frames, 20.0)
 
@@ -53,7 +55,7 @@ def good(stamp: int) -> Image:
 
 @pytest.mark.parametrize("make_node", NODES)
 def test_pairs_that_are_swapped_cost_the_late_image_of_each(stage: Stage, make_node: Any) -> None:
-    """Every eighth pair; before, each swap was a jump of the clock and dmn began anew."""
+    """Swap every eighth pair: a swap must not count as a jump of the clock, after which dmn starts again."""
     node = start(stage, make_node)
     order = list(range(32))
     for i in range(6, 32, 8):
@@ -85,7 +87,7 @@ def test_a_late_image_is_no_jump_of_the_clock(stage: Stage, late: int) -> None:
 @pytest.mark.parametrize("make_image", [black, torn, good])
 @pytest.mark.parametrize("off", [-HOUR, 70 * SECOND, HOUR], ids=["hour back", "70 s ahead", "hour ahead"])
 def test_one_image_with_a_wrong_stamp_changes_nothing(stage: Stage, make_image: Any, off: int) -> None:
-    """Not even if it can be used, and not in a bag, which has no ROS time to compare with."""
+    """Test usable images, too, and a bag, which has no ROS time for a comparison."""
     node = start(stage, set_initial_pose=True, initial_pose__x=1.0, initial_pose__std_d=0.05)
     start_at = FIRST + HOUR
     for i in range(3):
@@ -108,8 +110,8 @@ def test_two_unusable_images_of_another_time_are_no_jump_either(stage: Stage) ->
     assert node.monitor.jumps == 0
 
 
-def test_while_images_agree_with_ros_time_those_of_another_time_are_not_believed(stage: Stage) -> None:
-    """A second publisher on the topic, which stamps wrongly: two of its images come between those of the camera."""
+def test_while_images_agree_with_ros_time_those_of_another_time_are_ignored(stage: Stage) -> None:
+    """Add a second publisher with wrong stamps: two of its images come between those of the camera."""
     node = start(stage, VlocnetNode)
     stamps = [time.time_ns() - SECOND + i * PERIOD // 2 for i in range(8)]
     for i, stamp in enumerate(stamps):
@@ -121,7 +123,7 @@ def test_while_images_agree_with_ros_time_those_of_another_time_are_not_believed
     assert sorted(stage.robot.recorder.by_stamp("vlocnet/pose")) == stamps
 
 
-def test_a_recording_after_live_images_is_believed_when_these_are_silent(
+def test_a_recording_after_live_images_is_accepted_when_these_have_stopped(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("localization_common.ros.timeline.SILENCE", 0)
@@ -135,7 +137,7 @@ def test_a_recording_after_live_images_is_believed_when_these_are_silent(
 
 @pytest.mark.parametrize("process_all", [True, False], ids=["all", "newest"])
 def test_images_from_the_future_are_refused_and_the_clocks_are_named(stage: Stage, process_all: bool) -> None:
-    """A camera whose clock is ahead: no pose, but the reason; right stamps after that are used at once."""
+    """Test a camera whose clock is ahead: the reason in place of a pose; later correct stamps are used at once."""
     node = stage.start(VlocnetNode, process_all=process_all, tf_mode="none")
     stage.robot.mount_camera()
     assert wait_until(lambda: node.transforms.connected("base_link", "camera_optical_frame"))
@@ -167,7 +169,7 @@ def test_simulated_time_that_has_not_begun_refuses_nothing(stage: Stage) -> None
     assert node.monitor.processed == 1
 
 
-def test_images_that_nobody_stamps_are_said_to_be_so(stage: Stage) -> None:
+def test_images_without_stamps_are_reported(stage: Stage) -> None:
     node = start(stage, VlocnetNode)
     for i in range(3):
         send_image(stage.robot, 0, i)
@@ -197,7 +199,7 @@ def test_a_diagnosis_of_stamps_ends_after_its_cause(stage: Stage, monkeypatch: p
 
 
 def test_two_clocks_are_named_with_both_topics_and_both_times(stage: Stage) -> None:
-    """Images with the time since boot, odometry with that of the calendar."""
+    """Test images with the time since boot, and odometry with calendar time."""
     start(stage)
     boot = 1795 * SECOND
     stage.robot.send_odometry(1_700_000_000 * SECOND, 0.0)
@@ -209,7 +211,7 @@ def test_two_clocks_are_named_with_both_topics_and_both_times(stage: Stage) -> N
 
 
 def test_one_wrong_stamp_of_odometry_moves_nothing(stage: Stage) -> None:
-    """An hour ahead: images would not wait for their odometry, but be interpolated to that one."""
+    """Send odometry an hour ahead: images must wait for their odometry, and not interpolate to it."""
     node = start(stage)
     assert not stage.parameters_set("dmn", odometry_timeout=20.0)
     robot = stage.robot
@@ -220,4 +222,4 @@ def test_one_wrong_stamp_of_odometry_moves_nothing(stage: Stage) -> None:
     robot.send_odometry(stamp, 0.1)
     robot.await_processed("dmn", stamp)
     assert (node.monitor.processed, node.monitor.refused) == (2, 0)
-    assert abs(node._planar._pose[0] - 0.1) < 1e-6
+    assert abs(node.odometry._planar._pose[0] - 0.1) < 1e-6

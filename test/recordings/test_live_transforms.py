@@ -1,4 +1,4 @@
-"""Rows 26, 29 and 32: transforms and odometry that stop, come late, or lie, hold no frame up and spoil no pose."""
+"""Transforms and odometry that stop, come late or are wrong: they delay no frame and change no pose."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_drive import PERIOD, drive, send_image
-from robot_stage import BASE_T_CAMERA, CAMERA, SECOND, Stage, textured, wait_until
+from robot_stage import Stage
+from stage_robot import BASE_T_CAMERA, CAMERA, SECOND, textured
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.geometry import planar
@@ -26,7 +28,7 @@ def odom_T_base(index: int) -> np.ndarray:
 
 @pytest.fixture
 def vlocnet(stage: Stage) -> VlocnetNode:
-    """Live, with a mounted camera; a frame that waited for a transform would wait for a minute."""
+    """Live node with a mounted camera; a frame that waits for a transform would wait for a minute."""
     node: VlocnetNode = stage.start(VlocnetNode, transform_timeout=60.0)
     stage.robot.mount_camera()
     assert wait_until(lambda: node.transforms.connected("base_link", "camera_optical_frame"))
@@ -34,7 +36,7 @@ def vlocnet(stage: Stage) -> VlocnetNode:
 
 
 @pytest.mark.parametrize("late", [3, 6, None], ids=["0.3 s late", "0.6 s late", "stopped"])
-def test_vlocnet_keeps_its_pace_and_its_pairs_whatever_the_odometrys_tf_does(
+def test_vlocnet_keeps_its_pace_and_its_pairs_with_any_tf_of_the_odometry(
     stage: Stage, models: Path, vlocnet: VlocnetNode, late: int | None
 ) -> None:
     robot = stage.robot
@@ -64,7 +66,7 @@ def test_vlocnet_keeps_its_pace_and_its_pairs_whatever_the_odometrys_tf_does(
 
 
 def whole_odometry(models: Path, stamps: list[int]) -> np.ndarray:
-    """odom_T_base (4, 4) after these frames, none of which lost its partner."""
+    """Pose odom_T_base (4, 4) after these frames, each with its previous frame."""
     localizer, integrator = Localizer.from_checkpoint(models / "vlocnet.safetensors"), OdometryIntegrator()
     localizer.set_camera(CAMERA)
     for index, stamp in enumerate(stamps):
@@ -82,7 +84,7 @@ def test_dmn_answers_every_frame_of_odometry_that_comes_late(stage: Stage) -> No
 
     stamps = drive(robot, FRAMES, "dmn", beside=odometry, behind=late)
     poses = robot.recorder.by_stamp
-    # Two topics: a pose may arrive after the sign that its frame was processed.
+    # Two topics: a pose may arrive after the message that its frame was processed.
     assert robot.recorder.wait_for(lambda: stamps[-1 - late] in poses("dmn/pose"), 5.0)
     assert sorted(poses("dmn/pose")) == stamps[:-late]
     assert node.monitor.refused == node.frames.dropped == 0
@@ -103,7 +105,7 @@ def test_frames_without_the_cameras_mount_are_refused_and_counted_until_tf_has_i
 
 
 def test_a_camera_on_a_joint_waits_for_its_transform(stage: Stage) -> None:
-    """The joint's state comes 0.3 s after the image."""
+    """Publish the joint's state 0.3 s after the image."""
     node = stage.start(VlocnetNode, tf_mode="none", transform_timeout=60.0)
     robot = stage.robot
 
@@ -154,13 +156,13 @@ def test_a_mount_that_no_robot_can_have_is_ignored(stage: Stage, vlocnet: Vlocne
     )
 
 
-def test_odometry_beyond_the_earth_is_ignored_and_said_so(stage: Stage) -> None:
+def test_odometry_beyond_the_earth_is_ignored_and_reported(stage: Stage) -> None:
     node = stage.start(DmnNode, localized_share=1e-9, tf_mode="none")
     robot = stage.robot
     stamps = [time.time_ns() + index * PERIOD for index in range(4)]
     for index, stamp in enumerate(stamps):
         robot.send_odometry(stamp, 1e308 if index == 1 else 0.1 * index)
-    assert wait_until(lambda: node._odometry.reaches(stamps[-1]))
+    assert wait_until(lambda: node.odometry.buffer.reaches(stamps[-1]))
     send_image(robot, stamps[1])
     robot.await_processed("dmn", stamps[1])
     assert node.belief is not None

@@ -1,4 +1,4 @@
-"""Row 30: the log of a node in a storm of faults."""
+"""Log of a node in a storm of faults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAULTS = ["input", "camera", "transform", "odometry", "mount", "lost"]
 
 @dataclass
 class Log:
-    """What a monitor logs, by a clock that the test moves."""
+    """Lines that a monitor logs, with a clock that the test moves."""
 
     now: float = 100.0
     lines: list[tuple[float, str, Problem | None]] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Log:
         )
 
     def texts(self, key: str) -> list[str]:
-        """Of the problems of this name; recoveries are empty."""
+        """Texts of the problems of this name; recoveries are empty."""
         return [problem.text if problem else "" for _, name, problem in self.lines if name == key]
 
 
@@ -36,7 +36,7 @@ def log() -> Log:
 
 
 def storm(log: Log, seconds: float, *, random_texts: bool) -> None:
-    """60 faults a second of all names and levels, with good frames between."""
+    """Report 60 faults a second of all names and levels, with good frames between."""
     rng = random.Random(0)
     for number in range(round(60 * seconds)):
         log.now += 1.0 / 60.0
@@ -54,7 +54,7 @@ def test_a_storm_is_at_most_two_lines_in_any_second(log: Log, random_texts: bool
     times = [time for time, *_ in log.lines]
     assert all(later - earlier >= 1.0 - 1e-9 for earlier, later in zip(times, times[2:], strict=False))
     assert len(times) > 20
-    assert {key for _, key, _ in log.lines} == set(FAULTS)  # none crowds out another
+    assert {key for _, key, _ in log.lines} == set(FAULTS)  # none displaces another one
 
 
 def test_a_new_kind_is_logged_at_once_and_the_same_again_is_counted(log: Log) -> None:
@@ -79,7 +79,7 @@ def test_a_new_kind_is_logged_at_once_and_the_same_again_is_counted(log: Log) ->
     assert int(again.split("(")[1].split()[0]) in range(45, 51)
 
 
-def test_what_was_left_out_is_logged_later_if_it_is_still_so(log: Log) -> None:
+def test_a_line_that_was_left_out_is_logged_later_if_it_is_still_true(log: Log) -> None:
     for key in FAULTS:
         log.monitor.problem(key, Level.ERROR, f"{key} is wrong")
     assert len(log.lines) == 2
@@ -87,12 +87,12 @@ def test_what_was_left_out_is_logged_later_if_it_is_still_so(log: Log) -> None:
     log.monitor.solved(FAULTS[-1])
     for _ in range(4):
         log.now += 1.0
-        assert len(log.monitor.problems) == 5  # as /diagnostics asks each second
+        assert len(log.monitor.problems) == 5  # like /diagnostics each second
     assert [key for _, key, _ in log.lines] == FAULTS[:-1]
     assert all(log.texts(key)[0].startswith(f"{key} is wrong") for key in FAULTS[:-1])
 
 
-def test_who_configures_again_reads_the_reason_again(log: Log) -> None:
+def test_the_reason_is_logged_again_after_a_new_configuration(log: Log) -> None:
     for _ in range(3):
         log.now += 1.0
         log.monitor.reset()
@@ -109,7 +109,7 @@ def test_events_are_limited_as_problems_are_and_remain_no_problems(log: Log) -> 
     assert not log.monitor.problems
 
 
-def test_a_problem_with_a_time_is_solved_by_itself(log: Log) -> None:
+def test_a_problem_with_a_time_limit_ends_alone(log: Log) -> None:
     log.monitor.problem("initialpose", Level.WARN, "initialpose is ignored", seconds=0.0)
     log.monitor.problem("camera", Level.WARN, "not calibrated")
     assert list(log.monitor.problems) == ["camera"]

@@ -1,4 +1,4 @@
-"""Poses that tracking lost, and text files as Windows writes them (row 18): such frames stay, without a pose."""
+"""Poses that tracking lost, and text files of Windows: such frames stay, without a pose."""
 
 from __future__ import annotations
 

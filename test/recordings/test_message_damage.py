@@ -1,4 +1,4 @@
-"""Messages with wrong bytes: a value of the right form, or an error of ours; nothing else, and no warning of NumPy."""
+"""Messages with wrong bytes: a value of the right form or an error of this package, and no warning of NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The place of the camera on the robot comes from TF or from the user, never from a guess (row 3)."""
+"""Mount of the camera on the robot: from TF or from the user, never from a guess."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_without_tf_the_bag_is_refused_and_both_frames_are_named(tmp_path: Path)
         read_bag(write_bag(tmp_path / "bag", without_mount()))
 
 
-def test_a_stated_mount_is_as_good_as_tf(tmp_path: Path) -> None:
+def test_a_stated_mount_gives_the_poses_of_tf(tmp_path: Path) -> None:
     with_tf = read_bag(write_bag(tmp_path / "with", drive()))
     # BASE_T_CAMERA looks straight ahead.
     options = RecordingOptions(mount=(0.2, 0.05, 0.6, 0.0, 0.0, 0.0))
@@ -94,12 +94,12 @@ def test_the_frame_of_the_odometry_is_the_base_where_no_usual_name_is(tmp_path: 
     assert "base chassis" in read.summary.text()
 
 
-def test_a_base_frame_that_is_not_there_is_refused_with_the_frames_that_are(tmp_path: Path) -> None:
+def test_a_missing_base_frame_is_refused_with_the_existing_frames(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"base \(base_lnk\); frames fixed to the camera: base_link"):
         read_bag(write_bag(tmp_path / "bag", drive()), RecordingOptions(base_frame="base_lnk"))
 
 
-def test_a_mount_in_tf_that_never_moves_is_taken_and_said(tmp_path: Path) -> None:
+def test_a_mount_in_tf_that_never_moves_is_taken_and_reported(tmp_path: Path) -> None:
     links = along(lambda t: tf(t, "base_link", "camera", BASE_T_CAMERA), TIMES)
     read = read_bag(write_bag(tmp_path / "bag", [*links, *without_mount()]))
     np.testing.assert_allclose(read.base_T_camera, BASE_T_CAMERA, atol=1e-12)

@@ -1,4 +1,4 @@
-"""Folders with damaged files are read, or refused with an error of ours that names the place."""
+"""Folders with damaged files: they are read, or refused with an error that names the place."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ MAKERS = (
 
 
 def mutated(raw: bytes, random: np.random.Generator) -> bytes:
-    """The bytes with one kind of damage."""
+    """Damage bytes in one way."""
     kind = random.integers(7)
     at = int(random.integers(len(raw) + 1))
     if kind == 0:
@@ -172,7 +172,7 @@ def test_damage_is_refused_with_the_place_or_read(tmp_path: Path, maker: Callabl
 
 
 def refusals(path: Path) -> list[str]:
-    """Our errors from opening a recording and reading all of its pictures."""
+    """Errors of this package from opening a recording and reading all of its pictures."""
     try:
         sequence = open_sequence(path)
     except LocalizationError as error:

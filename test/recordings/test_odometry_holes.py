@@ -1,4 +1,4 @@
-"""Odometry that starts late, has a hole or comes at 1 Hz is used where it is there (row 9)."""
+"""Odometry that starts late, has a gap or comes at 1 Hz: it is used where it exists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read_with(tmp_path: Path, times: np.ndarray) -> Sequence:
 
 
 def require_odometry(read: Sequence, *, atol: float) -> None:
-    """Where a frame has odometry, it is that of its time."""
+    """Assert that the odometry of a frame is that of its time."""
     assert read.odom_T_base is not None
     known = read.has_odometry
     expected = np.stack([odometry_at(float(t - stamp(0.0)) * 1e-9) for t in read.stamps[known]])
@@ -39,7 +39,7 @@ def test_a_hole_costs_the_frames_in_it_only(tmp_path: Path) -> None:
 
 
 def test_odometry_at_1_hz_is_interpolated_along_the_curve(tmp_path: Path) -> None:
-    """A straight line between two poses would be off by 1.5 cm in the middle of each second."""
+    """Drive a curve: a straight line between two poses would be off by 1.5 cm in the middle of each second."""
     read = read_with(tmp_path, np.arange(0.0, 10.5, 1.0))
     assert read.has_odometry.all()
     require_odometry(read, atol=1e-6)

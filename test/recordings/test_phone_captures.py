@@ -1,4 +1,4 @@
-"""Exports of Polycam and Record3D (row 21)."""
+"""Exports of Polycam and Record3D."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
 from localization_common.errors import DatasetError
 
-#: ARKit's map has y up; ours has z up, with ARKit's z ahead as our x (polyform and nerfstudio turn it so, too).
+#: ARKit's map has y up; the map of this package has z up, and ARKit's z as x (as polyform and nerfstudio turn it).
 MAP_R_ARKIT = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 

@@ -1,4 +1,4 @@
-"""Bags of ROS 1 hold the same as those of ROS 2 (row 21)."""
+"""Bags of ROS 1: they give the same as bags of ROS 2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row 32: Ctrl-C and SIGTERM at any moment, once or twice, end a node quietly and soon."""
+"""Signals: Ctrl-C and SIGTERM at any moment, once or twice, end a node soon and without errors."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START = "from deep_localization import starting; print('started', flush=True); raise SystemExit(starting.{}())"
-#: Seconds after which the last signal comes: importing, loading, working.
+#: Seconds until the last signal comes: during import, loading and work.
 MOMENTS = (0.2, 1.5, 3.0, 6.0)
 
 
 @pytest.fixture
 def started(ros_domain: int, models: Path, request: pytest.FixtureRequest) -> Iterator[list[subprocess.Popen[str]]]:
-    """The process of one node for each of the moments."""
+    """Processes of one node, one for each of the moments."""
     parameters = {"dmn:map_path": models / "map.safetensors"}
     parameters |= {f"{name}:checkpoint": models / f"{name}.safetensors" for name in ("vlocnet", "dmn")}
     arguments = ["--ros-args", *(part for name, value in parameters.items() for part in ("-p", f"{name}:={value}"))]

@@ -1,4 +1,4 @@
-"""Stamps of TUM files in other units, out of order and twice (row 2)."""
+"""Stamps of TUM files in other units, out of order and repeated."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_unit_is_recognised_and_no_digit_lost(tmp_path: Path, text: str, uni
 @pytest.mark.parametrize(
     "text", ["5e9", "37000000000", "1e400", "9e18", "1e19", "-9.3e18", "inf", "snan", "x", "1e14.5"]
 )
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_numbers_that_are_no_time_are_refused(text: str) -> None:
     if text == "9e18":
         assert stamp_and_unit(text) == (9 * 10**18, "nanoseconds")
         return

@@ -1,4 +1,4 @@
-"""Stamps that are zero, repeated, swapped or of another clock (rows 6, 15)."""
+"""Stamps that are zero, repeated, swapped or of another clock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMES = np.arange(-0.2, 4.2, 0.1)
 
 
 def restamped(message: Message, nanoseconds: int) -> Message:
-    """The same message with another stamp, recorded at the same time."""
+    """Copy of a message with another stamp, recorded at the same time."""
     message.content.header.stamp.sec, message.content.header.stamp.nanosec = divmod(nanoseconds, SECOND)
     return message
 
@@ -65,7 +65,7 @@ def test_images_stamped_since_boot_are_another_clock(tmp_path: Path) -> None:
         read_bag(bag)
 
 
-def test_odometry_of_another_clock_is_not_used_and_that_is_said(tmp_path: Path) -> None:
+def test_odometry_of_another_clock_is_left_out_and_reported(tmp_path: Path) -> None:
     odometries = [restamped(m, m.time - stamp(-37.0)) for m in along(odometry, TIMES)]
     read = read_bag(write_bag(tmp_path / "bag", [mount(), *odometries, *along(truth, TIMES), *images()]))
     assert read.odom_T_base is None

@@ -1,4 +1,4 @@
-"""Topics of any name are read where there is no doubt, and named where there is (rows 10, 23)."""
+"""Topics of any name: they are read where the choice is clear, and named where it is not."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ REST = [mount(), *along(odometry, TIMES), *along(truth, TIMES)]
 
 
 def renamed(namespace: str, name: str = "image_raw") -> list:
-    """The images and their calibration under other names."""
+    """Images and their calibration under other names."""
     new = {"/image": f"{namespace}/{name}", "/camera_info": f"{namespace}/camera_info"}
     return [message._replace(topic=new[message.topic]) for message in images()]
 
 
-def test_the_only_camera_is_taken_and_said(tmp_path: Path) -> None:
+def test_the_only_camera_is_taken_and_reported(tmp_path: Path) -> None:
     read = read_bag(write_bag(tmp_path / "bag", [*REST, *renamed("/camera/color")]))
     assert len(read) == 20
     assert any("/camera/color/image_raw is taken" in note for note in read.summary.assumed)

@@ -1,4 +1,4 @@
-"""transforms.json of nerfstudio, instant-ngp and NeRF's scenes (row 21)."""
+"""Files transforms.json of nerfstudio, instant-ngp and NeRF's scenes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localization_common.datasets import open_sequence, open_sequences
 from localization_common.errors import DatasetError
 
 NUMBERS = (1, 2, 10)
-#: As ns-process-data writes it.
+#: Values in the form of ns-process-data.
 NERFSTUDIO: dict[str, Any] = {
     "w": 64,
     "h": 48,
@@ -190,9 +190,9 @@ def test_broken_json_is_named(tmp_path: Path, text: str) -> None:
         open_sequence(root)
 
 
-def test_without_intrinsics_a_camera_is_asked_for(tmp_path: Path) -> None:
+def test_without_intrinsics_a_camera_is_needed(tmp_path: Path) -> None:
     root = scene(tmp_path, {"frames": frames()})
-    with pytest.raises(DatasetError, match=r"does not say the camera's intrinsics; give .*--camera FILE"):
+    with pytest.raises(DatasetError, match=r"has no intrinsics of its camera; give .*--camera FILE"):
         open_sequence(root)
 
 

@@ -1,4 +1,4 @@
-"""True poses of a bag: every type that holds them, any rate, gaps that the odometry bridges (rows 1, 2, 4)."""
+"""True poses of a bag: every type that holds them, any rate, gaps over which the odometry carries them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TIMES = np.arange(-0.2, 4.2, 0.1)
 
 
 def require_true(read: Sequence, *, atol: float = 0.002) -> None:
-    """Every frame has the pose that the drive has at its time."""
+    """Assert that every frame has the pose of the drive at its time."""
     assert read.has_pose.all()
     expected = np.stack([truth_at(float(t - stamp(0.0)) * 1e-9) for t in read.stamps])
     np.testing.assert_allclose(read.map_T_base, expected, atol=atol)
@@ -52,7 +52,7 @@ def test_every_type_of_pose_is_a_true_pose(tmp_path: Path, kind: str) -> None:
     np.testing.assert_allclose(read.map_T_camera, read.map_T_base @ BASE_T_CAMERA, atol=1e-12)
 
 
-def test_amcl_poses_are_taken_and_said(tmp_path: Path) -> None:
+def test_amcl_poses_are_taken_and_reported(tmp_path: Path) -> None:
     poses = along(lambda t: pose(t, truth_at(t), POSE_COVARIANCE, topic="/amcl_pose"), TIMES)
     goal = along(lambda t: pose(t, np.eye(4), POSE, topic="/goal_pose"), TIMES[:2])
     read = read_bag(write_bag(tmp_path / "bag", [mount(), *poses, *goal, *images()]))
@@ -87,7 +87,7 @@ def test_poses_of_another_frame_on_the_robot_are_brought_to_the_base(tmp_path: P
     require_true(read)
 
 
-def test_poses_of_a_frame_that_nothing_joins_to_the_base_are_refused(tmp_path: Path) -> None:
+def test_poses_of_a_frame_that_tf_does_not_join_to_the_base_are_refused(tmp_path: Path) -> None:
     poses = along(lambda t: pose(t, truth_at(t), TRANSFORM, topic="/ground_truth", child="marker"), TIMES)
     with pytest.raises(DatasetError, match=r"/ground_truth has poses of marker.*base_link"):
         read_bag(write_bag(tmp_path / "bag", [mount(), *poses, *images()]))
@@ -117,7 +117,7 @@ def test_without_true_poses_every_frame_is_read_and_the_remedy_is_named(tmp_path
 
 @pytest.mark.parametrize("period", [0.6, 1.0])
 def test_odometry_carries_true_poses_at_the_pace_of_amcl(tmp_path: Path, period: float) -> None:
-    """At 1 Hz the robot drives half a metre along its curve between two poses; the odometry is 2 % too long."""
+    """Drive half a metre along a curve between two poses at 1 Hz; the odometry is 2 % too long."""
     times = np.arange(0.0, 5.0, period)
     bag = write_bag(
         tmp_path / "bag", [mount(), *along(odometry, np.arange(-0.2, 5.0, 0.05)), *along(truth, times), *images()]
@@ -127,7 +127,7 @@ def test_odometry_carries_true_poses_at_the_pace_of_amcl(tmp_path: Path, period:
     assert "carried by the odometry" in read.summary.text()
 
 
-def test_frames_in_a_hole_of_the_true_poses_are_kept_without_pose(tmp_path: Path) -> None:
+def test_frames_in_a_gap_of_the_true_poses_are_kept_without_pose(tmp_path: Path) -> None:
     times = [*np.arange(0.0, 2.0, 0.5), *np.arange(8.0, 10.5, 0.5)]
     messages = [mount(), *along(odometry, np.arange(-0.2, 11.0, 0.05)), *along(truth, times), *images(50)]
     read = read_bag(write_bag(tmp_path / "bag", messages))
@@ -140,7 +140,7 @@ def test_frames_in_a_hole_of_the_true_poses_are_kept_without_pose(tmp_path: Path
 
 
 def test_odometry_that_contradicts_the_true_poses_does_not_carry_them(tmp_path: Path) -> None:
-    """A localizer that jumped by two metres: the frames between have no pose."""
+    """Test a localizer that jumped by two metres: the frames between have no pose."""
     times = np.arange(0.0, 4.5, 1.0)
     jump = np.zeros((4, 4))
     jump[0, 3] = 2.0

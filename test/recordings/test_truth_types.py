@@ -1,4 +1,4 @@
-"""Poses of every type, of bags and nodes; one wrong one does not condemn the others (rows 1 and 16)."""
+"""Poses of every type, of bags and nodes; a wrong one leaves the others usable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from localization_common.messages import covariance_from, stamp_in, stamp_of, st
 
 @pytest.fixture(scope="module")
 def from_bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Every case, out of one bag."""
+    """Cases that were written to one bag and read from it."""
     return through_bag(CASES, Path(tmp_path_factory.mktemp("poses")))
 
 
@@ -35,7 +35,7 @@ def test_stamp_and_frames(kind: str) -> None:
     assert (part.stamp, part.frame_id, part.child_frame_id, refused) == (STAMP, "map", child, [])
 
 
-def test_one_wrong_transform_does_not_condemn_the_others() -> None:
+def test_one_wrong_transform_leaves_the_others_usable() -> None:
     parts = [message(TYPES[3], (float(i), 0.0, 0.0), (0.0, 0.0, 0.0, 1.0 if i != 2 else 0.0)) for i in range(4)]
     found, refused = stamped_transforms(new(TYPES[4], transforms=parts), TYPES[4])
     assert [part.matrix[0, 3] for part in found] == [0.0, 1.0, 3.0]
@@ -57,7 +57,7 @@ def test_the_stamp_of_a_serialised_message_is_read_alone(kind: str) -> None:
 
 
 @pytest.mark.parametrize("stamp", [0, 1, -5, -(10**9) + 1, 2**31 * 10**9 - 1])
-def test_stamps_are_exact_whatever_their_sign(stamp: int) -> None:
+def test_stamps_are_exact_for_both_signs(stamp: int) -> None:
     assert stamp_of(header(stamp, "")) == stamp
     assert stamp_in(STORE.serialize_cdr(header(stamp, ""), "std_msgs/msg/Header")) == stamp
 

@@ -1,4 +1,4 @@
-"""Fixtures of the ROS tests."""
+"""Fixtures of the tests of the ROS layer."""
 
 from stage_fixtures import context, models, one_thread, stage
 

@@ -1,4 +1,4 @@
-"""Fixtures of tests that run real nodes; the conftest.py of each folder that has such tests takes them from here."""
+"""Fixtures of tests with real nodes; the conftest.py of each folder with such tests imports them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pytest
 import rclpy
 import torch
 from rclpy.context import Context
-from robot_stage import Stage, save_models
+from robot_stage import Stage
+from stage_models import save_models
 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
-    """Torch on one thread: these tests share their cores."""
+    """Set torch to one thread, because tests share the cores."""
     torch.set_num_threads(1)
 
 
@@ -28,7 +29,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def context(ros_domain: int) -> Iterator[Context]:
-    """A ROS context in the test's own domain."""
+    """ROS context in the domain of the test."""
     context = Context()
     rclpy.init(context=context, domain_id=ros_domain)
     yield context
@@ -37,7 +38,7 @@ def context(ros_domain: int) -> Iterator[Context]:
 
 @pytest.fixture
 def stage(context: Context, models: Path) -> Iterator[Stage]:
-    """Robot and nodes under test, in the test's own domain."""
+    """Robot and nodes under test in the domain of the test."""
     stage = Stage(context, models)
     yield stage
     stage.close()

@@ -1,4 +1,4 @@
-"""Bad input ends no node and reaches no network: each is refused with a reason, and the next good image is used."""
+"""Tests of bad input: it is refused with a reason, it ends no node, and the next good image is used."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from robot_stage import CAMERA, FIRST, PERIOD, Stage, textured
+from robot_stage import Stage
 from sensor_msgs.msg import CameraInfo, Image
+from stage_robot import CAMERA, FIRST, PERIOD, textured
 
 from dmn_ros.node import DmnNode
 from localization_common.camera import Camera
@@ -79,7 +80,7 @@ CASES: list[tuple[Callable[[], Image], str]] = [
     (not_a_number, "NaN"),
     (depth, "is this depth?"),
     (constant, "nearly constant"),
-    (other_size, "image is 80x60, but camera_info says 160x120"),
+    (other_size, "image is 80x60, but camera_info has 160x120"),
 ]
 
 
@@ -99,7 +100,7 @@ def test_dmn_refuses_each_with_a_reason_and_uses_the_next_good_image(stage: Stag
 
 
 def refuse_then_accept(stage: Stage, node: Any, make_image: Callable[[], Image], reason: str, index: int) -> None:
-    """Send a bad image and a good one, and look at what the node says of each."""
+    """Send a bad image and a good one, and check the diagnostics after each."""
     name, processed = node.get_name(), node.monitor.processed
     image = make_image()
     image.header = header(FIRST + index * PERIOD, "camera_optical_frame")
@@ -114,7 +115,7 @@ def refuse_then_accept(stage: Stage, node: Any, make_image: Callable[[], Image],
 
 
 def test_a_refused_image_leaves_no_trace_in_the_frame_pair(stage: Stage) -> None:
-    """The motion after a bad image is the motion since the last good one."""
+    """Check that the motion after a bad image is the motion since the last good one."""
     stage.start(VlocnetNode, process_all=True)
     stage.robot.mount_camera()
     stage.robot.await_processed("vlocnet", stage.robot.send(0))
@@ -129,7 +130,7 @@ def test_a_refused_image_leaves_no_trace_in_the_frame_pair(stage: Stage) -> None
 
 @pytest.mark.parametrize("node_type", NODES)
 def test_a_defect_costs_one_frame(stage: Stage, node_type: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """What nobody expected is told in /diagnostics, until a frame ends well."""
+    """Check that an unexpected exception is on /diagnostics until a frame succeeds."""
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("of a defect")
@@ -138,7 +139,7 @@ def test_a_defect_costs_one_frame(stage: Stage, node_type: type[Any], monkeypatc
     stage.robot.mount_camera()
     name = node.get_name()
     with monkeypatch.context() as patch:
-        patch.setattr(node, "step", fail)
+        patch.setattr(node, "begin", fail)
         stage.robot.await_processed(name, stage.robot.send(0))
     assert "unexpected: ZeroDivisionError: of a defect" in stage.status_now(name).message
     assert (node.monitor.refused, node.monitor.processed) == (1, 0)
@@ -166,7 +167,7 @@ def test_an_uncalibrated_camera_is_refused_until_it_is_calibrated(stage: Stage) 
     assert stage.status_now("vlocnet").level < 2
 
 
-def test_a_camera_that_sees_too_little_is_refused(stage: Stage) -> None:
+def test_a_camera_with_a_small_field_of_view_is_refused(stage: Stage) -> None:
     stage.start(VlocnetNode, process_all=True)
     stage.robot.mount_camera()
     narrow = Camera.from_field_of_view(CAMERA.width, CAMERA.height, 30.0)
@@ -176,7 +177,7 @@ def test_a_camera_that_sees_too_little_is_refused(stage: Stage) -> None:
     assert "of the view that the network was trained with" in stage.status_now("vlocnet").message
 
 
-def test_missing_transform_is_named_and_heals(stage: Stage) -> None:
+def test_a_missing_transform_is_named_until_it_arrives(stage: Stage) -> None:
     stage.start(VlocnetNode, process_all=True, transform_timeout=0.1)
     stage.robot.await_processed("vlocnet", stage.robot.send(0))
     assert "TF is empty, and base_link -> camera_optical_frame is needed" in stage.status_now("vlocnet").message
@@ -208,7 +209,7 @@ def test_an_image_with_the_stamp_of_the_one_before_is_refused(stage: Stage) -> N
 
 @pytest.mark.parametrize("make_node", NODES)
 def test_a_teleported_camera_ends_nothing(stage: Stage, make_node: Any) -> None:
-    """Another place, from one image to the next, and odometry that leaps by a kilometre."""
+    """Send an image of another place, and odometry that jumps by a kilometre."""
     node = stage.start(make_node, process_all=True)
     stage.robot.mount_camera()
     for i in range(3):
@@ -222,7 +223,7 @@ def test_a_teleported_camera_ends_nothing(stage: Stage, make_node: Any) -> None:
     assert node.active
 
 
-def test_odometry_that_is_not_finite_is_ignored_and_said_so(stage: Stage) -> None:
+def test_odometry_that_is_not_finite_is_ignored(stage: Stage) -> None:
     node = stage.start(DmnNode, process_all=True, odometry_timeout=0.1)
     stage.robot.send_odometry(FIRST, float("nan"))
     stage.robot.await_processed("dmn", stage.robot.send(0, odometry=False))

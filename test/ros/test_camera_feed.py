@@ -1,4 +1,4 @@
-"""Image subscriptions: quality of service, transports, sharing."""
+"""Tests of image subscriptions: quality of service, transports, sharing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from robot_stage import CAMERA, FIRST, PERIOD, Robot, Stage, textured, wait_until
+from robot_stage import Stage
 from sensor_msgs.msg import CompressedImage
+from stage_robot import CAMERA, FIRST, PERIOD, Robot, textured
+from waiting import wait_until
 
 from localization_common.camera import Camera
 from localization_common.errors import InputError
@@ -20,7 +22,7 @@ RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFOR
 
 
 @pytest.mark.parametrize("reliability", [RELIABLE, BEST_EFFORT], ids=["reliable", "best effort"])
-def test_live_cameras_of_either_reliability_are_heard(stage: Stage, reliability: ReliabilityPolicy) -> None:
+def test_live_cameras_of_either_reliability_are_received(stage: Stage, reliability: ReliabilityPolicy) -> None:
     stage.use_robot(Robot(stage.robot.node, reliability=reliability))
     stage.start(VlocnetNode)
     stage.robot.mount_camera()
@@ -34,15 +36,15 @@ def test_a_bag_player_that_is_reliable_loses_nothing_to_a_node_that_processes_al
     assert wait_until(lambda: node.frames.received == 50)
 
 
-def test_a_mismatch_of_reliability_is_not_silent(stage: Stage) -> None:
-    """process_all wants a reliable publisher; another one cannot be heard, and the node says why it hears nothing."""
+def test_a_mismatch_of_reliability_is_reported(stage: Stage) -> None:
+    """Check the diagnostics of process_all, which needs a reliable publisher, with a best-effort publisher."""
     qos = QoSProfile(depth=1, reliability=BEST_EFFORT)
     stage.robot.node.destroy_publisher(stage.robot.images)
-    unheard = stage.robot.node.create_publisher(CompressedImage, "image/compressed", qos)
+    unmatched = stage.robot.node.create_publisher(CompressedImage, "image/compressed", qos)
     stage.start_unmatched(VlocnetNode, process_all=True, image_transport="compressed")
     status = stage.robot.await_status("vlocnet", lambda s: "publishes there as best effort" in s.message)
     assert "process_all wants a reliable publisher: set process_all to false" in status.message
-    assert unheard.get_subscription_count() == 0
+    assert unmatched.get_subscription_count() == 0
 
 
 def test_compressed_images(stage: Stage) -> None:
@@ -68,7 +70,7 @@ def test_a_frame_is_decoded_once() -> None:
     assert frame.rgb() is first
 
 
-def test_a_frame_that_cannot_be_decoded_says_so_to_everybody() -> None:
+def test_a_frame_that_cannot_be_decoded_raises_at_every_call() -> None:
     message = image_from_array(textured(0), "rgb8", header(FIRST, "camera"))
     message.encoding = "nonsense"
     frame = Frame(message)
@@ -77,8 +79,8 @@ def test_a_frame_that_cannot_be_decoded_says_so_to_everybody() -> None:
             frame.rgb()
 
 
-def test_a_calibration_in_use_is_kept_whatever_comes_between(stage: Stage) -> None:
-    """Zeros, and the calibration of another camera; both are said."""
+def test_a_calibration_in_use_is_kept_when_others_arrive(stage: Stage) -> None:
+    """Send a calibration of zeros and that of another camera; both are reported."""
     node = stage.start(VlocnetNode, tf_mode="none")
     stage.robot.mount_camera()
     assert wait_until(lambda: node.transforms.connected("base_link", "camera_optical_frame"))
@@ -87,20 +89,21 @@ def test_a_calibration_in_use_is_kept_whatever_comes_between(stage: Stage) -> No
     other = Camera.from_field_of_view(320, 240, 90.0)
     zeros = camera_to_info(CAMERA, head)
     zeros.k = [0.0] * 9
-    for index, (info, said) in enumerate(((zeros, "cannot be used"), (camera_to_info(other, head), "is for 320x240"))):
+    infos = ((zeros, "cannot be used"), (camera_to_info(other, head), "is for 320x240"))
+    for index, (info, complaint) in enumerate(infos):
         stage.robot.infos.publish(info)
-        assert wait_until(lambda said=said: said in node.feed.calibration.complaint)
+        assert wait_until(lambda complaint=complaint: complaint in node.feed.calibration.complaint)
         stamp = FIRST + (index + 1) * PERIOD
         image = image_from_array(textured(index), "rgb8", header(stamp, "camera_optical_frame"))
         stage.robot.images.publish(image)
         stage.robot.await_processed("vlocnet", stamp)
         message = stage.status_now("vlocnet").message
-        assert said in message
-        assert "the calibration for 160x120 that images are used with is kept" in message
+        assert complaint in message
+        assert "the calibration for 160x120, which images use, is kept" in message
     assert node.monitor.processed == 3
 
 
-def test_another_resolution_is_taken_when_the_one_before_is_used_no_more(
+def test_another_resolution_is_used_when_the_previous_one_is_not_in_use(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("localization_common.ros.camera_calibration.KEPT_FOR", 0.0)

@@ -1,4 +1,4 @@
-"""A clock that jumps back: a bag that loops, with and without simulated time."""
+"""Tests of a clock that jumps back: a bag that loops, with and without simulated time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, SECOND, Stage, textured, wait_until
+from robot_stage import Stage
 from rosgraph_msgs.msg import Clock
+from stage_robot import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, SECOND, textured
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.geometry import se3
@@ -24,7 +26,7 @@ def test_images_that_go_back_clear_the_frame_pair(stage: Stage, models: Path) ->
         stage.robot.await_processed("vlocnet", stage.robot.send(i))
     before = stage.robot.recorder.of("vlocnet/odometry")[-1].matrix
     stage.robot.await_processed("vlocnet", stage.robot.send(0))
-    assert node.monitor.jumps == 0  # one image alone proves nothing
+    assert node.monitor.jumps == 0  # one image alone is not a jump
     again = stage.robot.send(1)
     stage.robot.await_processed("vlocnet", again)
     first_again = stage.robot.recorder.by_stamp("vlocnet/odometry")[again].matrix
@@ -42,7 +44,7 @@ def test_images_that_go_back_clear_the_frame_pair(stage: Stage, models: Path) ->
     assert stage.status_now("vlocnet").values["clock jumps"] == "1"
 
 
-def test_a_jump_clears_what_moves_in_tf_but_not_where_the_camera_sits(stage: Stage) -> None:
+def test_a_jump_clears_moving_transforms_but_not_the_mount(stage: Stage) -> None:
     node = stage.start(VlocnetNode, process_all=True)
     stage.robot.mount_camera()
     stage.robot.send_transform("odom", "base_link", np.eye(4), FIRST + 16 * PERIOD)
@@ -56,7 +58,7 @@ def test_a_jump_clears_what_moves_in_tf_but_not_where_the_camera_sits(stage: Sta
     )
 
 
-def test_a_bag_that_loops_starts_the_belief_anew_and_forgets_the_old_odometry(stage: Stage) -> None:
+def test_a_bag_that_loops_resets_the_belief_and_the_odometry(stage: Stage) -> None:
     node = stage.start(DmnNode, process_all=True, set_initial_pose=True, initial_pose__x=1.0, initial_pose__std_d=0.01)
     for i in range(20, 30):
         stage.robot.await_processed("dmn", stage.robot.send(i))
@@ -81,7 +83,7 @@ def test_ros_time_that_goes_back_is_noticed_before_the_next_image(stage: Stage) 
     clock.publish(Clock(clock=time_from_stamp(FIRST)))
     assert wait_until(lambda: node.monitor.jumps == 1)
     stage.robot.await_processed("vlocnet", stage.robot.send(0))
-    assert node.monitor.jumps == 1  # the image tells of the same jump: it is not told twice
+    assert node.monitor.jumps == 1  # the image shows the same jump, which is counted once
     assert node.monitor.refused == 0
 
 

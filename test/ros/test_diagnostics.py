@@ -1,4 +1,4 @@
-"""What a node says about itself."""
+"""Tests of the diagnostics of a node."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ def test_percentiles_of_the_last_durations() -> None:
     assert [durations.percentile(50), durations.percentile(95)] == pytest.approx(expected.tolist())
 
 
-def test_a_problem_is_told_once_and_its_end_once() -> None:
-    told: list[tuple[str, Problem | None]] = []
+def test_a_problem_and_its_end_are_logged_once() -> None:
+    logged: list[tuple[str, Problem | None]] = []
     clock = Clock()
-    monitor = Monitor(lambda key, problem: told.append((key, problem)), LogLimit(clock=clock))
+    monitor = Monitor(lambda key, problem: logged.append((key, problem)), LogLimit(clock=clock))
     for late in range(5):
         monitor.problem("odometry", Level.ERROR, f"odometry ends {late} s before the image")
-    assert len(told) == 1
+    assert len(logged) == 1
     monitor.problem("odometry", Level.ERROR, "no odometry")
-    assert len(told) == 2
+    assert len(logged) == 2
     clock.now += 2.0
     monitor.solved("odometry")
     monitor.solved("odometry")
-    assert told[2:] == [("odometry", None)]
+    assert logged[2:] == [("odometry", None)]
     assert monitor.problems == {}
 
 
@@ -68,7 +68,7 @@ def test_status_has_the_worst_level_and_every_text_worst_first() -> None:
     assert diagnostic_status("/node", {}, {}).level == b"\x00"
 
 
-def test_without_images_the_reason_is_looked_for() -> None:
+def test_without_images_the_reason_is_reported() -> None:
     monitor = Monitor(lambda *_: None)
     assert starvation(monitor, "/image", lambda: "nobody") == "no image on /image yet: nobody"
     monitor.input_rate.tick()
@@ -90,13 +90,13 @@ def test_a_working_node_reports_rates_ages_and_times(stage: Stage) -> None:
     assert float(status.values["stamp age [s]"]) == pytest.approx(age, abs=30.0)
 
 
-def test_a_node_without_images_says_so(stage: Stage) -> None:
+def test_a_node_without_images_reports_it(stage: Stage) -> None:
     stage.start(VlocnetNode)
     status = stage.robot.await_status("vlocnet", lambda s: "no image on /image yet" in s.message)
     assert status.level == 2
 
 
-def test_states_are_told(stage: Stage) -> None:
+def test_states_are_reported(stage: Stage) -> None:
     stage.start(VlocnetNode)
     assert stage.status_now("vlocnet").values["state"] == "active"
     assert stage.client("vlocnet").change(DEACTIVATE)

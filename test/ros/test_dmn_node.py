@@ -1,4 +1,4 @@
-"""The dmn node against a publishing robot."""
+"""Tests of the dmn node with a publishing robot."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 from nav_msgs.msg import OccupancyGrid
-from robot_stage import CAMERA, FIRST, PERIOD, Stage, textured, wait_until
+from robot_stage import Stage
+from stage_robot import CAMERA, FIRST, PERIOD, textured
 from std_srvs.srv import Empty, Trigger
 from visualization_msgs.msg import MarkerArray
+from waiting import wait_until
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.belief import Belief
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.node import DmnNode
@@ -27,7 +29,7 @@ START = InitialPoseSettings(x=1.0)
 
 
 def offline(models: Path, indices: range, proposals: dict[int, PlanarGaussian] | None = None) -> list[Belief]:
-    """Beliefs of the localizer itself, with the odometry that the robot publishes; with proposals, from START."""
+    """Compute beliefs of the localizer with the robot's odometry, and with proposals, from START."""
     config = FilterConfig(max_particles=500, global_particles=500, localized_share=ALWAYS_LOCALIZED)
     localizer = Localizer.from_files(models / "dmn.safetensors", models / "map.safetensors", filter_config=config)
     localizer.set_camera(CAMERA)
@@ -39,7 +41,7 @@ def offline(models: Path, indices: range, proposals: dict[int, PlanarGaussian] |
     ]
 
 
-def test_publishes_what_the_localizer_believes(stage: Stage, models: Path) -> None:
+def test_published_poses_are_those_of_the_localizer(stage: Stage, models: Path) -> None:
     stage.start(DmnNode, process_all=True, localized_share=ALWAYS_LOCALIZED)
     stamps = [stage.robot.send(i) for i in range(8)]
     stage.robot.await_processed("dmn", stamps[-1])
@@ -54,7 +56,7 @@ def test_publishes_what_the_localizer_believes(stage: Stage, models: Path) -> No
 
 
 def proposal(stamp: int, x: float, *, variance: float = 0.01) -> PoseWithCovarianceStamped:
-    """Another localizer's pose on the map's x axis."""
+    """Make a pose of another localizer on the map's x axis."""
     message = PoseWithCovarianceStamped(header=header(stamp, "map"))
     message.pose.pose.position.x, message.pose.pose.orientation.w = x, 1.0
     message.pose.covariance = (np.eye(6) * variance).ravel()
@@ -77,7 +79,7 @@ def test_proposals_reach_the_filter_moved_on_by_the_odometry(stage: Stage, model
     assert len(np.setdiff1d(expected.particles[:, 0], without.particles[:, 0])) > 10
 
 
-def test_a_proposal_that_makes_no_sense_is_a_diagnostic_and_the_next_one_counts(stage: Stage) -> None:
+def test_an_invalid_proposal_is_reported_and_the_next_one_is_used(stage: Stage) -> None:
     node = stage.start(DmnNode, process_all=True)
     publisher = stage.robot.node.create_publisher(PoseWithCovarianceStamped, "proposal", 10)
     assert wait_until(lambda: publisher.get_subscription_count() == 1)
@@ -91,7 +93,7 @@ def test_a_proposal_that_makes_no_sense_is_a_diagnostic_and_the_next_one_counts(
     assert "proposal" not in node.monitor.problems
 
 
-def test_publishes_no_pose_until_localized_and_says_so(stage: Stage) -> None:
+def test_no_pose_is_published_until_localized(stage: Stage) -> None:
     stage.start(DmnNode, process_all=True, localized_share=1.0)
     stamps = [stage.robot.send(i) for i in range(3)]
     stage.robot.await_processed("dmn", stamps[-1])
@@ -114,7 +116,7 @@ def test_images_wait_for_their_odometry_and_it_is_interpolated(stage: Stage, mod
         np.testing.assert_allclose(planar.from_se3(published[stamp].matrix), belief.most_likely, atol=1e-5)
 
 
-def test_odometry_that_never_comes_is_a_diagnostic(stage: Stage) -> None:
+def test_missing_odometry_is_reported(stage: Stage) -> None:
     stage.start(DmnNode, process_all=True, odometry_timeout=0.1)
     stamp = stage.robot.send(0, odometry=False)
     stage.robot.await_processed("dmn", stamp)
@@ -125,11 +127,11 @@ def test_odometry_that_never_comes_is_a_diagnostic(stage: Stage) -> None:
     stage.robot.await_status("dmn", lambda s: "odometry" not in s.message)
 
 
-def test_particles_belief_and_views_are_there_for_those_who_listen(stage: Stage, models: Path) -> None:
+def test_particles_belief_and_views_are_published_for_subscribers(stage: Stage, models: Path) -> None:
     node = stage.start(DmnNode, process_all=True, published_particles=100, belief_resolution=0.5)
     recorder = stage.also_record({"dmn/particles": PoseArray, "dmn/belief": OccupancyGrid})
-    markers = stage.hear(MarkerArray, "dmn/particle_markers")
-    views = stage.hear(MarkerArray, "dmn/context_views", latched=True)
+    markers = stage.listen(MarkerArray, "dmn/particle_markers")
+    views = stage.listen(MarkerArray, "dmn/context_views", latched=True)
     stage.robot.send(0)
     assert recorder.wait_for(lambda: bool(recorder.count("dmn/particles") and recorder.count("dmn/belief")), 20.0)
     particles, grid = recorder.of("dmn/particles")[0], recorder.of("dmn/belief")[0]
@@ -138,9 +140,9 @@ def test_particles_belief_and_views_are_there_for_those_who_listen(stage: Stage,
     assert grid.bounds == (-4.0, -3.0, 4.0, 3.0)
     assert grid.occupancy.shape == (12, 16)
     assert np.nanmax(grid.occupancy) == 1.0
-    stroke = markers.first().markers[0]
+    stroke = markers.next().markers[0]
     assert len(stroke.points) == len(stroke.colors) == 2 * len(particles.matrices)
-    arrows = [m for m in views.first().markers if m.action == m.ADD]
+    arrows = [m for m in views.next().markers if m.action == m.ADD]
     poses = np.array([[m.pose.position.x, m.pose.position.y] for m in arrows])
     np.testing.assert_allclose(poses, ContextMap.load(models / "map.safetensors").poses[:, :2])
     assert node.active
@@ -205,11 +207,11 @@ def test_a_damaged_map_is_refused_and_the_old_one_stays(stage: Stage, models: Pa
 
 
 def save_with_mount(models: Path, path: Path, mount: tuple[float, float, float]) -> None:
-    """The models' map, of a robot that has its camera there."""
+    """Save the map of the models with another mount."""
     replace(ContextMap.load(models / "map.safetensors"), mount=mount).save(path)
 
 
-def test_a_camera_that_sits_elsewhere_than_the_maps_is_a_diagnostic(stage: Stage, models: Path, tmp_path: Path) -> None:
+def test_a_mount_that_differs_from_the_maps_is_reported(stage: Stage, models: Path, tmp_path: Path) -> None:
     path = tmp_path / "map.safetensors"
     save_with_mount(models, path, (0.2, 0.05, 1.0))
     node = stage.start(DmnNode, process_all=True, map_path=str(path), localized_share=ALWAYS_LOCALIZED)
@@ -217,22 +219,24 @@ def test_a_camera_that_sits_elsewhere_than_the_maps_is_a_diagnostic(stage: Stage
     stage.robot.await_processed("dmn", stage.robot.send(0))
     frames = iter(range(1, 100))
 
-    def noticed() -> bool:  # TF comes when it comes
+    def noticed() -> bool:  # TF may arrive later
         stage.robot.await_processed("dmn", stage.robot.send(next(frames)))
         return "mount" in node.monitor.problems
 
     assert wait_until(noticed)
-    told = "the camera sits at (0.20 m, 0.05 m, 0 deg) on the base, but the map is of a robot that has it at (0.20 m"
-    assert told in stage.status_now("dmn").message
+    text = (
+        "the camera is at (0.20 m, 0.05 m, 0 deg) on the base, but the map was made by a robot that has it at (0.20 m"
+    )
+    assert text in stage.status_now("dmn").message
     save_with_mount(models, path, (0.2, 0.05, 0.0))
     assert stage.call(Trigger, "dmn/load_map").success
     stage.robot.await_processed("dmn", stage.robot.send(next(frames)))
     assert "mount" not in node.monitor.problems
 
 
-def test_services_of_a_node_that_is_not_configured_answer(stage: Stage) -> None:
+def test_services_of_a_node_that_is_not_configured_respond(stage: Stage) -> None:
     stage.start(DmnNode, active=False, autostart=False)
-    answer = stage.call(Trigger, "dmn/load_map")
-    assert not answer.success
-    assert "not configured" in answer.message
+    response = stage.call(Trigger, "dmn/load_map")
+    assert not response.success
+    assert "not configured" in response.message
     stage.call(Empty, "reinitialize_global_localization")

@@ -1,11 +1,13 @@
-"""initialpose: accepted at any time, checked, brought into the map's frame and moved on to now."""
+"""Tests of initialpose: accepted in every state, checked, transformed to the map frame, moved by the odometry."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseWithCovarianceStamped
-from robot_stage import CAMERA, FIRST, PERIOD, SECOND, Stage, wait_until
+from robot_stage import Stage
+from stage_robot import CAMERA, FIRST, PERIOD, SECOND
+from waiting import wait_until
 
 from dmn_ros.node import DmnNode
 from localization_common.geometry import planar
@@ -22,7 +24,7 @@ def start(stage: Stage, **values: object) -> DmnNode:
     return node
 
 
-def test_particles_gather_at_the_pose(stage: Stage) -> None:
+def test_particles_are_at_the_pose(stage: Stage) -> None:
     node = start(stage)
     stage.robot.send_initial_pose(planar.to_se3(POSE))
     assert wait_until(lambda: node.pending_initial_pose is not None)
@@ -43,7 +45,7 @@ def test_accepted_while_unconfigured_and_inactive(stage: Stage) -> None:
     np.testing.assert_allclose(node.belief.mean, POSE, **NEAR)
 
 
-def test_moved_on_by_the_odometry_since_its_stamp(stage: Stage) -> None:
+def test_moved_by_the_odometry_since_its_stamp(stage: Stage) -> None:
     node = start(stage)
     for i in range(11):
         stage.robot.await_processed("dmn", stage.robot.send(i))  # 0.1 m ahead each
@@ -55,7 +57,7 @@ def test_moved_on_by_the_odometry_since_its_stamp(stage: Stage) -> None:
     np.testing.assert_allclose(node.belief.mean, expected, **NEAR)
 
 
-def test_a_frame_that_tf_knows_is_transformed(stage: Stage) -> None:
+def test_a_pose_in_a_frame_of_tf_is_transformed(stage: Stage) -> None:
     node = start(stage)
     map_T_room = planar.to_se3(np.array([1.0, 0.5, np.pi / 2]))
     stage.robot.send_transform("map", "room", map_T_room, FIRST)
@@ -97,7 +99,7 @@ def pose(**changes: float) -> PoseWithCovarianceStamped:
     ],
     ids=["NaN", "zero quaternion", "long quaternion", "NaN covariance", "negative variance", "no frame"],
 )
-def test_nonsense_is_refused_with_a_reason(stage: Stage, message: PoseWithCovarianceStamped, reason: str) -> None:
+def test_invalid_poses_are_refused_with_a_reason(stage: Stage, message: PoseWithCovarianceStamped, reason: str) -> None:
     node = start(stage)
     stage.robot.initial.publish(message)
     assert wait_until(lambda: "initialpose" in node.monitor.problems)
@@ -107,7 +109,7 @@ def test_nonsense_is_refused_with_a_reason(stage: Stage, message: PoseWithCovari
     assert node.active
 
 
-def test_without_odometry_from_its_time_the_pose_counts_as_it_is(stage: Stage) -> None:
+def test_without_odometry_at_its_stamp_the_pose_is_not_moved(stage: Stage) -> None:
     node = start(stage)
     stage.robot.send_initial_pose(planar.to_se3(POSE), stamp=FIRST - 100 * SECOND)
     assert wait_until(lambda: node.pending_initial_pose is not None)

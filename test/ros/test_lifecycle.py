@@ -1,4 +1,4 @@
-"""Transitions: by service, by autostart, and when they fail."""
+"""Tests of transitions: by service, by autostart, and failing ones."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_map_of_another_network_is_refused(stage: Stage, models: Path, tmp_pat
     assert f"{path}: made with embedding network another" in stage.status_now("dmn").message
 
 
-def test_failed_autostart_leaves_a_living_node_that_can_be_given_a_checkpoint(stage: Stage, models: Path) -> None:
+def test_after_a_failed_autostart_the_node_accepts_another_checkpoint(stage: Stage, models: Path) -> None:
     stage.start(VlocnetNode, active=False, checkpoint="/nowhere/at/all.safetensors")
     status = stage.robot.await_status("vlocnet", lambda s: "configure failed" in s.message)
     assert "/nowhere/at/all.safetensors" in status.message
@@ -128,13 +128,13 @@ def test_an_impossible_transition_is_refused_and_ends_nothing(stage: Stage, capf
     assert "No transition matching" not in log, log  # of rcl, for each request
 
 
-def test_a_device_that_is_not_there_is_refused(stage: Stage) -> None:
+def test_a_missing_device_is_refused(stage: Stage) -> None:
     stage.start(VlocnetNode, active=False, autostart=False, device="abacus")
     assert not stage.client("vlocnet").change(CONFIGURE)
     assert "abacus" in stage.status_now("vlocnet").message
 
 
-def test_an_empty_checkpoint_parameter_says_so(stage: Stage) -> None:
+def test_an_empty_checkpoint_parameter_is_reported(stage: Stage) -> None:
     stage.start(VlocnetNode, active=False, autostart=False, checkpoint="")
     assert not stage.client("vlocnet").change(CONFIGURE)
     assert "parameter checkpoint is empty" in stage.status_now("vlocnet").message

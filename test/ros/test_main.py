@@ -1,4 +1,4 @@
-"""The console scripts, as processes."""
+"""Tests of the console scripts as processes."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def start(processes: list[subprocess.Popen[str]], module: str, *arguments: str) 
     return process
 
 
-def keep_asking(process: subprocess.Popen[str], ending: signal.Signals) -> str:
-    """Send a signal again and again, as Ctrl-C and a launch do, until the process ends; gives its output."""
+def signal_until_end(process: subprocess.Popen[str], ending: signal.Signals) -> str:
+    """Send a signal again and again, as Ctrl-C and a launch do, until the process ends; return its output."""
     while True:
         process.send_signal(ending)  # to a process that has ended this does nothing
         try:
@@ -63,7 +63,7 @@ def test_a_refused_parameter_ends_the_start_with_one_clear_line(
         ("vlocnet_ros.node", ("vlocnet",), signal.SIGTERM),
     ],
 )
-def test_a_node_works_as_a_process_and_ends_cleanly_when_told(
+def test_a_node_works_as_a_process_and_ends_cleanly_at_a_signal(
     stage: Stage,
     models: Path,
     processes: list[subprocess.Popen[str]],
@@ -77,7 +77,7 @@ def test_a_node_works_as_a_process_and_ends_cleanly_when_told(
     process = start(processes, module, *arguments)
     for name in names:
         assert stage.client(name).wait_until_active(120.0)
-    output = keep_asking(process, ending)
+    output = signal_until_end(process, ending)
     assert process.returncode == 0, output
     assert "Traceback" not in output
 
@@ -90,13 +90,13 @@ def test_the_simulated_robot_ends_cleanly_while_it_drives(
     process = start(processes, "localization_sim.node", *small)
     assert process.stdout is not None
     assert any("driving 'test'" in line for line in process.stdout)
-    output = keep_asking(process, signal.SIGINT)
+    output = signal_until_end(process, signal.SIGINT)
     assert process.returncode == 0, output
     assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("program", ["vlocnet", "dmn", "localization"])
-def test_a_program_that_is_still_importing_ends_without_a_word(
+def test_a_program_that_is_still_importing_ends_without_output(
     processes: list[subprocess.Popen[str]], program: str
 ) -> None:
     call = f"from deep_localization.starting import {program}; {program}()"

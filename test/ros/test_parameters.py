@@ -1,4 +1,4 @@
-"""Parameters from dataclasses, on a real rclpy node."""
+"""Tests of parameters from dataclasses on a real rclpy node."""
 
 from __future__ import annotations
 
@@ -16,23 +16,16 @@ from robot_stage import Stage, overrides
 from dmn_ros.node import DmnNode
 from dmn_ros.settings import DmnSettings
 from localization_common.errors import ConfigError
-from localization_common.ros.parameters import (
-    ALWAYS,
-    START,
-    Parameters,
-    declarations,
-    detail,
-    parameter,
-    parameters_of,
-)
-from localization_sim.node import ApartmentCameraSettings
+from localization_common.ros.parameter_fields import ALWAYS, START, declarations, detail, parameter, parameters_of
+from localization_common.ros.parameters import Parameters
+from localization_sim.settings import ApartmentCameraSettings
 from vlocnet_ros.node import VlocnetNode
 from vlocnet_ros.settings import VlocnetSettings
 
 
 @dataclass(frozen=True)
 class Inner:
-    """A dataclass that knows nothing of ROS.
+    """Dataclass without metadata of ROS.
 
     Attributes:
         low, high: two bounds,
@@ -208,7 +201,9 @@ def test_whole_numbers_are_taken_for_floats(nodes: Any) -> None:
         ({"k3": float("nan")}, "parameter k3 is nan; it must be a finite number"),
     ],
 )
-def test_values_of_a_wrong_type_are_refused_with_what_to_write(nodes: Any, values: dict[str, Any], reason: str) -> None:
+def test_values_of_a_wrong_type_are_refused_with_the_right_type(
+    nodes: Any, values: dict[str, Any], reason: str
+) -> None:
     with pytest.raises(ConfigError) as refusal:
         Parameters(nodes(**values), Outer)
     assert reason in str(refusal.value)

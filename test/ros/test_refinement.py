@@ -1,4 +1,4 @@
-"""The vlocnet node with a keyframe map: the shipped network on frames of the simulated apartment."""
+"""Tests of the vlocnet node with a keyframe map: the shipped network on frames of the simulated apartment."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured
+from robot_stage import Stage
 from sensor_msgs.msg import Image
+from stage_robot import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, textured
 
 import vlocnet_ros.node
 from localization_common.datasets.sequence import Sequence
@@ -44,14 +45,14 @@ def publish(stage: Stage, queries: Sequence, image: Picture, index: int) -> int:
 
 
 def send(stage: Stage, queries: Sequence, image: Picture, index: int) -> int:
-    """Publish an image, and wait until the node has dealt with it."""
+    """Publish an image and wait until the node has processed it."""
     stamp = publish(stage, queries, image, index)
     stage.robot.await_processed("vlocnet", stamp)
     return stamp
 
 
 def start(stage: Stage, keyframe_map: Path, checkpoint: Path = CHECKPOINT, **values: Any) -> VlocnetNode:
-    """The node with the shipped network and the map."""
+    """Start the node with the shipped network and the map."""
     files = {"checkpoint": str(checkpoint), "keyframe_map": str(keyframe_map)}
     node: VlocnetNode = stage.start(VlocnetNode, process_all=True, **files, **values)
     stage.robot.mount_camera()
@@ -61,7 +62,7 @@ def start(stage: Stage, keyframe_map: Path, checkpoint: Path = CHECKPOINT, **val
 def offline(
     queries: Sequence, images: list[Picture], keyframe_map: Path | None, checkpoint: Path = CHECKPOINT
 ) -> list[Estimate]:
-    """What the localizer itself says of the images that it can use."""
+    """Compute the estimates of the localizer for the usable images."""
     localizer: Any = Localizer.from_checkpoint(checkpoint)
     if keyframe_map is not None:
         localizer = RefiningLocalizer.with_map(localizer, keyframe_map)
@@ -74,27 +75,27 @@ def offline(
 
 
 def published(stage: Stage, stamps: list[int]) -> list[Any]:
-    """The poses of these stamps, which have all come."""
+    """Wait for the poses of these stamps and return them."""
     recorder = stage.robot.recorder
     assert recorder.wait_for(lambda: set(stamps) <= set(recorder.by_stamp("vlocnet/pose")), 20.0)
     return [recorder.by_stamp("vlocnet/pose")[stamp] for stamp in stamps]
 
 
-def test_refined_poses_go_out_with_their_covariance_points_and_diagnostics(
+def test_refined_poses_are_published_with_covariance_points_and_diagnostics(
     stage: Stage, queries: Sequence, keyframe_map: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[Picture] = []
 
-    def remember(image: Picture, pixels: npt.NDArray[np.float64]) -> Picture:
+    def record(image: Picture, pixels: npt.NDArray[np.float64]) -> Picture:
         drawn.append(circled(image, pixels))
         return drawn[-1]
 
-    monkeypatch.setattr(vlocnet_ros.node, "circled", remember)
+    monkeypatch.setattr(vlocnet_ros.node, "circled", record)
     start(stage, keyframe_map)
     assert stage.status_now("vlocnet").values["refined"] == "no: no frame yet"
     images = [queries.read_image(i) for i in range(4)]
     stamps = [send(stage, queries, images[i], i) for i in range(3)]
-    assert not drawn  # nobody listens
+    assert not drawn  # no subscriber
     pictures = stage.also_record({"vlocnet/matched_points": Image})
     stamps.append(send(stage, queries, images[3], 3))
     values = stage.status_now("vlocnet").values
@@ -120,7 +121,7 @@ def test_refined_poses_go_out_with_their_covariance_points_and_diagnostics(
 def test_a_pose_is_refined_beside_the_next_frames_network(
     stage: Stage, queries: Sequence, keyframe_map: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of frames that come faster than they are dealt with; one of them is unusable."""
+    """Send frames faster than they are processed; one of them is unusable."""
     localizer = start(stage, keyframe_map)._localizer
     assert isinstance(localizer, RefiningLocalizer)
     images = [queries.read_image(i) for i in range(4)]
@@ -128,17 +129,17 @@ def test_a_pose_is_refined_beside_the_next_frames_network(
     begin, refine = localizer._localizer.step, localizer._refiner.step
     others, refined = threading.Semaphore(0), []
 
-    def begin_and_tell(image: Picture, stamp: int) -> Estimate:
+    def begin_and_release(image: Picture, stamp: int) -> Estimate:
         if stamp > FIRST:
             others.release()
         return begin(image, stamp)
 
     def refine_later(*arguments: Any, **named: Any) -> Refinement:
-        """Only when the network has another frame; the last one has nothing to wait for."""
+        """Wait until the network has the next frame; the last frame does not wait."""
         refined.append(len(refined) == 3 or others.acquire(timeout=20.0))
         return refine(*arguments, **named)
 
-    monkeypatch.setattr(localizer._localizer, "step", begin_and_tell)
+    monkeypatch.setattr(localizer._localizer, "step", begin_and_release)
     monkeypatch.setattr(localizer._refiner, "step", refine_later)
     stamps = [publish(stage, queries, image, i) for i, image in enumerate(images)]
     recorder = stage.robot.recorder
@@ -151,12 +152,12 @@ def test_a_pose_is_refined_beside_the_next_frames_network(
         np.testing.assert_allclose(pose.matrix, estimate.map_T_camera @ se3.inverse(BASE_T_CAMERA), atol=1e-5)
 
 
-def test_a_frame_that_the_map_does_not_show_keeps_the_networks_own_pose(
+def test_a_frame_outside_the_map_keeps_the_pose_of_the_network(
     stage: Stage, queries: Sequence, keyframe_map: Path, tmp_path: Path
 ) -> None:
-    known, checkpoint = load_vlocnet(CHECKPOINT), tmp_path / "credulous.safetensors"
-    every_place = replace(known.residuals, familiarity=0.0)  # else frames that stand on their heads are skipped
-    save_vlocnet(checkpoint, known.network, camera=known.camera, residuals=every_place)
+    loaded, checkpoint = load_vlocnet(CHECKPOINT), tmp_path / "no_limit.safetensors"
+    every_place = replace(loaded.residuals, familiarity=0.0)  # otherwise upside-down frames are skipped
+    save_vlocnet(checkpoint, loaded.network, camera=loaded.camera, residuals=every_place)
     start(stage, keyframe_map, checkpoint)
     pictures = stage.also_record({"vlocnet/matched_points": Image})
     flipped = [np.ascontiguousarray(queries.read_image(i)[::-1]) for i in range(2)]
@@ -179,7 +180,7 @@ def test_refine_false_reads_no_map(stage: Stage, queries: Sequence) -> None:
     assert "read by configure" in stage.parameters_set("vlocnet", refine=True)
 
 
-def test_a_camera_too_coarse_for_the_map_is_said_and_the_network_goes_on(stage: Stage, models: Path) -> None:
+def test_a_camera_too_coarse_for_the_map_is_reported_and_poses_are_not_refined(stage: Stage, models: Path) -> None:
     stage.start(VlocnetNode, process_all=True, keyframe_map=str(models / "keyframes.safetensors"))
     stage.robot.mount_camera()
     stamp = stage.robot.send(0)

@@ -1,4 +1,4 @@
-"""A recorded drive, published: nodes get its images, calibration, odometry and mount unchanged."""
+"""Tests of a recorded drive that is published: images, calibration, odometry and mount arrive unchanged."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import pytest
 from nav_msgs.msg import Odometry
 from rclpy.context import Context
 from rclpy.node import Node
-from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured, wait_until
+from robot_stage import Stage
 from sensor_msgs.msg import CameraInfo, Image
+from stage_robot import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, textured
 from tf2_msgs.msg import TFMessage
+from waiting import wait_until
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
@@ -30,7 +32,7 @@ FRAMES = 10
 
 @pytest.fixture
 def drive() -> Sequence:
-    """Ten frames, straight ahead; the odometry of one is unknown."""
+    """Drive of ten frames straight ahead; one frame has no odometry."""
     poses = planar.to_se3(np.stack([0.1 * np.arange(FRAMES), np.zeros(FRAMES), np.zeros(FRAMES)], axis=1))
     odometry = poses.copy()
     odometry[4] = np.nan
@@ -48,7 +50,7 @@ def drive() -> Sequence:
 
 @pytest.fixture
 def two_nodes(context: Context) -> Iterator[tuple[Node, Node]]:
-    nodes = Node("player", context=context), Node("ear", context=context)
+    nodes = Node("player", context=context), Node("listener", context=context)
     with spinning(*nodes):
         yield nodes
     for node in nodes:

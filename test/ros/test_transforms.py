@@ -1,4 +1,4 @@
-"""TF: the buffer of our own against closed forms, and both directions over DDS."""
+"""Tests of TF: the buffer against closed forms, and both directions over DDS."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from geometry_msgs.msg import TransformStamped
 from rclpy.context import Context
 from rclpy.node import Node
-from robot_stage import Stage, wait_until
+from robot_stage import Stage
 from scipy.spatial.transform import Rotation, Slerp
+from waiting import wait_until
 
 from localization_common.geometry import se3
 from localization_common.ros.spinning import spinning
@@ -35,7 +36,7 @@ A, B, C, D = (random_transform(seed) for seed in range(4))
 
 @pytest.fixture
 def buffer() -> TransformBuffer:
-    """map -> odom -> base -> camera, and base -> laser."""
+    """Buffer with map -> odom -> base -> camera, and base -> laser."""
     buffer = TransformBuffer()
     buffer.insert("map", "odom", A, 5 * SECOND, static=False)
     buffer.insert("odom", "base", B, 5 * SECOND, static=False)
@@ -59,7 +60,7 @@ def test_chains(buffer: TransformBuffer, target: str, source: str, expected: np.
     np.testing.assert_allclose(buffer.lookup(target, source, None), expected, atol=1e-12)
 
 
-def test_static_links_hold_at_any_time_whatever_lies_above_them(buffer: TransformBuffer) -> None:
+def test_static_links_hold_at_any_time(buffer: TransformBuffer) -> None:
     np.testing.assert_allclose(buffer.lookup("base", "camera", 99 * SECOND), C, atol=1e-12)
 
 
@@ -87,7 +88,7 @@ def test_the_order_of_arrival_does_not_matter(buffer: TransformBuffer) -> None:
         ("odom", "base", 3 * SECOND, "begins 2.000 s too late"),
     ],
 )
-def test_what_is_not_known_is_said(
+def test_missing_transforms_are_named(
     buffer: TransformBuffer, target: str, source: str, stamp: int | None, reason: str
 ) -> None:
     with pytest.raises(TransformError, match=reason):
@@ -103,20 +104,20 @@ def test_waiting_ends_when_the_transform_comes(buffer: TransformBuffer) -> None:
     np.testing.assert_allclose(found[0], D, atol=1e-12)
 
 
-def test_clearing_keeps_what_is_static(buffer: TransformBuffer) -> None:
+def test_clearing_keeps_static_links(buffer: TransformBuffer) -> None:
     buffer.clear()
     assert not buffer.connected("odom", "base")
     np.testing.assert_allclose(buffer.lookup("camera", "laser", None), np.linalg.inv(C) @ D, atol=1e-12)
 
 
-def test_old_entries_leave(buffer: TransformBuffer) -> None:
+def test_old_entries_are_removed(buffer: TransformBuffer) -> None:
     for second in (99, 100):
         buffer.insert("odom", "base", D, second * SECOND, static=False)
     with pytest.raises(TransformError, match="too late"):
         buffer.lookup("odom", "base", 5 * SECOND)
 
 
-def test_a_second_parent_takes_a_frame_out_of_nothing(buffer: TransformBuffer) -> None:
+def test_a_second_parent_does_not_remove_a_frame(buffer: TransformBuffer) -> None:
     for parent in ("nowhere", "odom", "map"):
         buffer.insert(parent, "camera", D, 5 * SECOND, static=False)
         buffer.insert(parent, "base", D, 9 * SECOND, static=False)
@@ -125,22 +126,22 @@ def test_a_second_parent_takes_a_frame_out_of_nothing(buffer: TransformBuffer) -
     assert not buffer.connected("odom", "moon")
 
 
-def test_what_is_static_does_not_move(buffer: TransformBuffer) -> None:
+def test_a_static_link_does_not_move(buffer: TransformBuffer) -> None:
     buffer.insert("base", "camera", D, 5 * SECOND, static=False)
     np.testing.assert_allclose(buffer.lookup("base", "camera", 99 * SECOND), C, atol=1e-12)
 
 
-def test_two_transforms_of_another_time_are_not_believed_while_those_of_ros_time_come() -> None:
+def test_two_transforms_of_another_time_are_not_used_while_those_of_ros_time_arrive() -> None:
     now = 10_000 * SECOND
     buffer = TransformBuffer(now=lambda: now)
     buffer.insert("odom", "base", A, now, static=False)
     for stamp in (now - 3600 * SECOND, now - 3599 * SECOND, now + 3 * SECOND, now + 4 * SECOND):
-        assert buffer.insert("odom", "base", B, stamp, static=False).doubted
+        assert buffer.insert("odom", "base", B, stamp, static=False).unconfirmed
     np.testing.assert_allclose(buffer.lookup("odom", "base", now), A, atol=1e-12)
     assert buffer.latest("odom", "base") == now
 
 
-def test_frames_without_end_take_memory_with_an_end(buffer: TransformBuffer) -> None:
+def test_the_number_of_links_is_limited(buffer: TransformBuffer) -> None:
     for number in range(3 * MAX_LINKS):
         buffer.insert("odom", f"frame{number}", A, 5 * SECOND, static=False)
         if number % 100 == 0:
@@ -149,7 +150,7 @@ def test_frames_without_end_take_memory_with_an_end(buffer: TransformBuffer) -> 
     np.testing.assert_allclose(buffer.lookup("odom", "camera", 5 * SECOND), B @ C, atol=1e-12)
 
 
-def test_a_circle_of_frames_ends_nothing() -> None:
+def test_a_circle_of_frames_is_no_endless_loop() -> None:
     buffer = TransformBuffer()
     buffer.insert("a", "b", A, 0, static=True)
     buffer.insert("b", "a", B, 0, static=True)
@@ -159,7 +160,7 @@ def test_a_circle_of_frames_ends_nothing() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_map_to_odom_completes_the_chain_to_the_pose(seed: int) -> None:
-    """REP-105: map->odom x odom->base is the estimated pose, and stays right as far as the odometry is."""
+    """Check REP-105: map->odom times odom->base is the estimated pose, also after a motion of the odometry."""
     map_T_base, odom_T_base, later = (random_transform(100 * seed + i) for i in range(3))
     drift = map_T_odom(map_T_base, odom_T_base)
     np.testing.assert_allclose(drift @ odom_T_base, map_T_base, atol=1e-12)
@@ -176,7 +177,7 @@ def pair(context: Context) -> Iterator[tuple[Node, Node]]:
         node.destroy_node()
 
 
-def test_what_one_node_sends_another_looks_up(pair: tuple[Node, Node]) -> None:
+def test_a_transform_of_one_node_is_found_by_another(pair: tuple[Node, Node]) -> None:
     sender, receiver = (Transforms(node) for node in pair)
     assert wait_until(lambda: pair[0].count_subscribers("/tf") == 2)
     sender.send("map", "odom", A, 5 * SECOND)
@@ -184,18 +185,18 @@ def test_what_one_node_sends_another_looks_up(pair: tuple[Node, Node]) -> None:
     np.testing.assert_allclose(receiver.lookup("map", "odom", 5 * SECOND, 5.0), A, atol=1e-12)
 
 
-def test_nonsense_on_tf_is_ignored(stage: Stage) -> None:
+def test_an_invalid_transform_is_ignored(stage: Stage) -> None:
     node = stage.start(VlocnetNode)
-    nonsense = transform_stamped("odom", "base_link", np.eye(4), SECOND)
-    nonsense.transform.rotation.w = 0.0
-    stage.robot.send_tf(nonsense)
+    invalid = transform_stamped("odom", "base_link", np.eye(4), SECOND)
+    invalid.transform.rotation.w = 0.0
+    stage.robot.send_tf(invalid)
     stage.robot.send_transform("odom", "wheel", np.eye(4), SECOND)
     assert wait_until(lambda: node.transforms.connected("odom", "wheel"))
     assert not node.transforms.connected("odom", "base_link")
     assert node.active
 
 
-def test_a_leading_slash_in_a_frame_means_nothing(stage: Stage) -> None:
+def test_a_leading_slash_in_a_frame_is_ignored(stage: Stage) -> None:
     node = stage.start(VlocnetNode)
     stage.robot.send_transform("/odom", "/base_link", A, SECOND)
     assert wait_until(lambda: node.transforms.connected("odom", "base_link"))

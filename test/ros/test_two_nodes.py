@@ -1,4 +1,4 @@
-"""Both nodes in one process: the image crosses DDS once; vlocnet's odometry moves dmn's particles."""
+"""Tests of both nodes in one process: the image crosses DDS once; vlocnet's odometry moves dmn's particles."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured, wait_until
+from robot_stage import Stage
+from stage_robot import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, textured
+from waiting import wait_until
 
 from deep_localization.node import make_nodes
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.node import DmnNode
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.geometry import planar, se3
@@ -39,16 +41,16 @@ def test_live_chain_gives_the_poses_of_offline_feeding(stage: Stage, models: Pat
     stage.robot.await_processed("dmn", stamps[-1], timeout=60.0)
     poses, beliefs = offline(models)
     published = stage.robot.recorder.by_stamp("vlocnet/pose")
-    believed = stage.robot.recorder.by_stamp("dmn/pose")
-    assert sorted(published) == sorted(believed) == stamps
+    tracked = stage.robot.recorder.by_stamp("dmn/pose")
+    assert sorted(published) == sorted(tracked) == stamps
     for i, stamp in enumerate(stamps):
         np.testing.assert_allclose(published[stamp].matrix, poses[i], atol=1e-4)
-        np.testing.assert_allclose(planar.from_se3(believed[stamp].matrix), beliefs[i], atol=1e-4)
+        np.testing.assert_allclose(planar.from_se3(tracked[stamp].matrix), beliefs[i], atol=1e-4)
     assert vlocnet.monitor.processed == dmn.monitor.processed == FRAMES
 
 
 def offline(models: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Poses and beliefs of the same localizers, fed without DDS."""
+    """Compute poses and beliefs of the same localizers without DDS."""
     vlocnet = VlocnetLocalizer.from_checkpoint(models / "vlocnet.safetensors")
     config = FilterConfig(max_particles=500, global_particles=500, localized_share=1e-9)
     dmn = DmnLocalizer.from_files(models / "dmn.safetensors", models / "map.safetensors", filter_config=config)

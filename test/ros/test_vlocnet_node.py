@@ -1,4 +1,4 @@
-"""The vlocnet node against a publishing robot."""
+"""Tests of the vlocnet node with a publishing robot."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from robot_stage import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, Stage, textured, tiny_vlocnet
+from robot_stage import Stage
 from sensor_msgs.msg import Image
+from stage_models import tiny_vlocnet
+from stage_robot import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, textured
 
 from localization_common.camera import Camera
 from localization_common.geometry import se3
@@ -24,7 +26,7 @@ from vlocnet_ros.runtime.localizer import Localizer
 
 
 def offline(models: Path, indices: range) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-    """Poses of the base, their covariances and the odometry from the localizer itself."""
+    """Compute poses of the base, their covariances and the odometry with the localizer."""
     localizer = Localizer.from_checkpoint(models / "vlocnet.safetensors")
     localizer.set_camera(CAMERA)
     integrator = OdometryIntegrator()
@@ -117,7 +119,7 @@ def test_segmentation_has_the_images_stamp_frame_and_size(stage: Stage) -> None:
 
 
 def test_what_the_network_does_not_see_has_no_label_and_no_confidence(stage: Stage) -> None:
-    """A camera of 120 degrees before a network of 90: the margins of the mask are empty, its middle is not."""
+    """Use a camera of 120 degrees with a network of 90: the margins of the mask are empty, its middle is not."""
     stage.start(VlocnetNode, process_all=True)
     stage.robot.mount_camera()
     pictures = stage.also_record({"segmentation/mask": Image, "segmentation/confidence": Image})
@@ -164,7 +166,7 @@ def test_tf_mode(stage: Stage, mode: str, child: str | None) -> None:
         np.testing.assert_allclose(sent.matrix, stage.robot.recorder.by_stamp("vlocnet/pose")[stamp].matrix, atol=1e-9)
 
 
-def test_without_odometry_in_tf_map_to_odom_is_missing_and_said_so(stage: Stage) -> None:
+def test_without_odometry_in_tf_the_missing_map_to_odom_is_reported(stage: Stage) -> None:
     stage.start(VlocnetNode, process_all=True)
     stage.robot.mount_camera()
     stage.robot.send(0)
@@ -187,7 +189,7 @@ def test_visual_odometry_can_be_the_odometry_of_the_robot(stage: Stage) -> None:
 def test_explanation_is_the_localizers_and_costs_the_pose_nothing(
     stage: Stage, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Poses with a listener are those of a localizer that was never asked; before there is one, nothing is computed."""
+    """Check that explanations do not change the poses, and that they are computed for subscribers only."""
     node = stage.start(VlocnetNode, process_all=True, overlay_opacity=1.0)
     localizer, heats = node._localizer, []
     explain = localizer.explain
@@ -231,7 +233,7 @@ def test_without_pose_stream_nothing_is_explained(stage: Stage, tmp_path: Path) 
 
 
 def only(folder: Path, **streams: bool) -> str:
-    """Checkpoint of a network with these streams alone."""
+    """Save a checkpoint of a network with these streams only; return its path."""
     tasks = Tasks(**dict.fromkeys(("pose", "odometry", "segmentation", "depth"), False) | streams)
     path = folder / "only.safetensors"
     save_vlocnet(path, VLocNet(replace(tiny_vlocnet(), tasks=tasks)).eval())
@@ -239,7 +241,7 @@ def only(folder: Path, **streams: bool) -> str:
 
 
 def test_without_odometry_stream_nothing_stands_in_for_it(stage: Stage, tmp_path: Path) -> None:
-    """Neither ~/odometry that stands still nor its TF; poses come all the same, and /diagnostics says why."""
+    """Check that poses are published without ~/odometry and its TF, and that /diagnostics has the reason."""
     stage.start(VlocnetNode, process_all=True, publish_odom_tf=True, checkpoint=only(tmp_path, pose=True))
     robot = stage.robot
     robot.mount_camera()
@@ -257,7 +259,7 @@ def test_without_odometry_stream_nothing_stands_in_for_it(stage: Stage, tmp_path
     assert "odometry stream" not in stage.status_now("vlocnet").message
 
 
-def test_segmentation_alone_says_nothing_of_where_the_robot_is(stage: Stage, tmp_path: Path) -> None:
+def test_a_network_with_segmentation_only_publishes_no_pose(stage: Stage, tmp_path: Path) -> None:
     node = stage.start(VlocnetNode, process_all=True, tf_mode="map_base", checkpoint=only(tmp_path, segmentation=True))
     stage.robot.mount_camera()
     pictures = stage.also_record({"segmentation/mask": Image})

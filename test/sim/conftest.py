@@ -1,4 +1,4 @@
-"""The apartment of seed 0, built once for all tests of the simulator."""
+"""Fixtures of the simulator's tests: the apartment of seed 0, built once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def apartment() -> Apartment:
-    """The apartment of the demo."""
+    """Apartment of the demo."""
     from localization_sim.apartments.apartment import Apartment
 
     return Apartment.from_seed(0)
@@ -23,7 +23,7 @@ def apartment() -> Apartment:
 
 @pytest.fixture(scope="session")
 def renderer(apartment: Apartment) -> Iterator[Renderer]:
-    """A small camera in it."""
+    """Renderer of a small camera in the apartment."""
     from localization_sim.rendering import Renderer
 
     with Renderer(apartment, SMALL) as opened:

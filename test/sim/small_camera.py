@@ -1,4 +1,4 @@
-"""A camera for tests of the simulator."""
+"""Camera for tests of the simulator."""
 
 from localization_common.camera import Camera
 

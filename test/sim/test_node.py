@@ -1,4 +1,4 @@
-"""The camera node against real rclpy: what it says belongs together, comes in time and is complete."""
+"""Tests of the camera node with real rclpy: its messages agree, arrive in time and are complete."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def camera_node(context: Context, **parameters: Any) -> Iterator[ApartmentCamera
 
 
 def drive_and_listen(context: Context, **parameters: Any) -> dict[str, list[Any]]:
-    """Everything that the node says during one run, by topic."""
-    heard: dict[str, list[Any]] = {topic: [] for topic in TOPICS}
+    """Messages of the node during one run, by topic."""
+    messages: dict[str, list[Any]] = {topic: [] for topic in TOPICS}
     last = threading.Event()
     listener = Node("listener", context=context)
 
     def collect(topic: str) -> Callable[[Any], None]:
         def on_message(message: Any) -> None:
-            heard[topic].append(message)
+            messages[topic].append(message)
             if topic == "frames_published" and message.data == expected:
                 last.set()
 
@@ -95,10 +95,10 @@ def drive_and_listen(context: Context, **parameters: Any) -> dict[str, list[Any]
             listener.create_subscription(kind, topic, collect(topic), qos)
         with spinning(listener), spinning(node):
             node.run()
-            assert last.wait(10.0), f"frames_published never said {expected}"
+            assert last.wait(10.0), f"frames_published did not reach {expected}"
         assert node.frames_published == expected
     listener.destroy_node()
-    return heard
+    return messages
 
 
 def stamps(messages: list[Any]) -> list[int]:
@@ -106,74 +106,74 @@ def stamps(messages: list[Any]) -> list[int]:
 
 
 def test_everything_of_an_image_carries_its_stamp_and_the_truth(context: Context, apartment: Apartment) -> None:
-    heard = drive_and_listen(context)
-    times = np.array(stamps(heard["image"]))
+    messages = drive_and_listen(context)
+    times = np.array(stamps(messages["image"]))
     assert len(times) == 15
     np.testing.assert_allclose(np.diff(times), 1e9 / RATE, atol=2)
     for topic in ("camera_info", "depth", "labels", "ground_truth/pose"):
-        assert stamps(heard[topic]) == times.tolist(), topic
-    assert set(times.tolist()) <= set(stamps(heard["odom"]))
-    assert [message.data for message in heard["frames_published"]][-1] == 15
+        assert stamps(messages[topic]) == times.tolist(), topic
+    assert set(times.tolist()) <= set(stamps(messages["odom"]))
+    assert [message.data for message in messages["frames_published"]][-1] == 15
     camera = Camera.from_field_of_view(64, 48, 90.0)
-    told = camera_from(heard["camera_info"][0])
-    assert (told.width, told.height, told.distorted) == (64, 48, False)
-    np.testing.assert_allclose(told.matrix, camera.matrix)
-    truth = [matrix_from_pose(message.pose) for message in heard["ground_truth/pose"]]
+    received = camera_from(messages["camera_info"][0])
+    assert (received.width, received.height, received.distorted) == (64, 48, False)
+    np.testing.assert_allclose(received.matrix, camera.matrix)
+    truth = [matrix_from_pose(message.pose) for message in messages["ground_truth/pose"]]
     trajectory = plan_drive(apartment, "test")
     np.testing.assert_allclose(truth, planar.to_se3(trajectory.at(np.arange(15) / RATE)), atol=1e-9)
     with Renderer(apartment, camera) as renderer:
         for i in (0, 6, 14):
             renderer.look_from(truth[i] @ mounted_camera())
-            np.testing.assert_array_equal(array_from(heard["image"][i]), renderer.colour())
-            np.testing.assert_array_equal(array_from(heard["depth"][i]), renderer.depth())
-            np.testing.assert_array_equal(array_from(heard["labels"][i]), renderer.labels())
-    assert tuple(json.loads(heard["label_names"][0].data)) == apartment.class_names
+            np.testing.assert_array_equal(array_from(messages["image"][i]), renderer.colour())
+            np.testing.assert_array_equal(array_from(messages["depth"][i]), renderer.depth())
+            np.testing.assert_array_equal(array_from(messages["labels"][i]), renderer.labels())
+    assert tuple(json.loads(messages["label_names"][0].data)) == apartment.class_names
 
 
 @pytest.mark.parametrize("changes", [{"rearranged": 0.25}, {"twin_room": True}])
 def test_a_changed_apartment_is_driven_through(context: Context, changes: dict[str, Any]) -> None:
-    heard = drive_and_listen(context, max_duration=0.25, **changes)
+    messages = drive_and_listen(context, max_duration=0.25, **changes)
     with open_apartment(0, Camera.from_field_of_view(64, 48, 90.0), **changes) as renderer:
         path = plan_drive(renderer.apartment, "test")
-        truth = [matrix_from_pose(message.pose) for message in heard["ground_truth/pose"]]
+        truth = [matrix_from_pose(message.pose) for message in messages["ground_truth/pose"]]
         np.testing.assert_allclose(truth, planar.to_se3(path.at(np.arange(3) / RATE)), atol=1e-9)
-        for pose, image in zip(truth, heard["image"], strict=True):
+        for pose, image in zip(truth, messages["image"], strict=True):
             renderer.look_from(pose @ mounted_camera())
             np.testing.assert_array_equal(array_from(image), renderer.colour())
 
 
-def test_odometry_and_tf_say_the_same_and_frames_follow_rep_103(context: Context, apartment: Apartment) -> None:
-    heard = drive_and_listen(context)
-    (mounting,) = heard["/tf_static"][0].transforms
+def test_odometry_and_tf_are_equal_and_frames_follow_rep_103(context: Context, apartment: Apartment) -> None:
+    messages = drive_and_listen(context)
+    (mounting,) = messages["/tf_static"][0].transforms
     assert (mounting.header.frame_id, mounting.child_frame_id) == ("base_link", "camera_optical_frame")
     np.testing.assert_allclose(matrix_from_transform(mounting.transform), mounted_camera(), atol=1e-12)
-    assert {message.header.frame_id for message in heard["image"]} == {"camera_optical_frame"}
-    assert {message.header.frame_id for message in heard["ground_truth/pose"]} == {"map"}
-    assert {(m.header.frame_id, m.child_frame_id) for m in heard["odom"]} == {("odom", "base_link")}
-    moved = {stamp_from_time(t.header.stamp): t.transform for m in heard["/tf"] for t in m.transforms}
-    for message in heard["odom"]:
+    assert {message.header.frame_id for message in messages["image"]} == {"camera_optical_frame"}
+    assert {message.header.frame_id for message in messages["ground_truth/pose"]} == {"map"}
+    assert {(m.header.frame_id, m.child_frame_id) for m in messages["odom"]} == {("odom", "base_link")}
+    moved = {stamp_from_time(t.header.stamp): t.transform for m in messages["/tf"] for t in m.transforms}
+    for message in messages["odom"]:
         transform = moved[stamp_from_time(message.header.stamp)]
         np.testing.assert_array_equal(
             matrix_from_pose(message.pose.pose), matrix_from_transform(transform), strict=True
         )
-    np.testing.assert_allclose(matrix_from_pose(heard["odom"][0].pose.pose), np.eye(4), atol=1e-12)
+    np.testing.assert_allclose(matrix_from_pose(messages["odom"][0].pose.pose), np.eye(4), atol=1e-12)
     # Odometry follows the truth at first: the drift of one second is small.
     trajectory = plan_drive(apartment, "test")
     true_motion = planar.relative(trajectory.at(0.0), trajectory.at(1.4))
-    odom = planar.from_se3(matrix_from_pose(heard["odom"][-1].pose.pose))
+    odom = planar.from_se3(matrix_from_pose(messages["odom"][-1].pose.pose))
     np.testing.assert_allclose(odom, true_motion, atol=0.05)
 
 
 def test_clock_runs_with_the_drive(context: Context) -> None:
-    heard = drive_and_listen(context, publish_clock=True)
-    clock = [stamp_from_time(message.clock) for message in heard["/clock"]]
+    messages = drive_and_listen(context, publish_clock=True)
+    clock = [stamp_from_time(message.clock) for message in messages["/clock"]]
     assert clock == sorted(clock)
-    assert stamps(heard["image"])[0] == START_STAMP
-    assert set(stamps(heard["image"])) <= set(clock)
+    assert stamps(messages["image"])[0] == START_STAMP
+    assert set(stamps(messages["image"])) <= set(clock)
 
 
-def test_loops_repeat_the_drive_while_odometry_and_time_go_on(context: Context, apartment: Apartment) -> None:
-    """Two loops without the waiting, with few images and odometry messages."""
+def test_loops_repeat_the_drive_while_odometry_and_time_continue(context: Context, apartment: Apartment) -> None:
+    """Run two loops without waiting, with few images and odometry messages."""
     duration = plan_drive(apartment, "test").duration
     with camera_node(context, loops=2, max_duration=0.0, rate=0.1, odom_rate=1.0) as node:
         waits: list[float] = []
@@ -197,10 +197,10 @@ def test_loops_repeat_the_drive_while_odometry_and_time_go_on(context: Context, 
     poses = planar.from_se3(np.array([matrix_from_pose(message.pose.pose) for message in odom]))
     drift = float(np.linalg.norm(poses[len(poses) // 2 - 1, :2] - poses[0, :2]))
     jump = float(np.linalg.norm(poses[len(poses) // 2, :2] - poses[len(poses) // 2 - 1, :2]))
-    assert jump < drift / 2  # the second loop begins where the wheels say that the first one ended
+    assert jump < drift / 2  # the second loop begins at the odometry of the end of the first one
 
 
-def test_nobody_listens(context: Context) -> None:
+def test_missing_subscribers_are_an_error(context: Context) -> None:
     with camera_node(context, wait_for_subscribers=1, wait_timeout=0.2) as node:
         with pytest.raises(MissingSubscribersError, match="0 of 1 subscribers"):
             node.run()

@@ -1,4 +1,4 @@
-"""Recorded drives: what is in the bags is what the simulator shows."""
+"""Tests of recorded drives: the bags hold the frames of the simulator."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ import pytest
 
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
-from localization_common.datasets.rosbag2_writer import Storage
+from localization_common.datasets.bag_writer import BagStorage
 from localization_common.geometry import planar
-from localization_sim.commands.record import Recording, record, render_drives
+from localization_sim.commands.record import ApartmentRecording, record, render_drives
 from localization_sim.drive import START_STAMP
 
 
-def recording(output: Path, *, storage: Storage = "mcap", train: int = 0, overwrite: bool = False) -> Recording:
-    return Recording(
+def recording(
+    output: Path, *, storage: BagStorage = "mcap", train: int = 0, overwrite: bool = False
+) -> ApartmentRecording:
+    return ApartmentRecording(
         output=output, train=train, val=False, width=64, height=48, rate=0.5, storage=storage, overwrite=overwrite
     )
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-def test_bag_holds_the_drive(tmp_path: Path, storage: Storage) -> None:
+def test_bag_holds_the_drive(tmp_path: Path, storage: BagStorage) -> None:
     record(recording(tmp_path, storage=storage))
-    assert [entry.name for entry in tmp_path.iterdir()] == ["test"]  # nothing unfinished stays behind
+    assert [entry.name for entry in tmp_path.iterdir()] == ["test"]  # no unfinished file remains
     bag = open_sequence(tmp_path / "test")
     (drive,) = render_drives(0, ["test"], Camera.from_field_of_view(64, 48, 90.0), rate=0.5)
     assert len(bag) == len(drive) > 30
@@ -46,18 +48,16 @@ def test_bag_holds_the_drive(tmp_path: Path, storage: Storage) -> None:
     np.testing.assert_allclose(bag.map_T_base, planar.to_se3(planar.from_se3(bag.map_T_base)), atol=1e-9)
 
 
-def test_bags_that_exist_are_left_alone_unless_told_otherwise(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_existing_bags_are_kept_unless_overwrite_is_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "test").mkdir()
     record(recording(tmp_path))
-    assert "left as it is" in capsys.readouterr().out
+    assert "exists already and is kept" in capsys.readouterr().out
     assert list((tmp_path / "test").iterdir()) == []
     record(recording(tmp_path, overwrite=True))
     assert len(open_sequence(tmp_path / "test")) > 30
 
 
 def test_names_of_drives() -> None:
-    assert Recording(train=2).drives == ["test", "val", "train_00", "train_01"]
-    assert Recording(train=1, val=False, test=False).drives == ["train_00"]
-    assert Recording(train=1, test=False, more=2).drives == ["val", "val_01", "val_02", "train_00"]
+    assert ApartmentRecording(train=2).drives == ["test", "val", "train_00", "train_01"]
+    assert ApartmentRecording(train=1, val=False, test=False).drives == ["train_00"]
+    assert ApartmentRecording(train=1, test=False, more=2).drives == ["val", "val_01", "val_02", "train_00"]

@@ -1,4 +1,4 @@
-"""Pictures agree with poses, with each other and with the geometry they show."""
+"""Tests of rendering: pictures agree with poses, with each other and with the geometry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localization_common.errors import CameraError
 from localization_common.geometry import planar, se3
 from localization_sim.apartments.apartment import Apartment
 from localization_sim.apartments.drive_paths import plan_drive
-from localization_sim.apartments.scene import Scene
+from localization_sim.apartments.scene import ApartmentScene
 from localization_sim.apartments.solid import CLASS_NAMES
 from localization_sim.rendering import Renderer, mounted_camera
 
@@ -23,17 +23,17 @@ def pose(x: float, y: float, yaw: float) -> npt.NDArray[np.float64]:
 
 
 def points_in_map(depth: npt.NDArray[np.float32], map_T_camera: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(H, W, 3) where each pixel's surface is."""
+    """Points (H, W, 3) of the pixels' surfaces in the map."""
     v, u = np.mgrid[0 : CAMERA.height, 0 : CAMERA.width]
     rays = np.stack([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones_like(u)], axis=-1)
     return (rays * depth[..., None]) @ map_T_camera[:3, :3].T + map_T_camera[:3, 3]
 
 
 def test_known_points_appear_where_they_project(apartment: Apartment) -> None:
-    """Small balls at known places, seen by a camera that is turned about all three axes."""
+    """Render small balls at known places with a camera that is turned about all three axes."""
     balls = np.array([[2.0, 0.3, 0.7], [3.0, -0.8, 1.1], [1.5, 0.5, 0.2], [2.5, -0.2, 0.4]])
     names = ("table", "seat", "rug", "door")
-    scene = Scene()
+    scene = ApartmentScene()
     for name, ball in zip(names, balls, strict=True):
         scene.ellipsoid(name, tuple(ball), (0.08, 0.08, 0.08), scene.material())
     model, labels = scene.compile((640, 480))
@@ -74,7 +74,7 @@ def test_floor_ceiling_and_rugs_lie_where_labels_and_depth_say(renderer: Rendere
 
 
 def test_two_views_agree_in_depth_colour_and_labels(renderer: Renderer) -> None:
-    """Pixels of one view, moved into another by depth and poses, meet the same surface there."""
+    """Check that pixels of one view, moved to another by depth and poses, are on the same surface."""
     trajectory = plan_drive(renderer.apartment, "test")
     compared = 0
     for moment in np.linspace(3.0, trajectory.duration - 3.0, 12):

@@ -1,4 +1,4 @@
-"""Wheel odometry: exact without noise, drifting plausibly with it."""
+"""Tests of wheel odometry: exact without noise, with a plausible drift otherwise."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_twist_is_the_speed_of_the_body(drive: Trajectory) -> None:
 
 
 def test_constant_scale_error_gives_the_circle_of_two_unequal_wheels() -> None:
-    """Straight drive of 10 m: wheels that report 1 % apart give an arc with a closed form."""
+    """Drive 10 m straight ahead: wheels that differ by 1 % give an arc with a closed form."""
     times = np.arange(0, 25.0, TIME_STEP)
     straight = Trajectory(times, np.column_stack([0.4 * times, np.zeros_like(times), np.zeros_like(times)]))
     noise = WheelNoise(scale=0.01, speed=0.0, slip_share=0.0)
@@ -49,7 +49,7 @@ def test_constant_scale_error_gives_the_circle_of_two_unequal_wheels() -> None:
     random.exponential(2 * noise.slip_interval)
     measured = measure(straight, 7, noise)
     length = 0.4 * times[-1]
-    # Each wheel's factor is drawn first; recover the other from the reported heading and check the way.
+    # The factor of each wheel is drawn first; compute the other from the reported heading and check the path.
     heading = measured.odom.poses[-1, 2]
     right = left + heading * noise.track / length
     radius = length * (left + right) / 2 / heading
@@ -58,7 +58,7 @@ def test_constant_scale_error_gives_the_circle_of_two_unequal_wheels() -> None:
     assert abs(heading) > 1e-3
 
 
-def test_drift_is_a_few_percent_of_the_way(drive: Trajectory) -> None:
+def test_drift_is_a_few_percent_of_the_distance(drive: Trajectory) -> None:
     length = np.linalg.norm(np.diff(drive.poses[:, :2], axis=0), axis=1).sum()
     truth = from_start(drive)
     errors = []

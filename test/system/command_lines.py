@@ -1,4 +1,4 @@
-"""Command lines in documents: what is wrong with one, by the commands' own parsers."""
+"""Check of command lines in documents with the parsers of the commands."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ FOREIGN = {
     *("apt-get", "colcon", "mkdocs", "pip", "rosdep", "rviz2", "tensorboard", "evo_ape", "evo_rpe", "evo_traj"),
 }
 ASSIGNMENT = re.compile(r"^\w+=")
-#: Words of the shell that stand before a command, and that begin what is no command.
+#: Words of the shell before a command, and words that begin no command.
 BEFORE, NO_COMMAND = {"do", "then", "else"}, {"for", "done", "fi"}
 
 
 def command_lines(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Line, from 0, and words of each command of a block: parts of ``a && b | c``, without comments."""
+    """Split a block into commands: the line, from 0, and the words of each part of ``a && b | c``, without comments."""
     start, whole = 0, ""
     for number, line in enumerate(text.splitlines()):
         start = start if whole else number
@@ -50,7 +50,7 @@ def command_lines(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def fault(words: list[str]) -> str:
-    """Sentence that names what is wrong with a command; empty if nothing is."""
+    """Message with the error of a command; empty if it is valid."""
     while words and (ASSIGNMENT.match(words[0]) or words[0] in BEFORE):
         words = words[1:]
     if not words or words[0] in NO_COMMAND:
@@ -86,7 +86,7 @@ def parsing_fault(name: str, arguments: tuple[str, ...]) -> str:
 
 
 def unknown_options(words: list[str]) -> list[str]:
-    """Options of a command that it does not have, whatever else it needs."""
+    """List the options of a command that it does not have."""
     name = Path(words[0]).name
     given = [word.split("=")[0] for word in words[1:] if re.match(r"--[a-z]", word)]
     return [f"{name}: no option {option}" for option in given if option not in options_of(name)]
@@ -100,7 +100,7 @@ def options_of(name: str) -> set[str]:
 
 
 def ros2_fault(arguments: list[str]) -> str:
-    """What is wrong with ``ros2 launch`` or ``ros2 run`` of this package."""
+    """Message with the error of ``ros2 launch`` or ``ros2 run`` of this package."""
     if arguments[:2] not in (["launch", "deep_localization"], ["run", "deep_localization"]) or len(arguments) < 3:
         return ""
     target = arguments[2]
@@ -114,7 +114,7 @@ def ros2_fault(arguments: list[str]) -> str:
 
 
 def python_fault(arguments: list[str]) -> str:
-    """A script or a module that does not exist, or an option that a script of examples/ does not have."""
+    """Message with a missing script or module, or with a wrong option of a script of examples/."""
     if not arguments or arguments[0] == "-c":
         return ""
     if arguments[0] == "-m":
@@ -136,7 +136,7 @@ def console_scripts() -> set[str]:
 
 @cache
 def launch_arguments(name: str) -> set[str]:
-    """Arguments of a launch file, those of the file that it includes too."""
+    """Arguments of a launch file and of the file that it includes."""
     found: set[str] = set()
     text = (ROOT / "launch" / name).read_text()
     for node in ast.walk(ast.parse(text)):

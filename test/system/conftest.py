@@ -1,4 +1,4 @@
-"""A small drive with everything that can be scored, made of arithmetic, and tiny random models that can see it."""
+"""Fixtures of the system tests: a small computed drive with all data that can be scored, and tiny random models."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BOUNDS = (-1.0, -3.0, 7.0, 3.0)
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
-    """Torch on one thread: these tests share their cores."""
+    """Set torch to one thread, because tests share the cores."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -39,7 +39,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def import_benchmark() -> Callable[[str], ModuleType]:
-    """Gives a script of benchmarks/ by its name, as a module; it finds its neighbours there as when it is run."""
+    """Import a script of benchmarks/ by its name as a module, which can import the other scripts."""
 
     def imported(name: str) -> ModuleType:
         with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +50,7 @@ def import_benchmark() -> Callable[[str], ModuleType]:
 
 
 def make_drive(count: int = 60, *, step_m: float = 0.1, width: int = 64, height: int = 48) -> Sequence:
-    """Along x, 0.1 m and 0.2 s a frame; the camera 0.2 m before and 0.6 m above the base; labels 0 left, 1 right."""
+    """Make a drive along x, 0.1 m and 0.2 s a frame; camera 0.2 m ahead of and 0.6 m above the base; labels 0 and 1."""
     base_T_camera = np.eye(4)
     base_T_camera[:3, :3] = se3.BODY_R_OPTICAL
     base_T_camera[:3, 3] = (0.2, 0.0, 0.6)
@@ -78,19 +78,19 @@ def make_drive(count: int = 60, *, step_m: float = 0.1, width: int = 64, height:
 
 @pytest.fixture
 def drive() -> Sequence:
-    """60 frames, straight on."""
+    """Drive of 60 frames straight ahead."""
     return make_drive()
 
 
 @pytest.fixture(name="make_drive", scope="session")
 def drive_maker() -> Callable[..., Sequence]:
-    """The function, for drives of other lengths and speeds."""
+    """Function that makes drives of other lengths and speeds."""
     return make_drive
 
 
 @pytest.fixture(scope="session")
 def short_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """16 frames with a pause of two seconds in their middle, as a bag."""
+    """Bag of 16 frames with a pause of two seconds in the middle."""
     from localization_common.datasets.rosbag2_writer import write_sequence
 
     path = tmp_path_factory.mktemp("bags") / "short"
@@ -110,7 +110,7 @@ class TinyModels:
 
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> TinyModels:
-    """All parts of both networks, a few channels each, random weights."""
+    """Save both networks with all parts, a few channels each, and random weights."""
     folder = tmp_path_factory.mktemp("models")
     models = TinyModels(*(folder / f"{name}.safetensors" for name in ("vlocnet", "dmn", "map", "pose")))
     torch.manual_seed(0)
@@ -118,7 +118,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> TinyModels:
         width=64, height=48, stem=4, mids=(2, 4, 4, 4), expansion=2, units=(1, 2, 3, 2), fc=8, classes=2,
         segmentation_stem=4, depth_channels=4, semantic_unit=1,
     )  # fmt: skip
-    # Random poses contradict random odometry; they are to be published all the same.
+    # Random poses contradict random odometry; they must be published nevertheless.
     forgiving = Residuals(tracking=TrackingConfig(agreement=1e6))
     save_vlocnet(models.vlocnet, VLocNet(config).eval(), class_names=("wall", "floor"), residuals=forgiving)
     pose = VLocNet(replace(config, tasks=Tasks(odometry=False, segmentation=False, depth=False))).eval()

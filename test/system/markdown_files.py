@@ -21,7 +21,7 @@ ID = re.compile(r"<\w+\b[^>]*?\b(?:id|name)=\"([^\"]+)\"")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of code: its language, the number of its first line, its lines."""
+    """Fenced block of code: its language, the number of its first line, its lines."""
 
     language: str
     first: int
@@ -34,7 +34,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Document:
-    """A Markdown file: numbered lines outside code blocks, and the blocks."""
+    """Markdown file: numbered lines outside code blocks, and the blocks."""
 
     path: Path
     text: tuple[tuple[int, str], ...]
@@ -93,5 +93,6 @@ def slug(heading: str) -> str:
 
 
 def documents() -> list[Path]:
-    """All Markdown files that a reader is meant to read."""
-    return sorted({path for pattern in PLACES for path in ROOT.glob(pattern)})
+    """List the Markdown files for readers, without the sources of pages, whose links are relative to the pages."""
+    sources = ROOT / "docs" / "results"
+    return sorted({path for pattern in PLACES for path in ROOT.glob(pattern) if path.parent != sources})

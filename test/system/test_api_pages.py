@@ -1,4 +1,4 @@
-"""Every public module is on one API page of the site, and every page is in the navigation."""
+"""Tests of the API pages of the site: every public module is on one page, every page is in the navigation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def rooms() -> list[Any]:
-    """All packages and sub-packages."""
+    """Packages and sub-packages of the API pages."""
     spec = importlib.util.spec_from_file_location("api_pages", ROOT / "docs" / "api_pages.py")
     assert spec is not None
     assert spec.loader is not None

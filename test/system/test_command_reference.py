@@ -1,4 +1,4 @@
-"""docs/commands.md says what the commands take, and every command is in it."""
+"""Tests of docs/commands.md: it has every command with its options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,5 @@ def test_every_console_script_that_is_no_node_is_described() -> None:
 
 def test_options_are_listed_with_default_and_meaning() -> None:
     page = (ROOT / "docs" / "commands.md").read_text()
-    assert (
-        "| `--filter.update-min-a` | `0.1` | an image is weighed after this much motion, metres and radians. |" in page
-    )
-    assert "| `--live` `--no-live` | `False` | replay the recording through the live nodes" in page
+    assert "| `--filter.update-min-a` | `0.1` | motion after which an image is weighed, metres and radians. |" in page
+    assert "| `--live` `--no-live` | `False` | replay the recording through the nodes" in page

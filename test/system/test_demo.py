@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def descendants(pid: int) -> set[int]:
-    """Process ids of all living descendants of a process."""
+    """Process ids of all running descendants of a process."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -44,14 +44,14 @@ def command(models, output: Path, *more: str) -> list[str]:
 
 @pytest.fixture
 def started(tiny_models, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A demonstration whose nodes are up: the simulator is being started."""
+    """Demonstration whose nodes are ready, and whose simulator is starting."""
     process = subprocess.Popen(
         command(tiny_models, tmp_path / "demo"),
         cwd=REPOSITORY,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        # A shell that runs the tests in the background has it ignored, which children inherit.
+        # A shell that runs the tests in the background ignores it, and children inherit this.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
@@ -63,7 +63,7 @@ def started(tiny_models, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
-def test_demo_drives_scores_and_ends_by_itself(tiny_models, tmp_path: Path) -> None:
+def test_demo_drives_scores_and_ends(tiny_models, tmp_path: Path) -> None:
     output = tmp_path / "demo"
     done = subprocess.run(
         command(tiny_models, output), cwd=REPOSITORY, capture_output=True, text=True, timeout=200, check=False
@@ -73,7 +73,7 @@ def test_demo_drives_scores_and_ends_by_itself(tiny_models, tmp_path: Path) -> N
     assert set(values) == {"pose", "odometry", "segmentation", "belief", "runtime"}
     frames = values["runtime"]["frames_in"]
     assert frames == 16  # 3 s at 5 Hz, both ends
-    # A busy machine may drop some, but none is lost in transport, which the output says.
+    # A busy computer may drop some, but none is lost in transport, which is in the output.
     assert 0 < values["runtime"]["frames_processed"] <= frames - values["runtime"]["frames_dropped"]
     assert values["runtime"]["frames_processed"] <= values["pose"]["frames"] <= frames
     assert values["pose"]["median_m"] > 0.0

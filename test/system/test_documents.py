@@ -1,4 +1,4 @@
-"""Documents hold: their links lead somewhere, their commands and options exist, their Python imports what exists."""
+"""Tests of the documents: links, commands, options and Python blocks are valid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOCUMENTS = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in docu
 
 
 def broken_links(document: Document) -> list[str]:
-    """Relative links to a file or a heading that does not exist."""
+    """List relative links to a missing file or heading."""
     faults = []
     for number, link in document.links():
         if ":" in link.split("/")[0]:  # https:, mailto:
@@ -33,7 +33,7 @@ def broken_links(document: Document) -> list[str]:
 
 
 def wrong_commands(document: Document) -> list[str]:
-    """Commands of bash blocks that do not exist or refuse their arguments."""
+    """List commands of bash blocks that do not exist or refuse their arguments."""
     return [
         f"line {block.first + line}: {text}"
         for block in document.blocks
@@ -44,7 +44,7 @@ def wrong_commands(document: Document) -> list[str]:
 
 
 def wrong_options(document: Document) -> list[str]:
-    """Options of this package's commands, in the text or in blocks without a language, that do not exist."""
+    """List missing options of this package's commands, in the text or in blocks without a language."""
     if document.path.name == "CHANGELOG.md":  # names options that went
         return []
     lines = [*document.code_spans()]
@@ -54,7 +54,7 @@ def wrong_options(document: Document) -> list[str]:
 
 
 def wrong_python(document: Document) -> list[str]:
-    """Python blocks that do not compile, and imports of them that fail."""
+    """List Python blocks that do not compile, and their imports that fail."""
     faults = []
     for block in document.blocks:
         if block.language != "python":
@@ -85,7 +85,8 @@ def _import_fault(statement: ast.Import | ast.ImportFrom) -> str:
 @pytest.mark.parametrize("path", DOCUMENTS)
 @pytest.mark.parametrize("faults", [broken_links, wrong_commands, wrong_options, wrong_python])
 def test_documents_hold(path: Path, faults) -> None:
-    assert faults(Document.read(path)) == []
+    found = faults(Document.read(path))
+    assert not found, "\n".join(found)
 
 
 FAULTY = """# A heading, `code` & more

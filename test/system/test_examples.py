@@ -1,4 +1,4 @@
-"""Scripts of examples/, run as a reader runs them, on a short drive that the shipped networks cover."""
+"""Tests of the scripts of examples/, as a reader runs them, on a short drive in the apartment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def recording(apartment_drive: Sequence, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Runs a script with arguments; gives the lines that it prints."""
+    """Run a script with arguments; return the lines that it prints."""
 
     def script(name: str, *arguments: object) -> list[str]:
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])

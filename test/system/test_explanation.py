@@ -1,4 +1,4 @@
-"""Explanations of the shipped network, in the apartment that it knows."""
+"""Test of explanations of the shipped network in the apartment of its training."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from vlocnet_ros.runtime.localizer import Localizer
 CAMERA = Camera.from_field_of_view(160, 120, 90.0)
 
 
-def test_hiding_what_an_explanation_points_at_moves_the_pose_most() -> None:
-    """Blurring the hottest quarter of a frame against blurring its coldest: explanations are true to the network."""
+def test_blurring_the_hottest_pixels_changes_the_pose_most() -> None:
+    """Compare a blur of the hottest quarter of a frame with a blur of the coldest quarter."""
     localizer = Localizer.from_checkpoint(shipped("models/vlocnet_apartment_light.safetensors"))
     localizer.set_camera(CAMERA)
 

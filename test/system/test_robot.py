@@ -1,4 +1,4 @@
-"""A robot that is carried away, and one that starts anywhere: shipped networks on rendered frames of the apartment."""
+"""Tests of a kidnapped robot and of unknown starts: shipped networks on rendered frames of the apartment."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import torch
 
 from deep_localization.evaluation.offline import proposals_of
 from deep_localization.shipped_files import shipped
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.network import egocentric
 from dmn_ros.runtime.checkpoint import load_network
 from dmn_ros.runtime.localizer import Localizer
-from filter_trials import Trial, frames_until, run_trial
+from filter_trials import FilterTrial, frames_until, run_trial
 from kidnapping import Kidnapping, kidnapped
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
@@ -30,14 +30,14 @@ from vlocnet_ros.runtime.localizer import Localizer as VlocnetLocalizer
 
 @pytest.fixture(scope="module")
 def loop() -> Iterator[Sequence]:
-    """The held-out loop; its frames are rendered when they are looked at, once."""
+    """Held-out loop; each frame is rendered once, when it is read."""
     with open_apartment(0, Camera.from_field_of_view(160, 120, 90.0)) as renderer:
         sequence = drives.as_sequence(renderer, drives.plan(renderer, "test"), labels=False)
         yield replace(sequence, read_image=cache(sequence.read_image))
 
 
 def shipped_localizer(drive: Sequence, config: FilterConfig) -> Localizer:
-    """The shipped DMN and map with this filter."""
+    """Open the shipped DMN and map with this filter."""
     files = [shipped(f"models/{name}.safetensors") for name in ("dmn_apartment", "apartment_map")]
     localizer = Localizer.from_files(*files, filter_config=config, threads=1)
     localizer.set_camera(drive.camera)
@@ -72,7 +72,7 @@ def test_proposals_halve_the_frames_of_a_filter_with_few_particles(loop: Sequenc
 
 
 def test_a_pose_that_vlocnet_agrees_with_is_published_sooner(loop: Sequence) -> None:
-    """With the shipped particles the first images find the place; what takes time is to be sure of it."""
+    """Use the shipped number of particles: the first images find the place, and publication takes longer."""
     vlocnet = VlocnetLocalizer.from_checkpoint(shipped("models/vlocnet_apartment_light.safetensors"), threads=1)
     frames: dict[float, list[int]] = {0.0: [], 0.9: []}
     localizers = {trust: shipped_localizer(loop, FilterConfig(proposal_trust=trust)) for trust in frames}
@@ -86,8 +86,8 @@ def test_a_pose_that_vlocnet_agrees_with_is_published_sooner(loop: Sequence) -> 
     assert np.mean(frames[0.9]) <= 0.7 * np.mean(frames[0.0]), frames
 
 
-def test_views_that_show_another_place_lose_their_say(loop: Sequence) -> None:
-    """A third of the views along a drive get the pictures of others, as if rooms had been refurnished."""
+def test_views_that_show_another_place_become_unreliable(loop: Sequence) -> None:
+    """Exchange the pictures of a third of the views along a drive, as if rooms were refurnished."""
     known = ContextMap.load(shipped("models/apartment_map.safetensors"))
     part = loop.select(np.arange(100, 200))
     truth, views = (torch.from_numpy(poses).float() for poses in (planar.from_se3(part.map_T_base), known.poses))
@@ -107,7 +107,7 @@ def test_views_that_show_another_place_lose_their_say(loop: Sequence) -> None:
     assert (reliability[~wrong] > 0.5).mean() >= 0.95
 
 
-def test_the_odometry_of_a_kidnapped_robot_knows_nothing(loop: Sequence) -> None:
+def test_the_odometry_of_a_kidnapped_robot_has_no_gap(loop: Sequence) -> None:
     kidnapping = Kidnapping(before=4, after=5, metres=3.0, seed=1)
     begin, goal = kidnapping.positions(loop)
     torn = kidnapped(loop, kidnapping)
@@ -132,6 +132,6 @@ def test_the_odometry_of_a_kidnapped_robot_knows_nothing(loop: Sequence) -> None
 def test_frames_are_counted_until_all_later_ones_are_good() -> None:
     for good, expected in (("1111", 1), ("0111", 2), ("1101", 4), ("1110", 5), ("0000", 5)):
         assert frames_until(np.array([letter == "1" for letter in good])) == expected
-    trial = Trial(np.array([0.4, 0.6, 0.4]), np.array([True, True, False]))
+    trial = FilterTrial(np.array([0.4, 0.6, 0.4]), np.array([True, True, False]))
     assert trial.near.tolist() == [True, False, True]
     assert trial.localised.tolist() == [True, False, False]

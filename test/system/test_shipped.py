@@ -1,4 +1,4 @@
-"""The shipped checkpoint on the loop that it never saw: as good as its card says, honest, silent when it must be."""
+"""Tests of the shipped checkpoint on the held-out loop: errors as on its card, right covariances, withheld poses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from camera_faults import Faults, spoiled
 from deep_localization.shipped_files import shipped
-from integrity_scoring import ask, consistency
+from integrity_scoring import consistency, run_over
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_sim import drive as drives
@@ -80,7 +80,7 @@ def elsewhere() -> Iterator[Sequence]:
 
 
 def test_poses_are_near_and_covariances_true(loop: Sequence, opened: tuple[Description, Memory]) -> None:
-    answers = ask(Localizer(*opened), loop)
+    answers = run_over(Localizer(*opened), loop)
     metres, radians = (np.linalg.norm(answers.errors[:, part], axis=1) for part in (slice(0, 3), slice(3, 6)))
     assert np.median(metres) < 0.04
     assert np.degrees(np.median(radians)) < 1.0
@@ -88,7 +88,7 @@ def test_poses_are_near_and_covariances_true(loop: Sequence, opened: tuple[Descr
     assert answers.withheld.mean() < 0.02
     score = consistency(answers)
     assert score.band[0] < score.nees < score.band[1]
-    single = ask(Localizer(*opened, fuse=False), loop)
+    single = run_over(Localizer(*opened, fuse=False), loop)
     assert np.median(np.linalg.norm(single.errors[:, :3], axis=1)) > 1.3 * np.median(metres)
 
 
@@ -96,9 +96,9 @@ def test_frames_of_another_apartment_do_not_give_poses(
     loop: Sequence, elsewhere: Sequence, opened: tuple[Description, Memory]
 ) -> None:
     sequence, faulty = spoiled(loop, Faults("elsewhere", seed=2), elsewhere)
-    answers = ask(Localizer(*opened), sequence)
+    answers = run_over(Localizer(*opened), sequence)
     good = ~answers.wrong & ~faulty
     assert answers.wrong.sum() > 20
     assert answers.withheld[answers.wrong].mean() > 0.95
-    # What would be published is right again before that is known; of all faults together, `vlocnet_integrity` tells.
+    # Poses are right before the check allows them again; `vlocnet_integrity` measures all faults together.
     assert answers.withheld[good].mean() < 0.08

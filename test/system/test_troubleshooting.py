@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md quotes messages that the programs really print."""
+"""Tests of docs/troubleshooting.md: the programs contain the quoted messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGE = ROOT / "docs" / "troubleshooting.md"
 
 
 def texts() -> str:
-    """All string literals of the packages, one a line; the set-up script as it is."""
+    """Collect all string literals of the packages, one in a line, and the text of the set-up script."""
     found = [(ROOT / "requirements" / "setup.sh").read_text()]
     for package in PACKAGES:
         for file in (ROOT / package).rglob("*.py"):
@@ -21,7 +21,7 @@ def texts() -> str:
 
 
 def quotes() -> list[str]:
-    """Code in the first column of the page's tables."""
+    """Collect the code in the first column of the page's tables."""
     rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| ") and " | " in line]
     cells = [row.split(" | ")[0] for row in rows]
     return [quote for cell in cells if re.match(r"\| `.*`$", cell) for quote in re.findall(r"`([^`]+)`", cell)]

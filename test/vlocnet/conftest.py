@@ -1,4 +1,4 @@
-"""A tiny network with every part of the real one, and a small textured scene with known geometry."""
+"""Fixtures: a tiny network with every part of the real one, and a small textured scene with known geometry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from localization_common.datasets.sequence import Sequence
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime import checkpoint
-from vlocnet_ros.training.training_frames import Frames, network_camera
+from vlocnet_ros.training.training_frames import TrainingFrames, network_camera
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def images() -> torch.Tensor:
 
 @pytest.fixture
 def wall_sequence() -> Sequence:
-    """A camera that looks at a textured wall two metres away, and slides to the right by 5 cm a frame."""
+    """Sequence of a camera two metres before a textured wall that moves to the right by 5 cm a frame."""
     camera = Camera.from_field_of_view(2 * WIDTH, 2 * HEIGHT, 90.0)
     n, distance = 8, 2.0
     rng = np.random.default_rng(0)
@@ -79,6 +79,6 @@ def wall_sequence() -> Sequence:
 
 
 @pytest.fixture
-def frames(wall_sequence: Sequence) -> Frames:
-    """The wall, as the tiny network's camera sees it."""
-    return Frames.read([wall_sequence], network_camera(wall_sequence.camera, WIDTH, HEIGHT))
+def frames(wall_sequence: Sequence) -> TrainingFrames:
+    """Frames of the wall with the tiny network's camera."""
+    return TrainingFrames.read([wall_sequence], network_camera(wall_sequence.camera, WIDTH, HEIGHT))

@@ -16,14 +16,14 @@ from vlocnet_ros.runtime.backends.torch_backend import TorchBackend
 
 
 def pictures(height: int, width: int, count: int = 4) -> list[np.ndarray]:
-    """Random, with edges and without noise."""
+    """Return random pictures with edges and without noise."""
     rng = np.random.default_rng(0)
     small = rng.integers(0, 255, (count, height // 8, width // 8, 3), dtype=np.uint8)
     return [image.repeat(8, 0).repeat(8, 1) for image in small]
 
 
 def assert_equal_streams(onnx_file: Path, network: VLocNet, images: list[np.ndarray]) -> None:
-    """Every prediction and everything kept, of every frame, to 1e-4."""
+    """Check every prediction and every kept feature of every frame, to 1e-4."""
     graph, ours = OnnxBackend(onnx_file, threads=1), TorchBackend(network)
     kept, features = None, None
     for image in images:

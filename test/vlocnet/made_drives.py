@@ -1,4 +1,4 @@
-"""Drives whose errors are known, and pictures without a scene."""
+"""Drives with known errors, and pictures without a scene."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from transforms3d import axangles
 
 from localization_common.metrics.pose_metrics import twist_errors
-from vlocnet_ros.evaluation.calibration_replay import Drive
+from vlocnet_ros.evaluation.calibration_replay import RegressedDrive
 from vlocnet_ros.runtime.integrity.pose_fusion import PoseFusion
 from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
 
@@ -23,7 +23,7 @@ def turned(axis, angle) -> np.ndarray:
 
 
 def drive(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """True poses (N, 4, 4) along an arc, 8 cm a frame, and the motion of each frame."""
+    """Return true poses (N, 4, 4) along an arc, 8 cm a frame, and the motion of each frame."""
     motion = turned([0, 1, 0], 0.03)
     motion[2, 3] = 0.08
     poses = [np.eye(4)]
@@ -42,30 +42,30 @@ def noisy(poses: np.ndarray, metres: float, radians: float, seed: int = 0) -> np
     return found
 
 
-def run(judge: PoseFusion, poses: np.ndarray, motion: np.ndarray, first: int = 0) -> list:
-    verdicts = []
+def run(fusion: PoseFusion, poses: np.ndarray, motion: np.ndarray, first: int = 0) -> list:
+    fused = []
     for i, pose in enumerate(poses):
         known = None if first + i == 0 else motion
-        verdicts.append(judge.step(pose, known, (first + i + 1) * STEP))
-    return verdicts
+        fused.append(fusion.step(pose, known, (first + i + 1) * STEP))
+    return fused
 
 
-def foggy(count: int, seed: int, period: float = 90.0) -> tuple[Drive, np.ndarray]:
-    """A drive whose features say, among much else, how wrong each pose is; and logarithms of that (N, 2)."""
+def foggy(count: int, seed: int, period: float = 90.0) -> tuple[RegressedDrive, np.ndarray]:
+    """Return a drive with features of which some predict each pose's error, and the log errors (N, 2)."""
     true, motion = drive(count)
     rng = np.random.default_rng([seed, 1])
     fog = np.sin(2 * np.pi * np.arange(count) / period + seed)
     scales = np.exp(np.stack([fog - 4.0, 0.7 * fog - 5.0], axis=1))
-    said = true.copy()
-    said[:, :3, 3] += rng.normal(size=(count, 3)) * scales[:, :1]
-    for pose, angle in zip(said, rng.normal(size=count) * scales[:, 1], strict=True):
+    regressed = true.copy()
+    regressed[:, :3, 3] += rng.normal(size=(count, 3)) * scales[:, :1]
+    for pose, angle in zip(regressed, rng.normal(size=count) * scales[:, 1], strict=True):
         pose[:3, :3] = axangles.axangle2mat(rng.normal(size=3), angle) @ pose[:3, :3]
     features = np.concatenate([3.0 * fog[:, None] + 2.0, rng.normal(0.0, 5.0, (count, 30))], axis=1)
     motions = (None, *[motion] * (count - 1))
-    return Drive(np.arange(1, count + 1) * STEP, true, said, motions, features), np.log(scales)
+    return RegressedDrive(np.arange(1, count + 1) * STEP, true, regressed, motions, features), np.log(scales)
 
 
-def errors_of(one: Drive) -> np.ndarray:
+def errors_of(one: RegressedDrive) -> np.ndarray:
     return twist_errors(one.regressed, one.map_T_camera)
 
 

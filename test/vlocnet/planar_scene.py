@@ -1,4 +1,4 @@
-"""A scene of painted planes, whose images and depth follow from a formula."""
+"""Scene of painted planes whose images and depth are given by a formula."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 WIDTH, HEIGHT = 80, 64
 INTRINSICS = torch.tensor([40.0, 42.0, 39.0, 32.5])
-#: Planes n . x = d of the world: a wall askew ahead, a floor below, a wall at the left.
+#: Planes n . x = d of the world: an oblique wall ahead, a floor below, a wall at the left.
 PLANES = ((np.array([0.3, 0.0, 1.0]), 3.0), (np.array([0.0, 1.0, 0.1]), 1.0), (np.array([-1.0, 0.0, 0.2]), 1.6))
 
 
@@ -20,7 +20,7 @@ class View(NamedTuple):
 
 
 def see(world_T_camera: np.ndarray, gain: float = 1.0) -> View:
-    """The scene from a pose: every pixel's ray meets the nearest plane, painted with smooth waves."""
+    """Render the scene from a pose: every pixel's ray meets the nearest plane, painted with smooth waves."""
     fx, fy, cx, cy = INTRINSICS.numpy()
     v, u = np.mgrid[0:HEIGHT, 0:WIDTH].astype(float)
     rays = np.stack([(u - cx) / fx, (v - cy) / fy, np.ones_like(u)], axis=-1) @ world_T_camera[:3, :3].T

@@ -1,4 +1,4 @@
-"""Points before cameras, and features with descriptors of their own: all of it known exactly."""
+"""Synthetic points before cameras, and features with exact rays and descriptors."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from localization_common.geometry import se3
 from vlocnet_ros.keyframes.features import Features, root_sift
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap, to_bytes
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.keyframes.retrieval import THUMBNAIL
 
 Array = npt.NDArray[np.float64]
 
 CAMERA = Camera.from_field_of_view(320, 240, 80.0)
-#: Half a pixel.
+#: Standard deviation of a ray: half a pixel.
 NOISE = 0.5 / CAMERA.fx
-#: Where the scene lies in the map: no axis of one is an axis of the other.
+#: Pose of the scene in the map, without common axes.
 MAP_T_SCENE = se3.from_parts([1.0, -2.0, 0.5], [0.8, 0.3, -0.4, 0.33])
 
 
 def scene(count: int, seed: int = 0) -> tuple[Array, npt.NDArray[np.float32]]:
-    """Points (count, 3) in the map, 2 to 5 m before `cameras`, and a descriptor (count, 128) of each."""
+    """Return points (count, 3) in the map, 2 to 5 m before `cameras`, and their descriptors (count, 128)."""
     rng = np.random.default_rng(seed)
     points = rng.uniform([-2.0, -1.5, 2.0], [2.0, 1.5, 5.0], (count, 3))
     descriptors = root_sift(rng.gamma(0.3, size=(count, 128)).astype(np.float32))
@@ -34,13 +34,13 @@ def scene(count: int, seed: int = 0) -> tuple[Array, npt.NDArray[np.float32]]:
 
 
 def cameras(count: int, seed: int = 1, *, metres: float = 0.3, degrees: float = 5.0) -> Array:
-    """Poses (count, 4, 4), map_T_camera, around the one that looks straight at the scene."""
+    """Return poses (count, 4, 4), map_T_camera, around the one that looks straight at the scene."""
     rng = np.random.default_rng(seed)
     return np.stack([MAP_T_SCENE @ small(rng, metres, degrees) for _ in range(count)])
 
 
 def small(rng: np.random.Generator, metres: float, degrees: float) -> Array:
-    """Transform (4, 4) with coordinates drawn evenly up to these."""
+    """Return a transform (4, 4) with uniformly drawn coordinates up to these limits."""
     moved = np.eye(4)
     moved[:3, :3] = cv2.Rodrigues(np.radians(degrees) * rng.uniform(-1.0, 1.0, 3))[0]
     moved[:3, 3] = metres * rng.uniform(-1.0, 1.0, 3)
@@ -48,7 +48,7 @@ def small(rng: np.random.Generator, metres: float, degrees: float) -> Array:
 
 
 def rays_of(points: Array, map_T_camera: Array) -> Array:
-    """Rays (N, 2) at depth one of points (N, 3) that are before a camera (4, 4)."""
+    """Return rays (N, 2) at depth one of points (N, 3) before a camera (4, 4)."""
     local = (points - map_T_camera[:3, 3]) @ map_T_camera[:3, :3]
     assert (local[:, 2] > 0.1).all()
     return local[:, :2] / local[:, 2:]
@@ -57,7 +57,7 @@ def rays_of(points: Array, map_T_camera: Array) -> Array:
 def features_of(
     points: Array, descriptors: npt.NDArray[np.float32], map_T_camera: Array, *, noise: float = 0.0, seed: int = 2
 ) -> tuple[Features, npt.NDArray[np.int64]]:
-    """Features of the points that `CAMERA` sees, in an order of their own; and which points they are."""
+    """Return features of the points that `CAMERA` sees, in random order, and the indices of the points."""
     rng = np.random.default_rng(seed)
     rays = rays_of(points, map_T_camera)
     which = rng.permutation(np.nonzero(CAMERA.sees(rays))[0])
@@ -66,7 +66,7 @@ def features_of(
 
 
 def make_map(points: Array, looks: npt.NDArray[np.float32], keyframes: Array, **changes: object) -> KeyframeMap:
-    """Map of points, each with the appearance that it has from the first keyframe; poses are not corrected."""
+    """Return a map of points with the appearances from the first keyframe, without a correction of poses."""
     sight = points - keyframes[0, :3, 3]
     metres = np.linalg.norm(sight, axis=1)
     values: dict[str, object] = {
@@ -77,8 +77,8 @@ def make_map(points: Array, looks: npt.NDArray[np.float32], keyframes: Array, **
         "ranges": metres.astype(np.float32),
         "correction": FrameCorrection(keyframes, keyframes, 0.07, 0.12, np.zeros((2, 6))),
         "thumbnails": np.random.default_rng(3).integers(0, 255, (len(keyframes), THUMBNAIL), dtype=np.uint8),
-        "doubles": np.zeros(len(keyframes), dtype=np.bool_),
-        "lens": Lens(),
+        "repeated_view": np.zeros(len(keyframes), dtype=np.bool_),
+        "lens": LensCorrection(),
         "focal": CAMERA.fx,
         "features": 800,
         "covariance_scale": 1.0,
@@ -89,10 +89,10 @@ def make_map(points: Array, looks: npt.NDArray[np.float32], keyframes: Array, **
 
 
 def angle_deg(a: Array, b: Array) -> float:
-    """Degrees between the rotations of two poses."""
+    """Return degrees between the rotations of two poses."""
     return float(np.degrees(se3.rotation_angle(a[:3, :3].T @ b[:3, :3])))
 
 
 def stacked(features: Sequence[Features]) -> Array:
-    """Rays (F, 2) of all features."""
+    """Return rays (F, 2) of all features."""
     return np.concatenate([f.rays for f in features])

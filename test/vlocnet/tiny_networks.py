@@ -28,7 +28,7 @@ def make_config(**changes: object) -> VLocNetConfig:
 
 
 def randomize_statistics(network: torch.nn.Module) -> None:
-    """Running statistics and fusions as after training: untrained, neither does anything."""
+    """Set running statistics and fusions as after training; without training they change nothing."""
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(0.0, 0.1)

@@ -1,1 +1,1 @@
-"""Command lines of VLocNet++: options in, files and tables out."""
+"""Command lines of VLocNet++: training, calibration, evaluation, export, keyframe maps."""

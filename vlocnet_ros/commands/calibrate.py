@@ -1,8 +1,8 @@
-"""`vlocnet_calibrate`: measure a checkpoint's errors on held-out sequences and store what its covariances need.
+"""`vlocnet_calibrate`: calibrate the covariances of a checkpoint with its errors on held-out sequences.
 
-`vlocnet_train --validate` does the same at the end of a training. Do it again where the robot drives: covariances,
-what single frames may be wrong by, and how sharp pictures have to be are those of the sequences given here. The weights
-stay as they are.
+`vlocnet_train --validate` does the same at the end of a training. Calibrate again with sequences of the place where the
+robot drives: covariances, predicted errors of single frames, and the limit of the sharpness come from the sequences
+that are given here. The weights do not change.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,10 @@ import tyro
 
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.errors import LocalizationError
-from vlocnet_ros.commands.evaluate import Evaluation, evaluate, table
-from vlocnet_ros.evaluation.calibration_replay import MEMORIES, fit, remembering
+from vlocnet_ros.commands.evaluate import CheckpointEvaluation, evaluate, table
+from vlocnet_ros.evaluation.calibration_replay import RECENCIES, fit, with_recencies
 from vlocnet_ros.evaluation.sequence_scores import pose_summary
 from vlocnet_ros.runtime.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.runtime.integrity.out_of_distribution import least_feature_norm
@@ -36,23 +36,23 @@ class CalibrateConfig:
 
     Attributes:
         checkpoint: safetensors file.
-        sequences: with poses, and not trained with; several drives teach more than one.
-        output: file to write; the checkpoint itself by default.
-        tracking: how poses are joined, and when they are not to be believed.
-        memories: places in the window that are tried for tracking.consensus.recency; give none to have it as it is.
-        max_frame_gap: frames whose numbers differ by more are no pair.
-        threads: of torch; 0 leaves torch's own choice.
-        recording: how the recordings are read.
+        sequences: sequences with poses that were not used in the training; several drives give a better calibration.
+        output: file to write; by default the checkpoint.
+        tracking: parameters of the pose fusion and limits of the integrity check.
+        recencies: values of tracking.consensus.recency to try; none to keep it.
+        max_frame_gap: largest difference of the frame numbers of a pair.
+        threads: number of threads of torch; 0 for torch's default.
+        recording: options for reading the recordings.
     """
 
     checkpoint: Path
     sequences: tuple[Path, ...]
     output: Path | None = None
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
-    memories: tuple[float, ...] = MEMORIES
+    recencies: Annotated[tuple[float, ...], tyro.conf.arg(aliases=["--memories"])] = RECENCIES
     max_frame_gap: int = 1
     threads: int = 0
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 def main() -> None:
@@ -65,18 +65,20 @@ def main() -> None:
 
 
 def calibrate(config: CalibrateConfig) -> None:
-    """Measure and store."""
-    candidates = remembering(config.tracking, config.memories)
+    """Measure the errors and write the calibrated checkpoint."""
+    candidates = with_recencies(config.tracking, config.recencies)
     opened = (s for path in config.sequences for s in open_sequences(path, config.recording))
     sequences = [announce(s).with_poses() for s in opened]
-    known = load_vlocnet(config.checkpoint)
+    checkpoint = load_vlocnet(config.checkpoint)
 
     def save(path: Path, residuals: Residuals) -> None:
-        names, card = known.class_names, known.card | {"calibrated_on": [s.name for s in sequences]}
-        save_vlocnet(path, known.network, camera=known.camera, class_names=names, residuals=residuals, card=card)
+        names, card = checkpoint.class_names, checkpoint.card | {"calibrated_on": [s.name for s in sequences]}
+        save_vlocnet(
+            path, checkpoint.network, camera=checkpoint.camera, class_names=names, residuals=residuals, card=card
+        )
 
     with tempfile.TemporaryDirectory() as directory:
-        # measured with what will be stored
+        # the errors are measured with the configuration that will be stored
         trial = Path(directory) / config.checkpoint.name
         save(trial, Residuals(tracking=config.tracking))
         evaluation = evaluate(trial, sequences, max_frame_gap=config.max_frame_gap, threads=config.threads or None)
@@ -85,14 +87,16 @@ def calibrate(config: CalibrateConfig) -> None:
     save(config.output or config.checkpoint, residuals)
 
 
-def calibrated(evaluation: Evaluation, candidates: Sequence[TrackingConfig]) -> tuple[dict[str, Any], Residuals]:
-    """What is to be stored in a checkpoint, and the numbers of its evaluation as they will be with that.
+def calibrated(
+    evaluation: CheckpointEvaluation, candidates: Sequence[TrackingConfig]
+) -> tuple[dict[str, Any], Residuals]:
+    """Return the calibrated numbers of an evaluation, and the residuals to store in the checkpoint.
 
-    Poses are those that a robot would get with what frames elsewhere in these sequences taught.
+    The scores are those of fused poses with predicted errors that were fitted to other frames of these sequences.
 
     Args:
-        evaluation: of held-out sequences.
-        candidates: ways to join frames, of which the best is stored; where there are no poses, the first.
+        evaluation: evaluation on held-out sequences.
+        candidates: configurations of the pose fusion, of which the best is stored; the first without a pose stream.
     """
     fallback, drives = Residuals(), evaluation.drives
     frame_error = uncertainty = None

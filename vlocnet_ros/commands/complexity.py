@@ -1,4 +1,4 @@
-"""`vlocnet_systems`: every system with its size, counted on the networks themselves."""
+"""`vlocnet_systems`: list all systems with their parameters and multiply-adds, counted on the networks."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class SystemsConfig:
     """List the systems that can be trained, with parameters and multiply-adds.
 
     Attributes:
-        systems: only these; all by default.
-        model: only in this width; in both by default.
+        systems: systems to list; all by default.
+        model: width to list; both by default.
         output: JSON file for the numbers.
     """
 
@@ -33,18 +33,18 @@ class SystemsConfig:
 
 
 @dataclass(frozen=True)
-class Size:
-    """Learned numbers; multiply-adds of the forward pass of a pair, and of one more frame of a stream."""
+class NetworkSize:
+    """Number of parameters, multiply-adds of the forward pass of a pair, and of one more frame of a sequence."""
 
     parameters: int
     pair: int
     step: int
 
 
-def size(network: VLocNet) -> Size:
+def size(network: VLocNet) -> NetworkSize:
     """Count parameters, and the multiply-adds of convolutions, matrix products and LSTMs.
 
-    Works under ``FakeTensorMode`` too, where nothing is computed.
+    Works also under ``FakeTensorMode``, where nothing is computed.
     """
     training = network.training
     network.eval()
@@ -57,18 +57,19 @@ def size(network: VLocNet) -> Size:
                 run()
             counts.append(counter.get_total_flops() // 2)
     network.train(training)
-    return Size(sum(p.numel() for p in network.parameters()), *counts)
+    return NetworkSize(sum(p.numel() for p in network.parameters()), *counts)
 
 
 def _lstm(x: torch.Size, *weights: Any, **_: Any) -> int:
-    """Operations of one direction of an LSTM over (length, batch, numbers), which torch's own counter passes over."""
+    """Count the operations of one direction of an LSTM over (length, batch, features); torch does not count them."""
     return 2 * x[0] * x[1] * (math.prod(weights[0]) + math.prod(weights[1]))
 
 
-def sizes(config: SystemsConfig) -> dict[str, dict[str, Size]]:
-    """By system, then by width."""
-    found: dict[str, dict[str, Size]] = {}
-    for name in config.systems or get_args(SystemName):
+def sizes(config: SystemsConfig) -> dict[SystemName, dict[str, NetworkSize]]:
+    """Return sizes by system, then by width."""
+    found: dict[SystemName, dict[str, NetworkSize]] = {}
+    names: tuple[SystemName, ...] = config.systems or get_args(SystemName)
+    for name in names:
         for width in ("light", "paper") if config.model is None else (config.model,):
             with FakeTensorMode():
                 found.setdefault(name, {})[width] = size(VLocNet(SYSTEMS[name].structure(width)))

@@ -1,6 +1,6 @@
-"""`vlocnet_evaluate`: a checkpoint on recorded sequences, frame by frame through the same localizer that a robot runs.
+"""`vlocnet_evaluate`: evaluate a checkpoint on recorded sequences, frame by frame with the localizer of the robot.
 
-The network sees its own previous frame's features and nothing else: never a true pose.
+The inputs of the network are the image and its features of the previous frame, never a true pose.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import tyro
 
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.metrics import pose_metrics
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.evaluation import sequence_scores
-from vlocnet_ros.evaluation.calibration_replay import Drive
-from vlocnet_ros.evaluation.sequence_scores import Answers
+from vlocnet_ros.evaluation.calibration_replay import RegressedDrive
+from vlocnet_ros.evaluation.sequence_scores import SequenceEstimates
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 from vlocnet_ros.runtime.localizer import Localizer
 from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
@@ -42,16 +42,16 @@ class EvaluateConfig:
 
     Attributes:
         checkpoint: safetensors file, or the .onnx file that vlocnet_export made of one.
-        sequences: recordings in any format that can be read. Every frame is fed; those with a true pose are scored.
+        sequences: recordings in any format that can be read. All frames are used; those with a true pose are scored.
         frames: only these frame numbers, such as 200-239,450-489.
-        train: the sequences it was trained with, for the baselines (thumbnail nearest neighbour, nearest pose, constant
+        train: sequences of the training, for the baselines (thumbnail nearest neighbour, nearest pose, constant
             motion).
-        train_exclude, train_frames: frame numbers that were not, or were alone, used of them.
-        keyframe_map: file that poses are refined against, made by vlocnet_build_keyframes.
-        max_frame_gap: frames whose numbers differ by more are no pair.
-        segment_m: length of the segments that odometry is judged over.
-        output: JSON file for the numbers.
-        recording: how the recordings are read, those of ``train`` too.
+        train_exclude, train_frames: options exclude and frames of the training.
+        keyframe_map: file with the keyframe map against which poses are refined, made by vlocnet_build_keyframes.
+        max_frame_gap: largest difference of the frame numbers of a pair.
+        segment_m: length in metres of the segments over which the error of the odometry is computed.
+        output: JSON file for the scores.
+        recording: options for reading the recordings, also those of ``train``.
     """
 
     checkpoint: Path
@@ -67,26 +67,26 @@ class EvaluateConfig:
     half: bool = False
     threads: int = 0
     output: Path | None = None
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What a checkpoint said about sequences, and what is true.
+class CheckpointEvaluation:
+    """Scores, errors and results of a checkpoint on sequences.
 
     Attributes:
-        numbers: as written to JSON.
-        regressed_errors: (N, 6) x y z rX rY rZ about the map's axes, of each frame's own pose; empty without pose
+        numbers: scores, as written to JSON.
+        regressed_errors: (N, 6) errors x y z rX rY rZ of the regressed poses about the map's axes; empty without pose
             stream.
-        motion_errors: (P, 6) about the previous optical frame's axes.
-        drives: all that was said of each sequence's frames; none without pose stream.
-        sharpness: of the least sharp frame (`integrity.shutter.sharpness`).
+        motion_errors: (P, 6) errors of the motions about the previous optical frame's axes.
+        drives: results for each sequence's frames; empty without pose stream.
+        sharpness: sharpness of the least sharp frame (`integrity.frozen_camera.sharpness`).
     """
 
     numbers: dict[str, Any]
     regressed_errors: Array
     motion_errors: Array
-    drives: tuple[Drive, ...]
+    drives: tuple[RegressedDrive, ...]
     sharpness: float
 
 
@@ -129,13 +129,13 @@ def evaluate(
     device: str = "cpu",
     half: bool = False,
     threads: int | None = None,
-) -> Evaluation:
-    """Errors of a checkpoint file on sequences, with baselines if the training sequences are given.
+) -> CheckpointEvaluation:
+    """Evaluate a checkpoint file on sequences, with baselines if the training sequences are given.
 
-    With a keyframe map they are errors of poses that are refined where the image confirms it.
+    With a keyframe map, poses are refined if the image confirms it.
 
     Raises:
-        DatasetError: the labels are of other classes than the network's.
+        DatasetError: the labels have other classes than the network.
     """
     localizer: FrameLocalizer = Localizer.from_checkpoint(checkpoint, device=device, half=half, threads=threads)
     if keyframe_map is not None:
@@ -146,37 +146,37 @@ def evaluate(
             raise DatasetError(f"{sequence.name}: {len(sequence.class_names)} classes, but {checkpoint} has {classes}")
     score = pose_metrics.SegmentationScore(classes) if classes else None
     started = time.perf_counter()
-    answers = [_ask(localizer, sequence, max_frame_gap, score) for sequence in sequences]
-    frames = sum(len(a.estimates) for a in answers)
+    results = [_estimate(localizer, sequence, max_frame_gap, score) for sequence in sequences]
+    frames = sum(len(result.estimates) for result in results)
     numbers: dict[str, Any] = {
         "frames": frames,
         "refused": sum(len(sequence) for sequence in sequences) - frames,
         "ms_per_frame": 1e3 * (time.perf_counter() - started) / frames,
-        "without_true_pose": sum(int((~a.frames.has_pose).sum()) for a in answers),
+        "without_true_pose": sum(int((~result.frames.has_pose).sum()) for result in results),
     }
     if localizer.tasks.pose and numbers["without_true_pose"] < frames:
-        numbers |= sequence_scores.pose_scores(answers)
+        numbers |= sequence_scores.pose_scores(results)
     if keyframe_map is not None:
-        numbers["refinement"] = sequence_scores.refinement_scores(answers)
-    if (odometry := sequence_scores.odometry_scores(answers, segment_m)) is not None:
+        numbers["refinement"] = sequence_scores.refinement_scores(results)
+    if (odometry := sequence_scores.odometry_scores(results, segment_m)) is not None:
         numbers["odometry"] = odometry
-    if known := _baselines(answers, train, segment_m, localizer.tasks):
-        numbers["baselines"] = known
+    if baselines := _baselines(results, train, segment_m, localizer.tasks):
+        numbers["baselines"] = baselines
     if score is not None and score.confusion.sum() > 0:
         numbers["segmentation"] = sequence_scores.segmentation_scores(score, localizer.class_names)
-    return Evaluation(
+    return CheckpointEvaluation(
         numbers,
-        _joined(sequence_scores.regressed_errors(a) for a in answers if localizer.tasks.pose),
-        _joined(sequence_scores.motion_errors(a) for a in answers),
-        tuple(_drive(a) for a in answers) if localizer.tasks.pose else (),
-        min(e.sharpness for a in answers for e in a.estimates),
+        _joined(sequence_scores.regressed_errors(result) for result in results if localizer.tasks.pose),
+        _joined(sequence_scores.motion_errors(result) for result in results),
+        tuple(_drive(result) for result in results) if localizer.tasks.pose else (),
+        min(e.sharpness for result in results for e in result.estimates),
     )
 
 
 def table(numbers: dict[str, Any]) -> str:
-    """The numbers as lines of text."""
+    """Format the scores as lines of text."""
     lines = [f"{numbers['frames']} frames, {numbers['ms_per_frame']:.0f} ms each"]
-    poses = (("pose", "pose"), ("  of each frame by itself", "regressed"))
+    poses = (("pose", "pose"), ("  of single frames", "regressed"))
     for name, key in (*poses, *((f"  {b}", b) for b in numbers.get("baselines", {}))):
         p = numbers.get(key) or numbers.get("baselines", {}).get(key)
         if p and "median_m" in p:
@@ -198,10 +198,10 @@ def table(numbers: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _ask(
+def _estimate(
     localizer: FrameLocalizer, sequence: Sequence, max_frame_gap: int, score: pose_metrics.SegmentationScore | None
-) -> Answers:
-    """Estimates of a sequence. Labels are scored in the source image, where the network sees."""
+) -> SequenceEstimates:
+    """Estimate all frames of a sequence; score labels in the source image, at the pixels that the network sees."""
     positions, estimates = [], []
     for frame in replay(localizer, sequence, max_frame_gap=max_frame_gap):
         if frame.estimate is None:
@@ -213,17 +213,17 @@ def _ask(
             score.add(labels[labels != 255], sequence.read_labels(frame.position)[labels != 255])
         positions.append(frame.position)
         estimates.append(frame.estimate)
-    return Answers(sequence.select(positions), estimates)
+    return SequenceEstimates(sequence.select(positions), estimates)
 
 
 def _baselines(
-    answers: Collection[Answers], train: Collection[Sequence], segment_m: float, tasks: Tasks
+    results: Collection[SequenceEstimates], train: Collection[Sequence], segment_m: float, tasks: Tasks
 ) -> dict[str, Any]:
-    """What a network has to beat that was trained with these sequences."""
+    """Return scores of the baselines for a network that was trained with these sequences."""
     if not train:
         return {}
-    constant = sequence_scores.odometry_baseline(answers, train, segment_m)
-    return (sequence_scores.pose_baselines(answers, train) if tasks.pose else {}) | (
+    constant = sequence_scores.odometry_baseline(results, train, segment_m)
+    return (sequence_scores.pose_baselines(results, train) if tasks.pose else {}) | (
         {} if constant is None else {"constant_motion": constant}
     )
 
@@ -232,12 +232,12 @@ def _joined(errors: Iterable[Array]) -> Array:
     return np.concatenate([np.zeros((0, 6)), *errors])
 
 
-def _drive(answers: Answers) -> Drive:
-    estimates = answers.estimates
-    return Drive(
-        stamps=answers.frames.stamps,
-        map_T_camera=answers.frames.map_T_camera,
-        regressed=answers.regressed,
+def _drive(result: SequenceEstimates) -> RegressedDrive:
+    estimates = result.estimates
+    return RegressedDrive(
+        stamps=result.frames.stamps,
+        map_T_camera=result.frames.map_T_camera,
+        regressed=result.regressed,
         motions=tuple(e.previous_T_camera for e in estimates),
         features=np.stack([np.zeros(0) if e.pose_features is None else e.pose_features for e in estimates]),
     )

@@ -1,6 +1,6 @@
-"""`vlocnet_explain`: what in a frame its pose hangs on, to one checkpoint or to several side by side (Grad-CAM++).
+"""`vlocnet_explain`: draw Grad-CAM++ heat maps of the poses of frames, for one checkpoint or several side by side.
 
-The first column is the camera's image; each further one is a checkpoint's heat map over it, with the error of its pose.
+The first column is the camera's image. Each other column is a checkpoint's heat map over it, with the pose's error.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from localization_common.datasets.frame_ranges import FrameRanges
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording, announce
-from localization_common.datasets.sequence import FrameRanges, Sequence
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
+from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.metrics import pose_metrics
 from localization_common.report.palette import heat_overlay, heat_palette
@@ -38,16 +39,16 @@ OPACITY = 0.8
 
 @dataclass(frozen=True)
 class ExplainConfig:
-    """Draw what in a frame its pose hangs on, for several VLocNet++ checkpoints side by side.
+    """Draw Grad-CAM++ heat maps of the poses of frames, for several VLocNet++ checkpoints side by side.
 
     Attributes:
-        checkpoints: safetensors files, a column each: for example single-task, then multitask.
+        checkpoints: safetensors files, one per column, for example single-task, then multitask.
         sequence: recording in any format that can be read.
-        frames: numbers of the frames, a row each, such as 10,50 or 100-103.
-        output: PNG file.
-        layer: block of the pose stream whose features are weighed: res5, as in the paper, res4 or res3 for finer maps.
-        max_frame_gap: frames whose numbers differ by more are no pair.
-        recording: how the recording is read.
+        frames: numbers of the frames, one per row, such as 10,50 or 100-103.
+        output: PNG file to write.
+        layer: block of the pose stream whose features are weighted: res5, as in the paper, res4 or res3 for finer maps.
+        max_frame_gap: largest difference of the frame numbers of a pair.
+        recording: options for reading the recording.
     """
 
     checkpoints: tuple[Path, ...]
@@ -57,13 +58,12 @@ class ExplainConfig:
     layer: Layer = "res5"
     max_frame_gap: int = 1
     device: str = "cpu"
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 @dataclass(frozen=True)
 class ExplainedFrame:
-    """Heat (H, W), 0..1, in the geometry of the camera's image, and the error of the pose that it explains (NaN where
-    the true pose is unknown)."""
+    """Heat (H, W), 0..1, in the camera's image, and the error of its pose (NaN if the true pose is unknown)."""
 
     heat: npt.NDArray[np.float32]
     metres: float
@@ -71,8 +71,8 @@ class ExplainedFrame:
 
 
 @dataclass(frozen=True)
-class Column:
-    """What one checkpoint says of every frame, under its name and the tasks of its network."""
+class HeatMapColumn:
+    """Heat maps of one checkpoint for all frames, with its name and the tasks of its network."""
 
     name: str
     tasks: str
@@ -92,7 +92,7 @@ def main() -> None:
             localizer = Localizer.from_checkpoint(checkpoint, device=config.device)
             frames = explain_frames(localizer, sequence, np.nonzero(chosen)[0], pairs, config.layer)
             tasks = ", ".join(name for name, present in asdict(localizer.tasks).items() if present)
-            columns.append(Column(checkpoint.stem, tasks, frames))
+            columns.append(HeatMapColumn(checkpoint.stem, tasks, frames))
     except LocalizationError as error:
         sys.exit(f"vlocnet_explain: {error}")
     images = sequence.select(chosen)
@@ -107,28 +107,28 @@ def explain_frames(
     pairs: npt.NDArray[np.int64],
     layer: Layer = "res5",
 ) -> list[ExplainedFrame]:
-    """Explanations of the frames at these positions, each after the frame before it, if that is its pair."""
+    """Compute heat maps of the frames at these positions, each after its previous frame if they are a pair."""
     before = {int(current): int(previous) for previous, current in pairs}
     explained = []
     for position in positions.tolist():
-        shown = [*([before[position]] if position in before else []), position]
-        estimate = estimates(localizer, sequence.select(shown))[-1]
+        pair = [*([before[position]] if position in before else []), position]
+        estimate = estimates(localizer, sequence.select(pair))[-1]
         heat = localizer.labels_in_image(localizer.explain(layer=layer), fill=0)
-        assert estimate.regressed_T_camera is not None  # or there were nothing to explain
+        assert estimate.regressed_T_camera is not None  # `explain` needs it, too
         explained.append(ExplainedFrame(heat, *_error(estimate.regressed_T_camera, sequence.map_T_camera[position])))
     return explained
 
 
 def _error(estimated: npt.NDArray[np.float64], truth: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Metres and degrees between poses (4, 4); NaN where the true one is unknown."""
+    """Return metres and degrees between poses (4, 4); NaN if the true one is unknown."""
     if not np.isfinite(truth).all():
         return float("nan"), float("nan")
     errors = pose_metrics.pose_errors(estimated[None], truth[None])
     return float(errors.metres[0]), float(errors.degrees[0])
 
 
-def draw(sequence: Sequence, columns: Collection[Column]) -> Figure:
-    """One row a frame of the sequence: the image, then the heat of each column over it."""
+def draw(sequence: Sequence, columns: Collection[HeatMapColumn]) -> Figure:
+    """Draw one row per frame of the sequence: the image, then the heat map of each column over it."""
     rows = len(sequence)
     width = 3.2 * (1 + len(columns))
     height = 3.2 * sequence.camera.height / sequence.camera.width + 0.3

@@ -1,7 +1,7 @@
-"""`vlocnet_export`: a checkpoint's streaming step as an ONNX file, for ONNX Runtime.
+"""`vlocnet_export`: export a checkpoint's step for one frame as an ONNX file, for ONNX Runtime.
 
-The graph takes an image and what was kept of the frame before, and gives the prediction and what is to be kept of this
-one. The header of the checkpoint goes along, so that the file can be used alone.
+The inputs of the graph are an image and the kept features of the previous frame; the outputs are the prediction and the
+features of this frame to keep. The file contains the header of the checkpoint, so that it can be used without it.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from vlocnet_ros.runtime.checkpoint import KIND, load_vlocnet
 if TYPE_CHECKING:
     from torch.onnx import ONNXProgram
 
-#: Of ONNX: the first that has grid sampling as we use it.
+#: Version of ONNX's operators: the first with the grid sampling that the network uses.
 OPSET = 20
 
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """Write a checkpoint's streaming step as an ONNX file.
+    """Export a checkpoint's step for one frame as an ONNX file.
 
     Attributes:
         checkpoint: safetensors file.
-        output: ONNX file; beside the checkpoint by default, where the node's ``backend: onnx`` looks for it.
+        output: ONNX file to write; by default beside the checkpoint, where the node's ``backend: onnx`` finds it.
     """
 
     checkpoint: tyro.conf.Positional[Path]
@@ -50,15 +50,15 @@ class ExportConfig:
 
 
 class StreamingStep(nn.Module):
-    """The network as a function of tensors alone.
+    """Network as a function of tensors only.
 
     Args:
-        network: in evaluation mode.
+        network: network in evaluation mode.
 
     Attributes:
         predicted: names of the first outputs, fields of `Prediction`.
-        kept: names of the features that the next frame needs: the other inputs and outputs.
-        example: one for each input.
+        kept: names of the features that the next frame needs, which are the other inputs and outputs.
+        example: one example for each input.
     """
 
     def __init__(self, network: VLocNet) -> None:
@@ -76,7 +76,7 @@ class StreamingStep(nn.Module):
         self.example = (image, *(previous[name].detach() for name in self.kept))
 
     def forward(self, image: Tensor, *previous: Tensor) -> tuple[Tensor, ...]:
-        """Image (1, 3, H, W) and kept features of the frame before, to prediction and kept features of this one."""
+        """Compute prediction and features to keep from an image (1, 3, H, W) and the previous frame's kept features."""
         features = self.network.encode(image)
         before = unflatten(features, dict(zip(self.kept, previous, strict=True)))
         prediction, found = flatten(self.network.decode(features, before)), flatten(features)
@@ -87,7 +87,7 @@ def export_onnx(checkpoint: Path, output: Path) -> None:
     """Write the ONNX file of a checkpoint.
 
     Raises:
-        CheckpointError: the checkpoint cannot be read, or the file not be written.
+        CheckpointError: the checkpoint cannot be read, or the file cannot be written.
         ConfigError: onnx and onnxscript are not installed.
     """
     loaded = load_vlocnet(checkpoint)
@@ -100,7 +100,7 @@ def export_onnx(checkpoint: Path, output: Path) -> None:
 @torch.no_grad()
 def _program(step: StreamingStep) -> ONNXProgram:
     try:
-        import onnx  # noqa: F401 - says here what is missing, and not inside of torch
+        import onnx  # noqa: F401 - the import fails here instead of inside torch
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ConfigError(f"export needs onnx and onnxscript ({error}); type: pip install onnx onnxscript") from error

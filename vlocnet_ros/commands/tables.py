@@ -1,6 +1,6 @@
-"""`vlocnet_tables`: the paper's table for 7-Scenes or DeepLoc, measured with your checkpoints.
+"""`vlocnet_tables`: print the paper's table for 7-Scenes or DeepLoc, measured with your checkpoints.
 
-Every test frame goes through the localizer that a robot runs (`vlocnet_evaluate`), which never sees a true pose.
+The localizer of the robot processes every test frame, as in `vlocnet_evaluate`; it never gets a true pose.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from vlocnet_ros.evaluation.paper_tables import deeploc_text, seven_scenes_text
 
 @dataclass(frozen=True)
 class TablesConfig:
-    """Print the paper's table for 7-Scenes or DeepLoc: a row a scene, an average, the published numbers beside them.
+    """Print the paper's table for 7-Scenes or DeepLoc: one row per scene, an average, and the published numbers.
 
     Attributes:
         data: directory of 7-Scenes (of its scene directories) or of one scene, or of DeepLoc (with train and test).
-        checkpoint: of DeepLoc or of one scene; of several scenes, a directory with chess.safetensors and so on. Scenes
-            without one are left out.
+        checkpoint: checkpoint for DeepLoc or for one scene; for several scenes, a directory with chess.safetensors and
+            so on. Scenes without one are left out.
         poses: ground truth of 7-Scenes: KinectFusion's, or structure from motion's (pgt/sfm/7scenes beside the
-            scenes, from github.com/tsattler/visloc_pseudo_gt_limitations). Train with the same.
-        max_frame_gap: frames whose numbers differ by more are no pair.
-        segment_m: length of the segments that odometry is judged over.
-        output: JSON file for the numbers.
+            scenes, from github.com/tsattler/visloc_pseudo_gt_limitations). Use the same in the training.
+        max_frame_gap: largest difference of the frame numbers of a pair.
+        segment_m: length in metres of the segments over which the error of the odometry is computed.
+        output: JSON file for the scores.
     """
 
     data: Annotated[Path, tyro.conf.Positional]
@@ -63,15 +63,15 @@ def main() -> None:
 
 
 def measure(config: TablesConfig) -> dict[str, Any]:
-    """The table as it is written to JSON.
+    """Evaluate the scenes; return the table that is written to JSON.
 
     Returns:
-        ``data_set``; ``poses`` (7-Scenes only); ``measured``: the numbers of `vlocnet_evaluate` for each scene, with
-        its ``checkpoint``; ``average`` over these scenes, as the paper's: the mean of their medians, shares and
-        errors; ``published``.
+        ``data_set``; ``poses`` (7-Scenes only); ``measured``: the scores of `vlocnet_evaluate` for each scene, with
+        its ``checkpoint``; ``average`` over these scenes as in the paper: the mean of their medians, shares and errors;
+        ``published``.
 
     Raises:
-        LocalizationError: no data set there, no checkpoint for any of it, or what the readers say.
+        LocalizationError: the directory has no data set, no checkpoint fits it, or a recording cannot be read.
     """
     data = config.data.expanduser()
     if is_deeploc(data):
@@ -97,9 +97,9 @@ def measure(config: TablesConfig) -> dict[str, Any]:
 
 
 def average(measured: list[dict[str, Any]]) -> dict[str, float]:
-    """Means over scenes of what all of them have; each scene counts the same, however many frames it has."""
+    """Return means over scenes of the scores that all of them have; all scenes have the same weight."""
     quantities = {"pose": ("median_m", "median_deg", "within_5cm_5deg"), "odometry": ("rpe_percent", "rpe_deg_per_m")}
-    means = {}
+    means: dict[str, float] = {}
     for group, keys in quantities.items():
         if all(group in numbers for numbers in measured):
             means |= {key: sum(numbers[group][key] for numbers in measured) / len(measured) for key in keys}
@@ -122,7 +122,7 @@ def _measure(data: Path, checkpoint: Path, config: TablesConfig) -> dict[str, An
 
 
 def _scenes(data: Path) -> dict[str, Path]:
-    """Scene directories by name, in the paper's order, others behind them."""
+    """Return scene directories by name, in the paper's order; other scenes follow."""
     found = {}
     if is_scene(data):
         found = {data.absolute().name: data}
@@ -138,11 +138,11 @@ def _scenes(data: Path) -> dict[str, Path]:
 
 
 def _checkpoints(path: Path, scenes: dict[str, Path]) -> dict[str, Path]:
-    """Checkpoint of each scene that has one."""
+    """Return the checkpoint of each scene that has one."""
     if not path.is_dir():
         if len(scenes) > 1:
             raise ConfigError(
-                f"checkpoint: {path} is no directory, and a checkpoint knows one scene only; give a directory with "
+                f"checkpoint: {path} is no directory, and a checkpoint is for one scene only; give a directory with "
                 f"{', '.join(f'{name}.safetensors' for name in scenes)}, or one scene as data"
             )
         return dict.fromkeys(scenes, path)

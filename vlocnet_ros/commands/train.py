@@ -1,4 +1,4 @@
-"""`vlocnet_train`: train VLocNet++, or what it is compared with, on any recorded sequences; checkpoint and card."""
+"""`vlocnet_train`: train VLocNet++, or a system that it is compared with, on recorded sequences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Any
 import lightning
 import torch
 import tyro
-from lightning.pytorch.utilities import rank_zero_only
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
@@ -22,18 +21,18 @@ from localization_common.training.allocator import keep_freed_memory
 from vlocnet_ros.commands.calibrate import calibrated
 from vlocnet_ros.commands.evaluate import evaluate, table
 from vlocnet_ros.config import VLocNetConfig
-from vlocnet_ros.evaluation.calibration_replay import remembering
+from vlocnet_ros.evaluation.calibration_replay import with_recencies
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import Checkpoint, Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
-from vlocnet_ros.training.batches import Mixture, RandomBatches
+from vlocnet_ros.training.batches import RandomBatches, StepMixture
 from vlocnet_ros.training.checkpoint_card import describe, write_card
-from vlocnet_ros.training.config import TrainConfig, of_system
-from vlocnet_ros.training.data import Data
-from vlocnet_ros.training.module import TrainingModule
+from vlocnet_ros.training.config import TrainConfig, restricted_to_system
+from vlocnet_ros.training.data import TrainingData
+from vlocnet_ros.training.module import VLocNetTrainingModule
 from vlocnet_ros.training.odometry_bias import calibrate_odometry
 from vlocnet_ros.training.start import starting_network
-from vlocnet_ros.training.trainer import fit, state_file
+from vlocnet_ros.training.trainer import fit, process_rank, state_file
 
 
 def main() -> None:
@@ -46,35 +45,35 @@ def main() -> None:
 
 
 def train(
-    config: TrainConfig, data: Data | None = None, *, about: Mapping[str, Any] = MappingProxyType({})
+    config: TrainConfig, data: TrainingData | None = None, *, about: Mapping[str, Any] = MappingProxyType({})
 ) -> Checkpoint:
-    """Train, validate, write checkpoint and card; returns what was written, read back.
+    """Train, validate, write checkpoint and card; return the checkpoint that was written.
 
     Args:
-        data: read as the configuration says by default; given where several trainings share it.
-        about: what else the card says.
+        config: options of the training.
+        data: frames, for trainings that share them; by default they are read according to the options.
+        about: additional entries of the card.
     """
     keep_freed_memory()
     lightning.seed_everything(config.seed)
-    config = of_system(config)
+    config = restricted_to_system(config)
     torch.set_float32_matmul_precision("high")
     if config.threads > 0:
         torch.set_num_threads(config.threads)
-    data = Data.read(config) if data is None else data
+    data = TrainingData.read(config) if data is None else data
     card = describe(config, data.frames) | dict(about)
-    # Lightning and torchrun start one process for each device, and tell it which one it is.
-    module = training_module(config, data, rank=rank_zero_only.rank)
+    module = training_module(config, data, rank=process_rank())
     trainer = fit(config, module, data)
     if trainer.is_global_zero:
         card |= {"minutes": round(module.trained_seconds / 60.0, 1), "steps": module.global_step}
         _write(config, module.network, data, card)
         state_file(config).unlink(missing_ok=True)
-    trainer.strategy.barrier()  # the other processes return when the file is there
+    trainer.strategy.barrier()  # the other processes wait for the file
     return load_vlocnet(config.output)
 
 
-def training_module(config: TrainConfig, data: Data, rank: int = 0) -> TrainingModule:
-    """Network, batches and loss of the process with this rank."""
+def training_module(config: TrainConfig, data: TrainingData, rank: int = 0) -> VLocNetTrainingModule:
+    """Build network, batches and loss of the process with this rank."""
     network, taken = starting_network(config, data)
     batches = RandomBatches(
         data.frames,
@@ -85,13 +84,13 @@ def training_module(config: TrainConfig, data: Data, rank: int = 0) -> TrainingM
         paired=network.config.paired or (network.config.tasks.depth and data.lacks_depth),
         clip=config.clip,
     )
-    return TrainingModule(
+    return VLocNetTrainingModule(
         network, batches, config.optimizer, config.augmentation, seed=config.seed, taken=taken, freeze=config.freeze
     )
 
 
-def _write(config: TrainConfig, network: VLocNet, data: Data, card: dict[str, Any]) -> None:
-    """Calibrate what was trained, measure it as it will be stored, and write it with its card, all at once."""
+def _write(config: TrainConfig, network: VLocNet, data: TrainingData, card: dict[str, Any]) -> None:
+    """Calibrate the network, measure it as it will be stored, and write it with its card."""
     camera, names = data.frames.camera, data.frames.class_names
     calibrate_odometry(network, data.frames, forward=config.clip > 0)
     with tempfile.TemporaryDirectory() as directory:
@@ -102,8 +101,8 @@ def _write(config: TrainConfig, network: VLocNet, data: Data, card: dict[str, An
     write_card(config.output, card)
 
 
-def _possible(mixture: Mixture, model: VLocNetConfig) -> Mixture:
-    """Steps that train something, for the streams of this structure."""
+def _possible(mixture: StepMixture, model: VLocNetConfig) -> StepMixture:
+    """Return the mixture without kinds of steps that train none of the streams of this structure."""
     tasks = model.tasks
     pose = mixture.pose if tasks.pose else 0
     pairs = mixture.pairs if model.paired else 0
@@ -111,12 +110,12 @@ def _possible(mixture: Mixture, model: VLocNetConfig) -> Mixture:
 
 
 def _measure(file: Path, held_out: Collection[Sequence], max_frame_gap: int) -> tuple[dict[str, Any], Residuals]:
-    """Numbers and residuals of a stored file on the validation sequences, frame by frame as on a robot."""
+    """Return scores and residuals of a checkpoint on the validation sequences, frame by frame as on a robot."""
     if not held_out:
         print("no validation sequences: the checkpoint's covariances are placeholders")
         return {}, Residuals()
     evaluation = evaluate(file, held_out, max_frame_gap=max_frame_gap)
-    numbers, residuals = calibrated(evaluation, remembering(TrackingConfig()))
+    numbers, residuals = calibrated(evaluation, with_recencies(TrackingConfig()))
     print(table(numbers))
     return numbers, residuals
 

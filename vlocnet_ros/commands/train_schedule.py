@@ -1,4 +1,4 @@
-"""`vlocnet_train_schedule`: train VLocNet++ stage by stage, single tasks first, and go on where it was interrupted."""
+"""`vlocnet_train_schedule`: train VLocNet++ in stages, single tasks first, and resume interrupted trainings."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from localization_common.files.configuration import to_dict
 from vlocnet_ros.commands.train import train
 from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
 from vlocnet_ros.training.checkpoint_card import write_card
-from vlocnet_ros.training.config import TrainConfig, of_system
-from vlocnet_ros.training.data import Data
-from vlocnet_ros.training.stages import SCHEDULE, Planned, Stage, changed, plan
-from vlocnet_ros.training.trainer import run_directory, state_file
+from vlocnet_ros.training.config import TrainConfig, restricted_to_system
+from vlocnet_ros.training.data import TrainingData
+from vlocnet_ros.training.stages import SCHEDULE, PlannedStage, TrainingStage, changed, plan
+from vlocnet_ros.training.trainer import process_rank, run_directory, state_file
 
-#: Options that do not say what is trained: a run may be resumed with others.
+#: Options that may differ when a run is resumed: they do not change the training.
 FREE = ("resume", "accelerator", "devices", "threads", "progress_bar", "runs")
 
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """Train VLocNet++ stage by stage: pose, and segmentation with depth, by themselves; then everything together from
-    the best of them; then odometry on its own.
+    """Train VLocNet++ in stages: first pose, and segmentation with depth, separately; then all streams together from
+    the best of them; then odometry only.
 
     Attributes:
-        common: what all stages share. What a stage needs otherwise, such as its batch and learning rate, is its own.
-        minutes: of training altogether; each stage has its share.
-        steps: likewise in optimiser steps; whichever is over first.
-        stages: only these, from the files of those before; by default all.
+        common: options that all stages share. A stage replaces some, such as batch and learning rate.
+        minutes: length of all stages together; each stage has its share.
+        steps: length of all stages together in optimiser steps; a stage ends at the first of both limits.
+        stages: stages to train, from the files of earlier ones; all by default.
     """
 
     common: Annotated[TrainConfig, tyro.conf.arg(name="")]
@@ -56,13 +56,13 @@ def main() -> None:
         sys.exit(f"vlocnet_train_schedule: {error}")
 
 
-def run(config: ScheduleConfig, schedule: Sequence[Stage] = SCHEDULE) -> Checkpoint | None:
-    """Train every stage that is not finished, and put the last one's checkpoint where the output belongs.
+def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] = SCHEDULE) -> Checkpoint | None:
+    """Train every stage that is not finished, and copy the last one's checkpoint to the output.
 
-    Files of stages lie in the run's directory: ``<runs>/<output's name>/<stage>.safetensors``.
+    Files of stages are in the run's directory: ``<runs>/<output's name>/<stage>.safetensors``.
 
     Returns:
-        The last stage's checkpoint; None if it was not among those to train.
+        The last stage's checkpoint; None if it was not selected.
 
     Raises:
         ConfigError: a stage does not exist, starts from one that is not finished, or is resumed with other options.
@@ -72,14 +72,14 @@ def run(config: ScheduleConfig, schedule: Sequence[Stage] = SCHEDULE) -> Checkpo
         raise ConfigError(f"stages: {', '.join(unknown)} are not among {', '.join(s.name for s in schedule)}")
     command = shlex.join(["vlocnet_train_schedule", *sys.argv[1:]])
     resume, directory = config.common.resume, run_directory(config.common)
-    _remember(config, directory / "schedule.json")
-    config = replace(config, common=of_system(config.common))
-    data = Data.read(config.common)
+    _check_options(config, directory / "schedule.json")
+    config = replace(config, common=restricted_to_system(config.common))
+    data = TrainingData.read(config.common)
     planned = plan(schedule, config.common.tasks, data.trainable)
     trainings = [(p, _training(config, p, directory)) for p in planned]
     selected = [(p, t) for p, t in trainings if p.stage.name in config.stages or not config.stages]
     if not resume:
-        _forget([training.output for _, training in selected])
+        _remove([training.output for _, training in selected])
     for part, training in selected:
         if resume and _finished(training):
             print(f"stage {part.stage.name}: finished before")
@@ -94,8 +94,8 @@ def run(config: ScheduleConfig, schedule: Sequence[Stage] = SCHEDULE) -> Checkpo
     return _publish(last.output, config.common.output) if last.output in [t.output for _, t in selected] else None
 
 
-def _training(config: ScheduleConfig, part: Planned, directory: Path) -> TrainConfig:
-    """What one stage trains."""
+def _training(config: ScheduleConfig, part: PlannedStage, directory: Path) -> TrainConfig:
+    """Return the options of one stage's training."""
     trains = part.share > 0.0
     minutes = config.minutes * part.share if trains and config.minutes is not None else None
     steps = max(1, round(config.steps * part.share)) if trains and config.steps is not None else None
@@ -119,24 +119,24 @@ def _finished(training: TrainConfig) -> bool:
 
 
 @rank_zero_only
-def _forget(outputs: Sequence[Path]) -> None:
-    """Remove what an earlier run of these stages has left, which would seem finished."""
+def _remove(outputs: Sequence[Path]) -> None:
+    """Remove the files of an earlier run of these stages, which mark a stage as finished."""
     for output in outputs:
         for path in (output.with_suffix(".md"), output):
             path.unlink(missing_ok=True)
 
 
-def _remember(config: ScheduleConfig, file: Path) -> None:
-    """Note what is trained, or compare it with what was.
+def _check_options(config: ScheduleConfig, file: Path) -> None:
+    """Write the options of a new run to a file; compare those of a resumed run with the file.
 
     Raises:
-        ConfigError: resumed with other options.
+        ConfigError: the run to resume does not exist or has other options.
     """
     options = json.loads(json.dumps(to_dict(replace(config, stages=())), default=str))
     for name in FREE:
         del options["common"][name]
     if not config.common.resume:
-        if rank_zero_only.rank == 0:
+        if process_rank() == 0:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(options, indent=1) + "\n", encoding="utf-8")
     elif not file.is_file():
@@ -148,9 +148,9 @@ def _remember(config: ScheduleConfig, file: Path) -> None:
 
 
 def _publish(stage: Path, output: Path) -> Checkpoint:
-    """A copy of the last stage, with its card; whole at any moment."""
+    """Copy the last stage's checkpoint to the output, with its card; the file is complete at any time."""
     written = load_vlocnet(stage)
-    if rank_zero_only.rank == 0:
+    if process_rank() == 0:
         output.parent.mkdir(parents=True, exist_ok=True)
         aside = output.with_name(f".{output.name}.part")
         shutil.copyfile(stage, aside)

@@ -1,4 +1,4 @@
-"""Drives judged again from what a network said of their frames: what was held out of a fit is not seen by it."""
+"""Calibration from a network's results on drives, replayed with fits that do not include the replayed frames."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from vlocnet_ros.runtime.integrity.uncertainty_fit import fit_uncertainty
 
 Array = npt.NDArray[np.float64]
 
-#: Values that are tried for `ConsensusConfig.recency`.
-MEMORIES = (8.0, 12.0, 20.0, 30.0, 45.0)
+#: Values of `ConsensusConfig.recency` to try.
+RECENCIES = (8.0, 12.0, 20.0, 30.0, 45.0)
 
 
 @dataclass(frozen=True)
-class Drive:
-    """What a network said of the N frames of one sequence, and what is true.
+class RegressedDrive:
+    """Results of a network for the N frames of one sequence, and the true poses.
 
     Attributes:
         stamps: (N,) nanoseconds.
         map_T_camera: (N, 4, 4) true poses.
-        regressed: (N, 4, 4) what each frame alone says.
-        motions: of each frame since the one before (4, 4), or None.
-        features: (N, F) that the poses were regressed from.
+        regressed: (N, 4, 4) regressed poses of single frames.
+        motions: motion of each frame since the previous one (4, 4), or None.
+        features: (N, F) features from which the poses were regressed.
     """
 
     stamps: npt.NDArray[np.int64]
@@ -46,8 +46,15 @@ class Drive:
     features: Array
 
 
-class Fitted(NamedTuple):
-    """What drives taught: of errors, and how long to remember; poses (N, 4, 4) of all frames, judged by the others."""
+class CalibrationFit(NamedTuple):
+    """Result of a calibration.
+
+    Attributes:
+        frame_error: predicted error of single frames; None if it is no better than a constant.
+        uncertainty: covariance of the consensus; None if it cannot be fitted.
+        tracking: best configuration of the pose fusion.
+        poses: (N, 4, 4) fused poses of all frames, with predicted errors that were fitted to other frames.
+    """
 
     frame_error: PredictedError | None
     uncertainty: Uncertainty | None
@@ -55,25 +62,26 @@ class Fitted(NamedTuple):
     poses: Array
 
 
-def remembering(tracking: TrackingConfig, memories: Sequence[float] = MEMORIES) -> list[TrackingConfig]:
-    """A configuration, and the same with other values of `ConsensusConfig.recency`; each once.
+def with_recencies(tracking: TrackingConfig, recencies: Sequence[float] = RECENCIES) -> list[TrackingConfig]:
+    """Return a configuration, and copies of it with other values of `ConsensusConfig.recency`; each once.
 
     Raises:
-        ConfigError: a value is none.
+        ConfigError: a value is not valid.
     """
-    known = tracking.consensus
-    each_once = dict.fromkeys((known.recency, *memories))
-    return [replace(tracking, consensus=replace(known, recency=memory)) for memory in each_once]
+    consensus = tracking.consensus
+    each_once = dict.fromkeys((consensus.recency, *recencies))
+    return [replace(tracking, consensus=replace(consensus, recency=recency)) for recency in each_once]
 
 
-def fit(drives: Sequence[Drive], candidates: Sequence[TrackingConfig]) -> Fitted:
-    """Learn how wrong single frames are, how to join them, and how uncertain what they agree on is then.
+def fit(drives: Sequence[RegressedDrive], candidates: Sequence[TrackingConfig]) -> CalibrationFit:
+    """Fit the predicted error of single frames, choose the pose fusion, and fit the uncertainty of its consensus.
 
-    A `PredictedError` is too good on the frames that it was fitted to. So the consensus and the uncertainty are fitted
-    to errors that were predicted by a fit to the other frames.
+    A `PredictedError` is too small for the frames to which it was fitted. Therefore the pose fusion and the uncertainty
+    are fitted to errors that were predicted by a fit to other frames.
 
     Args:
-        candidates: ways to join frames, of which the best is chosen; of equally good ones the first.
+        drives: results of a network with true poses.
+        candidates: configurations of the pose fusion, of which the best is chosen; the first of equally good ones.
     """
     features = [drive.features for drive in drives]
     errors = [twist_errors(drive.regressed, drive.map_T_camera) for drive in drives]
@@ -84,30 +92,33 @@ def fit(drives: Sequence[Drive], candidates: Sequence[TrackingConfig]) -> Fitted
     true = np.concatenate([drive.map_T_camera for drive in drives])
     replays = [_replay(drives, parts, true, each) for each in candidates]
     best = int(np.argmin([log_errors(replay.errors).mean() for replay in replays]))
-    poses, shown, off = replays[best]
-    enough = np.isfinite(shown).all(axis=1)
-    return Fitted(frame_error, fit_uncertainty(shown[enough], off[enough]), candidates[best], poses)
+    poses, evidence, fused_errors = replays[best]
+    enough = np.isfinite(evidence).all(axis=1)
+    uncertainty = fit_uncertainty(evidence[enough], fused_errors[enough])
+    return CalibrationFit(frame_error, uncertainty, candidates[best], poses)
 
 
 class _Replay(NamedTuple):
-    """Poses (N, 4, 4) of all frames of some drives, evidence (N, 6), and how far the poses are off (N, 6)."""
+    """Fused poses (N, 4, 4) of all frames of some drives, their evidence (N, 6), and their errors (N, 6)."""
 
     poses: Array
-    shown: Array
+    evidence: Array
     errors: Array
 
 
-def _replay(drives: Sequence[Drive], expected: Sequence[Array], true: Array, tracking: TrackingConfig) -> _Replay:
-    runs = [_judged(drive, e, tracking) for drive, e in zip(drives, expected, strict=True)]
-    poses, shown = (np.concatenate(parts) for parts in zip(*runs, strict=True))
-    return _Replay(poses, shown, twist_errors(poses, true))
+def _replay(
+    drives: Sequence[RegressedDrive], expected: Sequence[Array], true: Array, tracking: TrackingConfig
+) -> _Replay:
+    runs = [_fused(drive, e, tracking) for drive, e in zip(drives, expected, strict=True)]
+    poses, evidence = (np.concatenate(parts) for parts in zip(*runs, strict=True))
+    return _Replay(poses, evidence, twist_errors(poses, true))
 
 
-def _judged(drive: Drive, expected: Array, tracking: TrackingConfig) -> tuple[Array, Array]:
-    """Poses (N, 4, 4) and evidence (N, 6), NaN where there is too little."""
-    judge = PoseFusion(np.eye(6), None, tracking)
+def _fused(drive: RegressedDrive, expected: Array, tracking: TrackingConfig) -> tuple[Array, Array]:
+    """Fuse the poses of a drive; return poses (N, 4, 4) and evidence (N, 6), NaN without enough frames."""
+    fusion = PoseFusion(np.eye(6), None, tracking)
     frames = zip(drive.regressed, drive.motions, drive.stamps.tolist(), expected, strict=True)
-    verdicts = [judge.step(*frame) for frame in frames]
-    nothing = np.full(6, np.nan)
-    shown = [nothing if verdict.evidence is None else verdict.evidence for verdict in verdicts]
-    return np.stack([verdict.pose for verdict in verdicts]), np.stack(shown)
+    fused = [fusion.step(*frame) for frame in frames]
+    unknown = np.full(6, np.nan)
+    evidence = [unknown if one.evidence is None else one.evidence for one in fused]
+    return np.stack([one.pose for one in fused]), np.stack(evidence)

@@ -1,4 +1,4 @@
-"""The paper's tables as Markdown, aligned for a terminal. Columns and rows with published numbers say so."""
+"""Tables of the paper as Markdown, aligned for a terminal. Published numbers are marked as such."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _NONE = "-"
 
 
 def seven_scenes_text(numbers: dict[str, Any]) -> str:
-    """Table of 7-Scenes, from the JSON of `tables.measure`: a row a scene, then the average over the rows.
+    """Return the table of 7-Scenes from the JSON of `tables.measure`: one row per scene, then their average.
 
-    The published average is shown only beside an average over all seven scenes.
+    The published average is included only if all seven scenes were measured.
     """
     reported, measured = numbers["published"], numbers["measured"]
     head = ["scene", "frames", "median pose error", "5 cm, 5 deg", "odometry"]
     head += [f"published: {method}" for method in reported] + ["published: odometry"]
     rows = [head]
     for scene, values in measured.items():
-        shown = [scene, str(values["frames"]), *_measured(values.get("pose", {}) | values.get("odometry", {}))]
-        rows.append(shown + _published(reported, scene))
+        cells = [scene, str(values["frames"]), *_measured(values.get("pose", {}) | values.get("odometry", {}))]
+        rows.append(cells + _published(reported, scene))
     mean = [f"average of {len(measured)}", "", *_measured(numbers["average"])]
     rows.append(mean + _published(reported, "average" if set(published_results.SCENES) == set(measured) else ""))
     truth = {"original": "original poses (KinectFusion)", "sfm": "SfM pseudo ground truth"}[numbers["poses"]]
@@ -30,7 +30,7 @@ def seven_scenes_text(numbers: dict[str, Any]) -> str:
 
 
 def deeploc_text(numbers: dict[str, Any]) -> str:
-    """Tables of DeepLoc, from the JSON of `tables.measure`: this checkpoint beside other methods, then its classes."""
+    """Return the tables of DeepLoc from the JSON of `tables.measure`: this checkpoint, other methods, its classes."""
     values = numbers["measured"]["test"]
     own = values.get("pose", {}) | values.get("odometry", {}) | values.get("segmentation", {})
     methods = {f"{values['checkpoint']}, {values['frames']} frames": own}
@@ -72,7 +72,7 @@ def _iou(share: float | None) -> str:
 
 
 def _markdown(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table whose first row is its head; columns have the same width in all lines."""
+    """Return the lines of a table whose first row is its head; a column has the same width in all lines."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
     return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]

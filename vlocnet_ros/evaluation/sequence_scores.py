@@ -1,4 +1,4 @@
-"""Numbers for what a checkpoint said about sequences, and for what it has to beat."""
+"""Scores of a checkpoint on sequences, and of baselines."""
 
 from __future__ import annotations
 
@@ -20,53 +20,53 @@ Array = npt.NDArray[np.float64]
 Numbers = dict[str, Any]
 
 
-class Answers(NamedTuple):
-    """The frames of a sequence that were not refused, and the estimates for them, in order."""
+class SequenceEstimates(NamedTuple):
+    """Frames of a sequence that were not refused, and their estimates, in order."""
 
     frames: Sequence
     estimates: list[Estimate]
 
     @property
     def regressed(self) -> Array:
-        """(N, 4, 4) each frame's own pose, map_T_camera, of a network with a pose stream."""
+        """Regressed poses (N, 4, 4) of single frames, map_T_camera, of a network with a pose stream."""
         return np.stack([p for e in self.estimates if (p := e.regressed_T_camera) is not None])
 
     @property
     def moved(self) -> npt.NDArray[np.int64]:
-        """(P,) positions of the frames whose motion since the frame before was estimated."""
+        """Positions (P,) of the frames whose motion since the previous frame was estimated."""
         return np.array([i for i, e in enumerate(self.estimates) if e.previous_T_camera is not None], dtype=np.int64)
 
     @property
     def motions(self) -> Array:
-        """(P, 4, 4) these motions, previous_T_camera."""
+        """Estimated motions (P, 4, 4) of these frames, previous_T_camera."""
         return np.stack([m for e in self.estimates if (m := e.previous_T_camera) is not None])
 
     @property
     def true_motions(self) -> Array:
-        """(P, 4, 4) what they should be; they hold NaN where a true pose is unknown."""
+        """True motions (P, 4, 4) of these frames; NaN where a true pose is unknown."""
         poses = self.frames.map_T_camera
         return se3.inverse(poses[self.moved - 1]) @ poses[self.moved]
 
 
-def regressed_errors(answers: Answers) -> Array:
-    """(N, 6) errors of each frame's own pose, x y z rX rY rZ about the map's axes, where the true one is known."""
-    known = answers.frames.has_pose
+def regressed_errors(estimates: SequenceEstimates) -> Array:
+    """Return errors (N, 6) x y z rX rY rZ of the regressed poses about the map's axes, of frames with true poses."""
+    known = estimates.frames.has_pose
     if not known.any():
         return np.zeros((0, 6))
-    return pose_metrics.twist_errors(answers.regressed[known], answers.frames.map_T_camera[known])
+    return pose_metrics.twist_errors(estimates.regressed[known], estimates.frames.map_T_camera[known])
 
 
-def motion_errors(answers: Answers) -> Array:
-    """(P, 6) errors of motions about the previous optical frame's axes, where the true ones are known."""
-    if len(answers.moved) == 0:
+def motion_errors(estimates: SequenceEstimates) -> Array:
+    """Return errors (P, 6) of motions about the previous optical frame's axes, of frames with true motions."""
+    if len(estimates.moved) == 0:
         return np.zeros((0, 6))
-    true = answers.true_motions
+    true = estimates.true_motions
     known = np.isfinite(true).all(axis=(1, 2))
-    return pose_metrics.twist_errors(answers.motions[known], true[known]) if known.any() else np.zeros((0, 6))
+    return pose_metrics.twist_errors(estimates.motions[known], true[known]) if known.any() else np.zeros((0, 6))
 
 
 def pose_summary(estimated: Array, truth: Array) -> Numbers:
-    """Medians and the like of poses (N, 4, 4)."""
+    """Return medians, quantiles and shares of the errors of poses (N, 4, 4)."""
     errors = pose_metrics.pose_errors(estimated, truth)
     return {
         "median_m": errors.median_m,
@@ -79,49 +79,51 @@ def pose_summary(estimated: Array, truth: Array) -> Numbers:
     }
 
 
-def pose_scores(answers: Collection[Answers]) -> Numbers:
-    """``pose``: what a robot is told; ``regressed``: of each frame by itself."""
-    known = np.concatenate([a.frames.has_pose for a in answers])
-    estimated = np.stack([e.map_T_camera for a in answers for e in a.estimates])[known]
-    truth = np.concatenate([a.frames.map_T_camera for a in answers])[known]
-    regressed = np.concatenate([a.regressed for a in answers])[known]
+def pose_scores(sequences: Collection[SequenceEstimates]) -> Numbers:
+    """Return scores of the published poses (``pose``) and of the poses of single frames (``regressed``)."""
+    known = np.concatenate([s.frames.has_pose for s in sequences])
+    estimated = np.stack([e.map_T_camera for s in sequences for e in s.estimates])[known]
+    truth = np.concatenate([s.frames.map_T_camera for s in sequences])[known]
+    regressed = np.concatenate([s.regressed for s in sequences])[known]
     return {"pose": pose_summary(estimated, truth), "regressed": pose_summary(regressed, truth)}
 
 
-def pose_baselines(answers: Collection[Answers], train: Collection[Sequence]) -> Numbers:
-    """Answering with the pose of a training frame: of the one that looks most alike, or stands nearest."""
-    posed = [a.frames.with_poses() for a in answers if a.frames.has_pose.any()]
+def pose_baselines(sequences: Collection[SequenceEstimates], train: Collection[Sequence]) -> Numbers:
+    """Return scores of baselines: the pose of the most similar training frame, and of the nearest one."""
+    posed = [s.frames.with_poses() for s in sequences if s.frames.has_pose.any()]
     if not posed:
         return {}
     truth = np.concatenate([frames.map_T_camera for frames in posed])
     known = np.concatenate([sequence.map_T_camera for sequence in train])
-    alike = np.concatenate([nearest_frames.thumbnail_nearest_neighbour(list(train), frames) for frames in posed])
+    similar = np.concatenate([nearest_frames.thumbnail_nearest_neighbour(list(train), frames) for frames in posed])
     return {
-        "thumbnail_nearest_neighbour": pose_summary(alike, truth),
+        "thumbnail_nearest_neighbour": pose_summary(similar, truth),
         "nearest_training_pose": pose_summary(nearest_frames.nearest_training_pose(known, truth), truth),
     }
 
 
-def odometry_scores(answers: Collection[Answers], segment_m: float) -> Numbers | None:
-    """Relative errors over segments; None where none is that long, which is told for each sequence."""
+def odometry_scores(sequences: Collection[SequenceEstimates], segment_m: float) -> Numbers | None:
+    """Return relative errors over segments; None if no sequence is long enough. Prints the sequences that are not."""
 
-    def tell(sequence: Sequence, error: DatasetError) -> None:
+    def report(sequence: Sequence, error: DatasetError) -> None:
         print(f"{sequence.name}: no odometry numbers ({error})", file=sys.stderr)
 
-    return _odometry_summary(answers, lambda a: a.motions, segment_m, tell)
+    return _odometry_summary(sequences, lambda s: s.motions, segment_m, report)
 
 
-def odometry_baseline(answers: Collection[Answers], train: Collection[Sequence], segment_m: float) -> Numbers | None:
-    """Always moving as the training frames do on average, scored where `odometry_scores` has numbers."""
+def odometry_baseline(
+    sequences: Collection[SequenceEstimates], train: Collection[Sequence], segment_m: float
+) -> Numbers | None:
+    """Return relative errors of the mean motion of the training frames, over the segments of `odometry_scores`."""
     moves = [se3.inverse(s.map_T_camera[p[:, 0]]) @ s.map_T_camera[p[:, 1]] for s in train if len(p := s.pairs()) > 0]
     if not moves:
         return None
     mean = _mean_motion(np.concatenate(moves))
-    return _odometry_summary(answers, lambda a: np.broadcast_to(mean, (len(a.moved), 4, 4)), segment_m)
+    return _odometry_summary(sequences, lambda s: np.broadcast_to(mean, (len(s.moved), 4, 4)), segment_m)
 
 
 def segmentation_scores(score: pose_metrics.SegmentationScore, class_names: Collection[str]) -> Numbers:
-    """Mean intersection over union, and of each class that occurs."""
+    """Return the mean intersection over union, and that of each class that occurs."""
     iou = zip(class_names, score.iou.tolist(), strict=True)
     return {
         "miou": score.mean_iou,
@@ -130,31 +132,31 @@ def segmentation_scores(score: pose_metrics.SegmentationScore, class_names: Coll
     }
 
 
-def refinement_scores(answers: Collection[Answers]) -> Numbers:
-    """Share of the frames that were refined, and what that took on top of the network."""
-    estimates = [e for a in answers for e in a.estimates]
+def refinement_scores(sequences: Collection[SequenceEstimates]) -> Numbers:
+    """Return the share of refined frames, and the time of the refinement in addition to the network's."""
+    estimates = [e for s in sequences for e in s.estimates]
     milliseconds = [e.timings["refine"] for e in estimates if "refine" in e.timings]
     p50, p95 = np.percentile(milliseconds, [50, 95]).tolist() if milliseconds else (float("nan"), float("nan"))
     return {"refined": float(np.mean([e.refined for e in estimates])), "p50_ms": p50, "p95_ms": p95}
 
 
 def _odometry_summary(
-    answers: Collection[Answers],
-    motions_of: Callable[[Answers], Array],
+    sequences: Collection[SequenceEstimates],
+    motions_of: Callable[[SequenceEstimates], Array],
     segment_m: float,
     too_short: Callable[[Sequence, DatasetError], None] = lambda sequence, error: None,
 ) -> Numbers | None:
-    """Of all sequences with motions that are long enough; None without any."""
+    """Pool the relative errors of all sequences that are long enough; None without any."""
     parts = []
-    for a in answers:
-        moved = a.moved
+    for s in sequences:
+        moved = s.moved
         if len(moved) == 0:
             continue
         pairs = np.stack([moved - 1, moved], axis=1)
         try:
-            parts.append(trajectories.odometry_errors(motions_of(a), pairs, a.frames.map_T_camera, segment_m=segment_m))
+            parts.append(trajectories.odometry_errors(motions_of(s), pairs, s.frames.map_T_camera, segment_m=segment_m))
         except DatasetError as error:
-            too_short(a.frames, error)
+            too_short(s.frames, error)
     if not parts:
         return None
     errors = trajectories.pooled(parts)
@@ -167,7 +169,7 @@ def _odometry_summary(
 
 
 def _mean_motion(motions: Array) -> Array:
-    """The rigid motion (4, 4) nearest to the mean of these (N, 4, 4)."""
+    """Return the rigid motion (4, 4) nearest to the mean of motions (N, 4, 4)."""
     mean = np.eye(4)
     mean[:3, :3] = se3.nearest_rotation(motions[:, :3, :3].mean(0))
     mean[:3, 3] = motions[:, :3, 3].mean(0)

@@ -1,1 +1,1 @@
-"""A map of keyframes: points in space with what they look like, built from frames with poses."""
+"""Keyframe map: keyframes with 3D points and their descriptors, built from frames with poses."""

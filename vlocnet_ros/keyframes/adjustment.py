@@ -1,60 +1,62 @@
-"""Bundle adjustment: points, and how far the given poses and the lens are off, by COLMAP (Schoenberger 2016)."""
+"""Bundle adjustment of points, poses and lens with COLMAP (Schoenberger 2016)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from localization_common.errors import MapError
 from localization_common.geometry import se3
-from vlocnet_ros.keyframes.feature_tracks import Tracks
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.feature_tracks import FeatureTracks
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 
 Array = npt.NDArray[np.float64]
 
-#: Focal length and centre of the pinhole camera whose pixels COLMAP is given, large as a real camera's.
+#: Focal length and centre, in pixels, of the pinhole camera for COLMAP; similar to those of a real camera.
 _FOCAL, _CENTRE = 500.0, 1000.0
 
 
 @dataclass(frozen=True)
-class Adjusted:
-    """Points (P, 3), poses (K, 4, 4) of the cameras in the map, and the lens."""
+class AdjustedKeyframes:
+    """Adjusted points (P, 3), poses (K, 4, 4) of the cameras in the map, and lens."""
 
     points: Array
     map_T_camera: Array
-    lens: Lens
+    lens: LensCorrection
 
 
 def adjust(
     points: Array,
     map_T_camera: Array,
     rays: Array,
-    tracks: Tracks,
+    tracks: FeatureTracks,
     *,
     position_std: float,
     calibrate: bool,
     loss: float,
-) -> Adjusted:
-    """Least squares over all points and poses, whose positions are held near the given ones.
+) -> AdjustedKeyframes:
+    """Solve for all points and poses by least squares, with the positions held near the given ones.
 
     Args:
-        points: (P, 3) first guesses.
+        points: (P, 3) initial positions of the points.
         map_T_camera: (K, 4, 4) given poses.
-        rays: (O, 2) observed, of the tracks' rows.
-        position_std: metres by which given positions may be off.
-        calibrate: whether the lens is estimated too.
-        loss: residual at depth one from which on an observation counts less (soft L1).
+        rays: (O, 2) observed rays of the tracks' rows.
+        position_std: standard deviation of the given positions, metres.
+        calibrate: whether the lens is estimated, too.
+        loss: residual at depth one above which an observation has less weight (soft L1).
 
     Raises:
-        MapError: pycolmap is not installed, or finds no solution.
+        MapError: pycolmap is not installed or finds no solution.
     """
     try:
         import pycolmap
     except ImportError as error:
         raise MapError(f"keyframes are adjusted with pycolmap ({error}); pip install pycolmap") from error
-    pycolmap.logging.minloglevel = 2  # errors: its solver warns of every step that it takes back
+    pycolmap.logging.minloglevel = 2  # errors only: its solver warns of every step that it rejects
     model = _reconstruction(pycolmap, points, map_T_camera, rays, tracks)
     config = pycolmap.BundleAdjustmentConfig()
     priors = []
@@ -73,11 +75,11 @@ def adjust(
     inverse = np.tile(np.eye(4), (len(found), 1, 1))
     inverse[:, :3] = np.stack(found)
     adjusted = np.stack([model.point3D(p + 1).xyz for p in range(len(points))])
-    return Adjusted(adjusted, se3.inverse(inverse), Lens(float(focal) / _FOCAL, float(radial)))
+    return AdjustedKeyframes(adjusted, se3.inverse(inverse), LensCorrection(float(focal) / _FOCAL, float(radial)))
 
 
-def _options(pycolmap, calibrate: bool, loss: float):  # type: ignore[no-untyped-def]
-    """COLMAP's numbers, for the arguments of `adjust`."""
+def _options(pycolmap: ModuleType, calibrate: bool, loss: float) -> Any:
+    """Return COLMAP's options for the arguments of `adjust`."""
     options = pycolmap.BundleAdjustmentOptions()
     options.refine_focal_length = options.refine_extra_params = calibrate
     options.print_summary = False
@@ -87,8 +89,10 @@ def _options(pycolmap, calibrate: bool, loss: float):  # type: ignore[no-untyped
     return options
 
 
-def _reconstruction(pycolmap, points: Array, map_T_camera: Array, rays: Array, tracks: Tracks):  # type: ignore[no-untyped-def]
-    """COLMAP's model of the same; cameras, images and points are numbered from 1."""
+def _reconstruction(
+    pycolmap: ModuleType, points: Array, map_T_camera: Array, rays: Array, tracks: FeatureTracks
+) -> Any:
+    """Return COLMAP's model of the arguments of `adjust`; cameras, images and points are numbered from 1."""
     model = pycolmap.Reconstruction()
     size = int(2 * _CENTRE)
     parameters = [_FOCAL, _CENTRE, _CENTRE, 0.0]

@@ -1,4 +1,4 @@
-"""What points look like: a few descriptors for each, from directions and distances that differ."""
+"""Appearances of points: a few descriptors for each, for different directions and distances."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from vlocnet_ros.keyframes.adjustment import Adjusted
-from vlocnet_ros.keyframes.feature_tracks import Tracks
+from vlocnet_ros.keyframes.adjustment import AdjustedKeyframes
+from vlocnet_ros.keyframes.feature_tracks import FeatureTracks
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.keyframe_map import to_bytes
 
-#: Observations from directions this close (cosine), and from distances that differ less (log), are one appearance.
+#: Observations with a larger cosine of their directions and a smaller difference of log distance are one appearance.
 _DIRECTION, _RANGE = float(np.cos(np.radians(12.0))), float(np.log(1.3))
-#: Appearances of one point at most: those with the most observations.
+#: Largest number of appearances of one point; those with the most observations are kept.
 _MOST = 4
 
 
-def appearances(features: Sequence[Features], tracks: Tracks, adjusted: Adjusted) -> dict[str, Any]:
-    """Fields of `KeyframeMap` about appearances: descriptors, appearance_point, directions, ranges."""
+def appearances(features: Sequence[Features], tracks: FeatureTracks, adjusted: AdjustedKeyframes) -> dict[str, Any]:
+    """Return the fields of `KeyframeMap` for appearances: descriptors, appearance_point, directions, ranges."""
     descriptors = tracks.observed([f.descriptors for f in features])
     sight = adjusted.points[tracks.point] - adjusted.map_T_camera[tracks.keyframe, :3, 3]
     metres = np.linalg.norm(sight, axis=1)
@@ -39,22 +39,22 @@ def appearances(features: Sequence[Features], tracks: Tracks, adjusted: Adjusted
                     float(np.exp(np.log(metres[chosen]).mean())),
                 )
             )
-    owner, looks, directions, ranges = zip(*found, strict=True)
+    owner, means, directions, ranges = zip(*found, strict=True)
     return {
         "appearance_point": np.array(owner, dtype=np.int32),
-        "descriptors": to_bytes(np.stack(looks)),
+        "descriptors": to_bytes(np.stack(means)),
         "directions": np.stack(directions).astype(np.float32),
         "ranges": np.array(ranges, dtype=np.float32),
     }
 
 
 def _groups(sight: np.ndarray[Any, Any], log_range: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
-    """Observations that are alike, the largest group first."""
-    alike = (sight @ sight.T > _DIRECTION) & (np.abs(log_range[:, None] - log_range) < _RANGE)
-    left, groups = np.ones(len(sight), dtype=np.bool_), []
-    while left.any():
-        counts = (alike & left).sum(axis=1) * left
-        group = alike[counts.argmax()] & left
+    """Return groups of similar observations, the largest group first."""
+    similar = (sight @ sight.T > _DIRECTION) & (np.abs(log_range[:, None] - log_range) < _RANGE)
+    ungrouped, groups = np.ones(len(sight), dtype=np.bool_), []
+    while ungrouped.any():
+        counts = (similar & ungrouped).sum(axis=1) * ungrouped
+        group = similar[counts.argmax()] & ungrouped
         groups.append(np.nonzero(group)[0])
-        left &= ~group
+        ungrouped &= ~group
     return groups

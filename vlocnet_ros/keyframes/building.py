@@ -1,4 +1,4 @@
-"""From frames with poses to a keyframe map."""
+"""Building of a keyframe map from frames with poses."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from localization_common.camera import Camera
 from localization_common.datasets import sequence as data
 from localization_common.errors import ConfigError, MapError
 from localization_common.geometry import se3
-from vlocnet_ros.keyframes.adjustment import Adjusted, adjust
+from vlocnet_ros.keyframes.adjustment import AdjustedKeyframes, adjust
 from vlocnet_ros.keyframes.appearances import appearances
 from vlocnet_ros.keyframes.correction_fit import fit_correction
-from vlocnet_ros.keyframes.feature_tracks import MatchingConfig, Tracks, find_tracks
+from vlocnet_ros.keyframes.feature_tracks import FeatureTracks, MatchingConfig, find_tracks
 from vlocnet_ros.keyframes.features import FeatureExtractor, Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.keyframes.keyframe_selection import cover
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.keyframes.retrieval import thumbnail
 from vlocnet_ros.keyframes.triangulation import residuals, triangulate
 
 Array = npt.NDArray[np.float64]
 
-#: Metres from the origin up to which points in single precision are kept to a quarter of a millimetre.
+#: Largest distance from the origin in metres; up to it, single precision resolves a quarter of a millimetre.
 _FARTHEST = 4096.0
-#: Errors of observations that are kept, in units of the final one: poses are coarse at first.
+#: Largest errors of observations in each round, in units of the final one, since poses are inaccurate at first.
 _COARSE_TO_FINE = (6.0, 4.0, 2.0, 1.0)
 
 
 @dataclass(frozen=True)
 class KeyframeConfig:
-    """Numbers of the building of a keyframe map.
+    """Parameters for building a keyframe map.
 
     Attributes:
-        metres: a keyframe is needed so far from the others,
-        degrees: or turned by so much.
-        most: keyframes at most.
-        width: pixels that images are reduced to; more detail costs time in every frame.
-        features: in one image, at most.
-        matching: which features are taken for the same.
-        position_std: metres by which the given positions may be off.
-        calibrate: estimate the lens's focal length and radial distortion too, where the calibration is not to be
-            trusted. The correction is applied to every camera that reads the map.
-        residual: error of an observation at most, at depth one.
+        metres: distance from the other keyframes at which a new keyframe is needed.
+        degrees: rotation from the other keyframes at which a new keyframe is needed.
+        most: largest number of keyframes.
+        width: width of the images in pixels after resizing; more detail costs time in every frame.
+        features: largest number of features in one image.
+        matching: parameters of the matching of features.
+        position_std: standard deviation of the given positions, metres.
+        calibrate: estimate the lens's focal length and radial distortion, too, for inaccurate calibrations. The
+            correction is applied to every camera that uses the map.
+        residual: largest error of an observation, at depth one.
     """
 
     metres: float = 0.05
@@ -68,10 +68,13 @@ class KeyframeConfig:
 
 @dataclass(frozen=True)
 class Keyframes:
-    """Frames of one or several sequences that became keyframes.
+    """Keyframes of one or several sequences.
 
     Attributes:
-        given: (K, 4, 4) map_T_camera. features: of each. thumbnails: (K, T) uint8. focal: pixels of the features.
+        given: (K, 4, 4) given poses, map_T_camera.
+        features: features of each keyframe.
+        thumbnails: (K, T) uint8.
+        focal: focal length of the images in which the features were found, pixels.
     """
 
     given: Array
@@ -80,16 +83,16 @@ class Keyframes:
     focal: float
 
 
-Ignored = Callable[[data.Sequence, int], npt.NDArray[np.bool_] | None]
+IgnoredPixels = Callable[[data.Sequence, int], npt.NDArray[np.bool_] | None]
 
 
-def choose(sequences: Sequence[data.Sequence], config: KeyframeConfig, ignored: Ignored) -> Keyframes:
-    """Keyframes that cover the sequences, with their features.
+def choose(sequences: Sequence[data.Sequence], config: KeyframeConfig, ignored: IgnoredPixels) -> Keyframes:
+    """Choose keyframes that cover the sequences, and extract their features.
 
     Args:
-        sequences: of cameras that may differ; features are found at the first one's scale.
-        config: numbers.
-        ignored: of a sequence and a position, the pixels (H, W) of things that move, or None.
+        sequences: sequences with poses; cameras may differ, features are found at the first one's scale.
+        config: parameters of the map.
+        ignored: function of a sequence and a position that returns the pixels (H, W) of moving objects, or None.
     """
     poses = np.concatenate([s.map_T_camera for s in sequences])
     owner = [(s, position) for s in sequences for position in range(len(s))]
@@ -108,22 +111,22 @@ def choose(sequences: Sequence[data.Sequence], config: KeyframeConfig, ignored: 
 
 
 def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | None = None) -> KeyframeMap:
-    """Map of keyframes: tracks, points, adjustment, appearances.
+    """Build the map of keyframes: tracks, points, adjustment, appearances.
 
     Raises:
-        MapError: too few points are seen from several keyframes, the adjustment fails, or the poses are kilometres from
-            the origin.
+        MapError: too few points are seen from several keyframes, the adjustment fails, or a pose is too far from the
+            origin.
     """
     farthest = float(np.abs(keyframes.given[:, :3, 3]).max())
     if farthest > _FARTHEST:
         raise MapError(
-            f"a keyframe lies {farthest:.0f} m from the map's origin; beyond {_FARTHEST:.0f} m single precision "
-            "does not tell millimetres: give poses from an origin nearby"
+            f"a keyframe lies {farthest:.0f} m from the map's origin; beyond {_FARTHEST:.0f} m, single precision "
+            "does not resolve millimetres: give poses with an origin nearby"
         )
     tracks = find_tracks(keyframes.features, keyframes.given, config.matching)
     rays = _rays(keyframes, tracks)
     points = triangulate(rays, se3.inverse(keyframes.given)[tracks.keyframe], tracks.point, tracks.points)
-    now = Adjusted(points, keyframes.given, Lens())
+    now = AdjustedKeyframes(points, keyframes.given, LensCorrection())
     for factor in _COARSE_TO_FINE:
         tracks, now = _clean(keyframes, tracks, now, factor * config.residual)
         now = adjust(
@@ -145,7 +148,7 @@ def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | N
         **seen,
         correction=fit_correction(keyframes.given, now.map_T_camera, **unit),
         thumbnails=keyframes.thumbnails,
-        doubles=np.zeros(len(keyframes.given), dtype=np.bool_),
+        repeated_view=np.zeros(len(keyframes.given), dtype=np.bool_),
         lens=now.lens,
         focal=keyframes.focal,
         features=config.features,
@@ -155,13 +158,15 @@ def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | N
     )
 
 
-def _rays(keyframes: Keyframes, tracks: Tracks) -> Array:
-    """(O, 2) of the observations."""
+def _rays(keyframes: Keyframes, tracks: FeatureTracks) -> Array:
+    """Return the rays (O, 2) of the observations."""
     return tracks.observed([f.rays for f in keyframes.features])
 
 
-def _clean(keyframes: Keyframes, tracks: Tracks, now: Adjusted, limit: float) -> tuple[Tracks, Adjusted]:
-    """Without observations that are off by more than the limit, and points that lose too many."""
+def _clean(
+    keyframes: Keyframes, tracks: FeatureTracks, now: AdjustedKeyframes, limit: float
+) -> tuple[FeatureTracks, AdjustedKeyframes]:
+    """Remove observations with a larger error than the limit, and points with too few observations left."""
     rays = now.lens.undistort(_rays(keyframes, tracks))
     off = residuals(now.points[tracks.point], now.map_T_camera[tracks.keyframe], rays)
     kept, points = tracks.keep(off < limit)

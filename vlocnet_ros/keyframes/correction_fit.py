@@ -1,4 +1,4 @@
-"""Fitting a map's `FrameCorrection`: how far corrections reach, and how well they tell those of poses between."""
+"""Fit of a map's `FrameCorrection`: width of its kernel, and errors of the corrections between keyframes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from vlocnet_ros.keyframes.keyframe_selection import distances
 
 Array = npt.NDArray[np.float64]
 
-#: Widths of the kernel that are tried, in distances between neighbouring keyframes.
+#: Widths of the kernel to try, in distances between neighbouring keyframes.
 _WIDTHS = (1.5, 3.0, 6.0, 12.0, 24.0)
-#: Distances, in widths, from which on other keyframes tell a keyframe's correction.
+#: Smallest distances, in widths, of the other keyframes from which a keyframe's correction is predicted.
 _LEFT_OUT = (0.0, 1.0, 2.0)
-#: Metres to the scene, by which errors in rotation are made comparable to those in position.
+#: Distance of the scene in metres, to convert errors in rotation to errors in position.
 _SCENE = 2.0
 
 
 def fit_correction(given: Array, adjusted: Array, *, metres: float, radians: float) -> FrameCorrection:
-    """Correction whose kernel tells each keyframe's from the others' best.
+    """Fit the correction whose kernel predicts each keyframe's correction from the others with the smallest error.
 
     Args:
         given, adjusted: (K, 4, 4) poses of the keyframes, map_T_camera.
-        metres, radians: what a distance of 1 between keyframes means (`coverage.distances`).
+        metres, radians: unit of distances between keyframes (`keyframe_selection.distances`).
     """
     between = np.stack([distances(adjusted, pose, metres=metres, radians=radians) for pose in adjusted])
     np.fill_diagonal(between, np.inf)
@@ -36,19 +36,19 @@ def fit_correction(given: Array, adjusted: Array, *, metres: float, radians: flo
 
 
 def _left_out_error(values: Array, away: Array) -> float:
-    """Mean squared error of each keyframe's correction (K, 6) by the others', given their distances (K, K)."""
+    """Return the mean squared error of predicting each keyframe's correction (K, 6) with distances (K, K)."""
     errors = np.stack([weighted(values, row) for row in away]) - values
     return float(np.mean(errors[:, :3] ** 2) + _SCENE**2 * np.mean(errors[:, 3:] ** 2))
 
 
 def _variance(values: Array, away: Array) -> Array:
-    """`FrameCorrection.variance`, from how well keyframes are told by those farther than some distance."""
+    """Fit `FrameCorrection.variance` to the errors of predicting keyframes from those beyond some distances."""
     squared, errors = [], []
     for k, row in enumerate(away):
         for least in _LEFT_OUT:
-            left = np.isfinite(row) & (row >= least)
-            if left.any():
-                squared.append(min(row[left].min(), FARTHEST) ** 2)
-                errors.append((weighted(values[left], row[left]) - values[k]) ** 2)
+            others = np.isfinite(row) & (row >= least)
+            if others.any():
+                squared.append(min(row[others].min(), FARTHEST) ** 2)
+                errors.append((weighted(values[others], row[others]) - values[k]) ** 2)
     design = np.column_stack([np.ones(len(squared)), squared])
     return np.stack([nnls(design, column)[0] for column in np.stack(errors).T], axis=1)

@@ -1,4 +1,4 @@
-"""Which features of several keyframes are the same point: matches that agree with the known poses, joined."""
+"""Tracks: features of several keyframes that show the same point, by matches that agree with the given poses."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Value = TypeVar("Value", bound=np.generic)
 
 @dataclass(frozen=True)
 class MatchingConfig:
-    """Which keyframes are compared, and which of their features are taken for the same.
+    """Parameters of the matching of features between keyframes.
 
     Attributes:
-        nearest: closest keyframes that each is compared with.
-        spread: further ones, evenly chosen among those that look the same way.
-        metres: two keyframes are at most so far apart.
-        degrees: and turned by at most so much.
-        ratio: a match's distance is at most this share of the second best one's.
-        epipolar: distance from the epipolar line at most, as a share of the focal length; poses may be off.
+        nearest: number of the closest keyframes with which each is compared.
+        spread: number of further ones, evenly chosen among those with a similar direction.
+        metres: largest distance between two keyframes.
+        degrees: largest rotation between two keyframes.
+        ratio: largest ratio of a match's distance to that of the second best one.
+        epipolar: largest distance from the epipolar line, as a share of the focal length; allows for errors of poses.
     """
 
     nearest: int = 6
@@ -48,13 +48,13 @@ class MatchingConfig:
 
 
 @dataclass(frozen=True)
-class Tracks:
+class FeatureTracks:
     """Observations of points, one a row.
 
     Attributes:
-        point: (O,) 0..P-1.
-        keyframe: (O,) which keyframe saw it; each point at most once.
-        feature: (O,) which of that keyframe's features it was.
+        point: (O,) index of the point, 0..P-1.
+        keyframe: (O,) index of the keyframe that saw it; each keyframe sees a point at most once.
+        feature: (O,) index of the feature in that keyframe.
     """
 
     point: Indices
@@ -67,24 +67,25 @@ class Tracks:
         return int(self.point.max(initial=-1)) + 1
 
     def observed(self, values: Sequence[npt.NDArray[Value]]) -> npt.NDArray[Value]:
-        """(O, ...) of the observations, of what each keyframe has for each of its features."""
+        """Return the values (O, ...) of the observations, from the values of each keyframe's features."""
         first = np.cumsum([0, *(len(v) for v in values)])
         return np.asarray(np.concatenate(values)[first[self.keyframe] + self.feature])
 
-    def keep(self, kept: npt.NDArray[np.bool_], *, least: int = 3) -> tuple[Tracks, Indices]:
-        """Tracks of the kept observations, of points with still ``least`` of them; and which points these are."""
+    def keep(self, kept: npt.NDArray[np.bool_], *, least: int = 3) -> tuple[FeatureTracks, Indices]:
+        """Return the tracks of the kept observations of points with at least ``least`` of them, and these points."""
         count = np.bincount(self.point[kept], minlength=self.points)
         kept = kept & (count[self.point] >= least)
         points, renumbered = np.unique(self.point[kept], return_inverse=True)
-        return Tracks(renumbered.astype(np.int64), self.keyframe[kept], self.feature[kept]), points
+        return FeatureTracks(renumbered.astype(np.int64), self.keyframe[kept], self.feature[kept]), points
 
 
-def find_tracks(features: Sequence[Features], map_T_camera: Array, config: MatchingConfig) -> Tracks:
-    """Points that at least three keyframes saw.
+def find_tracks(features: Sequence[Features], map_T_camera: Array, config: MatchingConfig) -> FeatureTracks:
+    """Find points that at least three keyframes saw.
 
     Args:
-        features: of each keyframe.
-        map_T_camera: (K, 4, 4) their poses.
+        features: features of each keyframe.
+        map_T_camera: (K, 4, 4) poses of the keyframes.
+        config: parameters of the matching.
     """
     first = np.cumsum([0, *(len(f) for f in features)])
     edges = [np.empty((2, 0), dtype=np.int64)]
@@ -96,14 +97,14 @@ def find_tracks(features: Sequence[Features], map_T_camera: Array, config: Match
     label = connected_components(graph, directed=False)[1].astype(np.int64)
     keyframe = np.repeat(np.arange(len(features)), np.diff(first))
     feature = np.arange(first[-1]) - first[keyframe]
-    # A point that one keyframe seems to see twice is two points there; neither is sure.
+    # Two observations of a point in one keyframe are two different points; both are removed.
     _, pair, times = np.unique(label * len(features) + keyframe, return_inverse=True, return_counts=True)
-    joined = Tracks(label, keyframe, feature)
+    joined = FeatureTracks(label, keyframe, feature)
     return joined.keep(times[pair] == 1)[0]
 
 
 def neighbours(map_T_camera: Array, config: MatchingConfig) -> Iterator[tuple[int, int]]:
-    """Pairs of keyframes that may see the same."""
+    """Yield pairs of keyframes that may see the same points."""
     pairs = set()
     for a, pose in enumerate(map_T_camera):
         metres = np.linalg.norm(map_T_camera[:, :3, 3] - pose[:3, 3], axis=1)
@@ -117,11 +118,11 @@ def neighbours(map_T_camera: Array, config: MatchingConfig) -> Iterator[tuple[in
 
 
 def mutual_best(similarity: npt.NDArray[np.float32], ratio: float) -> tuple[Indices, Indices]:
-    """Rows and columns that are each other's best, clearly better than the row's second best.
+    """Return rows and columns that are each other's best match, if it passes the ratio test within the row.
 
     Args:
         similarity: (A, B) products of descriptors of length one.
-        ratio: of the best distance to the second best, at most.
+        ratio: largest ratio of the best distance to the second best.
     """
     if min(similarity.shape) < 2:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
@@ -134,7 +135,7 @@ def mutual_best(similarity: npt.NDArray[np.float32], ratio: float) -> tuple[Indi
 
 
 def _matches(a: Features, b: Features, b_T_a: Array, config: MatchingConfig) -> Indices:
-    """(2, M) features of a and b that look alike and lie on each other's epipolar lines."""
+    """Return pairs (2, M) of similar features of a and b that lie on each other's epipolar lines."""
     left, right = mutual_best(_similarity(a.descriptors, b.descriptors), config.ratio)
     off = sampson_distance(a.rays[left], b.rays[right], b_T_a)
     return np.stack([left, right])[:, off < config.epipolar]
@@ -145,9 +146,8 @@ def _similarity(a: Descriptors, b: Descriptors) -> npt.NDArray[np.float32]:
 
 
 def sampson_distance(a: Array, b: Array, b_T_a: Array) -> Array:
-    """(M,) first-order distances of ray pairs (M, 2) from the epipolar constraint (Hartley and Zisserman, 11.4.3)."""
-    x, y, z = b_T_a[:3, 3]
-    essential = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]]) @ b_T_a[:3, :3]
+    """Return first-order distances (M,) of ray pairs from the epipolar constraint (Hartley and Zisserman, 11.4.3)."""
+    essential = se3.cross_matrix(b_T_a[:3, 3]) @ b_T_a[:3, :3]
     rays_a, rays_b = (np.column_stack([rays, np.ones(len(rays))]) for rays in (a, b))
     lines_b, lines_a = rays_a @ essential.T, rays_b @ essential
     size = np.sqrt((lines_b[:, :2] ** 2).sum(axis=1) + (lines_a[:, :2] ** 2).sum(axis=1))

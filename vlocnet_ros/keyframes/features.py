@@ -1,4 +1,4 @@
-"""Local features of images, as rays and descriptors, whatever the camera."""
+"""Local features of images as rays and descriptors, for any camera."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = npt.NDArray[np.float64]
 Descriptors = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 
-#: A camera may see with so much less detail than the map; features of a coarser one are other features.
+#: Smallest focal length of a camera as a share of the map's; images with less detail have different features.
 _COARSEST = 0.5
 
 
@@ -24,7 +24,7 @@ class Features:
     """Features of one image.
 
     Attributes:
-        rays: (N, 2) undistorted, at depth one.
+        rays: (N, 2) undistorted rays at depth one.
         descriptors: (N, 128) RootSIFT of length one.
         sizes: (N,) diameters at depth one.
     """
@@ -41,9 +41,9 @@ class FeatureExtractor:
     """RootSIFT (Lowe 2004; Arandjelovic and Zisserman 2012) at the scale of a map, with any camera.
 
     Args:
-        camera: delivers the images.
-        focal: pixels that an image's focal length is brought to; cameras with less detail stay as they are.
-        count: features at most; the strongest are kept.
+        camera: camera of the images.
+        focal: focal length in pixels to which images are reduced; images with less detail are not resized.
+        count: largest number of features; the strongest are kept.
 
     Raises:
         CameraError: the camera has less than half the detail.
@@ -62,14 +62,14 @@ class FeatureExtractor:
         self._sift = cv2.SIFT.create(nfeatures=count)
 
     def __call__(self, image: Image, ignored: npt.NDArray[np.bool_] | None = None) -> Features:
-        """Features of an image (H, W, 3) uint8 RGB of the camera; none from pixels (H, W) that are ignored.
+        """Extract features of an image (H, W, 3) uint8 RGB of the camera, without those at ignored pixels (H, W).
 
         Raises:
-            CameraError: the image is not of the camera's size.
+            CameraError: the image has another size than the camera.
         """
         if image.shape[:2] != (self._full.height, self._full.width):
             raise CameraError(
-                f"image is {image.shape[1]}x{image.shape[0]}, its camera says {self._full.width}x{self._full.height}"
+                f"image is {image.shape[1]}x{image.shape[0]}, its camera has {self._full.width}x{self._full.height}"
             )
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         if self._size != (image.shape[1], image.shape[0]):
@@ -86,6 +86,6 @@ class FeatureExtractor:
 
 
 def root_sift(descriptors: npt.NDArray[np.float32]) -> Descriptors:
-    """Square roots of SIFT's histograms (N, 128), of length one: their products are Bhattacharyya coefficients."""
+    """Return square roots of SIFT's histograms (N, 128), of length one: products are Bhattacharyya coefficients."""
     total = np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-9)
     return np.asarray(np.sqrt(descriptors / total), dtype=np.float32)

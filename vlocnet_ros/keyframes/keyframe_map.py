@@ -1,4 +1,4 @@
-"""Points in space with what they look like, and the keyframes that saw them; as a file."""
+"""Keyframe map: keyframes with 3D points and descriptors, and its file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localization_common.errors import CheckpointError, MapError
 from localization_common.files import tensor_files
 from vlocnet_ros.keyframes.features import Descriptors
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.keyframes.retrieval import THUMBNAIL
 
 Array = npt.NDArray[np.float64]
@@ -23,14 +23,16 @@ Indices = npt.NDArray[np.int64]
 
 KIND = "keyframe_map"
 VERSION = 1
-#: Descriptors are stored as bytes; entries of unit vectors with 128 of them hardly exceed a half.
+#: Factor from descriptors to bytes: entries of unit vectors of length 128 rarely exceed 0.5.
 _SCALE = 512.0
-#: Metres, pixels, factors: what exceeds this is a damaged number.
+#: Largest valid number of metres, pixels or factors; larger ones mean a damaged file.
 _LARGEST = 1e9
-#: Features that are looked for in one image, at most.
+#: Largest number of features in one image.
 _MOST_FEATURES = 100_000
-#: Entries by which a rotation times its transpose may differ from one.
+#: Largest entry by which a rotation times its transpose may differ from the identity.
 _UNSTRAIGHT = 1e-3
+#: Name of `KeyframeMap.repeated_view` in the file.
+_REPEATED_VIEW = "doubles"
 _TENSORS = {
     "points": (torch.float32, (None, 3)),
     "descriptors": (torch.uint8, (None, 128)),
@@ -40,32 +42,33 @@ _TENSORS = {
     "given": (torch.float64, (None, 4, 4)),
     "adjusted": (torch.float64, (None, 4, 4)),
     "thumbnails": (torch.uint8, (None, THUMBNAIL)),
-    "doubles": (torch.bool, (None,)),
+    _REPEATED_VIEW: (torch.bool, (None,)),
     "variance": (torch.float64, (2, 6)),
 }
 
 
 @dataclass(frozen=True)
 class KeyframeMap:
-    """What `vlocnet_build_keyframes` makes, and `Refiner` reads.
+    """Keyframe map that `vlocnet_build_keyframes` writes and `Refiner` uses.
 
-    A point has one or more appearances: it looks different from elsewhere.
+    A point has one or more appearances, since it looks different from other directions and distances.
 
     Attributes:
         points: (P, 3) metres, in the adjusted map.
-        descriptors: (A, 128) uint8 of the appearances, in the order of their points; see `float_descriptors`.
-        appearance_point: (A,) which point each is of.
-        directions: (A, 3) unit vectors from where it was seen to the point.
-        ranges: (A,) metres from there to the point.
-        correction: from the adjusted map to the frame of the poses that were given; holds the keyframes' poses.
-        thumbnails: (K, T) uint8 of the keyframes, for finding the like of an image.
-        doubles: (K,) whether the keyframe's view is found elsewhere in the map too.
-        lens: of the camera that the map was built with.
-        focal: pixels, of the images that features were found in.
-        features: at most so many in one image.
+        descriptors: (A, 128) uint8 descriptors of the appearances, in the order of their points; see
+            `float_descriptors`.
+        appearance_point: (A,) index of each appearance's point.
+        directions: (A, 3) unit vectors from the camera that saw it to the point.
+        ranges: (A,) metres from that camera to the point.
+        correction: correction from the adjusted map to the frame of the given poses, with the keyframes' poses.
+        thumbnails: (K, T) uint8 thumbnails of the keyframes, to find similar keyframes for an image.
+        repeated_view: (K,) true if the map has a similar view at another place.
+        lens: lens of the camera with which the map was built.
+        focal: focal length of the images in which features were found, pixels.
+        features: largest number of features in one image.
         noise: standard deviation of a ray at depth one.
-        covariance_scale: by which covariances of refined poses are multiplied, as measured on frames of the recording.
-        card: how it came to be.
+        covariance_scale: factor of the covariances of refined poses, measured on frames of the recording.
+        card: origin of the map.
     """
 
     points: npt.NDArray[np.float32]
@@ -75,8 +78,8 @@ class KeyframeMap:
     ranges: npt.NDArray[np.float32]
     correction: FrameCorrection
     thumbnails: npt.NDArray[np.uint8]
-    doubles: npt.NDArray[np.bool_]
-    lens: Lens
+    repeated_view: npt.NDArray[np.bool_]
+    lens: LensCorrection
     focal: float
     features: int
     noise: float
@@ -84,29 +87,32 @@ class KeyframeMap:
     card: Mapping[str, Any]
 
     def float_descriptors(self, rows: Indices) -> Descriptors:
-        """(R, 128) of these appearances, of length one; only these rows are read from a mapped file."""
+        """Return descriptors (R, 128) of these appearances, of length one; reads only these rows of a mapped file."""
         values = self.descriptors[rows].astype(np.float32)
         return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9))
 
-    def with_keyframes(self, left: npt.NDArray[np.bool_]) -> KeyframeMap:
-        """The map with some of its keyframes (K,) alone, at least one; all points stay."""
+    def with_keyframes(self, kept: npt.NDArray[np.bool_]) -> KeyframeMap:
+        """Return the map with only some of its keyframes (K,), at least one, and all points."""
         correction = replace(
-            self.correction, given=self.correction.given[left], adjusted=self.correction.adjusted[left]
+            self.correction, given=self.correction.given[kept], adjusted=self.correction.adjusted[kept]
         )
-        return replace(self, correction=correction, thumbnails=self.thumbnails[left], doubles=self.doubles[left])
+        return replace(
+            self, correction=correction, thumbnails=self.thumbnails[kept], repeated_view=self.repeated_view[kept]
+        )
 
-    def near_doubled(self, map_T_camera: Array, metres: float) -> bool:
-        """Whether any keyframe so near a pose (4, 4) of the adjusted map has a view that is found elsewhere too."""
+    def near_repeated_view(self, map_T_camera: Array, metres: float) -> bool:
+        """True if a keyframe with a repeated view is within a distance of a pose (4, 4) of the adjusted map."""
         away = np.linalg.norm(self.correction.adjusted[:, :3, 3] - map_T_camera[:3, 3], axis=1)
-        return bool((self.doubles & (away < metres)).any())
+        return bool((self.repeated_view & (away < metres)).any())
 
     def save(self, path: str | Path) -> None:
-        """Write the file, all or nothing.
+        """Write the file completely or not at all.
 
         Raises:
-            CheckpointError: it cannot be written there.
+            CheckpointError: the file cannot be written.
         """
         arrays = {name: getattr(self, name) for name in _TENSORS if hasattr(self, name)}
+        arrays[_REPEATED_VIEW] = self.repeated_view
         arrays |= {name: getattr(self.correction, name) for name in ("given", "adjusted", "variance")}
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
         header = {
@@ -123,11 +129,11 @@ class KeyframeMap:
 
     @classmethod
     def load(cls, path: str | Path) -> KeyframeMap:
-        """Map in a file, whose tensors are read when they are looked at.
+        """Open the map in a file; its tensors are read when they are used.
 
         Raises:
             CheckpointError: the file is missing, damaged or of another kind.
-            MapError: of another version, or its parts do not fit together.
+            MapError: the file has another version, or its parts do not fit together.
         """
         tensors, header = tensor_files.load(path, kind=KIND, mapped=True)
         version = header.get("version")
@@ -137,13 +143,14 @@ class KeyframeMap:
             )
         _require_shapes(path, tensors)
         arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
+        arrays["repeated_view"] = arrays.pop(_REPEATED_VIEW)
         given, adjusted, variance = (arrays.pop(name) for name in ("given", "adjusted", "variance"))
         try:
             metres, radians = map(float, header["kernel"])
             lens_focal, lens_radial = map(float, header["lens"])
             parts: dict[str, Any] = {
                 "correction": FrameCorrection(given, adjusted, metres, radians, variance),
-                "lens": Lens(lens_focal, lens_radial),
+                "lens": LensCorrection(lens_focal, lens_radial),
                 "focal": float(header["focal"]),
                 "features": int(header["features"]),
                 "noise": float(header["noise"]),
@@ -152,18 +159,18 @@ class KeyframeMap:
             }
         except (KeyError, TypeError, ValueError, ArithmeticError) as error:
             raise MapError(f"{path}: header is damaged ({error}); build the map again") from error
-        known = cls(**arrays, **parts)
+        keyframe_map = cls(**arrays, **parts)
         try:
-            known.require_sound()
+            keyframe_map.require_valid()
         except MapError as error:
             raise MapError(f"{path}: {error}; take another copy of the file, or build the map again") from error
-        return known
+        return keyframe_map
 
-    def require_sound(self) -> None:
+    def require_valid(self) -> None:
         """Refuse numbers that no map can have.
 
         Raises:
-            MapError: says which.
+            MapError: a number is not valid; names it.
         """
         correction = self.correction
         positive = {
@@ -190,7 +197,7 @@ class KeyframeMap:
 
 
 def _rigid(poses: Array) -> npt.NDArray[np.bool_]:
-    """Which of matrices (K, 4, 4) are rotations with translations."""
+    """Return which matrices (K, 4, 4) are rigid transforms."""
     turn = poses[:, :3, :3]
     straight = np.abs(turn @ np.swapaxes(turn, 1, 2) - np.eye(3)).max(axis=(1, 2)) < _UNSTRAIGHT
     bottom = (poses[:, 3] == (0.0, 0.0, 0.0, 1.0)).all(axis=1)
@@ -199,7 +206,7 @@ def _rigid(poses: Array) -> npt.NDArray[np.bool_]:
 
 
 def to_bytes(descriptors: Descriptors) -> npt.NDArray[np.uint8]:
-    """Descriptors (N, 128) of length one as `KeyframeMap` stores them."""
+    """Convert descriptors (N, 128) of length one to the bytes that `KeyframeMap` stores."""
     return np.clip(np.rint(descriptors * _SCALE), 0, 255).astype(np.uint8)
 
 
@@ -212,12 +219,12 @@ def _require_shapes(path: str | Path, tensors: Mapping[str, torch.Tensor]) -> No
         if tensor.dtype != dtype or not fits:
             raise CheckpointError(f"{path}: {name} is {tensor.dtype} {tuple(tensor.shape)}; build the map again")
     appearances = {len(tensors[name]) for name in ("descriptors", "appearance_point", "directions", "ranges")}
-    keyframes = {len(tensors[name]) for name in ("given", "adjusted", "thumbnails", "doubles")}
-    alike = len(appearances) == len(keyframes) == 1 and 0 not in appearances | keyframes
-    if not alike or not _ascending(tensors["appearance_point"], len(tensors["points"])):
+    keyframes = {len(tensors[name]) for name in ("given", "adjusted", "thumbnails", _REPEATED_VIEW)}
+    consistent = len(appearances) == len(keyframes) == 1 and 0 not in appearances | keyframes
+    if not consistent or not _ascending(tensors["appearance_point"], len(tensors["points"])):
         raise CheckpointError(f"{path}: its tensors do not fit together; build the map again")
 
 
 def _ascending(values: torch.Tensor, end: int) -> bool:
-    """Whether values (N,), at least one, never decrease and are indices below an end."""
+    """True if values (N,), at least one, never decrease and are indices below an end."""
     return bool((values[1:] >= values[:-1]).all()) and int(values[0]) >= 0 and int(values[-1]) < end

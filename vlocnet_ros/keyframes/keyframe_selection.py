@@ -1,4 +1,4 @@
-"""Which frames become keyframes."""
+"""Choice of the frames that become keyframes."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.geometry import se3
+from localization_common.geometry.greedy_cover import greedy_cover
 
 Array = npt.NDArray[np.float64]
 
 
 def distances(poses: Array, pose: Array, *, metres: float, radians: float) -> Array:
-    """(N,) distances of poses (N, 4, 4) from one: 1 at so many metres, or at such an angle."""
+    """Return distances (N,) of poses (N, 4, 4) from one; 1 at this number of metres, or at this angle."""
     position = np.linalg.norm(poses[:, :3, 3] - pose[:3, 3], axis=1) / metres
     turned = se3.rotation_angle(poses[:, :3, :3].transpose(0, 2, 1) @ pose[:3, :3]) / radians
     return np.asarray(np.hypot(position, turned))
 
 
 def cover(poses: Array, *, metres: float, radians: float, most: int) -> npt.NDArray[np.int64]:
-    """Positions, increasing, of the frames that cover all poses (N, 4, 4): the farthest frame joins until each is
-    within distance 1 of one, or there are ``most``."""
-    chosen = [0]
-    nearest = distances(poses, poses[0], metres=metres, radians=radians)
-    while len(chosen) < min(most, len(poses)) and nearest.max() > 1.0:
-        chosen.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, distances(poses, poses[chosen[-1]], metres=metres, radians=radians))
-    return np.sort(np.array(chosen, dtype=np.int64))
+    """Choose at most ``most`` frames, in order of time, so that every pose (N, 4, 4) is within distance 1 of one."""
+
+    def distances_from(row: int) -> Array:
+        return distances(poses, poses[row], metres=metres, radians=radians)
+
+    return np.sort(greedy_cover(len(poses), distances_from, most=most))

@@ -1,4 +1,4 @@
-"""How a camera differs from its calibration."""
+"""Correction of a camera's calibration."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-#: Steps that end at rounding errors for any lens that such a model fits.
+#: Number of Newton steps; enough for all lenses of this model, up to rounding errors.
 _STEPS = 6
 
 
 @dataclass(frozen=True)
-class Lens:
-    """How a camera's rays differ from what its calibration says.
+class LensCorrection:
+    """Difference between a camera's true rays and the rays of its calibration.
 
     Attributes:
-        focal: true focal length over the calibrated one.
+        focal: ratio of the true focal length to the calibrated one.
         radial: first radial coefficient.
     """
 
@@ -26,7 +26,7 @@ class Lens:
     radial: float = 0.0
 
     def undistort(self, rays: Array) -> Array:
-        """True rays (N, 2) of those that the calibration gives."""
+        """Return true rays (N, 2) for rays of the calibration."""
         distorted = rays / self.focal
         bent = self.radial * (distorted**2).sum(axis=1, keepdims=True)
         shrunk = np.ones_like(bent)
@@ -35,5 +35,5 @@ class Lens:
         return np.asarray(distorted * shrunk)
 
     def distort(self, rays: Array) -> Array:
-        """Rays (N, 2) that the calibration gives of true ones."""
+        """Return rays (N, 2) of the calibration for true rays."""
         return np.asarray(rays * self.focal * (1.0 + self.radial * (rays**2).sum(axis=1, keepdims=True)))

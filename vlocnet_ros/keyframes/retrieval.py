@@ -1,4 +1,4 @@
-"""Keyframes that look like an image as a whole."""
+"""Retrieval of keyframes that look similar to an image."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ import numpy.typing as npt
 
 #: Width and height of a thumbnail.
 _SIZE = (16, 12)
-#: Entries of a thumbnail.
+#: Number of entries of a thumbnail.
 THUMBNAIL = 3 * _SIZE[0] * _SIZE[1]
 
 
 def thumbnail(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """An image (H, W, 3) uint8 RGB in 16x12 pixels, flattened (576,)."""
+    """Reduce an image (H, W, 3) uint8 RGB to 16x12 pixels, flattened (576,)."""
     return np.asarray(cv2.resize(image, _SIZE, interpolation=cv2.INTER_AREA), dtype=np.uint8).ravel()
 
 
 def nearest(thumbnails: npt.NDArray[np.uint8], wanted: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64]:
-    """Positions of the thumbnails (K, 576) most like one (576,), best first; brightness and contrast do not count."""
+    """Return positions of the thumbnails (K, 576) most similar to one (576,), the best first.
+
+    Brightness and contrast have no effect.
+    """
     similarity = _normalised(thumbnails) @ _normalised(wanted[None])[0]
     return np.argsort(-similarity)[:count]
 

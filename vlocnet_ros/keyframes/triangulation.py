@@ -1,4 +1,4 @@
-"""Points from the rays of several keyframes whose poses are known."""
+"""Triangulation of points from the rays of several keyframes with known poses."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-#: Depth in metres, along the optical axis, at which points are believed.
+#: Smallest and largest valid depth of points along the optical axis, metres.
 NEAREST, FARTHEST = 0.15, 50.0
 
 
 def triangulate(rays: Array, camera_T_map: Array, point: Indices, points: int) -> Array:
-    """Points (P, 3) by linear least squares over all their observations (Hartley and Zisserman, 12.2).
+    """Compute points (P, 3) by linear least squares over all their observations (Hartley and Zisserman, 12.2).
 
     Args:
-        rays: (O, 2) of each observation, at depth one.
-        camera_T_map: (O, 4, 4) of the camera that made it.
-        point: (O,) which point it is of, 0..points-1.
+        rays: (O, 2) ray of each observation, at depth one.
+        camera_T_map: (O, 4, 4) pose of the camera of each observation.
+        point: (O,) index of the observed point, 0..points-1.
+        points: number of points.
     """
     rows = rays[:, :, None] * camera_T_map[:, None, 2] - camera_T_map[:, :2]
     normal = np.zeros((points, 4, 4))
@@ -30,7 +31,7 @@ def triangulate(rays: Array, camera_T_map: Array, point: Indices, points: int) -
 
 
 def seen_from(points: Array, map_T_camera: Array) -> tuple[Array, Array]:
-    """Rays (O, 2) at depth one, and depths (O,), of points (O, 3) seen by cameras (O, 4, 4)."""
+    """Return rays (O, 2) at depth one, and depths (O,), of points (O, 3) in cameras (O, 4, 4)."""
     local = np.einsum("oji,oj->oi", map_T_camera[:, :3, :3], points - map_T_camera[:, :3, 3])
     depth = local[:, 2]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -38,7 +39,7 @@ def seen_from(points: Array, map_T_camera: Array) -> tuple[Array, Array]:
 
 
 def residuals(points: Array, map_T_camera: Array, rays: Array) -> Array:
-    """(O,) distances at depth one of observed rays from the points'; infinite where a point is too near or too far."""
+    """Return distances (O,) at depth one of observed rays from the points; infinite for points too near or too far."""
     with np.errstate(invalid="ignore"):  # points at infinity
         expected, depth = seen_from(points, map_T_camera)
         off = np.linalg.norm(expected - rays, axis=1)

@@ -1,0 +1,1 @@
+"""Network of VLocNet++ in PyTorch: streams, their fusion, and the systems that they make up."""

@@ -1,9 +1,9 @@
-"""Direct alignment of two frames: odometry refined until the images agree. Ours, not the paper's.
+"""Direct alignment of two frames: refine the odometry until the images agree. An addition to the paper.
 
-The warping layer already says where each pixel of the current frame was in the previous one, from predicted depth and
-predicted motion. If both were right, the two images would agree there; Gauss-Newton moves the motion until they do, as
-in direct RGB-D odometry (Kerl et al., Robust Odometry Estimation for RGB-D Cameras, ICRA 2013), with the regressed
-motion as start and as prior. Both frames are warped onto each other, so that errors of their depths weigh half.
+The warping layer computes the position of each current pixel in the previous frame, from predicted depth and predicted
+motion. With the correct depth and motion, the two images agree there. Gauss-Newton changes the motion until they do, as
+in direct RGB-D odometry (Kerl et al., Robust Odometry Estimation for RGB-D Cameras, ICRA 2013). The regressed motion is
+the start and the prior. Both frames are warped onto each other, so errors of each depth have half the weight.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from localization_common.geometry import quaternions
-from vlocnet_ros.network.pyramid import Level, level_intrinsics, pyramid
+from vlocnet_ros.network.pyramid import PyramidLevel, level_intrinsics, pyramid
 
-#: Differences of grey value (0..1) well beyond this hardly count (Cauchy): occlusion, gloss, whatever moves.
+#: Differences of grey value (0..1) far above this have little weight (Cauchy): occlusion, gloss, moving objects.
 RESIDUAL = 0.03
-#: Nearer points than this (metres) to the other image plane do not project to anything useful.
+#: Smallest distance in metres from the other image plane at which a point is projected.
 NEAR = 0.05
-#: Beyond this many standard deviations of the regressed motion the alignment has run away, and is not taken.
+#: Largest distance from the regressed motion, in standard deviations; an alignment beyond it has diverged.
 GATE = 6.0
 
 
@@ -29,7 +29,7 @@ class DirectAlignment(nn.Module):
     """Gauss-Newton on grey values, from coarse to fine.
 
     Args:
-        iterations: at full resolution, at half, at a quarter, ...
+        iterations: number of iterations at full resolution, at half, at a quarter, ...
 
     Attributes:
         prior_std: (6,) buffer, standard deviation of the regressed motion, x y z in metres and rX rY rZ in radians
@@ -43,37 +43,37 @@ class DirectAlignment(nn.Module):
         self.iterations = iterations
         self.register_buffer("prior_std", torch.tensor([0.03, 0.03, 0.03, 0.02, 0.02, 0.02]))
 
-    def view(self, grey: Tensor, depth: Tensor, intrinsics: Tensor) -> tuple[Level, ...]:
-        """What `forward` wants of a frame: see `pyramid`."""
+    def view(self, grey: Tensor, depth: Tensor, intrinsics: Tensor) -> tuple[PyramidLevel, ...]:
+        """Image pyramid of a frame, the input of `forward`."""
         with torch.autocast(grey.device.type, enabled=False):
             return pyramid(grey, depth, intrinsics, len(self.iterations))
 
     def forward(
         self,
-        current: tuple[Level, ...],
-        previous: tuple[Level, ...],
+        current: tuple[PyramidLevel, ...],
+        previous: tuple[PyramidLevel, ...],
         translation: Tensor,
         quaternion: Tensor,
         intrinsics: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Refined pose of the current camera in the previous optical frame.
+        """Refine the pose of the current camera in the previous optical frame.
 
         Args:
-            current, previous: the two frames, B of each.
-            translation, quaternion: (B, 3) metres and (B, 4) unit, the regressed motion.
+            current, previous: pyramids of B frames each.
+            translation, quaternion: regressed motion, (B, 3) metres and (B, 4) unit.
             intrinsics: (4,) fx, fy, cx, cy of the full resolution, pixel centres at integers.
 
         Returns:
-            (B, 3) and (B, 4) likewise; the regressed motion where the alignment ran away from it.
+            Translation (B, 3) and quaternion (B, 4); the regressed motion where the alignment diverged.
         """
         with torch.autocast(translation.device.type, enabled=False):
             start_t, start_q = translation.float(), quaternion.float()
             start = motion = torch.cat([quaternions.to_matrix(start_q), start_t[..., None]], dim=2)
             for level in reversed(range(len(self.iterations))):
-                scene = Scene.of(current[level], previous[level], intrinsics.float(), level)
+                pair = WarpedPair.of(current[level], previous[level], intrinsics.float(), level)
                 offset: Tensor | None = None
                 for _ in range(self.iterations[level]):
-                    equations, offset = scene.equations(motion, offset)
+                    equations, offset = pair.equations(motion, offset)
                     motion = self._step(motion, start, equations)
             t, q = motion[..., 3], quaternions.nearer_sign(quaternions.from_matrix(motion[..., :3]), start_q)
             turn = quaternions.multiply(q, quaternions.conjugate(start_q))
@@ -82,7 +82,7 @@ class DirectAlignment(nn.Module):
             return torch.where(near, t, start_t), torch.where(near, q, start_q)
 
     def _step(self, motion: Tensor, start: Tensor, equations: Tensor) -> Tensor:
-        """Motion (B, 3, 4) after a Gauss-Newton step: equations (B, 6, 7) of the images, and the prior about start."""
+        """Return the motion (B, 3, 4) after a Gauss-Newton step with the images' equations (B, 6, 7) and the prior."""
         information = self.prior_std**-2
         turned = 0.5 * torch.linalg.cross(start[..., :3], motion[..., :3], dim=1).sum(2)  # a small rotation vector
         difference = torch.cat([motion[..., 3] - start[..., 3], turned], dim=1)
@@ -90,25 +90,25 @@ class DirectAlignment(nn.Module):
         gradient = equations[..., 6] + difference * information
         step = -solve(normal, gradient[..., None])
         shift, turn = step[:, :3], step[:, 3:]
-        turn = turn / turn.norm(dim=1, keepdim=True).clamp_min(1.0)  # a radian at most
-        # rotates by the quaternion (1, turn / 2), made a unit one
+        turn = turn / turn.norm(dim=1, keepdim=True).clamp_min(1.0)  # at most one radian
+        # rotates by the normalised quaternion (1, turn / 2)
         across = torch.linalg.cross(turn.expand_as(motion), motion, dim=1)
         rotated = across + 0.5 * torch.linalg.cross(turn.expand_as(motion), across, dim=1)
         moved = motion + rotated / (1.0 + 0.25 * turn.square().sum(1, keepdim=True))
         return torch.cat([moved[..., :3], moved[..., 3:] + shift], dim=2)
 
 
-class Scene(NamedTuple):
+class WarpedPair(NamedTuple):
     """Both frames at one resolution, twice: current warped onto previous, then previous onto current.
 
     Attributes:
-        own: (2B, 3, N) grey value and its gradients of the frame whose pixels are followed.
-        other: (2B, 3, H, W) likewise of the frame that they are looked up in.
-        points: (2B, 4, N) the pixels as homogeneous points in their own optical frame, metres.
-        usable: (2B, 1, N) one, or zero at edges of depth.
+        own: (2B, 3, N) grey value and its gradients, of the frame whose pixels are tracked.
+        other: (2B, 3, H, W) grey value and its gradients, of the frame into which they are projected.
+        points: (2B, 4, N) homogeneous points of the pixels in their own optical frame, metres.
+        usable: (2B, 1, N) 1, or 0 at edges of depth.
         focal: (2, 1) focal lengths in pixels of this resolution.
-        scale, shift: (2, 1) from x / z, y / z to -1..1 from border to border.
-        border: (2, 1) of the outermost pixels' centres, likewise.
+        scale, shift: (2, 1) factors from x / z, y / z to -1..1 from border to border.
+        border: (2, 1) coordinates of the outermost pixels' centres, -1..1.
     """
 
     own: Tensor
@@ -121,7 +121,8 @@ class Scene(NamedTuple):
     border: Tensor
 
     @classmethod
-    def of(cls, current: Level, previous: Level, intrinsics: Tensor, level: int) -> Scene:
+    def of(cls, current: PyramidLevel, previous: PyramidLevel, intrinsics: Tensor, level: int) -> WarpedPair:
+        """Pair of two frames at one level of their pyramids."""
         focal, centre = level_intrinsics(intrinsics, level)
         height, width = current.picture.shape[-2:]
         size = torch.cat([torch.full_like(focal[:1], width), torch.full_like(focal[:1], height)])
@@ -137,11 +138,11 @@ class Scene(NamedTuple):
         )
 
     def equations(self, motion: Tensor, offset: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Normal equations of the grey-value residuals at a motion; a common offset (exposure) is taken out of them.
+        """Return the normal equations of the grey-value residuals at a motion, without a common offset (exposure).
 
         Args:
             motion: (B, 3, 4) pose of the current camera in the previous frame.
-            offset: (2B, 1, 1) grey value, of the step before; None at first.
+            offset: (2B, 1, 1) offset of the grey values from the previous step; None in the first step.
 
         Returns:
             (B, 6, 7) matrix and gradient for a motion applied on the left, and the offset (2B, 1, 1).
@@ -156,11 +157,11 @@ class Scene(NamedTuple):
         return forth + back, last[..., 6:7]
 
     def linearise(self, motion: Tensor, offset: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Grey-value residuals at a motion, as in `equations`.
+        """Linearise the grey-value residuals at a motion; arguments as in `equations`.
 
         Returns:
-            Jacobian (2B, 6, N) of the residuals, residuals (2B, 1, N), weights (2B, 1, N) and the offset that these
-            weights are about.
+            Jacobian (2B, 6, N) of the residuals, residuals (2B, 1, N), weights (2B, 1, N), and the offset with which
+            the weights were computed.
         """
         batch = len(motion)
         rotation, translation = motion[..., :3], motion[..., 3:]
@@ -182,7 +183,7 @@ class Scene(NamedTuple):
         slope = (there[:, 1:] + self.own[:, 1:]) * (0.5 * self.focal) * nearness
         along = -(slope * moved[:, :2]).sum(1, keepdim=True) * nearness
         gradient = torch.cat([slope, along], dim=1)
-        # The other way round, a motion xi of ours moves a point p by the inverse rotation of -xi at p itself.
+        # In the opposite direction, a motion xi moves a point p by the inverse rotation of -xi at p.
         gradient = torch.cat([gradient[:batch], -(rotation @ gradient[batch:])])
         arm = torch.cat([moved[:batch], self.points[batch:, :3]])
         jacobian = torch.cat([gradient, torch.linalg.cross(arm, gradient, dim=1)], dim=1)
@@ -190,10 +191,10 @@ class Scene(NamedTuple):
 
 
 def solve(matrix: Tensor, right: Tensor) -> Tensor:
-    """Solution (B, 6, 1) of symmetric, positive definite equations (B, 6, 6), (B, 6, 1), by blocks of three.
+    """Solve symmetric, positive definite equations (B, 6, 6), (B, 6, 1) by blocks of three; return (B, 6, 1).
 
-    Plain products only: on a CPU no slower than a library's factorisation of something so small, on a GPU without its
-    wait for an error code, and ONNX has no factorisation at all.
+    Uses products only. On a CPU they are as fast as a library's factorisation of such small matrices; on a GPU they do
+    not wait for an error code; ONNX has no factorisation.
     """
     upper, corner, lower = matrix[:, :3, :3], matrix[:, :3, 3:], matrix[:, 3:, 3:]
     inverse = _inverse(upper)
@@ -203,7 +204,7 @@ def solve(matrix: Tensor, right: Tensor) -> Tensor:
 
 
 def _inverse(matrix: Tensor) -> Tensor:
-    """Inverses (B, 3, 3) of symmetric matrices: cross products of the columns, over the determinant."""
+    """Invert symmetric matrices (B, 3, 3): cross products of the columns, divided by the determinant."""
     a, b, c = matrix.chunk(3, dim=2)
     adjugate = torch.linalg.cross(torch.cat([b, c, a], dim=2), torch.cat([c, a, b], dim=2), dim=1)
     return adjugate / (a * adjugate[..., :1]).sum(1, keepdim=True)

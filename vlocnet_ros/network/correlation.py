@@ -1,4 +1,4 @@
-"""Local correlation of two frames' features. Ours, not the paper's: a narrow network learns to match faster with it."""
+"""Local correlation of two frames' features. An addition to the paper: a narrow network learns to match faster."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from vlocnet_ros.network.residual import ACTIVATIONS
 
 
 class Correlation(nn.Module):
-    """How alike the current features are to the previous ones a few cells around, taken to the size of Res5.
+    """Similarity of the current features to the previous ones in nearby cells, reduced to the size of Res5 (FlowNet-C).
 
-    Both come from the trunk of odometry's current side, so they speak the same language from the start (FlowNet-C).
+    Both feature maps come from the trunk of odometry's current side, so that they are comparable without training.
 
     Args:
-        config: ``correlation_at`` says what is correlated.
-        reach: in its cells, horizontally and vertically.
+        config: its ``correlation_at`` is the block whose features are correlated.
+        reach: largest displacement in cells of that block, horizontal and vertical.
     """
 
     def __init__(self, config: VLocNetConfig, reach: tuple[int, int]) -> None:
@@ -36,11 +36,11 @@ class Correlation(nn.Module):
         self.reduce.append(nn.Conv2d(middle, c5, 3, 2, 1))
 
     def forward(self, current: Tensor, previous: Tensor) -> Tensor:
-        """Two maps (B, C, H, W) of the configured block to (B, c5, h, w), the size of Res5."""
+        """Correlate two maps (B, C, H, W) of the configured block; return (B, c5, h, w), the size of Res5."""
         return torch.as_tensor(self.reduce(self.volume(current, previous)))
 
     def volume(self, current: Tensor, previous: Tensor) -> Tensor:
-        """Cosines (B, cells, H, W), rows of displacements first; zero beyond the border. In full precision."""
+        """Return cosines (B, cells, H, W), rows of displacements first; 0 beyond the border. In full precision."""
         a = functional.normalize(self.project(current).float(), dim=1)
         b = functional.normalize(self.project(previous).float(), dim=1)
         across, down = self.reach

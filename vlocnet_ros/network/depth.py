@@ -1,4 +1,4 @@
-"""A small depth decoder on the segmentation encoder, for warping (the paper takes DispNet, trained elsewhere)."""
+"""Small depth decoder on the segmentation encoder, for warping (the paper uses DispNet, trained separately)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vlocnet_ros.network.segmentation import SegmentationFeatures
 
 
 class DepthDecoder(nn.Module):
-    """Logarithm of depth at output stride 8, enlarged to the input; from unfused features: it needs no other frame."""
+    """Depth from the unfused features of one frame: its logarithm at output stride 8, enlarged to the input size."""
 
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class DepthDecoder(nn.Module):
         self.log_range = (math.log(config.depth_range[0]), math.log(config.depth_range[1]))
 
     def forward(self, features: SegmentationFeatures) -> Tensor:
-        """Depth (B, 1, H, W) in metres, float32, within the configured range."""
+        """Decode depth (B, 1, H, W) in metres, float32, within the configured range."""
         x = functional.interpolate(self.deep(features.res5c), scale_factor=2.0, mode="bilinear", align_corners=False)
         score = functional.interpolate(
             self.head(x + self.fine(features.res3d)), scale_factor=8.0, mode="bilinear", align_corners=False

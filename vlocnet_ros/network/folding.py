@@ -1,4 +1,4 @@
-"""The same function with fewer operations, for a network that is only run: normalisations go into convolutions."""
+"""Fold batch normalisations into convolutions: the same function with fewer operations, for inference only."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ M = TypeVar("M", bound=nn.Module)
 
 @torch.no_grad()
 def folded(network: M) -> M:
-    """A copy whose batch normalisations are folded into the convolutions right before them.
+    """Copy a network with its batch normalisations folded into the convolutions before them.
 
-    A pre-activation unit has two such pairs; its first normalisation follows a sum and stays, as does every one that
-    has no running statistics. Equal to the network up to rounding, in evaluation mode only.
+    A pre-activation unit has two such pairs. Its first normalisation follows a sum and stays, as do normalisations
+    without running statistics. The copy gives the network's results up to rounding, in evaluation mode only.
     """
     network = copy.deepcopy(network).eval()
     for module in network.modules():
@@ -33,7 +33,7 @@ def folded(network: M) -> M:
 
 
 def _fold(convolutions: list[nn.Module], norm: nn.Module) -> nn.Module:
-    """What takes the place of a normalisation: nothing, if convolutions (that share its channels out) take it in."""
+    """Fold a normalisation into convolutions that share its channels; return its replacement, or itself if it stays."""
     if not isinstance(norm, nn.BatchNorm2d) or norm.running_mean is None or norm.running_var is None:
         return norm
     if not all(type(convolution) is nn.Conv2d for convolution in convolutions):

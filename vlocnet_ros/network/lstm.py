@@ -1,4 +1,4 @@
-"""Structured reading of a regressor's features (Walch et al., Image-based localization using LSTMs, ICCV 2017)."""
+"""LSTMs that reduce a regressor's features (Walch et al., Image-based localization using LSTMs, ICCV 2017)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 
 class FourDirections(nn.Module):
-    """A feature vector as a grid that four LSTMs read: downwards, upwards, to the right and to the left.
+    """Four LSTMs that read a feature vector as a grid: downwards, upwards, to the right and to the left.
 
-    What each remembers at its end makes the result: features that belong together, in far fewer numbers. As published,
-    2048 features make a grid of 32 by 64, and each LSTM has 256 units.
+    The result is the last state of each, which has far fewer numbers than the vector. As published, 2048 features make
+    a grid of 32 by 64, and each LSTM has 256 units.
 
     Args:
-        features: in the vector.
+        features: number of features of the vector.
 
     Attributes:
-        features: of the result.
+        features: number of features of the result.
     """
 
     def __init__(self, features: int) -> None:
@@ -31,7 +31,7 @@ class FourDirections(nn.Module):
         self.horizontal = nn.LSTM(self.grid[0], units, batch_first=True, bidirectional=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, features) to (B, 4 * units)."""
+        """Reduce features (B, features) to (B, 4 * units)."""
         grid = x.reshape(-1, *self.grid)
         _, (down_and_up, _) = self.vertical(grid)
         _, (right_and_left, _) = self.horizontal(grid.transpose(1, 2))

@@ -1,4 +1,4 @@
-"""Nested named tuples of tensors as a flat mapping and back: features of a frame are kept, chosen from and exported."""
+"""Nested named tuples of tensors as a flat mapping and back, to keep, select and export the features of a frame."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ T = TypeVar("T", bound=tuple[Any, ...])
 
 
 def flatten(values: tuple[Any, ...]) -> dict[str, Tensor]:
-    """Tensors by their dotted names, in order; whatever is None is left out.
+    """Return the tensors by their dotted names, in order, without those that are None.
 
     Example:
-        ``FrameFeatures(trunk=a, view=(Level(b, ...),), ...)`` gives ``{"trunk": a, "view.0.picture": b, ...}``.
+        ``FrameFeatures(trunk=a, view=(PyramidLevel(b, ...),), ...)`` gives ``{"trunk": a, "view.0.picture": b, ...}``.
     """
     found: dict[str, Tensor] = {}
     for name, value in _items(values):
@@ -26,7 +26,7 @@ def flatten(values: tuple[Any, ...]) -> dict[str, Tensor]:
 
 
 def unflatten(like: T, tensors: Mapping[str, Any]) -> T:
-    """Tuples of the same structure with other tensors, named as by `flatten`; those without a name stay."""
+    """Return tuples of the same structure with other tensors, named as by `flatten`; unnamed tensors stay."""
     parts: list[Any] = []
     for name, value in _items(like):
         if isinstance(value, tuple):

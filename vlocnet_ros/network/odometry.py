@@ -1,4 +1,4 @@
-"""The odometry stream: Siamese, each side up to Res4, concatenation, Res5 and a regressor."""
+"""Odometry stream: Siamese, each side up to Res4, then concatenation, Res5 and a regressor."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from vlocnet_ros.network.residual import ACTIVATIONS, block
 
 
 class OdometryStream(nn.Module):
-    """Relative motion from Res3 of the current frame (the pose stream's) and Res4 of the previous one (its own).
+    """Relative motion from the pose stream's Res3 of the current frame and the own Res4 of the previous frame.
 
-    Without hard sharing, Res3 of the current frame is its own too.
+    Without hard sharing, this stream computes Res3 of the current frame, too.
     """
 
     def __init__(self, config: VLocNetConfig) -> None:
@@ -28,22 +28,22 @@ class OdometryStream(nn.Module):
         self.res5 = block(2 * c4, config.mids[3], c5, config.units[3], stride=2, activation=activation)
         self.correlation = None if config.correlation is None else Correlation(config, config.correlation)
         self.regressor = Regressor(c5, config, "quaternion")
-        # Motion between frames is small: start from none rather than from a random rotation.
+        # Motion between frames is small: start with no rotation instead of a random one.
         self.regressor.rotation_mean[0] = 1.0
 
     def encode_previous(self, image: Tensor) -> Tensor:
-        """What the next frame needs of this one: Res4 of the previous side."""
+        """Return Res4 of the previous side, which the next frame needs."""
         return torch.as_tensor(self.previous_res4(self.previous_trunk(image)))
 
     def decode(
         self, trunk: Tensor, previous_res4: Tensor, matched: tuple[Tensor, Tensor] | None
     ) -> tuple[Tensor, Tensor]:
-        """Pose of the current camera in the previous optical frame: translation (B, 3), unit quaternion (B, 4).
+        """Regress the pose of the current camera in the previous optical frame: translation (B, 3), quaternion (B, 4).
 
         Args:
-            trunk: Res3 of the current frame, of the trunk shared with pose or of ``current_trunk``.
-            previous_res4: from `encode_previous`.
-            matched: features of the current and the previous frame to correlate, both of that same trunk.
+            trunk: Res3 of the current frame, from the trunk shared with pose or from ``current_trunk``.
+            previous_res4: result of `encode_previous` for the previous frame.
+            matched: features of the current and the previous frame to correlate, both from the same trunk.
         """
         both = torch.cat([self.current_res4(trunk), previous_res4], dim=1)
         x = self.res5[0](both)

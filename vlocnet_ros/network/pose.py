@@ -1,4 +1,4 @@
-"""The global pose stream, and the regressor that it shares in kind with the odometry stream."""
+"""Global pose stream, and the regressor that the pose and odometry streams use."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from vlocnet_ros.network.sampling import dropout_masks, summarize
 class Regressor(nn.Module):
     """Average pooling, fc1, then fc2 (translation) and fc3 (quaternion).
 
-    fc2 and fc3 give outputs of the order of one; buffers, stored with the weights, take them to the data's range.
+    fc2 and fc3 give outputs of the order of one; buffers, stored with the weights, scale them to the data's range.
 
     Args:
-        channels: of the last residual block.
-        config: for the pooling grid, fc1's features, activation and dropout.
-        rotation: what fc3 puts out, see `VLocNetConfig`.
-        kind: what stands between fc1 and the others, see `VLocNetConfig`.
+        channels: channels of the last residual block.
+        config: structure with the pooling grid, fc1's features, activation and dropout.
+        rotation: output of fc3, see `VLocNetConfig`.
+        kind: layers between fc1 and the others, see `VLocNetConfig`.
     """
 
     translation_mean: Tensor
@@ -57,28 +57,28 @@ class Regressor(nn.Module):
         self.register_buffer("rotation_scale", torch.ones(numbers))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, channels, H, W) to translation (B, 3) in metres and unit quaternion (B, 4), always float32."""
+        """Regress translation (B, 3) in metres and unit quaternion (B, 4), always float32, from (B, channels, H, W)."""
         return self.regress(self.features(x))
 
     def features(self, x: Tensor) -> Tensor:
-        """Features (B, channels, H, W) to those of fc1 (B, fc)."""
+        """Return the features of fc1 (B, fc) for features (B, channels, H, W)."""
         return torch.as_tensor(self.activation(self.fc1(self.pool(self.norm(x)).flatten(1))))
 
     def regress(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """The rest of `forward`."""
+        """Regress from the features of fc1: the second half of `forward`."""
         return self._regress(self.dropout(features))
 
     def sample(self, features: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-        """`regress` once for each of S dropout masks (S, 1, fc).
+        """Regress once for each of S dropout masks (S, 1, fc).
 
         Returns:
-            (S, B, 3) and (S, B, 4).
+            Translations (S, B, 3) and quaternions (S, B, 4).
         """
         translation, quaternion = self._regress((features * masks).flatten(0, 1))
         return translation.reshape(len(masks), -1, 3), quaternion.reshape(len(masks), -1, 4)
 
     def _regress(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        # Half precision resolves no millimetres at the far end of a map.
+        # Half precision is too coarse for millimetres far from the map's origin.
         with torch.autocast(features.device.type, enabled=False):
             features = features.to(self.fc2.weight.dtype)
             if self.reader is not None:
@@ -91,7 +91,7 @@ class Regressor(nn.Module):
 
 
 class Trunk(nn.Module):
-    """Res1 to Res3. The pose stream's is also the odometry stream's current side (hybrid hard sharing)."""
+    """Res1 to Res3. With hybrid hard sharing, the odometry stream's current side uses the pose stream's trunk."""
 
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
@@ -102,19 +102,19 @@ class Trunk(nn.Module):
         self.res3 = block(c2, config.mids[1], c3, config.units[1], stride=2, activation=activation)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Normalised image (B, 3, H, W) to features at output stride 8."""
+        """Return features at output stride 8 of normalised images (B, 3, H, W)."""
         return self.stages(image)[1]
 
     def stages(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The ends of Res2 (output stride 4) and of Res3."""
+        """Return the outputs of Res2 (output stride 4) and of Res3."""
         fine = self.res2(self.res1(image))
         return fine, self.res3(fine)
 
 
 class PoseStream(nn.Module):
-    """Res4, Res5 and the regressor, with semantic fusion after Res4c and temporal fusion after Res5a.
+    """Res4, Res5 and the regressor, with semantic fusion in Res4 and temporal fusion after Res5a.
 
-    Both as configured: the place of the one, the kind of the other.
+    The configuration sets the unit after which semantic features are fused (Res4c), and the kind of temporal fusion.
     """
 
     masks: Tensor
@@ -133,11 +133,11 @@ class PoseStream(nn.Module):
         self.register_buffer("masks", dropout_masks(config.samples, config.fc, config.dropout), persistent=False)
 
     def encode(self, trunk: Tensor, semantics: Tensor | None) -> Tensor:
-        """Up to the output of Res5a, before temporal fusion: depends on this frame alone.
+        """Return the output of Res5a before temporal fusion, which needs no other frame.
 
         Args:
-            trunk: Res3's output.
-            semantics: the segmentation stream's unfused Res5c of the same frame; None without that encoder.
+            trunk: output of Res3.
+            semantics: unfused Res5c of the segmentation stream for the same frame; None without that encoder.
         """
         x = trunk
         for index, unit in enumerate(self.res4):
@@ -147,14 +147,14 @@ class PoseStream(nn.Module):
         return torch.as_tensor(self.res5[0](x))
 
     def decode(self, current_5a: Tensor, previous_5a: Tensor) -> tuple[Tensor, Tensor]:
-        """Translation (B, 3) and unit quaternion (B, 4) of the current frame in the map."""
+        """Regress translation (B, 3) and unit quaternion (B, 4) of the current frame in the map."""
         return self.regressor.regress(self.features(current_5a, previous_5a))
 
     def features(self, current_5a: Tensor, previous_5a: Tensor) -> Tensor:
-        """Of fc1 (B, fc), with what the previous frame adds: all that is regressed is regressed from them."""
+        """Return the features of fc1 (B, fc) after temporal fusion, from which pose and covariance are regressed."""
         x = current_5a if self.temporal_fusion is None else self.temporal_fusion(current_5a, previous_5a)
         return self.regressor.features(self.res5[1:](x))
 
     def sample(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Monte Carlo dropout on `features`: means of ``config.samples`` poses and covariance, see `summarize`."""
+        """Return mean and covariance of ``config.samples`` poses by Monte Carlo dropout, see `summarize`."""
         return summarize(*self.regressor.sample(features, self.masks))

@@ -1,4 +1,4 @@
-"""One frame at several resolutions, with the few pixels that are worth following: its part in direct alignment."""
+"""Image pyramid of one frame with the pixels that direct alignment tracks."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-#: Pixels next to a larger jump of log depth are left out: predicted edges are never quite in place.
+#: Largest step of log depth next to a pixel that is tracked: predicted depth edges are slightly displaced.
 DEPTH_EDGE = 0.3
-#: Width and height of the blocks of which one pixel is followed, at full, half, quarter ... resolution.
+#: Width and height of the blocks in which one pixel is tracked, at full, half, quarter ... resolution.
 BLOCK = (4, 3, 2, 2)
 
 
-class Level(NamedTuple):
-    """A batch of B frames at one resolution; N pixels of each are followed.
+class PyramidLevel(NamedTuple):
+    """B frames at one resolution; N pixels of each are tracked.
 
     Attributes:
         picture: (B, 3, H, W) grey value (0..1) and its gradients along x and y, per pixel.
-        own: (B, 3, N) likewise, of the pixels that are followed.
-        points: (B, 4, N) these pixels as homogeneous points in the optical frame, metres.
-        usable: (B, 1, N) one, or zero at edges of depth.
+        own: (B, 3, N) grey value and gradients of the tracked pixels.
+        points: (B, 4, N) homogeneous points of these pixels in the optical frame, metres.
+        usable: (B, 1, N) 1, or 0 at edges of depth.
     """
 
     picture: Tensor
@@ -30,35 +30,35 @@ class Level(NamedTuple):
     usable: Tensor
 
 
-def pyramid(grey: Tensor, depth: Tensor, intrinsics: Tensor, levels: int) -> tuple[Level, ...]:
-    """Levels of full, half, a quarter ... resolution.
+def pyramid(grey: Tensor, depth: Tensor, intrinsics: Tensor, levels: int) -> tuple[PyramidLevel, ...]:
+    """Build the levels of full, half, a quarter ... resolution.
 
     Args:
-        grey: (B, 1, H, W) in 0..1.
+        grey: (B, 1, H, W) grey values, 0..1.
         depth: (B, 1, H, W) metres.
         intrinsics: (4,) fx, fy, cx, cy of the full resolution, pixel centres at integers.
-        levels: how many.
+        levels: number of levels.
     """
     return tuple(_level(grey.float(), depth.float(), intrinsics.float(), level) for level in range(levels))
 
 
 def level_intrinsics(intrinsics: Tensor, level: int) -> tuple[Tensor, Tensor]:
-    """Focal lengths (2, 1) and principal point (2, 1) of a level, in its pixels, centres at integers."""
+    """Return focal lengths (2, 1) and principal point (2, 1) of a level, in its pixels, centres at integers."""
     scale = 2.0**level
     return intrinsics[:2, None] / scale, (intrinsics[2:, None] - (scale - 1.0) / 2.0) / scale
 
 
-def _level(grey: Tensor, depth: Tensor, intrinsics: Tensor, level: int) -> Level:
+def _level(grey: Tensor, depth: Tensor, intrinsics: Tensor, level: int) -> PyramidLevel:
     if level:
         grey = functional.avg_pool2d(grey, 2**level)
-        depth = 1.0 / functional.avg_pool2d(1.0 / depth, 2**level)  # exact on planes; edges are left out anyway
+        depth = 1.0 / functional.avg_pool2d(1.0 / depth, 2**level)  # exact on planes; edges are not used
     padded = functional.pad(grey, (1, 1, 1, 1), "replicate")
     dx = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2.0
     dy = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2.0
     log = torch.log(depth)
     jump = functional.max_pool2d(torch.cat([log, -log], dim=1), 3, 1, 1).sum(1, keepdim=True)
     usable = (jump < DEPTH_EDGE).to(grey.dtype)
-    # Of each block the pixel that tells most: as good as all, and much faster (Engel et al. 2018).
+    # The pixel with the strongest gradient of each block: as accurate as all pixels, and faster (Engel et al. 2018).
     strength = (dx.square() + dy.square()) * usable
     chosen = functional.max_pool2d(strength, BLOCK[level], return_indices=True)[1].flatten(2)
     picture = torch.cat([grey, dx, dy], dim=1)
@@ -68,4 +68,4 @@ def _level(grey: Tensor, depth: Tensor, intrinsics: Tensor, level: int) -> Level
     focal, centre = level_intrinsics(intrinsics, level)
     pixels = torch.cat([chosen % width, torch.div(chosen, width, rounding_mode="floor")], dim=1).to(grey.dtype)
     own, z, usable = taken[:, :3], taken[:, 3:4], taken[:, 4:]
-    return Level(picture, own, torch.cat([(pixels - centre) / focal * z, z, torch.ones_like(z)], dim=1), usable)
+    return PyramidLevel(picture, own, torch.cat([(pixels - centre) / focal * z, z, torch.ones_like(z)], dim=1), usable)

@@ -1,4 +1,4 @@
-"""Full pre-activation residual units (He et al. 2016) with ELU or ReLU, and AdapNet's multi-scale kind."""
+"""Full pre-activation residual units (He et al. 2016) with ELU or ReLU, and AdapNet's multi-scale units."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from torch import Tensor, nn
 Norm = Callable[[int], nn.Module]
 Activation = type[nn.ELU] | type[nn.ReLU]
 
-#: By the name that the configuration gives them.
+#: Activations by their name in the configuration.
 ACTIVATIONS: dict[str, Activation] = {"elu": nn.ELU, "relu": nn.ReLU}
 
 
 def group_norm(channels: int) -> nn.Module:
-    """Normalisation without running statistics, for blocks that run on two kinds of input (fused and unfused).
+    """Return a normalisation without running statistics, for blocks with two kinds of input (fused and unfused).
 
-    With batch normalisation the two would share one running mean, which fits neither of them at test time.
+    With batch normalisation, both kinds of input would share one running mean, which is wrong for both at test time.
     """
     return nn.GroupNorm(max(g for g in (8, 4, 2, 1) if channels % g == 0), channels)
 
 
 class ResidualUnit(nn.Module):
-    """Bottleneck unit: 1x1, 3x3 and 1x1 convolution, each behind normalisation and activation, plus the input.
+    """Bottleneck unit: 1x1, 3x3 and 1x1 convolution, each after normalisation and activation, plus the input.
 
-    With two dilations the 3x3 convolution is split into halves of its channels that look at different scales
-    (AdapNet's multi-scale unit): more context for the same number of parameters.
+    With two dilations, the channels of the 3x3 convolution are split into halves with different dilation (AdapNet's
+    multi-scale unit): more context for the same number of parameters.
 
     Args:
-        channels: of the input.
+        channels: channels of the input.
         mid: channels of the 3x3 convolution.
         out: channels of the output.
-        stride: of the 3x3 convolution.
-        dilations: one, or one for each half of the channels.
+        stride: stride of the 3x3 convolution.
+        dilations: one dilation, or one for each half of the channels.
         dropout: share of channels dropped before the last convolution.
         norm: normalisation layer for a number of channels.
         activation: ELU, as in the paper, or ReLU.
@@ -64,7 +64,7 @@ class ResidualUnit(nn.Module):
         self.shortcut = nn.Conv2d(channels, out, 1, stride, bias=False) if projected else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, H, W) to (B, out, ceil(H / stride), ceil(W / stride))."""
+        """Compute (B, out, ceil(H / stride), ceil(W / stride)) from (B, channels, H, W)."""
         activated = self.activation(self.norm1(x))
         shortcut = x if self.shortcut is None else self.shortcut(activated)
         y = self.activation(self.norm2(self.conv1(activated)))
@@ -83,19 +83,19 @@ def block(
     norm: Norm = nn.BatchNorm2d,
     activation: Activation = nn.ELU,
 ) -> nn.Sequential:
-    """Residual block: a unit that strides, then units that keep the size."""
+    """Build a residual block: a unit with the stride, then units that keep the size."""
     first = ResidualUnit(channels, mid, out, stride=stride, norm=norm, activation=activation)
-    rest = (ResidualUnit(out, mid, out, norm=norm, activation=activation) for _ in range(units - 1))
-    return nn.Sequential(first, *rest)
+    others = (ResidualUnit(out, mid, out, norm=norm, activation=activation) for _ in range(units - 1))
+    return nn.Sequential(first, *others)
 
 
 def stem(channels: int) -> nn.Sequential:
-    """Res1: 7x7 convolution and maximum pooling, output stride 4. The first unit's pre-activation normalises it."""
+    """Build Res1: 7x7 convolution and max pooling, output stride 4. The next unit's pre-activation normalises it."""
     return nn.Sequential(nn.Conv2d(3, channels, 7, 2, 3, bias=False), nn.MaxPool2d(3, 2, 1))
 
 
 def initialize(module: nn.Module) -> None:
-    """Xavier weights and zero biases in every convolution and linear layer below a module."""
+    """Set Xavier weights and zero biases in every convolution and linear layer of a module."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.xavier_uniform_(layer.weight)

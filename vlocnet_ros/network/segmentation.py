@@ -1,4 +1,4 @@
-"""The segmentation stream: AdapNet, with warped features of the previous frame fused into its encoder."""
+"""Segmentation stream: AdapNet, with warped features of the previous frame fused into its encoder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vlocnet_ros.network.warping import warp
 
 
 class SegmentationFeatures(NamedTuple):
-    """Ends of AdapNet's four blocks for one frame, without anything of another frame."""
+    """Outputs of AdapNet's four blocks for one frame, before fusion with another frame."""
 
     block1: Tensor
     res3d: Tensor
@@ -25,7 +25,7 @@ class SegmentationFeatures(NamedTuple):
 class SegmentationStream(nn.Module):
     """Encoder with strides 1/2/2/1 (output stride 16), adaptive fusion with the previous frame, decoder of labels.
 
-    Without labels to learn from there is the encoder alone, for depth.
+    Without labels in the training data, only the encoder exists, for depth.
     """
 
     def __init__(self, config: VLocNetConfig) -> None:
@@ -63,10 +63,10 @@ class SegmentationStream(nn.Module):
             self.block4.append(unit)
         channels = {"res3d": c3, "res4f": c4, "res5c": c5}
         self.fusions = nn.ModuleDict({place: AdaptiveFusion(channels[place], channels[place]) for place in self.places})
-        self.decoder = Decoder(config) if config.tasks.segmentation else None
+        self.decoder = SegmentationDecoder(config) if config.tasks.segmentation else None
 
     def encode(self, image: Tensor) -> SegmentationFeatures:
-        """Normalised image (B, 3, H, W) to the ends of the four blocks, unfused."""
+        """Return the unfused outputs of the four blocks for normalised images (B, 3, H, W)."""
         block1 = self.block1(self.res1(image))
         res3d = self.block2(block1)
         res4f = self.block3(res3d)
@@ -75,9 +75,9 @@ class SegmentationStream(nn.Module):
     def decode(
         self, current: SegmentationFeatures, previous: SegmentationFeatures, grid: Tensor | None
     ) -> Tensor | None:
-        """Class logits (B, C, H, W); None without a decoder. Without a grid (no motion or depth) nothing is fused.
+        """Return class logits (B, C, H, W), or None without a decoder; nothing is fused without a sampling grid.
 
-        From the first fused place on, features run through the rest of the encoder once more.
+        After the first fused block, the features pass the following blocks of the encoder again.
         """
         if self.decoder is None:
             return None
@@ -93,17 +93,17 @@ class SegmentationStream(nn.Module):
 
 
 def _norms(places: tuple[str, ...]) -> tuple[Norm, Norm]:
-    """Of blocks 3 and 4. Behind a fusion a block runs on fused and on unfused features: that needs `group_norm`.
+    """Return the normalisations of blocks 3 and 4: `group_norm` after a fusion, where inputs are fused and unfused.
 
-    Also without the streams that warping needs, so that a single task's weights fit into the whole network.
+    Networks without the streams that warping needs have them, too, so that their weights fit the complete network.
     """
     fused3 = "res3d" in places
     fused4 = fused3 or "res4f" in places
     return (group_norm if fused3 else nn.BatchNorm2d), (group_norm if fused4 else nn.BatchNorm2d)
 
 
-class Decoder(nn.Module):
-    """1x1 to classes, deconvolutions by two with a 1x1 skip each, then one deconvolution to the input's size."""
+class SegmentationDecoder(nn.Module):
+    """1x1 convolution to classes, deconvolutions by two with a 1x1 skip each, one deconvolution to the input's size."""
 
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class Decoder(nn.Module):
         self.deconvolutions = [*self.up, self.last]
 
     def forward(self, x: Tensor, features: SegmentationFeatures) -> Tensor:
-        """Encoder output at stride 16 to logits (B, C, H, W) at the input's size."""
+        """Return logits (B, C, H, W) at the input's size for the encoder's output at stride 16."""
         skips = {2: features.res3d, 1: features.block1}
         x = self.classify(x)
         for up, skip, number in zip(self.up, self.skip, self.skip_blocks, strict=True):
@@ -129,7 +129,7 @@ class Decoder(nn.Module):
         return torch.as_tensor(self.last(x))
 
     def initialize(self) -> None:
-        """Deconvolutions start as bilinear interpolation of each class."""
+        """Initialise the deconvolutions as bilinear interpolation of each class."""
         for layer in self.deconvolutions:
             size = layer.kernel_size[0]
             ramp = 1.0 - (torch.arange(size) - (size - 1) / 2.0).abs() / (size / 2.0)

@@ -1,8 +1,8 @@
-"""What AdapNet is compared with: FCN and DeepLabV3, put together from torchvision's parts.
+"""Baselines of AdapNet: FCN and DeepLabV3 from torchvision's parts.
 
 Both are a dilated ResNet and a head on its last features. At `paper` width they are torchvision's ``fcn_resnet50`` and
-``deeplabv3_resnet50``, weight for weight; other structures only change the widths, which torchvision's own
-constructors do not let one choose. A robot needs torchvision for such a checkpoint alone, so it is imported late.
+``deeplabv3_resnet50``, with the same weights. Other structures change the widths only, for which torchvision's
+constructors have no arguments. Only these checkpoints need torchvision on a robot, so it is imported late.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from torch.nn import functional
 from localization_common.errors import ConfigError
 from vlocnet_ros.config import VLocNetConfig
 
-#: Dilations before, between and behind layer1..layer4, and where strides are: layer3 and layer4 dilate in their place.
+#: Dilations before, between and after layer1..layer4, and their strides: layer3 and layer4 have dilation in place of
+#: strides.
 _DILATIONS, _STRIDES = (1, 1, 1, 2, 4), (1, 2, 1, 1)
 
 
 class SegmentationBaseline(nn.Module):
-    """Backbone at output stride 8, head, bilinear enlargement to the input: frame by frame, without skips.
+    """Backbone at output stride 8, head and bilinear enlargement to the input size; one frame at a time, no skips.
 
     Args:
-        config: its ``segmenter`` is ``fcn`` or ``deeplabv3``.
+        config: structure whose ``segmenter`` is ``fcn`` or ``deeplabv3``.
 
     Raises:
         ConfigError: torchvision is not installed.
@@ -42,16 +43,16 @@ class SegmentationBaseline(nn.Module):
             ) from error
 
     def encode(self, image: Tensor) -> Tensor:
-        """Normalised image (B, 3, H, W) to the backbone's last features at output stride 8."""
+        """Return the backbone's last features at output stride 8 for normalised images (B, 3, H, W)."""
         return torch.as_tensor(self.backbone(image))
 
     def decode(self, features: Tensor) -> Tensor:
-        """Class logits (B, C, H, W) at the input's size."""
+        """Return class logits (B, C, H, W) at the input's size."""
         return functional.interpolate(self.classifier(features), self._size, mode="bilinear", align_corners=False)
 
 
 def _backbone(config: VLocNetConfig) -> nn.Sequential:
-    """A ResNet whose stem, widths and numbers of units are the structure's; modules are named as torchvision's."""
+    """Build a ResNet with the stem, widths and units of the structure; modules have torchvision's names."""
     from torchvision.models.resnet import Bottleneck
 
     unit = type("Bottleneck", (Bottleneck,), {"expansion": config.expansion})
@@ -67,8 +68,8 @@ def _backbone(config: VLocNetConfig) -> nn.Sequential:
     ):
         shortcut = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
         first = unit(channels, mid, stride, shortcut, dilation=_DILATIONS[index])
-        rest = [unit(out, mid, dilation=_DILATIONS[index + 1]) for _ in range(units - 1)]
-        layers[f"layer{index + 1}"], channels = nn.Sequential(first, *rest), out
+        others = [unit(out, mid, dilation=_DILATIONS[index + 1]) for _ in range(units - 1)]
+        layers[f"layer{index + 1}"], channels = nn.Sequential(first, *others), out
     backbone = nn.Sequential(layers)
     for module in backbone.modules():
         if isinstance(module, nn.Conv2d):
@@ -83,7 +84,7 @@ def _fcn(config: VLocNetConfig) -> nn.Module:
 
 
 def _deeplab(config: VLocNetConfig) -> nn.Module:
-    """torchvision's DeepLabHead, with an eighth of the backbone's channels in place of 256."""
+    """Build torchvision's DeepLabHead with an eighth of the backbone's channels in place of 256."""
     from torchvision.models.segmentation.deeplabv3 import ASPP
 
     channels = max(1, config.outputs[3] // 8)

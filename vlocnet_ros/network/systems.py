@@ -1,6 +1,6 @@
-"""All systems that VLocNet++ is compared with, and its ablations: configurations of the same parts.
+"""Systems that VLocNet++ is compared with, and its ablations: configurations of the same parts.
 
-Each is trained by ``vlocnet_train --system NAME`` and runs behind the same `Localizer`; `vlocnet_systems` lists them.
+``vlocnet_train --system NAME`` trains each, the same `Localizer` runs them, and `vlocnet_systems` lists them.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ SEGMENTATION = Tasks(pose=False, odometry=False, depth=False)
 
 
 @dataclass(frozen=True)
-class System:
-    """One row of the comparison.
+class VLocNetSystem:
+    """Row of the comparison.
 
     Attributes:
-        description: what sets it apart, in a line.
-        reference: where it was published.
-        tasks: which streams it has.
-        changes: of `VLocNetConfig`, at both widths.
-        light, paper: further changes at one width.
-        viewpoint: whether its training frames may be re-projected to nearby poses; how many are, says the training
-            command. Off for those that were published without: on for `svs_pose` is all that it adds to `posenet`.
+        description: difference from the other systems, in a line.
+        reference: publication.
+        tasks: streams of the system.
+        changes: changed fields of `VLocNetConfig`, at both widths.
+        light, paper: further changed fields at one width.
+        viewpoint: whether training frames may be re-projected to nearby poses; the training command sets the share. Off
+            for systems that were published without it; `svs_pose` is `posenet` with it.
     """
 
     description: str
@@ -76,16 +76,16 @@ class System:
         classes: int = 10,
         ablations: tuple[AblationName, ...] = (),
     ) -> VLocNetConfig:
-        """Its network.
+        """Return the structure of its network.
 
         Args:
-            width: the published one, or the narrow one for CPUs.
-            tasks: streams that the data can train; those that the system lacks stay out.
-            classes: of the segmentation.
-            ablations: applied in this order.
+            width: published width, or the narrow one for CPUs.
+            tasks: streams that the data can train; streams that the system lacks are ignored.
+            classes: number of classes of the segmentation.
+            ablations: names of ablations, applied in this order.
 
         Raises:
-            ConfigError: no stream is left, or an ablation does not go with this system.
+            ConfigError: no stream is left, or an ablation does not fit this system.
         """
         preset, own = (VLocNetConfig.paper, self.paper) if width == "paper" else (VLocNetConfig.light, self.light)
         config = preset(tasks=self.tasks & (tasks or Tasks()), classes=classes)
@@ -95,28 +95,29 @@ class System:
         return replace(config, **changes)
 
 
-#: Single poses: nothing of the frame before, in the network or in the loss.
+#: Changes for single poses: the previous frame is used neither in the network nor in the loss.
 _SINGLE = {"temporal_fusion": "none", "consistency": False}
 
-#: Multiply-adds of light AdapNet for the same number of units: output stride 8, not 16, leaves less for the width.
+#: Changes that give the multiply-adds of light AdapNet with the same number of units: output stride 8 in place of 16
+#: allows fewer channels.
 _NARROW = {"mids": (16, 24, 40, 64)}
 
-SYSTEMS: dict[SystemName, System] = {
-    "posenet": System(
+SYSTEMS: dict[SystemName, VLocNetSystem] = {
+    "posenet": VLocNetSystem(
         "pose of single frames, learned loss weights",
         "Kendall and Cipolla, CVPR 2017; [21] with its weights by hand",
         POSE,
         _SINGLE,
         viewpoint=False,
     ),
-    "bayesian_posenet": System(
+    "bayesian_posenet": VLocNetSystem(
         "PoseNet with Monte Carlo dropout: mean and covariance of 40 passes",
         "Kendall and Cipolla, ICRA 2016 [22]",
         POSE,
         _SINGLE | {"dropout": 0.5, "samples": 40},
         viewpoint=False,
     ),
-    "lstm_pose": System(
+    "lstm_pose": VLocNetSystem(
         "PoseNet with fc1's features read by four LSTMs",
         "Walch et al., ICCV 2017 [2]",
         POSE,
@@ -124,42 +125,45 @@ SYSTEMS: dict[SystemName, System] = {
         paper={"fc": 2048},
         viewpoint=False,
     ),
-    "svs_pose": System(
+    "svs_pose": VLocNetSystem(
         "PoseNet trained on synthesised viewpoints",
         "Naseer and Burgard, IROS 2017 [23]",
         POSE,
         _SINGLE,
     ),
-    # Published, the previous pose itself is fed back, in training the true one. Here the previous frame's features are
-    # concatenated instead: at test time as in training they are the network's own, and no estimate feeds the next.
-    "vlocnet": System(
+    # The published network gets the previous pose as an input, in training the true one. Here the previous frame's
+    # features are concatenated instead: they come from the network in training and at test time, and no estimate is an
+    # input of the next one.
+    "vlocnet": VLocNetSystem(
         "pose and odometry with shared trunk, geometric consistency, previous frame by concatenation",
         "Valada et al., ICRA 2018 [9]",
         POSE_AND_ODOMETRY,
         {"temporal_fusion": "concatenation"},
     ),
-    "vlocnetpp_single": System(
+    "vlocnetpp_single": VLocNetSystem(
         "VLocNet with adaptive fusion of the previous frame; no semantics",
         "VLocNet++, single-task",
         POSE_AND_ODOMETRY,
     ),
-    "vlocnetpp": System(
-        "pose, odometry, segmentation and depth, each helping the others",
+    "vlocnetpp": VLocNetSystem(
+        "pose, odometry, segmentation and depth together",
         "VLocNet++, multitask",
         Tasks(),
     ),
-    "odometry": System("the odometry streams alone", "VLocNet++, section II-A", ODOMETRY),
-    "adapnet": System("the segmentation stream alone, frame by frame", "Valada et al., ICRA 2017 [15]", SEGMENTATION),
-    "fcn": System(
-        "segmentation alone: dilated ResNet, no skips; torchvision's fcn_resnet50",
+    "odometry": VLocNetSystem("odometry streams only", "VLocNet++, section II-A", ODOMETRY),
+    "adapnet": VLocNetSystem(
+        "segmentation stream only, one frame at a time", "Valada et al., ICRA 2017 [15]", SEGMENTATION
+    ),
+    "fcn": VLocNetSystem(
+        "segmentation only: dilated ResNet, no skips; torchvision's fcn_resnet50",
         "Long et al., CVPR 2015",
         SEGMENTATION,
         {"segmenter": "fcn"},
         light=_NARROW,
     ),
-    # Dilations as large a share of 20x14 features as torchvision's are of the 65x65 that they are made for: larger than
-    # the map, a dilated kernel is only its middle.
-    "deeplabv3": System(
+    # Dilations in proportion to 20x14 features, as torchvision's are to the 65x65 for which they were chosen. A dilated
+    # kernel that is larger than the feature map has only its middle weight inside.
+    "deeplabv3": VLocNetSystem(
         "FCN with atrous spatial pyramid pooling; torchvision's deeplabv3_resnet50",
         "Chen et al., arXiv 1706.05587",
         SEGMENTATION,

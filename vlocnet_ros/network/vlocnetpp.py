@@ -1,7 +1,7 @@
-"""VLocNet++: all streams, as a stream of frames.
+"""VLocNet++ with all streams, for sequences of frames.
 
-`encode` takes what is needed of one frame and never looks at an earlier one; `decode` puts two neighbours together.
-Therefore a pair (`forward`) and frame-by-frame operation give the same numbers, and a robot encodes each frame once.
+`encode` computes the features of one frame without any other frame; `decode` combines two neighbours. Therefore a pair
+(`forward`) and frame-by-frame operation give the same numbers, and a robot encodes each frame once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from vlocnet_ros.network.depth import DepthDecoder
 from vlocnet_ros.network.named_tensors import flatten, unflatten
 from vlocnet_ros.network.odometry import OdometryStream
 from vlocnet_ros.network.pose import PoseStream, Trunk
-from vlocnet_ros.network.pyramid import Level
+from vlocnet_ros.network.pyramid import PyramidLevel
 from vlocnet_ros.network.residual import initialize
 from vlocnet_ros.network.segmentation import SegmentationFeatures, SegmentationStream
 from vlocnet_ros.network.segmentation_baselines import SegmentationBaseline
@@ -25,17 +25,18 @@ from vlocnet_ros.network.warping import sampling_grid
 
 
 class FrameFeatures(NamedTuple):
-    """What is kept of one frame; None for streams that the configuration leaves out.
+    """Features of one frame that the next frame needs; None for streams that the configuration leaves out.
 
     Attributes:
-        trunk: Res3, input of the odometry stream's current side: the pose stream's with hard sharing.
-        pose_5a: pose Res5a before temporal fusion.
-        odometry_previous: Res4 of the odometry stream's previous side; None too if encoded as current only.
-        segmentation: ends of AdapNet's blocks, unfused.
+        trunk: Res3, input of the odometry stream's current side; with hard sharing, that of the pose stream.
+        pose_5a: Res5a of the pose stream before temporal fusion.
+        odometry_previous: Res4 of the odometry stream's previous side; None also if the frame was encoded as current
+            only.
+        segmentation: unfused outputs of AdapNet's blocks.
         matched: features of that trunk that are correlated with another frame's.
-        depth: (B, 1, H, W) predicted, metres.
-        view: what direct alignment with another frame needs; None in training, which does without.
-        baseline: last features of what stands in AdapNet's place (FCN, DeepLabV3).
+        depth: (B, 1, H, W) predicted depth, metres.
+        view: image pyramid for direct alignment with another frame; None in training, which does not align.
+        baseline: last features of the network in place of AdapNet (FCN, DeepLabV3).
     """
 
     trunk: Tensor | None
@@ -44,11 +45,11 @@ class FrameFeatures(NamedTuple):
     segmentation: SegmentationFeatures | None
     matched: Tensor | None = None
     depth: Tensor | None = None
-    view: tuple[Level, ...] | None = None
+    view: tuple[PyramidLevel, ...] | None = None
     baseline: Tensor | None = None
 
     def select(self, index: Tensor) -> FrameFeatures:
-        """The features of these members of the batch, in this order."""
+        """Return the features of these members of the batch, in this order."""
         return unflatten(self, {name: tensor[index] for name, tensor in flatten(self).items()})
 
 
@@ -56,16 +57,16 @@ class Prediction(NamedTuple):
     """Output for a batch of frames; None for streams that the configuration leaves out.
 
     Attributes:
-        translation: (B, 3) of the camera in the map, metres.
+        translation: (B, 3) position of the camera in the map, metres.
         quaternion: (B, 4) unit, w first, rotation of the optical frame in the map.
-        relative_translation: (B, 3) of the camera in the previous optical frame, metres.
-        relative_quaternion: (B, 4) likewise.
+        relative_translation: (B, 3) position of the camera in the previous optical frame, metres.
+        relative_quaternion: (B, 4) unit, w first, rotation of the camera in the previous optical frame.
         logits: (B, C, H, W) class scores.
         depth: (B, 1, H, W) metres.
-        pose_covariance: (B, 6, 6) of the sampled poses, x y z rX rY rZ about the map's axes, metres and radians; None
-            too for a network that does not sample, and in training.
-        pose_features: (B, fc) of fc1, which the pose was regressed from: they tell how wrong it may be
-            (`integrity.frame_error`).
+        pose_covariance: (B, 6, 6) covariance of the sampled poses, x y z rX rY rZ about the map's axes, metres and
+            radians; None also for a network that does not sample, and in training.
+        pose_features: (B, fc) features of fc1 from which the pose was regressed; the predicted error is computed from
+            them (`integrity.predicted_error`).
     """
 
     translation: Tensor | None
@@ -79,7 +80,7 @@ class Prediction(NamedTuple):
 
 
 class VLocNet(nn.Module):
-    """The network. Images are (B, 3, height, width) float RGB in 0..1; it normalises them (ImageNet's numbers)."""
+    """Complete network. Images are (B, 3, height, width) float RGB in 0..1; it normalises them (ImageNet's numbers)."""
 
     image_mean: Tensor
     image_std: Tensor
@@ -99,10 +100,11 @@ class VLocNet(nn.Module):
         self.alignment = DirectAlignment(config.alignment) if aligned else None
         initialize(self)
         if self.pose is not None and self.pose.temporal_fusion is not None:
-            self.pose.temporal_fusion.let_pass()
+            self.pose.temporal_fusion.initialize_identity()
         if self.segmentation is not None and self.segmentation.decoder is not None:
             self.segmentation.decoder.initialize()
-        self.baseline = None if adapnet else SegmentationBaseline(config)  # begins as torchvision's do, not with Xavier
+        # After `initialize`: a baseline keeps torchvision's initial weights.
+        self.baseline = None if adapnet else SegmentationBaseline(config)
         self.register_buffer("image_mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
         self.register_buffer("image_std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
         focal = config.width / 2.0
@@ -110,11 +112,11 @@ class VLocNet(nn.Module):
         self.register_buffer("intrinsics", torch.tensor([focal, focal, *centre]))
 
     def encode(self, image: Tensor, *, keep: bool = True) -> FrameFeatures:
-        """Everything about one frame that no other frame has a part in.
+        """Compute the features of one frame that depend on no other frame.
 
         Args:
             image: (B, 3, height, width) in 0..1.
-            keep: whether a later frame will use these features as its previous ones; if not, that side is skipped.
+            keep: whether a later frame uses these features as its previous ones; otherwise that side is skipped.
         """
         if self.baseline is not None:
             return FrameFeatures(None, None, None, None, baseline=self.baseline.encode(self._normalize(image)))
@@ -129,13 +131,13 @@ class VLocNet(nn.Module):
         return features._replace(depth=depth, view=view)
 
     def encode_segmentation(self, image: Tensor) -> SegmentationFeatures | None:
-        """The segmentation stream's part of `encode`."""
+        """Compute the segmentation stream's part of `encode`."""
         return None if self.segmentation is None else self.segmentation.encode(self._normalize(image))
 
     def encode_localization(
         self, image: Tensor, segmentation: SegmentationFeatures | None, *, keep: bool = True
     ) -> FrameFeatures:
-        """The rest of `encode`, which looks at the segmentation stream's features of the same frame."""
+        """Compute the part of `encode` that uses the segmentation stream's features of the same frame."""
         x = self._normalize(image)
         fine, trunk = (None, None) if self.trunk is None else self.trunk.stages(x)
         pose_5a, previous, matched = None, None, None
@@ -150,24 +152,24 @@ class VLocNet(nn.Module):
         return FrameFeatures(trunk, pose_5a, previous, segmentation, matched)
 
     def decode(self, current: FrameFeatures, previous: FrameFeatures) -> Prediction:
-        """Prediction for the current frame. A first frame is decoded with itself as previous."""
+        """Predict for the current frame. A first frame is decoded with itself as previous."""
         if self.baseline is not None and current.baseline is not None:
             return Prediction(None, None, None, None, self.baseline.decode(current.baseline), None)
-        translation, quaternion, covariance, known_by = self._pose(current, previous)
+        translation, quaternion, covariance, pose_features = self._pose(current, previous)
         motion = self.motion(current, previous)
-        # Losses are of the regressed motion: the alignment has nothing to learn, and steps without it are faster.
+        # Losses use the regressed motion: the alignment has no weights, and steps without it are faster.
         if self.alignment is not None and not self.training and current.view is not None and previous.view is not None:
             motion = self.alignment(current.view, previous.view, *motion, self.intrinsics)
         if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
-            return Prediction(translation, quaternion, *motion, None, current.depth, covariance, known_by)
+            return Prediction(translation, quaternion, *motion, None, current.depth, covariance, pose_features)
         depth, grid = current.depth, None
         if self.config.tasks.warping and depth is not None and motion[0] is not None and motion[1] is not None:
             grid = sampling_grid(depth, motion[0], motion[1], self.intrinsics)
         logits = self.segmentation.decode(current.segmentation, previous.segmentation, grid)
-        return Prediction(translation, quaternion, *motion, logits, depth, covariance, known_by)
+        return Prediction(translation, quaternion, *motion, logits, depth, covariance, pose_features)
 
     def motion(self, current: FrameFeatures, previous: FrameFeatures) -> tuple[Tensor | None, Tensor | None]:
-        """Regressed motion, before any alignment: see `Prediction`."""
+        """Regress the motion, before any alignment: see `Prediction`."""
         if self.odometry is None or current.trunk is None or previous.odometry_previous is None:
             return None, None
         matched = None
@@ -177,13 +179,13 @@ class VLocNet(nn.Module):
         return result
 
     def forward(self, previous_image: Tensor, image: Tensor) -> Prediction:
-        """Prediction for the second image of pairs, both (B, 3, height, width) in 0..1."""
+        """Predict for the second image of pairs, both (B, 3, height, width) in 0..1."""
         return self.decode(self.encode(image, keep=False), self.encode(previous_image))
 
     def _pose(
         self, current: FrameFeatures, previous: FrameFeatures
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
-        """Translation, quaternion, covariance where they are sampled, and the features that they come from."""
+        """Return translation, quaternion, covariance if poses are sampled, and the features that they come from."""
         if self.pose is None or current.pose_5a is None or previous.pose_5a is None:
             return None, None, None, None
         features = self.pose.features(current.pose_5a, previous.pose_5a)

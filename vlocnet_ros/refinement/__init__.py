@@ -1,1 +1,1 @@
-"""A prior pose and an image, refined against a map of keyframes."""
+"""Refinement of poses: a prior pose and an image, matched with a keyframe map."""

@@ -1,4 +1,4 @@
-"""Whether a solved pose may be published, and how far it may be off."""
+"""Acceptance of solved poses, and their covariance."""
 
 from __future__ import annotations
 
@@ -8,31 +8,38 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
+from localization_common.geometry.odometry_integration import rotate_covariance
 from vlocnet_ros.refinement.config import RefinementConfig
-from vlocnet_ros.refinement.pose_solver import Solution
+from vlocnet_ros.refinement.pose_solver import PoseSolution
 
 Array = npt.NDArray[np.float64]
 
 _COLUMNS, _ROWS = 4, 3
-#: Residuals may be this much smaller than expected (squared); smaller ones are chance.
+#: Smallest factor of the covariance from squared residuals; smaller residuals are chance.
 _LEAST_CHI2 = 0.05
-#: Metres or radians to which the pose is known in the worst direction, at most.
+#: Largest standard deviation of the pose in its worst direction, metres or radians.
 _LOOSEST = 0.5
 
 
 class Status(enum.Enum):
-    """What became of a frame."""
+    """Result of the refinement of a frame."""
 
     REFINED = "refined"  # confirmed near the prior
     RELOCATED = "relocated"  # confirmed elsewhere, by several frames
-    REFUSED = "refused"  # the prior stays
+    REFUSED = "refused"  # the prior is not changed
 
 
-def objection(solution: Solution | None, rays: Array, camera: Camera, config: RefinementConfig, *, inliers: int) -> str:
-    """Why the matches do not confirm a pose; empty if they do.
+def rejection(
+    solution: PoseSolution | None, rays: Array, camera: Camera, config: RefinementConfig, *, inliers: int
+) -> str:
+    """Return the reason why the matches do not confirm a pose; empty if they do.
 
     Args:
-        rays: (M, 2) of the matches. inliers: at least so many.
+        solution: solved pose; None if too few matches agree.
+        rays: (M, 2) rays of the matches.
+        camera: camera of the image.
+        config: parameters of the refinement.
+        inliers: smallest number of inliers.
     """
     if solution is None:
         return f"fewer than {inliers} points agree on a pose"
@@ -51,15 +58,17 @@ def objection(solution: Solution | None, rays: Array, camera: Camera, config: Re
 
 
 def spread(rays: Array, camera: Camera) -> int:
-    """Number of cells, of 4x3, of the image that hold rays."""
+    """Return the number of cells, of 4x3, of the image that contain rays."""
     pixels = camera.project(rays) / (camera.width, camera.height)
     cells = np.clip((pixels * (_COLUMNS, _ROWS)).astype(int), 0, (_COLUMNS - 1, _ROWS - 1))
     return len({(int(x), int(y)) for x, y in cells})
 
 
-def covariance(solution: Solution, correction: Array) -> Array:
-    """(6, 6) about the map's axes: of the solved pose, scaled by its residuals, and of the correction (6, 6), which is
-    about the camera's."""
-    turn = np.kron(np.eye(2), solution.map_T_camera[:3, :3])
+def covariance(solution: PoseSolution, correction: Array) -> Array:
+    """Return the covariance (6, 6) of a pose about the map's axes.
+
+    It is the sum of the solution's covariance, scaled by its residuals, and of the covariance of the correction (6, 6),
+    which is given about the camera's axes.
+    """
     own = np.linalg.inv(solution.information) * max(_LEAST_CHI2, solution.chi2)
-    return np.asarray(own + turn @ correction @ turn.T, dtype=np.float64)
+    return np.asarray(own + rotate_covariance(correction, solution.map_T_camera[:3, :3]), dtype=np.float64)

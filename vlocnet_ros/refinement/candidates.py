@@ -1,4 +1,4 @@
-"""Which points of the map an image should show, and where, as far as a prior knows."""
+"""Candidates for matches: points of the map that the image should show, and their rays, from a prior pose."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
+from localization_common.geometry import se3
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.keyframes.triangulation import NEAREST
 
 Array = npt.NDArray[np.float64]
@@ -20,14 +21,14 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Candidates:
-    """Points that should be seen.
+    """Points that should be visible.
 
     Attributes:
-        point: (C,) which points of the map, increasing.
-        appearance: (A,) which appearances of theirs may be met.
-        first: (C,) where each point's begin in ``appearance``.
-        rays: (C, 2) where they should be seen, at depth one.
-        precision: (C, 2, 2) inverse covariance of that.
+        point: (C,) indices of the points in the map, increasing.
+        appearance: (A,) indices of their appearances that fit the direction and the distance.
+        first: (C,) index in ``appearance`` of each point's first one.
+        rays: (C, 2) expected rays at depth one.
+        precision: (C, 2, 2) inverse covariances of these rays.
     """
 
     point: Indices
@@ -37,19 +38,19 @@ class Candidates:
     precision: Array
 
 
-def field_of_view(camera: Camera, lens: Lens) -> Array:
-    """(2, 2) least and largest coordinates of a camera's true rays at depth one."""
+def field_of_view(camera: Camera, lens: LensCorrection) -> Array:
+    """Return the smallest and the largest coordinates (2, 2) of a camera's true rays at depth one."""
     u, v = np.meshgrid(np.linspace(-0.5, camera.width - 0.5, 33), np.linspace(-0.5, camera.height - 0.5, 33))
     pixels = np.column_stack([u.ravel(), v.ravel()])
     rays = camera.rays(pixels)
-    # In a corner that no ray of a wide lens reaches, the calibration ends anywhere: projecting again tells.
+    # A wide lens does not reach the corners of the image; there, projecting the ray again gives another pixel.
     reached = rays[np.linalg.norm(camera.project(rays) - pixels, axis=1) < 0.5]
     true = lens.undistort(reached)
     return np.stack([true.min(axis=0), true.max(axis=0)])
 
 
 def candidates(
-    known: KeyframeMap,
+    keyframe_map: KeyframeMap,
     view: Array,
     map_T_camera: Array,
     covariance: Array,
@@ -59,46 +60,50 @@ def candidates(
     view_degrees: float,
     view_scale: float,
 ) -> Candidates:
-    """Points in the view, seen from a direction and a distance that they are known from.
+    """Return the points in the view whose appearances fit the direction and the distance.
 
     Args:
-        view: (2, 2) as of `field_of_view`.
-        map_T_camera: (4, 4) prior, in the adjusted map.
-        covariance: (6, 6) of x y z rX rY rZ about the map's axes.
-        gate: standard deviations by which points outside the image may still be in it.
+        keyframe_map: map of the points.
+        view: (2, 2) result of `field_of_view`.
+        map_T_camera: (4, 4) prior pose in the adjusted map.
+        covariance: (6, 6) covariance of the prior, x y z rX rY rZ about the map's axes.
+        gate: standard deviations by which a point may lie outside the image.
         noise: standard deviation of a ray at depth one.
+        view_degrees: largest angle to the direction of an appearance.
+        view_scale: largest ratio of the distances of the point and of an appearance.
     """
-    sight = known.points - map_T_camera[:3, 3].astype(np.float32)
+    sight = keyframe_map.points - map_T_camera[:3, 3].astype(np.float32)
     local = sight @ map_T_camera[:3, :3].astype(np.float32)
     front = np.nonzero(local[:, 2] > NEAREST)[0]
     rays = local[front, :2] / local[front, 2:]
     precision, reach = _gates(sight[front], local[front], map_T_camera, covariance, noise)
     seen = ((rays > view[0] - gate * reach) & (rays < view[1] + gate * reach)).all(axis=1)
-    visible = np.zeros(len(known.points), dtype=np.bool_)
+    visible = np.zeros(len(keyframe_map.points), dtype=np.bool_)
     visible[front[seen]] = True
-    rows = np.nonzero(visible[known.appearance_point])[0]
-    toward = sight[known.appearance_point[rows]]
+    rows = np.nonzero(visible[keyframe_map.appearance_point])[0]
+    toward = sight[keyframe_map.appearance_point[rows]]
     metres = np.linalg.norm(toward, axis=1)
-    agrees = (known.directions[rows] * toward).sum(axis=1) > np.cos(np.radians(view_degrees)) * metres
-    agrees &= np.abs(np.log(metres / known.ranges[rows])) < np.log(view_scale)
+    agrees = (keyframe_map.directions[rows] * toward).sum(axis=1) > np.cos(np.radians(view_degrees)) * metres
+    agrees &= np.abs(np.log(metres / keyframe_map.ranges[rows])) < np.log(view_scale)
     rows = rows[agrees]
-    point, first = np.unique(known.appearance_point[rows], return_index=True)
+    point, first = np.unique(keyframe_map.appearance_point[rows], return_index=True)
     place = np.searchsorted(front, point)
     return Candidates(point.astype(np.int64), rows, first, rays[place].astype(np.float64), precision[place])
 
 
 def _gates(sight: Floats, local: Floats, map_T_camera: Array, covariance: Array, noise: float) -> tuple[Array, Array]:
-    """Inverse covariances (C, 2, 2) of where points are seen, and their standard deviations (C, 2)."""
+    """Return inverse covariances (C, 2, 2) of the expected rays, and their standard deviations (C, 2)."""
     jacobian = ray_jacobian(sight, local, map_T_camera[:3, :3])
     spread = jacobian @ covariance @ jacobian.transpose(0, 2, 1) + noise**2 * np.eye(2)
     return np.asarray(np.linalg.inv(spread), dtype=np.float64), np.sqrt(np.einsum("cii->ci", spread))
 
 
 def ray_jacobian(sight: Floats, local: Floats, rotation: Array) -> Array:
-    """(C, 2, 6) of rays at depth one, by the camera's position and by its turning about the map's axes.
+    """Return the Jacobian (C, 2, 6) of rays at depth one by the camera's position and rotation about the map's axes.
 
     Args:
-        sight: (C, 3) from the camera to the points, in the map. local: (C, 3) the same in the camera.
+        sight: (C, 3) vectors from the camera to the points, in the map's axes.
+        local: (C, 3) the same vectors in the camera's axes.
         rotation: (3, 3) map_R_camera.
     """
     depth = local[:, 2].astype(np.float64)
@@ -106,8 +111,5 @@ def ray_jacobian(sight: Floats, local: Floats, rotation: Array) -> Array:
     by_local[:, 0, 0] = by_local[:, 1, 1] = 1.0 / depth
     by_local[:, :, 2] = -local[:, :2] / depth[:, None] ** 2
     by_sight = by_local @ rotation.T
-    # local = R^T exp(-w) sight: turning by w moves it by R^T (sight x w)
-    x, y, z = sight.T.astype(np.float64)
-    zero = np.zeros_like(x)
-    cross = np.stack([np.stack([zero, -z, y]), np.stack([z, zero, -x]), np.stack([-y, x, zero])]).transpose(2, 0, 1)
-    return np.concatenate([-by_sight, by_sight @ cross], axis=2)
+    # local = R^T exp(-w) sight: a rotation by w changes it by R^T (sight x w)
+    return np.concatenate([-by_sight, by_sight @ se3.cross_matrix(sight)], axis=2)

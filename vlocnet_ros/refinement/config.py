@@ -1,4 +1,4 @@
-"""Numbers of the refinement."""
+"""Parameters of the refinement."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from localization_common.errors import ConfigError
 
 @dataclass(frozen=True)
 class RefinementConfig:
-    """How far a prior is trusted, and what a refined pose must show.
+    """Parameters of the search near a prior, and of the acceptance of a refined pose.
 
     Attributes:
-        gate: standard deviations of the prior within which points are looked for.
-        least_metres, least_degrees: standard deviations of a prior that are taken at least.
-        wide_metres, wide_degrees: standard deviations of the gate where the first one leads nowhere.
-        view_degrees: a point is looked for from directions that differ from its appearance's by less.
-        view_scale: and at distances that differ by less than this factor.
-        similarity: of two descriptors (their product), at least.
-        ratio: of the best distance to the second best within the gate, at most.
-        inlier: error of an inlier at most, in standard deviations of the map's rays.
-        least_noise: standard deviation of a ray that is taken at least, in pixels of the map's features.
-        inliers: at least so many confirm a pose within the gate; within the wide gate, twice as many.
-        share: of the matches that must be inliers.
-        cells: of 4x3 in the image that must hold inliers.
-        retrieved: keyframes that are tried where the prior leads nowhere.
-        confirmations: frames in a row that must agree, with the odometry between them, before a pose far from all
-            guesses is believed.
+        gate: standard deviations of the prior within which points are searched.
+        least_metres, least_degrees: smallest standard deviations of a prior; smaller ones are set to these.
+        wide_metres, wide_degrees: standard deviations of the wide gate, used if no pose is found in the first one.
+        view_degrees: largest angle between the direction to a point and that of its appearance.
+        view_scale: largest ratio between the distance of a point and that of its appearance.
+        similarity: smallest similarity of two descriptors (their product).
+        ratio: largest ratio of the best distance to the second best within the gate.
+        inlier: largest error of an inlier, in standard deviations of the map's rays.
+        least_noise: smallest standard deviation of a ray, in pixels of the map's features.
+        inliers: smallest number of inliers that confirm a pose within the gate; twice as many in the wide gate.
+        share: smallest share of inliers among the matches.
+        cells: smallest number of cells, of 4x3 in the image, that contain inliers.
+        retrieved: number of similar keyframes to try if no pose is found near the prior.
+        confirmations: number of consecutive frames that must agree, with the odometry between them, before a pose far
+            from all guesses is accepted.
     """
 
     gate: float = 3.0

@@ -1,4 +1,4 @@
-"""How the covariances of refined poses must be scaled, by frames whose poses are known."""
+"""Scale of the covariances of refined poses, from frames with known poses."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.refinement.perturbation import isotropic, moved_by
 from vlocnet_ros.refinement.refiner import Guess, Refiner
 
-#: Frames that are tried, evenly chosen.
+#: Number of frames to refine, evenly chosen.
 _FRAMES = 150
-#: Covariance of the guesses.
+#: Covariance of the guessed poses.
 _GUESS = isotropic(0.1, float(np.radians(3.0)))
-#: A pose is wrong, not inaccurate, from here on; what remains of the errors must fit.
+#: Quantile of the errors above which a pose is an outlier; the covariance must fit the others.
 _QUANTILE = 0.99
-#: Nanoseconds: what a robot sees later was not recorded a moment before, so keyframes as near in time do not correct a
-#: frame here.
+#: Nanoseconds between a frame and the keyframes that correct it: on a robot, no keyframe was recorded at almost the
+#: same time.
 _APART = 1_000_000_000
-#: A covariance is never made smaller than this.
+#: Smallest factor of the covariances.
 _LEAST = 0.1
 
 
-def calibrate(known: KeyframeMap, sequences: Sequence[data.Sequence]) -> KeyframeMap:
-    """The map with `KeyframeMap.covariance_scale` measured: the mean of squared errors over covariances becomes 6.
+def calibrate(keyframe_map: KeyframeMap, sequences: Sequence[data.Sequence]) -> KeyframeMap:
+    """Measure `KeyframeMap.covariance_scale`: the mean of squared errors over covariances becomes 6.
 
     Args:
-        known: the map. sequences: that it was built from; frames that became keyframes are left out.
+        keyframe_map: map to measure.
+        sequences: sequences from which it was built; frames that are keyframes are not used.
     """
-    place = {pose.tobytes(): k for k, pose in enumerate(known.correction.given)}
+    place = {pose.tobytes(): k for k, pose in enumerate(keyframe_map.correction.given)}
     frames, stamps = [], np.full((len(sequences), len(place)), -2 * _APART)  # of the keyframes, in their own sequence
     for s, sequence in enumerate(sequences):
         for i, pose in enumerate(sequence.map_T_camera):
@@ -45,9 +46,9 @@ def calibrate(known: KeyframeMap, sequences: Sequence[data.Sequence]) -> Keyfram
     for s, position in frames[:: max(1, len(frames) // _FRAMES)]:
         sequence = sequences[s]
         true = sequence.map_T_camera[position]
-        left = np.abs(stamps[s] - sequence.stamps[position]) > _APART
-        seen = known.with_keyframes(left) if left.any() else known
-        refiner = Refiner(replace(seen, covariance_scale=1.0))
+        apart = np.abs(stamps[s] - sequence.stamps[position]) > _APART
+        others = keyframe_map.with_keyframes(apart) if apart.any() else keyframe_map
+        refiner = Refiner(replace(others, covariance_scale=1.0))
         refiner.set_camera(sequence.camera)
         guess = Guess(moved_by(true, random.multivariate_normal(np.zeros(6), _GUESS)), _GUESS)
         result = refiner.step(sequence.read_image(position), [guess])
@@ -55,6 +56,6 @@ def calibrate(known: KeyframeMap, sequences: Sequence[data.Sequence]) -> Keyfram
             error = twist_errors(result.map_T_camera[None], true[None])[0]
             normalised.append(float(error @ np.linalg.solve(result.covariance, error)))
     if len(normalised) < 20:
-        return known
+        return keyframe_map
     kept = np.sort(normalised)[: max(20, round(_QUANTILE * len(normalised)))]
-    return replace(known, covariance_scale=max(_LEAST, float(kept.mean()) / 6.0))
+    return replace(keyframe_map, covariance_scale=max(_LEAST, float(kept.mean()) / 6.0))

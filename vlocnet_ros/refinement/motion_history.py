@@ -1,4 +1,4 @@
-"""What the frames before say: where the camera must be now, and how often it seemed to be elsewhere."""
+"""Poses of the previous frames, moved by the odometry: the expected pose, and a pose elsewhere to confirm."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from localization_common.geometry.odometry_integration import rotate_covariance, shift_covariance
 from vlocnet_ros.refinement.perturbation import difference, isotropic
-from vlocnet_ros.refinement.pose_solver import Prior
+from vlocnet_ros.refinement.pose_solver import PosePrior
 
 Array = npt.NDArray[np.float64]
 
-#: Two poses of successive frames agree within this, beyond what the odometry is unsure of.
+#: Tolerance for the agreement of poses of successive frames, in addition to the odometry's covariance.
 _METRES, _RADIANS = 0.15, float(np.radians(5.0))
-#: Successive poses are wrong alike, by the points that they share: what they say about the next counts less.
+#: Factor of the covariance of an expected pose: errors of successive poses are correlated by the points they share.
 _SHARED = 4.0
 
 
@@ -26,12 +27,12 @@ class Motion:
     covariance: Array
 
 
-class History:
-    """The last confirmed pose and the last one elsewhere, carried on by the odometry.
+class MotionHistory:
+    """Last confirmed pose and last pose elsewhere, moved to the present frame by the odometry.
 
     Attributes:
-        expected: pose (4, 4) of this frame and its covariance (6, 6) about the map's axes, by the last confirmed one;
-            None if there is none, or no odometry since.
+        expected: pose (4, 4) of this frame and its covariance (6, 6) about the map's axes, from the last confirmed
+            pose; None without one, or without odometry since then.
     """
 
     def __init__(self) -> None:
@@ -44,15 +45,15 @@ class History:
         self._agreeing = 0
 
     @property
-    def prior(self) -> Prior | None:
-        """`expected` for a solver."""
+    def prior(self) -> PosePrior | None:
+        """`expected` as a prior for the solver."""
         if self.expected is None:
             return None
         pose, covariance = self.expected
-        return Prior(pose, np.asarray(np.linalg.inv(covariance), dtype=np.float64))
+        return PosePrior(pose, np.asarray(np.linalg.inv(covariance), dtype=np.float64))
 
     def move(self, motion: Motion | None) -> None:
-        """The camera has moved on; without a motion, nothing before counts."""
+        """Move all poses by the motion since the previous frame; without a motion, forget them."""
         if motion is None:
             self.reset()
             return
@@ -62,35 +63,33 @@ class History:
             self._elsewhere = self._elsewhere @ motion.previous_T_camera
 
     def confirm(self, map_T_camera: Array, covariance: Array) -> None:
-        """This frame's pose (4, 4) is known, with a covariance (6, 6)."""
+        """Set the confirmed pose (4, 4) of this frame with its covariance (6, 6)."""
         self.expected = (map_T_camera, _SHARED * covariance)
         self._elsewhere, self._agreeing = None, 0
 
     def agrees(self, map_T_camera: Array, *, gate: float) -> bool:
-        """Whether a pose (4, 4) is what the last confirmed one and the odometry lead to, within standard deviations."""
+        """True if a pose (4, 4) is within a number of standard deviations of the expected one."""
         if self.expected is None:
             return False
         pose, covariance = self.expected
         off = difference(map_T_camera, pose)
         return float(off @ np.linalg.solve(covariance + isotropic(_METRES, _RADIANS), off)) < gate**2
 
-    def seems(self, map_T_camera: Array) -> int:
-        """A frame seems to be at a pose (4, 4) far from where it should be: how many in a row now agree on that."""
+    def count_elsewhere(self, map_T_camera: Array) -> int:
+        """Add a pose (4, 4) far from the expected one; return the number of consecutive frames that agree on it."""
         off = np.full(6, np.inf) if self._elsewhere is None else difference(map_T_camera, self._elsewhere)
         near = np.linalg.norm(off[:3]) < _METRES and np.linalg.norm(off[3:]) < _RADIANS
         self._agreeing = self._agreeing + 1 if near else 1
         self._elsewhere = map_T_camera
         return self._agreeing
 
-    def seems_nowhere(self) -> None:
-        """A frame could not be placed at all."""
+    def forget_elsewhere(self) -> None:
+        """Forget the pose elsewhere, after a frame without any pose."""
         self._elsewhere, self._agreeing = None, 0
 
 
 def _moved(pose: Array, covariance: Array, motion: Motion) -> tuple[Array, Array]:
-    """A pose and its covariance, both about the map's axes, after a motion."""
-    x, y, z = pose[:3, :3] @ motion.previous_T_camera[:3, 3]
-    lever = np.eye(6)
-    lever[:3, 3:] = [[0.0, z, -y], [-z, 0.0, x], [y, -x, 0.0]]
-    turn = np.kron(np.eye(2), pose[:3, :3])
-    return pose @ motion.previous_T_camera, lever @ covariance @ lever.T + turn @ motion.covariance @ turn.T
+    """Return a pose and its covariance, both about the map's axes, after a motion."""
+    rotation = pose[:3, :3]
+    moved = shift_covariance(covariance, rotation @ motion.previous_T_camera[:3, 3])
+    return pose @ motion.previous_T_camera, moved + rotate_covariance(motion.covariance, rotation)

@@ -1,4 +1,4 @@
-"""Features of an image and points of the map that look alike, where the prior allows it."""
+"""Matching of an image's features with the candidates among the map's points."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ Indices = npt.NDArray[np.int64]
 
 
 def match(
-    known: KeyframeMap, looked_for: Candidates, features: Features, *, gate: float, similarity: float, ratio: float
+    keyframe_map: KeyframeMap, expected: Candidates, features: Features, *, gate: float, similarity: float, ratio: float
 ) -> tuple[Indices, Indices]:
-    """Points of the map and features (M,) that are each other's best within the gate.
+    """Return points of the map and features (M,) that are each other's best match within the gate.
 
     Args:
-        gate: standard deviations.
-        similarity: product of descriptors, at least.
-        ratio: of the best distance to that of the feature's second best point, at most.
+        keyframe_map: map of the points.
+        expected: candidates for matches.
+        features: features of the image.
+        gate: largest distance from the expected ray, in standard deviations.
+        similarity: smallest product of the descriptors.
+        ratio: largest ratio of the best distance to that of the feature's second best point.
     """
-    # A second best below this cannot spoil a best one that is good enough.
+    # A second best match below this passes the ratio test with any best match that is similar enough.
     floor = 1.0 - (1.0 - similarity) / ratio**2
-    looks = _products(known.float_descriptors(looked_for.appearance), features.descriptors)
-    appearance, feature = np.nonzero(looks > floor)
-    value = looks[appearance, feature]
-    candidate = np.searchsorted(looked_for.first, appearance, side="right") - 1
-    inside = _squared(looked_for, candidate, features.rays[feature]) < gate**2
+    similarities = _products(keyframe_map.float_descriptors(expected.appearance), features.descriptors)
+    appearance, feature = np.nonzero(similarities > floor)
+    value = similarities[appearance, feature]
+    candidate = np.searchsorted(expected.first, appearance, side="right") - 1
+    inside = _squared(expected, candidate, features.rays[feature]) < gate**2
     candidate, feature, value = _best_appearance(candidate[inside], feature[inside], value[inside])
     order = np.lexsort((-value, feature))
     candidate, feature, value = candidate[order], feature[order], value[order]
@@ -41,26 +44,26 @@ def match(
     second[same] = value[next_row[same]]
     clear = np.sqrt(2.0 - 2.0 * np.minimum(value[first], 1.0)) < ratio * np.sqrt(2.0 - 2.0 * np.minimum(second, 1.0))
     chosen = first[(value[first] > similarity) & clear]
-    best_of_point = np.zeros(len(looked_for.point), dtype=np.float32)
+    best_of_point = np.zeros(len(expected.point), dtype=np.float32)
     np.maximum.at(best_of_point, candidate, value)
     chosen = chosen[value[chosen] >= best_of_point[candidate[chosen]]]
-    return looked_for.point[candidate[chosen]], feature[chosen]
+    return expected.point[candidate[chosen]], feature[chosen]
 
 
 def _products(descriptors: Descriptors, others: Descriptors) -> Descriptors:
-    """(A, F) scalar products of descriptors (A, D) and (F, D).
+    """Return the scalar products (A, F) of descriptors (A, D) and (F, D).
 
-    By torch, whose threads are as many as the node was told: those of NumPy's BLAS wait busily for the next product and
-    take the network's core.
+    Uses torch, whose number of threads the node sets. Threads of NumPy's BLAS wait actively for the next product and
+    use the network's core.
     """
-    torch.get_num_threads()  # before it asks, a new thread takes all cores for products, whatever torch was told
+    torch.get_num_threads()  # without this call, a new thread uses all cores for products, not torch's number
     return np.asarray((torch.from_numpy(descriptors) @ torch.from_numpy(others).T).numpy())
 
 
 def _best_appearance(
     candidate: Indices, feature: Indices, value: npt.NDArray[np.float32]
 ) -> tuple[Indices, Indices, npt.NDArray[np.float32]]:
-    """Of pairs that differ in the appearance alone, the most alike."""
+    """Select the most similar pair among those that differ only in the appearance."""
     order = np.lexsort((-value, candidate, feature))
     candidate, feature, value = candidate[order], feature[order], value[order]
     kept = np.ones(len(order), dtype=np.bool_)
@@ -69,14 +72,14 @@ def _best_appearance(
 
 
 def _begins(ordered: Indices) -> Indices:
-    """Where each value of an ordered array begins."""
+    """Return the first index of each value of an ordered array."""
     if len(ordered) == 0:
         return np.empty(0, dtype=np.int64)
     return np.concatenate([[0], np.nonzero(np.diff(ordered))[0] + 1])
 
 
-def _squared(looked_for: Candidates, candidate: Indices, rays: Array) -> Array:
-    """(M,) squared Mahalanobis distances of rays (M, 2) from where candidates (M,) should be seen."""
-    u, v = (rays - looked_for.rays[candidate]).T
-    a, b, _, c = looked_for.precision.reshape(-1, 4)[candidate].T
+def _squared(expected: Candidates, candidate: Indices, rays: Array) -> Array:
+    """Return squared Mahalanobis distances (M,) of rays (M, 2) from the expected rays of candidates (M,)."""
+    u, v = (rays - expected.rays[candidate]).T
+    a, b, _, c = expected.precision.reshape(-1, 4)[candidate].T
     return np.asarray(u * (a * u + 2.0 * b * v) + c * v * v)

@@ -1,4 +1,4 @@
-"""The pose that points and rays agree on."""
+"""Solver for a pose from matches of points and rays."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from vlocnet_ros.refinement.robust_pose import from_samples, from_start
 
 Array = npt.NDArray[np.float64]
 
-#: Share of the matches that a pose found from a start must explain, or samples are tried too.
+#: Smallest share of inliers of a pose that was found from a start; below it, samples are tried, too.
 _TRUSTED = 0.5
-#: Standard deviations from which on a residual counts by its size, not its square (Huber).
+#: Standard deviations above which a residual has the weight of its size, not of its square (Huber).
 _HUBER = 1.5
 
 
 @dataclass(frozen=True)
-class Prior:
-    """A pose (4, 4) and the information (6, 6), inverse covariance, about the map's axes."""
+class PosePrior:
+    """Prior pose (4, 4) and its information (6, 6), the inverse covariance, about the map's axes."""
 
     map_T_camera: Array
     information: Array
 
 
 @dataclass(frozen=True)
-class Solution:
-    """What the matches agree on.
+class PoseSolution:
+    """Pose on which the matches agree.
 
     Attributes:
-        map_T_camera: (4, 4).
-        information: (6, 6) inverse covariance about the map's axes, for rays that scatter by `noise`.
-        inliers: (M,) which matches agree.
-        chi2: variance of the inliers' rays, of which the information knows nothing; 1 where they scatter by `noise`.
+        map_T_camera: (4, 4) pose.
+        information: (6, 6) inverse covariance about the map's axes, if the standard deviation of rays is `noise`.
+        inliers: (M,) true for matches that agree.
+        chi2: variance of the inliers' rays relative to that of `noise`; the information does not include it.
     """
 
     map_T_camera: Array
@@ -52,18 +52,23 @@ def solve(
     inlier: float,
     least: int,
     start: Array | None = None,
-    prior: Prior | None = None,
-) -> Solution | None:
-    """Robust pose, then least squares over the inliers and a soft prior; None if too few agree.
+    prior: PosePrior | None = None,
+) -> PoseSolution | None:
+    """Solve for a robust pose, then by least squares over the inliers and a soft prior.
 
     Args:
-        points: (M, 3) in the map. rays: (M, 2) at depth one.
-        noise: standard deviation of a ray. inlier: largest error of an inlier, in these.
-        least: inliers at least.
-        start: (4, 4) near the pose: errors that count shrink from there (graduated non-convexity, Yang 2020). Without
-            one, or where that ends with less than half of the matches, poses of few matches are tried (MAGSAC, Barath
-            2020).
-        prior: from the frame before and the odometry, or None.
+        points: (M, 3) points in the map.
+        rays: (M, 2) rays at depth one.
+        noise: standard deviation of a ray.
+        inlier: largest error of an inlier, in standard deviations.
+        least: smallest number of inliers.
+        start: (4, 4) pose near the solution, from which the width of the robust weights shrinks (graduated
+            non-convexity, Yang 2020). Without it, or if less than half of the matches agree, poses of small samples are
+            tried (MAGSAC, Barath 2020).
+        prior: pose from the previous frame and the odometry, or None.
+
+    Returns:
+        The solution; None if too few matches agree.
     """
     if len(points) < least:
         return None
@@ -82,13 +87,13 @@ def solve(
         if inliers.sum() < least:
             return None
         pose, information, chi2 = _least_squares(points[inliers], rays[inliers], pose, noise, prior)
-    return Solution(pose, information, inliers, chi2)
+    return PoseSolution(pose, information, inliers, chi2)
 
 
 def _least_squares(
-    points: Array, rays: Array, pose: Array, noise: float, prior: Prior | None
+    points: Array, rays: Array, pose: Array, noise: float, prior: PosePrior | None
 ) -> tuple[Array, Array, float]:
-    """Gauss-Newton with Huber's weights: pose, information, and variance of the rays (`Solution.chi2`)."""
+    """Solve by Gauss-Newton with Huber's weights; return pose, information and `PoseSolution.chi2`."""
     for _ in range(5):
         errors, sight, local = ray_errors(points, rays, pose)
         scaled = errors / noise
@@ -109,10 +114,12 @@ def _least_squares(
 
 
 def _variance(scaled: Array) -> float:
-    """Factor that Huber's estimate from residuals (M, 2), in standard deviations, is less sure by than least squares
-    from ones that scatter by one: E[psi^2] / E[psi']^2 (Huber 1981, 7.6), for M - 3 degrees of freedom of M."""
+    """Return the variance of Huber's estimate from residuals (M, 2), relative to least squares with unit variance.
+
+    It is E[psi^2] / E[psi']^2 (Huber 1981, 7.6), for M - 3 degrees of freedom of M.
+    """
     size = np.linalg.norm(scaled, axis=1)
     squared = 0.5 * np.mean(np.minimum(size, _HUBER) ** 2)
-    # Beyond the bend psi is of constant length: it turns with the residual, and that is half of its derivative.
+    # Above _HUBER, psi has constant length: only its direction changes with the residual, which halves the derivative.
     slope = np.mean(np.where(size > _HUBER, 0.5 * _HUBER / np.maximum(size, _HUBER), 1.0))
     return float(squared / slope**2 * len(size) / (len(size) - 3.0))

@@ -1,4 +1,4 @@
-"""Keyframes whose view the map holds twice: rooms or furniture that repeat."""
+"""Keyframes with a similar view at another place of the map, such as rooms or furniture that repeat."""
 
 from __future__ import annotations
 
@@ -14,37 +14,39 @@ from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.keyframes.keyframe_selection import distances
 from vlocnet_ros.keyframes.retrieval import nearest
 from vlocnet_ros.refinement.config import RefinementConfig
-from vlocnet_ros.refinement.search import Search
+from vlocnet_ros.refinement.search import MapSearch
 
 Array = npt.NDArray[np.float64]
 
-#: Another place is so far away, or looks so far elsewhere.
+#: Distance and rotation from which on two poses are different places.
 _METRES, _RADIANS = 0.5, float(np.radians(30.0))
-#: Places that look most alike, which are tried for each keyframe.
+#: Number of the most similar places that are tried for each keyframe.
 _TRIED = 15
 
 
 def same_place(pose: Array, other: Array) -> bool:
-    """Whether two poses (4, 4) are one place, found twice."""
+    """True if two poses (4, 4) are the same place."""
     return bool(distances(pose[None], other, metres=_METRES, radians=_RADIANS)[0] <= 1.0)
 
 
-def mark_doubles(known: KeyframeMap, features: Sequence[Features], camera: Camera) -> KeyframeMap:
-    """The map with `KeyframeMap.doubles` measured: each keyframe is looked for elsewhere, as `Refiner` would.
+def mark_repeated_views(keyframe_map: KeyframeMap, features: Sequence[Features], camera: Camera) -> KeyframeMap:
+    """Set `KeyframeMap.repeated_view`: search each keyframe's view at other places, as `Refiner` does.
 
     Args:
-        known: the map. features: of its keyframes, as the calibration gives them. camera: that made them.
+        keyframe_map: map to measure.
+        features: features of its keyframes, with the rays of the calibration.
+        camera: camera of these features.
     """
-    search, needed = Search(known, camera, RefinementConfig()), 2 * RefinementConfig().inliers
-    adjusted, doubles = known.correction.adjusted, np.zeros(len(features), dtype=np.bool_)
+    search, needed = MapSearch(keyframe_map, camera, RefinementConfig()), 2 * RefinementConfig().inliers
+    adjusted, repeated = keyframe_map.correction.adjusted, np.zeros(len(features), dtype=np.bool_)
     away = np.stack([distances(adjusted, pose, metres=_METRES, radians=_RADIANS) for pose in adjusted])
     for k, own in enumerate(features):
-        true = replace(own, rays=known.lens.undistort(own.rays))
+        true = replace(own, rays=keyframe_map.lens.undistort(own.rays))
         others = np.nonzero(away[k] > 1.0)[0]
-        for other in others[nearest(known.thumbnails[others], known.thumbnails[k], _TRIED)]:
+        for other in others[nearest(keyframe_map.thumbnails[others], keyframe_map.thumbnails[k], _TRIED)]:
             found = search.near(adjusted[other], search.widest, true, inliers=needed)
-            if found.solution is not None and not found.objection:
-                doubles[k] = not same_place(found.solution.map_T_camera, adjusted[k])
-            if doubles[k]:
+            if found.solution is not None and not found.rejection:
+                repeated[k] = not same_place(found.solution.map_T_camera, adjusted[k])
+            if repeated[k]:
                 break
-    return replace(known, doubles=(away < 1.0) @ doubles)  # views between them look alike too
+    return replace(keyframe_map, repeated_view=(away < 1.0) @ repeated)  # and the views between such keyframes

@@ -1,4 +1,4 @@
-"""Poses that most of some matches agree with: from near there, or from nowhere."""
+"""Robust poses from matches with outliers: from a pose nearby, or from samples."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from vlocnet_ros.refinement.perturbation import moved_by, ray_errors
 
 Array = npt.NDArray[np.float64]
 
-#: Pixels that rays at depth one are scaled to for OpenCV, whose thresholds are made for pixels.
+#: Focal length in pixels by which rays are scaled for OpenCV, whose thresholds are in pixels.
 _FOCAL = 500.0
 
 
 def from_start(points: Array, rays: Array, pose: Array, limit: float) -> Array:
-    """Least squares with Geman and McClure's weights, whose width shrinks to the limit."""
+    """Solve by least squares with Geman and McClure's weights, whose width shrinks to the limit."""
     errors = np.linalg.norm(ray_errors(points, rays, pose)[0], axis=1)
     width = max(2.0 * limit, float(np.quantile(errors, 0.75)))
     while True:
@@ -28,7 +28,7 @@ def from_start(points: Array, rays: Array, pose: Array, limit: float) -> Array:
 
 
 def _step(points: Array, rays: Array, pose: Array, width: float) -> Array:
-    """One step of Gauss and Newton."""
+    """Return the pose after one Gauss-Newton step."""
     errors, sight, local = ray_errors(points, rays, pose)
     weight = (width**2 / (width**2 + (errors**2).sum(axis=1))) ** 2
     jacobian = ray_jacobian(sight, local, pose[:3, :3])
@@ -38,7 +38,7 @@ def _step(points: Array, rays: Array, pose: Array, width: float) -> Array:
 
 
 def from_samples(points: Array, rays: Array, limit: float) -> Array | None:
-    """The pose that most of the matches agree with, of those of samples."""
+    """Return the pose of a sample with which most of the matches agree; None without one."""
     try:
         found, turned, moved, _ = cv2.solvePnPRansac(
             points,
@@ -50,7 +50,7 @@ def from_samples(points: Array, rays: Array, limit: float) -> Array | None:
             confidence=0.999,
             flags=cv2.USAC_MAGSAC,
         )
-    except cv2.error:  # samples that fix no pose, such as points on one line
+    except cv2.error:  # samples that determine no pose, such as points on one line
         return None
     if not found or not np.isfinite(turned).all() or not np.isfinite(moved).all():
         return None

@@ -1,4 +1,4 @@
-"""What an image says about a pose near a given one."""
+"""Search for the pose of an image near a given pose."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.refinement.acceptance import objection
+from vlocnet_ros.refinement.acceptance import rejection
 from vlocnet_ros.refinement.candidates import candidates, field_of_view
 from vlocnet_ros.refinement.config import RefinementConfig
 from vlocnet_ros.refinement.perturbation import difference, isotropic
 from vlocnet_ros.refinement.point_matching import match
-from vlocnet_ros.refinement.pose_solver import Prior, Solution, solve
+from vlocnet_ros.refinement.pose_solver import PosePrior, PoseSolution, solve
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found.
+class SearchResult:
+    """Result of a search.
 
     Attributes:
-        solution: pose in the adjusted map, and more; None if too few matches agree.
-        rays: (M, 2) of the matches.
-        points: (M,) of the map, that they were taken for.
-        objection: why the pose is not to be believed; empty if it is.
+        solution: solved pose in the adjusted map; None if too few matches agree.
+        rays: (M, 2) rays of the matches.
+        points: (M,) points of the map that they were matched with.
+        rejection: reason why the pose is rejected; empty if it is accepted.
     """
 
-    solution: Solution | None
+    solution: PoseSolution | None
     rays: Array
     points: npt.NDArray[np.int64]
-    objection: str
+    rejection: str
 
     @property
     def inliers(self) -> int:
@@ -42,31 +42,38 @@ class Found:
         return 0 if self.solution is None else int(self.solution.inliers.sum())
 
 
-class Search:
-    """Finds points of a map in the images of a camera.
+class MapSearch:
+    """Search for points of a map in the images of a camera.
 
     Attributes:
-        widest: covariance (6, 6) of the wide gate. least: of the narrowest.
+        least: covariance (6, 6) that is added in the narrowest gate.
+        widest: covariance (6, 6) of the wide gate.
     """
 
-    def __init__(self, known: KeyframeMap, camera: Camera, config: RefinementConfig) -> None:
-        self._map, self._camera, self._config = known, camera, config
-        self._view = field_of_view(camera, known.lens)
-        self._noise = max(known.noise, config.least_noise / known.focal)
+    def __init__(self, keyframe_map: KeyframeMap, camera: Camera, config: RefinementConfig) -> None:
+        self._map, self._camera, self._config = keyframe_map, camera, config
+        self._view = field_of_view(camera, keyframe_map.lens)
+        self._noise = max(keyframe_map.noise, config.least_noise / keyframe_map.focal)
         self.least = isotropic(config.least_metres, float(np.radians(config.least_degrees)))
         self.widest = isotropic(config.wide_metres, float(np.radians(config.wide_degrees)))
 
     def near(
-        self, map_T_camera: Array, covariance: Array, features: Features, *, inliers: int, prior: Prior | None = None
-    ) -> Found:
-        """Pose near a given one.
+        self,
+        map_T_camera: Array,
+        covariance: Array,
+        features: Features,
+        *,
+        inliers: int,
+        prior: PosePrior | None = None,
+    ) -> SearchResult:
+        """Search for a pose near a given one.
 
         Args:
-            map_T_camera: (4, 4) in the adjusted map.
-            covariance: (6, 6) that it is known to, about the map's axes.
-            features: of the image.
-            inliers: points at least, to believe the pose.
-            prior: draws the pose, once points agree on one.
+            map_T_camera: (4, 4) given pose in the adjusted map.
+            covariance: (6, 6) covariance of the given pose about the map's axes.
+            features: features of the image.
+            inliers: smallest number of inliers to accept the pose.
+            prior: soft prior for the least squares over the inliers.
         """
         c = self._config
         seen = candidates(
@@ -90,9 +97,9 @@ class Search:
             start=map_T_camera,
             prior=prior,
         )
-        told = objection(solution, rays, self._camera, c, inliers=inliers)
-        if solution is not None and not told:
+        reason = rejection(solution, rays, self._camera, c, inliers=inliers)
+        if solution is not None and not reason:
             off = difference(solution.map_T_camera, map_T_camera)
             if float(off @ np.linalg.solve(covariance, off)) > (c.gate + 1.0) ** 2:
-                told = "the points agree on a pose outside the gate"
-        return Found(solution, rays, points, told)
+                reason = "the points agree on a pose outside the gate"
+        return SearchResult(solution, rays, points, reason)

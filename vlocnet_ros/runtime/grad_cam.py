@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from localization_common.errors import ConfigError
@@ -91,7 +91,9 @@ def _run(
     pose: PoseStream, trunk: Tensor, semantics: Tensor | None, previous_5a: Tensor, layer: Layer
 ) -> tuple[Tensor, Tensor]:
     """Features (B, C, h, w) of a block as the next one reads them, normalised and activated, and the scores (B,)."""
-    reader: nn.Module = {"res3": pose.res4[0].conv1, "res4": pose.res5[0].conv1, "res5": pose.regressor.pool}[layer]
+    readers = {"res3": (pose.res4[0], "conv1"), "res4": (pose.res5[0], "conv1"), "res5": (pose.regressor, "pool")}
+    block, name = readers[layer]
+    reader = block.get_submodule(name)
     features: list[Tensor] = []
     translations: list[Tensor] = []
     hooks = [

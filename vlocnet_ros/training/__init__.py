@@ -1,1 +1,1 @@
-"""Training of VLocNet++: frames in memory, augmentation, batches, the Lightning module. Needs the training extras."""
+"""Training of VLocNet++: frames in memory, augmentation, batches, Lightning module. Needs the training extras."""

@@ -16,18 +16,18 @@ from vlocnet_ros.training.viewpoint import reproject
 
 @dataclass(frozen=True)
 class AugmentationConfig:
-    """How much frames are varied.
+    """Strength of the augmentation.
 
     Attributes:
-        viewpoint: share of pairs that are re-projected to nearby poses, where depth exists.
+        viewpoint: share of pairs that are re-projected to nearby poses; needs depth.
         metres, degrees: standard deviation of such a pose, common to both frames of a pair.
-        relative: each frame's own deviation, as a share of the common one: varies the motion between them.
-        planar: for robots on a floor with a level camera: hardly any height, roll and pitch.
+        relative: deviation of each single frame as a share of the common one; it varies the motion between frames.
+        planar: for robots on a floor with a level camera: almost no change of height, roll and pitch.
         light: strength of brightness, contrast and colour changes.
-        erase: share of images that lose a random patch.
-        shift: pixels that images without re-projection are moved by at most (both of a pair alike).
-        mirror: share of pairs seen in a mirror, map and all: for odometry without the pose stream only.
-        alone: share of pairs whose frames are each taken as a first frame.
+        erase: share of images in which a random patch is erased.
+        shift: largest shift of the images in pixels, the same for both of a pair.
+        mirror: share of pairs that are mirrored together with the map; for odometry without the pose stream only.
+        alone: share of pairs whose frames are each used as a first frame.
     """
 
     viewpoint: float = 0.6
@@ -42,8 +42,8 @@ class AugmentationConfig:
     alone: float = 0.1
 
 
-class Kind(enum.Enum):
-    """What a training step trains."""
+class StepKind(enum.Enum):
+    """Streams that a training step trains."""
 
     POSE = "pose"  # single frames
     PAIRS = "pairs"  # pose and odometry
@@ -51,21 +51,23 @@ class Kind(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Images (B, 3, H, W) in 0..1, in groups of neighbours along a drive, which are varied alike.
+class FrameBatch:
+    """Images (B, 3, H, W) in 0..1, in groups of neighbours along a drive, which are augmented in the same way.
 
-    `plain` are the same without changes of light and erased patches; None where there are none.
+    `plain` holds the same images without changes of light and erased patches; None before the augmentation.
     """
 
     images: Tensor
     targets: Targets
-    kind: Kind = Kind.ALL
+    kind: StepKind = StepKind.ALL
     group: int = 2
     plain: Tensor | None = None
 
 
-def augment(batch: Batch, intrinsics: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Batch:
-    """A random variation of a batch; the same for the same generator state."""
+def augment(
+    batch: FrameBatch, intrinsics: Tensor, config: AugmentationConfig, generator: torch.Generator
+) -> FrameBatch:
+    """Return a randomly augmented batch; the same for the same generator state."""
     random = _Random(generator, batch.images.device)
     images, targets, group = batch.images, batch.targets, batch.group
     if targets.depth is not None and config.viewpoint > 0.0:
@@ -102,11 +104,11 @@ class _Random:
 def _viewpoint(
     images: Tensor, targets: Targets, intrinsics: Tensor, config: AugmentationConfig, random: _Random, group: int
 ) -> tuple[Tensor, Targets]:
-    """Some pairs as seen from nearby; both frames get a common deviation and a small one each."""
+    """Re-project some pairs to nearby poses; both frames get a common deviation and each a small one."""
     assert targets.depth is not None
     n = len(images)
     chosen = random.uniform(n // group).lt(config.viewpoint).repeat_interleave(group).nonzero()[:, 0]
-    # optical axes: x right, y down, z forward; a level camera on a floor turns about y and moves along x and z
+    # Optical axes: x right, y down, z forward. A level camera on a floor turns about y and moves along x and z.
     level = torch.tensor([1.0, 0.05, 1.0] if config.planar else [1.0, 1.0, 1.0], device=images.device)
     turning = torch.tensor([0.05, 1.0, 0.05] if config.planar else [0.8, 1.1, 0.7], device=images.device)
 
@@ -138,13 +140,13 @@ def _viewpoint(
 
 
 def _rotation(vector: Tensor) -> Tensor:
-    """Unit quaternions (N, 4) of rotation vectors (N, 3)."""
+    """Return unit quaternions (N, 4) of rotation vectors (N, 3)."""
     angle = vector.norm(dim=-1, keepdim=True).clamp_min(1e-9)
     return torch.cat([torch.cos(angle / 2.0), torch.sin(angle / 2.0) * vector / angle], dim=-1)
 
 
 def _shift(images: Tensor, targets: Targets, config: AugmentationConfig, random: _Random) -> tuple[Tensor, Targets]:
-    """The whole batch moved by a few pixels, borders repeated; labels and depth move along, without values there."""
+    """Shift the batch by a few pixels; images repeat their border, labels and depth have no values there."""
     s = config.shift
     dx, dy = (int(v) for v in (random.uniform(2) * (2 * s + 1)).long().clamp_max(2 * s))
     height, width = images.shape[-2:]
@@ -168,7 +170,7 @@ def _shift(images: Tensor, targets: Targets, config: AugmentationConfig, random:
 def _mirror(
     images: Tensor, targets: Targets, config: AugmentationConfig, random: _Random, group: int
 ) -> tuple[Tensor, Targets]:
-    """Left and right exchanged in some pairs: image, labels, depth, and the x axis of the map and of the camera."""
+    """Exchange left and right in some pairs: image, labels, depth, and the x axis of the map and of the camera."""
     n = len(images)
     chosen = random.uniform(n // group).lt(config.mirror).repeat_interleave(group)
     x_flip = images.new_tensor([-1.0, 1.0, 1.0])
@@ -188,7 +190,7 @@ def _mirror(
 
 
 def _light(images: Tensor, config: AugmentationConfig, random: _Random, group: int) -> Tensor:
-    """Gain for each colour, contrast and brightness: mostly the same for both of a pair, a little of their own."""
+    """Change colour gains, contrast and brightness, mostly by the same amounts for both frames of a pair."""
     n, a = len(images), config.light
 
     def vary(channels: int) -> Tensor:

@@ -1,10 +1,9 @@
-"""The card beside a checkpoint: where it comes from and what it measured, for people."""
+"""Card of a checkpoint: its origin and its measured errors, as Markdown."""
 
 from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 import sys
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -13,15 +12,14 @@ from typing import Any
 
 import torch
 
+from localization_common.files.git_commit import commit_of
 from vlocnet_ros.runtime.checkpoint import load_vlocnet
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.training_frames import Frames
+from vlocnet_ros.training.training_frames import TrainingFrames
 
 
-def describe(config: TrainConfig, frames: Frames) -> dict[str, Any]:
-    """Where a checkpoint comes from, as far as it is known before the training."""
-    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+def describe(config: TrainConfig, frames: TrainingFrames) -> dict[str, Any]:
+    """Return the origin of a checkpoint that is known before the training."""
     return {
         "data": [path.name for path in config.train],
         "frames": len(frames),
@@ -30,7 +28,7 @@ def describe(config: TrainConfig, frames: Frames) -> dict[str, Any]:
         "system": config.system,
         "ablations": list(config.ablate),
         "seed": config.seed,
-        "commit": commit,
+        "commit": commit_of(Path(__file__).parent) or "unknown",
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
         "augmentation": asdict(config.augmentation),
         "initial": [{"file": path.name} | _origin(load_vlocnet(path).card) for path in config.initial],
@@ -44,7 +42,7 @@ def _origin(card: dict[str, Any]) -> dict[str, Any]:
 
 
 def _origins(card: dict[str, Any]) -> dict[str, str]:
-    """Every file that a checkpoint was started from, and how that came to be, the first ones first."""
+    """Return the files from which a checkpoint was started, with the training of each, the first ones first."""
     found: dict[str, str] = {}
     for origin in card.get("initial", ()):
         found |= _origins(origin)

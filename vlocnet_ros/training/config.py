@@ -1,4 +1,4 @@
-"""What a training is told: data, structure, length, start, machine. Options of `vlocnet_train`."""
+"""Options of `vlocnet_train`: data, structure, length of the training, initial weights, machine."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.recording_arguments import Recording
+from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import ConfigError
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.systems import SYSTEMS, AblationName, SystemName
 from vlocnet_ros.training.augmentation import AugmentationConfig
-from vlocnet_ros.training.batches import Mixture
+from vlocnet_ros.training.batches import StepMixture
 from vlocnet_ros.training.optimizer import OptimizerConfig
 
 
@@ -21,39 +21,39 @@ class TrainConfig:
     """Train VLocNet++.
 
     Attributes:
-        train: sequences (or directories of them) in any format that can be read, with poses.
-        output: checkpoint to write; its card goes beside it as .md.
-        validate: sequences to validate on; residuals for covariances come from here. By default the frames of
-            ``exclude`` in the training sequences.
+        train: sequences with poses (or directories of them) in any format that can be read.
+        output: checkpoint to write; its card is written beside it as .md.
+        validate: sequences for the validation, also for the covariances. By default the frames of ``exclude`` in the
+            training sequences.
         frames: only these frame numbers of the training sequences, such as 0-119.
         exclude: not these frame numbers.
         validate_frames: only these frame numbers of the validation sequences; by default those of ``exclude``.
-        max_frame_gap: frames whose numbers differ by more are no pair.
+        max_frame_gap: largest difference of the frame numbers of a pair.
         model: structure; light or paper.
-        system: what to train, see `vlocnet_systems`: VLocNet++ or one of those that it is compared with.
-        ablate: changes to the system, each takes or changes one thing that may matter.
-        width, height: of the input in pixels, multiples of 16; the structure's own by default.
-        depth_range: metres, nearest and farthest depth that can be predicted; the structure's own by default.
-        tasks: streams of the system to train; those that cannot be learned from the data are left out by themselves.
-            Where the data has no depth, it is learned from pairs of frames and the motion between them.
-        batch: frames in a batch, two for each pair.
-        clip: draw stretches of this many frames in the true direction of time, for robots that only drive forward; by
+        system: system to train, see `vlocnet_systems`: VLocNet++ or one that it is compared with.
+        ablate: ablations of the system; each removes or changes one part.
+        width, height: size of the input in pixels, multiples of 16; by default that of the structure.
+        depth_range: nearest and farthest depth that can be predicted, metres; by default that of the structure.
+        tasks: streams of the system to train; streams that the data cannot train are left out. Without depth in the
+            data, depth is learned from pairs of frames and the motion between them.
+        batch: number of frames in a batch, two for each pair.
+        clip: draw sequences of this many frames in the true direction of time, for robots that only drive forward; by
             default pairs, used in both directions.
-        mixture: how many steps train single poses, pairs, and everything.
-        validate_every: steps between validations during training; each one's state and the best one's weights are kept.
-        patience: validations without a better one after which training ends early; 0 for never.
-        initial: checkpoints to start from: streams of single tasks, or all; whatever fits is taken over.
-        freeze: modules taken over from them that stay as they are, such as trunk.
-        imagenet: start `paper` from ImageNet weights (timm); goes on with Xavier if they cannot be had.
-        resume: go on from where an interrupted run with the same output stopped.
-        seed: of the weights, the batches and everything else random.
-        accelerator, devices: what to train on, as Lightning names it: auto, cpu, gpu; how many of them. torchrun, for
-            several machines, says itself how many.
-        precision: bf16-mixed computes most in half precision.
-        threads: of torch; 0 leaves torch's own choice.
-        progress_bar: whether to draw one.
+        mixture: number of steps that train single poses, pairs, and all streams.
+        validate_every: steps between validations; after each, the state of the run and the best weights are saved.
+        patience: validations without improvement after which training ends early; 0 for no limit.
+        initial: checkpoints to start from, of single tasks or of all; tensors whose name and shape agree are copied.
+        freeze: modules copied from them that are not trained, such as trunk.
+        imagenet: start `paper` with ImageNet weights (timm); with Xavier weights if they are not available.
+        resume: continue an interrupted run with the same output.
+        seed: seed of all random numbers: weights, batches, augmentation, dropout.
+        accelerator, devices: kind and number of devices to train on, in Lightning's terms: auto, cpu, gpu. torchrun,
+            for several machines, sets the number itself.
+        precision: number format; bf16-mixed computes most in half precision.
+        threads: number of threads of torch; 0 for torch's default.
+        progress_bar: whether to draw a progress bar.
         runs: directory for TensorBoard logs and the state of unfinished runs.
-        recording: how the recordings are read.
+        recording: options for reading the recordings.
     """
 
     train: tuple[Path, ...]
@@ -74,7 +74,7 @@ class TrainConfig:
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     batch: int = 24
     clip: int = 0
-    mixture: Mixture = field(default_factory=Mixture)
+    mixture: StepMixture = field(default_factory=StepMixture)
     validate_every: int = 250
     patience: int = 0
     initial: tuple[Path, ...] = ()
@@ -88,7 +88,7 @@ class TrainConfig:
     threads: int = 0
     progress_bar: bool = True
     runs: Path = Path("build/runs")
-    recording: Recording = field(default_factory=RecordingOptions)
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
     def __post_init__(self) -> None:
         if not self.train:
@@ -101,8 +101,8 @@ class TrainConfig:
             raise ConfigError(f"clip: {self.clip} must be 0, or at least 2 and a divisor of batch ({self.batch})")
 
 
-def of_system(config: TrainConfig) -> TrainConfig:
-    """With what the system does without left out."""
+def restricted_to_system(config: TrainConfig) -> TrainConfig:
+    """Return the options without tasks and augmentation that the system does not have."""
     system = SYSTEMS[config.system]
     augmentation = config.augmentation if system.viewpoint else replace(config.augmentation, viewpoint=0.0)
     return replace(config, tasks=config.tasks & system.tasks, augmentation=augmentation)

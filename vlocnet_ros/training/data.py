@@ -1,4 +1,4 @@
-"""What a training learns from and is validated on: sequences opened, cut to frame numbers, decoded once."""
+"""Data of a training: sequences for training and validation, cut to frame numbers and decoded once."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from localization_common.recording_check.warnings import announce_checked
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.network.systems import SYSTEMS
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.training_frames import Frames, network_camera
+from vlocnet_ros.training.training_frames import TrainingFrames, network_camera
 
 
 @dataclass(frozen=True)
-class Data:
+class TrainingData:
     """Frames in memory, as the network's camera sees them.
 
     Attributes:
-        frames: to train on.
-        validation: to validate on during training; None without held-out sequences.
-        held_out: the sequences of the latter, to measure the written file on.
+        frames: training frames.
+        validation: validation frames; None without held-out sequences.
+        held_out: sequences of the validation frames, on which the written checkpoint is measured.
     """
 
-    frames: Frames
-    validation: Frames | None
+    frames: TrainingFrames
+    validation: TrainingFrames | None
     held_out: tuple[Sequence, ...]
 
     @classmethod
-    def read(cls, config: TrainConfig) -> Data:
+    def read(cls, config: TrainConfig) -> TrainingData:
         """Open and decode everything.
 
         Raises:
@@ -39,26 +39,26 @@ class Data:
         sequences, held_out = open_data(config)
         size = structure(config)
         camera = network_camera(sequences[0].camera, size.width, size.height)
-        frames = Frames.read(sequences, camera, max_frame_gap=config.max_frame_gap)
-        validation = Frames.read(held_out, camera, max_frame_gap=config.max_frame_gap) if held_out else None
+        frames = TrainingFrames.read(sequences, camera, max_frame_gap=config.max_frame_gap)
+        validation = TrainingFrames.read(held_out, camera, max_frame_gap=config.max_frame_gap) if held_out else None
         print(f"{len(frames)} frames in {len(frames.pairs)} pairs to train on, {len(validation or ())} to validate")
         return cls(frames, validation, tuple(held_out))
 
     @property
     def moving(self) -> bool:
-        """Whether any two frames are neighbours."""
+        """True if any two frames are neighbours."""
         return bool((self.frames.pairs[:, 0] != self.frames.pairs[:, 1]).any())
 
     @property
     def lacks_depth(self) -> bool:
-        """Whether any frame has no depth at all."""
+        """True if any frame has no depth at all."""
         depth = self.frames.depth
         return depth is None or not bool(torch.isfinite(depth).flatten(1).any(1).all())
 
     def trainable(self, wanted: Tasks) -> Tasks | None:
-        """Those of the wanted streams that can be learned from this data; None if that leaves none.
+        """Return the wanted streams that this data can train; None if there are none.
 
-        Depth is learned from the motion between frames where it is not in the data.
+        Without depth in the data, depth is learned from the motion between frames.
         """
         labels, depth = self.frames.labels is not None, self.frames.depth is not None
         kept = {"segmentation": wanted.segmentation and labels, "depth": wanted.depth and (depth or self.moving)}
@@ -66,7 +66,7 @@ class Data:
 
 
 def open_data(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
-    """Sequences to train on, and sequences that are held out."""
+    """Open the training sequences and the held-out sequences."""
     options = config.recording
     every = [announce_checked(s) for path in config.train for s in open_sequences(path, options)]
     chosen = [s.chosen(config.frames, config.exclude).with_poses() for s in every]
@@ -78,7 +78,7 @@ def open_data(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
 
 
 def structure(config: TrainConfig, *, tasks: Tasks | None = None, classes: int = 10) -> VLocNetConfig:
-    """Structure of the network that is asked for."""
+    """Return the structure of the network for these options."""
     system = SYSTEMS[config.system]
     model = system.structure(config.model, tasks=tasks, classes=classes, ablations=config.ablate)
     return replace(

@@ -1,6 +1,6 @@
 """ImageNet weights for the streams of the `paper` structure, from timm: a pre-activation ResNet-50.
 
-FCN and DeepLabV3 take torchvision's post-activation one, which timm has too.
+FCN and DeepLabV3 use torchvision's post-activation ResNet-50, which timm has, too.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from vlocnet_ros.network.vlocnetpp import VLocNet
 
 
 def load_imagenet(network: VLocNet) -> bool:
-    """Copy ImageNet weights into every stream; what does not fit (regressors, fusion, widened inputs) keeps Xavier.
+    """Copy ImageNet weights into every stream; other modules (regressors, fusion, widened inputs) keep Xavier weights.
 
     Returns:
-        Whether the weights could be had; without a network or timm a warning is given instead.
+        True if the weights were copied; without internet access or timm, a warning is given.
     """
     try:
         import timm
 
         name = "resnetv2_50" if network.baseline is None else "resnet50.tv2_in1k"
         source = timm.create_model(name, pretrained=True).state_dict()
-    except Exception as error:  # timm raises whatever its download raises: any of it means the same here
+    except Exception as error:  # timm passes on all errors of its download, and each means that there are no weights
         warnings.warn(f"no ImageNet weights ({type(error).__name__}: {error}); starting from random ones", stacklevel=2)
         return False
     copy_weights(network, source)
@@ -34,9 +34,9 @@ def load_imagenet(network: VLocNet) -> bool:
 
 
 def copy_weights(network: VLocNet, source: dict[str, Tensor]) -> int:
-    """Copy a timm `resnetv2_50` state into the network's streams; returns how many units took it.
+    """Copy a timm `resnetv2_50` state into the network's streams; return the number of units that were copied.
 
-    Of FCN and DeepLabV3 the backbone takes a timm `resnet50` state, whole or not at all.
+    The backbone of FCN and DeepLabV3 takes a complete timm `resnet50` state.
     """
     if network.baseline is not None:
         fits = network.baseline.backbone.state_dict()
@@ -50,7 +50,7 @@ def copy_weights(network: VLocNet, source: dict[str, Tensor]) -> int:
     for trunk in trunks:
         if trunk is not None:
             stages += [(0, trunk.res2), (1, trunk.res3)]
-            stems.append(trunk.res1[0])
+            stems += [layer for layer in trunk.res1 if isinstance(layer, nn.Conv2d)]
     if network.pose is not None:
         stages += [(2, network.pose.res4), (3, network.pose.res5)]
     if network.odometry is not None:
@@ -70,15 +70,20 @@ def copy_weights(network: VLocNet, source: dict[str, Tensor]) -> int:
 
 
 def _copy_unit(unit: ResidualUnit, source: dict[str, Tensor]) -> bool:
-    """Copy one bottleneck; the halves of a multi-scale unit take the halves of the 3x3 convolution's filters."""
-    conv2 = torch.cat([conv.weight for conv in unit.conv2])
+    """Copy one bottleneck; the halves of a multi-scale unit take the halves of the 3x3 convolution's filters.
+
+    Returns:
+        True if the shapes agree and the unit was copied.
+    """
+    parts = [conv for conv in unit.conv2 if isinstance(conv, nn.Conv2d)]
+    conv2 = torch.cat([conv.weight for conv in parts])
     fits = unit.conv1.weight.shape == source["conv1.weight"].shape and conv2.shape == source["conv2.weight"].shape
     if not fits:
         return False
     unit.conv1.weight.copy_(source["conv1.weight"])
     unit.conv3.weight.copy_(source["conv3.weight"])
     start = 0
-    for conv in unit.conv2:
+    for conv in parts:
         conv.weight.copy_(source["conv2.weight"][start : start + len(conv.weight)])
         start += len(conv.weight)
     if unit.shortcut is not None:

@@ -1,4 +1,4 @@
-"""Single tasks first, then all together: taking streams over from checkpoints of single tasks."""
+"""Initial weights from checkpoints, for example of single tasks, before all streams are trained together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vlocnet_ros.network.fusion import Fusion
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import load_vlocnet
 
-#: Streams without weights of their own begin as copies of the pose stream's blocks of the same shape.
+#: Blocks that start as copies of the pose stream's blocks of the same shape if no checkpoint has weights for them.
 FROM_POSE = {
     "odometry.previous_trunk.": "trunk.",
     "odometry.current_trunk.": "trunk.",
@@ -22,22 +22,22 @@ FROM_POSE = {
 }
 
 
-def take_over(network: VLocNet, paths: Sequence[Path], images: Tensor) -> tuple[set[str], str]:
-    """Copy every tensor of these checkpoints whose name and shape agree; later files win.
+def copy_initial_weights(network: VLocNet, paths: Sequence[Path], images: Tensor) -> tuple[set[str], str]:
+    """Copy every tensor of these checkpoints whose name and shape agree; later files override earlier ones.
 
-    Odometry without weights of its own begins as a copy of the pose stream. Fusions that no checkpoint had begin by
-    letting the stream that they refine pass, so that joint training begins at the single tasks' accuracy.
+    Odometry without weights starts as a copy of the pose stream. Fusions without weights start as the identity on the
+    stream that they refine, so that joint training starts with the accuracy of the single tasks.
 
     Args:
-        network: what is to be initialised.
+        network: network to initialise.
         paths: checkpoints, of single tasks or of all.
-        images: (B, 3, height, width) in 0..1, to find the range of what passes through the fusions.
+        images: (B, 3, height, width) in 0..1, to measure the range of the fusions' inputs.
 
     Returns:
-        Names of the tensors that came from a checkpoint, and what was taken, for people.
+        Names of the tensors that came from a checkpoint, and a report of the copied parts, as text.
 
     Raises:
-        CheckpointError: a file has nothing that fits.
+        CheckpointError: no tensor of a file fits.
     """
     own = network.state_dict()
     seen: dict[str, Tensor] = {}
@@ -60,13 +60,13 @@ def take_over(network: VLocNet, paths: Sequence[Path], images: Tensor) -> tuple[
     network.load_state_dict(taken, strict=False)
     fusions = {name: module for name, module in network.named_modules() if isinstance(module, Fusion)}
     new = {name: fusion for name, fusion in fusions.items() if f"{name}.pool.weight" not in taken}
-    _let_pass(network, new, images)
-    return trained, "\n".join([*lines, *(f"{name}: begins by passing its stream on" for name in new)])
+    _initialize_identity(network, new, images)
+    return trained, "\n".join([*lines, *(f"{name}: starts as the identity on its stream" for name in new)])
 
 
 @torch.no_grad()
-def _let_pass(network: VLocNet, fusions: dict[str, Fusion], images: Tensor) -> None:
-    """Let fusions begin with their own streams, and offsets that keep all that passes positive on these images."""
+def _initialize_identity(network: VLocNet, fusions: dict[str, Fusion], images: Tensor) -> None:
+    """Set fusions to the identity, with offsets that keep their outputs positive on these images."""
     lowest: dict[str, Tensor] = {}
 
     def note(name: str) -> None:
@@ -85,4 +85,5 @@ def _let_pass(network: VLocNet, fusions: dict[str, Fusion], images: Tensor) -> N
     for hook in hooks:
         hook.remove()
     for name, fusion in fusions.items():
-        fusion.let_pass(float(-2.0 * lowest[name].clamp_max(0.0)))  # twice the least seen: others go below it
+        # Twice the lowest value of these images, since other images have lower ones.
+        fusion.initialize_identity(float(-2.0 * lowest[name].clamp_max(0.0)))

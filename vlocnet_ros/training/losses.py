@@ -1,12 +1,13 @@
 """Losses of VLocNet++ (equations 2 to 8), with weights learned on three levels.
 
 Every pair of terms is ``L_x exp(-s_x) + s_x + L_q exp(-s_q) + s_q``; the sums for localisation, odometry and
-segmentation are weighed the same way once more. Distances are norms, not squared. A quaternion and its negative are the
-same rotation, so each difference is taken to the nearer sign.
+segmentation are weighted in the same way again. Distances are norms, not squared. A quaternion and its negative are the
+same rotation, so each difference is computed to the nearer sign.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from torch.nn import functional
 from localization_common.geometry import quaternions
 from vlocnet_ros.network.vlocnetpp import Prediction
 
-#: Label of pixels that no loss is taken from.
+#: Label of pixels without a loss.
 IGNORE = 255
 
 #: Initial learned weights: translations 0, rotations -3 (as PoseNet's successors), tasks 0.
@@ -34,10 +35,10 @@ INITIAL = {
     "photometric": 0.0,
 }
 
-#: Bounds of the learned weights. A task's loss may be negative (its own s are part of it); unbounded, the task's s
-#: would then sink for ever and its weight explode, until the network gives one constant pose. The same comes of
-#: relative terms that weigh more than the poses themselves, as their smaller errors would have it: while poses are off
-#: by more than the camera moves between two frames, a constant pose is the most consistent one.
+#: Bounds of the learned weights. A task's loss may be negative, since its own s are part of it. Without bounds, the
+#: task's s would then decrease without end and its weight grow, until the network gives a constant pose. The same
+#: happens if the relative terms have more weight than the poses, to which their smaller errors would lead: while the
+#: errors of the poses exceed the motion between two frames, a constant pose is the most consistent one.
 COMPONENT_BOUNDS = (-8.0, 3.0)
 TASK_BOUNDS = (-2.0, 3.0)
 TASKS = ("loc", "vo", "seg", "depth", "photometric")
@@ -45,13 +46,13 @@ TASKS = ("loc", "vo", "seg", "depth", "photometric")
 
 @dataclass(frozen=True)
 class Targets:
-    """Ground truth of a batch of frames; masks say which frames have it.
+    """Ground truth of a batch of frames, with masks of the frames that have it.
 
     Attributes:
-        translation: (B, 3) of the camera in the map.
-        quaternion: (B, 4) likewise, unit.
-        previous: (B,) position in the batch of each frame's previous one; its own position for a first frame.
-        pair: (B,) bool, whether the motion since the previous frame is known (not for a first frame).
+        translation: (B, 3) position of the camera in the map.
+        quaternion: (B, 4) rotation of the camera in the map, unit.
+        previous: (B,) position in the batch of each frame's previous one; a first frame has its own position.
+        pair: (B,) bool, true if the motion since the previous frame is known (false for a first frame).
         labels: (B, H, W) class ids, 255 where unlabelled; None without segmentation.
         depth: (B, H, W) metres, NaN where unknown; None without depth.
     """
@@ -65,11 +66,12 @@ class Targets:
 
 
 def euclidean(predicted: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Mean length of the difference over (B, n); zero for an empty batch.
+    """Compute the mean length of the difference over (B, n); zero for an empty batch.
 
     Args:
-        smoothing: differences well below this count by their square (pseudo-Huber). A norm's best constant answer is
-            the median, and most motions between frames are alike: a trap early in training, which squares avoid.
+        smoothing: differences far below this are weighted by their square (pseudo-Huber). The best constant prediction
+            for a norm is the median, and most motions between frames are similar: a local minimum early in training,
+            which squares avoid.
     """
     if len(predicted) == 0:
         return predicted.sum()
@@ -80,15 +82,15 @@ def euclidean(predicted: Tensor, target: Tensor, smoothing: float = 0.0) -> Tens
 
 
 def rotation(predicted: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Mean distance of unit quaternions (B, 4), to the nearer sign of the target."""
+    """Compute the mean distance of unit quaternions (B, 4), to the nearer sign of the target."""
     return euclidean(predicted, quaternions.nearer_sign(target, predicted.detach()), smoothing)
 
 
 def relative_targets(targets: Targets) -> tuple[Tensor, Tensor, Tensor]:
-    """What the motion since the previous frame is: (world difference, translation in the previous frame, quaternion).
+    """Return the true motion since the previous frame: world difference, translation in the previous frame, quaternion.
 
-    The consistency loss compares differences of global positions, so its target is the difference in the map's axes;
-    odometry is told the same motion in the previous camera's axes.
+    The consistency loss compares differences of global positions, so its target is the difference in the map's axes.
+    The target of odometry is the same motion in the previous camera's axes.
     """
     previous_q = targets.quaternion[targets.previous]
     world = targets.translation - targets.translation[targets.previous]
@@ -97,13 +99,13 @@ def relative_targets(targets: Targets) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def segmentation(logits: Tensor, labels: Tensor) -> Tensor:
-    """Equation 2, averaged over labelled pixels: (B, C, H, W) logits, (B, H, W) labels; zero if none is labelled."""
+    """Compute equation 2, the mean over the labelled pixels of logits (B, C, H, W); 0 without labels (B, H, W)."""
     losses = functional.cross_entropy(logits.float(), labels.long(), ignore_index=IGNORE, reduction="sum")
     return losses / (labels != IGNORE).sum().clamp_min(1)
 
 
 def log_depth(predicted: Tensor, depth: Tensor) -> Tensor:
-    """Mean absolute difference of log depths: (B, 1, H, W) and (B, H, W) metres; NaN pixels do not count."""
+    """Compute the mean absolute difference of log depths (B, 1, H, W) and (B, H, W), metres, without NaN pixels."""
     known = torch.isfinite(depth) & (depth > 0)
     target = torch.where(known, depth, torch.ones_like(depth))
     difference = (torch.log(predicted[:, 0]) - torch.log(target)).abs()
@@ -111,10 +113,10 @@ def log_depth(predicted: Tensor, depth: Tensor) -> Tensor:
 
 
 class MultitaskLoss(nn.Module):
-    """Equation 8, for whichever streams and ground truth there are.
+    """Equation 8, for the streams and the ground truth that exist.
 
     Args:
-        consistency: whether the geometric consistency terms (equation 5) belong to it.
+        consistency: whether it includes the geometric consistency terms (equation 5).
     """
 
     def __init__(self, *, consistency: bool = True) -> None:
@@ -129,11 +131,11 @@ class MultitaskLoss(nn.Module):
         smoothing: tuple[float, float] = (0.0, 0.0),
         photometric: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The sum to minimise, and every unweighted term by name.
+        """Return the sum to minimise, and every unweighted term by name.
 
         Args:
-            smoothing: of the odometry's translation and quaternion, see `euclidean`; (0, 0) is equation 4.
-            photometric: what stands for the loss of depth on frames without any, see `training.photometric`.
+            smoothing: smoothing of the odometry's translation and quaternion, see `euclidean`; (0, 0) is equation 4.
+            photometric: loss of the depth of frames without true depth, see `training.photometric`.
         """
         terms = self._terms(prediction, targets, smoothing)
         if photometric is not None:
@@ -151,13 +153,13 @@ class MultitaskLoss(nn.Module):
 
     @torch.no_grad()
     def clamp_(self) -> None:
-        """Bring the learned weights back within their bounds; to be called after each optimiser step."""
+        """Clamp the learned weights to their bounds; to be called after each optimiser step."""
         for name, value in self.s.items():
             value.clamp_(*(TASK_BOUNDS if name in TASKS else COMPONENT_BOUNDS))
         for name in ("x", "q"):
             self.s[f"{name}_rel"].clamp_(min=self.s[name])
 
-    def _combine(self, terms: dict[str, Tensor], names: list[str]) -> Tensor:
+    def _combine(self, terms: dict[str, Tensor], names: Sequence[str]) -> Tensor:
         return torch.stack([self._weigh(name, terms[name]) for name in names]).sum()
 
     def _weigh(self, name: str, loss: Tensor) -> Tensor:
@@ -177,7 +179,7 @@ class MultitaskLoss(nn.Module):
                 relative_q = quaternions.multiply(quaternions.conjugate(previous_q), q)
                 terms["q_rel"] = rotation(relative_q[pair], motion_q[pair])
         if prediction.relative_translation is not None and prediction.relative_quaternion is not None:
-            # A frame paired with itself has not moved: that is known too, and a standing robot sees it.
+            # A frame paired with itself has not moved: that is true, too, and a standing robot has such pairs.
             terms["x_vo"] = euclidean(prediction.relative_translation, motion_x, smoothing[0])
             terms["q_vo"] = rotation(prediction.relative_quaternion, motion_q, smoothing[1])
         if prediction.logits is not None and targets.labels is not None:

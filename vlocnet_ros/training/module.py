@@ -1,4 +1,4 @@
-"""The Lightning module: steps of training and validation, and what makes each follow from its number."""
+"""Lightning module: steps of training and validation, each reproducible from its number."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from localization_common.errors import ConfigError
 from vlocnet_ros.network.vlocnetpp import Prediction, VLocNet
 from vlocnet_ros.training import validation
-from vlocnet_ros.training.augmentation import AugmentationConfig, Batch, Kind, augment
+from vlocnet_ros.training.augmentation import AugmentationConfig, FrameBatch, StepKind, augment
 from vlocnet_ros.training.batches import RandomBatches, generator_for
 from vlocnet_ros.training.losses import MultitaskLoss, Targets
 from vlocnet_ros.training.optimizer import OptimizerConfig, optimizer_of, set_learning_rate
 from vlocnet_ros.training.photometric import photometric
 
 
-class TrainingModule(lightning.LightningModule):
-    """Network and loss, trained together."""
+class VLocNetTrainingModule(lightning.LightningModule):
+    """Network and loss, which are trained together."""
 
     def __init__(
         self,
@@ -36,22 +36,22 @@ class TrainingModule(lightning.LightningModule):
         freeze: Collection[str] = (),
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
         self.loss = MultitaskLoss(consistency=network.config.consistency)
         self.batches, self.optimizer_config, self.augmentation, self.seed = batches, optimizer, augmentation, seed
         self.taken, self.trained_seconds = frozenset(taken), 0.0
         prefixes = tuple(freeze) if optimizer.taken_rate > 0.0 else ("",)
         for name, parameter in network.named_parameters():
             frozen = name in self.taken and name.startswith(prefixes)
-            parameter.requires_grad_(not frozen)  # which saves the computation of its gradient too
+            parameter.requires_grad_(not frozen)  # saves the computation of its gradient, too
         for frozen_module in _without_gradient(network):
-            frozen_module.eval()  # running statistics stay too; Lightning brings modes back after each validation
+            frozen_module.eval()  # keeps running statistics; Lightning restores the modes after each validation
         self._clock: float | None = None
         self._errors: list[dict[str, Tensor]] = []
 
     @property
     def progress(self) -> float:
-        """Share 0..1 of the training that is over."""
+        """Completed share of the training, 0..1."""
         config, shares = self.optimizer_config, [0.0]
         if config.minutes is not None:
             shares.append(self.trained_seconds / (60.0 * config.minutes))
@@ -59,25 +59,25 @@ class TrainingModule(lightning.LightningModule):
             shares.append(self.global_step / max(1, config.steps))
         return min(1.0, max(shares))
 
-    def forward(self, batch: Batch) -> Prediction:
+    def forward(self, batch: FrameBatch) -> Prediction:
         images = batch.images.contiguous(memory_format=torch.channels_last)
-        if batch.kind is Kind.ALL:
+        if batch.kind is StepKind.ALL:
             features = self.network.encode(images)
         else:
             with torch.no_grad():
                 semantics = self.network.encode_segmentation(images)
-            features = self.network.encode_localization(images, semantics, keep=batch.kind is Kind.PAIRS)
+            features = self.network.encode_localization(images, semantics, keep=batch.kind is StepKind.PAIRS)
             features = features._replace(segmentation=None)
         return self.network.decode(features, features.select(batch.targets.previous))
 
     def on_train_start(self) -> None:
-        if self.progress >= 1.0:  # resumed after its last step
+        if self.progress >= 1.0:  # the run was resumed after its last step
             self.trainer.should_stop = True
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+    def training_step(self, batch: FrameBatch, batch_index: int) -> Tensor:
         self._advance_clock()
         set_learning_rate(self.trainer.optimizers[0], self.optimizer_config, self.global_step, self.progress)
-        # Everything random in a step follows from its number: dropout too.
+        # All random numbers of a step follow from its number, those of dropout, too.
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=self._generator(1)).item()))
         prediction = self(batch)
         total, terms = self.loss(prediction, batch.targets, self._smoothing(), self._photometric(prediction, batch))
@@ -89,7 +89,7 @@ class TrainingModule(lightning.LightningModule):
 
     def optimizer_step(self, *arguments: Any, **named: Any) -> None:
         super().optimizer_step(*arguments, **named)
-        self.loss.clamp_()  # before anything is saved: a resumed run goes on with what an undisturbed one has
+        self.loss.clamp_()  # before the state is saved: a resumed run continues with the same weights
 
     def on_train_batch_end(self, *_: Any) -> None:
         if self.progress >= 1.0:
@@ -98,7 +98,7 @@ class TrainingModule(lightning.LightningModule):
     def on_validation_start(self) -> None:
         self._clock = None
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
+    def validation_step(self, batch: FrameBatch, batch_index: int) -> None:
         prediction = self(batch)
         errors = validation.errors(prediction, batch.targets)
         disagreement = self._photometric(prediction, batch)
@@ -120,24 +120,24 @@ class TrainingModule(lightning.LightningModule):
         return optimizer_of(self.network, self.loss, self.taken, self.optimizer_config)
 
     def configure_gradient_clipping(self, *_: Any, **__: Any) -> None:
-        # Lightning refuses to clip for fused optimisers, for the sake of a gradient scaler that bfloat16 does without.
+        # Lightning does not clip gradients of fused optimisers, because of a gradient scaler. bfloat16 uses none.
         norm = torch.nn.utils.clip_grad_norm_(self.parameters(), self.optimizer_config.clip)
         self.log("train/gradient", norm)
 
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
-        # The training loader only counts: a batch follows from the global step, so that a resumed run goes on exactly
-        # as it would have.
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> FrameBatch:
+        # The training loader only counts: a batch follows from the global step, so that a resumed run has the same
+        # batches.
         return self.batches(self.global_step) if self.trainer.training else batch
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        def move(t: Tensor | None) -> Tensor | None:
-            return None if t is None else t.to(device, non_blocking=True)
+    def transfer_batch_to_device(self, batch: FrameBatch, device: torch.device, dataloader_idx: int) -> FrameBatch:
+        targets = {f.name: getattr(batch.targets, f.name) for f in fields(Targets)}
+        moved: dict[str, Any] = {
+            name: t if t is None else t.to(device, non_blocking=True) for name, t in targets.items()
+        }
+        return replace(batch, images=batch.images.to(device, non_blocking=True), targets=Targets(**moved))
 
-        moved = {f.name: move(getattr(batch.targets, f.name)) for f in fields(Targets)}
-        return replace(batch, images=move(batch.images), targets=replace(batch.targets, **moved))
-
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        # Here rather than in the step: geometry must not run in the step's mixed precision.
+    def on_after_batch_transfer(self, batch: FrameBatch, dataloader_idx: int) -> FrameBatch:
+        # Not in the step: geometry must not run in the step's mixed precision.
         if not self.trainer.training:
             return batch
         return augment(batch, self.network.intrinsics, self.augmentation, self._generator(2))
@@ -148,8 +148,8 @@ class TrainingModule(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.trained_seconds = float(checkpoint["trained_seconds"])
 
-    def _photometric(self, prediction: Prediction, batch: Batch) -> Tensor | None:
-        """The loss of depth on frames without any; pixels are not found in mixed precision."""
+    def _photometric(self, prediction: Prediction, batch: FrameBatch) -> Tensor | None:
+        """Return the loss of the depth of frames without true depth, in full precision."""
         if prediction.depth is None:
             return None
         images = batch.images if batch.plain is None else batch.plain
@@ -160,14 +160,14 @@ class TrainingModule(lightning.LightningModule):
         now = time.monotonic()
         passed = 0.0 if self._clock is None else now - self._clock
         self._clock = now
-        # The first process's time is everybody's, so that all end with the same step.
+        # All processes use the time of the first one, so that all end with the same step.
         self.trained_seconds = self.trainer.strategy.broadcast(self.trained_seconds + passed)
 
     def _generator(self, purpose: int) -> torch.Generator:
         return generator_for(self.seed + 1000 * purpose, self.global_step, self.global_rank)
 
     def _smoothing(self) -> tuple[float, float]:
-        """Of the odometry's loss: from the size of the motions down to none at the end of the training."""
+        """Return the smoothing of the odometry's loss: from the size of the motions down to 0 at the end."""
         if self.network.odometry is None:
             return (0.0, 0.0)
         share = self.optimizer_config.smoothing * (1.0 - self.progress)
@@ -176,6 +176,6 @@ class TrainingModule(lightning.LightningModule):
 
 
 def _without_gradient(network: VLocNet) -> list[nn.Module]:
-    """Modules that have parameters, none of which is trained."""
+    """Return the modules that have parameters of which none is trained."""
     trained = {module: [p.requires_grad for p in module.parameters()] for module in network.modules()}
     return [module for module, flags in trained.items() if flags and not any(flags)]

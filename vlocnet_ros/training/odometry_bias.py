@@ -1,6 +1,6 @@
-"""Taking the bias out of odometry after training.
+"""Removal of the bias of the odometry after training.
 
-A norm's minimum leans towards the most frequent motion, and small biases add up along a drive where noise does not.
+The minimum of a norm is biased towards the most frequent motion. Small biases add up along a drive; noise does not.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from torch import Tensor
 
 from localization_common.geometry import quaternions
 from vlocnet_ros.network.vlocnetpp import VLocNet
-from vlocnet_ros.training.training_frames import Frames
+from vlocnet_ros.training.training_frames import TrainingFrames
 
-#: Pairs that are enough to fit six lines.
+#: Number of pairs to which the six lines are fitted.
 PAIRS = 1500
 
 
 @torch.inference_mode()
-def calibrate_odometry(network: VLocNet, frames: Frames, *, forward: bool) -> None:
+def calibrate_odometry(network: VLocNet, frames: TrainingFrames, *, forward: bool) -> None:
     """Fit each true motion component as a line of the regressed one, and fold it into the regressor's scales.
 
-    What is left is the spread that the alignment is told of.
+    The remaining spread becomes the alignment's prior.
 
     Args:
-        network: in evaluation mode for the time of the call; its odometry regressor's buffers change.
-        frames: the training frames, as they are.
-        forward: whether pairs go in the true direction of time only.
+        network: network whose odometry regressor's buffers change; in evaluation mode during the call.
+        frames: training frames, without augmentation.
+        forward: whether pairs are used in the true direction of time only.
     """
     if network.odometry is None:
         return
@@ -37,7 +37,7 @@ def calibrate_odometry(network: VLocNet, frames: Frames, *, forward: bool) -> No
         pairs = torch.cat([pairs, pairs.flip(1)])
     regressed, true = [], []
     device = network.intrinsics.device
-    for chunk in pairs.split(16):
+    for chunk in torch.split(pairs, 16):
         images = frames.images[chunk.flatten()].to(device).float() / 255.0
         features = network.encode(images)
         own = torch.arange(len(images), device=device)
@@ -66,17 +66,17 @@ def calibrate_odometry(network: VLocNet, frames: Frames, *, forward: bool) -> No
 
 
 def _components(translation: Tensor, quaternion: Tensor) -> Tensor:
-    """(N, 6) translation, and the quaternion's vector over its scalar, which is what the regressor's scales act on."""
+    """Return (N, 6): translation, and the quaternion's vector over its scalar, as the regressor scales them."""
     return torch.cat([translation, quaternion[:, 1:] / quaternion[:, :1]], dim=1)
 
 
 def _lines(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Least-squares slope and offset (6,) of each column; slope one where none can be fitted."""
+    """Fit slope and offset (6,) of each column by least squares; slope 1 if it cannot be fitted."""
     x_mean, y_mean = x.mean(0), y.mean(0)
     variance = (x - x_mean).square().mean(0)
     covariance = ((x - x_mean) * (y - y_mean)).mean(0)
     slope = covariance / variance.clamp_min(1e-12)
-    # a component that does not move, or is not predicted at all, keeps its scale
+    # a component that is constant, or is not predicted, keeps its scale
     usable = (y.std(0) > 1e-4) & (slope > 0.5) & (slope < 2.0)
     slope = torch.where(usable, slope, torch.ones_like(slope))
     return slope, y_mean - slope * x_mean

@@ -1,9 +1,8 @@
-"""The optimiser: which weights move how fast, and for how long."""
+"""Optimiser: learning rates of the groups of weights, and their schedule."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,11 @@ import torch
 from torch import nn
 
 from localization_common.errors import ConfigError
+from localization_common.training.learning_rate import warm_up_and_cosine
 from localization_common.training.optimizers import Algorithm, build_optimizer
+
+#: Share of the learning rate that is left at the end.
+_FLOOR = 0.002
 
 
 @dataclass(frozen=True)
@@ -20,18 +23,20 @@ class OptimizerConfig:
     """Numbers of the optimisation.
 
     Attributes:
-        algorithm: ``muon`` gets farther than ``adamw`` in as many steps (`localization_common.training.optimizers`);
-            the paper has Adam.
-        learning_rate: of the network's weights, at its height, for ``adamw``; matrices move with ten times as much by
-            ``muon``.
-        taken_rate: how many times as fast weights move that were taken over from other checkpoints; 0 freezes them.
-        weight_decay: of convolutions and linear layers.
-        loss_rate: how many times faster the learned loss weights move.
-        smoothing: of the odometry's loss at the start, as a share of the motions' size; falls to 0, the paper's norm.
-        warmup: steps to reach the learning rate.
+        algorithm: ``muon`` reaches lower errors than ``adamw`` in the same number of steps
+            (`localization_common.training.optimizers`); the paper uses Adam.
+        learning_rate: largest learning rate of the network's weights with ``adamw``; ``muon`` uses ten times as much
+            for matrices.
+        taken_rate: factor of the learning rate for weights that were copied from other checkpoints; 0 freezes them.
+        weight_decay: weight decay of convolutions and linear layers.
+        loss_rate: factor of the learning rate for the learned loss weights.
+        smoothing: smoothing of the odometry's loss at the start, as a share of the motions' size; falls to 0, the
+            paper's norm.
+        warmup: number of steps until the learning rate is reached.
         clip: largest gradient norm.
-        minutes: the learning rate decays to zero (cosine) over this time, and training ends; None for steps alone.
-        steps: likewise in optimiser steps; whichever is over first. 0 trains nothing: streams are put together only.
+        minutes: length of the training, over which the learning rate falls to almost 0 (cosine); None to use steps.
+        steps: length in optimiser steps; the training ends at the first of both limits. 0 trains nothing: it only
+            combines streams.
     """
 
     algorithm: Algorithm = "muon"
@@ -47,7 +52,7 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         if self.minutes is None and self.steps is None:
-            raise ConfigError("optimizer: say how long to train, by minutes or steps")
+            raise ConfigError("optimizer: no length of the training; give minutes or steps")
         if self.learning_rate <= 0.0 or self.warmup < 1:
             raise ConfigError("optimizer: learning rate and warmup must be positive")
 
@@ -55,10 +60,10 @@ class OptimizerConfig:
 def optimizer_of(
     network: nn.Module, loss: nn.Module, taken: Collection[str], config: OptimizerConfig
 ) -> torch.optim.Optimizer:
-    """Optimiser over what has a gradient; each group's ``share`` says how many times the learning rate it moves with.
+    """Build the optimiser of all weights with a gradient; each group's ``share`` is its factor of the learning rate.
 
     Args:
-        taken: names of the network's parameters that come from other checkpoints.
+        taken: names of the network's parameters that were copied from other checkpoints.
     """
     groups: list[dict[str, Any]] = [{"params": list(loss.parameters()), "weight_decay": 0.0, "share": config.loss_rate}]
     for old, decayed in itertools.product((False, True), repeat=2):
@@ -74,12 +79,11 @@ def optimizer_of(
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: OptimizerConfig, step: int, progress: float) -> None:
-    """A warm-up over the first steps, and a cosine over the whole training.
+    """Set the learning rate of a step: a warm-up over the first steps, a cosine over the training.
 
     Args:
-        progress: share 0..1 of the training that is over.
+        progress: completed share of the training, 0..1.
     """
-    rate = config.learning_rate * min(1.0, (step + 1) / config.warmup)
-    rate *= max(0.002, 0.5 * (1.0 + math.cos(math.pi * progress)))
+    rate = warm_up_and_cosine(config.learning_rate, step, progress, warm_up=config.warmup, floor=_FLOOR)
     for group in optimizer.param_groups:
         group["lr"] = rate * group["share"]

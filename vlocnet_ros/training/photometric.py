@@ -1,8 +1,8 @@
-"""Depth without depth to learn from: right is what makes neighbouring images agree.
+"""Photometric loss: trains depth without true depth, by the agreement of neighbouring images.
 
 Godard et al., Digging into Self-Supervised Monocular Depth Estimation, ICCV 2019 (Monodepth2), with two differences.
-The motion between frames is the true one that odometry is trained with, so that depth comes out in metres. And images
-are compared at several resolutions, so that depth gets there from far away.
+The motion between frames is the true one of the odometry's training, so that depth is in metres. Images are compared at
+several resolutions, so that depth converges from a distant start.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from localization_common.geometry import quaternions
 from vlocnet_ros.network.warping import sampling_grid
 from vlocnet_ros.training.losses import Targets
 
-#: Share of structural similarity in the difference of two images, the rest is the absolute difference.
+#: Share of structural similarity in the difference of two images; the other part is the absolute difference.
 STRUCTURE = 0.85
-#: Weight of smoothness.
+#: Weight of the smoothness of depth.
 SMOOTHNESS = 1e-3
-#: Images are compared at the network's resolution divided by these.
+#: Divisors of the network's resolution at which images are compared.
 SCALES = (1, 2, 4)
 
 
 def photometric(depth: Tensor, images: Tensor, targets: Targets, intrinsics: Tensor) -> Tensor | None:
-    """Difference between frames and their neighbours, as seen through the predicted depth, plus smoothness.
+    """Compute the difference of frames and their neighbours, warped by the predicted depth, plus smoothness.
 
     Args:
-        depth: (B, 1, H, W) predicted, metres.
+        depth: (B, 1, H, W) predicted depth, metres.
         images: (B, 3, H, W) in 0..1, H and W multiples of 4.
-        targets: poses, and which frames are neighbours; frames with any true depth are left out.
+        targets: poses and pairs of neighbours; frames with any true depth are not used.
         intrinsics: (4,) fx, fy, cx, cy.
 
     Returns:
@@ -46,14 +46,14 @@ def photometric(depth: Tensor, images: Tensor, targets: Targets, intrinsics: Ten
     depth, total = depth[current], depth.new_zeros(())
     for scale in SCALES:
         small, small_depth = (functional.avg_pool2d(t, scale) for t in (images, depth))
-        # Pixel centres are at integers, so that borders, not centres, scale.
+        # Pixel centres are at integers, so the borders scale, not the centres.
         camera = torch.cat([intrinsics[:2] / scale, (intrinsics[2:] + 0.5) / scale - 0.5])
         total = total + _disagreement(small_depth, small, current, neighbours[:, current], targets, camera)
     return total / len(SCALES) + SMOOTHNESS * _roughness(depth, images[current])
 
 
 def _neighbours(targets: Targets) -> Tensor:
-    """Positions (2, B) in the batch of each frame's previous and next one, its own where there is none."""
+    """Return positions (2, B) in the batch of each frame's previous and next one, or its own without one."""
     own = torch.arange(len(targets.previous), device=targets.previous.device)
     previous = torch.where(targets.pair, targets.previous, own)
     following = own.clone()
@@ -64,13 +64,13 @@ def _neighbours(targets: Targets) -> Tensor:
 def _disagreement(
     depth: Tensor, images: Tensor, current: Tensor, neighbours: Tensor, targets: Targets, intrinsics: Tensor
 ) -> Tensor:
-    """Mean over the pixels that any neighbour sees, each compared with the neighbour that suits it best.
+    """Compute the mean difference of the pixels that a neighbour sees, each to the neighbour that agrees best.
 
-    What is hidden from one neighbour is mostly seen by the other. Pixels that agree better without any motion (whatever
-    moves along, or has no texture) say nothing about depth.
+    A surface that is hidden from one neighbour is mostly visible to the other. Pixels that agree better without any
+    motion (of objects that move with the camera, or without texture) have no information about depth.
     """
     warped, still = [], []
-    for source in neighbours.unique(dim=0):
+    for source in torch.unique(neighbours, dim=0):
         inverse = quaternions.conjugate(targets.quaternion[source])
         translation = quaternions.rotate(inverse, targets.translation[current] - targets.translation[source])
         rotation = quaternions.multiply(inverse, targets.quaternion[current])
@@ -86,7 +86,7 @@ def _disagreement(
 
 
 def difference(a: Tensor, b: Tensor) -> Tensor:
-    """Structural and absolute difference (B, H, W) of images (B, C, H, W), over windows of 3x3."""
+    """Compute the structural and absolute difference (B, H, W) of images (B, C, H, W), over windows of 3x3."""
     x, y = (functional.pad(image, (1, 1, 1, 1), "reflect") for image in (a, b))
     x_mean, y_mean = functional.avg_pool2d(x, 3, 1), functional.avg_pool2d(y, 3, 1)
     x_variance = functional.avg_pool2d(x * x, 3, 1) - x_mean**2
@@ -99,7 +99,7 @@ def difference(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _roughness(depth: Tensor, images: Tensor) -> Tensor:
-    """Slopes of the inverse depth, relative to its mean, where the image has none."""
+    """Compute the slopes of the inverse depth, relative to its mean, with less weight at edges of the image."""
     inverse = 1.0 / depth
     inverse = inverse / inverse.mean((2, 3), keepdim=True)
     total = depth.new_zeros(())

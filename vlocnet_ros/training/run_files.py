@@ -1,4 +1,4 @@
-"""What a run keeps on disk: its state, to go on from after an interruption, and the weights that did best."""
+"""Files of a run: its state, to resume it after an interruption, and the best weights."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from lightning.pytorch.callbacks import Callback, Checkpoint
 
 
 class KeepState(Checkpoint):
-    """The state of an unfinished run, after each validation.
+    """Save the state of an unfinished run after each validation.
 
-    Written aside, then renamed: whenever the process is killed, the file is the whole state before or the whole state
-    after. (Lightning writes to the system's temporary directory and moves, which to another file system is a copy.)
+    The file is written under another name, then renamed: if the process is killed, it holds the complete state of the
+    previous or of this validation. (Lightning writes to the system's temporary directory and moves the file; to another
+    file system, that is a copy.)
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,22 +25,22 @@ class KeepState(Checkpoint):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         aside = self.path.with_suffix(".part")
-        trainer.save_checkpoint(aside)  # which all processes take part in
+        trainer.save_checkpoint(aside)  # all processes take part in it
         if trainer.is_global_zero:
             os.replace(aside, self.path)
 
 
 class KeepBest(Callback):
-    """The weights that did best on validation, and an end to a training that gets no better.
+    """Save the weights with the best validation, and end a training that does not improve.
 
     Args:
-        path: where they are.
-        save: writes the network's weights of this moment there.
-        patience: validations without a better one after which training ends; 0 for never.
+        path: file of the best weights.
+        save: function that writes the network's present weights to a file.
+        patience: validations without improvement after which training ends; 0 for no limit.
 
     Attributes:
-        score: the best so far (`validation.score`), infinite before the first.
-        waited: validations since.
+        score: best score so far (`validation.score`), infinite before the first.
+        waited: number of validations since then.
     """
 
     def __init__(self, path: Path, save: Callable[[Path], None], patience: int = 0) -> None:
@@ -49,7 +50,7 @@ class KeepBest(Callback):
 
     @property
     def exists(self) -> bool:
-        """Whether any validation has been passed."""
+        """True if there was a validation."""
         return self.score < math.inf
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -58,7 +59,7 @@ class KeepBest(Callback):
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         score = float(trainer.callback_metrics.get("val/score", math.inf))
         if not math.isfinite(score):
-            return  # nothing to judge by
+            return  # no validation errors
         if score < self.score:
             self.score, self.waited = score, 0
             if trainer.is_global_zero:

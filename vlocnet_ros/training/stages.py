@@ -1,6 +1,6 @@
-"""The training schedule: single tasks first, then all together from the best of them, then odometry on its own.
+"""Training schedule: single tasks first, then all streams from the best of them, then odometry only.
 
-A schedule is a table of stages. Each is one training, with what it changes of the options that all stages share.
+A schedule is a table of stages. Each is one training, with its changes of the options that all stages share.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ STREAMS = tuple(f.name for f in dataclasses.fields(Tasks))
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One training of a schedule.
+class TrainingStage:
+    """Training of a schedule.
 
     Attributes:
-        name: of the stage and of its files.
-        share: of the whole time, in proportion to the other stages'; 0 only puts streams together.
-        streams: that are trained; a stage is left out where the data has ground truth for none of them.
-        start: stages that it starts from; for one that is left out, those that it would have started from.
+        name: name of the stage and of its files.
+        share: share of the time, relative to the other stages; 0 only combines streams.
+        streams: streams that are trained; the stage is left out if the data has ground truth for none of them.
+        start: stages from which it starts; a stage that is left out is replaced by the stages from which it starts.
         changes: options that differ from the common ones, by their names on the command line of `vlocnet_train`.
     """
 
@@ -36,12 +36,12 @@ class Stage:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
-#: Trains `light` and `paper`; results are in docs/experiments/vlocnet_accuracy.md. Odometry comes last, in the true
-#: direction of time and on a trunk that no longer changes, so that the poses stay as they are.
+#: Schedule of `light` and `paper`; results are in docs/experiments/vlocnet_accuracy.md. Odometry is trained last, in
+#: the true direction of time and with a frozen trunk, so that the poses do not change.
 SCHEDULE = (
-    Stage("pose", 0.4, ("pose",), changes={"batch": 32, "optimizer.learning_rate": 1.5e-3}),
-    Stage("scene", 0.15, ("segmentation", "depth"), changes={"batch": 16, "optimizer.learning_rate": 2e-3}),
-    Stage(
+    TrainingStage("pose", 0.4, ("pose",), changes={"batch": 32, "optimizer.learning_rate": 1.5e-3}),
+    TrainingStage("scene", 0.15, ("segmentation", "depth"), changes={"batch": 16, "optimizer.learning_rate": 2e-3}),
+    TrainingStage(
         "joint",
         0.35,
         start=("pose", "scene"),
@@ -53,7 +53,7 @@ SCHEDULE = (
             "optimizer.learning_rate": 1.2e-3,
         },
     ),
-    Stage(
+    TrainingStage(
         "odometry",
         0.1,
         ("odometry",),
@@ -69,34 +69,36 @@ SCHEDULE = (
             "augmentation.alone": 0.0,
         },
     ),
-    Stage("together", 0.0, start=("joint", "odometry"), changes={"batch": 30, "clip": 3}),
+    TrainingStage("together", 0.0, start=("joint", "odometry"), changes={"batch": 30, "clip": 3}),
 )
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A stage as it is run on the data at hand: its streams, its share 0..1 of the time, the stages it starts from."""
+class PlannedStage:
+    """Stage for given data: its streams, its share of the time, 0..1, and the stages from which it starts."""
 
-    stage: Stage
+    stage: TrainingStage
     tasks: Tasks
     share: float
     start: tuple[str, ...]
 
 
-def plan(schedule: Sequence[Stage], wanted: Tasks, trainable: Callable[[Tasks], Tasks | None]) -> list[Planned]:
-    """The stages that there is something to train in.
+def plan(
+    schedule: Sequence[TrainingStage], wanted: Tasks, trainable: Callable[[Tasks], Tasks | None]
+) -> list[PlannedStage]:
+    """Select the stages that the data can train.
 
-    Left out are stages without any stream, and those that start from a single stage with the same streams.
+    Stages without any stream are left out, and those that start from a single stage with the same streams.
 
     Args:
-        schedule: in the order of training.
-        wanted: streams that are to be trained at all.
-        trainable: leaves those streams that the data has ground truth for, or None.
+        schedule: stages in the order of training.
+        wanted: streams to train.
+        trainable: function that returns the streams for which the data has ground truth, or None without any.
 
     Raises:
-        ConfigError: nothing is left.
+        ConfigError: no stage is left.
     """
-    kept: dict[str, Planned] = {}
+    kept: dict[str, PlannedStage] = {}
     stands_for: dict[str, tuple[str, ...]] = {}
     for stage in schedule:
         start = tuple(dict.fromkeys(name for before in stage.start for name in stands_for[before]))
@@ -106,7 +108,7 @@ def plan(schedule: Sequence[Stage], wanted: Tasks, trainable: Callable[[Tasks], 
             stands_for[stage.name] = start
         else:
             stands_for[stage.name] = (stage.name,)
-            kept[stage.name] = Planned(stage, tasks, stage.share, start)
+            kept[stage.name] = PlannedStage(stage, tasks, stage.share, start)
     if not kept:
         raise ConfigError(f"tasks: the data has ground truth for none of {wanted}")
     whole = sum(planned.share for planned in kept.values()) or 1.0
@@ -114,19 +116,19 @@ def plan(schedule: Sequence[Stage], wanted: Tasks, trainable: Callable[[Tasks], 
 
 
 def changed(config: T, changes: Mapping[str, Any]) -> T:
-    """A dataclass with some fields replaced; ``"optimizer.learning_rate"`` is a field of its field ``optimizer``.
+    """Replace fields of a dataclass; ``"optimizer.learning_rate"`` is a field of its field ``optimizer``.
 
     Raises:
-        ConfigError: there is no such field, or the dataclass refuses the values.
+        ConfigError: a field does not exist, or the dataclass refuses the values.
     """
     inner: dict[str, dict[str, Any]] = {}
     values: dict[str, Any] = {}
     for name, value in changes.items():
-        first, _, rest = name.partition(".")
+        first, _, nested = name.partition(".")
         if not hasattr(config, first):
             raise ConfigError(f"{type(config).__name__} has no {first!r}")
-        if rest:
-            inner.setdefault(first, {})[rest] = value
+        if nested:
+            inner.setdefault(first, {})[nested] = value
         else:
             values[first] = value
     values |= {name: changed(values.get(name, getattr(config, name)), parts) for name, parts in inner.items()}

@@ -1,4 +1,4 @@
-"""The network that a training starts with: structure, camera, scales of the data, and weights where there are any."""
+"""Network at the start of a training: structure, camera, scales of the data, and initial weights."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from localization_common.geometry import se3
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import set_camera
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.data import Data, structure
+from vlocnet_ros.training.data import TrainingData, structure
 from vlocnet_ros.training.imagenet import load_imagenet
-from vlocnet_ros.training.initial_weights import take_over
-from vlocnet_ros.training.training_frames import Frames
+from vlocnet_ros.training.initial_weights import copy_initial_weights
+from vlocnet_ros.training.training_frames import TrainingFrames
 
 
-def starting_network(config: TrainConfig, data: Data) -> tuple[VLocNet, set[str]]:
-    """The network, and the names of the tensors that came from other checkpoints.
+def starting_network(config: TrainConfig, data: TrainingData) -> tuple[VLocNet, set[str]]:
+    """Build the network; return it with the names of the tensors that were copied from other checkpoints.
 
     Raises:
         ConfigError: the data has ground truth for none of the streams, or the augmentation does not suit them.
-        CheckpointError: a checkpoint to start from does not fit.
+        CheckpointError: an initial checkpoint does not fit.
     """
     frames = data.frames
     tasks = data.trainable(config.tasks)
@@ -35,15 +35,16 @@ def starting_network(config: TrainConfig, data: Data) -> tuple[VLocNet, set[str]
     set_scales(network, frames, forward=config.clip > 0)
     taken: set[str] = set()
     if config.initial:
-        taken, told = take_over(network, config.initial, frames.images[:: max(1, len(frames) // 32)].float() / 255.0)
-        print(told)
+        images = frames.images[:: max(1, len(frames) // 32)].float() / 255.0
+        taken, report = copy_initial_weights(network, config.initial, images)
+        print(report)
     elif config.model == "paper" and config.imagenet:
         load_imagenet(network)
     return network, taken
 
 
-def set_scales(network: VLocNet, frames: Frames, *, forward: bool) -> None:
-    """Regressors put out numbers of the order of one; these take them to the range of the data."""
+def set_scales(network: VLocNet, frames: TrainingFrames, *, forward: bool) -> None:
+    """Set the scales of the regressors, whose outputs are of the order of one, to the range of the data."""
     if network.pose is not None:
         network.pose.regressor.translation_mean.copy_(frames.translation.mean(0))
         network.pose.regressor.translation_scale.copy_(frames.translation.std(0).clamp_min(0.05))
@@ -54,7 +55,7 @@ def set_scales(network: VLocNet, frames: Frames, *, forward: bool) -> None:
         parts = [se3.to_parts(motion) for motion in motions]
         both = np.stack([p[0] for p in parts])
         regressor = network.odometry.regressor
-        if forward:  # otherwise pairs are used in both directions of time, and the mean motion is none
+        if forward:  # otherwise pairs are used in both directions of time, and the mean motion is 0
             regressor.translation_mean.copy_(torch.tensor(both.mean(0), dtype=torch.float32))
         scale = torch.tensor(np.sqrt((both**2).mean(0)), dtype=torch.float32).clamp_min(0.005)
         regressor.translation_scale.copy_(scale)

@@ -1,44 +1,66 @@
-"""Lightning's trainer: devices, precision, logs, validation, and what is kept on disk."""
+"""Lightning trainer: devices, precision, logs, validation, and files of the run."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
-from torch.utils.data import DataLoader
+from lightning.pytorch.utilities import rank_zero_only
+from torch.utils.data import DataLoader, Dataset
 
 from localization_common.errors import ConfigError
 from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
-from vlocnet_ros.training.augmentation import Batch
+from vlocnet_ros.training.augmentation import FrameBatch
 from vlocnet_ros.training.batches import gather
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.data import Data
-from vlocnet_ros.training.module import TrainingModule
+from vlocnet_ros.training.data import TrainingData
+from vlocnet_ros.training.module import VLocNetTrainingModule
 from vlocnet_ros.training.run_files import KeepBest, KeepState
-from vlocnet_ros.training.training_frames import Frames
+from vlocnet_ros.training.training_frames import TrainingFrames
+
+T = TypeVar("T")
+
+
+class _Items(Dataset[T]):
+    """Data set of the items of a sequence."""
+
+    def __init__(self, items: Sequence[T]) -> None:
+        self._items = items
+
+    def __getitem__(self, index: int) -> T:
+        return self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+def process_rank() -> int:
+    """Return the rank of this process among those that Lightning or torchrun started, one for each device."""
+    return int(getattr(rank_zero_only, "rank", 0))
 
 
 def run_directory(config: TrainConfig) -> Path:
-    """Where the state and the logs of this run are."""
+    """Return the directory with the state and the logs of this run."""
     return config.runs / config.output.stem
 
 
 def state_file(config: TrainConfig) -> Path:
-    """State of an unfinished run, which exists from its first validation until it has finished."""
+    """Return the file with the state of an unfinished run; it exists from the first validation until the end."""
     return run_directory(config) / "last.ckpt"
 
 
-def fit(config: TrainConfig, module: TrainingModule, data: Data) -> lightning.Trainer:
-    """Train; the module's network ends with the weights that did best on validation, the last ones without any.
+def fit(config: TrainConfig, module: VLocNetTrainingModule, data: TrainingData) -> lightning.Trainer:
+    """Train; the module's network ends with the weights of the best validation, or the last ones without validation.
 
     Raises:
-        ConfigError: there is nothing to resume.
+        ConfigError: the state of a run to resume does not exist.
     """
     directory, state = run_directory(config), state_file(config)
     if config.resume and not state.is_file():
@@ -50,12 +72,12 @@ def fit(config: TrainConfig, module: TrainingModule, data: Data) -> lightning.Tr
     best = KeepBest(directory / "best.safetensors", save, config.patience)
     trainer = _trainer(config, [KeepState(state), best])
     if trainer.is_global_zero and not config.resume:
-        state.unlink(missing_ok=True)  # of an earlier run
-    # The loader only counts steps: see TrainingModule.on_before_batch_transfer.
-    counter = DataLoader(range(config.validate_every), batch_size=None)
-    checks = None
+        state.unlink(missing_ok=True)  # left by an earlier run
+    # The loader only counts steps: see VLocNetTrainingModule.on_before_batch_transfer.
+    counter = DataLoader(_Items(range(config.validate_every)), batch_size=None)
+    checks: DataLoader[FrameBatch] | None = None
     if data.validation is not None:
-        checks = DataLoader(_validation_batches(config, data.validation), batch_size=None)
+        checks = DataLoader(_Items(_validation_batches(config, data.validation)), batch_size=None)
     # The state of a run is read without unpickling code.
     trainer.fit(module, counter, checks, ckpt_path=str(state) if config.resume else None, weights_only=True)
     if best.exists and trainer.is_global_zero:
@@ -71,7 +93,7 @@ def _trainer(config: TrainConfig, callbacks: list[Any]) -> lightning.Trainer:
         accelerator=config.accelerator,
         devices=devices,
         num_nodes=machines,
-        # Steps of a part of the network leave the rest without gradients.
+        # In steps that train a part of the network, the other parameters have no gradients.
         strategy=DDPStrategy(find_unused_parameters=True) if devices * machines > 1 else "auto",
         precision=config.precision,
         max_epochs=-1,
@@ -87,15 +109,15 @@ def _trainer(config: TrainConfig, callbacks: list[Any]) -> lightning.Trainer:
 
 
 def _processes(config: TrainConfig) -> tuple[int, int]:
-    """Devices on this machine, and machines: what torchrun has started, if it has."""
+    """Return the number of devices on this machine and the number of machines, those of torchrun if it is used."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return config.devices, 1
     here = int(os.environ["LOCAL_WORLD_SIZE"])
     return here, int(os.environ["WORLD_SIZE"]) // here
 
 
-def _validation_batches(config: TrainConfig, frames: Frames) -> list[Batch]:
-    """Pairs, in the directions of time that training uses."""
+def _validation_batches(config: TrainConfig, frames: TrainingFrames) -> list[FrameBatch]:
+    """Return batches of pairs, in the directions of time that training uses."""
     pairs, half = frames.pairs[:: max(1, len(frames.pairs) // 150)], config.batch // 2
     previous = torch.arange(2 * len(pairs))
     previous = previous & ~1 if config.clip else previous ^ 1

@@ -1,4 +1,4 @@
-"""All training frames, decoded once, at the network's resolution, in memory."""
+"""Training frames in memory, decoded once at the network's resolution."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IGNORE = 255
 
 
 def network_camera(source: Camera, width: int, height: int) -> Camera:
-    """The camera of a network input: the source, free of distortion, scaled to cover it, cropped to the middle."""
+    """Return the camera of a network input: the source without distortion, scaled and cropped to the middle."""
     scale = max(width / source.width, height / source.height)
     cx = (source.cx + 0.5) * scale - 0.5 - (source.width * scale - width) / 2.0
     cy = (source.cy + 0.5) * scale - 0.5 - (source.height * scale - height) / 2.0
@@ -27,17 +27,17 @@ def network_camera(source: Camera, width: int, height: int) -> Camera:
 
 
 @dataclass(frozen=True)
-class Frames:
+class TrainingFrames:
     """Frames of several sequences.
 
     Attributes:
-        camera: of the images, depth and labels below.
-        class_names: of the labels; empty if no sequence has any.
+        camera: camera of the images, depth and labels.
+        class_names: names of the labels' classes; empty if no sequence has labels.
         images: (N, 3, H, W) uint8.
-        translation, quaternion: (N, 3), (N, 4) float32, camera in the map, quaternion w first.
+        translation, quaternion: (N, 3), (N, 4) float32, pose of the camera in the map, quaternion w first.
         pairs: (P, 2) positions of neighbours (previous, current); a frame without one is its own neighbour.
-        depth: (N, H, W) float16 metres, NaN unknown; None if no sequence has any.
-        labels: (N, H, W) uint8, 255 unlabelled; None if no sequence has any.
+        depth: (N, H, W) float16 metres, NaN where unknown; None if no sequence has depth.
+        labels: (N, H, W) uint8, 255 where unlabelled; None if no sequence has labels.
     """
 
     camera: Camera
@@ -53,8 +53,8 @@ class Frames:
         return len(self.images)
 
     @classmethod
-    def read(cls, sequences: Collection[Sequence], camera: Camera, *, max_frame_gap: int = 1) -> Frames:
-        """Decode every frame of these sequences as the network's camera sees it.
+    def read(cls, sequences: Collection[Sequence], camera: Camera, *, max_frame_gap: int = 1) -> TrainingFrames:
+        """Decode every frame of these sequences and adapt it to the network's camera.
 
         Raises:
             DatasetError: sequences disagree about their classes.

@@ -1,4 +1,4 @@
-"""Errors on validation frames during training, and the one number that says which weights are the best."""
+"""Errors on validation frames during training, and the score by which the best weights are chosen."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from localization_common.geometry import quaternions
 from vlocnet_ros.network.vlocnetpp import Prediction
 from vlocnet_ros.training.losses import IGNORE, Targets, relative_targets
 
-#: The errors of each task.
+#: Names of the errors of each task.
 TASKS = (("pose_m", "pose_deg"), ("motion_m", "motion_deg"), ("pixels_wrong",), ("depth_relative",), ("photometric",))
 
 
 def errors(prediction: Prediction, targets: Targets) -> dict[str, Tensor]:
-    """Errors (N,) of a batch by name, for whichever streams and ground truth there are."""
+    """Compute errors (N,) of a batch by name, for the streams and the ground truth that exist."""
     p, t = prediction, targets
     found: dict[str, Tensor] = {}
     if p.translation is not None and p.quaternion is not None:
@@ -33,12 +33,12 @@ def errors(prediction: Prediction, targets: Targets) -> dict[str, Tensor]:
 
 
 def score(medians: dict[str, Tensor]) -> Tensor:
-    """Mean over the tasks of the logarithm of their errors; lower is better.
+    """Compute the mean over the tasks of the logarithm of their errors; lower is better.
 
-    In logarithms a tenth less error counts the same in metres, in degrees and in pixels, without weights to choose.
+    With logarithms, a relative change of an error counts the same in metres, degrees and pixels, without weights.
 
     Args:
-        medians: error by name, each a scalar.
+        medians: errors by name, each a scalar.
     """
     tasks = [[medians[name] for name in names if name in medians] for names in TASKS]
     logarithms = [torch.stack(found).clamp_min(1e-6).log().mean() for found in tasks if found]

@@ -1,7 +1,7 @@
-"""Viewpoint augmentation: what a camera nearby would have seen, from an image and its depth.
+"""Viewpoint augmentation: the image of a camera at a nearby pose, from an image and its depth.
 
 Depth is splatted into the new view (z-buffer), small gaps are closed, and the image is then sampled backwards through
-the new view's depth: bilinear, so that odometry can still be learned to fractions of a pixel.
+the new view's depth: bilinear, so that odometry can be learned to fractions of a pixel.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from torch.nn import functional
 
 from localization_common.geometry import quaternions
 
-#: Stands for "nothing here" in depth buffers, metres.
+#: Depth of empty pixels in depth buffers, metres.
 FAR = 1e4
-#: Nearer points than this (metres) are not drawn.
+#: Smallest depth of points that are drawn, metres.
 NEAR = 0.05
 
 
-class View(NamedTuple):
-    """A re-projected frame: image (B, 3, H, W), depth (B, H, W) with NaN, labels (B, H, W) with 255, seen (B, H, W)."""
+class ReprojectedView(NamedTuple):
+    """Re-projected frame: image (B, 3, H, W), depth (B, H, W) with NaN, labels (B, H, W) with 255, seen (B, H, W)."""
 
     image: Tensor
     depth: Tensor
@@ -31,15 +31,15 @@ class View(NamedTuple):
 
 def reproject(
     image: Tensor, depth: Tensor, labels: Tensor | None, intrinsics: Tensor, translation: Tensor, quaternion: Tensor
-) -> View:
-    """The frame as seen from another pose.
+) -> ReprojectedView:
+    """Re-project frames to other poses.
 
     Args:
         image: (B, 3, H, W) float.
-        depth: (B, H, W) metres, NaN where unknown (nothing is drawn from there).
+        depth: (B, H, W) metres, NaN where unknown; such pixels are not drawn.
         labels: (B, H, W) uint8 or None.
         intrinsics: (4,) fx, fy, cx, cy.
-        translation, quaternion: (B, 3), (B, 4) the new camera's pose in the old optical frame.
+        translation, quaternion: (B, 3), (B, 4) pose of the new camera in the old optical frame.
     """
     new_depth = _close(_splat(depth, intrinsics, translation, quaternion))
     u, v, _ = _project(new_depth, intrinsics, translation, quaternion, inverse=False)
@@ -55,13 +55,13 @@ def reproject(
         taken = labels.flatten(1).gather(1, nearest.flatten(1)).view_as(labels)
         new_labels = torch.where(seen, taken, torch.full_like(taken, 255))
     nan = torch.full_like(new_depth, float("nan"))
-    return View(sampled, torch.where(seen, new_depth, nan), new_labels, seen)
+    return ReprojectedView(sampled, torch.where(seen, new_depth, nan), new_labels, seen)
 
 
 def _project(
     depth: Tensor, intrinsics: Tensor, translation: Tensor, quaternion: Tensor, *, inverse: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixels (u, v) and depth, each (B, H, W), of a depth map's points in the other camera."""
+    """Project a depth map's points into the other camera: pixels (u, v) and depth, each (B, H, W)."""
     height, width = depth.shape[-2:]
     fx, fy, cx, cy = intrinsics.unbind()
     v, u = torch.meshgrid(
@@ -83,7 +83,7 @@ def _project(
 
 
 def _splat(depth: Tensor, intrinsics: Tensor, translation: Tensor, quaternion: Tensor) -> Tensor:
-    """Depth buffer (B, H, W) of the new view, FAR where nothing falls."""
+    """Return the depth buffer (B, H, W) of the new view, FAR in empty pixels."""
     known = torch.isfinite(depth) & (depth > 0)
     u, v, z = _project(
         torch.where(known, depth, torch.ones_like(depth)), intrinsics, translation, quaternion, inverse=True
@@ -99,9 +99,9 @@ def _splat(depth: Tensor, intrinsics: Tensor, translation: Tensor, quaternion: T
 
 
 def _close(depth: Tensor) -> Tensor:
-    """Gaps up to two pixels wide closed, where a nearer surface was stretched and the one behind shows through.
+    """Close gaps up to two pixels wide, where a nearer surface was stretched and the surface behind it is visible.
 
-    Minimum, then maximum, over 3x3: exact on planes, keeps edges in place.
+    Minimum, then maximum, over 3x3: exact on planes, without displacement of edges.
     """
     nearest = -functional.max_pool2d(-depth[:, None], 3, 1, 1)
     closed = functional.max_pool2d(nearest, 3, 1, 1)[:, 0]

@@ -1,1 +1,1 @@
-"""Recordings of ROS: rosbag2 (mcap, db3) and ROS 1 bags as a `Sequence`, and the account of how each was read."""
+"""Recordings of ROS: rosbag2 (mcap, db3) and ROS 1 bags as a `Sequence`, with a summary of the reading."""

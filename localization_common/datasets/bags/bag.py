@@ -1,22 +1,19 @@
-"""A bag as topics whose messages are found by position; from threads and forked data loaders, too."""
+"""Topics of a bag, whose messages are found by position. Threads and forked data loaders may read it, too."""
 
 from __future__ import annotations
 
-import os
 import struct
-import threading
-import weakref
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import zstandard
 from rosbags.serde import SerdeError
 
-from localization_common.datasets.bags.files import BagFiles, find_files, open_storage
+from localization_common.datasets.bags.bag_files import find_files
+from localization_common.datasets.bags.bag_storages import BagStorages
 from localization_common.datasets.bags.kept_messages import LARGEST, MOST, KeptMessages
-from localization_common.datasets.bags.storage import Damage, Storage, StorageError
+from localization_common.datasets.bags.storage import Damage
 from localization_common.datasets.bags.topic import Position, Topic
 from localization_common.datasets.bags.unpacking import unpack
 from localization_common.datasets.rosbag2_encoding import STORE
@@ -24,7 +21,7 @@ from localization_common.datasets.summary import plain
 from localization_common.errors import DatasetError
 from localization_common.messages.poses import POSE_TYPES
 
-#: Errors that rosbags' deserializers raise for damaged bytes; none of them is a class of its own.
+#: Errors that rosbags' deserializers raise for damaged bytes; they have no common class.
 _DAMAGED = (SerdeError, ValueError, LookupError, TypeError, AssertionError, MemoryError, OverflowError, struct.error)
 
 
@@ -33,18 +30,18 @@ _KEPT = frozenset((*POSE_TYPES, "sensor_msgs/msg/CameraInfo"))
 
 
 class UnreadableError(DatasetError):
-    """One message of a bag cannot be read."""
+    """Message of a bag that cannot be read."""
 
 
 class Bag:
-    """A recording, whatever its files are. It is scanned once when it is opened; messages are read when asked for.
+    """Recording in any format of ROS. Opening it scans it once; each message is read when it is needed.
 
     Args:
         path: directory of a rosbag2, or one ``.mcap``, ``.db3`` or ``.bag`` file.
 
     Attributes:
-        topics: by name, in order of names.
-        damage: what cannot be read.
+        topics: topics by name, in order of names.
+        damage: parts of the files that cannot be read.
 
     Raises:
         DatasetError: there is no bag, or nothing in it can be read.
@@ -52,25 +49,22 @@ class Bag:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._files: BagFiles = find_files(path)
-        self._lock = threading.Lock()
-        self._open: list[Storage | None] | None = None
-        self.damage: list[Damage] = list(self._files.damage)
+        self._storages = BagStorages(find_files(path))
+        self.damage: list[Damage] = list(self._storages.files.damage)
         self.topics: dict[str, Topic] = {}
         self._kept_bytes = 0
-        _bags.add(self)
         self._scan()
 
     @property
     def format(self) -> str:
         """Name of the format, for people."""
-        suffixes = sorted({path.suffix.lstrip(".") for path in self._files.paths})
+        suffixes = sorted({path.suffix.lstrip(".") for path in self._storages.files.paths})
         return "ROS 1 bag" if suffixes == ["bag"] else f"rosbag2, {', '.join(suffixes)}"
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files that messages are read from."""
-        return self._files.paths
+        """Files that messages are read from."""
+        return self._storages.files.paths
 
     def of_kind(self, *kinds: str) -> list[Topic]:
         """Topics of these types, in order of names."""
@@ -80,7 +74,7 @@ class Bag:
         """Deserialised message, an object of rosbags with the fields of ROS 2.
 
         Raises:
-            UnreadableError: it is damaged; says where it is.
+            UnreadableError: the message is damaged; the text names its place.
         """
         try:
             return self._message(topic, index)
@@ -88,7 +82,10 @@ class Bag:
             raise UnreadableError(f"{self.path}: {topic.name}, message {index}: {error}") from error
 
     def messages(self, topic: Topic) -> Iterator[tuple[int, Any]]:
-        """Index and message, or in its place the `DatasetError` that says why not, of every message in their order."""
+        """Index and content of every message, in order.
+
+        In place of the content of an unreadable message comes a `DatasetError` with the reason.
+        """
         for index in range(len(topic)):
             try:
                 yield index, self._message(topic, index)
@@ -96,11 +93,11 @@ class Bag:
                 yield index, error
 
     def first(self, topic: Topic) -> Any | None:
-        """The first message that can be read; None if there is none."""
+        """First message that can be read; None if there is none."""
         return next((message for _, message in self.messages(topic) if not isinstance(message, DatasetError)), None)
 
     def forget_kept(self) -> None:
-        """Give the memory of small messages back, when all topics were read."""
+        """Free the memory of small messages, once all topics were read."""
         for topic in self.topics.values():
             topic.kept = KeptMessages()
 
@@ -112,17 +109,12 @@ class Bag:
 
     def _message(self, topic: Topic, index: int) -> Any:
         position = topic[index]
-        with self._lock:
-            storage = self._storages()[position.file]
-            if storage is None:
-                raise UnreadableError(f"{self._files.paths[position.file]}: cannot be opened any more")
-            data = topic.kept[index] if index < len(topic.kept) else storage.at(position.place)
-            ros1 = storage.ros1
+        data, ros1 = self._storages.read(position, topic.kept[index] if index < len(topic.kept) else None)
         return self._deserialise(data, topic.kind, ros1=ros1)
 
     def _deserialise(self, data: bytes | memoryview, kind: str, *, ros1: bool) -> Any:
         try:
-            if self._files.compressed_messages:
+            if self._storages.files.compressed_messages:
                 data = unpack("zstd", data)
             return STORE.deserialize_cdr(STORE.ros1_to_cdr(data, kind) if ros1 else data, kind)
         except (*_DAMAGED, zstandard.ZstdError) as error:
@@ -131,7 +123,7 @@ class Bag:
     def _scan(self) -> None:
         found: dict[str, dict[str, Topic]] = {}
         promised: dict[str, int] = {}
-        for number, storage in enumerate(self._storages(noting=self.damage)):
+        for number, storage in enumerate(self._storages.opened(noting=self.damage)):
             if storage is None:
                 continue
             for raw in storage.messages():
@@ -145,7 +137,7 @@ class Bag:
                 promised[name] = promised.get(name, 0) + count
         for name in sorted(found):
             topic = self._with_most(list(found[name].values()))
-            topic.promised = max(promised.get(name, 0), self._files.counts.get(name, 0))
+            topic.promised = max(promised.get(name, 0), self._storages.files.counts.get(name, 0))
             self.topics[topic.name] = topic
 
     def _with_most(self, kinds: list[Topic]) -> Topic:
@@ -157,71 +149,14 @@ class Bag:
                 topic.foreign.add(f"the type is {other.kind}, that of most is {topic.kind}", where, len(other))
         return topic
 
-    def _storages(self, noting: list[Damage] | None = None) -> list[Storage | None]:
-        """Opened files; a forked process opens its own, else it would share the position in the file.
-
-        Args:
-            noting: takes the reasons for which files cannot be opened.
-
-        Raises:
-            DatasetError: none can be opened.
-        """
-        if self._open is None:
-            storages: list[Storage | None] = []
-            errors: list[StorageError] = []
-            for path in self._files.paths:
-                try:
-                    storages.append(open_storage(path))
-                except StorageError as error:
-                    storages.append(None)
-                    errors.append(error)
-            if len(errors) == len(storages):
-                more = f"; and {len(errors) - 3} other files" if len(errors) > 3 else ""
-                raise DatasetError("; ".join(map(str, errors[:3])) + more)
-            if noting is not None:
-                noting += [Damage(str(error), "no message of this file is read") for error in errors]
-            self._open = storages
-            weakref.finalize(self, _close, storages)
-        return self._open
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but opened files, so that data loaders can send it to workers that were not forked."""
-        return {**self.__dict__, "_lock": None, "_open": None, "_files": replace(self._files, unpacked=None)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._forget_files()
-        _bags.add(self)
-
-    def _forget_files(self) -> None:
-        """Leave the opened files, and a lock that another thread may hold, to the process that this one came from."""
-        self._lock, self._open = threading.Lock(), None
-
-
-_bags: weakref.WeakSet[Bag] = weakref.WeakSet()
-
-
-def _forget_all() -> None:
-    for bag in list(_bags):
-        bag._forget_files()
-
-
-os.register_at_fork(after_in_child=_forget_all)
-
-
-def _close(storages: list[Storage | None]) -> None:
-    for storage in storages:
-        if storage is not None:
-            storage.close()
-
 
 def _kind_of(found: dict[str, dict[str, Topic]], name: str, kind: str) -> Topic:
-    """The topic of a name and type, which is made when it is met first."""
+    """Topic of a name and type; made where it does not exist yet."""
     kinds = found.setdefault(name, {})
     return kinds.get(kind) or kinds.setdefault(kind, Topic(plain(name), plain(_full_name(kind)) or "an unknown type"))
 
 
 def _full_name(kind: str) -> str:
-    """Type as ROS 2 names it; some writers leave out the middle of ``sensor_msgs/msg/Image``."""
+    """Name of a type in ROS 2; some writers leave out the middle of ``sensor_msgs/msg/Image``."""
     package, _, name = kind.partition("/")
     return f"{package}/msg/{name}" if name and "/" not in name else kind

@@ -1,4 +1,4 @@
-"""Depth and labels that belong to a bag's images: those of the same time and size."""
+"""Depth and labels of a bag's images: pictures with the same time and size."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets.bags.bag import Bag
-from localization_common.datasets.bags.images import ImageIndex, index_images
+from localization_common.datasets.bags.bag_images import ImageIndex, index_images
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.topic import Topic
 from localization_common.datasets.sequence import Image
 from localization_common.errors import DatasetError
 
-#: Seconds between an image and its depth or labels.
+#: Largest number of seconds between an image and its depth or labels.
 MAX_DIFFERENCE_S = 0.02
 
 
 @dataclass(frozen=True)
 class Companion:
-    """Pictures that belong to N images.
+    """Depth or labels of N images.
 
     Attributes:
-        index: of the topic.
-        positions: (N,) in the index; -1 for images without.
+        index: pictures of the topic.
+        positions: (N,) positions in the index; -1 for images without a picture.
         size: width and height of the images.
         unknown: value of all pixels where there is no picture.
         refused: pictures that are not used.
@@ -39,7 +39,7 @@ class Companion:
     refused: Tally
 
     def read(self, position: int) -> npt.NDArray[Any]:
-        """Picture (H, W) of the i-th image; where there is none, all pixels are unknown."""
+        """Picture (H, W) of the image at a position; all pixels are unknown where there is none."""
         own = int(self.positions[position])
         if own < 0:
             return np.full(self.size[::-1], self.unknown)
@@ -53,7 +53,11 @@ def companion(
     images: ImageIndex[Image],
     unknown: np.generic,
 ) -> Companion | None:
-    """Pictures of a topic that belong to images; None without topic, or where none belongs to an image."""
+    """Pictures of a topic that belong to images; None without a topic.
+
+    Raises:
+        DatasetError: no picture has the size of the images, or the time of one.
+    """
     if topic is None:
         return None
     index = index_images(bag, topic, decode).of_size(*images.size)

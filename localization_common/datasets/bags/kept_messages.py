@@ -1,6 +1,6 @@
-"""Small messages that are kept from the scan of a bag until they are read.
+"""Small messages that are kept in memory from the scan of a bag until they are read.
 
-A chunk of a compressed bag holds images and everything else. Without this it would be unpacked again for every topic.
+A chunk of a compressed bag holds messages of all topics. Without this it would be unpacked again for every topic.
 """
 
 from __future__ import annotations

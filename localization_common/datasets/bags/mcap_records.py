@@ -38,11 +38,11 @@ _CHUNK = struct.Struct("<QQQII")
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk's content.
+    """Content of a chunk.
 
     Attributes:
-        data: unpacked.
-        start: where the content begins in the record, if it is not compressed; else -1.
+        data: unpacked content.
+        start: offset of the content in the record, if it is not compressed; else -1.
     """
 
     data: memoryview
@@ -50,7 +50,7 @@ class Chunk:
 
 
 def is_known(opcode: int) -> bool:
-    """Whether records of this kind exist."""
+    """Return True if records of this kind exist."""
     return opcode in _OPCODES or opcode >= PRIVATE
 
 
@@ -58,7 +58,7 @@ def read_chunk(record: memoryview) -> Chunk:
     """Content of a chunk, checked against its size and its checksum.
 
     Raises:
-        BROKEN: it is damaged.
+        BROKEN: the chunk is damaged.
     """
     _, _, size, checksum, name_length = _CHUNK.unpack_from(record)
     place = _CHUNK.size + name_length
@@ -76,9 +76,9 @@ def read_chunk(record: memoryview) -> Chunk:
 
 
 def reason(error: BaseException) -> str:
-    """Words of an error, where they say something to a user."""
-    says_something = isinstance(error, ValueError | OSError | zstandard.ZstdError) and str(error)
-    return plain(error) if says_something else "its bytes do not fit"
+    """Text of an error, where a user can understand it."""
+    understandable = isinstance(error, ValueError | OSError | zstandard.ZstdError) and str(error)
+    return plain(error) if understandable else "its bytes do not fit"
 
 
 def read_schema(record: memoryview) -> tuple[int, str]:
@@ -103,7 +103,7 @@ def read_counts(record: memoryview) -> dict[int, int]:
 
 
 def read_chunk_offset(record: memoryview) -> int:
-    """Where the chunk begins that an index record is of; raises `BROKEN`."""
+    """Offset of the chunk that an index record describes; raises `BROKEN`."""
     return ChunkIndex.read(_stream(record)).chunk_start_offset
 
 

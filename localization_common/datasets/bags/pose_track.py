@@ -16,20 +16,20 @@ from localization_common.datasets.sequence import Poses
 from localization_common.errors import DatasetError
 from localization_common.messages.poses import StampedTransform, stamped_transforms
 
-#: A topic of which a larger share than this cannot be used is refused as a whole.
+#: A topic is refused as a whole if a larger share of its messages than this cannot be used.
 MAX_REFUSED = 0.5
 
 
 @dataclass(frozen=True)
 class PoseTrack:
-    """Poses of one frame in another one.
+    """Poses of one frame in another frame.
 
     Attributes:
-        name: of the topic, for people.
+        name: name of the topic, for people.
         stamps: (N,) nanoseconds, increasing.
         poses: (N, 4, 4) frame_T_child.
-        frame_id: the frame that they are given in.
-        child_frame_id: the frame that they are poses of; empty where messages do not name it.
+        frame_id: parent frame of the poses.
+        child_frame_id: frame whose poses they are; empty where messages do not name it.
         refused: messages that are not used.
     """
 
@@ -45,11 +45,11 @@ class PoseTrack:
 
     @property
     def median_gap(self) -> float:
-        """Seconds between neighbours, in the median; NaN for fewer than two."""
+        """Median time between neighbours in seconds; NaN for fewer than two."""
         return float(np.median(np.diff(self.stamps))) * 1e-9 if len(self) > 1 else float("nan")
 
     def of_child(self, child_T_other: Poses, other: str) -> PoseTrack:
-        """The same of another frame that is fixed to the child, with its pose (4, 4) there."""
+        """Poses of another frame that is fixed to the child, from its pose (4, 4) in the child."""
         return replace(self, poses=self.poses @ child_T_other, child_frame_id=other)
 
 
@@ -77,7 +77,7 @@ def read_track(bag: Bag, topic: Topic) -> PoseTrack:
 
 
 def make_track(name: str, found: Iterable[StampedTransform], refused: Tally) -> PoseTrack:
-    """Track of transforms between the two frames that most of them name, in order of stamps."""
+    """Track of the transforms between the two frames that most of them have, in order of stamps."""
     transforms = list(found)
     links = Counter((one.frame_id, one.child_frame_id) for one in transforms)
     frame_id, child_frame_id = links.most_common(1)[0][0] if links else ("", "")

@@ -1,4 +1,4 @@
-"""A bag as a `Sequence`: every image that can be decoded, with the pose and the odometry where they are known."""
+"""Reader of bags: a `Sequence` of every image that can be decoded, with pose and odometry where they are known."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 
 from localization_common.datasets.bags.bag import Bag
-from localization_common.datasets.bags.cameras import BagCamera, find_camera
+from localization_common.datasets.bags.bag_cameras import BagCamera, find_camera
+from localization_common.datasets.bags.bag_images import ImageIndex, index_images
+from localization_common.datasets.bags.bag_motion import read_motion, read_odometry
+from localization_common.datasets.bags.bag_mount import find_mount
+from localization_common.datasets.bags.bag_summary import summarise
+from localization_common.datasets.bags.bag_transforms import BagTransforms
 from localization_common.datasets.bags.companions import companion
-from localization_common.datasets.bags.images import ImageIndex, index_images
-from localization_common.datasets.bags.mount import find_mount
-from localization_common.datasets.bags.summary import summarise
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.topic import Topic
-from localization_common.datasets.bags.topic_choice import COMPRESSED, TopicChoice, choose_topics
-from localization_common.datasets.bags.transforms import BagTransforms
-from localization_common.datasets.bags.truth import read_motion, read_odometry
+from localization_common.datasets.bags.topic_choice import TopicChoice, choose_topics
+from localization_common.datasets.bags.topic_lookup import COMPRESSED
 from localization_common.datasets.camera_files import read_camera
 from localization_common.datasets.frame_names import count_periods
 from localization_common.datasets.options import SFM, RecordingOptions
@@ -32,19 +33,19 @@ from localization_common.messages.images import labels_from, rgb_from
 
 
 def read_bag(path: str | Path, options: RecordingOptions | None = None) -> Sequence:
-    """Frames of a rosbag2 (directory, .mcap or .db3) or of a ROS 1 bag (.bag).
+    """Sequence of a rosbag2 (directory, .mcap or .db3) or of a ROS 1 bag (.bag).
 
     Every image that can be decoded is a frame. Its true pose is interpolated, or carried by the odometry, where true
     poses are near enough in time; else it is unknown (NaN). Frame numbers count image periods (the median time between
-    images) since the first image, so that lost images leave gaps. The summary says what was found, which topics were
-    taken, and what was left out and why.
+    images) since the first image, so that lost images leave gaps. The summary holds the findings, the topics that were
+    taken, and the input that was left out with its reasons.
 
     Args:
-        path: of the recording.
-        options: how it is read where it does not say so itself.
+        path: path of the recording.
+        options: information that the recording lacks.
 
     Raises:
-        DatasetError: no bag; or images, calibration or the place of the camera on the robot are missing.
+        DatasetError: no bag; or images, calibration or the mount of the camera are missing.
     """
     options = options or RecordingOptions()
     if options.poses == SFM:
@@ -95,7 +96,7 @@ def _read(bag: Bag, options: RecordingOptions) -> Sequence:
 
 
 def _rgb_decoder(topic: Topic) -> Any:
-    """Message -> RGB; the bits in use are those of the whole topic once it has been indexed."""
+    """Decoder of messages to RGB; once the topic is indexed, the bits in use are those of the whole topic."""
     bits = BitsInUse()
     return partial(rgb_from_compressed if topic.kind == COMPRESSED else rgb_from, bits=bits)
 

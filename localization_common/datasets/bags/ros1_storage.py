@@ -1,4 +1,4 @@
-"""Bags of ROS 1 (.bag): rosbags reads their index; a message is read by its chunk and its place there."""
+"""Bags of ROS 1 (.bag): rosbags reads their index; a message is read by its chunk and its offset there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from rosbags.rosbag1 import Reader, ReaderError
 from rosbags.rosbag1.reader import Header, RecordType, read_bytes, read_uint32
 
-from localization_common.datasets.bags.storage import Damage, Place, RawMessage, StorageError, lost_records
+from localization_common.datasets.bags.storage import Damage, MessagePlace, RawMessage, StorageError, lost_records
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.unpacking import unpack
 from localization_common.datasets.summary import plain
@@ -21,12 +21,12 @@ _BROKEN = (
     *(ReaderError, OSError, EOFError, ValueError, LookupError, AssertionError, RuntimeError, struct.error),
     *(MemoryError, OverflowError),
 )
-#: Names that ROS 1 used before tf2.
+#: Types of ROS 1 before tf2 -> today's types.
 _RENAMED = {"tf/msg/tfMessage": "tf2_msgs/msg/TFMessage"}
 
 
 class Ros1Storage:
-    """One .bag file; see `Storage`.
+    """Storage of one .bag file; see `Storage`.
 
     Raises:
         StorageError: the file is no ROS 1 bag, or has no index.
@@ -54,7 +54,7 @@ class Ros1Storage:
         return {connection.topic: _kind(connection) for connection in self._connections.values()}
 
     def messages(self) -> Iterator[RawMessage]:
-        """See `Storage.messages`; a message's place is (position of its chunk, offset in the unpacked chunk)."""
+        """Messages, see `Storage.messages`; their place is (position of the chunk, offset in the unpacked chunk)."""
         lost = Tally()
         for chunk in sorted(self._reader.chunks):
             try:
@@ -66,7 +66,7 @@ class Ros1Storage:
         self.damage += lost_records(self.path, lost, self._remedy)
 
     def _in_chunk(self, chunk: int, data: bytes, lost: Tally) -> Iterator[RawMessage]:
-        """Messages of a chunk; behind damage, the index says where the next one is."""
+        """Messages of a chunk; behind damage, the index gives the next one."""
         self._unpacked = (chunk, data)
         offset = 0
         while offset < len(data):
@@ -78,13 +78,13 @@ class Ros1Storage:
                 continue
             if number in self._connections:
                 connection = self._connections[number]
-                yield RawMessage(connection.topic, _kind(connection), time, content, Place(chunk, offset))
+                yield RawMessage(connection.topic, _kind(connection), time, content, MessagePlace(chunk, offset))
             elif number >= 0:
                 lost.add("the topic of a message is unknown", f"offset {offset} in the chunk at byte {chunk}")
             offset = end
 
-    def at(self, place: Place) -> bytes | memoryview:
-        """See `Storage.at`."""
+    def at(self, place: MessagePlace) -> bytes | memoryview:
+        """Data of a message, see `Storage.at`."""
         try:
             return self._record(*place)[1]
         except _BROKEN as error:
@@ -97,7 +97,7 @@ class Ros1Storage:
         self._file.close()
 
     def _promised(self) -> dict[str, int]:
-        """Topic -> number of messages, the larger one of what two parts of the bag's index say."""
+        """Topic -> number of messages: the larger of the numbers in two parts of the bag's index."""
         promised: dict[str, int] = {}
         for number, connection in self._connections.items():
             counted = sum(chunk.connection_counts.get(number, 0) for chunk in self._reader.chunk_infos)
@@ -106,12 +106,12 @@ class Ros1Storage:
         return promised
 
     def _next_indexed(self, chunk: int, offset: int, end: int) -> int:
-        """Offset of the next message of a chunk that the index names; else its end."""
+        """Offset of the next message of a chunk according to the index; else the chunk's end."""
         entries = (entry for index in self._reader.indexes.values() for entry in index if entry.chunk_pos == chunk)
         return min((entry.offset for entry in entries if offset < entry.offset < end), default=end)
 
     def _record(self, chunk: int, offset: int) -> tuple[tuple[int, int], bytes, int]:
-        """Connection (-1: the record describes one) and time of a message, its data, and where its record ends."""
+        """Connection (-1: the record describes one) and time of a message, its data, and the end of its record."""
         if self._unpacked is None or self._unpacked[0] != chunk:
             self._unpacked = (chunk, self._chunk(chunk))
         stream = io.BytesIO(self._unpacked[1])
@@ -137,7 +137,7 @@ class Ros1Storage:
 
 
 def _reason(error: BaseException) -> str:
-    """Words of rosbags or of Python, where they say something to a user."""
+    """Text of an error of rosbags or of Python, where a user can understand it."""
     return plain(error) if isinstance(error, ReaderError | OSError | EOFError | ValueError) else "bytes do not fit"
 
 

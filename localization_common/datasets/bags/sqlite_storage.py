@@ -1,4 +1,4 @@
-"""SQLite files (.db3) of rosbag2; rows on damaged pages are passed over."""
+"""SQLite files (.db3) of rosbag2; rows on damaged pages are skipped."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from localization_common.datasets.bags.storage import Damage, Place, RawMessage, StorageError, lost_records
+from localization_common.datasets.bags.storage import Damage, MessagePlace, RawMessage, StorageError, lost_records
 from localization_common.datasets.bags.tally import Tally
 from localization_common.errors import DatasetError
 
-#: So many ids without a row end the search behind a damaged page.
+#: Number of ids without a row that ends the search behind a damaged page.
 _SEARCHED = 2000
 #: Beginning of the file, with the size and the number of pages.
 _HEAD_BYTES = 32
@@ -23,7 +23,7 @@ _Row = tuple[int, int, int, bytes]
 
 
 class SqliteStorage:
-    """One .db3 file, opened so that nothing is written beside it; see `Storage`.
+    """Storage of one .db3 file, opened in a way that writes nothing beside it; see `Storage`.
 
     Raises:
         StorageError: the file is no database of rosbag2, or the recorder has not finished writing into it.
@@ -39,9 +39,9 @@ class SqliteStorage:
         try:
             with _whole_pages(path, self.damage) as readable:
                 uri = f"{readable.absolute().as_uri()}?mode=ro&immutable=1"
-                # Reads are serialised by the bag's lock, whichever thread they come from.
+                # The bag's lock serialises the reads of all threads.
                 self._database = sqlite3.connect(uri, uri=True, check_same_thread=False)
-                # Else a database that was cut off is refused as a whole.
+                # Without this, a database that was cut off is refused as a whole.
                 self._database.execute("PRAGMA writable_schema = ON")
                 rows = self._database.execute("SELECT id, name, type FROM topics").fetchall()
             good = [row for row in rows if [type(value) for value in row] == [int, str, str]]
@@ -62,7 +62,7 @@ class SqliteStorage:
         return dict(self._topics.values())
 
     def messages(self) -> Iterator[RawMessage]:
-        """See `Storage.messages`; a message's place is (row id, 0)."""
+        """Messages, see `Storage.messages`; their place is (row id, 0)."""
         last, failure, lost = -1, "", Tally()
         remedy = f"to look for more, type: sqlite3 {self.path} .recover | sqlite3 recovered.db3"
         try:
@@ -80,14 +80,16 @@ class SqliteStorage:
             self.damage.append(Damage(str(self.path), f"the database is damaged ({failure})", remedy))
         self.damage += lost_records(self.path, lost, remedy)
 
-    def at(self, place: Place) -> bytes | memoryview:
-        """See `Storage.at`."""
+    def at(self, place: MessagePlace) -> bytes | memoryview:
+        """Data of a message, see `Storage.at`."""
         try:
             row = self._database.execute("SELECT data FROM messages WHERE id = ?", (place.first,)).fetchone()
         except _BROKEN as error:
             raise DatasetError(f"{self.path}: message {place.first} cannot be read any more ({error})") from error
         if row is None:
-            raise DatasetError(f"{self.path}: message {place.first} is gone; was the bag changed while it was read?")
+            raise DatasetError(
+                f"{self.path}: message {place.first} is no longer in the file; was the bag changed while it was read?"
+            )
         return bytes(row[0])
 
     def close(self) -> None:
@@ -95,15 +97,15 @@ class SqliteStorage:
         self._database.close()
 
     def _message(self, row: _Row, lost: Tally) -> Iterator[RawMessage]:
-        """The message of a row, unless the row is damaged."""
+        """Message of a row, unless the row is damaged."""
         number, topic, time, data = row
         if topic in self._topics and isinstance(data, bytes) and isinstance(time, int):
-            yield RawMessage(*self._topics[topic], time, data, Place(number, 0))
+            yield RawMessage(*self._topics[topic], time, data, MessagePlace(number, 0))
         else:
             lost.add("the topic, time or data of the row is damaged", f"message {number}")
 
     def _one_by_one(self, number: int) -> Iterator[tuple[int, _Row | None]]:
-        """Rows from an id on, and None in place of those on damaged pages; ends where no row is found for long."""
+        """Rows from an id on, and None in place of rows on damaged pages; ends after `_SEARCHED` ids without a row."""
         unreadable: list[int] = []
         missing = 0
         while missing < _SEARCHED and number <= _LAST_ID:
@@ -114,38 +116,39 @@ class SqliteStorage:
                 unreadable.append(number)
             missing += 1
             if row is not None:
-                yield from ((lost, None) for lost in unreadable)  # those behind the last row may not exist
+                yield from ((lost, None) for lost in unreadable)  # ids behind the last row may not exist
                 yield number, row
                 unreadable, missing = [], 0
             number += 1
 
 
 def _require_finished(path: Path) -> None:
-    """Refuse a database whose last messages are still in a file beside it: they would be missing without a word.
+    """Refuse a database whose last messages are still in a file beside it: they would be missing without a message.
 
     Raises:
-        StorageError: says what to type.
+        StorageError: there is such a file; the text has the command to type.
     """
     for suffix in ("-wal", "-journal"):
-        rest = path.with_name(path.name + suffix)
-        if rest.is_file() and rest.stat().st_size > 0:
+        unmerged = path.with_name(path.name + suffix)
+        if unmerged.is_file() and unmerged.stat().st_size > 0:
             checkpoint = f"import sqlite3; sqlite3.connect('{path.name}').execute('PRAGMA wal_checkpoint(TRUNCATE)')"
             raise StorageError(
-                f"{path}: the recorder has not finished: {rest.stat().st_size} bytes are still in {rest.name}. Stop "
-                "the recorder; if it was killed, copy both files to a place where you may write, and type there: "
+                f"{path}: the recorder has not finished: {unmerged.stat().st_size} bytes are still in "
+                f"{unmerged.name}. Stop the recorder; if it was killed, copy both files to a folder where you may "
+                "write, and type there: "
                 f'python3 -c "{checkpoint}"'
             )
 
 
 @contextmanager
 def _whole_pages(path: Path, damage: list[Damage]) -> Iterator[Path]:
-    """The database, or a copy of its complete pages where it was cut off inside of one.
+    """Path of the database, or of a copy of its complete pages where it was cut off inside a page.
 
-    SQLite fills the rest of such a page with zeros, which would be read as pixels.
+    SQLite fills the end of such a page with zeros, which would be read as pixels.
 
     Args:
-        path: of the database.
-        damage: takes a note where the file is shorter than its header says.
+        path: path of the database.
+        damage: list to which an entry is added where the file is shorter than the size in its header.
     """
     with path.open("rb") as file:
         head, size = file.read(_HEAD_BYTES), path.stat().st_size
@@ -156,12 +159,12 @@ def _whole_pages(path: Path, damage: list[Damage]) -> Iterator[Path]:
         page = 65536 if page == 1 else page
         expected = page * int.from_bytes(head[28:32], "big")
         if size < expected:
-            reason = f"the file is cut off: it has {size} bytes, its header says {expected}"
+            reason = f"the file is cut off: it has {size} bytes, its header gives {expected}"
             damage.append(Damage(str(path), reason, "copy it from the robot again"))
         if page < 512 or size % page == 0:
             yield path
             return
-        with tempfile.NamedTemporaryFile(suffix=".db3") as copy:  # SQLite keeps it open when its name is gone
+        with tempfile.NamedTemporaryFile(suffix=".db3") as copy:  # SQLite keeps it open after its name is deleted
             file.seek(0)
             for _ in range(size // page):
                 copy.write(file.read(page))

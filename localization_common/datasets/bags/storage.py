@@ -1,4 +1,4 @@
-"""One file of a bag: its messages with places at which they are found again, and the damage that was met."""
+"""Interface of one file of a bag: its messages, their places in the file, and its damage."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from localization_common.datasets.bags.tally import Tally
 from localization_common.errors import DatasetError
 
 
-class Place(NamedTuple):
-    """Position of a message in its file; two numbers whose meaning only the storage knows."""
+class MessagePlace(NamedTuple):
+    """Position of a message in its file: two numbers, with a meaning of their own in each kind of storage."""
 
     first: int
     second: int
 
 
 class RawMessage(NamedTuple):
-    """One serialised message.
+    """Serialised message.
 
     Attributes:
-        topic: its name.
-        kind: its type, such as ``sensor_msgs/msg/Image``.
-        time: of recording, nanoseconds.
-        data: serialised; CDR, or ROS 1's format (`Storage.ros1`).
-        place: for `Storage.at`.
+        topic: name of the topic.
+        kind: type of the message, such as ``sensor_msgs/msg/Image``.
+        time: time of recording in nanoseconds.
+        data: serialised message: CDR, or ROS 1's format (`Storage.ros1`).
+        place: place of the message, for `Storage.at`.
     """
 
     topic: str
     kind: str
     time: int
     data: bytes | memoryview
-    place: Place
+    place: MessagePlace
 
 
-#: The latest time in nanoseconds, in the year 2262.
+#: Latest time in nanoseconds, in the year 2262.
 MAX_TIME = 2**63 - 1
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A stretch of a file that cannot be read.
+    """Part of a file that cannot be read.
 
     Attributes:
         where: file and position.
-        reason: what is wrong.
-        remedy: command that may bring more back.
+        reason: description of the damage.
+        remedy: command that may recover more.
     """
 
     where: str
@@ -55,26 +55,26 @@ class Damage:
     remedy: str = ""
 
     def text(self) -> str:
-        """One line, for people."""
+        """Line for people."""
         return f"{self.where}: {self.reason}" + (f"; {self.remedy}" if self.remedy else "")
 
 
 def lost_records(path: Path, lost: Tally, remedy: str = "") -> list[Damage]:
-    """Records of a file that cannot be used; there may be millions, so there is one entry for each reason."""
+    """Entries for records of a file that cannot be used, one for each reason: there may be millions of records."""
     return [Damage(str(path), part.text(), remedy) for part in lost.left_out("records")]
 
 
 class StorageError(DatasetError):
-    """A file of a bag cannot be opened; the message names the file and the remedy."""
+    """File of a bag that cannot be opened; the text names the file and the remedy."""
 
 
 class Storage(Protocol):
-    """One opened file of a bag.
+    """Opened file of a bag.
 
     Attributes:
-        path: of the file.
-        ros1: whether messages are serialised as in ROS 1.
-        damage: what could not be read; complete after `messages` has ended.
+        path: path of the file.
+        ros1: True if messages are serialised as in ROS 1.
+        damage: parts that could not be read; complete after `messages` has ended.
         promised: topic -> number of messages according to the file's index; complete after `messages` has ended.
     """
 
@@ -88,10 +88,10 @@ class Storage(Protocol):
         """Topic -> type; complete after `messages` has ended."""
 
     def messages(self) -> Iterator[RawMessage]:
-        """All messages that can be read, in the file's order; damage is noted and passed over."""
+        """Messages that can be read, in the file's order; damage is noted and skipped."""
 
-    def at(self, place: Place) -> bytes | memoryview:
-        """Data of a message that `messages` gave.
+    def at(self, place: MessagePlace) -> bytes | memoryview:
+        """Data of a message from its place, as in `messages`.
 
         Raises:
             DatasetError: it cannot be read any more; was the file changed?

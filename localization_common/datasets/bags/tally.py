@@ -1,4 +1,4 @@
-"""Counts of input that is not used, by reason, with the first examples."""
+"""Number of inputs that are not used, by reason, with the first examples."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 
 from localization_common.datasets.summary import LeftOut, plain
 
-#: Examples that are kept of each reason, reasons that are kept apart, and reasons that a message gives.
+#: Examples for each reason, different reasons, and reasons in one message: at most so many.
 _EXAMPLES, _REASONS, _GIVEN = 3, 20, 3
 
 
 @dataclass
 class Tally:
-    """Reasons and how often each occurred; numbers in a reason do not make it another one."""
+    """Reasons and their counts; texts that differ only in their numbers are the same reason."""
 
     _reasons: dict[str, tuple[str, int, list[str]]] = field(default_factory=dict)
 
     def add(self, reason: str, example: str, count: int = 1) -> None:
-        """Count something that is not used."""
+        """Count an input that is not used."""
         reason, example = plain(reason, 400), plain(example)
         key = re.sub(r"\d+(\.\d+)?", "#", reason)
         if key not in self._reasons and len(self._reasons) >= _REASONS:
@@ -29,21 +29,21 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """Number of things counted."""
+        """Number of inputs that were counted."""
         return sum(count for _, count, _ in self._reasons.values())
 
     def left_out(self, what: str) -> tuple[LeftOut, ...]:
-        """The same for a summary.
+        """Entries for a summary, one for each reason.
 
         Args:
-            what: plural of the things that were counted.
+            what: name of the inputs, in the plural.
         """
         return tuple(
             LeftOut(count, what, reason, tuple(examples)) for reason, count, examples in self._reasons.values()
         )
 
     def reasons(self, what: str) -> str:
-        """The most frequent reasons in one line, for an error message."""
+        """Most frequent reasons in one line, for an error message."""
         parts = sorted(self.left_out(what), key=lambda part: -part.count)
         more = f"; and {len(parts) - _GIVEN} other reasons" if len(parts) > _GIVEN else ""
         return "; ".join(part.text() for part in parts[:_GIVEN]) + more

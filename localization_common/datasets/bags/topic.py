@@ -1,4 +1,4 @@
-"""A topic of a bag: where its messages are, and the data of small ones while the bag is being opened."""
+"""Topic of a bag: the positions of its messages, and the data of small ones while the bag is being opened."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from localization_common.datasets.bags.kept_messages import KeptMessages
-from localization_common.datasets.bags.storage import Place
+from localization_common.datasets.bags.storage import MessagePlace
 from localization_common.datasets.bags.tally import Tally
 
 
 class Position(NamedTuple):
-    """Where a message is: number of its file, place there, and time of recording in nanoseconds."""
+    """Position of a message: number of its file, place there, and time of recording in nanoseconds."""
 
     file: int
-    place: Place
+    place: MessagePlace
     time: int
 
 
 @dataclass
 class Topic:
-    """One topic of a bag.
+    """Topic of a bag.
 
     Attributes:
-        name, kind: such as ``/image``, ``sensor_msgs/msg/Image``.
-        promised: number of messages according to the bag's indices; 0 where they say nothing.
+        name, kind: name and type, such as ``/image``, ``sensor_msgs/msg/Image``.
+        promised: number of messages according to the bag's indices; 0 where they have none.
         foreign: messages of other types on this topic, which are not used.
         kept: data of the first messages, while the bag is being opened.
     """
@@ -42,8 +42,8 @@ class Topic:
 
     def __getitem__(self, index: int) -> Position:
         file, first, second, time = self._numbers[4 * index : 4 * index + 4]
-        return Position(file, Place(first, second), time)
+        return Position(file, MessagePlace(first, second), time)
 
     def append(self, position: Position) -> None:
-        """Note one more message."""
+        """Add the position of the next message."""
         self._numbers.extend((position.file, *position.place, position.time))

@@ -1,4 +1,4 @@
-"""Compressed data of bags, unpacked within a limit: a few bytes may claim to be gigabytes, and may be."""
+"""Unpacking of compressed data within a limit: a few bytes may unpack to gigabytes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ MAX_BYTES = 1 << 29
 
 
 def unpack(kind: str, data: bytes | memoryview, size: int = MAX_BYTES) -> bytes:
-    """Data that was compressed by ``zstd``, ``lz4`` or ``bz2``, or not at all (``none`` or empty).
+    """Unpack data that was compressed by ``zstd``, ``lz4`` or ``bz2``, or not at all (``none`` or empty).
 
     Args:
-        kind: of compression.
-        data: compressed.
-        size: bytes that it may become at most.
+        kind: name of the compression.
+        data: compressed data.
+        size: largest number of bytes after unpacking.
 
     Raises:
-        ValueError: the kind is unknown, or there would be more bytes.
+        ValueError: the kind is unknown, or the data unpacks to more bytes.
         OSError, EOFError, RuntimeError, zstandard.ZstdError: the data is damaged.
     """
     if size > MAX_BYTES:

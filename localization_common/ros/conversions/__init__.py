@@ -1,6 +1,6 @@
-"""NumPy to ROS messages: inside, stamps are nanoseconds and quaternions w first; here they change.
+"""Conversions from NumPy to ROS messages, from stamps in nanoseconds to Time and from quaternions wxyz to xyzw.
 
-Reading is `localization_common.messages`, which bags use too.
+The other direction is `localization_common.messages`, which bag readers use, too.
 """
 
 from localization_common.ros.conversions.cameras import camera_to_info

@@ -1,4 +1,4 @@
-"""Arrays to sensor_msgs/Image."""
+"""Conversion of arrays to sensor_msgs/Image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def image_from_array(image: npt.NDArray[Any], encoding: str, header: Header) -> 
         raise InputError(f"array {image.shape} of {image.dtype} is not {encoding} ({channels} channels of {dtype})")
     msg = Image(header=header, height=int(image.shape[0]), width=int(image.shape[1]), encoding=encoding)
     msg.step = msg.width * channels * dtype.itemsize
-    # array.array goes through the setter unchanged; a list or an ndarray would be checked and copied number by number.
+    # The setter takes an array.array unchanged; it would check and copy a list or an ndarray number by number.
     data = array.array("B")
     data.frombytes(np.ascontiguousarray(image).reshape(-1).view(np.uint8).data)
     msg.data = data

@@ -1,4 +1,4 @@
-"""Poses, covariances and times to geometry_msgs and builtin_interfaces."""
+"""Conversion of poses, covariances and times to geometry_msgs and builtin_interfaces."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def transform_from_matrix(a_T_b: Array) -> Transform:
 
 
 def covariance_from_planar(covariance: Array) -> Array:
-    """Covariance (6, 6) of x y z rX rY rZ of one (3, 3) of x, y, yaw; what the plane fixes is zero, as in amcl."""
+    """Covariance (6, 6) of x y z rX rY rZ from a covariance (3, 3) of x, y, yaw; z, rX and rY are zero, as in amcl."""
     full = np.zeros((6, 6))
     full[np.ix_((0, 1, 5), (0, 1, 5))] = covariance
     return full

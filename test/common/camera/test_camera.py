@@ -49,14 +49,14 @@ def test_a_pinholes_pixels_in_closed_form() -> None:
 
 
 @pytest.mark.parametrize("camera", [BARREL, FOUR, RATIONAL, PRISM])
-def test_polynomial_lenses_project_as_opencv_says(camera: Camera) -> None:
+def test_polynomial_lenses_project_like_opencv(camera: Camera) -> None:
     points = np.concatenate([some_rays(), np.ones((200, 1))], axis=1)
     expected, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), camera.matrix, np.array(camera.distortion))
     np.testing.assert_allclose(camera.project(points[:, :2]), expected[:, 0], atol=1e-9)
 
 
 @pytest.mark.parametrize("camera", [FISHEYE, BARE_FISHEYE])
-def test_fisheyes_project_as_opencv_says(camera: Camera) -> None:
+def test_fisheyes_project_like_opencv(camera: Camera) -> None:
     points = np.concatenate([some_rays(reach=3.0), np.ones((200, 1))], axis=1)[:, None]
     coefficients = np.array(camera.distortion or (0.0,) * 4)
     expected, _ = cv2.fisheye.projectPoints(points, np.zeros(3), np.zeros(3), camera.matrix, coefficients)

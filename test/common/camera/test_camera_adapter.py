@@ -1,4 +1,4 @@
-"""One camera's images as another sees them: a pattern painted on rays must look the same through every lens."""
+"""Camera adaptation: a pattern that is painted on rays must look the same through every lens."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def grid(camera: Camera) -> np.ndarray:
 
 
 def painted(camera: Camera) -> np.ndarray:
-    """Picture of a smooth pattern that hangs on the rays."""
+    """Picture of a smooth pattern that depends on the rays."""
     x, y = np.clip(camera.rays(grid(camera)), -3, 3).T
     channels = [127 + 100 * np.sin(9 * x + 2 * y), 127 + 100 * np.cos(7 * y), 127 + 100 * np.sin(5 * x * y + x)]
     return np.round(np.stack(channels, axis=1)).reshape(camera.height, camera.width, 3).astype(np.uint8)
 
 
 def regions(camera: Camera) -> np.ndarray:
-    """Labels that hang on the rays: chequers of 0.1."""
+    """Labels that depend on the rays: chequers of 0.1."""
     x, y = np.clip(camera.rays(grid(camera)), -3, 3).T
     labels = (np.floor(x / 0.1) + 3 * np.floor(y / 0.1)) % 7
     return labels.reshape(camera.height, camera.width).astype(np.uint8)
@@ -135,7 +135,7 @@ def test_outside_the_sources_view_labels_are_unlabelled_and_depth_unknown() -> N
     assert depth[120, 160] == 2.0
 
 
-def test_a_lens_that_folds_back_does_not_pretend_to_see() -> None:
+def test_rays_beyond_the_fold_of_a_lens_are_not_seen() -> None:
     # r - 0.3 r^3 turns back at r = 1.05: beyond, the wide target's rays fall into the image a second time.
     folding = Camera(640, 480, 200.0, 200.0, 320.0, 240.0, "plumb_bob", (-0.3, 0.0, 0.0, 0.0, 0.0))
     wide = Camera.from_field_of_view(320, 240, 120.0)

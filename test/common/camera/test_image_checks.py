@@ -1,4 +1,4 @@
-"""Which images a network may see."""
+"""Checks of images before a network gets them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_picture_passes_unchanged() -> None:
         (np.tile(np.array([255, 0, 0], np.uint8), (48, 64, 1)), "constant"),  # a colour is no content
     ],
 )
-def test_what_tells_nothing_is_refused(image: np.ndarray, message: str) -> None:
+def test_images_without_content_are_refused(image: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         require_usable(image)
 

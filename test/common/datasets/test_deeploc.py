@@ -1,4 +1,4 @@
-"""A DeepLoc directory, written in its format and read back."""
+"""Directories of DeepLoc, written here in their format and read back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_images_poses_and_labels_in_order_of_their_ids(deeploc: Path) -> None:
     assert sequence.read_depth is None
 
 
-def test_an_image_without_labels_is_unlabelled_and_a_split_without_any_says_so(deeploc: Path) -> None:
+def test_an_image_without_labels_is_unlabelled_and_a_split_without_any_has_no_reader(deeploc: Path) -> None:
     sequence = read_deeploc(deeploc / "train")
     assert sequence.read_labels is not None
     np.testing.assert_array_equal(sequence.read_labels(2), np.full((72, 128), 255))
@@ -48,17 +48,17 @@ def test_the_camera_is_scaled_to_the_images(deeploc: Path) -> None:
 
 
 @pytest.mark.parametrize("axes", ["optical", "body"])
-def test_the_drive_tells_which_axes_the_poses_have(axes: str) -> None:
+def test_the_drive_decides_on_the_axes_of_the_poses(axes: str) -> None:
     rng = np.random.default_rng(0)
     optical = np.stack([drive_pose(n) for n in range(30)])
     optical[:, :3, 3] += rng.normal(0, 0.05, (30, 3))
     body = optical.copy()
     body[:, :3, :3] = optical[:, :3, :3] @ np.array([[0, -1, 0], [0, 0, -1], [1, 0, 0]])  # x forward, y left, z up
-    np.testing.assert_allclose(body[0, :3, :3], np.eye(3), atol=1e-9)  # which drive_pose(0) has
+    np.testing.assert_allclose(body[0, :3, :3], np.eye(3), atol=1e-9)  # the rotation of drive_pose(0)
     np.testing.assert_allclose(in_optical_axes(optical if axes == "optical" else body), optical, atol=1e-9)
 
 
-def test_one_pose_is_left_as_it_is() -> None:
+def test_one_pose_alone_is_not_changed() -> None:
     np.testing.assert_array_equal(in_optical_axes(drive_pose(3)[None]), drive_pose(3)[None])
 
 
@@ -73,7 +73,7 @@ def test_frames_without_image_are_left_out_and_those_without_pose_have_none(deep
     np.testing.assert_allclose(sequence.map_T_camera[1], drive_pose(5), atol=1e-7)
 
 
-def test_splits_are_opened_by_name_and_told_from_their_files(deeploc: Path) -> None:
+def test_splits_are_opened_by_name_and_by_their_files(deeploc: Path) -> None:
     assert [s.frame_numbers.tolist() for s in open_sequences(deeploc)] == [[3, 4, 5, 12]]
     assert [s.frame_numbers.tolist() for s in open_sequences(deeploc, split="test")] == [[7, 8]]
     assert open_sequence(deeploc / "test").name == "deeploc/test"

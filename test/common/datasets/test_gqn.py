@@ -23,7 +23,7 @@ CAMERAS = np.array(
 
 
 def picture(colour: tuple[int, int, int]) -> np.ndarray:
-    """The colour on the left, its complement on the right."""
+    """Picture with the colour on the left, and its complement on the right."""
     image = np.empty((64, 64, 3), np.uint8)
     image[:, :32], image[:, 32:] = colour, 255 - np.array(colour)
     return image
@@ -100,14 +100,14 @@ def test_damage_is_found_and_named(tmp_path: Path) -> None:
         open_worlds(tmp_path / "empty")
 
 
-def test_coordinates_beyond_the_map_ask_for_a_scale(tmp_path: Path) -> None:
+def test_coordinates_beyond_the_map_need_a_scale(tmp_path: Path) -> None:
     write(tmp_path / "one.tfrecord", cameras=CAMERAS * 3)
     with pytest.raises(DatasetError, match="scale"):
         read_gqn(tmp_path)
     assert np.abs(read_gqn(tmp_path, scale=1 / 3).poses[..., :2]).max() == pytest.approx(1.0)
 
 
-def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_parts_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "one.tfrecord")
     monkeypatch.setitem(sys.modules, "google_crc32c", None)
     with pytest.raises(DatasetError, match="pip install google-crc32c"):

@@ -1,4 +1,4 @@
-"""Formats are told from what lies in a directory."""
+"""Recognition of formats by the files in a directory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_file_gives_the_poses_of_the_base(tum: Path, tmp_path: Path) -> None:
     truth = tmp_path / "truth.txt"
     start = 1305031102.175304
     truth.write_text(f"{start:.6f} 0 0 0 0 0 0 1\n{start + 0.1:.6f} 1 0 0 0 0 0 1\n")
-    with pytest.raises(DatasetError, match=r"does not say where the camera sits.*--mount"):
+    with pytest.raises(DatasetError, match=r"has no mount of the camera.*--mount"):
         open_sequence(tum, RecordingOptions(poses=str(truth)))
     options = RecordingOptions(poses=str(truth), mount=(0.2, 0.0, 1.0, 0.0, 0.0, 0.0))
     (tum / "groundtruth.txt").unlink()
@@ -89,7 +89,7 @@ def test_folders_of_pictures_are_no_bags(tum: Path, tmp_path: Path) -> None:
     assert not is_bag(tum / "rgb.txt")
 
 
-def test_what_is_nothing_known_is_refused(tmp_path: Path, seven_scenes: SevenScenes) -> None:
+def test_unknown_formats_are_refused(tmp_path: Path, seven_scenes: SevenScenes) -> None:
     with pytest.raises(DatasetError, match="no such file or directory"):
         open_sequence(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("x")

@@ -1,4 +1,4 @@
-"""The readers on real frames; skipped where they are absent (their licences keep them out of the repository)."""
+"""Readers on real frames; skipped where these are absent (their licences forbid a copy in the repository)."""
 
 from __future__ import annotations
 

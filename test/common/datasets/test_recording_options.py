@@ -1,4 +1,4 @@
-"""Options of recordings: where the camera sits, and what is refused."""
+"""Options of recordings: mount of the camera, and refused values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_mount_is_that_of_a_camera_body() -> None:
     assert RecordingOptions().base_T_camera is None
 
 
-def test_numbers_that_make_no_sense_are_refused() -> None:
+def test_impossible_numbers_are_refused() -> None:
     with pytest.raises(ConfigError, match="mount"):
         RecordingOptions(mount=(0.0, 0.0, float("nan"), 0.0, 0.0, 0.0))
     for gap in (0.0, -1.0, float("inf")):

@@ -1,4 +1,4 @@
-"""Bags: what is written comes back, ROS reads it too, and foreign bags are understood or refused with a reason."""
+"""Bags: written data is read back, ROS reads it too, and foreign bags are read or refused with a reason."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from scipy.linalg import expm, logm
 
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence, rosbag2_encoding
+from localization_common.datasets.bag_writer import OdometryReading
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.rosbag2_topics import BagTopics
-from localization_common.datasets.rosbag2_writer import Conversion, OdometryReading, convert, write_sequence
+from localization_common.datasets.rosbag2_writer import Conversion, convert, write_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
 from localization_common.geometry import se3
@@ -35,7 +36,7 @@ def random_poses(count: int, seed: int) -> npt.NDArray[np.float64]:
 
 @pytest.fixture
 def sequence() -> Sequence:
-    """Six frames, one of which is missing between the third and the fourth."""
+    """Sequence of six frames; one frame is missing between the third and the fourth."""
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (6, 24, 32, 3), dtype=np.uint8)
     depth = random.uniform(0.5, 4.0, (6, 24, 32)).astype(np.float32)
@@ -130,7 +131,7 @@ def test_ground_truth_in_the_bag_is_of_the_base(tmp_path: Path, sequence: Sequen
 
 
 def test_odometry_between_images_is_interpolated(tmp_path: Path, sequence: Sequence) -> None:
-    """Independent answer: scipy's matrix exponential."""
+    """Check against an independent answer: scipy's matrix exponential."""
     times = np.arange(-1, 30) * (SECOND // 20) + sequence.stamps[0] - 20_000_000
     poses = random_poses(len(times), 3)
     for i in range(1, len(poses)):  # small steps, as odometry has
@@ -167,7 +168,7 @@ def test_other_topics(tmp_path: Path, sequence: Sequence) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks at the process's open files in /proc")
 def test_a_forked_loader_reads_with_a_file_position_of_its_own(tmp_path: Path, sequence: Sequence) -> None:
-    """Data loaders fork: were the file position shared, parent and child would read each other's bytes."""
+    """Test a fork, as in data loaders: with a shared file position, parent and child would read wrong bytes."""
     write_sequence(sequence, tmp_path / "bag")
     read = open_sequence(tmp_path / "bag")
     read.read_image(0)

@@ -69,7 +69,7 @@ def test_impossible_selections_are_refused(positions: object) -> None:
         sequence().select(positions)  # type: ignore[arg-type]
 
 
-def test_hold_out_and_the_rest_make_the_whole() -> None:
+def test_hold_out_and_remaining_frames_are_the_whole() -> None:
     ranges = FrameRanges.parse("4-9,12")
     assert sequence().with_numbers(ranges).frame_numbers.tolist() == [4, 5, 9, 12]
     assert sequence().without_numbers(ranges).frame_numbers.tolist() == [3, 10]
@@ -109,7 +109,7 @@ def test_contradicting_arrays_are_refused(change: dict, message: str) -> None:
         replace(sequence(), **change)
 
 
-def test_frames_without_pose_stay_until_poses_are_asked_for() -> None:
+def test_frames_without_pose_stay_until_poses_are_required() -> None:
     whole = sequence()
     poses = whole.map_T_camera.copy()
     poses[[1, 4]] = np.nan

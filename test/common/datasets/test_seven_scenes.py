@@ -50,7 +50,7 @@ def test_depth_of_the_same_camera_stays() -> None:
     np.testing.assert_array_equal(register_depth(depth, camera, camera), depth)
 
 
-def test_a_sequence_without_depth_says_so(seven_scenes: SevenScenes) -> None:
+def test_a_sequence_without_depth_has_no_reader_of_depth(seven_scenes: SevenScenes) -> None:
     assert read_seven_scenes(seven_scenes(depth=False)).read_depth is None
 
 
@@ -65,7 +65,7 @@ def test_smaller_copies_scale_the_camera(seven_scenes: SevenScenes) -> None:
     assert sequence.read_depth(0).shape == (240, 320)
 
 
-def test_images_are_read_when_asked_for_only(seven_scenes: SevenScenes) -> None:
+def test_images_are_read_when_needed_only(seven_scenes: SevenScenes) -> None:
     directory = seven_scenes()
     (directory / "frame-000002.color.png").write_bytes(b"broken")
     sequence = read_seven_scenes(directory)

@@ -20,7 +20,7 @@ PseudoGroundTruth = Callable[..., Path]
 
 
 def moved(number: int) -> np.ndarray:
-    """The SfM pose of a frame: another than the original."""
+    """SfM pose of a frame, which differs from the original pose."""
     offset = np.eye(4)
     offset[:3, :3] = Rotation.from_euler("zyx", [0.3, -0.2, 0.1]).as_matrix()
     offset[:3, 3] = [0.4, -0.5, 0.6]
@@ -36,7 +36,7 @@ def line(sequence: str, number: int, focal_length: str = "526.22") -> str:
 
 @pytest.fixture
 def sfm(tmp_path: Path) -> PseudoGroundTruth:
-    """Writes the lines of a split's file of the scene that ``seven_scenes`` writes."""
+    """Function that writes the lines of a split's file, for the scene that ``seven_scenes`` writes."""
 
     def write(*lines: str, split: str = "train") -> Path:
         file = tmp_path / "pgt" / "sfm" / "7scenes" / f"scene_{split}.txt"

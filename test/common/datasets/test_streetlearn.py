@@ -20,7 +20,7 @@ METRES_PER_DEGREE = np.radians(1.0) * 6_371_009.0
 
 
 def pano(name: str, east: float, north: float, heading: float, picture: bytes = b"") -> bytes:
-    """Pano message: places in metres from a corner in Manhattan; fields that the reader skips are there too."""
+    """Pano message: position in metres from a corner in Manhattan; it also has fields that the reader skips."""
     longitude = LONGITUDE + east / METRES_PER_DEGREE / np.cos(np.radians(LATITUDE))
     coordinates = wire.double(1, LATITUDE + north / METRES_PER_DEGREE) + wire.double(2, longitude)
     message = wire.block(1, name) + wire.block(3, "Broadway") + wire.block(9, coordinates)
@@ -59,7 +59,7 @@ def test_areas_hold_panoramas_where_they_are(tmp_path: Path) -> None:
     brighter = worlds.images[..., 115:, :].mean(axis=(2, 3, 4)) - number
     np.testing.assert_allclose(brighter, 100, atol=2)
     for area in range(20):
-        assert len(set(number[area])) == 10  # none twice
+        assert len(set(number[area])) == 10  # no repetition
         offsets = worlds.poses[area, :, :2] - worlds.poses[area, 0, :2]
         along = (number[area] - number[area, 0]) * 3.0 / 20.0
         np.testing.assert_allclose(offsets, along[:, None] * [0.6, 0.8], atol=2e-3)
@@ -81,7 +81,7 @@ def test_longitudes_divide_training_from_test(tmp_path: Path) -> None:
         read_streetlearn(tmp_path / "db", longitudes=(0.0, 10.0))
 
 
-def test_what_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mistakes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DatasetError, match="no LevelDB"):
         read_streetlearn(tmp_path)
     write(tmp_path / "sparse", line(30, spacing=30.0))

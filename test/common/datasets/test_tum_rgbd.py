@@ -1,4 +1,4 @@
-"""TUM RGB-D directories: what belongs together by its stamps, and what does not."""
+"""Directories of TUM RGB-D: pictures, depth and poses belong together by their stamps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_each_frame_takes_the_nearest_ground_truth_and_late_frames_have_no_pose(
     assert "2 frames have no pose within 0.02 s" in sequence.summary.text()
 
 
-def test_the_ground_truth_is_interpolated_where_the_user_says_over_what_gap(tum: Path) -> None:
+def test_the_ground_truth_is_interpolated_if_the_user_gives_the_longest_gap(tum: Path) -> None:
     lines = (tum / "groundtruth.txt").read_text().splitlines()
     (tum / "groundtruth.txt").write_text("\n".join([*lines[:2], lines[7]]) + "\n")  # at 0 and 60 ms only
     assert read_tum_rgbd(tum).has_pose.tolist() == [True, False, True, False, False, False]
@@ -45,7 +45,7 @@ def test_depth_within_the_limit_is_metres_and_else_unknown(tum: Path) -> None:
     assert np.isnan(sequence.read_depth(2)).all()  # its depth is missing, the next is 21 ms away
 
 
-def test_published_cameras_are_recognised_by_the_name_and_said(tum: Path, tmp_path: Path) -> None:
+def test_published_cameras_are_recognised_by_the_name_and_reported(tum: Path, tmp_path: Path) -> None:
     published = read_tum_rgbd(tum)
     assert published.camera == CAMERAS["freiburg3"]
     assert "assumed: camera 640x480, fx 535.4, fy 539.2: published for freiburg3" in published.summary.text()

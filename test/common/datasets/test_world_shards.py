@@ -1,4 +1,4 @@
-"""Shards of worlds: what was written is read, and damage is named."""
+"""Shards of worlds: written worlds are read back, and damage is named."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_shards_are_read_as_written_in_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.select(np.array([6, 2])).images, read.images[[6, 2]])
 
 
-def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
+def test_shards_of_different_worlds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no shards"):
         read_world_shards(tmp_path)
     write_shard(shard_path(tmp_path, 0), worlds(2), first=0, recipe=RECIPE)

@@ -1,4 +1,4 @@
-"""Files are whole whatever happens to their writers, and stay what they were but for their content."""
+"""Atomic writes: files are complete even if writers are killed, and keep mode, owner and links."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localization_common.errors import CheckpointError
 from localization_common.files.atomic_write import write_whole
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-#: Writes content after content, each one letter through and through.
+#: Program that writes one content after the other; each consists of one letter.
 WRITER = """
 import sys
 from localization_common.files.atomic_write import write_whole
@@ -53,7 +53,7 @@ def test_kills_at_any_moment_lose_nothing_and_leave_nothing_for_long(tmp_path: P
             process.communicate()
         require_whole(path)
         leftovers += len(os.listdir(tmp_path)) - 1
-    assert leftovers > 0  # else the kills met no writer at work
+    assert leftovers > 0  # else no writer was killed during a write
     write_whole(path, b"z" * 1_000_000)
     assert os.listdir(tmp_path) == [path.name]
 
@@ -68,7 +68,7 @@ def test_writers_of_one_file_do_not_harm_each_other(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == [path.name]
 
 
-def test_files_of_others_that_look_alike_stay(tmp_path: Path) -> None:
+def test_files_with_similar_names_stay(tmp_path: Path) -> None:
     names = [".map.swp", ".map.abcd1234", ".map.tmp", ".map2.01234567.tmp", "map.01234567.tmp"]
     for name in names:
         (tmp_path / name).write_text("mine")
@@ -121,7 +121,7 @@ def test_links_stay_links_and_lead_to_the_new_content(tmp_path: Path) -> None:
     assert (tmp_path / "maps" / "new").read_bytes() == b"first"
 
 
-def test_what_must_not_be_replaced_is_refused_by_name(tmp_path: Path) -> None:
+def test_paths_that_must_not_be_replaced_are_refused_by_name(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "round").symlink_to("round")
     (tmp_path / "file").write_text("old")
@@ -137,7 +137,7 @@ def test_what_must_not_be_replaced_is_refused_by_name(tmp_path: Path) -> None:
         assert str(path) in str(refusal.value)
 
 
-def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     write_whole("~/maps/map", b"new")

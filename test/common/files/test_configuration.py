@@ -1,4 +1,4 @@
-"""Configurations survive the way through JSON, and what does not fit is named."""
+"""Configurations to JSON and back; values that do not fit are named."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_absent_fields_keep_their_default() -> None:
         ({"name": "x", "width": 0}, "positive"),
     ],
 )
-def test_what_does_not_fit_is_named(values: dict[str, Any], message: str) -> None:
+def test_values_that_do_not_fit_are_named(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         from_dict(Outer, values)
 

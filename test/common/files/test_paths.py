@@ -1,4 +1,4 @@
-"""Paths as users write them."""
+"""Paths in the spelling of users."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_home_and_relative_paths_become_absolute(tmp_path: Path, monkeypatch: py
         ("/tmp/a\0b", "no path of a file"),
     ],
 )
-def test_what_is_no_path_is_refused(text: str, reason: str) -> None:
+def test_texts_that_are_no_path_are_refused(text: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         user_path(text, "map_path")
 
 
-def test_a_missing_file_is_named_as_it_was_found_and_as_it_was_written(
+def test_a_missing_file_is_named_by_its_path_and_by_the_users_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))

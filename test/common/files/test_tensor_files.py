@@ -1,4 +1,4 @@
-"""Checkpoints come back as they were, and every damage is told apart."""
+"""Checkpoints are read back without a change, and each kind of damage has its own message."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_tied_weights_are_saved_twice(path: Path) -> None:
 
 
 def test_equal_contents_give_equal_bytes(tmp_path: Path) -> None:
-    """Also in other processes, where hash seeds differ: the names' order in a file must not depend on them."""
+    """Test two processes with different hash seeds: the order of the names in a file must not depend on them."""
     tensors = {f"layer{i}": torch.full((3, i + 1), float(i)) for i in range(20)}
     for name in "abcd":
         tensor_files.save(tmp_path / name, kind="test", tensors=tensors, header={"b": 1, "a": [2, 3]})

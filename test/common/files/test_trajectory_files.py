@@ -1,4 +1,4 @@
-"""TUM trajectory files: ours read by evo, evo's read by us."""
+"""TUM trajectory files: evo reads the files of this package, and this package reads evo's."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def test_round_trip_keeps_every_nanosecond(tmp_path: Path) -> None:
     np.testing.assert_allclose(read.poses, poses(), atol=1e-8)
 
 
-def test_evo_reads_what_we_write(tmp_path: Path) -> None:
+def test_evo_reads_our_files(tmp_path: Path) -> None:
     write_tum(tmp_path / "t.txt", STAMPS, poses())
     trajectory = file_interface.read_tum_trajectory_file(str(tmp_path / "t.txt"))
     np.testing.assert_allclose(trajectory.poses_se3, poses(), atol=1e-8)
     np.testing.assert_allclose(trajectory.timestamps, STAMPS / 1e9, rtol=1e-15)
 
 
-def test_we_read_what_evo_writes(tmp_path: Path) -> None:
+def test_evos_files_are_read(tmp_path: Path) -> None:
     trajectory = PoseTrajectory3D(poses_se3=list(poses()), timestamps=np.array([1.5, 2.25, 4.0]))
     file_interface.write_tum_trajectory_file(str(tmp_path / "t.txt"), trajectory)
     read = read_tum(tmp_path / "t.txt")

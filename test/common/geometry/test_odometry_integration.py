@@ -54,7 +54,7 @@ def test_a_circle_closes_and_follows_the_base_not_the_camera() -> None:
 
 
 def test_twist_is_the_velocity_in_the_base_frame() -> None:
-    """On a circle of 2 m in 36 s: 0.349 m/s ahead, 0.175 rad/s to the left, nothing sideways."""
+    """Drive a circle of 2 m in 36 s: 0.349 m/s ahead, 0.175 rad/s to the left, nothing sideways."""
     integrator = OdometryIntegrator()
     truth = circle(36)
     motion = np.linalg.inv(truth[0] @ BASE_T_CAMERA) @ truth[1] @ BASE_T_CAMERA
@@ -92,7 +92,7 @@ def test_rotations_stay_rotations_over_thousands_of_frames() -> None:
 
 
 def test_covariance_is_that_of_many_noisy_drives() -> None:
-    """Each camera motion is disturbed as its covariance says; the spread of the end poses is what is reported."""
+    """Disturb each camera motion by its covariance; the spread of the end poses must be the reported covariance."""
     rng = np.random.default_rng(0)
     covariance = random_covariance(rng, 0.004)
     motions = [transform(rng.normal(size=3) * 0.2, rng.normal(size=3) * 0.5) for _ in range(6)]
@@ -127,7 +127,7 @@ def test_covariance_grows_with_every_motion() -> None:
 
 
 def test_covariance_of_the_base_from_that_of_the_camera() -> None:
-    """A camera on a mast of 2 m whose pitch is unsure by 0.1 rad: the foot is unsure by 0.2 m along x."""
+    """Test a mast of 2 m: an error of 0.1 rad in the camera's pitch moves the foot by 0.2 m along x."""
     base_T_camera = np.eye(4)
     base_T_camera[2, 3] = 2.0
     covariance = np.zeros((6, 6))
@@ -183,7 +183,7 @@ def test_planar_odometry_of_a_flat_drive_is_the_drive() -> None:
 
 
 def test_planar_odometry_does_not_shrink_when_the_odometry_tilts() -> None:
-    """Ten steps of 1 m ahead, while the integrated attitude drifts by 60 degrees of pitch, are 10 m of floor."""
+    """Drive ten steps of 1 m ahead, while the integrated pitch drifts by 60 degrees: 10 m on the floor."""
     flat, pose = PlanarOdometry(), np.eye(4)
     pose[:3, :3] = Rotation.from_euler("y", 60, degrees=True).as_matrix()
     flat.step(pose)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -65,9 +64,3 @@ def test_heading_of_a_tilted_body_is_that_of_its_x_axis_seen_from_above() -> Non
 def test_planar_and_spatial_inverses_agree() -> None:
     batch = np.random.default_rng(1).normal(size=(5, 3))
     np.testing.assert_allclose(planar.to_se3(planar.inverse(batch)), se3.inverse(planar.to_se3(batch)), atol=1e-12)
-
-
-def test_circular_mean_across_the_cut() -> None:
-    angles = np.radians([179.0, -179.0, -178.0])
-    assert np.degrees(planar.circular_mean(angles, np.array([2.0, 2.0, 0.0]))) % 360 == pytest.approx(180.0)
-    assert planar.circular_mean(np.array([0.2, 1.0]), np.array([3.0, 0.0])) == pytest.approx(0.2)

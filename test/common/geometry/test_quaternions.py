@@ -1,4 +1,4 @@
-"""Torch quaternions against scipy's rotations; gradients stay finite where a naive formula's do not."""
+"""Torch quaternions against scipy's rotations; gradients stay finite where those of a simple formula do not."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_rotated_vectors_and_matrices_are_scipys() -> None:
     np.testing.assert_allclose(matrices.numpy(), a.as_matrix(), atol=1e-12)
 
 
-def test_angle_is_scipys_and_blind_to_signs() -> None:
+def test_angle_is_scipys_and_independent_of_signs() -> None:
     a, b = random_rotations(3), random_rotations(4)
     expected = (a.inv() * b).magnitude()
     np.testing.assert_allclose(quaternions.angle_between(tensor(a), tensor(b)).numpy(), expected, atol=1e-9)
@@ -99,7 +99,7 @@ def test_rotation_vectors_are_scipys_and_none_for_no_rotation() -> None:
 
 
 @pytest.mark.parametrize("spread", [1e-3, 0.3, 2.0])
-def test_mean_rotation_is_scipys_whatever_the_signs(spread: float) -> None:
+def test_mean_rotation_is_scipys_for_all_signs(spread: float) -> None:
     rng = np.random.default_rng(8)
     for turned in random_rotations(9, 5):
         samples = Rotation.from_rotvec(rng.normal(scale=spread, size=(40, 3))) * turned

@@ -1,4 +1,4 @@
-"""What pose regression has to beat."""
+"""Baselines for pose regression."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def pictures(seed: int, count: int) -> list[np.ndarray]:
     return [np.kron(image, np.ones((8, 8, 1), np.uint8)) for image in coarse]
 
 
-def test_a_thumbnail_finds_its_picture_whatever_the_exposure_and_noise() -> None:
+def test_a_thumbnail_finds_its_picture_at_any_exposure_and_with_noise() -> None:
     first, second = pictures(0, 5), pictures(1, 4)
     rng = np.random.default_rng(2)
-    asked = []
+    changed = []
     for image in (first[3], second[0], second[2]):
         brighter = 1.3 * image + 10 + rng.normal(0, 8, image.shape)
-        asked.append(np.clip(brighter, 0, 255).astype(np.uint8))
-    poses = thumbnail_nearest_neighbour([sequence(first, 0), sequence(second, 100)], sequence(asked, 0))
+        changed.append(np.clip(brighter, 0, 255).astype(np.uint8))
+    poses = thumbnail_nearest_neighbour([sequence(first, 0), sequence(second, 100)], sequence(changed, 0))
     assert poses[:, 0, 3].tolist() == [3, 100, 102]
 
 

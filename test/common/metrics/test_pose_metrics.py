@@ -41,7 +41,7 @@ def test_share_within_needs_both() -> None:
     assert errors.share_within(metres=0.045, degrees=7.0) == 0.5
 
 
-@pytest.mark.filterwarnings("error")  # as NumPy would give for the mean of nothing
+@pytest.mark.filterwarnings("error")  # NumPy warns of the mean of an empty array
 def test_no_poses_have_no_median() -> None:
     errors = pose_errors(np.zeros((0, 4, 4)), np.zeros((0, 4, 4)))
     assert np.isnan([errors.median_m, errors.median_deg, errors.share_within()]).all()

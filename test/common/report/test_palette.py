@@ -1,4 +1,4 @@
-"""Colours over images."""
+"""Colours that are drawn over images."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ def test_circles_are_green_and_round_their_pixels() -> None:
     assert marked[12, 16, 1] > 200
     assert marked[12, 16, [0, 2]].max() < 100
     assert not changed[(distance < 2.5) | ((distance > 5.5) & (distance < 20.0))].any()
-    assert changed[-1].any()  # one at the border is drawn as far as it is seen
+    assert changed[-1].any()  # a circle at the border is drawn in part
     assert (image == 128).all()
     np.testing.assert_array_equal(circled(image, np.empty((0, 2))), image)

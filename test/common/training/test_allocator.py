@@ -1,4 +1,4 @@
-"""What a process is charged for large arrays that it frees and allocates again."""
+"""Page faults of a process for large arrays that it frees and allocates again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def _faults(call: str) -> int:
-    # NumPy would ask for pages of 2 MB
+    # else NumPy would use pages of 2 MB
     environment = os.environ | {"NUMPY_MADVISE_HUGEPAGE": "0"}
     command = [sys.executable, "-c", _PROGRAM.format(call=call)]
     return int(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)

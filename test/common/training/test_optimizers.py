@@ -1,4 +1,4 @@
-"""Optimisers: which weights Muon moves and how far, what AdamW moves, and going on from a saved state."""
+"""Optimisers: weights that Muon and AdamW update, sizes of their steps, and continuation from a saved state."""
 
 from copy import deepcopy
 
@@ -43,7 +43,7 @@ def test_matrices_are_kernels_and_layers_that_are_wide_enough(network):
 
 @pytest.mark.parametrize(("algorithm", "alike"), [("muon", True), ("adamw", False)])
 def test_muon_moves_a_matrix_alike_in_all_directions(algorithm, alike):
-    """A kernel whose gradient is twenty times as large in one direction as in another."""
+    """Update a kernel whose gradient is twenty times as large in one direction as in another."""
     torch.manual_seed(0)
     kernel = nn.Parameter(torch.zeros(32, 8, 3, 3))
     rows, columns = (torch.linalg.qr(torch.randn(n, 32)).Q for n in (32, 72))
@@ -60,7 +60,7 @@ def test_an_algorithm_that_does_not_exist_is_refused(network):
         build_optimizer("sgd", groups_of(network), RATE)
 
 
-def test_what_is_no_matrix_moves_as_by_adam_with_nesterovs_momentum(network):
+def test_other_parameters_move_as_by_adam_with_nesterovs_momentum(network):
     by_muon = moved(network, "muon")
     for name in ("0.bias", "2.bias", "4.weight", "4.bias"):
         torch.testing.assert_close(by_muon[name].abs(), torch.full_like(by_muon[name], 1.9 * RATE), rtol=1e-2, atol=0.0)
@@ -89,7 +89,7 @@ def test_weights_decay_alike_by_both(network):
 
 
 @pytest.mark.parametrize("algorithm", ["adamw", "muon"])
-def test_goes_on_from_its_state(network, algorithm):
+def test_continues_from_its_state(network, algorithm):
     optimizer = build_optimizer(algorithm, groups_of(network), RATE)
     take_step(network, optimizer)
     weights, saved = deepcopy(network.state_dict()), deepcopy(optimizer.state_dict())

@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.motion_model import rotation_translation_rotation, sample_motion
 
 SILENT = FilterConfig(alpha1=0, alpha2=0, alpha3=0, alpha4=0, min_noise_d=0, min_noise_a=0)
@@ -42,7 +42,9 @@ def test_rotation_noise_has_the_variance_of_alpha1() -> None:
 
 def test_driving_turns_by_alpha2_and_turning_shifts_by_alpha4() -> None:
     turned = _moved(dataclasses.replace(SILENT, alpha2=0.01), [1.0, 0.0, 0.0])
-    assert float(turned[:, 2].std()) == pytest.approx(math.sqrt(2 * 0.01), rel=0.03)  # once before, once after the way
+    assert float(turned[:, 2].std()) == pytest.approx(
+        math.sqrt(2 * 0.01), rel=0.03
+    )  # once before, once after the translation
     shifted = _moved(dataclasses.replace(SILENT, alpha4=0.01), [0.0, 0.0, 1.0])
     assert float(shifted[:, 0].std()) == pytest.approx(0.1, rel=0.03)
 
@@ -59,7 +61,7 @@ def test_least_noise_keeps_copies_apart() -> None:
 
 
 def test_parts_of_a_motion() -> None:
-    first, way, second = rotation_translation_rotation(torch.tensor([1.0, 1.0, 1.0]))
-    assert (float(first), float(way), float(second)) == pytest.approx((math.pi / 4, math.sqrt(2), 1 - math.pi / 4))
+    first, distance, second = rotation_translation_rotation(torch.tensor([1.0, 1.0, 1.0]))
+    assert (float(first), float(distance), float(second)) == pytest.approx((math.pi / 4, math.sqrt(2), 1 - math.pi / 4))
     first, _, second = rotation_translation_rotation(torch.tensor([0.001, 0.001, 0.3]))
     assert (float(first), float(second)) == pytest.approx((0.0, 0.3))

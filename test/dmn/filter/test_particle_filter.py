@@ -1,4 +1,4 @@
-"""The run-time filter: against a Kalman filter, its numbers of particles, and recovery."""
+"""Run-time filter: comparison with a Kalman filter, number of particles, and recovery."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.adaptive_size import kld_sample_size
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.particle_filter import ParticleFilter
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 
@@ -38,7 +38,7 @@ def _filter(config: FilterConfig, seed: int = 0) -> ParticleFilter:
 
 
 def test_agrees_with_a_kalman_filter_on_a_linear_gaussian_system() -> None:
-    """Heading stays near zero with next to no noise, so that x and y are linear in the motion."""
+    """Keep the heading near zero with nearly no noise, so that x and y are linear in the motion."""
     config = dataclasses.replace(LINEAR, min_noise_a=1e-6)
     particle_filter = _filter(config)
     mean, covariance = np.array([0.5, -0.3]), np.array([[0.5, 0.1], [0.1, 0.3]])
@@ -92,7 +92,7 @@ def test_resampling_waits_for_a_low_effective_number_and_its_interval() -> None:
     particle_filter.weigh(torch.zeros(100), REFERENCE)
     assert not particle_filter.resample()  # all weights equal
     particle_filter.weigh(sharp, REFERENCE)
-    assert not particle_filter.resample()  # the third image: not its turn
+    assert not particle_filter.resample()  # third image: the interval is 2
     seventh = particle_filter.particles[7].clone()
     particle_filter.weigh(torch.zeros(100), REFERENCE)
     assert particle_filter.resample()
@@ -109,13 +109,13 @@ def test_the_exponent_flattens_the_likelihood() -> None:
 
 
 def test_the_number_of_particles_is_that_of_kld_sampling() -> None:
-    """A belief in one place needs few; one in two places more; one everywhere as many as there may be."""
+    """Beliefs in one place need few particles, in two places more, and everywhere the largest number."""
     config = FilterConfig(min_particles=50, max_particles=1000, global_particles=4000, pf_err=0.02)
     for cells, expected in [(1, 50), (4, 285), (8, 463), (400, 1000)]:
         particle_filter = _filter(config)
         particle_filter.particles[:, 0] = (torch.arange(4000) * 2 * cells // 4000) * config.cell_d + 0.1
         particle_filter.particles[:, 1:] = 0.1
-        # half of the cells are empty for all the belief knows
+        # half of the cells have no weight
         particle_filter.weigh(
             torch.where(particle_filter.particles[:, 0] < cells * config.cell_d, 0.0, -99.0), REFERENCE
         )
@@ -125,7 +125,7 @@ def test_the_number_of_particles_is_that_of_kld_sampling() -> None:
 
 
 def test_a_resampled_belief_keeps_its_mean_whatever_the_number_of_particles() -> None:
-    """Drawing many and keeping a systematic part of them is unbiased, too."""
+    """Draw many particles and keep a systematic part of them: this is unbiased, too."""
     config = FilterConfig(min_particles=37, max_particles=2000, global_particles=2000, cell_d=20.0, cell_a=7.0)
     particle_filter = _filter(config)
     start, values = particle_filter.particles, torch.randn(2000, generator=torch.Generator().manual_seed(1))
@@ -151,7 +151,7 @@ def test_a_belief_over_the_whole_map_has_more_particles_for_one_image() -> None:
 
 
 def _kidnapped_share(config: FilterConfig) -> float:
-    """Share of the particles near B, eight images after the likelihood's place changed from A to B."""
+    """Share of the particles near B, twelve images after the peak of the likelihood moved from A to B."""
     a, b = torch.tensor([-3.0, -2.0]), torch.tensor([3.0, 2.0])
     particle_filter = _filter(config)
 
@@ -194,8 +194,8 @@ def test_recovery_may_draw_all_particles_anew() -> None:
     assert not torch.isin(particle_filter.particles[:, 0], before[:, 0]).any()
 
 
-def test_recovery_draws_where_the_image_speaks_for_it() -> None:
-    """Two reference poses, e times and once as likely as each other; half a cell of noise about them."""
+def test_recovery_draws_by_likelihood() -> None:
+    """Use two reference poses, one e times as likely as the other; draws have half a cell of noise."""
     count = 4000
     config = FilterConfig(
         min_particles=count,
@@ -221,7 +221,7 @@ def test_recovery_draws_where_the_image_speaks_for_it() -> None:
 
 
 def test_recovery_does_not_depend_on_the_likelihood_s_unit() -> None:
-    """A discriminative likelihood has an unknown factor for each image: that must not look like being lost."""
+    """Likelihoods have an unknown factor for each image, which must not cause recovery."""
     config = FilterConfig(
         min_particles=200, max_particles=200, global_particles=200, recovery_alpha_slow=0.1, recovery_alpha_fast=0.9
     )
@@ -235,8 +235,8 @@ def test_recovery_does_not_depend_on_the_likelihood_s_unit() -> None:
     assert averages[0] == pytest.approx(averages[1], rel=1e-3)
 
 
-def test_an_image_fits_a_belief_that_knows_nothing_as_it_fits_the_map_at_large() -> None:
-    """However few of the reference poses are near the one place that the image shows."""
+def test_the_fit_of_a_uniform_belief_is_that_of_the_map() -> None:
+    """Use few reference poses, hardly any of them near the place of the image."""
     config = FilterConfig(min_particles=100, max_particles=2000, global_particles=8000)
     for seed in range(5):
         particle_filter = ParticleFilter(config, (-5.0, -5.0, 5.0, 5.0))
@@ -247,8 +247,8 @@ def test_an_image_fits_a_belief_that_knows_nothing_as_it_fits_the_map_at_large()
         assert abs(particle_filter.fit) < 0.1
 
 
-def test_fit_tells_a_right_belief_from_a_wrong_one() -> None:
-    """Likelihood 10 within a metre of the origin and 1 elsewhere; the unit is the mean over the reference poses."""
+def test_fit_is_higher_for_a_right_belief_than_for_a_wrong_one() -> None:
+    """Likelihood is 10 within a metre of the origin and 1 elsewhere; the unit is the mean over the reference poses."""
 
     def fit(at: float, images: int = 4) -> float:
         particle_filter = _filter(FilterConfig(global_particles=500, likelihood_exponent=1.0))

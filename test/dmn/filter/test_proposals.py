@@ -1,4 +1,4 @@
-"""Proposals leave the posterior as it is and spend particles where they count."""
+"""Proposals keep the posterior unbiased and raise the effective number of particles."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import stats
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter import resampling
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.particle_filter import ParticleFilter
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.network import egocentric
@@ -20,7 +20,7 @@ BOUNDS = (-5.0, -4.0, 5.0, 4.0)
 COUNT = 2000
 CONFIG = FilterConfig(min_particles=COUNT, max_particles=COUNT, global_particles=COUNT, likelihood_exponent=1.0)
 PEAK = torch.tensor([1.3, -0.6, 3.0])
-#: Off the peak by a standard deviation in each, with a heading beyond half a turn of it.
+#: Gaussian one standard deviation away from the peak in each coordinate, on the other side of half a turn.
 PROPOSAL = PlanarGaussian(np.array([1.5, -0.8, -3.08]), np.diag([0.04, 0.04, 0.04]))
 
 
@@ -58,7 +58,7 @@ def test_a_wide_prior_gives_the_same_posterior_with_more_effective_particles() -
     assert (with_them.std(0) < 0.5 * without.std(0)).all()
 
 
-def test_proposals_add_no_belief_to_where_they_are() -> None:
+def test_proposals_add_no_weight_to_their_place() -> None:
     filter_ = ParticleFilter(CONFIG, BOUNDS)
     shares = []
     for _ in range(100):
@@ -72,7 +72,7 @@ def test_proposals_add_no_belief_to_where_they_are() -> None:
 
 
 def test_a_prior_as_narrow_as_the_proposal_still_counts() -> None:
-    """Prior half a unit from the peak: the posterior of two Gaussians is known, and the proposal does not shift it."""
+    """Compare with the closed form for two Gaussians, with a prior half a unit from the peak."""
     away, width = np.array([0.3, 0.2, -0.3]), 0.25
     prior = PlanarGaussian(PEAK.numpy() + away, np.diag([0.04, 0.04, 0.04]))
     expected = away * width**2 / (width**2 + 0.04)
@@ -82,7 +82,7 @@ def test_a_prior_as_narrow_as_the_proposal_still_counts() -> None:
     np.testing.assert_allclose(with_them.mean(0), expected, atol=0.03)
 
 
-def test_a_proposal_far_from_a_sure_belief_changes_nothing() -> None:
+def test_a_proposal_far_from_a_narrow_belief_changes_nothing() -> None:
     filter_ = ParticleFilter(CONFIG, BOUNDS)
     filter_.reset_gaussian(PlanarGaussian(np.array([-3.0, 2.0, 0.0]), np.eye(3) * 0.01))
     before = filter_.particles.clone()
@@ -128,6 +128,6 @@ def test_density_of_a_planar_gaussian() -> None:
         ([0.0, 0.0, 0.0], np.triu(np.ones((3, 3)))),
     ],
 )
-def test_what_is_no_gaussian_is_refused(mean: list[float], covariance: np.ndarray) -> None:
+def test_impossible_gaussians_are_refused(mean: list[float], covariance: np.ndarray) -> None:
     with pytest.raises(InputError):
         PlanarGaussian(np.array(mean), covariance)

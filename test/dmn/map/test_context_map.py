@@ -1,4 +1,4 @@
-"""Map files: what is written is read, and whatever is wrong with a file is said with its name."""
+"""Map files: written maps are read again, and errors name the file."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_adding_a_view_grows_the_bounds(tiny_map: ContextMap) -> None:
         tiny_map.add(features, [0.0, float("nan"), 0.0])
 
 
-def test_pruning_drops_what_is_covered_and_keeps_features_with_their_poses(tiny_map: ContextMap) -> None:
+def test_pruning_drops_covered_views_and_keeps_features_with_their_poses(tiny_map: ContextMap) -> None:
     doubled = tiny_map
     for features, pose in zip(tiny_map.features, tiny_map.poses, strict=True):
         doubled = doubled.add(features + 1.0, pose + 0.01)

@@ -1,4 +1,4 @@
-"""Mounts: read from where an optical frame is, and compared."""
+"""Mounts: read from the pose of an optical frame, and compared."""
 
 import math
 
@@ -23,7 +23,7 @@ def test_mounts_that_are_nearly_the_same_do_not_conflict(found):
 
 
 @pytest.mark.parametrize("found", [(0.3, 0.05, 0.5), (0.2, 0.05, 0.7), (0.2, 0.05, 0.5 + math.pi)])
-def test_others_do_and_both_are_told(found):
+def test_mounts_that_differ_conflict_and_the_text_has_both(found):
     text = conflict(MAPPED, found)
     assert f"({found[0]:.2f} m, {found[1]:.2f} m, {round(math.degrees(found[2]))} deg)" in text
     assert "(0.20 m, 0.05 m, 29 deg)" in text
@@ -33,5 +33,5 @@ def test_a_turn_is_compared_the_short_way_round():
     assert conflict((0.1, 0.0, math.pi - 0.01), (0.1, 0.0, -math.pi + 0.01)) == ""
 
 
-def test_a_map_that_does_not_know_conflicts_with_nothing():
+def test_a_map_without_mount_conflicts_with_nothing():
     assert conflict(UNKNOWN, (0.5, 0.0, 1.0)) == ""

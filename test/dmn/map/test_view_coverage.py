@@ -1,4 +1,4 @@
-"""Choosing views by coverage, and the command that makes a map of them."""
+"""Choice of views by coverage, and maps of these views."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 import torch
 
 from dmn_ros.map.context_map import ContextMap
-from dmn_ros.map.map_building import MapOptions, build_map
-from dmn_ros.map.map_sources import Frames
+from dmn_ros.map.drive_frames import DriveFrames
+from dmn_ros.map.map_building import MapOptions, build_map, extend_map
 from dmn_ros.map.view_coverage import cover, view_distance
 from dmn_ros.network.dmn import DMN
 from dmn_ros.network.embedding import images_to_tensor
 from localization_common.geometry import planar
 
 
-def _drive(count: int, seed: int) -> Frames:
-    """A walk through a room of 6 x 4 m with random pictures."""
+def _drive(count: int, seed: int) -> DriveFrames:
+    """Drive through a room of 6 x 4 m with random pictures."""
     random = np.random.default_rng(seed)
     turn = np.linspace(0, 4 * np.pi, count)
     poses = np.stack([3 * np.cos(turn), 2 * np.sin(turn), turn], axis=1) + random.normal(size=(count, 3)) * 0.05
     images = torch.from_numpy(random.integers(0, 255, (count, 24, 32, 3), dtype=np.uint8))
-    return Frames(f"drive {seed}", images, poses, poses, np.arange(count) * 200_000_000)
+    return DriveFrames(f"drive {seed}", images, poses, poses, np.arange(count) * 200_000_000)
 
 
 def test_every_pose_is_near_a_view_and_no_view_is_redundant() -> None:
@@ -66,6 +66,23 @@ def test_a_map_covers_its_drives(tiny_network: DMN, tmp_path: Path) -> None:
     made.require_made_by(tiny_network, path)
 
 
+def test_an_extended_map_covers_later_drives_and_replaces_unreliable_views(tiny_network: DMN) -> None:
+    options = MapOptions(spacing_d=0.9, spacing_a=0.7, max_views=200)
+    first, later = _drive(120, 0), _drive(80, 1)
+    shifted = dataclasses.replace(later, poses=later.poses + np.array([4.0, 0.0, 0.0]))
+    old, new = build_map(tiny_network, [first], options), build_map(tiny_network, [first, shifted], options)
+    reliability = np.ones(len(old))
+    reliability[3] = 0.1
+    doubted = dataclasses.replace(old, reliability=reliability)
+    extended = extend_map(doubted, new, options)
+    assert not (extended.poses == old.poses[3]).all(axis=1).any() or extended.reliability.min() == 1.0
+    assert (extended.poses[: len(old) - 1] == np.delete(old.poses, 3, axis=0)).all()
+    poses = np.concatenate([first.poses, shifted.poses])
+    distance = view_distance(poses[:, None], extended.poses[None], spacing_d=0.9, spacing_a=0.7)
+    assert distance.min(axis=1).max() < 2.0  # a new view that an old one covers is left out, with all that it covers
+    assert len(extended) < len(old) + len(new)
+
+
 def test_a_map_of_two_robots_drives_has_poses_of_one_of_them(tiny_network: DMN) -> None:
     drive = _drive(60, 2)
     robots = [dataclasses.replace(drive, mount=mount) for mount in ((0.3, 0.1, 0.5), (-0.2, 0.0, 0.0))]
@@ -78,7 +95,7 @@ def test_a_map_of_two_robots_drives_has_poses_of_one_of_them(tiny_network: DMN) 
 
 
 @torch.inference_mode()
-def test_each_view_s_features_are_of_the_image_at_its_pose(tiny_network: DMN) -> None:
+def test_features_of_each_view_are_those_of_the_image_at_its_pose(tiny_network: DMN) -> None:
     drive = _drive(60, 2)
     made = build_map(tiny_network, [drive], MapOptions(bounds=(-4.0, -4.0, 4.0, 4.0)))
     assert made.bounds == (-4.0, -4.0, 4.0, 4.0)

@@ -1,4 +1,4 @@
-"""Views that images keep speaking against lose their say; those that agree keep it."""
+"""Reliability: views with evidence against them lose their weight, other views keep it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from localization_common.errors import MapError
 from localization_common.files import tensor_files
 
 
-def test_doubt_grows_image_by_image_and_can_be_dispelled() -> None:
+def test_reliability_falls_and_rises_image_by_image() -> None:
     reliability, views = np.ones(3), np.array([0, 2])
     history = []
     for _ in range(9):
         reliability = updated(reliability, views, np.array([-50.0, 50.0]))
         history.append(reliability[0])
-    assert history[2] > 0.5 > history[4]  # three images do not outweigh a good record, five do
+    assert history[2] > 0.5 > history[4]  # five images outweigh a good record, three do not
     assert history[-1] == pytest.approx(1.0 / (1.0 + np.exp(4.0)))
     assert reliability[1] == 1.0
     assert attention_weights(reliability).tolist() == [2.0 * history[-1], 1.0, 1.0]
@@ -58,23 +58,23 @@ def test_a_view_without_weight_is_as_good_as_none(tiny_config: NetworkConfig, ob
         torch.rand(1, 1, 9, 3),
     )
     with torch.inference_mode():
-        views, asked = network.context_embedding(images)[None], network.query_embedding(query)[None]
+        views, query_views = network.context_embedding(images)[None], network.query_embedding(query)[None]
 
         def log_likelihood(count: int, weights: list[float]) -> torch.Tensor:
             prepared = network.prepare_map(views[:, :count], poses[:, :count])
             prepared = network.reweighted(prepared, torch.tensor([weights]))
-            return network.log_likelihood(prepared, network.prepare_query(prepared, asked), particles)
+            return network.log_likelihood(prepared, network.prepare_query(prepared, query_views), particles)
 
         three, four = log_likelihood(3, [1.0, 1.0, 1.0]), log_likelihood(4, [1.0, 1.0, 1.0, 1.0])
         assert (three - four).abs().max() > 1e-4
         torch.testing.assert_close(log_likelihood(4, [1.0, 1.0, 1.0, 1e-9]), three, atol=1e-5, rtol=0.0)
-        torch.testing.assert_close(four, network(views, poses, asked, particles))
+        torch.testing.assert_close(four, network(views, poses, query_views, particles))
 
 
 def test_reliability_stays_with_its_view(tiny_map: ContextMap, tmp_path: Path) -> None:
     values = np.array([1.0, 0.9, 0.2, 0.6, 0.1, 0.8])
-    known = dataclasses.replace(tiny_map, reliability=values)
-    grown = known.add(tiny_map.features[0], [3.0, 2.0, 0.5])
+    rated = dataclasses.replace(tiny_map, reliability=values)
+    grown = rated.add(tiny_map.features[0], [3.0, 2.0, 0.5])
     grown.save(tmp_path / "m")
     read = ContextMap.load(tmp_path / "m")
     np.testing.assert_array_equal(read.reliability, [*values, 1.0])
@@ -84,9 +84,9 @@ def test_reliability_stays_with_its_view(tiny_map: ContextMap, tmp_path: Path) -
     doubtful = dataclasses.replace(tiny_map, reliability=values / 10.0)
     assert doubtful.pruned(spacing_d=1.0, spacing_a=1.0, max_views=9).reliability.tolist() == [0.1]
     other = dataclasses.replace(
-        known, poses=tiny_map.poses + np.array([50.0, 0.0, 0.0]), reliability=values[::-1].copy()
+        rated, poses=tiny_map.poses + np.array([50.0, 0.0, 0.0]), reliability=values[::-1].copy()
     )
-    merged = known.merged(other, spacing_d=0.1, spacing_a=0.1)
+    merged = rated.merged(other, spacing_d=0.1, spacing_a=0.1)
     np.testing.assert_array_equal(merged.reliability, [*values, *values[::-1]])
     for wrong in (np.ones(2), np.full(6, 1.5), np.full(6, np.nan)):
         with pytest.raises(MapError, match=r"6 numbers in 0\.\.1"):

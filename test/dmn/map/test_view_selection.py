@@ -1,4 +1,4 @@
-"""A large map is read where the belief is, and only there."""
+"""Large maps: only views near the belief are read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.map.view_selection import select_views, sum_of_new
 from dmn_ros.network import egocentric
@@ -20,7 +20,7 @@ START, SPREAD = np.array([60.0, 40.0, 0.0]), np.diag([0.04, 0.04, 0.01])
 
 
 def _large(tiny_map: ContextMap, count: int = 3000) -> ContextMap:
-    """Views all over 120 x 80 metres, two of them at START."""
+    """Make a map of views all over 120 x 80 metres, two of them at START."""
     random = np.random.default_rng(1)
     poses = random.uniform([0.0, 0.0, -3.1], [120.0, 80.0, 3.1], (count, 3))
     poses[:2] = START
@@ -56,8 +56,8 @@ def test_the_nearest_views_of_every_draw_come_first() -> None:
 
 
 def test_new_views_are_counted_once() -> None:
-    wanted, known = torch.tensor([4, 7, 4, 1, 9, 9]), torch.tensor([1, 2])
-    assert sum_of_new(wanted, known).tolist() == [1, 2, 2, 2, 3, 3]
+    wanted, present = torch.tensor([4, 7, 4, 1, 9, 9]), torch.tensor([1, 2])
+    assert sum_of_new(wanted, present).tolist() == [1, 2, 2, 2, 3, 3]
 
 
 def test_no_more_views_than_the_bound_are_evaluated_and_they_are_near(
@@ -84,7 +84,7 @@ def test_no_more_views_than_the_bound_are_evaluated_and_they_are_near(
 def test_a_bound_that_holds_every_view_that_is_read_changes_no_likelihood(
     tiny_files: tuple[Path, Path], tiny_map: ContextMap
 ) -> None:
-    """One reference pose stands in the corner; the particles read the views around them, whichever map they are in."""
+    """Use one reference pose in a corner; the particles read the views around them in both cases."""
     large = _large(tiny_map, 400)
     beliefs = []
     for most in (399, 400):

@@ -1,4 +1,4 @@
-"""Poses of views as particles see them."""
+"""Poses of views in the frames of particles."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_nearest_views_prefer_the_same_heading_at_the_same_place() -> None:
     assert egocentric.nearest_views(views, torch.zeros(1, 3), 1, reach=0.5).item() == 1
 
 
-def test_fewer_views_than_asked_for() -> None:
+def test_fewer_views_than_the_count() -> None:
     assert egocentric.nearest_views(torch.zeros(2, 3), torch.zeros(4, 3), 8, reach=1.0).shape == (4, 2)
 
 

@@ -1,4 +1,4 @@
-"""Every configuration of the tables: sizes, factorised evaluation, frames, and that it learns."""
+"""Systems of the tables: sizes, factorised evaluation and coordinate frames."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dmn_ros.config import NetworkConfig
+from dmn_ros.config import MappingConfig, NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.dmn import DMN
-from dmn_ros.network.frames import FRAMES
+from dmn_ros.network.frames import COORDINATE_FRAMES
 from dmn_ros.network.mapping_baselines import LatentImageObservation, LatentVectorObservation, MeanObservation
-from dmn_ros.network.mapping_config import MappingConfig
 from dmn_ros.network.observation import AttentionObservation
 from dmn_ros.network.systems import SYSTEMS, SystemName, build_network, parameter_count
 from localization_common.errors import ConfigError
@@ -26,7 +25,7 @@ REGRESSIONS = [name for name in SYSTEMS if name not in FILTERS]
 
 
 def _inputs() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """View images and poses, query images, particles."""
+    """Draw view images and poses, query images, particles."""
     generator = torch.Generator().manual_seed(3)
     coarse = torch.rand(A * (N + Q), 3, 3, 3, generator=generator)  # pictures that differ as wholes
     images = functional.interpolate(coarse, size=32, mode="bilinear").unflatten(0, (A, N + Q))
@@ -35,7 +34,7 @@ def _inputs() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _network(name: SystemName) -> DMN:
-    """With larger weights than fresh ones, at which attention hardly tells particles apart."""
+    """Build a network with larger weights than initial ones, so that attention differs between particles."""
     torch.manual_seed(1)
     network = build_network(SYSTEMS[name].structure()).eval()
     with torch.no_grad():
@@ -46,30 +45,30 @@ def _network(name: SystemName) -> DMN:
 
 
 def _channels(features: Tensor, coordinates: Tensor) -> Tensor:
-    """One image (C, h, w) with coordinates (c) as channels, as the paper writes it."""
+    """Append coordinates (c) to an image (C, h, w) as channels, as in the paper."""
     return torch.cat([features, coordinates[:, None, None].expand(-1, *features.shape[1:])])[None]
 
 
 def _direct(network: DMN, views: Tensor, poses: Tensor, query: Tensor, particle: Tensor) -> Tensor:
-    """Outputs (O,) for one map, one query and one particle, with nothing split and nothing shared."""
+    """Compute outputs (O,) for one map, one query and one particle without any split."""
     model = network.observation
     pose, relu = egocentric.coordinates(particle), functional.relu
     own = [egocentric.coordinates(view_pose) for view_pose in poses]
     if isinstance(model, LatentImageObservation):
         parts = [relu(model.map_conv(relu(model.view_conv(_channels(v, c))))) for v, c in zip(views, own, strict=True)]
-        seen = relu(model.queries.conv(_channels(query, pose)))
-        joined = torch.cat([torch.stack(parts).mean(0), seen], dim=1)
+        query_features = relu(model.queries.conv(_channels(query, pose)))
+        joined = torch.cat([torch.stack(parts).mean(0), query_features], dim=1)
         return model.head.dense(relu(model.head.conv(joined)).flatten(1))[0]
     if isinstance(model, LatentVectorObservation):
         parts = [
             model.view_vector(relu(model.view_conv(_channels(v, c))).flatten(1))
             for v, c in zip(views, own, strict=True)
         ]
-        seen = relu(model.query_vector(relu(model.queries.conv(_channels(query, pose))).flatten(1)))
-        return model.output(relu(model.from_map(torch.stack(parts).mean(0)) + model.from_query(seen)))[0]
+        query_features = relu(model.query_vector(relu(model.queries.conv(_channels(query, pose))).flatten(1)))
+        return model.output(relu(model.from_map(torch.stack(parts).mean(0)) + model.from_query(query_features)))[0]
     assert isinstance(model, MeanObservation)
-    told = [model.frame.coordinates(particle, view_pose) for view_pose in poses]
-    parts = [relu(model.view_conv(_channels(v, c))) for v, c in zip(views, told, strict=True)]
+    coordinates = [model.frame.coordinates(particle, view_pose) for view_pose in poses]
+    parts = [relu(model.view_conv(_channels(v, c))) for v, c in zip(views, coordinates, strict=True)]
     joined = torch.cat([torch.stack(parts).mean(0), model.query(query[None])], dim=1)
     return model.head.dense(relu(model.head.conv(joined)).flatten(1))[0]
 
@@ -89,9 +88,9 @@ def test_outputs_equal_the_direct_evaluation(name: SystemName) -> None:
     prepared, query = network.prepare(views, poses, queries)
     fast = network.observation.read(prepared, query, particles)  # type: ignore[union-attr,arg-type]
     embedded = network.context_embedding(views.flatten(0, 1)).unflatten(0, (A, N))
-    asked = network.query_embedding(queries.flatten(0, 1)).unflatten(0, (A, Q))
+    embedded_queries = network.query_embedding(queries.flatten(0, 1)).unflatten(0, (A, Q))
     for a, q, k in [(0, 0, 0), (1, 2, 4), (0, 1, 3)]:
-        expected = _direct(network, embedded[a], poses[a], asked[a, q], particles[a, q, k])
+        expected = _direct(network, embedded[a], poses[a], embedded_queries[a, q], particles[a, q, k])
         torch.testing.assert_close(fast[a, q, :, k], expected, atol=1e-5, rtol=1e-5)
 
 
@@ -101,14 +100,14 @@ def test_attention_in_global_coordinates_equals_the_direct_evaluation() -> None:
     assert isinstance(network.observation, AttentionObservation)
     prepared, query = network.prepare(views, poses, queries)
     embedded = network.context_embedding(views.flatten(0, 1)).unflatten(0, (A, N))
-    asked = network.query_embedding(queries.flatten(0, 1)).unflatten(0, (A, Q))
-    expected = network.observation.direct(embedded, poses, asked, particles)
+    embedded_queries = network.query_embedding(queries.flatten(0, 1)).unflatten(0, (A, Q))
+    expected = network.observation.direct(embedded, poses, embedded_queries, particles)
     torch.testing.assert_close(network.log_likelihood(prepared, query, particles), expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", FRAMES)
-def test_frames_are_products_of_what_belongs_to_particles_and_to_views(name: str) -> None:
-    frame, (_, poses, _, particles) = FRAMES[name], _inputs()
+@pytest.mark.parametrize("name", COORDINATE_FRAMES)
+def test_coordinates_are_products_of_a_part_of_particles_and_one_of_views(name: str) -> None:
+    frame, (_, poses, _, particles) = COORDINATE_FRAMES[name], _inputs()
     product = frame.matrix(poses)[:, None, None] @ frame.points(particles)[:, :, :, None, :, None]
     expected = frame.coordinates(particles[:, :, :, None], poses[:, None, None])
     assert expected.shape[-1] == frame.channels
@@ -117,7 +116,7 @@ def test_frames_are_products_of_what_belongs_to_particles_and_to_views(name: str
 
 @pytest.mark.parametrize("name", FILTERS)
 @torch.no_grad()
-def test_only_egocentric_networks_do_not_notice_that_the_whole_world_moved(name: SystemName) -> None:
+def test_only_egocentric_networks_do_not_depend_on_the_map_frame(name: SystemName) -> None:
     network, (views, poses, queries, particles) = _network(name), _inputs()
     motion = torch.tensor([0.4, -0.3, 1.1])
     likelihoods = []
@@ -133,7 +132,7 @@ def test_only_egocentric_networks_do_not_notice_that_the_whole_world_moved(name:
 
 @pytest.mark.parametrize("name", FILTERS)
 @torch.no_grad()
-def test_particles_are_told_apart_and_the_order_of_views_does_not_matter(name: SystemName) -> None:
+def test_particles_differ_and_the_order_of_views_does_not_matter(name: SystemName) -> None:
     network, (views, poses, queries, particles) = _network(name), _inputs()
     prepared, query = network.prepare(views, poses, queries)
     result = network.log_likelihood(prepared, query, particles)
@@ -144,7 +143,7 @@ def test_particles_are_told_apart_and_the_order_of_views_does_not_matter(name: S
 
 @pytest.mark.parametrize("name", REGRESSIONS)
 @torch.no_grad()
-def test_a_regression_answers_relative_to_the_belief(name: SystemName) -> None:
+def test_a_regression_is_relative_to_the_belief(name: SystemName) -> None:
     network, (views, poses, queries, particles) = _network(name), _inputs()
     beliefs = particles[:, :, 0]
     prepared, query = network.prepare(views, poses, queries)

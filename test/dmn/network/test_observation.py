@@ -1,4 +1,4 @@
-"""The paper's attention and observation model: naive loops are the independent answer."""
+"""Attention and observation model of the paper, against naive loops."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_factorised_equals_direct() -> None:
 
 
 def _lively(count: int, views: int) -> tuple[DMN, tuple[torch.Tensor, ...]]:
-    """The paper's form with weights so large that particles differ by about one; one map, one query."""
+    """Build the paper's form with weights so large that particles differ by about one; one map, one query."""
     torch.manual_seed(3)
     config = NetworkConfig.paper()
     network = DMN(config).eval()
@@ -96,7 +96,7 @@ def test_factorised_in_chunks_equals_direct(count: int, views: int) -> None:
 
 
 @torch.inference_mode()
-def test_half_precision_keeps_what_tells_particles_apart() -> None:
+def test_half_precision_keeps_differences_between_particles() -> None:
     network, inputs = _lively(512, 4)
     exact = network(*inputs)
     with torch.autocast("cpu", dtype=torch.bfloat16):

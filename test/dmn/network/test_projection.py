@@ -1,4 +1,4 @@
-"""The lenses against trigonometry, and the projecting observation model against a loop over particles and cells."""
+"""Lenses against trigonometry, and the observation model by projection against a loop over particles and cells."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from random_inputs import random_inputs
 from torch import Tensor
 from torch.nn import functional
 
-from dmn_ros.config import NetworkConfig
+from dmn_ros.config import MappingConfig, NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.dmn import DMN, build_observation
 from dmn_ros.network.lens_angles import Lens, build_lens
 from dmn_ros.network.map_rotation import PlaceFeatures
-from dmn_ros.network.mapping_config import MappingConfig
 from dmn_ros.network.projection import ProjectionObservation, by_view
 from localization_common.errors import ConfigError
 
 A, N, Q, K = 2, 5, 2, 9
-#: Views that a particle reads.
+#: Number of views that a particle reads.
 NEAREST = 3
 ANGLES = (60.0, 360.0)
 
 
 def _wide(config: NetworkConfig, angle: float) -> NetworkConfig:
-    """Grids of 4 x 4 cells, and of 4 x 8."""
+    """Set the view angle; grids have 4 x 4 cells, those of panoramas 4 x 8."""
     width = 32 if angle == 360.0 else config.image_width
     return replace(config, image_width=width, view_angle=angle, nearest_views=NEAREST)
 
@@ -49,7 +48,7 @@ def _place(lens: Lens, point: Tensor) -> list[float]:
 
 
 @torch.no_grad()
-def test_each_cell_sees_what_lies_on_its_ray(config: NetworkConfig) -> None:
+def test_points_on_the_ray_of_a_cell_project_into_the_cell(config: NetworkConfig) -> None:
     lens, (rows, columns) = build_lens(config), config.grid
     for depth in (0.2, 3.0):
         places = lens.places(*(depth * lens.rays()).unbind(-1)).view(rows, columns, 2)
@@ -72,7 +71,7 @@ def test_a_pinhole_picture_ends_where_its_angle_does(projection_config: NetworkC
 
 
 @torch.no_grad()
-def test_a_panorama_shows_what_lies_behind_at_both_borders(projection_config: NetworkConfig) -> None:
+def test_a_panorama_shows_points_behind_at_both_borders(projection_config: NetworkConfig) -> None:
     lens = build_lens(_wide(projection_config, 360.0))
     wide = 8 / 10  # of ten columns, the outer two are repeated ones
     assert _place(lens, torch.tensor([-1.0, 1e-6, 0.0])) == pytest.approx([-wide, 0.0], abs=1e-5)
@@ -81,13 +80,13 @@ def test_a_panorama_shows_what_lies_behind_at_both_borders(projection_config: Ne
     assert _place(lens, torch.tensor([1.0, 0.0, 1.0]))[1] == pytest.approx(-0.5, abs=1e-5)  # 45 of 90 degrees
 
 
-def _met(model: ProjectionObservation, query: Tensor, view: Tensor, relative: Tensor) -> Tensor:
-    """(P (G + 1),) what each of a view's cells meets in the query's picture, cell after cell."""
+def _looked_up(model: ProjectionObservation, query: Tensor, view: Tensor, relative: Tensor) -> Tensor:
+    """Look up each cell of a view in the query's picture, cell after cell: (P (G + 1),)."""
     lens, (rows, columns), parts = model.lens, query.shape[1:], model.parts
     wide = columns + 2 if lens.wraps else columns
     depth = functional.softplus(model.depth(view[None]).flatten() + model.cell_depth) + 0.05
-    asked = functional.normalize(model.describe_query(query[None])[0].unflatten(0, (parts, -1)), dim=1)
-    told = functional.normalize(model.describe_view(view[None])[0].unflatten(0, (parts, -1)), dim=1).flatten(2)
+    query_parts = functional.normalize(model.describe_query(query[None])[0].unflatten(0, (parts, -1)), dim=1)
+    view_parts = functional.normalize(model.describe_view(view[None])[0].unflatten(0, (parts, -1)), dim=1).flatten(2)
     met = []
     for p, ray in enumerate(lens.rays()):
         x, y, z = (depth[p] * ray).tolist()
@@ -100,7 +99,7 @@ def _met(model: ProjectionObservation, query: Tensor, view: Tensor, relative: Te
             for c in (math.floor(column), math.floor(column) + 1):
                 inside = 0 <= r < rows and (lens.wraps or 0 <= c < columns)
                 if inside:
-                    agreed = 3.0 * (asked[:, :, r, c % columns] * told[:, :, p]).sum(1)
+                    agreed = 3.0 * (query_parts[:, :, r, c % columns] * view_parts[:, :, p]).sum(1)
                     found += (1 - abs(row - r)) * (1 - abs(column - c)) * torch.cat([agreed, torch.ones(1)])
         met.append(found)
     return torch.cat(met)
@@ -120,9 +119,9 @@ def test_equals_a_naive_loop(network: DMN, config: NetworkConfig) -> None:
         chosen = egocentric.nearest_views(poses[a], particles[a, q, k : k + 1], NEAREST, model.reach)[0]
         for n in chosen.tolist():
             relative = egocentric.relative(particles[a, q, k], poses[a, n])
-            told = model.coordinates(egocentric.fourier_features(relative, config.frequencies))
-            seen = model.looked_up(_met(model, queries[a, q], views[a, n], relative))
-            pairs.append(torch.relu(model.pair(torch.relu(told + seen))))
+            position = model.coordinates(egocentric.fourier_features(relative, config.frequencies))
+            appearance = model.looked_up(_looked_up(model, queries[a, q], views[a, n], relative))
+            pairs.append(torch.relu(model.pair(torch.relu(position + appearance))))
         both = torch.stack(pairs)
         attention = (model.weight(both) + weights[a, chosen].log()[:, None]).softmax(0)
         kept = weights[a, chosen][:, None] * both
@@ -150,37 +149,37 @@ def test_views_of_no_weight_and_far_ones_do_not_matter(network: DMN, config: Net
     expected = network(views[:, :NEAREST], poses[:, :NEAREST], queries, particles)
     prepared = network.prepare_map(views[:, :NEAREST], poses[:, :NEAREST])
     weighed = network.reweighted(prepared, torch.tensor([[1.0, 1.0, 1e-9]]).expand(A, -1))
-    seen = network.log_likelihood(weighed, network.prepare_query(weighed, queries), particles)
-    torch.testing.assert_close(seen, network(views[:, :2], poses[:, :2], queries, particles), atol=1e-5, rtol=0)
-    assert (seen - expected).abs().max() > 1e-3
+    found = network.log_likelihood(weighed, network.prepare_query(weighed, queries), particles)
+    torch.testing.assert_close(found, network(views[:, :2], poses[:, :2], queries, particles), atol=1e-5, rtol=0)
+    assert (found - expected).abs().max() > 1e-3
     with_far = [torch.cat([part[:, :NEAREST], part[:, -1:]], dim=1) for part in (views, far)]
     torch.testing.assert_close(network(*with_far, queries, particles), expected, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
-def test_a_place_in_the_map_is_told_to_the_last_layers(config: NetworkConfig) -> None:
-    """The same weights but for those of the place: views tell what they did, and the place is added to that."""
+def test_features_of_the_place_are_added_in_the_last_layers(config: NetworkConfig) -> None:
+    """Compare with a network without the place that has the same weights otherwise."""
     torch.manual_seed(1)
     network = DMN(config, build_observation(MappingConfig(config, coordinates="both"))).eval()
     plain, placed = DMN(config).eval(), network.observation
     assert isinstance(placed, ProjectionObservation)
     assert isinstance(plain.observation, ProjectionObservation)
     assert placed.place is not None
-    known = 3 * config.hidden_channels + config.value_size
+    shared = 3 * config.hidden_channels + config.value_size
     weights = {name: value for name, value in network.state_dict().items() if ".place." not in name}
-    weights["observation.dense.0.weight"] = placed.dense[0].weight[:, :known]
+    weights["observation.dense.0.weight"] = placed.dense[0].weight[:, :shared]
     plain.load_state_dict(weights)
     views, poses, queries, particles = random_inputs(config, A, N, Q, K)
     summary = placed.query(queries.flatten(0, 1)).unflatten(0, (A, Q))
-    told, first = placed.place(summary, particles), placed.dense[0]
+    place_features, first = placed.place(summary, particles), placed.dense[0]
     expected = placed.dense[1:](
-        _first_layer(plain, views, poses, queries, particles) + told @ first.weight[:, known:].T
+        _first_layer(plain, views, poses, queries, particles) + place_features @ first.weight[:, shared:].T
     )
     torch.testing.assert_close(network(views, poses, queries, particles), expected.squeeze(-1), atol=1e-5, rtol=0)
 
 
 def _first_layer(network: DMN, *inputs: Tensor) -> Tensor:
-    """What the first of the last layers gives, before it is cut at 0."""
+    """Compute the output of the first dense layer, before its activation."""
     found: list[Tensor] = []
     layer = network.observation.dense[0]  # type: ignore[union-attr,index]
     handle = layer.register_forward_hook(lambda module, given, result: found.append(result.clone()))
@@ -211,7 +210,7 @@ def test_pairs_come_in_tiles_of_one_view_and_back() -> None:
         read = torch.stack(torch.unravel_index(of[slots // pairs.shape[1]], (A, Q, views)))
         assert torch.equal(read, torch.stack([a, q, chosen.flatten()]))
         assert pairs.numel() < 1.7 * len(flat)
-    assert pairs.shape[1] < gathered.shape[2]  # a tile for each view would be nearly void, most of them
+    assert pairs.shape[1] < gathered.shape[2]  # with one tile for each view, most tiles would be nearly void
 
 
 def test_depths_and_lens_are_learned_from_log_likelihoods(network: DMN, config: NetworkConfig) -> None:

@@ -1,4 +1,4 @@
-"""The matching observation model against loops over particles and views, and its invariances."""
+"""Observation model by matching: comparison with loops over particles and views, and invariances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The localizer as nodes and bag evaluation use it."""
+"""Localizer: the calls of nodes and of the evaluation of bags."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from dmn_ros.config import FilterConfig
 from dmn_ros.filter.belief import Belief
+from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.network import egocentric
@@ -65,7 +65,7 @@ def test_a_belief_is_whole(localizer: Localizer) -> None:
     assert belief.effective_sample_size == pytest.approx(1 / np.square(belief.weights).sum())
     np.testing.assert_allclose(belief.covariance, belief.covariance.T)
     assert belief.spread == pytest.approx(np.sqrt(belief.covariance[0, 0] + belief.covariance[1, 1]))
-    assert not belief.localized  # random weights cannot know
+    assert not belief.localized  # the weights are random
     assert "of the weight" in belief.reason
     assert {"image", "network", "particles", "filter", "total"} <= set(belief.timings)
 
@@ -85,7 +85,7 @@ def test_a_robot_that_stands_still_does_not_weigh_again(localizer: Localizer) ->
     assert localizer.step(_image(3), 3, [1.15, 2.0, 0.45]).observed  # update_min_a
 
 
-def test_an_update_can_be_asked_for(localizer: Localizer) -> None:
+def test_an_update_can_be_requested(localizer: Localizer) -> None:
     localizer.step(_image(0), 0, [0.0, 0.0, 0.0])
     localizer.request_update()
     assert localizer.step(_image(1), 1, [0.0, 0.0, 0.0]).observed
@@ -125,7 +125,7 @@ def test_a_clock_that_goes_back_drops_the_odometry_s_reference(localizer: Locali
     assert np.hypot(*belief.mean[:2]) < 10 * config.min_noise_d  # the jump of 9 m was no motion
 
 
-def test_the_network_is_told_where_cameras_are(tiny_files: tuple[Path, Path]) -> None:
+def test_the_network_gets_the_poses_of_cameras(tiny_files: tuple[Path, Path]) -> None:
     network, camera, _ = load_network(tiny_files[0])
     context_map, mount = ContextMap.load(tiny_files[1]), (0.5, -0.3, 0.7)
     cameras = planar.compose(context_map.poses, np.array(mount))
@@ -143,7 +143,7 @@ def test_the_network_is_told_where_cameras_are(tiny_files: tuple[Path, Path]) ->
     assert np.abs(weights[0] - weights[2]).max() > 1e-3
 
 
-def test_an_initial_pose_is_believed_and_moved_by_odometry(localizer: Localizer) -> None:
+def test_an_initial_pose_is_moved_by_odometry(localizer: Localizer) -> None:
     localizer.reset_gaussian([1.0, -1.0, np.pi / 2], np.diag([0.01, 0.01, 0.001]))
     localizer.step(_image(0), 0, [5.0, 5.0, 0.0])
     belief = localizer.step(_image(1), 1, [6.0, 5.0, 0.0])
@@ -153,16 +153,16 @@ def test_an_initial_pose_is_believed_and_moved_by_odometry(localizer: Localizer)
     np.testing.assert_allclose(belief.most_likely[:2], belief.mean[:2], atol=0.1)
 
 
-def test_a_pose_that_the_images_speak_against_is_not_trusted(localizer: Localizer) -> None:
+def test_a_pose_that_images_do_not_fit_is_not_published(localizer: Localizer) -> None:
     localizer.reset_gaussian([1.0, -1.0, 0.0], np.diag([0.01, 0.01, 0.001]))
     assert localizer.step(_image(0), 0, [0.0, 0.0, 0.0]).localized
-    localizer._filter.fit = -2.0  # random weights speak neither for nor against any pose
+    localizer._filter.fit = -2.0  # random weights give no evidence
     belief = localizer.step(_image(1), 1, [0.0, 0.0, 0.0])
     assert not belief.localized
-    assert "worse than the map at large" in belief.reason
+    assert "worse than the whole map" in belief.reason
 
 
-def test_a_cluster_that_another_localizer_agrees_with_is_trusted_sooner(tiny_files: tuple[Path, Path]) -> None:
+def test_a_cluster_that_another_localizer_agrees_with_is_published_sooner(tiny_files: tuple[Path, Path]) -> None:
     def drive(proposed: tuple[float, float] | None, trust: float) -> list[Belief]:
         localizer = Localizer.from_files(*tiny_files, filter_config=dataclasses.replace(CONFIG, proposal_trust=trust))
         localizer.set_camera(CAMERA)
@@ -179,7 +179,7 @@ def test_a_cluster_that_another_localizer_agrees_with_is_trusted_sooner(tiny_fil
     assert not any(belief.localized for belief in drive((centre[0] + 2.0, centre[1]), 0.9))
     ignored = drive(centre, 0.0)
     assert not ignored[0].localized
-    np.testing.assert_array_equal(agreed[0].particles, ignored[0].particles)  # what is believed is the same
+    np.testing.assert_array_equal(agreed[0].particles, ignored[0].particles)  # the belief is the same
     np.testing.assert_array_equal(agreed[0].weights, ignored[0].weights)
 
 
@@ -203,7 +203,7 @@ def test_a_narrow_camera_is_refused(localizer: Localizer) -> None:
         localizer.set_camera(Camera.from_field_of_view(64, 48, 50.0))
 
 
-def test_another_resolution_sees_the_same(tiny_files: tuple[Path, Path]) -> None:
+def test_another_resolution_gives_the_same_weights(tiny_files: tuple[Path, Path]) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (24, 32, 3), dtype=np.uint8)
     means = []
     for factor in (1, 4):

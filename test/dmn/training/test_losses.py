@@ -38,7 +38,7 @@ def test_softmax_objective_is_least_for_the_target_itself() -> None:
 
 
 def test_the_least_softmax_objective_does_not_depend_on_where_particles_were_drawn() -> None:
-    """Weights that allow for the particles' density are judged by what they say of places, not of particles."""
+    """Check that the least loss is that of the target, for weights that correct for the particles' density."""
     torch.manual_seed(0)
     truth = torch.zeros(3)
     around = torch.randn(4000, 3) * torch.tensor([0.5, 0.5, 0.3])
@@ -57,7 +57,7 @@ def test_the_least_softmax_objective_does_not_depend_on_where_particles_were_dra
     assert loss(torch.tensor(0.6)) - loss(torch.tensor(0.3)) == pytest.approx(2 * math.log(2) - 0.75, abs=0.1)
 
 
-def test_softmax_objective_does_not_see_a_constant() -> None:
+def test_softmax_objective_does_not_depend_on_a_constant() -> None:
     torch.manual_seed(1)
     particles, truth, values = torch.randn(2, 9, 3), torch.randn(2, 3), torch.randn(2, 9)
     a = losses.softmax_objective(particles, values, truth, target_d=0.4, target_a=0.3)

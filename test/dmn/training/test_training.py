@@ -1,4 +1,4 @@
-"""Training examples and steps, on a tiny place drawn by the test."""
+"""Training examples and steps, on a tiny place that is drawn here."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from dmn_ros.config import NetworkConfig, TrainingConfig
+from dmn_ros.config import NetworkConfig
+from dmn_ros.map.drive_frames import DriveFrames
 from dmn_ros.map.map_building import MapOptions
-from dmn_ros.map.map_sources import Frames
 from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.checkpoint import load_network
-from dmn_ros.training.training_data import Place, TrainingBatches
-from dmn_ros.training.training_module import TrainingModule
+from dmn_ros.training.training_config import TrainingConfig
+from dmn_ros.training.training_data import TrainingBatches, TrainingPlace
+from dmn_ros.training.training_module import DriveTrainingModule
 from dmn_ros.training.validation import ValidationBatches
 
 BOUNDS = (-2.0, -2.0, 2.0, 2.0)
@@ -25,7 +26,7 @@ QUICK = TrainingConfig(
 
 
 def _picture(pose: np.ndarray) -> np.ndarray:
-    """Coloured bars on a circle of 8 m: what a camera at this pose, 90 degrees wide, sees of them."""
+    """Draw the picture of a camera of 90 degrees at a pose: coloured bars on a circle of 8 m."""
     angles = pose[2] - np.linspace(-np.pi / 4, np.pi / 4, 32)
     hit = pose[:2] + 4.0 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     bearing = np.arctan2(hit[:, 1], hit[:, 0])
@@ -33,14 +34,14 @@ def _picture(pose: np.ndarray) -> np.ndarray:
     return np.repeat(row[None], 24, axis=0).astype(np.uint8)
 
 
-def _place(drives: int = 2, frames: int = 60) -> Place:
+def _place(drives: int = 2, frames: int = 60) -> TrainingPlace:
     random = np.random.default_rng(0)
     made = []
     for i in range(drives):
         poses = random.uniform([-1.5, -1.5, -np.pi], [1.5, 1.5, np.pi], (frames, 3))
         images = torch.from_numpy(np.stack([_picture(p) for p in poses]))
-        made.append(Frames(f"drive {i}", images, poses, poses, np.arange(frames) * 200_000_000))
-    return Place("circle", tuple(made), BOUNDS)
+        made.append(DriveFrames(f"drive {i}", images, poses, poses, np.arange(frames) * 200_000_000))
+    return TrainingPlace("circle", tuple(made), BOUNDS)
 
 
 def test_batches_have_their_shapes_and_depend_on_the_seed_only(tiny_config: NetworkConfig) -> None:
@@ -63,7 +64,7 @@ def test_queries_are_of_another_drive_than_the_map(tiny_config: NetworkConfig) -
     batch = next(iter(TrainingBatches([place], tiny_config, QUICK)))
     for views, queries in zip(batch.view_poses, batch.query_poses, strict=True):
         homes = [
-            {i for i, known in enumerate(places) if tuple(np.round(p.numpy().astype(float), 4)) in known}
+            {i for i, drive_poses in enumerate(places) if tuple(np.round(p.numpy().astype(float), 4)) in drive_poses}
             for p in (*views, *queries)
         ]
         of_views, of_queries = set.union(*homes[: len(views)]), set.union(*homes[len(views) :])
@@ -71,15 +72,15 @@ def test_queries_are_of_another_drive_than_the_map(tiny_config: NetworkConfig) -
         assert of_views != of_queries
 
 
-def test_a_mirrored_place_is_what_a_mirrored_camera_sees(tiny_config: NetworkConfig) -> None:
-    """Bars painted by a mirrored room's law at the mirrored poses equal the mirrored pictures."""
+def test_a_mirrored_place_has_the_pictures_of_a_mirrored_camera(tiny_config: NetworkConfig) -> None:
+    """Compare mirrored pictures with pictures that are drawn at mirrored poses."""
     config = dataclasses.replace(QUICK, mirror=1.0)
     batch = next(iter(TrainingBatches([_place()], tiny_config, config)))
     pose = batch.query_poses[0, 0].numpy().astype(float) * [5.0, 5.0, 1.0]
     expected = _picture(pose * [1.0, -1.0, -1.0])[:, ::-1].astype(float).mean(axis=0) / 255
-    seen = batch.query_images[0, 0].permute(1, 2, 0).numpy().astype(float).mean(axis=0)
+    found = batch.query_images[0, 0].permute(1, 2, 0).numpy().astype(float).mean(axis=0)
     for channel in range(3):  # light was changed: a gamma, a gain, an offset
-        assert np.corrcoef(expected[:, channel], seen[:, channel])[0, 1] > 0.97
+        assert np.corrcoef(expected[:, channel], found[:, channel])[0, 1] > 0.97
 
 
 def test_particles_are_partly_near_the_truth_and_partly_everywhere(tiny_config: NetworkConfig) -> None:
@@ -98,7 +99,7 @@ def test_particles_are_partly_near_the_truth_and_partly_everywhere(tiny_config: 
 def test_the_objective_decreases_on_a_tiny_place(tiny_config: NetworkConfig, objective: str) -> None:
     torch.manual_seed(0)
     config = dataclasses.replace(QUICK, objective=objective)
-    module = TrainingModule(DMN(tiny_config).train(), config, minutes=1.0)
+    module = DriveTrainingModule(DMN(tiny_config).train(), config, minutes=1.0)
     batch = next(iter(TrainingBatches([_place()], tiny_config, config)))
     optimizer = torch.optim.AdamW(module.parameters(), config.learning_rate)
     losses = []
@@ -134,17 +135,17 @@ def test_the_command_trains_resumes_and_writes_a_checkpoint_with_its_card(
 
     monkeypatch.setattr(train, "read_place", lambda *_, **__: _big_place())
     monkeypatch.setattr("sys.argv", ["dmn_train", "somewhere"])
-    arguments = train.Arguments(
+    arguments = train.TrainCommand(
         places=[tmp_path],
         output=tmp_path / "out.safetensors",
         minutes=1.0,
         network="paper",
         training=dataclasses.replace(QUICK, evaluate_every=2, worlds=1),
-        logs=tmp_path / "logs",
+        runs=tmp_path / "logs",
         accelerator="cpu",
         precision="32-true",
         max_steps=2,
-        progress=False,
+        progress_bar=False,
     )
     first = train.train(arguments)
     assert first.global_step == 2
@@ -166,7 +167,7 @@ def test_the_command_trains_resumes_and_writes_a_checkpoint_with_its_card(
         assert part in card
 
 
-def _big_place() -> Place:
+def _big_place() -> TrainingPlace:
     place = _place()
     images = [d.images.repeat_interleave(2, 1)[:, :32] for d in place.drives]
     drives = tuple(dataclasses.replace(d, images=i) for d, i in zip(place.drives, images, strict=True))

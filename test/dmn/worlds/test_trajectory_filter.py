@@ -1,4 +1,4 @@
-"""The filter that training and evaluation run along a trajectory."""
+"""Filter along a trajectory, in training and evaluation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dmn_ros.worlds.trajectory_filter import ego_motion, filter_trajectories
 from dmn_ros.worlds.world_data import TrainingWorlds, WorldBatch
 
 
-def test_a_belief_whose_weights_allow_for_the_particles_density_begins_uniform() -> None:
+def test_a_belief_with_weights_that_correct_for_density_starts_uniform() -> None:
     batch = TrainingWorlds(coded(8), replace(QUICK, particles=20_000)).draw(0)
     means = []
     for density in (None, batch.log_density):
@@ -22,18 +22,20 @@ def test_a_belief_whose_weights_allow_for_the_particles_density_begins_uniform()
     assert means[1].abs().max() < 0.1
 
 
-def test_weights_accumulate_what_all_images_say() -> None:
+def test_weights_accumulate_the_likelihoods_of_all_images() -> None:
     batch = TrainingWorlds(coded(8), replace(QUICK, length=3)).draw(0)
     model = CodeReader(1.0)
     particles, log_weights, query = _filtered(model, batch)
     total = torch.zeros_like(log_weights[:, :, 0])
     for t in range(3):
-        said = model.log_likelihood(None, CodedQuery(query.poses.unflatten(1, (2, 3))[:, :, t]), particles[:, :, t])
-        total = total + said
+        log_likelihood = model.log_likelihood(
+            None, CodedQuery(query.poses.unflatten(1, (2, 3))[:, :, t]), particles[:, :, t]
+        )
+        total = total + log_likelihood
         torch.testing.assert_close(log_weights[:, :, t], total.log_softmax(-1), atol=1e-5, rtol=0)
 
 
-def test_soft_resampling_in_between_does_not_change_what_is_believed() -> None:
+def test_soft_resampling_in_between_does_not_change_the_belief() -> None:
     batch = TrainingWorlds(coded(8), replace(QUICK, particles=20_000, length=3)).draw(0)
     means = []
     for alpha in (None, 0.5):

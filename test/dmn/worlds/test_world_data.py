@@ -1,4 +1,4 @@
-"""What training draws from worlds: views, queries, beliefs, and the particles that are weighed."""
+"""Batches of worlds: views, queries, beliefs and particles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dmn_ros.worlds.world_config import BeliefConfig
 from dmn_ros.worlds.world_data import TrainingWorlds, local_beliefs
 
 
-def test_local_beliefs_hold_the_truth_as_often_as_they_say() -> None:
+def test_local_beliefs_have_the_deviations_of_their_configuration() -> None:
     truth = np.zeros((200, 20, 3))
     particles, means = local_beliefs(truth, 50, BeliefConfig(), np.random.default_rng(0))
     sigma = torch.tensor([0.3, 0.3, 0.5236])
@@ -39,8 +39,8 @@ def test_batches_depend_on_step_and_seed_and_queries_are_not_in_the_map() -> Non
             assert torch.cdist(views, queries.flatten(0, 1)).min() > 1e-4
 
 
-def test_a_mirrored_world_is_seen_as_its_mirrored_camera_would() -> None:
-    """The middle column's bearing, mirrored, is the bearing of the mirrored pose."""
+def test_a_mirrored_world_has_the_pictures_of_a_mirrored_camera() -> None:
+    """Compare the batches of the same step with and without mirror."""
     worlds = circles(1)
     config = replace(QUICK, worlds=1)
     plain, mirrored = (TrainingWorlds(worlds, replace(config, mirror=share)).draw(5) for share in (0.0, 1.0))
@@ -48,8 +48,8 @@ def test_a_mirrored_world_is_seen_as_its_mirrored_camera_would() -> None:
     assert torch.equal(plain.query_poses * torch.tensor([1.0, -1.0, -1.0]), mirrored.query_poses)
 
 
-def test_a_turned_world_is_seen_as_before_from_where_it_was_turned_to() -> None:
-    """Turned by no, one, two and three quarters, each as often; views and queries alike, particles round the truth."""
+def test_a_turned_world_has_the_same_pictures_at_turned_poses() -> None:
+    """Check that each quarter is frequent, views and queries turn together, and particles are near the truth."""
     worlds, turns = circles(1), []
     for step in range(40):
         plain = TrainingWorlds(worlds, replace(QUICK, worlds=1)).draw(step)

@@ -1,4 +1,4 @@
-"""Scores of models that are known to be right, torn between two places, or blind."""
+"""Scores of observation models that are perfect, ambiguous or constant."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ def test_a_perfect_model_is_always_right(regression: bool) -> None:
     assert numbers["sequential"]["mean"]["success_by_image"] == [1.0] * 5
 
 
-class _Torn(CodeReader):
-    """Sees that it may as well be on the other side of the middle, though that is a little less probable."""
+class _Ambiguous(CodeReader):
+    """Observation model with a second, less probable place at the other side of the centre."""
 
     def log_likelihood(self, prepared: None, query: CodedQuery, particles: Tensor) -> Tensor:
         opposite = particles * particles.new_tensor([-1.0, -1.0, 1.0])
-        here, there = (super(_Torn, self).log_likelihood(prepared, query, p) for p in (particles, opposite))
+        here, there = (super(_Ambiguous, self).log_likelihood(prepared, query, p) for p in (particles, opposite))
         return torch.logaddexp(here, there - 0.7)
 
 
 def test_the_densest_place_is_right_where_the_mean_is_between_two() -> None:
-    numbers = evaluate_worlds(_Torn(50.0), coded(), WorldEvaluationConfig())["one_step"]  # type: ignore[arg-type]
+    numbers = evaluate_worlds(_Ambiguous(50.0), coded(), WorldEvaluationConfig())["one_step"]  # type: ignore[arg-type]
     assert numbers["densest"]["success"] > max(0.9, numbers["mean"]["success"] + 0.3)
 
 
-def test_a_model_that_says_nothing_is_the_uninformed_estimate() -> None:
+def test_a_constant_likelihood_gives_the_uninformed_estimate() -> None:
     worlds, config = coded(), WorldEvaluationConfig()
     numbers = evaluate_worlds(CodeReader(0.0), worlds, config)  # type: ignore[arg-type]
     baselines = evaluate_baselines(worlds, config)
     for setting in ("one_step", "sequential", "tracking"):
-        said, expected = numbers[setting]["mean"], baselines["uninformed"][setting]["mean"]
-        assert said["mse"] == pytest.approx(expected["mse"], abs=1e-4)
-        assert said["success"] == pytest.approx(expected["success"], abs=0.01)
+        found_numbers, expected = numbers[setting]["mean"], baselines["uninformed"][setting]["mean"]
+        assert found_numbers["mse"] == pytest.approx(expected["mse"], abs=1e-4)
+        assert found_numbers["success"] == pytest.approx(expected["success"], abs=0.01)
     level = measure_difficulty(worlds, contexts=4, queries=6)
     assert numbers["one_step"]["mean"]["success"] == pytest.approx(level.uninformed, abs=0.07)
     assert baselines["closest_context"]["one_step"]["mean"]["success"] == pytest.approx(level.closest_context, abs=0.1)
@@ -63,8 +63,8 @@ def test_the_fitted_powers_of_likelihoods_are_those_that_are_most_often_right() 
     worlds, reader = coded(30), CodeReader(1.0)
 
     def right(*exponents: float) -> NDArray[np.float64]:
-        asked_again = WorldEvaluationConfig(likelihood_exponent=exponents, trajectories=4)
-        numbers = evaluate_worlds(reader, worlds, asked_again)  # type: ignore[arg-type]
+        varied = WorldEvaluationConfig(likelihood_exponent=exponents, trajectories=4)
+        numbers = evaluate_worlds(reader, worlds, varied)  # type: ignore[arg-type]
         return np.array(numbers["sequential"]["mean"]["success_by_image"])
 
     fitted = fit_likelihood_exponents(reader, worlds, WorldEvaluationConfig())  # type: ignore[arg-type]

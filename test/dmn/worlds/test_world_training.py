@@ -1,4 +1,4 @@
-"""Trainings as the commands run them: resumed, begun with others, stopped early, compared."""
+"""Commands of training on worlds: resume, initial weights, early stop, comparison of rates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from drawn_worlds import QUICK, circles
 
 from dmn_ros.commands import evaluate_worlds as evaluate_command
-from dmn_ros.commands.train_worlds import Arguments, compare_rates, train
+from dmn_ros.commands.train_worlds import TrainWorldsCommand, compare_rates, train
 from dmn_ros.runtime.checkpoint import load_world_network
 from dmn_ros.worlds.world_training import WorldTraining
 from localization_common.datasets.world_shards import shard_path, write_shard
@@ -27,16 +27,16 @@ def shards(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _arguments(shards: Path, name: str, **changes: Any) -> Arguments:
+def _arguments(shards: Path, name: str, **changes: Any) -> TrainWorldsCommand:
     training = replace(QUICK, steps=4, evaluate_every=2, worlds=2, length=2, mirror=0.5, relight=True)
-    base = Arguments(
+    base = TrainWorldsCommand(
         worlds=shards / "train",
-        validation=shards / "validation",
+        validate=shards / "validation",
         output=shards / f"{name}.safetensors",
-        logs=shards / name,
+        runs=shards / name,
         training=training,
         accelerator="cpu",
-        progress=False,
+        progress_bar=False,
     )
     return replace(base, **changes)
 
@@ -44,7 +44,7 @@ def _arguments(shards: Path, name: str, **changes: Any) -> Arguments:
 def test_a_resumed_training_ends_with_the_same_weights(shards: Path) -> None:
     whole = train(_arguments(shards, "whole"))
     assert whole.trainer.global_step == 4
-    # interrupted after half of its steps: the schedule is that of the whole
+    # interrupted after half of its steps, with the schedule of all steps
     halfway = _arguments(shards, "half")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WorldTraining, "on_train_batch_start", lambda self, batch, index: _stop(self, 2), raising=False)
@@ -53,7 +53,7 @@ def test_a_resumed_training_ends_with_the_same_weights(shards: Path) -> None:
     assert resumed.trainer.global_step == 4
     spent = torch.load(shards / "half" / "last.ckpt", weights_only=True)["minutes"]
     assert resumed.minutes > spent > 0.6 * before  # of the checkpoint at the end of the first half, and more
-    # what training ended with; the modules come back with the best weights, which may be older
+    # weights at the end of training; the returned modules have the best weights, which may be older
     states = [torch.load(shards / name / "last.ckpt", weights_only=True) for name in ("whole", "half")]
     assert [state["global_step"] for state in states] == [4, 4]
     for name, value in states[0]["state_dict"].items():
@@ -68,16 +68,16 @@ def test_a_resumed_training_ends_with_the_same_weights(shards: Path) -> None:
         train(replace(halfway, resume=True, training=replace(halfway.training, steps=6)))
 
 
-def test_training_may_begin_with_what_another_ended_with(shards: Path) -> None:
+def test_training_may_start_with_the_weights_of_another(shards: Path) -> None:
     first = _arguments(shards, "first")
     train(first)
     still = replace(first.training, learning_rate=1e-12, weight_decay=0.0)
-    second = replace(first, initial=first.output, training=still, output=shards / "on.safetensors", logs=shards / "on")
+    second = replace(first, initial=first.output, training=still, output=shards / "on.safetensors", runs=shards / "on")
     went_on = dict(train(second).network.named_parameters())
     for name, value in load_world_network(first.output)[0].named_parameters():
         torch.testing.assert_close(went_on[name], value, atol=1e-6, rtol=0)
     result = evaluate_command.evaluate(
-        evaluate_command.Arguments(shards / "validation", second.output, card=shards / "on.md")
+        evaluate_command.EvaluateWorldsCommand(shards / "validation", second.output, card=shards / "on.md")
     )
     assert result["card"]["initial"].startswith("first.safetensors (4 steps, ")
     assert f"begun with {result['card']['initial']}" in (shards / "on.md").read_text()
@@ -85,11 +85,11 @@ def test_training_may_begin_with_what_another_ended_with(shards: Path) -> None:
         train(replace(second, system="latent_vector"))
 
 
-def test_what_says_nothing_yet_may_be_added_to_a_trained_system(shards: Path) -> None:
+def test_similarity_may_be_added_to_a_trained_system(shards: Path) -> None:
     first = replace(_arguments(shards, "compass"), system="projection_compass")
     train(first)
     still = replace(first.training, learning_rate=1e-12, weight_decay=0.0)
-    grown = replace(first, system="projection_likeness", initial=first.output, training=still, logs=shards / "grown")
+    grown = replace(first, system="projection_likeness", initial=first.output, training=still, runs=shards / "grown")
     grown = replace(grown, output=shards / "grown.safetensors")
     weights = train(grown).network.state_dict()
     for name, value in load_world_network(first.output)[0].named_parameters():
@@ -111,15 +111,15 @@ def test_learning_rates_are_compared_by_short_trainings(shards: Path, capsys: py
     losses = compare_rates(arguments)
     assert list(losses) == [1e-9, 3e-3]
     assert losses[3e-3] < losses[1e-9]  # which hardly moves
-    said = capsys.readouterr().out
-    assert "learning rate 1e-09: validation loss" in said
-    assert said.rstrip().endswith("best: --training.learning-rate 0.003")
-    card = load_world_network(arguments.logs / "rate_0.003" / "short.safetensors")[2]
+    output = capsys.readouterr().out
+    assert "learning rate 1e-09: validation loss" in output
+    assert output.rstrip().endswith("best: --training.learning-rate 0.003")
+    card = load_world_network(arguments.runs / "rate_0.003" / "short.safetensors")[2]
     assert (card["steps"], card["training"]["learning_rate"]) == (40, 3e-3)
     assert not arguments.output.exists()
 
 
-def test_training_stops_when_it_gets_no_better(shards: Path) -> None:
+def test_training_stops_without_progress(shards: Path) -> None:
     arguments = _arguments(shards, "stopped")
     training = replace(arguments.training, steps=60, evaluate_every=1, patience=2, learning_rate=1e-12)
     module = train(replace(arguments, training=training))
@@ -129,11 +129,11 @@ def test_training_stops_when_it_gets_no_better(shards: Path) -> None:
 
 def test_the_commands_train_and_evaluate_a_regression_on_shards(shards: Path) -> None:
     words = ["--system", "latent_vector_regression", "--training.steps", "2", "--training.worlds", "2"]
-    words += ["--output", str(shards / "x.safetensors"), "--logs", str(shards / "x"), "--accelerator", "cpu"]
-    command = [sys.executable, "-m", "dmn_ros.commands.train_worlds", str(shards / "train"), "--no-progress"]
-    subprocess.run([*command, "--validation", str(shards / "validation"), *words], check=True)
+    words += ["--output", str(shards / "x.safetensors"), "--runs", str(shards / "x"), "--accelerator", "cpu"]
+    command = [sys.executable, "-m", "dmn_ros.commands.train_worlds", str(shards / "train"), "--no-progress-bar"]
+    subprocess.run([*command, "--validate", str(shards / "validation"), *words], check=True)
     result = evaluate_command.evaluate(
-        evaluate_command.Arguments(
+        evaluate_command.EvaluateWorldsCommand(
             shards / "validation",
             shards / "x.safetensors",
             card=shards / "x.md",

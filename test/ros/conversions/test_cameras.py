@@ -1,4 +1,4 @@
-"""CameraInfo to Camera and back."""
+"""Tests of the conversion of CameraInfo to Camera and back."""
 
 from __future__ import annotations
 
@@ -43,6 +43,6 @@ def test_binning_shrinks_the_image_and_keeps_the_view() -> None:
     info.binning_x = info.binning_y = 2
     half = camera_from(info)
     assert (half.width, half.height) == (320, 240)
-    # The edges of the image see the same rays.
+    # The rays of the edges are equal.
     edges = np.array([[-0.5, -0.5], [639.5, 479.5]])
     np.testing.assert_allclose(half.rays((edges + 0.5) / 2.0 - 0.5), full.rays(edges), atol=1e-9)

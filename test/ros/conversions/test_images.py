@@ -1,4 +1,4 @@
-"""Image messages to arrays and back, against OpenCV and against bytes written by hand."""
+"""Tests of the conversion of image messages to arrays and back, with bytes written by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GRAY = RNG.integers(0, 256, (6, 8), dtype=np.uint8)
 
 
 def message(encoding: str, pixels: np.ndarray, *, padding: int = 0, bigendian: bool = False) -> Image:
-    """A message built byte by byte, with padded rows."""
+    """Build a message byte by byte, with padded rows."""
     rows = pixels.reshape(len(pixels), -1).astype(pixels.dtype.newbyteorder(">" if bigendian else "<"))
     raw = b"".join(row.tobytes() + b"\xaa" * padding for row in rows)
     image = Image(height=len(pixels), width=pixels.shape[1], encoding=encoding, is_bigendian=int(bigendian))
@@ -74,13 +74,13 @@ def test_writing_takes_slices_of_larger_arrays() -> None:
 
 
 @pytest.mark.parametrize(("pixels", "encoding"), [(GRAY, "rgb8"), (RGB, "mono8"), (RGB, "mono16"), (RGB, "hsv8")])
-def test_writing_refuses_what_is_not_in_the_encoding(pixels: np.ndarray, encoding: str) -> None:
+def test_writing_refuses_arrays_that_do_not_fit_the_encoding(pixels: np.ndarray, encoding: str) -> None:
     with pytest.raises(InputError):
         image_from_array(pixels, encoding, Header())
 
 
 def test_both_directions_are_fast_enough_for_video() -> None:
-    """Number by number, as rclpy does it for a list or an array, a VGA image takes more than 40 ms."""
+    """Check the time of a VGA image; a copy number by number, as rclpy does with a list, takes more than 40 ms."""
     picture = np.zeros((480, 640, 3), np.uint8)
     began = time.process_time()
     for _ in range(10):

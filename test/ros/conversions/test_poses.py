@@ -1,4 +1,4 @@
-"""Poses, covariances and stamps, against SciPy."""
+"""Tests of the conversion of poses, covariances and stamps, compared with SciPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Apartments: reproducible, different from seed to seed, and passable."""
+"""Tests of apartments: reproducible, different from seed to seed, and passable."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_robot_gets_through_every_doorway(seed: int) -> None:
 
 
 def test_walls_stop_rays_everywhere(apartment: Apartment) -> None:
-    """MuJoCo's own ray casting, which knows nothing of floor plans: from a room's middle one never sees outside."""
+    """Cast rays with MuJoCo, without the floor plan: no ray from the middle of a room ends outside."""
     data = mujoco.MjData(apartment.model)
     mujoco.mj_forward(apartment.model, data)
     hit = np.zeros(1, dtype=np.int32)

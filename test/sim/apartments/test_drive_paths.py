@@ -1,4 +1,4 @@
-"""Drives: collision-free by an independent judge, drivable, reproducible and different."""
+"""Tests of drives: without collisions by an independent check, drivable, reproducible and different."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def drives(apartment: Apartment) -> dict[str, Trajectory]:
 
 
 def test_nothing_stands_nearer_than_the_clearance(apartment: Apartment, drives: dict[str, Trajectory]) -> None:
-    """Rays of MuJoCo at the heights of base, camera and in between; none of it uses the planner's grid."""
+    """Cast rays with MuJoCo at the heights of base, camera and between, without the planner's grid."""
     data = mujoco.MjData(apartment.model)
     mujoco.mj_forward(apartment.model, data)
     hit = np.zeros(1, dtype=np.int32)

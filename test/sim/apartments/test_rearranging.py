@@ -1,4 +1,4 @@
-"""Moved furniture: a share of it stands elsewhere and can be driven around, all the rest looks as before."""
+"""Tests of moved furniture: a share is at other places and can be driven around; everything else is unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from localization_sim.apartments.drive_paths import plan_drive
 from localization_sim.apartments.floor_plan import draw_floor_plan
 from localization_sim.apartments.furnishing import PASSAGE_RADIUS, furnish
 from localization_sim.apartments.rearranging import NOTICEABLE, rearrange
-from localization_sim.apartments.scene import Scene
+from localization_sim.apartments.scene import ApartmentScene
 from localization_sim.rendering import Renderer, mounted_camera
 
 SHARE = 0.25
@@ -36,8 +36,8 @@ def moved_geoms(before: Apartment, after: Apartment) -> np.ndarray[tuple[int], n
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_so_many_pieces_go_elsewhere_in_one_piece(seed: int) -> None:
-    plan, scene, random = draw_floor_plan(seed), Scene(), np.random.default_rng(seed)
+def test_the_share_of_pieces_is_moved_and_each_stays_whole(seed: int) -> None:
+    plan, scene, random = draw_floor_plan(seed), ApartmentScene(), np.random.default_rng(seed)
     structure.build_shell(scene, plan, random)
     furnishing = furnish(scene, plan, random)
     pieces, solids = list(furnishing.placed), list(scene.solids)
@@ -56,7 +56,7 @@ def test_so_many_pieces_go_elsewhere_in_one_piece(seed: int) -> None:
         assert not any(piece.area.overlaps(other.area) for other in furnishing.placed[:i])
     for old, new in changed:
         assert math.dist(old.area.centre, new.area.centre) >= NOTICEABLE
-        # All of the piece came along, inside its new floor area and turned as one.
+        # All solids of the piece are inside its new floor area and turned together.
         for i in new.solids:
             assert new.area.grown(0.05).contains(*scene.solids[i].centre[:2])
         first = old.solids[0]
@@ -65,12 +65,12 @@ def test_so_many_pieces_go_elsewhere_in_one_piece(seed: int) -> None:
             assert apart[0] == pytest.approx(apart[1])
 
 
-def test_all_else_stays_pixel_by_pixel(apartment: Apartment, rearranged: Apartment) -> None:
+def test_everything_else_stays_pixel_by_pixel(apartment: Apartment, rearranged: Apartment) -> None:
     moved = moved_geoms(apartment, rearranged)
     for name in ("geom_size", "geom_matid", "mat_rgba", "tex_data", "light_pos", "light_diffuse"):
         np.testing.assert_array_equal(getattr(rearranged.model, name), getattr(apartment.model, name), err_msg=name)
     touched, views = 0, 0
-    # Renderers whose "label" is whether a geometry was moved.
+    # Renderers whose label is 1 for a moved geometry.
     with (
         Renderer(replace(apartment, geom_labels=moved.astype(np.uint8)), SMALL) as before,
         Renderer(replace(rearranged, geom_labels=moved.astype(np.uint8)), SMALL) as after,
@@ -81,7 +81,7 @@ def test_all_else_stays_pixel_by_pixel(apartment: Apartment, rearranged: Apartme
                 for each in (before, after):
                     each.look_from(pose)
                 differs = (before.colour() != after.colour()).any(2)
-                # A border pixel mixes what meets there.
+                # A border pixel mixes both sides.
                 shown = cv2.dilate(before.labels() | after.labels(), np.ones((3, 3), np.uint8)) > 0
                 assert not (differs & ~shown).any()
                 touched, views = touched + bool(differs.mean() > 0.02), views + 1
@@ -96,7 +96,7 @@ def test_the_same_seed_moves_the_same_furniture_to_the_same_places(rearranged: A
 
 
 def test_nothing_goes_in_front_of_doors_and_windows() -> None:
-    plan, scene, random = draw_floor_plan(0), Scene(), np.random.default_rng(0)
+    plan, scene, random = draw_floor_plan(0), ApartmentScene(), np.random.default_rng(0)
     furnishing = furnish(scene, plan, random)
     structure.build_doors(scene, plan, furnishing, random)
     decoration.hang_windows(scene, plan, random)
@@ -114,7 +114,7 @@ def test_the_robot_drives_around_what_was_moved(rearranged: Apartment) -> None:
     path = plan_drive(rearranged, "test").poses[::25, :2]
     assert len(path) > 100
     for move in rearranged.moved:
-        if move.name != "desk":  # one drives over the area beside its chair
+        if move.name != "desk":  # the robot may drive over the area beside its chair
             assert not any(move.after.contains(x, y) for x, y in path)
 
 
@@ -122,5 +122,5 @@ def test_what_cannot_be_moved_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ConfigError, match="from 0 to 1"):
         Apartment.from_seed(0, rearranged=1.5)
     monkeypatch.setattr(rearranging, "ATTEMPTS", 2)
-    with pytest.raises(ConfigError, match="ask for a smaller share than 1"):
+    with pytest.raises(ConfigError, match="choose a smaller share than 1"):
         Apartment.from_seed(3, rearranged=1.0)

@@ -1,4 +1,4 @@
-"""A room that is there twice: both can be driven through, and pictures do not tell one from the other."""
+"""Tests of twin rooms: both can be driven through, and their pictures are equal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from localization_sim.apartments.furnishing import PASSAGE_RADIUS
 from localization_sim.apartments.solid import Footprint
 from localization_sim.apartments.twin_plan import draw_twin_plan
 from localization_sim.apartments.twin_rooms import TwinRooms
-from localization_sim.commands.record import Recording, record
+from localization_sim.commands.record import ApartmentRecording, record
 from localization_sim.rendering import Renderer, mounted_camera
 
 
@@ -31,7 +31,7 @@ def renderer() -> Iterator[Renderer]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_plan_holds_a_room_twice_with_doorways_alike(seed: int) -> None:
+def test_plan_contains_a_room_twice_with_equal_doorways(seed: int) -> None:
     plan = draw_twin_plan(seed)
     assert plan == draw_twin_plan(seed)
     assert plan.twins is not None
@@ -73,7 +73,7 @@ def test_pictures_of_the_twins_are_alike_and_of_other_rooms_not(renderer: Render
             images.append(renderer.colour().astype(int))
             depths.append(renderer.depth())
             labels.append(renderer.labels())
-        # Edges and textures are sampled at coordinates that are rounded otherwise.
+        # Edges and textures are sampled at coordinates with other rounding.
         assert (np.abs(images[0] - images[1]).max(2) > 4).mean() < 0.01
         assert (np.abs(depths[0] - depths[1]) > 0.01).mean() < 0.005
         assert (labels[0] != labels[1]).mean() < 0.005
@@ -88,7 +88,7 @@ def test_the_robot_gets_into_both(renderer: Renderer) -> None:
     xs, ys = np.meshgrid(np.linspace(-1.5, 1.5, 31), np.linspace(-1.5, 1.5, 31))
     offsets = np.stack([xs.ravel(), ys.ravel()], axis=1)
     clearances = [apartment.space.clearance(offsets + room.centre) for room in (twins.first, twins.second)]
-    np.testing.assert_allclose(*clearances, atol=0.09)  # the grid's cells lie otherwise
+    np.testing.assert_allclose(*clearances, atol=0.09)  # the cells of the grid have other positions
     assert (clearances[0] > 0.3).mean() > 0.2
 
 
@@ -114,8 +114,8 @@ def test_every_drive_visits_both(renderer: Renderer, name: str) -> None:
         assert inside.sum() > 20
 
 
-def test_recording_says_where_the_twins_are(tmp_path: Path, renderer: Renderer) -> None:
-    record(Recording(output=tmp_path, twin_room=True, train=0, val=False, width=32, height=24, rate=0.02))
+def test_recording_has_the_file_of_the_twins(tmp_path: Path, renderer: Renderer) -> None:
+    record(ApartmentRecording(output=tmp_path, twin_room=True, train=0, val=False, width=32, height=24, rate=0.02))
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["changes.json", "test"]
     twins = read_twin_rooms(tmp_path)
     assert twins == renderer.apartment.plan.twin_rooms
@@ -126,7 +126,7 @@ def test_recording_says_where_the_twins_are(tmp_path: Path, renderer: Renderer) 
     np.testing.assert_allclose(bag.map_T_base, planar.to_se3(drive.at(np.arange(len(bag)) * 50.0)), atol=1e-9)
 
 
-def test_who_has_no_twin_rooms_is_told(tmp_path: Path, apartment: Apartment) -> None:
+def test_missing_twin_rooms_are_an_error(tmp_path: Path, apartment: Apartment) -> None:
     write_changes(apartment, tmp_path)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(DatasetError, match="no twin rooms"):

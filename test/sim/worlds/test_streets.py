@@ -1,4 +1,4 @@
-"""Panoramas point where they say, and two visits show one place on two days."""
+"""Tests of streets: directions in panoramas are right, and two visits show one place on two days."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from localization_common.datasets.world_difficulty import measure_difficulty
 from localization_common.datasets.worlds import WorldSet
 from localization_sim.worlds.drawing import DOMAINS, draw_worlds
 from localization_sim.worlds.panorama import PanoramaCamera
-from localization_sim.worlds.stage import Stage
+from localization_sim.worlds.stage import WorldStage
 from localization_sim.worlds.street import LANE, Streets, build, draw_drive
 from localization_sim.worlds.street_plan import HALF_AREA, OFFSETS, PAIR_OFFSETS, STREET, House, draw_plan
 from localization_sim.worlds.street_visit import Visit
@@ -17,11 +17,11 @@ HEIGHT = 104
 
 
 def test_each_pixel_of_a_panorama_shows_its_direction() -> None:
-    """Small balls at random directions, seen from two poses; rows are latitudes and columns longitudes."""
+    """Render small balls in random directions from two poses; rows are latitudes and columns longitudes."""
     random = np.random.default_rng(0)
     camera = PanoramaCamera(HEIGHT, count=2)
     centre, yaws = np.array([[1.0, 2.0, 3.0], [0.5, 2.5, 3.0]]), np.array([0.7, -2.9])
-    with Stage(camera.view, textures=1) as stage:
+    with WorldStage(camera.view, textures=1) as stage:
         for direction in random.normal(size=(30, 3)):
             direction /= np.linalg.norm(direction)
             ball = centre.mean(axis=0) + 20.0 * direction
@@ -57,7 +57,7 @@ def test_cars_drive_on_the_right_in_the_area() -> None:
 
 
 def test_houses_leave_the_streets_free() -> None:
-    """Corners of houses stand on no roadway and no pavement, and fronts have nothing but street before them."""
+    """Check that no corner of a house is on a roadway or pavement, and that fronts are free."""
     for seed in range(30):
         plan = draw_plan(np.random.default_rng(seed), fronts=1)
         assert 2 <= len(plan.streets) <= 4
@@ -78,7 +78,7 @@ def test_houses_leave_the_streets_free() -> None:
 
 
 def _overlap(one: House, other: House) -> bool:
-    """Whether two houses, at right angles or parallel, share ground."""
+    """Return True if two houses, at right angles or parallel, overlap."""
     out = np.array([np.cos(one.heading), np.sin(one.heading)])
     left = np.array([-out[1], out[0]])
     turn = other.heading - one.heading
@@ -94,7 +94,7 @@ def _overlap(one: House, other: House) -> bool:
 
 
 def test_areas_are_as_hard_as_the_papers() -> None:
-    """The paper: 7.1 % without looking. The nearest context helps more here, since all views lie on a few lines."""
+    """Compare with the paper: 7.1 % without images. The nearest context helps more here, on a few lines."""
     poses = []
     for seed in range(200):
         random = np.random.default_rng(seed)
@@ -108,7 +108,7 @@ def test_areas_are_as_hard_as_the_papers() -> None:
 
 
 def test_visits_show_one_place_on_two_days() -> None:
-    """Seen from the same poses, another day looks different, and another street much more so."""
+    """Check that another day looks different from the same poses, and another street much more."""
     domain = DOMAINS["street"]
     assert isinstance(domain, Streets)
     camera = PanoramaCamera(HEIGHT, domain.views_per_visit)
@@ -134,7 +134,7 @@ def test_visits_show_one_place_on_two_days() -> None:
 
 
 def test_areas_repeat_whatever_was_drawn_before() -> None:
-    """Fog, light and textures of one area do not leak into the next."""
+    """Check that fog, light and textures of one area do not change the next one."""
     many, alone = draw_worlds("street", 7, "test", range(2, 4)), draw_worlds("street", 7, "test", range(3, 4))
     np.testing.assert_array_equal(many.images[1:], alone.images)
     np.testing.assert_array_equal(many.visits, [[0] * 12 + [1] * 12] * 2)

@@ -1,4 +1,4 @@
-"""Random worlds: what their pictures show, that they repeat, and that generating them can be interrupted."""
+"""Tests of random worlds: pictures, reproducibility, and interrupted generation."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from safetensors.numpy import load_file
 from localization_common.datasets.world_difficulty import measure_difficulty
 from localization_common.datasets.world_shards import read_world_shards
 from localization_common.errors import DatasetError
-from localization_sim.commands.generate_worlds import Generation, Shard, generate, plan_shards
+from localization_sim.commands.generate_worlds import WorldGeneration, WorldShard, generate, plan_shards
 from localization_sim.worlds.drawing import Name, draw_worlds
 from localization_sim.worlds.maze_layout import draw_layout
 from localization_sim.worlds.mazes import CLEARANCE, draw_cameras
-from localization_sim.worlds.stage import Stage
-from localization_sim.worlds.view import View
+from localization_sim.worlds.stage import WorldStage
+from localization_sim.worlds.view import StageView
 
 RED, GREEN, BLUE = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 
 def test_stage_shows_things_where_they_are_and_each_view_in_its_place() -> None:
-    """A red box ahead (+x), a green one to the left (+y), a blue one above what is behind."""
-    with Stage(View(width=24, height=16, count=7, field_of_view=60.0), textures=1) as stage:
+    """Draw a red box ahead (+x), a green one to the left (+y), a blue one behind and above."""
+    with WorldStage(StageView(width=24, height=16, count=7, field_of_view=60.0), textures=1) as stage:
         stage.begin()
         stage.light((0.0, 0.0, -1.0), ambient=1.0, diffuse=0.0)
         stage.solid("box", (2.0, 0.0, 0.0), (0.1, 0.1, 0.1), 0.0, RED)
@@ -58,7 +58,7 @@ def test_stage_shows_things_where_they_are_and_each_view_in_its_place() -> None:
 def test_stage_paints_panels_upright_and_forgets_the_world_before() -> None:
     marked = np.zeros((64, 64, 3), np.uint8)
     marked[:32, :32] = 255  # upper left
-    with Stage(View(width=32, height=32, count=2), textures=2) as stage:
+    with WorldStage(StageView(width=32, height=32, count=2), textures=2) as stage:
         stage.solid("sphere", (0.5, 0.0, 0.0), (0.1, 0.1, 0.1), 0.0, RED)
         stage.begin()
         stage.panel((1.0, 0.0, 0.0), (-1.0, 0.0, 0.0), (1.0, 1.0), stage.texture(marked), glow=1.0)
@@ -76,8 +76,8 @@ def test_stage_paints_panels_upright_and_forgets_the_world_before() -> None:
 
 
 def test_fog_hides_what_is_far_and_is_gone_in_the_next_world() -> None:
-    """A wall at distance 4; the fog reaches from 2 to 6, so half of it is there, more in the corners."""
-    with Stage(View(width=9, height=9, count=3, field_of_view=90.0), textures=1) as stage:
+    """Draw a wall at distance 4 in fog from 2 to 6: half of the wall's colour remains, less in the corners."""
+    with WorldStage(StageView(width=9, height=9, count=3, field_of_view=90.0), textures=1) as stage:
         for fog in (RED, None, GREEN, BLUE, None):
             stage.begin()
             stage.light((0.0, 0.0, -1.0), ambient=0.2, diffuse=0.0)
@@ -96,7 +96,7 @@ def test_fog_hides_what_is_far_and_is_gone_in_the_next_world() -> None:
 
 @pytest.fixture(scope="module")
 def rooms_twice():  # type: ignore[no-untyped-def]
-    """Rooms 2..7, and rooms 5..6 drawn on another stage."""
+    """Draw rooms 2..7, and rooms 5..6 on another stage."""
     return draw_worlds("rooms", 3, "test", range(2, 8)), draw_worlds("rooms", 3, "test", range(5, 7))
 
 
@@ -117,16 +117,16 @@ def test_rooms_are_seen_from_a_ring_inward(rooms_twice) -> None:  # type: ignore
     assert radius.min() > 0.42
     assert radius.max() <= 1.0
     assert (np.cos(yaw) * -x + np.sin(yaw) * -y > 0.0).mean() > 0.9  # the middle is ahead, not behind
-    assert rooms.images.std(axis=(2, 3)).mean() > 20.0  # something to see
+    assert rooms.images.std(axis=(2, 3)).mean() > 20.0  # pictures have contrast
     assert len(np.unique(rooms.images.reshape(60, -1), axis=0)) == 60
 
 
-def small(directory: Path, **changes: int) -> Generation:
+def small(directory: Path, **changes: int) -> WorldGeneration:
     settings = {"train": 3, "validation": 0, "test": 2, "seed": 1, "processes": 1} | changes
-    return Generation("rooms", directory, shard_megabytes=0.062, **settings)
+    return WorldGeneration("rooms", directory, shard_megabytes=0.062, **settings)
 
 
-def test_generation_goes_on_where_it_was_interrupted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupted_generation_continues(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generate(small(tmp_path, train=3, processes=2))
     read = read_world_shards(tmp_path / "train")
     np.testing.assert_array_equal(read.images, draw_worlds("rooms", 1, "train", range(3)).images)
@@ -160,19 +160,19 @@ def test_killed_generation_leaves_whole_shards_and_no_workers(tmp_path: Path) ->
         assert process.stdout is not None
         assert "/150 worlds" in process.stdout.readline()
         process.kill()
-        rest = process.stdout.read()  # ends when the last worker, which holds the pipe too, has ended
+        rest = process.stdout.read()  # ends when the last worker, which also holds the pipe, has ended
     assert "150/150" not in rest
     left = list((tmp_path / "train").glob("[0-9]*"))
     assert 0 < len(left) < 30
     assert sum(len(load_file(path)["images"]) for path in left) == 5 * len(left)  # all are whole
-    generate(Generation("rooms", tmp_path, train=150, test=0, validation=0, shard_megabytes=0.155, processes=1))
+    generate(WorldGeneration("rooms", tmp_path, train=150, test=0, validation=0, shard_megabytes=0.155, processes=1))
     finished = read_world_shards(tmp_path / "train")
     np.testing.assert_array_equal(finished.images[-3:], draw_worlds("rooms", 0, "train", range(147, 150)).images)
     assert len(finished) == 150
 
 
 def test_every_world_is_in_one_shard() -> None:
-    shards: list[Shard] = plan_shards(small(Path("here"), train=7, validation=1, test=4))
+    shards: list[WorldShard] = plan_shards(small(Path("here"), train=7, validation=1, test=4))
     for split, total in (("train", 7), ("validation", 1), ("test", 4)):
         numbers = [n for s in shards if s.split == split for n in range(s.first, s.first + s.count)]
         assert numbers == list(range(total))
@@ -190,7 +190,7 @@ def test_mazes_are_connected_round_a_solid_core(cells: int) -> None:
         assert 0.3 < free.mean() < 0.7
 
 
-def test_mazes_have_the_loops_and_halls_that_they_are_given() -> None:
+def test_mazes_have_the_requested_loops_and_halls() -> None:
     def loops(free: np.ndarray) -> int:
         edges = (free[1:] & free[:-1]).sum() + (free[:, 1:] & free[:, :-1]).sum()
         return int(edges - free.sum() + 1)
@@ -220,7 +220,7 @@ def test_maze_views_are_taken_in_corridors() -> None:
 
 @pytest.mark.parametrize(("name", "count", "shape"), [("rooms", 100, (10, 32, 32)), ("mazes", 3, (300, 32, 32))])
 def test_worlds_are_as_hard_as_the_papers(name: Name, count: int, shape: tuple[int, int, int]) -> None:
-    """The paper: 2.9 % (rooms) and 3.7 % (mazes) without looking. Nearest contexts help, but do not suffice."""
+    """Compare with the paper: 2.9 % (rooms) and 3.7 % (mazes) without images. The nearest context is not enough."""
     worlds = draw_worlds(name, 0, "validation", range(count))
     assert worlds.images.shape == (count, *shape, 3)
     assert worlds.images.std(axis=(2, 3)).mean() > 15.0

@@ -12,8 +12,8 @@ import pytest
 
 import result_blocks
 from benchmark_file import BenchmarkFile, Column, Table, machine
-from deep_localization.evaluation.result_file import commit_of
 from localization_common.errors import DatasetError
+from localization_common.files.git_commit import commit_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TABLE = Table(
@@ -122,8 +122,10 @@ def test_the_shipped_network_is_scored_as_it_is_beside_posenet_with_as_many_driv
     for folder, drives in (("data", 3), ("more", 5)):
         for drive in range(drives):
             (tmp_path / folder / f"train_{drive:02}").mkdir(parents=True)
-    config = accuracy.Config(data=tmp_path / "data", more=tmp_path / "more", drives=2, steps=3000, work=tmp_path)
-    benchmark = accuracy.Benchmark(config)
+    config = accuracy.VlocnetAccuracyConfig(
+        data=tmp_path / "data", more=tmp_path / "more", drives=2, steps=3000, work=tmp_path
+    )
+    benchmark = accuracy.VlocnetAccuracyBenchmark(config)
     shipped, posenet = (run for run in accuracy.RUNS if run.data == "more drives")
     assert (shipped.steps, benchmark._steps(posenet)) == (0.0, 13089)
     words = benchmark._training(posenet, 0)
@@ -145,7 +147,7 @@ def test_every_measure_of_hammered_nodes_has_a_row(import_benchmark: Callable[[s
     hammer_tables, judge = import_benchmark("hammer_tables"), import_benchmark("hammer_judge")
     frames = {"received": 4, "processed": 3, "refused": 1, "dropped": 0}
     shown = {key for key, *_ in hammer_tables.MEASURES}
-    assert shown == {field.name for field in fields(judge.NodeReport)} - {"frames", "said"} | set(frames)
+    assert shown == {field.name for field in fields(judge.NodeReport)} - {"frames", "problems"} | set(frames)
     report = dict.fromkeys(shown, 0.5) | {"wrong_at": [1.25, 2.0], "recovered_after": None, "frames": frames}
     rows = dict(map(tuple, hammer_tables.table("Storm", {"dmn": report}).rows))
     assert rows["valid frames answered in the storm"] == "50.0 %"

@@ -1,4 +1,4 @@
-"""Faults that sequences are spoiled with."""
+"""Tests of camera faults in sequences."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sequence(name: str, count: int = 300, width: int = 64) -> Sequence:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_faults_replace_what_they_say_and_nothing_else(kind):
+def test_faults_change_their_frames_and_no_others(kind):
     here, there = sequence("here"), sequence("there")
     faulty, mask = spoiled(here, Faults(kind, count=3, seed=1), there)
     begins = np.nonzero(np.diff(mask.astype(int)) == 1)[0] + 1
@@ -50,7 +50,7 @@ def test_faults_replace_what_they_say_and_nothing_else(kind):
     assert np.array_equal(again.read_image(first + 5), shown[5])
 
 
-def test_faults_that_cannot_be_are_refused():
+def test_impossible_faults_are_refused():
     with pytest.raises(DatasetError, match="too short"):
         spoiled(sequence("here", 40), Faults("dark"))
     for other in (None, sequence("there", width=80)):

@@ -1,4 +1,4 @@
-"""Results of a benchmark's runs, kept between its calls."""
+"""Tests of stored results of a benchmark's runs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 import kept_runs
 
 
-def test_what_a_command_gave_is_kept_for_this_command_alone(tmp_path: Path) -> None:
+def test_a_result_is_stored_for_its_command_only(tmp_path: Path) -> None:
     result = tmp_path / "run.json"
-    command = kept_runs.told([sys.executable, "-m", "train", f"{tmp_path}/data", "--steps", "3"], tmp_path)
+    command = kept_runs.portable([sys.executable, "-m", "train", f"{tmp_path}/data", "--steps", "3"], tmp_path)
     beside, elsewhere = f"{tmp_path.parent}/shared", f"/mnt{tmp_path.parent}/shared"
-    assert kept_runs.told(["", beside, elsewhere], tmp_path) == f"../shared {elsewhere}"
+    assert kept_runs.portable(["", beside, elsewhere], tmp_path) == f"../shared {elsewhere}"
     assert command == "-m train data --steps 3"
-    assert kept_runs.kept(result, command) is None
-    values = kept_runs.keep(result, command, {"error": 0.5})
-    assert values == kept_runs.kept(result, command) == {"error": 0.5, "command": command}
-    assert kept_runs.kept(result, f"{command}0") is None
+    assert kept_runs.stored(result, command) is None
+    values = kept_runs.store(result, command, {"error": 0.5})
+    assert values == kept_runs.stored(result, command) == {"error": 0.5, "command": command}
+    assert kept_runs.stored(result, f"{command}0") is None
 
 
 def test_a_command_runs_on_one_core_in_its_folder_and_its_failure_ends_all(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The benchmark of the refinement: what it gives to the refinement, and what it says of the answers."""
+"""Tests of the benchmark of the refinement: its priors, its baseline and its scores."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ CAMERA = Camera(160, 120, 110.0, 110.0, 79.5, 59.5)
 
 @pytest.fixture(scope="module")
 def benchmark(import_benchmark: Callable[[str], ModuleType]) -> SimpleNamespace:
-    scripts = ("refinement", *(f"refinement_{part}" for part in ("pace", "priors", "tables", "trials")))
+    scripts = ("refinement", *(f"refinement_{part}" for part in ("pace", "priors", "scenes", "tables", "trials")))
     return SimpleNamespace(**{name: import_benchmark(name) for name in (*scripts, "sift_pnp_baseline")})
 
 
 def wall(camera: Camera, poses: np.ndarray) -> Sequence:
-    """A textured wall at z = 2, with pillars of other depths before it, seen from these poses."""
+    """Render a textured wall at z = 2, with pillars in front of it, from these poses."""
     random = np.random.default_rng(0)
     texture = np.kron(random.integers(0, 255, (150, 200, 3), dtype=np.uint8), np.ones((2, 2, 1), dtype=np.uint8))
     u, v = np.meshgrid(np.arange(camera.width, dtype=np.float64), np.arange(camera.height, dtype=np.float64))
@@ -51,7 +51,7 @@ def moved(x: float, y: float, turned: float) -> np.ndarray:
     return pose
 
 
-def test_baseline_finds_where_it_is_and_says_when_it_does_not(benchmark: SimpleNamespace) -> None:
+def test_baseline_localizes_a_known_view_and_returns_none_otherwise(benchmark: SimpleNamespace) -> None:
     poses = np.stack([moved(x, 0.1 * (i % 2), 0.02 * (i % 3)) for i, x in enumerate(np.arange(-0.6, 0.61, 0.1))])
     baseline = benchmark.sift_pnp_baseline.SiftPnp([wall(CAMERA, poses)], len(poses))
     truth = moved(0.03, 0.04, -0.1)
@@ -65,7 +65,7 @@ def test_another_lens_sees_the_same_along_the_same_rays(benchmark: SimpleNamespa
     image = np.zeros((120, 160, 3), dtype=np.uint8)
     image[..., 0], image[..., 1] = np.arange(160), np.arange(120)[:, None]
     sequence = replace(wall(CAMERA, np.eye(4)[None]), read_image=lambda _: image)
-    for name, camera in benchmark.refinement._other_cameras(CAMERA).items():
+    for name, camera in benchmark.refinement_trials.other_cameras(CAMERA).items():
         seen = benchmark.refinement_trials.other_camera(sequence, camera).read_image(0)
         assert seen.shape == (camera.height, camera.width, 3), name
         for column, row in ((20, 20), (60, 40), (100, 70)):
@@ -98,10 +98,10 @@ def test_twin_rooms_are_exchanged(benchmark: SimpleNamespace) -> None:
     second_T_first[:2, :2], second_T_first[:2, 3] = [[0, -1], [1, 0]], (9.0, 1.0)
     rooms = {"first": [0, 0, 2, 3], "second": [6, 1, 9, 3], "second_T_first": second_T_first.tolist()}
     poses = np.stack([moved(1.0, 0.5, 0.0), moved(4.0, 1.0, 0.0)])
-    exchanged, inside = benchmark.refinement._in_the_other(poses, rooms)
+    exchanged, inside = benchmark.refinement_scenes.exchanged_twins(poses, rooms)
     assert inside.tolist() == [True, False]
     np.testing.assert_allclose(exchanged[0, :2, 3], (8.5, 2.0))
-    np.testing.assert_allclose(benchmark.refinement._in_the_other(exchanged, rooms)[0], poses)
+    np.testing.assert_allclose(benchmark.refinement_scenes.exchanged_twins(exchanged, rooms)[0], poses)
 
 
 def outcome(benchmark: SimpleNamespace, off: list[float], confirmed: list[bool]) -> Any:
@@ -109,7 +109,9 @@ def outcome(benchmark: SimpleNamespace, off: list[float], confirmed: list[bool])
     poses = truth.copy()
     poses[:, 0, 3] = off
     covariances = np.tile(np.eye(6), (len(off), 1, 1))
-    return benchmark.refinement_trials.Outcome(truth, poses, covariances, np.array(confirmed), np.full(len(off), 5.0))
+    return benchmark.refinement_trials.RefinementOutcome(
+        truth, poses, covariances, np.array(confirmed), np.full(len(off), 5.0)
+    )
 
 
 def test_numbers_of_an_outcome(benchmark: SimpleNamespace) -> None:
@@ -131,10 +133,10 @@ def numbers(median_m: float, ms: float, nees: float) -> dict[str, Any]:
     return row | {"consistency": {"nees": nees, "band": [5.0, 7.0]}}
 
 
-def test_notes_say_which_targets_are_met(benchmark: SimpleNamespace) -> None:
+def test_notes_have_the_met_and_missed_aims(benchmark: SimpleNamespace) -> None:
     tables = benchmark.refinement_tables
 
-    def told(row: dict[str, Any]) -> dict[str, str]:
+    def noted(row: dict[str, Any]) -> dict[str, str]:
         systems = {tables.REFINED: row, tables.ALL: row, tables.BASELINE: row | {"p50_ms": 60.0}}
         trials = dict.fromkeys(("cropped and rescaled", "distorted", tables.OFF, tables.IN_ANOTHER_ROOM), row)
         places = (tables.REDKITCHEN, tables.APARTMENT)
@@ -150,10 +152,10 @@ def test_notes_say_which_targets_are_met(benchmark: SimpleNamespace) -> None:
         assert "40.00 MB" in costs
         return dict(tables.notes(every))
 
-    good = told(numbers(0.009, 20.0, 6.0))
+    good = noted(numbers(0.009, 20.0, 6.0))
     assert not any("missed" in text for text in good.values())
     assert good[f"left out: {tables.MOVED}"] == "no build/there"
-    bad = told(numbers(0.015, 30.0, 9.0) | {"confirmed_wrong": 2, "as_good": 0.8})
+    bad = noted(numbers(0.015, 30.0, 9.0) | {"confirmed_wrong": 2, "as_good": 0.8})
     missed = {name for name, text in bad.items() if "missed" in text}
     assert f"{tables.REDKITCHEN}, speed over {tables.BASELINE}: at least 3 times" in missed
     assert f"{tables.APARTMENT}, median: at most 1.0 cm and 0.3 deg" in missed
@@ -162,7 +164,7 @@ def test_notes_say_which_targets_are_met(benchmark: SimpleNamespace) -> None:
     assert f"{tables.REDKITCHEN}, mean NEES: within its 95 % band" in missed
 
 
-def test_what_is_hidden_of_the_refinements_time(benchmark: SimpleNamespace) -> None:
+def test_share_of_the_refinement_that_overlaps_with_the_network(benchmark: SimpleNamespace) -> None:
     pace = benchmark.refinement_pace
-    (told,) = pace.notes({"here": {pace.ALONE: 20.0, pace.AFTER: 40.0, pace.BESIDE: 25.0}}).values()
-    assert told == "75 % of 20.0 ms"
+    (text,) = pace.notes({"here": {pace.ALONE: 20.0, pace.AFTER: 40.0, pace.BESIDE: 25.0}}).values()
+    assert text == "75 % of 20.0 ms"

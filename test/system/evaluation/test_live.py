@@ -14,11 +14,11 @@ from deep_localization.evaluation.live import run_live
 from deep_localization.evaluation.node_processes import Models
 from deep_localization.evaluation.offline import run_offline
 from deep_localization.evaluation.processes import ProcessError
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.opening import open_sequence
 from localization_common.errors import LocalizationError
 
-# So low that even the random network calls itself localized: its poses shall be compared.
+# So low that the random network is localized, too, because its poses are compared.
 FILTER = FilterConfig(localized_share=1e-6, max_particles=300, min_particles=100)
 
 
@@ -68,7 +68,7 @@ def test_live_nodes_publish_what_offline_feeding_gives(
 def test_a_network_without_odometry_is_evaluated_without_odometry(
     short_bag: Path, tiny_models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody waits for what never comes; latencies are there, and nothing is said of an odometry."""
+    """Check that no part waits for odometry, that latencies exist, and that no odometry is scored."""
     monkeypatch.setenv("ROS_DOMAIN_ID", "0")
     options = Evaluation(
         short_bag, tiny_models.pose_alone, output=tmp_path, live=True, train_data=short_bag, segment_m=0.3
@@ -98,7 +98,7 @@ def children() -> list[int]:
 
 
 @pytest.mark.slow
-def test_a_node_that_dies_ends_the_run(
+def test_a_node_that_ends_early_ends_the_run(
     short_bag: Path, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROS_DOMAIN_ID", "0")

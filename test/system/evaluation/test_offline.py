@@ -70,7 +70,7 @@ def test_bad_images_are_skipped_and_counted(drive: Sequence, localizers: Localiz
     assert int(spoiled.stamps[4]) in results.beliefs
 
 
-def test_recorded_odometry_is_used_when_asked_for(drive: Sequence, localizers: Localizers) -> None:
+def test_recorded_odometry_is_used_with_its_option(drive: Sequence, localizers: Localizers) -> None:
     flat = offline.filter_odometry(drive, Results("offline"), recorded=True)
     np.testing.assert_allclose(flat, planar.from_se3(drive.odom_T_base), atol=1e-9)
     with pytest.raises(ConfigError, match="no odometry was estimated"):
@@ -80,7 +80,7 @@ def test_recorded_odometry_is_used_when_asked_for(drive: Sequence, localizers: L
 
 
 def test_without_odometry_stream_there_is_no_odometry(drive: Sequence, tiny_models, localizers: Localizers) -> None:
-    """None that stands still, and particles, which need one, are refused with a reason."""
+    """Check that there is no odometry, and that particles, which need it, are refused with a reason."""
     few = drive.select(np.arange(6))
     pose_alone = VlocnetLocalizer.from_checkpoint(tiny_models.pose_alone)
     results = offline.run_offline(few, Localizers(vlocnet=pose_alone))
@@ -114,7 +114,7 @@ def test_segmentation_alone_has_no_poses(drive: Sequence, tmp_path: Path) -> Non
 
 
 class Oracle:
-    """A localizer whose belief nears the truth step by step, in place of a network."""
+    """Localizer without a network, whose belief approaches the true pose with each step."""
 
     def __init__(self, drive: Sequence) -> None:
         self.truth = dict(zip(drive.stamps.tolist(), planar.from_se3(drive.map_T_base), strict=True))

@@ -20,7 +20,7 @@ STUBBORN = (
 
 
 def ended(pid: int) -> bool:
-    """Whether a process is gone (or a zombie that only waits to be read)."""
+    """Return True if a process has ended, or is a zombie."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except FileNotFoundError:
@@ -37,7 +37,7 @@ def wait_until(condition, timeout: float = 15.0) -> bool:
     return True
 
 
-def test_children_end_with_the_context_even_stubborn_ones(tmp_path: Path) -> None:
+def test_children_end_with_the_context_also_if_they_ignore_signals(tmp_path: Path) -> None:
     with Processes(tmp_path, os.environ, grace=0.5) as processes:
         processes.start("sleeper", ["-c", SLEEP])
         processes.start("stubborn", ["-c", STUBBORN])
@@ -83,7 +83,7 @@ def test_children_end_when_the_parent_is_killed(tmp_path: Path) -> None:
     assert wait_until(lambda: ended(child))
 
 
-def test_environment_keeps_nodes_to_themselves(tmp_path: Path) -> None:
+def test_environment_isolates_the_nodes(tmp_path: Path) -> None:
     environment = ros_environment(tmp_path / "profile.xml")
     assert 1 < int(environment["ROS_DOMAIN_ID"]) < 102
     assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"

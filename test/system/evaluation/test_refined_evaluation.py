@@ -1,4 +1,4 @@
-"""evaluate_bag with a keyframe map: refined poses, from live nodes as from offline feeding."""
+"""Tests of evaluate_bag with a keyframe map: refined poses of live nodes and of offline evaluation are equal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deep_localization.evaluation.live import run_live
 from deep_localization.evaluation.node_processes import Models
 from deep_localization.evaluation.offline import run_offline
 from deep_localization.shipped_files import shipped
-from dmn_ros.config import FilterConfig
+from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.rosbag2_writer import write_sequence
 from localization_common.datasets.sequence import Sequence
@@ -40,6 +40,6 @@ def test_live_and_offline_poses_are_refined_alike(
     assert pose_metrics.pose_errors(poses, truth.map_T_base).metres.max() < 0.02
 
 
-def test_a_keyframe_map_wants_a_network_whose_poses_it_refines() -> None:
+def test_a_keyframe_map_needs_a_network_with_poses() -> None:
     with pytest.raises(ConfigError, match="give a checkpoint for vlocnet"):
         Models(dmn=Path("dmn"), map=Path("map"), keyframe_map=Path("keyframes"))

@@ -19,7 +19,7 @@ BOUNDS = (-1.0, -2.0, 8.0, 2.0)
 
 
 class References(HTMLParser):
-    """Everything that a browser would load for a page."""
+    """List everything that a browser loads for a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ def test_report_loads_nothing_from_anywhere(folder: Path) -> None:
     parser.feed(text)
     assert len(parser.loaded) >= 3
     assert all(reference.startswith("data:image/png;base64,") for reference in parser.loaded)
-    assert "default-src 'none'" in text  # the browser itself refuses what plotly might ask for
+    assert "default-src 'none'" in text  # the browser refuses any request of plotly
     style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)
     assert style is not None
     assert "url(" not in style[1]
@@ -110,7 +110,7 @@ def test_a_report_without_any_estimate_is_still_a_report(tmp_path: Path, drive: 
     assert "frames delivered" in (tmp_path / "report.html").read_text()
 
 
-def test_terminal_summary_says_what_was_missed(drive: Sequence, results: Results) -> None:
+def test_terminal_summary_has_the_missed_aims(drive: Sequence, results: Results) -> None:
     values = scoring.score(results, drive, start_errors=np.full((50, scoring.HORIZON), 2.0))
     lines = ResultFile("Drive", "", "", values, aims=metrics_summary.APARTMENT_AIMS).text().splitlines()
     assert any("position error, median" in line and "ok" in line for line in lines)

@@ -1,4 +1,4 @@
-"""The command that builds keyframe maps, on a recorded bag."""
+"""`vlocnet_build_keyframes` on a recorded bag."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEYFRAMES = KeyframeConfig(most=10)
 
 @pytest.fixture(scope="module")
 def bag(apartment_drive: Sequence, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The drive, with the left half of each image labelled as something that moves."""
+    """Bag of the drive, with the left half of each image labelled as a movable object."""
     camera = apartment_drive.camera
     labels = np.zeros((camera.height, camera.width), dtype=np.uint8)
     labels[:, : camera.width // 2] = 1
@@ -46,7 +46,7 @@ def test_the_map_is_calibrated_on_frames_that_are_no_keyframes(
     assert "keyframes of 32 frames" in capsys.readouterr().out
 
 
-def test_things_that_move_give_no_points(bag: Path, tmp_path: Path) -> None:
+def test_movable_objects_give_no_points(bag: Path, tmp_path: Path) -> None:
     def left(known: KeyframeMap) -> float:
         """Share of the points in the left half of the keyframes that see them."""
         local = [(known.points - p[:3, 3]) @ p[:3, :3] for p in known.correction.adjusted]
@@ -60,6 +60,6 @@ def test_things_that_move_give_no_points(bag: Path, tmp_path: Path) -> None:
     assert still.card["movable"] == ["person"]
 
 
-def test_a_class_that_nobody_knows_is_refused(bag: Path, tmp_path: Path) -> None:
+def test_an_unknown_class_is_refused(bag: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cat"):
         built(bag, tmp_path / "map.safetensors", movable=("cat",))

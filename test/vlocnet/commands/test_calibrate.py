@@ -11,7 +11,7 @@ from localization_common.datasets.rosbag2_writer import write_sequence
 from localization_common.files import tensor_files
 from vlocnet_ros.commands import calibrate
 from vlocnet_ros.commands.evaluate import evaluate
-from vlocnet_ros.evaluation.calibration_replay import remembering
+from vlocnet_ros.evaluation.calibration_replay import with_recencies
 from vlocnet_ros.runtime.checkpoint import Residuals, load_vlocnet
 from vlocnet_ros.runtime.integrity.frozen_camera import sharpness
 from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
@@ -22,7 +22,9 @@ def run(monkeypatch, *arguments) -> None:
     calibrate.main()
 
 
-def test_residuals_are_measured_and_weights_stay(monkeypatch, tmp_path, tiny_checkpoint, wall_sequence, capsys):
+def test_residuals_are_measured_and_weights_do_not_change(
+    monkeypatch, tmp_path, tiny_checkpoint, wall_sequence, capsys
+):
     write_sequence(wall_sequence, tmp_path / "wall")
     output = tmp_path / "calibrated.safetensors"
     run(
@@ -39,7 +41,7 @@ def test_residuals_are_measured_and_weights_stay(monkeypatch, tmp_path, tiny_che
     before, after = (tensor_files.load(path, kind="vlocnet") for path in (tiny_checkpoint, output))
     assert all(np.array_equal(before[0][name], tensor) for name, tensor in after[0].items())
     loaded = load_vlocnet(output)
-    _, expected = calibrate.calibrated(evaluate(tiny_checkpoint, [wall_sequence]), remembering(TrackingConfig()))
+    _, expected = calibrate.calibrated(evaluate(tiny_checkpoint, [wall_sequence]), with_recencies(TrackingConfig()))
     np.testing.assert_allclose(loaded.residuals.pose, expected.pose, rtol=0.05)
     assert loaded.residuals != Residuals()
     least = min(sharpness(wall_sequence.read_image(i)) for i in range(len(wall_sequence)))
@@ -49,10 +51,12 @@ def test_residuals_are_measured_and_weights_stay(monkeypatch, tmp_path, tiny_che
     assert "median" in capsys.readouterr().out
 
 
-def test_it_measures_what_it_will_store(monkeypatch, tmp_path, tiny_checkpoint, wall_sequence, capsys):
-    """The checkpoint's own window is of no account: with one of a single pose, the mean is each frame's own."""
+def test_errors_are_measured_with_the_stored_configuration(
+    monkeypatch, tmp_path, tiny_checkpoint, wall_sequence, capsys
+):
+    """Check that the checkpoint's window is not used: with a window of one pose, the mean is each frame's pose."""
     write_sequence(wall_sequence, tmp_path / "wall")
-    all_agree = ("--tracking.consensus.metres", 100, "--tracking.consensus.radians", 100, "--memories")
+    all_agree = ("--tracking.consensus.metres", 100, "--tracking.consensus.radians", 100, "--recencies")
     for window in (1, 50):
         given = (*all_agree, "--tracking.consensus.window", window, "--output", tmp_path / f"{window}.safetensors")
         run(monkeypatch, "--checkpoint", tiny_checkpoint, "--sequences", tmp_path / "wall", *given)
@@ -60,10 +64,10 @@ def test_it_measures_what_it_will_store(monkeypatch, tmp_path, tiny_checkpoint, 
     assert lines[0] == lines[1] == lines[3] != lines[2]
 
 
-@pytest.mark.parametrize(("memories", "told"), [((), "nowhere"), (("--memories", 12, -1), "recency")])
-def test_what_cannot_be_is_said_and_nothing_is_written(monkeypatch, tmp_path, tiny_checkpoint, memories, told):
-    """A memory that cannot be before any drive is looked at: that takes long."""
+@pytest.mark.parametrize(("options", "message"), [((), "nowhere"), (("--memories", 12, -1), "recency")])
+def test_invalid_options_are_refused_and_nothing_is_written(monkeypatch, tmp_path, tiny_checkpoint, options, message):
+    """Check that an invalid recency is refused before any drive is read, which takes long."""
     given = ("--checkpoint", tiny_checkpoint, "--sequences", tmp_path / "nowhere", "--output", tmp_path / "x")
-    with pytest.raises(SystemExit, match=f"vlocnet_calibrate: .*{told}"):
-        run(monkeypatch, *given, *memories)
+    with pytest.raises(SystemExit, match=f"vlocnet_calibrate: .*{message}"):
+        run(monkeypatch, *given, *options)
     assert not (tmp_path / "x").exists()

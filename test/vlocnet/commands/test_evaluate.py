@@ -1,4 +1,4 @@
-"""What `vlocnet_evaluate` measures of a checkpoint."""
+"""Scores of `vlocnet_evaluate` for a checkpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
 from vlocnet_ros.training.training_frames import network_camera
 
 
-def test_evaluation_measures_what_the_localizer_says(tiny_network, tmp_path, wall_sequence, monkeypatch):
+def test_evaluation_measures_the_localizers_estimates(tiny_network, tmp_path, wall_sequence, monkeypatch):
     path = tmp_path / "tiny.safetensors"
     save_vlocnet(
         path,
@@ -61,7 +61,7 @@ def test_evaluation_measures_what_the_localizer_says(tiny_network, tmp_path, wal
     json.dumps(numbers)
 
 
-def test_evaluation_goes_on_after_a_frame_that_is_refused(tiny_checkpoint, wall_sequence, capsys):
+def test_evaluation_continues_after_a_refused_frame(tiny_checkpoint, wall_sequence, capsys):
     def read(position):
         image = wall_sequence.read_image(position)
         return np.zeros_like(image) if position == 3 else image
@@ -72,7 +72,7 @@ def test_evaluation_goes_on_after_a_frame_that_is_refused(tiny_checkpoint, wall_
     assert "nearly constant" in capsys.readouterr().err
 
 
-def test_every_frame_is_fed_and_those_with_a_true_pose_are_scored(tiny_checkpoint, wall_sequence):
+def test_all_frames_are_used_and_those_with_a_true_pose_are_scored(tiny_checkpoint, wall_sequence):
     whole = evaluation.evaluate(tiny_checkpoint, [wall_sequence], train=[wall_sequence], segment_m=0.1)
     poses = wall_sequence.map_T_camera.copy()
     poses[[1, 4]] = np.nan
@@ -90,7 +90,7 @@ def test_every_frame_is_fed_and_those_with_a_true_pose_are_scored(tiny_checkpoin
     assert "median" in evaluation.table(result.numbers)
 
 
-def test_without_any_true_pose_there_are_answers_but_no_errors(tiny_checkpoint, wall_sequence):
+def test_without_any_true_pose_there_are_estimates_but_no_errors(tiny_checkpoint, wall_sequence):
     unknown = replace(wall_sequence, map_T_camera=np.full_like(wall_sequence.map_T_camera, np.nan))
     result = evaluation.evaluate(tiny_checkpoint, [unknown], train=[wall_sequence], segment_m=0.1)
     assert result.numbers["frames"] == result.numbers["without_true_pose"] == len(wall_sequence)

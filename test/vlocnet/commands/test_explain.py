@@ -38,18 +38,18 @@ def bag(tmp_path: Path, wall_sequence: Sequence) -> Path:
     return tmp_path / "wall"
 
 
-def test_a_picture_with_a_column_for_each_checkpoint(monkeypatch, tmp_path, bag, single_task, tiny_checkpoint) -> None:
+def test_the_picture_has_a_column_for_each_checkpoint(monkeypatch, tmp_path, bag, single_task, tiny_checkpoint) -> None:
     shapes = []
     for checkpoints in ([single_task], [single_task, tiny_checkpoint]):
         output = tmp_path / "pictures" / f"{len(checkpoints)}.png"
         run(monkeypatch, "--checkpoints", *checkpoints, "--sequence", bag, "--frames", "0,3", "--output", output)
         picture = cv2.imread(str(output))
         shapes.append(picture.shape)
-        assert (picture.max(axis=2) > picture.min(axis=2) + 30).mean() > 0.02  # the heat; the rest may well be grey
+        assert (picture.max(axis=2) > picture.min(axis=2) + 30).mean() > 0.02  # the heat; other pixels may be grey
     assert shapes[1][1] == pytest.approx(1.5 * shapes[0][1], rel=0.05)
 
 
-def test_frames_are_explained_as_a_robot_that_drove_there_sees_them(
+def test_frames_are_explained_after_their_previous_frames_as_on_a_robot(
     wall_sequence, single_task, tiny_checkpoint
 ) -> None:
     for checkpoint in (single_task, tiny_checkpoint):
@@ -67,7 +67,7 @@ def test_frames_are_explained_as_a_robot_that_drove_there_sees_them(
             np.testing.assert_array_equal(frame.heat, heats[position])
 
 
-def test_a_frame_after_a_gap_is_explained_alone(wall_sequence, single_task) -> None:
+def test_a_frame_after_a_gap_is_explained_without_a_previous_one(wall_sequence, single_task) -> None:
     localizer = Localizer.from_checkpoint(single_task)
     gap = wall_sequence.select([0, 1, 3])
     _, after = explain.explain_frames(localizer, gap, np.array([1, 2]), gap.pairs())
@@ -77,7 +77,7 @@ def test_a_frame_after_a_gap_is_explained_alone(wall_sequence, single_task) -> N
 
 
 @pytest.mark.parametrize(("frames", "message"), [("80-90", "none of its frames"), ("ten", "not of the form")])
-def test_frames_that_are_not_there_are_refused(monkeypatch, tmp_path, bag, single_task, frames, message) -> None:
+def test_missing_frames_are_refused(monkeypatch, tmp_path, bag, single_task, frames, message) -> None:
     arguments = ("--checkpoints", single_task, "--sequence", bag, "--frames", frames, "--output", tmp_path / "x.png")
     with pytest.raises(SystemExit, match=f"vlocnet_explain: .*{message}"):
         run(monkeypatch, *arguments)

@@ -1,4 +1,4 @@
-"""The exported streaming step in ONNX Runtime against the network in PyTorch, and files that are refused."""
+"""Exported network in ONNX Runtime against the network in PyTorch, and files that are refused."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def make_checkpoint(path: Path, **changes: object) -> Path:
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def exported(request, tmp_path_factory) -> Path:
-    """An .onnx file beside its checkpoint."""
+    """Path of an .onnx file beside its checkpoint."""
     checkpoint = make_checkpoint(tmp_path_factory.mktemp(request.param) / "tiny.safetensors", **NETWORKS[request.param])
     export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))
     return checkpoint.with_suffix(".onnx")
@@ -66,7 +66,7 @@ def export(checkpoint: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_the_shipped_checkpoint_too(tmp_path):
+def test_the_shipped_checkpoint_gives_the_same_in_both(tmp_path):
     checkpoint = shipped("models/vlocnet_apartment_light.safetensors")
     output = tmp_path / "light.onnx"
     done = export(checkpoint, "--output", str(output))
@@ -75,7 +75,7 @@ def test_the_shipped_checkpoint_too(tmp_path):
     assert_equal_streams(output, loaded.network, pictures(loaded.camera.height, loaded.camera.width))
 
 
-def test_only_what_the_next_frame_needs_is_kept(exported):
+def test_only_features_for_the_next_frame_are_kept(exported):
     kept, _ = OnnxBackend(exported, threads=1).step(pictures(HEIGHT, WIDTH)[0], None)
     names = {name.removeprefix("previous.") for name in kept}
     if len(names) == 1:
@@ -93,7 +93,7 @@ def estimates(path: Path, **options: object) -> list[Estimate]:
     return [localizer.step(image, t) for image, t in zip(pictures(2 * HEIGHT, 2 * WIDTH), stamps, strict=True)]
 
 
-def test_the_localizer_says_the_same_with_either(exported):
+def test_the_localizer_gives_the_same_with_both(exported):
     checkpoint = exported.with_suffix(".safetensors")
     for ours, theirs in zip(estimates(checkpoint), estimates(checkpoint, backend="onnx"), strict=True):
         np.testing.assert_allclose(theirs.map_T_camera, ours.map_T_camera, atol=1e-4)
@@ -106,15 +106,15 @@ def test_the_localizer_says_the_same_with_either(exported):
             assert (ours.labels == theirs.labels).mean() > 0.999
 
 
-def test_the_file_can_be_used_alone(exported, tmp_path):
-    alone = tmp_path / "alone.onnx"
-    alone.write_bytes(exported.read_bytes())
+def test_the_file_can_be_used_without_the_checkpoint(exported, tmp_path):
+    copy = tmp_path / "copy.onnx"
+    copy.write_bytes(exported.read_bytes())
     checkpoint = load_vlocnet(exported.with_suffix(".safetensors"))
-    description, backend = open_backend(alone)
+    description, backend = open_backend(copy)
     assert isinstance(backend, OnnxBackend)
     assert backend.origin == sha256(exported.with_suffix(".safetensors"))
     assert description.header() == checkpoint.header()
-    assert len(estimates(alone)) == 4
+    assert len(estimates(copy)) == 4
 
 
 def test_a_file_of_another_checkpoint_is_refused(exported, tmp_path):
@@ -138,7 +138,7 @@ def test_files_that_are_no_export_are_refused(exported, tmp_path):
         open_backend(tmp_path / "foreign.onnx")
 
 
-def test_numbers_that_are_not_finite_and_sizes_that_cannot_be_are_refused(exported, tmp_path):
+def test_numbers_that_are_not_finite_and_impossible_sizes_are_refused(exported, tmp_path):
     model = onnx.load(exported)
     header = next(entry for entry in model.metadata_props if entry.key == "header")
     whole, path = header.value, tmp_path / "damaged.onnx"
@@ -160,12 +160,12 @@ def test_numbers_that_are_not_finite_and_sizes_that_cannot_be_are_refused(export
     with pytest.raises(CheckpointError, match=r"damaged\.onnx: translation of a grey image holds NaN"):
         OnnxBackend(path)
     with path.open("r+b") as file:
-        file.truncate(3 << 30)  # holes take no place on the disk
+        file.truncate(3 << 30)  # a sparse file needs no space on the disk
     with pytest.raises(CheckpointError, match="3221225472 bytes, an ONNX file has at most"):
         OnnxBackend(path)
 
 
-def test_choices_that_cannot_be_are_refused(exported):
+def test_invalid_choices_are_refused(exported):
     checkpoint = exported.with_suffix(".safetensors")
     with pytest.raises(ConfigError, match="half"):
         open_backend(checkpoint, backend="onnx", half=True)
@@ -179,7 +179,7 @@ def test_choices_that_cannot_be_are_refused(exported):
         open_backend(exported, threads=0)
 
 
-def test_the_command_says_what_is_wrong_and_leaves_a_file_that_is_there(tmp_path):
+def test_the_command_names_the_error_and_keeps_an_existing_file(tmp_path):
     output = tmp_path / "out.onnx"
     output.write_text("before")
     done = export(tmp_path / "absent.safetensors", "--output", str(output))

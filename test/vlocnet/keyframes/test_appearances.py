@@ -1,27 +1,27 @@
-"""A point's observations become appearances by direction and distance."""
+"""Appearances: observations of a point in groups by direction and distance."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from vlocnet_ros.keyframes.adjustment import Adjusted
+from vlocnet_ros.keyframes.adjustment import AdjustedKeyframes
 from vlocnet_ros.keyframes.appearances import appearances
-from vlocnet_ros.keyframes.feature_tracks import Tracks
+from vlocnet_ros.keyframes.feature_tracks import FeatureTracks
 from vlocnet_ros.keyframes.features import Features
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 
 
 def one_point(places: list[tuple[float, float, float]], looks: list[int]) -> dict[str, np.ndarray]:
-    """Appearances of a point in the origin seen from places, as unit descriptors of these entries."""
+    """Return appearances of a point at the origin, seen from places with unit descriptors of these entries."""
     poses = np.tile(np.eye(4), (len(places), 1, 1))
     poses[:, :3, 3] = places
     features = [Features(np.zeros((1, 2)), np.eye(128, dtype=np.float32)[[k]], np.ones(1)) for k in looks]
     count = len(places)
-    tracks = Tracks(np.zeros(count, dtype=np.int64), np.arange(count), np.zeros(count, dtype=np.int64))
-    return appearances(features, tracks, Adjusted(np.zeros((1, 3)), poses, Lens()))
+    tracks = FeatureTracks(np.zeros(count, dtype=np.int64), np.arange(count), np.zeros(count, dtype=np.int64))
+    return appearances(features, tracks, AdjustedKeyframes(np.zeros((1, 3)), poses, LensCorrection()))
 
 
-def test_near_directions_are_one_and_far_ones_are_others() -> None:
+def test_similar_directions_are_one_appearance_and_others_are_separate() -> None:
     found = one_point([(0.0, 0.0, -2.0), (0.2, 0.0, -2.0), (0.0, 0.2, -2.0), (2.0, 0.0, 0.0)], [0, 0, 1, 5])
     assert found["appearance_point"].tolist() == [0, 0]
     directions = found["directions"]
@@ -34,12 +34,12 @@ def test_near_directions_are_one_and_far_ones_are_others() -> None:
     assert found["descriptors"][1].argmax() == 5
 
 
-def test_distances_that_differ_are_other_appearances() -> None:
+def test_different_distances_are_separate_appearances() -> None:
     found = one_point([(0.0, 0.0, -2.0), (0.0, 0.0, -2.2), (0.0, 0.0, -4.0)], [0, 0, 1])
     np.testing.assert_allclose(found["ranges"], [np.sqrt(2.0 * 2.2), 4.0], rtol=1e-5)
 
 
-def test_the_most_seen_are_kept() -> None:
+def test_appearances_with_the_most_observations_are_kept() -> None:
     angles = np.radians([0.0, 40.0, 80.0, 80.0, 120.0, 160.0, 200.0])
     found = one_point([(2 * np.cos(a), 2 * np.sin(a), 0.0) for a in angles], list(range(7)))
     assert len(found["ranges"]) == 4

@@ -1,4 +1,4 @@
-"""A map from features with known poses: points where they are, poses that agree."""
+"""Keyframe maps from features with known points and poses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COUNT = 10
 
 
 def keyframes(*, noise: float = 0.0, wrong: float = 0.0) -> tuple[Keyframes, np.ndarray]:
-    """Keyframes of the synthetic scene, and their true poses; the given ones are wrong by up to so many metres."""
+    """Return keyframes of the synthetic scene, and their true poses; given ones have errors up to some metres."""
     points, descriptors = scene(400)
     true = cameras(COUNT, metres=0.4, degrees=6.0)
     features = [features_of(points, descriptors, pose, noise=noise, seed=k)[0] for k, pose in enumerate(true)]
@@ -26,7 +26,7 @@ def keyframes(*, noise: float = 0.0, wrong: float = 0.0) -> tuple[Keyframes, np.
     return Keyframes(given, features, np.zeros((COUNT, THUMBNAIL), dtype=np.uint8), CAMERA.fx), true
 
 
-def test_points_lie_where_they_are() -> None:
+def test_points_are_at_their_true_positions() -> None:
     known = build(keyframes()[0], KeyframeConfig())
     points, _ = scene(400)
     away = np.linalg.norm(known.points[:, None] - points, axis=2)
@@ -35,17 +35,17 @@ def test_points_lie_where_they_are() -> None:
     assert len(set(away.argmin(axis=1))) == len(known.points)
     assert known.noise < 1e-5
     assert known.card["observations"] >= 3 * len(known.points)
-    assert len(known.doubles) == len(known.thumbnails) == COUNT
+    assert len(known.repeated_view) == len(known.thumbnails) == COUNT
 
 
 def test_noise_is_measured() -> None:
-    """Up to what the points themselves take of it: three coordinates of some fourteen that they are found from."""
+    """Allow for the three coordinates of a point that are fitted to about fourteen observed ones."""
     noise = 0.3 / CAMERA.fx
     assert 0.85 * noise < build(keyframes(noise=noise)[0], KeyframeConfig()).noise < noise
 
 
-def test_given_poses_that_disagree_are_brought_together_and_remembered() -> None:
-    """Keyframes lie to each other as they do, but for a common scale, which only the given poses tell."""
+def test_given_poses_that_disagree_are_adjusted_and_stored() -> None:
+    """Compare relative poses of keyframes up to a common scale, which only the given poses determine."""
     made, true = keyframes(wrong=0.01)
     known = build(made, KeyframeConfig(position_std=0.01))
     given, adjusted = known.correction.given, known.correction.adjusted
@@ -61,8 +61,8 @@ def test_given_poses_that_disagree_are_brought_together_and_remembered() -> None
     assert max(angle_deg(a, b) for a, b in zip(given, adjusted, strict=True)) > 0.05
 
 
-def test_features_of_things_that_moved_are_dropped() -> None:
-    """A fifth of what each keyframe sees lies elsewhere in each: no point comes of it."""
+def test_features_of_moved_objects_are_dropped() -> None:
+    """Move a fifth of the points in each keyframe: they must not be in the map."""
     made, _ = keyframes()
     _, strange = scene(40, seed=9)
     rng = np.random.default_rng(6)
@@ -96,11 +96,11 @@ def test_poses_that_are_not_the_cameras_are_refused() -> None:
 
 
 def test_maps_far_from_their_origin_are_refused() -> None:
-    """Single precision would round their points to decimetres."""
+    """Check the limit beyond which single precision rounds points to decimetres."""
     made, _ = keyframes()
     given = made.given.copy()
     given[:, 0, 3] += 5e5
-    with pytest.raises(MapError, match="give poses from an origin nearby"):
+    with pytest.raises(MapError, match="give poses with an origin nearby"):
         build(replace(made, given=given), KeyframeConfig())
 
 

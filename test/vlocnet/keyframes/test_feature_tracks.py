@@ -1,4 +1,4 @@
-"""Which features are the same point, told from descriptors and known poses."""
+"""Feature tracks from descriptors and known poses."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from synthetic_views import angle_deg, cameras, features_of, rays_of, scene
 from localization_common.errors import ConfigError
 from localization_common.geometry import se3
 from vlocnet_ros.keyframes.feature_tracks import (
+    FeatureTracks,
     MatchingConfig,
-    Tracks,
     find_tracks,
     mutual_best,
     neighbours,
@@ -30,7 +30,7 @@ def test_true_pairs_lie_on_each_others_epipolar_lines() -> None:
 
 
 def test_the_distance_is_that_from_the_line_in_both_images() -> None:
-    """Cameras side by side: lines are rows; an offset of 0.01 is shared by both rays, 0.01 / sqrt(2)."""
+    """Use cameras side by side: lines are rows; both rays share an offset of 0.01, 0.01 / sqrt(2) each."""
     b_T_a = np.eye(4)
     b_T_a[0, 3] = -0.5
     off = sampson_distance(np.array([[0.2, 0.1]]), np.array([[-0.1, 0.11]]), b_T_a)
@@ -50,7 +50,7 @@ def test_points_become_tracks() -> None:
     assert len(tracks.point) == views[views >= 3].sum()
 
 
-def test_features_that_look_alike_but_contradict_the_poses_are_not_joined() -> None:
+def test_similar_features_that_contradict_the_poses_are_not_joined() -> None:
     points, descriptors = scene(60)
     poses = cameras(3)
     features = [features_of(points, descriptors, pose)[0] for pose in poses]
@@ -60,7 +60,7 @@ def test_features_that_look_alike_but_contradict_the_poses_are_not_joined() -> N
 
 
 def test_a_point_that_one_keyframe_sees_twice_is_left_out_there() -> None:
-    """The last keyframe sees two things in one place: one looks as the first keyframe, one as the second saw it."""
+    """Let the last keyframe see two points at one place, similar to those of the first and the second keyframe."""
     points, descriptors = scene(41)
     points[40] = points[0] + 0.001
     descriptors[40] = 0.95 * descriptors[0] + 0.05 * descriptors[40]
@@ -81,16 +81,16 @@ def test_keyframes_without_features_have_no_tracks(features: list[Features]) -> 
     assert len(tracks.keyframe) == 0
 
 
-def test_one_keyframe_without_features_does_not_disturb_the_others() -> None:
+def test_a_keyframe_without_features_does_not_change_the_tracks_of_the_others() -> None:
     points, descriptors = scene(60)
     poses = cameras(4)
     features = [features_of(points, descriptors, pose)[0] for pose in poses]
-    alone = find_tracks(features[:3], poses[:3], MatchingConfig())
-    assert find_tracks([*features[:3], NOTHING], poses, MatchingConfig()).points == alone.points
+    without = find_tracks(features[:3], poses[:3], MatchingConfig())
+    assert find_tracks([*features[:3], NOTHING], poses, MatchingConfig()).points == without.points
 
 
-def test_kept_tracks_are_renumbered_and_say_which_they_were() -> None:
-    tracks = Tracks(np.array([0, 0, 0, 1, 1, 1, 2, 2, 2]), np.tile(np.arange(3), 3), np.arange(9))
+def test_kept_tracks_are_renumbered_and_their_points_returned() -> None:
+    tracks = FeatureTracks(np.array([0, 0, 0, 1, 1, 1, 2, 2, 2]), np.tile(np.arange(3), 3), np.arange(9))
     kept, points = tracks.keep(np.array([True] * 3 + [False] + [True] * 5))
     assert points.tolist() == [0, 2]
     assert kept.point.tolist() == [0, 0, 0, 1, 1, 1]
@@ -107,7 +107,7 @@ def test_neighbours_are_near_look_the_same_way_and_are_not_in_one_place() -> Non
     line[:, 0, 3] = 0.01 * np.arange(60)
     pairs = set(neighbours(line, MatchingConfig(nearest=2, spread=3)))
     assert {(a, a + 1) for a in range(59)} <= pairs
-    assert max(b - a for a, b in pairs) > 20  # not the closest alone
+    assert max(b - a for a, b in pairs) > 20  # not only the closest
     assert len(pairs) <= 60 * 5
 
 

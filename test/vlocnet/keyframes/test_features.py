@@ -1,4 +1,4 @@
-"""Features are the same whatever camera takes the picture."""
+"""Features are the same for different cameras."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGE = Camera.from_field_of_view(640, 480, 80.0)
 
 @pytest.fixture(scope="module")
 def image() -> np.ndarray:
-    """Blobs of all sizes, 640x480."""
+    """Image of blobs of all sizes, 640x480."""
     rng = np.random.default_rng(0)
     layers = [
         cv2.resize(rng.normal(size=(3 * n, 4 * n)), (640, 480), interpolation=cv2.INTER_CUBIC) for n in (8, 20, 50)
@@ -85,5 +85,5 @@ def test_descriptors_have_length_one() -> None:
 def test_unfit_cameras_and_images_are_refused(image: np.ndarray) -> None:
     with pytest.raises(CameraError, match="less than half"):
         FeatureExtractor(CAMERA, focal=2.1 * CAMERA.fx, count=100)
-    with pytest.raises(CameraError, match="image is 640x480, its camera says 320x240"):
+    with pytest.raises(CameraError, match="image is 640x480, its camera has 320x240"):
         FeatureExtractor(CAMERA, focal=CAMERA.fx, count=100)(image)

@@ -1,4 +1,4 @@
-"""From the adjusted map to the given frame and back, and how far that may be off."""
+"""Correction between the adjusted map and the given frame, and its variance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KERNEL = {"metres": 0.1, "radians": np.radians(8.0)}
 
 
 def line(count: int, step: float) -> np.ndarray:
-    """Keyframes along a line, so many metres apart."""
+    """Return keyframes along a line with a step in metres."""
     poses = np.tile(cameras(1)[0], (count, 1, 1))
     poses[:, 0, 3] += step * np.arange(count)
     return poses
@@ -26,7 +26,7 @@ def moved(given: np.ndarray, *, metres: float = 0.02, degrees: float = 0.5) -> n
     return given @ np.stack([small(rng, metres, degrees) for _ in given])
 
 
-def test_a_keyframe_alone_is_corrected_exactly() -> None:
+def test_keyframes_far_apart_are_corrected_exactly() -> None:
     given = line(5, 1.0)
     adjusted = moved(given)
     adjusted[:, 0, 3] += 0.9  # where the next one was given
@@ -37,7 +37,7 @@ def test_a_keyframe_alone_is_corrected_exactly() -> None:
         assert distances(adjusted, adjusted[k], **KERNEL).argmin() == k
 
 
-def test_there_and_back() -> None:
+def test_to_given_and_to_adjusted_are_inverse() -> None:
     given = line(20, 0.05)
     correction = FrameCorrection(given, moved(given), **KERNEL, variance=np.zeros((2, 6)))
     for pose in line(9, 0.11):
@@ -46,7 +46,7 @@ def test_there_and_back() -> None:
         assert angle_deg(back, pose) < 0.1
 
 
-def test_between_keyframes_the_near_ones_decide() -> None:
+def test_between_keyframes_the_near_ones_have_more_weight() -> None:
     given = line(2, 0.2)
     adjusted = given @ np.stack([exponential(np.array([m, 0.0, 0.0, 0.0, 0.0, 0.0])) for m in (-0.01, -0.03)])
     correction = FrameCorrection(given, adjusted, **KERNEL, variance=np.zeros((2, 6)))
@@ -78,7 +78,7 @@ def test_the_variance_grows_up_to_four_widths_away() -> None:
     np.testing.assert_allclose(at(0.4), at(50.0))
 
 
-def test_a_keyframe_alone_in_the_map() -> None:
+def test_a_map_of_one_keyframe() -> None:
     given = line(1, 0.1)
     adjusted = moved(given)
     correction = fit_correction(given, adjusted, **KERNEL)
@@ -93,8 +93,8 @@ def test_twists_are_undone_by_their_exponentials() -> None:
     np.testing.assert_allclose(back, given, atol=1e-9)
 
 
-def test_a_correction_that_wanders_reaches_as_far_as_it_holds() -> None:
-    """Corrections that walk at random from keyframe to keyframe are told by the nearest, and ever worse from afar."""
+def test_the_kernel_of_a_random_walk_is_narrow() -> None:
+    """Use corrections that are a random walk: the nearest keyframes predict them, distant ones do not."""
     given = line(200, 0.05)
     steps = np.random.default_rng(0).normal(size=(200, 6)) * 2e-3
     fitted = fit_correction(given, given @ np.stack([exponential(t) for t in np.cumsum(steps, axis=0)]), **KERNEL)
@@ -104,7 +104,7 @@ def test_a_correction_that_wanders_reaches_as_far_as_it_holds() -> None:
     assert (np.sqrt(at) < 4e-3).all()
 
 
-def test_a_correction_that_is_the_same_everywhere_is_known() -> None:
+def test_a_constant_correction_has_no_variance() -> None:
     given = line(50, 0.05)
     fitted = fit_correction(given, given @ exponential(np.full(6, 0.01)), **KERNEL)
     np.testing.assert_allclose(fitted.variance, 0.0, atol=1e-12)

@@ -1,4 +1,4 @@
-"""Keyframe maps as files: whole, mapped, and refused where they are damaged."""
+"""Files of keyframe maps: complete, mapped, and refused if they are damaged."""
 
 from __future__ import annotations
 
@@ -13,40 +13,47 @@ from localization_common.errors import CheckpointError, LocalizationError, MapEr
 from localization_common.files import tensor_files
 from vlocnet_ros.keyframes import keyframe_map
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 
-ARRAYS = ("points", "descriptors", "appearance_point", "directions", "ranges", "thumbnails", "doubles")
-
-
-@pytest.fixture
-def known() -> KeyframeMap:
-    doubles = np.array([False, True, False])
-    return make_map(*scene(50), cameras(3), lens=Lens(1.02, -0.03), doubles=doubles, card={"frames": 3})
+ARRAYS = ("points", "descriptors", "appearance_point", "directions", "ranges", "thumbnails", "repeated_view")
 
 
 @pytest.fixture
-def path(known: KeyframeMap, tmp_path: Path) -> Path:
-    known.save(tmp_path / "map.safetensors")
+def example_map() -> KeyframeMap:
+    repeated_view = np.array([False, True, False])
+    return make_map(
+        *scene(50), cameras(3), lens=LensCorrection(1.02, -0.03), repeated_view=repeated_view, card={"frames": 3}
+    )
+
+
+@pytest.fixture
+def path(example_map: KeyframeMap, tmp_path: Path) -> Path:
+    example_map.save(tmp_path / "map.safetensors")
     return tmp_path / "map.safetensors"
 
 
 def changed(path: Path, header: dict[str, object] | None = None, **tensors: torch.Tensor) -> Path:
-    """The file with other tensors and entries of the header."""
+    """Change tensors and entries of the header of the file."""
     old, old_header = tensor_files.load(path, kind=keyframe_map.KIND)
     tensor_files.save(path, kind=keyframe_map.KIND, tensors=old | tensors, header=old_header | (header or {}))
     return path
 
 
-def test_a_map_is_read_as_it_was_written(known: KeyframeMap, path: Path) -> None:
+def test_a_map_is_read_as_it_was_written(example_map: KeyframeMap, path: Path) -> None:
     read = KeyframeMap.load(path)
     for name in ARRAYS:
-        np.testing.assert_array_equal(getattr(read, name), getattr(known, name), err_msg=name)
-        assert getattr(read, name).dtype == getattr(known, name).dtype, name
+        np.testing.assert_array_equal(getattr(read, name), getattr(example_map, name), err_msg=name)
+        assert getattr(read, name).dtype == getattr(example_map, name).dtype, name
     for name in ("given", "adjusted", "variance"):
-        np.testing.assert_array_equal(getattr(read.correction, name), getattr(known.correction, name), err_msg=name)
-    assert (read.correction.metres, read.correction.radians) == (known.correction.metres, known.correction.radians)
-    assert (read.lens, read.focal, read.features) == (known.lens, known.focal, known.features)
-    assert (read.noise, read.card) == (known.noise, {"frames": 3})
+        np.testing.assert_array_equal(
+            getattr(read.correction, name), getattr(example_map.correction, name), err_msg=name
+        )
+    assert (read.correction.metres, read.correction.radians) == (
+        example_map.correction.metres,
+        example_map.correction.radians,
+    )
+    assert (read.lens, read.focal, read.features) == (example_map.lens, example_map.focal, example_map.features)
+    assert (read.noise, read.card) == (example_map.noise, {"frames": 3})
 
 
 def test_descriptors_keep_their_directions(path: Path) -> None:
@@ -58,7 +65,7 @@ def test_descriptors_keep_their_directions(path: Path) -> None:
     assert KeyframeMap.load(path).float_descriptors(rows[:0]).shape == (0, 128)
 
 
-def test_tensors_stay_in_the_file_until_they_are_looked_at(path: Path) -> None:
+def test_tensors_stay_in_the_file_until_they_are_used(path: Path) -> None:
     read = KeyframeMap.load(path)
     data = path.read_bytes()
     place = data.index(read.descriptors.tobytes())
@@ -68,15 +75,15 @@ def test_tensors_stay_in_the_file_until_they_are_looked_at(path: Path) -> None:
     assert read.descriptors[0, 0] == 123
 
 
-def test_poses_near_a_doubled_keyframe_are_told(known: KeyframeMap) -> None:
-    poses = known.correction.adjusted
-    assert [known.near_doubled(pose, 1e-6) for pose in poses] == [False, True, False]
+def test_poses_near_a_repeated_view_are_found(example_map: KeyframeMap) -> None:
+    poses = example_map.correction.adjusted
+    assert [example_map.near_repeated_view(pose, 1e-6) for pose in poses] == [False, True, False]
     away = float(np.linalg.norm(poses[0, :3, 3] - poses[1, :3, 3]))
-    assert known.near_doubled(poses[0], 1.01 * away)
-    assert not known.near_doubled(poses[0], 0.99 * away)
+    assert example_map.near_repeated_view(poses[0], 1.01 * away)
+    assert not example_map.near_repeated_view(poses[0], 0.99 * away)
 
 
-def test_a_map_that_cannot_be_written_leaves_the_old_one(known: KeyframeMap, path: Path, tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_old_map(example_map: KeyframeMap, path: Path, tmp_path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(TypeError):
         make_map(*scene(10), cameras(1), card={"not JSON": object()}).save(path)
@@ -84,7 +91,7 @@ def test_a_map_that_cannot_be_written_leaves_the_old_one(known: KeyframeMap, pat
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
     (tmp_path / "a file").write_text("")
     with pytest.raises(CheckpointError, match="cannot be written"):
-        known.save(tmp_path / "a file" / "map.safetensors")
+        example_map.save(tmp_path / "a file" / "map.safetensors")
 
 
 @pytest.mark.parametrize("size", [0, 5, 400, -100])
@@ -118,7 +125,7 @@ def test_damaged_headers_are_refused(path: Path, header: dict[str, object]) -> N
     [
         {"points": torch.zeros(50, 3, dtype=torch.float64)},
         {"points": torch.zeros(50, 2)},
-        {"points": torch.zeros(49, 3)},  # fewer than its appearances name
+        {"points": torch.zeros(49, 3)},  # fewer than its appearances refer to
         {"ranges": torch.ones(49)},
         {"appearance_point": torch.arange(50, dtype=torch.int32).flip(0)},
         {"appearance_point": torch.arange(50, dtype=torch.int32) - 1},
@@ -143,9 +150,9 @@ def test_a_map_with_fewer_keyframes_keeps_its_points() -> None:
     points = np.random.default_rng(0).uniform(1.0, 3.0, (20, 3))
     looks = np.eye(128, dtype=np.float32)[:20]
     keyframes = cameras(3)
-    whole = make_map(points, looks, keyframes, doubles=np.array([True, False, False]))
+    whole = make_map(points, looks, keyframes, repeated_view=np.array([True, False, False]))
     left = whole.with_keyframes(np.array([False, True, True]))
     np.testing.assert_array_equal(left.correction.adjusted, keyframes[1:])
     np.testing.assert_array_equal(left.thumbnails, whole.thumbnails[1:])
-    np.testing.assert_array_equal(left.doubles, [False, False])
+    np.testing.assert_array_equal(left.repeated_view, [False, False])
     assert len(left.points) == len(points)

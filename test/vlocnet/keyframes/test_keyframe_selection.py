@@ -1,4 +1,4 @@
-"""Keyframes cover the frames, and no more of them than that takes."""
+"""Keyframes cover the frames, with no more keyframes than necessary."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_frame_is_near_a_keyframe_and_no_keyframe_near_another() -> None:
     assert between[~np.eye(len(chosen), dtype=bool)].min() > 1.0
 
 
-def test_no_more_than_asked_for() -> None:
+def test_at_most_the_largest_number_is_selected() -> None:
     poses = cameras(100)
     assert len(cover(poses, metres=1e-3, radians=1e-3, most=7)) == 7
     assert cover(poses[:1], metres=0.1, radians=0.1, most=7).tolist() == [0]

@@ -1,4 +1,4 @@
-"""Thumbnails find the like of an image, whatever its brightness."""
+"""Thumbnails find similar images, independent of brightness."""
 
 from __future__ import annotations
 

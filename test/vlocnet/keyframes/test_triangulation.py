@@ -1,4 +1,4 @@
-"""Points from rays: exact without noise, and refused where they cannot be."""
+"""Points from rays: exact without noise, and without residual at impossible depths."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_points_behind_too_near_too_far_or_at_infinity_have_no_residual() -> Non
     assert np.isinf(residuals(parallel, np.eye(4)[None], np.zeros((1, 2)))).all()
 
 
-def test_nothing_to_triangulate() -> None:
+def test_no_observations_give_no_points() -> None:
     none = np.empty(0, dtype=np.int64)
     assert triangulate(np.empty((0, 2)), np.empty((0, 4, 4)), none, 0).shape == (0, 3)
     assert residuals(np.empty((0, 3)), np.empty((0, 4, 4)), np.empty((0, 2))).shape == (0,)

@@ -1,4 +1,4 @@
-"""Direct alignment against a scene whose images and depth follow from a formula."""
+"""Direct alignment in a scene whose images and depth are given by a formula."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy.spatial.transform import Rotation
 from tiny_networks import make_config, randomize_statistics
 
 from vlocnet_ros.config import VLocNetConfig
-from vlocnet_ros.network.alignment import DirectAlignment, Scene, solve
-from vlocnet_ros.network.pyramid import Level, pyramid
+from vlocnet_ros.network.alignment import DirectAlignment, WarpedPair, solve
+from vlocnet_ros.network.pyramid import PyramidLevel, pyramid
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
 MOTIONS = (
@@ -22,7 +22,7 @@ MOTIONS = (
 
 
 class Aligner(DirectAlignment):
-    """Takes whole views instead of what is kept of them."""
+    """Direct alignment of complete views in place of their pyramids."""
 
     def forward(self, current, previous, t, q, intrinsics):
         return super().forward(self.view(*current, intrinsics), self.view(*previous, intrinsics), t, q, intrinsics)
@@ -53,8 +53,8 @@ def test_finds_the_motion_from_none(translation, degrees):
     assert angle < 0.05
 
 
-def test_wrong_depths_weigh_half_because_both_frames_are_followed():
-    """Depth of one frame off by a tenth: were only that frame followed, translation would be off by as much."""
+def test_wrong_depths_have_half_the_weight_because_both_frames_are_warped():
+    """Change the depth of one frame by a tenth: with that frame alone, translation would have the same error."""
     truth = pose([0.0, 0.0, 0.15], [0.0, 0.0, 0.0])
     current, previous = see(truth), see(np.eye(4))
     for views in (
@@ -70,7 +70,7 @@ def test_exposure_may_change():
     current, previous = see(truth), see(np.eye(4))
     current.grey.add_(0.1)
     for view in (current, previous):
-        view.grey[..., 10:40, 50:75] = 0.9  # which brightens too, if anything, but looks the same
+        view.grey[..., 10:40, 50:75] = 0.9  # an object without a change of its grey value
     t, q = alignment(4, 4, 4)(current, previous, *start(), INTRINSICS)
     metres, angle = errors(t[0], q[0], truth)
     assert metres < 0.01
@@ -96,20 +96,21 @@ def test_pixels_at_edges_of_depth_are_left_out():
     upright = ((u - 29.5).abs().minimum((u - 49.5).abs()) < 1.0) & (v > 19.0) & (v < 40.0)
     flat = ((v - 19.5).abs().minimum((v - 39.5).abs()) < 1.0) & (u > 29.0) & (u < 50.0)
     assert not level.usable[:, 0][upright | flat].any()
-    assert level.usable.mean() > 0.95  # other pixels of their blocks stand in for them
+    assert level.usable.mean() > 0.95  # other pixels of their blocks replace them
     view.depth[..., ::2] *= 0.5  # edges everywhere
     level = pyramid(*view, INTRINSICS, 1)[0]
-    assert (Scene.of(level, level, INTRINSICS, 0).linearise(torch.eye(3, 4)[None], None)[2] == 0.0).all()
+    assert (WarpedPair.of(level, level, INTRINSICS, 0).linearise(torch.eye(3, 4)[None], None)[2] == 0.0).all()
 
 
 def test_jacobian_is_the_derivative_of_the_residuals():
-    """By differences, in double precision, for a motion applied on the left, of both warps."""
+    """Compare with finite differences in double precision, for a motion applied on the left, of both warps."""
     truth = pose(*MOTIONS[1])
     intrinsics = INTRINSICS.double()
     levels = [
-        Level(*(part.double() for part in pyramid(*view, intrinsics, 1)[0])) for view in (see(truth), see(np.eye(4)))
+        PyramidLevel(*(part.double() for part in pyramid(*view, intrinsics, 1)[0]))
+        for view in (see(truth), see(np.eye(4)))
     ]
-    scene = Scene.of(*levels, intrinsics, 0)
+    scene = WarpedPair.of(*levels, intrinsics, 0)
     at_truth = torch.tensor(truth[:3])[None]
     jacobian, _, weight, _ = scene.linearise(at_truth, None)
     step = 1e-3
@@ -123,7 +124,7 @@ def test_jacobian_is_the_derivative_of_the_residuals():
         difference = ((moved[0] - moved[1]) / (2 * step))[:, 0]
         counted = weight[:, 0] > 0.5 * weight.max()
         a, b = jacobian[:, axis][counted], difference[counted]
-        # bilinear sampling is no smooth function: pixels differ, all together they agree
+        # bilinear sampling is not smooth: single pixels differ, their sum agrees
         assert float((a * b).sum() / a.square().sum()) == pytest.approx(1.0, abs=0.05)
         assert float((a - b).square().mean() / b.square().mean()) < 0.05
 
@@ -138,8 +139,8 @@ def test_solves_six_equations_as_numpy_does():
     np.testing.assert_allclose(solve(torch.tensor(matrix), torch.tensor(right)).numpy(), exact, rtol=1e-9, atol=0)
 
 
-def test_prior_decides_where_the_image_does_not():
-    """Upright stripes on a wall straight ahead: whether the camera moved up and down cannot be seen."""
+def test_the_prior_determines_motions_that_the_image_does_not():
+    """Use vertical stripes on a wall straight ahead, which do not show motions up and down."""
     u = torch.arange(WIDTH, dtype=torch.float32).expand(1, 1, HEIGHT, WIDTH)
     depth = torch.full((1, 1, HEIGHT, WIDTH), 2.0)
     stripes = [View(0.5 + 0.2 * torch.sin(0.3 * (u + shift)), depth) for shift in (0.0, 1.0)]
@@ -151,7 +152,7 @@ def test_prior_decides_where_the_image_does_not():
     torch.testing.assert_close(t, torch.tensor([[0.05, 0.03, 0.0]]), atol=0.003, rtol=0)
 
 
-def test_regressed_motion_counts_by_how_sure_it_is():
+def test_the_regressed_motion_is_weighted_by_its_standard_deviation():
     views = see(pose([0.0, 0.0, 0.004], [0.0, 0.0, 0.0])), see(np.eye(4))
     found = [float(alignment(9, prior_std=s)(*views, *start(), INTRINSICS)[0][0, 2]) for s in (1.0, 1e-3, 1e-4)]
     assert found[0] == pytest.approx(0.004, rel=0.05)
@@ -159,11 +160,11 @@ def test_regressed_motion_counts_by_how_sure_it_is():
     assert 0.0 <= found[2] < 0.0004
 
 
-def test_something_that_moves_hardly_counts():
+def test_moving_objects_have_little_weight():
     truth = pose(*MOTIONS[1])
     current, previous = see(truth), see(np.eye(4))
     for view in (current, previous):
-        view.grey[..., 10:40, 50:75] = 0.9  # a seventh of the image goes along with the camera
+        view.grey[..., 10:40, 50:75] = 0.9  # a seventh of the image moves with the camera
     regressed = torch.tensor(0.7 * truth[:3, 3])[None].float(), torch.tensor([[0.9996, 0.006, -0.025, 0.003]])
     t, q = alignment(4, 4, 4)(current, previous, *regressed, INTRINSICS)
     metres, angle = errors(t[0], q[0], truth)
@@ -171,7 +172,7 @@ def test_something_that_moves_hardly_counts():
     assert angle < 0.2
 
 
-def test_an_alignment_that_contradicts_a_sure_regression_is_not_taken():
+def test_an_alignment_that_contradicts_an_accurate_regression_is_rejected():
     t0, q0 = start()
     views = see(pose([0.1, 0.0, 0.1], [0.0, 0.0, 0.0])), see(np.eye(4))
     t, _ = alignment(4, 4, 4, prior_std=0.1)(*views, t0, q0, INTRINSICS)
@@ -181,7 +182,7 @@ def test_an_alignment_that_contradicts_a_sure_regression_is_not_taken():
     assert torch.equal(q, q0)
 
 
-def test_a_batch_is_its_members():
+def test_a_batch_gives_the_results_of_its_members():
     truths = [pose(*m) for m in MOTIONS]
     views, origin = [see(truth) for truth in truths], see(np.eye(4))
     module = alignment(1, 2, 2)
@@ -194,7 +195,7 @@ def test_a_batch_is_its_members():
         torch.testing.assert_close(q[i : i + 1], qi, atol=1e-5, rtol=0)
 
 
-def test_the_network_aligns_what_it_regressed_and_trains_without(images):
+def test_the_network_aligns_its_regressed_motion_and_trains_without(images):
     network = VLocNet(make_config(alignment=(1, 1)))
     randomize_statistics(network)
     network.eval()

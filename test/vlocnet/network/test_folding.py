@@ -1,4 +1,4 @@
-"""A folded network is the same function, in fewer operations."""
+"""Folded networks: the same function with fewer operations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def network() -> VLocNet:
 
 
 @pytest.mark.parametrize("tasks", [Tasks(), POSE_AND_ODOMETRY], ids=["all", "no segmentation"])
-def test_every_output_and_feature_stays(images, tasks):
+def test_outputs_and_features_are_the_same(images, tasks):
     network = VLocNet(make_config(tasks=tasks))
     randomize_statistics(network)
     network.eval()
@@ -47,7 +47,7 @@ def test_signs_and_offsets_of_normalisations_are_folded_too(network, images):
             torch.testing.assert_close(flatten(other.encode(images))[name], tensor, atol=1e-4, rtol=1e-4)
 
 
-def test_what_follows_a_convolution_is_gone_and_the_rest_stays(network):
+def test_normalisations_after_convolutions_are_folded_and_others_stay(network):
     other = folded(network)
     unit = other.trunk.res2[0]
     assert isinstance(unit.norm1, nn.BatchNorm2d)  # follows a sum
@@ -58,7 +58,7 @@ def test_what_follows_a_convolution_is_gone_and_the_rest_stays(network):
     assert norms(other) < 0.5 * norms(network)
 
 
-def test_the_network_itself_is_left_alone(network, images):
+def test_the_network_itself_does_not_change(network, images):
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     count = norms(network)
     folded(network)

@@ -32,18 +32,18 @@ def test_fusion_keeps_the_channels_of_the_refined_map():
 
 
 @pytest.mark.parametrize("kind", FUSIONS)
-def test_a_fusion_of_a_fresh_network_lets_the_refined_map_pass(kind):
+def test_a_fusion_without_training_is_the_identity_on_the_refined_map(kind):
     fusion = FUSIONS[kind](6, 9)
-    fusion.let_pass()
+    fusion.initialize_identity()
     a = 4.0 * torch.rand(2, 6, 3, 3) - 3.9
     passed = fusion(a, torch.randn(2, 9, 3, 3))
     torch.testing.assert_close(passed - fusion.offset, a)
     passed.sum().backward()
-    assert fusion.pool.weight.grad[:, 6:].abs().min() > 0.0  # what the other map adds can be learned
+    assert fusion.pool.weight.grad[:, 6:].abs().min() > 0.0  # the weights of the other map can be learned
 
 
 @pytest.mark.parametrize("scale", [1, 4, 16])
-def test_no_motion_warps_to_the_same(scale):
+def test_no_motion_changes_nothing(scale):
     features = torch.randn(1, 5, H // scale, W // scale)
     grid = sampling_grid(torch.rand(1, 1, H, W) + 1.0, torch.zeros(1, 3), STILL, INTRINSICS)
     torch.testing.assert_close(warp(features, grid), features, atol=1e-4, rtol=0)
@@ -51,7 +51,7 @@ def test_no_motion_warps_to_the_same(scale):
 
 @pytest.mark.parametrize("scale", [1, 8])
 def test_sideways_motion_before_a_plane_shifts_by_focal_length_times_motion_over_depth(scale):
-    depth, columns = 2.0, 2  # columns of this scale
+    depth, columns = 2.0, 2  # columns at this scale
     motion = columns * scale * depth / INTRINSICS[0].item()
     features = torch.randn(1, 3, H // scale, W // scale)
     grid = sampling_grid(torch.full((1, 1, H, W), depth), torch.tensor([[motion, 0.0, 0.0]]), STILL, INTRINSICS)

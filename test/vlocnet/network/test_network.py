@@ -50,12 +50,12 @@ def test_streaming_equals_pairs(images, places, correlation, at, alignment):
 
 def test_features_do_not_depend_on_earlier_frames(tiny_network, images):
     with torch.inference_mode():
-        alone = tiny_network.encode(images[2:3])
+        single = tiny_network.encode(images[2:3])
         for before in (images[:1], images[1:2]):
-            # whatever was decoded before leaves no trace in what is kept
+            # earlier frames do not change the kept features
             tiny_network.decode(tiny_network.encode(images[2:3]), tiny_network.encode(before))
             again = tiny_network.encode(images[2:3])
-            for a, b in zip(tensors(alone), tensors(again), strict=True):
+            for a, b in zip(tensors(single), tensors(again), strict=True):
                 assert torch.equal(a, b)
 
 
@@ -66,7 +66,7 @@ def test_prediction_uses_the_previous_frame_in_every_output(tiny_network, images
         b = tiny_network.decode(current, tiny_network.encode(images[2:3]))
     for name in ("translation", "quaternion", "relative_translation", "relative_quaternion", "logits"):
         assert (getattr(a, name) - getattr(b, name)).abs().max() > 1e-6, name
-    assert torch.equal(a.depth, b.depth)  # of this frame alone
+    assert torch.equal(a.depth, b.depth)  # depends on this frame only
 
 
 def test_warp_places_change_what_is_fused(images):
@@ -76,7 +76,7 @@ def test_warp_places_change_what_is_fused(images):
         assert names[places] == set(places)
 
 
-def test_current_frame_as_such_skips_the_previous_side(tiny_network, images):
+def test_encoding_a_current_frame_only_skips_the_previous_side(tiny_network, images):
     assert tiny_network.encode(images, keep=False).odometry_previous is None
     assert tiny_network.encode(images).odometry_previous.shape == (4, 16, 3, 4)
 
@@ -126,12 +126,12 @@ def test_semantic_features_reach_the_pose(tiny_network, images):
     assert tiny_network.segmentation.block4[-1].conv3.weight.grad.abs().max() > 0
     fusion = tiny_network.pose.semantic_fusion
     assert fusion.weight_a.shape == (1, 16, 1, 1)
-    # 4c: two units before the fusion see no semantics, so do not hear of it
+    # 4c: the two units before the fusion get no gradient from semantics
     assert tiny_network.pose.semantic_unit == 2
 
 
-def test_correlation_peaks_where_the_features_went():
-    """What was seen two cells further right and one down in the previous frame."""
+def test_correlation_has_its_maximum_at_the_displacement():
+    """Shift features by two cells to the right and one down in the previous frame."""
     correlation = Correlation(make_config(correlation=(3, 1)), (3, 1))
     previous = torch.randn(1, 8, 6, 12)
     current = previous.roll((-1, -2), dims=(2, 3))
@@ -193,9 +193,9 @@ def test_depth_without_labels_keeps_the_encoder(images):
     regressed = network.eval().motion(network.encode(images[:2]), network.encode(images[2:]))[0]
     aligned = network(images[2:], images[:2]).relative_translation
     assert not torch.equal(aligned, regressed)
-    alone = VLocNet(make_config(tasks=Tasks(pose=False, odometry=False, segmentation=False)))
-    assert alone.trunk is None
-    assert alone(images, images).depth is not None
+    single = VLocNet(make_config(tasks=Tasks(pose=False, odometry=False, segmentation=False)))
+    assert single.trunk is None
+    assert single(images, images).depth is not None
     with pytest.raises(ConfigError, match="tasks"):
         Tasks(pose=False, odometry=False, segmentation=False, depth=False)
 
@@ -237,6 +237,6 @@ def test_light_fits_a_checkpoint_of_ten_megabytes():
         ("fc", 0),
     ],
 )
-def test_configuration_refuses_what_cannot_be(field, value):
+def test_invalid_configurations_are_refused(field, value):
     with pytest.raises(ConfigError, match=field.split("_")[0]):
         make_config(**{field: value})

@@ -1,4 +1,4 @@
-"""Monte Carlo dropout: what is drawn, what it comes to, and that a localizer says it."""
+"""Monte Carlo dropout: masks, mean and covariance, and the localizer's covariance."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAMPLES = 40
 
 @pytest.fixture
 def network() -> VLocNet:
-    """Bayesian PoseNet, tiny, with an answer that depends on the image."""
+    """Tiny Bayesian PoseNet whose pose depends on the image."""
     torch.manual_seed(1)
     own = make_config(tasks=SYSTEMS["bayesian_posenet"].tasks, fc=64)
     made = VLocNet(replace(own, **SYSTEMS["bayesian_posenet"].changes))
@@ -35,7 +35,7 @@ def network() -> VLocNet:
 
 @pytest.mark.parametrize("kind", ["mlp", "lstm"])
 def test_samples_are_passes_with_dropout(kind):
-    """The mean over all masks of a linear regressor is its answer without dropout; their variance has a closed form."""
+    """Compare a linear regressor's mean over all masks with its result without dropout, and the variance."""
     config = make_config(fc=64, dropout=0.25)
     regressor = Regressor(16, config, "quaternion", kind).eval()
     x = torch.randn(2, 16, 3, 4)
@@ -55,7 +55,7 @@ def test_samples_are_passes_with_dropout(kind):
 
 
 def poses_with(covariance: np.ndarray, count: int) -> tuple[Rotation, np.ndarray, Rotation]:
-    """A rotation, then positions and rotations scattered about a pose with it, the errors about the map's axes."""
+    """Return a rotation, and positions and rotations scattered about a pose with it, errors about the map's axes."""
     rng = np.random.default_rng(0)
     errors = rng.multivariate_normal(np.zeros(6), covariance, count)
     position, turned = np.array([3.0, -7.0, 1.5]), Rotation.from_rotvec([1.1, -0.7, 2.0])
@@ -80,7 +80,7 @@ def test_summary_is_the_mean_and_the_covariance_about_the_maps_axes():
     np.testing.assert_allclose(found[1, :3, :3], 4.0 * np.cov(positions.T), rtol=1e-9)
 
 
-def test_features_are_computed_once_and_the_rest_for_every_mask(network, images):
+def test_features_are_computed_once_and_poses_for_every_mask(network, images):
     rows = {}
     regressor = network.pose.regressor
     for name, module in {"res5": network.pose.res5[1], "fc1": regressor.fc1, "fc2": regressor.fc2}.items():
@@ -94,8 +94,8 @@ def test_features_are_computed_once_and_the_rest_for_every_mask(network, images)
     assert not torch.allclose(*prediction.pose_covariance)
 
 
-def test_the_answer_is_that_of_passes_one_by_one(network, images):
-    """Each pass a frame of its own, with the mask put in by hand."""
+def test_the_pose_is_the_mean_of_single_passes(network, images):
+    """Run each pass as a single frame, with its mask set by hand."""
     translations, quaternions = [], []
     dropout = network.pose.regressor.dropout
     with torch.inference_mode():
@@ -113,7 +113,7 @@ def test_the_answer_is_that_of_passes_one_by_one(network, images):
     torch.testing.assert_close(found.pose_covariance, covariance, atol=1e-6, rtol=1e-4)
 
 
-def test_training_draws_anew_and_knows_no_covariance(network, images):
+def test_training_draws_new_masks_and_gives_no_covariance(network, images):
     network.train()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -123,7 +123,7 @@ def test_training_draws_anew_and_knows_no_covariance(network, images):
     assert not torch.equal(a.translation, b.translation)
 
 
-def test_masks_are_no_part_of_the_checkpoint_and_come_back_the_same(network, images, tmp_path):
+def test_masks_are_not_stored_and_are_the_same_after_loading(network, images, tmp_path):
     save_vlocnet(tmp_path / "a.safetensors", network)
     assert not [name for name in network.state_dict() if "masks" in name]
     stored = load_vlocnet(tmp_path / "a.safetensors").network
@@ -132,7 +132,7 @@ def test_masks_are_no_part_of_the_checkpoint_and_come_back_the_same(network, ima
 
 
 def images_of(height: int, width: int, count: int = 2) -> list[np.ndarray]:
-    """Random blocks."""
+    """Return images of random blocks."""
     small = np.random.default_rng(0).integers(0, 255, (count, height // 8, width // 8, 3), dtype=np.uint8)
     return [image.repeat(8, 0).repeat(8, 1) for image in small]
 
@@ -169,7 +169,7 @@ def test_half_precision_keeps_the_covariance(network, tmp_path):
         np.testing.assert_allclose(half, whole, rtol=0.1, atol=0.05 * np.abs(whole).max())
 
 
-def test_exported_it_samples_too(network, tmp_path):
+def test_an_exported_network_samples_too(network, tmp_path):
     from exported_streams import assert_equal_streams, pictures  # skips where ONNX is not installed
 
     from vlocnet_ros.commands.export import export_onnx

@@ -1,4 +1,4 @@
-"""FCN and DeepLabV3: torchvision's models at paper width, as expensive as AdapNet at light, the same in every use."""
+"""FCN and DeepLabV3: torchvision's models at paper width, the multiply-adds of AdapNet at light width."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def test_at_light_width_it_multiplies_about_as_much_as_adapnet(name):
     assert 0.85 < ours / theirs < 1.15
 
 
-def test_light_pyramid_looks_at_three_scales_of_a_small_map():
-    """No dilation reaches beyond the features in both directions, where only the kernel's middle would be left."""
+def test_light_pyramid_has_three_scales_within_a_small_map():
+    """Check that no dilated kernel has only its middle weight inside the feature map."""
     config = SYSTEMS["deeplabv3"].structure("light")
     rows, columns = config.height // 8, config.width // 8
     network = VLocNet(config)
@@ -81,8 +81,8 @@ def test_light_pyramid_looks_at_three_scales_of_a_small_map():
     assert features.shape[2:] == (rows, columns)
 
 
-def test_trained_evaluated_and_run_as_any_other_system(wall_sequence, tmp_path, monkeypatch):
-    """Overfits the wall: three stripes of it, that its texture alone tells apart."""
+def test_they_are_trained_evaluated_and_run_as_any_other_system(wall_sequence, tmp_path, monkeypatch):
+    """Overfit to three stripes of the wall, which differ in their texture only."""
     monkeypatch.setattr(data, "open_sequences", lambda *_, **__: [wall_sequence])
     config = TrainConfig(
         train=(Path("wall"),),
@@ -121,7 +121,7 @@ def test_folding_changes_nothing(segmenter, images):
     assert count[1] < count[0]
 
 
-def test_exported_it_gives_the_same(tmp_path):
+def test_the_exported_network_gives_the_same(tmp_path):
     from exported_streams import assert_equal_streams, pictures  # skips where ONNX is not installed
 
     from vlocnet_ros.commands.export import export_onnx
@@ -138,19 +138,19 @@ def test_imagenet_weights_are_those_of_the_backbone(name, monkeypatch):
     timm = pytest.importorskip("timm")
     source = timm.create_model("resnet50", pretrained=False)
     randomize_statistics(source)
-    asked = []
-    monkeypatch.setattr(timm, "create_model", lambda model, **_: asked.append(model) or source)
+    names = []
+    monkeypatch.setattr(timm, "create_model", lambda model, **_: names.append(model) or source)
     network = VLocNet(SYSTEMS[name].structure("paper"))
     head = {n: t.clone() for n, t in network.baseline.classifier.state_dict().items()}
     assert load_imagenet(network)
-    assert asked[0].startswith("resnet50.")
+    assert names[0].startswith("resnet50.")
     theirs = source.state_dict()
     for tensor_name, tensor in network.baseline.backbone.state_dict().items():
         assert torch.equal(tensor, theirs[tensor_name]), tensor_name
     assert all(torch.equal(t, head[n]) for n, t in network.baseline.classifier.state_dict().items())
 
 
-def test_it_stands_alone():
+def test_they_have_no_other_streams():
     with pytest.raises(ConfigError, match="stands alone"):
         make_config(segmenter="fcn", tasks=Tasks(pose=False, odometry=False))
     with pytest.raises(ConfigError, match="atrous_rates"):
@@ -158,7 +158,7 @@ def test_it_stands_alone():
 
 
 def test_only_such_a_checkpoint_needs_torchvision(tmp_path):
-    """On a robot without torchvision: everything else is imported and opened, this one is refused with a reason."""
+    """Run without torchvision: other checkpoints are opened, this one is refused with a reason."""
     save_vlocnet(tmp_path / "fcn.safetensors", tiny("fcn"))
     save_vlocnet(tmp_path / "adapnet.safetensors", VLocNet(make_config(tasks=SEGMENTATION)))
     program = """

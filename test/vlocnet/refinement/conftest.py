@@ -1,4 +1,4 @@
-"""Two rooms of the apartment, mapped once for all tests, and views that lie between the mapped ones."""
+"""Fixtures: a keyframe map of two rooms of the apartment, and views between the mapped ones."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from localization_common.datasets.sequence import Sequence
 from vlocnet_ros.keyframes.building import KeyframeConfig, build, choose
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 
-#: Twice as large as the map's images, to make those of other cameras from.
+#: Camera with twice the size of the map's images, from which images of other cameras are made.
 FINE = Camera.from_field_of_view(640, 480, 80.0)
-#: Frames of a drive through the living room and the kitchen, seven metres apart, at ten in a second.
+#: Frames of a drive through the living room and the kitchen, seven metres apart, at 10 Hz.
 ROOMS = (range(696, 752, 2), range(448, 480, 2))
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """A map of two rooms; views of the first one, (V, 4, 4) and 640x480 images of `FINE`; poses in the second."""
+    """Map of two rooms; views of the first one, (V, 4, 4) and 640x480 images of `FINE`; poses in the second."""
 
     known: KeyframeMap
     poses: npt.NDArray[np.float64]
@@ -33,7 +33,7 @@ class Mapped:
 
 @pytest.fixture(scope="session")
 def mapped() -> Mapped:
-    """Keyframes of both rooms, and held-out views up to 6 cm and 3 degrees off the mapped path."""
+    """Map of both rooms, and held-out views up to 6 cm and 3 degrees from the mapped path."""
     from localization_sim.apartments.apartment import Apartment
     from localization_sim.drive import as_sequence, in_memory, plan
     from localization_sim.rendering import Renderer
@@ -53,7 +53,7 @@ def mapped() -> Mapped:
 
 
 def _halved(sequence: Sequence) -> Sequence:
-    """A sequence with images of half the width and height."""
+    """Return a sequence with images of half the width and height."""
     camera = sequence.camera.resized(sequence.camera.width // 2, sequence.camera.height // 2)
     size = (camera.width, camera.height)
     read = sequence.read_image

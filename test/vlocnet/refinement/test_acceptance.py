@@ -1,4 +1,4 @@
-"""What keeps a solved pose from being published, and how sure it is."""
+"""Acceptance of solved poses, and their covariance."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ import pytest
 from synthetic_views import CAMERA, MAP_T_SCENE
 
 from localization_common.errors import ConfigError
-from vlocnet_ros.refinement.acceptance import covariance, objection, spread
+from vlocnet_ros.refinement.acceptance import covariance, rejection, spread
 from vlocnet_ros.refinement.config import RefinementConfig
-from vlocnet_ros.refinement.pose_solver import Solution
+from vlocnet_ros.refinement.pose_solver import PoseSolution
 
 CONFIG = RefinementConfig()
-#: Middles of the 4x3 parts of the image.
+#: Centres of the 4x3 parts of the image.
 MIDDLES = CAMERA.rays(np.array([[40.0 + 80.0 * x, 40.0 + 80.0 * y] for y in range(3) for x in range(4)]))
 
 
-def solution(inliers: int, outliers: int, chi2: float = 1.0) -> Solution:
+def solution(inliers: int, outliers: int, chi2: float = 1.0) -> PoseSolution:
     agree = np.arange(inliers + outliers) < inliers
-    return Solution(MAP_T_SCENE, np.diag(10.0 * np.arange(1.0, 7.0)), agree, chi2)
+    return PoseSolution(MAP_T_SCENE, np.diag(10.0 * np.arange(1.0, 7.0)), agree, chi2)
 
 
-def told(inliers: int, outliers: int, rays: np.ndarray, needed: int = 12) -> str:
-    return objection(solution(inliers, outliers), rays, CAMERA, CONFIG, inliers=needed)
+def reason(inliers: int, outliers: int, rays: np.ndarray, needed: int = 12) -> str:
+    return rejection(solution(inliers, outliers), rays, CAMERA, CONFIG, inliers=needed)
 
 
-def test_enough_points_all_over_the_image_are_believed() -> None:
+def test_enough_points_all_over_the_image_are_accepted() -> None:
     rays = np.concatenate([MIDDLES, MIDDLES])
-    assert told(12, 12, rays) == ""
-    assert "11 points agree on a pose, 12 are needed" in told(11, 13, rays)
-    assert "12 points agree on a pose, 24 are needed" in told(12, 12, rays, needed=24)
-    assert "29% of the matches agree" in told(12, 30, np.concatenate([MIDDLES] * 4)[:42])
-    assert "fewer than 12" in objection(None, rays, CAMERA, CONFIG, inliers=12)
+    assert reason(12, 12, rays) == ""
+    assert "11 points agree on a pose, 12 are needed" in reason(11, 13, rays)
+    assert "12 points agree on a pose, 24 are needed" in reason(12, 12, rays, needed=24)
+    assert "29% of the matches agree" in reason(12, 30, np.concatenate([MIDDLES] * 4)[:42])
+    assert "fewer than 12" in rejection(None, rays, CAMERA, CONFIG, inliers=12)
 
 
-def test_points_in_a_corner_are_not() -> None:
-    assert "3 of 12 parts of the image, 4 are needed" in told(12, 0, MIDDLES[[0, 1, 2] * 4])
-    assert told(12, 0, MIDDLES[[0, 1, 2, 5] * 3]) == ""
+def test_points_in_a_corner_are_rejected() -> None:
+    assert "3 of 12 parts of the image, 4 are needed" in reason(12, 0, MIDDLES[[0, 1, 2] * 4])
+    assert reason(12, 0, MIDDLES[[0, 1, 2, 5] * 3]) == ""
 
 
 def test_parts_of_the_image() -> None:
@@ -52,7 +52,7 @@ def test_covariance_is_scaled_by_residuals_and_holds_the_correction() -> None:
     np.testing.assert_allclose(covariance(solution(12, 0, 0.5), none), 0.5 * own)
     np.testing.assert_allclose(covariance(solution(12, 0, 1e-6), none), 0.05 * own)
     np.testing.assert_allclose(covariance(solution(12, 0, 3.0), none), 3.0 * own)
-    # An error along the camera's optical axis is one along that axis in the map.
+    # An error along the camera's optical axis has the same direction in the map.
     correction = np.diag([0.0, 0.0, 0.04, 0.0, 0.0, 0.0])
     axis = MAP_T_SCENE[:3, 2]
     np.testing.assert_allclose(
@@ -68,6 +68,6 @@ def test_configurations_are_checked() -> None:
 
 def test_points_that_leave_a_motion_free_confirm_nothing() -> None:
     rays = np.concatenate([MIDDLES, MIDDLES])
-    assert told(24, 0, rays) == ""
-    free = Solution(MAP_T_SCENE, np.diag([1e4, 1e4, 1.0, 1e4, 1e4, 1e4]), np.ones(24, dtype=np.bool_), 1.0)
-    assert "free" in objection(free, rays, CAMERA, CONFIG, inliers=12)
+    assert reason(24, 0, rays) == ""
+    free = PoseSolution(MAP_T_SCENE, np.diag([1e4, 1e4, 1.0, 1e4, 1e4, 1e4]), np.ones(24, dtype=np.bool_), 1.0)
+    assert "free" in rejection(free, rays, CAMERA, CONFIG, inliers=12)

@@ -1,4 +1,4 @@
-"""Rendered rooms: to the centimetre, whatever the camera, from guesses near and far, and never in the wrong room."""
+"""Rendered rooms: poses to a centimetre, with several cameras, from near and far guesses, in the true room only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def halved(image: np.ndarray) -> np.ndarray:
 
 
 def shifted(rng: np.random.Generator, pose: np.ndarray, metres: float, degrees: float) -> Guess:
-    """A guess that is off by so much, in a random direction and about a random axis."""
+    """Return a guess with an error in a random direction and about a random axis."""
     direction, axis = (v / np.linalg.norm(v) for v in rng.normal(size=(2, 3)))
     return Guess(pose @ exponential(np.concatenate([metres * direction, np.radians(degrees) * axis])), COVARIANCE)
 
@@ -36,7 +36,7 @@ def shifted(rng: np.random.Generator, pose: np.ndarray, metres: float, degrees: 
 def refined(
     mapped, refiner: Refiner, images: list[np.ndarray], *, metres: float = 0.08, degrees: float = 2.0
 ) -> list[Refinement]:
-    """Each view by itself, from a guess that is off by so much."""
+    """Refine each view independently, from a guess with an error."""
     rng = np.random.default_rng(1)
     return [
         refiner.step(image, [shifted(rng, pose, metres, degrees)])
@@ -45,7 +45,7 @@ def refined(
 
 
 def errors(mapped, found: list[Refinement]) -> PoseErrors:
-    """Of those that were refined."""
+    """Return the errors of refined poses."""
     kept = [i for i, f in enumerate(found) if f.map_T_camera is not None]
     return pose_errors(np.stack([found[i].map_T_camera for i in kept]), mapped.poses[kept])
 
@@ -75,7 +75,7 @@ def test_a_cropped_and_rescaled_camera_is_as_good(mapped) -> None:
 
 
 def test_a_distorted_camera_is_as_good(mapped) -> None:
-    """Plumb bob, remapped from the large images; the corners bend by 30 pixels of 640."""
+    """Use plumb bob, remapped from the large images; the corners move by 30 pixels of 640."""
     fine = SMALL.resized(640, 480)
     camera = Camera(480, 360, 400.0, 396.0, 238.0, 181.0, "plumb_bob", (-0.22, 0.05, 0.001, -0.001))
     u, v = np.meshgrid(np.arange(480.0), np.arange(360.0))
@@ -100,7 +100,7 @@ def test_guesses_half_a_metre_and_twenty_degrees_off_are_refined(mapped) -> None
 
 @pytest.mark.parametrize("row", [False, True])
 def test_a_guess_in_the_other_room_is_never_confirmed(mapped, row: bool) -> None:
-    """Each view by itself, and in a row with the odometry: then the true place is found, in spite of the guesses."""
+    """Refine views independently, and as a sequence with odometry, which finds the true place in spite of guesses."""
     refiner = opened(mapped)
     found = []
     for i, image in enumerate(mapped.images):

@@ -1,4 +1,4 @@
-"""Which points should be seen from a prior, where, and how far from there they may be."""
+"""Candidates for matches: points that a prior expects, their rays, and the gate."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from synthetic_views import CAMERA, NOISE, cameras, make_map, rays_of, scene
 from localization_common.camera import Camera
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.refinement.candidates import Candidates, candidates, field_of_view, ray_jacobian
 from vlocnet_ros.refinement.perturbation import moved_by
 from vlocnet_ros.refinement.point_matching import match
 
-VIEW = field_of_view(CAMERA, Lens())
-#: 5 cm and 2 degrees, unlike in all axes and with a correlation.
+VIEW = field_of_view(CAMERA, LensCorrection())
+#: Covariance of 5 cm and 2 degrees, different in all axes and with a correlation.
 SPREAD = (
     np.diag([0.05, 0.03, 0.04, 0.03, 0.02, 0.04]) @ (np.eye(6) + 0.2) @ np.diag([0.05, 0.03, 0.04, 0.03, 0.02, 0.04])
 )
 NUMBERS = {"gate": 3.0, "noise": NOISE, "view_degrees": 40.0, "view_scale": 2.0}
 
 
-def looked_for(known: KeyframeMap, pose: np.ndarray, spread: np.ndarray = SPREAD, **changes: float) -> Candidates:
-    return candidates(known, VIEW, pose, spread, **(NUMBERS | changes))
+def expected_points(
+    keyframe_map: KeyframeMap, pose: np.ndarray, spread: np.ndarray = SPREAD, **changes: float
+) -> Candidates:
+    return candidates(keyframe_map, VIEW, pose, spread, **(NUMBERS | changes))
 
 
 def in_camera(pose: np.ndarray, local: list[list[float]]) -> np.ndarray:
-    """Points (N, 3) in the map of points in a camera."""
+    """Return points (N, 3) in the map for points in a camera."""
     return np.array(local) @ pose[:3, :3].T + pose[:3, 3]
 
 
@@ -47,10 +49,10 @@ def test_the_jacobian_is_that_of_rays() -> None:
         np.testing.assert_allclose(jacobian[:, :, axis], slope, atol=1e-7)
 
 
-def test_points_are_expected_where_the_prior_sees_them() -> None:
+def test_points_are_expected_at_their_rays_from_the_prior() -> None:
     points, descriptors = scene(300)
     pose = cameras(1)[0]
-    found = looked_for(make_map(points, descriptors, pose[None]), pose, 1e-12 * np.eye(6), noise=1e-6)
+    found = expected_points(make_map(points, descriptors, pose[None]), pose, 1e-12 * np.eye(6), noise=1e-6)
     seen = CAMERA.sees(rays_of(points, pose))
     np.testing.assert_array_equal(found.point, np.nonzero(seen)[0])
     np.testing.assert_allclose(found.rays, rays_of(points, pose)[seen], atol=1e-5)
@@ -68,24 +70,24 @@ def test_points_behind_or_outside_are_left_out() -> None:
         [2.0 * edge - 0.02, 0.0, 2.0],
         [2.0 * edge + 0.3, 0.0, 2.0],
     ]
-    known = map_of(pose, local)
-    assert looked_for(known, pose, 1e-8 * np.eye(6)).point.tolist() == [0, 3]
-    assert looked_for(known, pose, 0.1**2 * np.eye(6)).point.tolist() == [0, 3, 4]  # may be in the image after all
+    keyframe_map = map_of(pose, local)
+    assert expected_points(keyframe_map, pose, 1e-8 * np.eye(6)).point.tolist() == [0, 3]
+    assert expected_points(keyframe_map, pose, 0.1**2 * np.eye(6)).point.tolist() == [0, 3, 4]  # may be in the image
 
 
 def test_points_seen_from_the_wrong_side_or_distance_are_left_out() -> None:
     pose = cameras(1)[0]
     local = [[0.0, 0.0, 2.0]] * 5
-    known = map_of(pose, local)
+    keyframe_map = map_of(pose, local)
     forward = pose[:3, 2]
     aside = pose[:3, 0]
-    known.directions[1] = -forward
-    known.directions[2] = forward * np.cos(np.radians(45.0)) + aside * np.sin(np.radians(45.0))
-    known.directions[3] = forward * np.cos(np.radians(35.0)) + aside * np.sin(np.radians(35.0))
-    known.ranges[4] = 4.5
-    assert looked_for(known, pose).point.tolist() == [0, 3]
-    assert looked_for(known, pose, view_degrees=30.0).point.tolist() == [0]
-    assert looked_for(known, pose, view_scale=2.5).point.tolist() == [0, 3, 4]
+    keyframe_map.directions[1] = -forward
+    keyframe_map.directions[2] = forward * np.cos(np.radians(45.0)) + aside * np.sin(np.radians(45.0))
+    keyframe_map.directions[3] = forward * np.cos(np.radians(35.0)) + aside * np.sin(np.radians(35.0))
+    keyframe_map.ranges[4] = 4.5
+    assert expected_points(keyframe_map, pose).point.tolist() == [0, 3]
+    assert expected_points(keyframe_map, pose, view_degrees=30.0).point.tolist() == [0]
+    assert expected_points(keyframe_map, pose, view_scale=2.5).point.tolist() == [0, 3, 4]
 
 
 def test_appearances_of_one_point_stay_together() -> None:
@@ -95,7 +97,7 @@ def test_appearances_of_one_point_stay_together() -> None:
     looks = np.ones((5, 128), dtype=np.uint8)
     directions = np.tile(pose[:3, 2].astype(np.float32), (5, 1))
     directions[2] *= -1.0
-    known = map_of(
+    keyframe_map = map_of(
         pose,
         local,
         appearance_point=owner,
@@ -103,18 +105,18 @@ def test_appearances_of_one_point_stay_together() -> None:
         directions=directions,
         ranges=np.full(5, 2.0, np.float32),
     )
-    found = looked_for(known, pose)
+    found = expected_points(keyframe_map, pose)
     assert found.point.tolist() == [0, 2]
     assert found.appearance.tolist() == [0, 1, 3, 4]
     assert found.first.tolist() == [0, 2]
 
 
 def test_the_gate_is_the_priors_covariance() -> None:
-    """Rays of a point, seen from poses drawn from the covariance, scatter as the gate says."""
+    """Compare the scatter of a point's rays from poses drawn from the covariance with the gate."""
     pose = cameras(1)[0]
     small = SPREAD / 100.0
-    known = map_of(pose, [[0.6, -0.4, 2.0]])
-    found = looked_for(known, pose, small)
+    keyframe_map = map_of(pose, [[0.6, -0.4, 2.0]])
+    found = expected_points(keyframe_map, pose, small)
     draws = np.random.default_rng(0).multivariate_normal(np.zeros(6), small, 4000)
     point = in_camera(pose, [[0.6, -0.4, 2.0]])
     rays = np.concatenate([rays_of(point, moved_by(pose, draw)) for draw in draws])
@@ -125,18 +127,18 @@ def test_the_gate_is_the_priors_covariance() -> None:
 @pytest.mark.parametrize("direction", [0.0, 1.0, 2.5, 4.0])
 def test_a_point_is_found_up_to_three_deviations_away(direction: float) -> None:
     pose = cameras(1)[0]
-    known = map_of(pose, [[0.6, -0.4, 2.0]])
-    found = looked_for(known, pose)
+    keyframe_map = map_of(pose, [[0.6, -0.4, 2.0]])
+    found = expected_points(keyframe_map, pose)
     one_deviation = np.linalg.cholesky(np.linalg.inv(found.precision[0])) @ (np.cos(direction), np.sin(direction))
     for deviations, expected in ((2.9, 1), (3.5, 0)):
         seen = Features(found.rays + deviations * one_deviation, scene(1)[1], np.ones(1))
-        points, _ = match(known, found, seen, gate=3.0, similarity=0.82, ratio=0.9)
+        points, _ = match(keyframe_map, found, seen, gate=3.0, similarity=0.82, ratio=0.9)
         assert len(points) == expected
 
 
-def test_no_point_is_before_the_camera() -> None:
+def test_no_point_in_front_of_the_camera() -> None:
     pose = cameras(1)[0]
-    found = looked_for(map_of(pose, [[0.0, 0.0, -2.0]]), pose)
+    found = expected_points(map_of(pose, [[0.0, 0.0, -2.0]]), pose)
     assert (len(found.point), len(found.appearance), len(found.first)) == (0, 0, 0)
     assert (found.rays.shape, found.precision.shape) == ((0, 2), (0, 2, 2))
 
@@ -146,7 +148,7 @@ def test_no_point_is_before_the_camera() -> None:
 )
 def test_the_view_of_a_distorted_lens_holds_all_that_it_sees(lens: tuple[str, tuple[float, ...]]) -> None:
     camera = Camera(320, 240, 190.0, 190.0, 159.5, 119.5, *lens)
-    low, high = field_of_view(camera, Lens())
+    low, high = field_of_view(camera, LensCorrection())
     x, y = np.meshgrid(np.linspace(-3, 3, 301), np.linspace(-3, 3, 301))
     rays = np.column_stack([x.ravel(), y.ravel()])
     seen = rays[camera.sees(rays)]
@@ -156,11 +158,11 @@ def test_the_view_of_a_distorted_lens_holds_all_that_it_sees(lens: tuple[str, tu
 
 
 def test_corners_that_no_ray_reaches_are_not_part_of_the_view() -> None:
-    """The model turns back at a radius of 0.65, of which the image's corners lie outside."""
+    """Use a model that is not monotonic beyond a radius of 0.65; the image's corners lie outside."""
     camera = Camera(320, 240, 270.0, 270.0, 159.5, 119.5, "plumb_bob", (-0.35, 0.0, 0.0, 0.0))
-    assert np.abs(field_of_view(camera, Lens())).max() < 0.83  # 0.843 with the corners
+    assert np.abs(field_of_view(camera, LensCorrection())).max() < 0.83  # 0.843 with the corners
 
 
 def test_the_view_is_of_true_rays() -> None:
-    low, high = field_of_view(CAMERA, Lens(0.8, 0.0))
+    low, high = field_of_view(CAMERA, LensCorrection(0.8, 0.0))
     np.testing.assert_allclose((low, high), np.array(VIEW) / 0.8)

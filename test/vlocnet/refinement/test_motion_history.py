@@ -1,4 +1,4 @@
-"""What the frames before say about this one."""
+"""Poses of the previous frames, moved by the odometry."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from synthetic_views import cameras, small
 
 from vlocnet_ros.keyframes.frame_correction import exponential
-from vlocnet_ros.refinement.motion_history import History, Motion
+from vlocnet_ros.refinement.motion_history import Motion, MotionHistory
 from vlocnet_ros.refinement.perturbation import difference, moved_by
 
 POSE = cameras(1)[0]
@@ -16,8 +16,8 @@ STEP = Motion(small(np.random.default_rng(0), 0.5, 20.0), np.diag([4e-4, 1e-4, 1
 STILL = Motion(np.eye(4), 1e-8 * np.eye(6))
 
 
-def test_a_confirmed_pose_is_carried_on_by_motion() -> None:
-    history = History()
+def test_a_confirmed_pose_is_moved_by_the_odometry() -> None:
+    history = MotionHistory()
     assert history.expected is None
     assert history.prior is None
     history.confirm(POSE, COVARIANCE)
@@ -29,10 +29,10 @@ def test_a_confirmed_pose_is_carried_on_by_motion() -> None:
     np.testing.assert_allclose(history.prior.information @ history.expected[1], np.eye(6), atol=1e-9)
 
 
-def test_covariance_is_carried_on_as_errors_are() -> None:
-    """Against four thousand draws of a pose and of a motion."""
-    history = History()
-    history.confirm(POSE, COVARIANCE / 4.0)  # of which history makes four times as much
+def test_covariance_is_propagated_as_errors_are() -> None:
+    """Compare with four thousand draws of a pose and of a motion."""
+    history = MotionHistory()
+    history.confirm(POSE, COVARIANCE / 4.0)  # the history multiplies it by four
     history.move(STEP)
     assert history.expected is not None
     expected, covariance = history.expected
@@ -50,15 +50,15 @@ def test_covariance_is_carried_on_as_errors_are() -> None:
     np.testing.assert_allclose(covariance / np.outer(size, size), measured / np.outer(size, size), atol=0.08)
 
 
-def test_successive_poses_share_errors_and_count_less() -> None:
-    history = History()
+def test_successive_poses_share_errors_and_have_less_weight() -> None:
+    history = MotionHistory()
     history.confirm(POSE, COVARIANCE)
     assert history.expected is not None
     np.testing.assert_allclose(history.expected[1], 4.0 * COVARIANCE)
 
 
-def test_a_pose_agrees_with_what_motion_leads_to() -> None:
-    history = History()
+def test_a_pose_agrees_with_the_expected_one() -> None:
+    history = MotionHistory()
     assert not history.agrees(POSE, gate=3.0)
     history.confirm(POSE, COVARIANCE)
     history.move(STEP)
@@ -70,37 +70,39 @@ def test_a_pose_agrees_with_what_motion_leads_to() -> None:
     assert not history.agrees(POSE, gate=1.0)
 
 
-def test_frames_agree_in_a_row() -> None:
-    history = History()
+def test_consecutive_frames_that_agree_are_counted() -> None:
+    history = MotionHistory()
     pose = POSE
     for frames in (1, 2, 3):
-        assert history.seems(pose) == frames
+        assert history.count_elsewhere(pose) == frames
         history.move(STEP)
         pose = pose @ STEP.previous_T_camera
-    assert history.seems(moved_by(pose, np.array([0.2, 0.0, 0.0, 0.0, 0.0, 0.0]))) == 1
+    assert history.count_elsewhere(moved_by(pose, np.array([0.2, 0.0, 0.0, 0.0, 0.0, 0.0]))) == 1
     history.move(STILL)
-    assert history.seems(moved_by(pose, np.array([0.2, 0.0, 0.0, 0.0, 0.12, 0.0]))) == 1  # turned by 7 degrees
+    assert (
+        history.count_elsewhere(moved_by(pose, np.array([0.2, 0.0, 0.0, 0.0, 0.12, 0.0]))) == 1
+    )  # turned by 7 degrees
 
 
 @pytest.mark.parametrize("what", ["nowhere", "confirmed", "no motion", "reset"])
-def test_the_row_is_broken(what: str) -> None:
-    history = History()
-    history.seems(POSE)
+def test_the_count_starts_again(what: str) -> None:
+    history = MotionHistory()
+    history.count_elsewhere(POSE)
     history.move(STILL)
-    assert history.seems(POSE) == 2
+    assert history.count_elsewhere(POSE) == 2
     if what == "nowhere":
-        history.seems_nowhere()
+        history.forget_elsewhere()
     elif what == "confirmed":
         history.confirm(POSE, COVARIANCE)
     elif what == "no motion":
         history.move(None)
     else:
         history.reset()
-    assert history.seems(POSE) == 1
+    assert history.count_elsewhere(POSE) == 1
 
 
 def test_without_motion_nothing_is_expected() -> None:
-    history = History()
+    history = MotionHistory()
     history.confirm(POSE, COVARIANCE)
     history.move(None)
     assert history.expected is None

@@ -1,4 +1,4 @@
-"""Poses from matches: exact, robust, and as sure as they say."""
+"""Poses from matches: exact, robust, with correct covariances."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scipy.stats import chi2
 from synthetic_views import NOISE, angle_deg, cameras, rays_of, scene, small
 
 from vlocnet_ros.refinement.perturbation import difference, moved_by
-from vlocnet_ros.refinement.pose_solver import Prior, Solution, solve
+from vlocnet_ros.refinement.pose_solver import PosePrior, PoseSolution, solve
 
 POINTS = scene(100)[0]
 POSE = cameras(1)[0]
@@ -16,8 +16,8 @@ NUMBERS = {"noise": NOISE, "inlier": 4.0, "least": 12}
 START = POSE @ small(np.random.default_rng(7), 0.1, 3.0)
 
 
-def off(solution: Solution | None) -> tuple[float, float]:
-    """Metres and degrees from the true pose."""
+def off(solution: PoseSolution | None) -> tuple[float, float]:
+    """Return metres and degrees from the true pose."""
     assert solution is not None
     pose = solution.map_T_camera
     return float(np.linalg.norm(pose[:3, 3] - POSE[:3, 3])), angle_deg(pose, POSE)
@@ -35,7 +35,7 @@ def test_without_noise_the_pose_is_exact(start: np.ndarray | None) -> None:
 
 @pytest.mark.parametrize("start", [None, START])
 def test_outliers_do_not_matter(start: np.ndarray | None) -> None:
-    """Forty in a hundred matches are wrong, all of them as a group too: shifted alike."""
+    """Use forty wrong matches in a hundred, also as a group with the same shift."""
     rng = np.random.default_rng(0)
     rays = rays_of(POINTS, POSE) + NOISE * rng.normal(size=(100, 2))
     without = solve(POINTS[40:], rays[40:], start=POSE, **NUMBERS)
@@ -57,7 +57,7 @@ def test_starts_and_samples_lead_to_the_same_pose() -> None:
         np.testing.assert_allclose(found.map_T_camera, poses[0].map_T_camera, atol=1e-5)
 
 
-def test_a_start_that_leads_nowhere_is_given_up() -> None:
+def test_samples_replace_a_start_without_a_solution() -> None:
     far = POSE.copy()
     far[:3, :3] = far[:3, :3] @ np.diag([-1.0, 1.0, -1.0])
     rays = rays_of(POINTS, POSE) + NOISE * np.random.default_rng(1).normal(size=(100, 2))
@@ -74,8 +74,8 @@ def test_too_few_or_contradicting_matches_have_no_pose(start: np.ndarray | None)
 
 
 @pytest.mark.parametrize("start", [None, START])
-def test_degenerate_points_do_no_harm(start: np.ndarray | None) -> None:
-    """All in one place, or on one line: no pose, or one that knows how unsure it is."""
+def test_degenerate_points_give_no_pose_or_a_large_covariance(start: np.ndarray | None) -> None:
+    """Use points at one place, or on one line: no pose, or one with a large covariance."""
     line = POINTS[:1] + np.linspace(0.0, 1.0, 30)[:, None] * (POINTS[1] - POINTS[0])
     for points in (np.repeat(POINTS[:1], 30, axis=0), line):
         found = solve(points, rays_of(points, POSE), start=start, **NUMBERS)
@@ -83,7 +83,7 @@ def test_degenerate_points_do_no_harm(start: np.ndarray | None) -> None:
 
 
 def errors_squared(noise: float, *, prior: bool = False, draws: int = 200) -> float:
-    """Mean normalised squared error of as many poses, from rays that scatter by a noise of their own."""
+    """Return the mean normalised squared error of poses from rays with another noise than expected."""
     rng = np.random.default_rng(3)
     prior_covariance = np.diag([4e-3**2] * 3 + [1.5e-3**2] * 3)
     total = 0.0
@@ -93,7 +93,7 @@ def errors_squared(noise: float, *, prior: bool = False, draws: int = 200) -> fl
         known = None
         if prior:
             guess = moved_by(POSE, rng.multivariate_normal(np.zeros(6), prior_covariance))
-            known = Prior(guess, np.linalg.inv(prior_covariance))
+            known = PosePrior(guess, np.linalg.inv(prior_covariance))
         found = solve(points, rays, start=START, prior=known, **NUMBERS)
         assert found is not None
         error = difference(found.map_T_camera, POSE)
@@ -102,30 +102,30 @@ def errors_squared(noise: float, *, prior: bool = False, draws: int = 200) -> fl
 
 
 @pytest.mark.parametrize("prior", [False, True])
-def test_poses_are_as_sure_as_they_say(prior: bool) -> None:
+def test_covariances_agree_with_the_errors(prior: bool) -> None:
     low, high = chi2.ppf([0.025, 0.975], 6 * 200) / 200
     assert low < errors_squared(NOISE, prior=prior) < high
 
 
-def test_matches_that_scatter_more_than_expected_make_the_pose_less_sure() -> None:
-    """Up to what outliers are told from: four expected deviations are not yet three of these."""
+def test_matches_with_more_scatter_give_a_larger_covariance() -> None:
+    """Allow for outliers: the limit of four expected deviations is less than three of the true ones."""
     low, high = chi2.ppf([0.025, 0.975], 6 * 200) / 200
     assert low < errors_squared(1.4 * NOISE) < 1.1 * high
 
 
-def test_a_prior_draws_the_pose_as_far_as_it_is_sure() -> None:
+def test_a_prior_moves_the_pose_according_to_its_information() -> None:
     points, aside = POINTS[:12], POSE.copy()
     aside[:3, 3] += (0.02, 0.0, 0.0)
     rays = rays_of(points, POSE)
 
     def moved(information: float) -> float:
-        return off(solve(points, rays, start=POSE, prior=Prior(aside, information * np.eye(6)), **NUMBERS))[0]
+        return off(solve(points, rays, start=POSE, prior=PosePrior(aside, information * np.eye(6)), **NUMBERS))[0]
 
     assert moved(1e-3) < 1e-6
     assert 0.001 < moved(1e5) < 0.015
     assert moved(1e9) == pytest.approx(0.02, rel=0.01)
 
 
-def test_differences_are_what_poses_are_moved_by() -> None:
+def test_difference_is_the_inverse_of_moved_by() -> None:
     twist = np.array([0.1, -0.2, 0.3, 0.2, 0.1, -0.3])
     np.testing.assert_allclose(difference(moved_by(POSE, twist), POSE), twist, atol=1e-12)

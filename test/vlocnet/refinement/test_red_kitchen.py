@@ -1,4 +1,4 @@
-"""A real room, filmed by hand: one held-out block against the frames before and after it."""
+"""Real room, recorded by hand: one held-out block, refined against the frames before and after it."""
 
 from __future__ import annotations
 

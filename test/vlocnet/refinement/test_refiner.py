@@ -1,4 +1,4 @@
-"""Frames in a row against a map: refined, relocated or refused, by what they and those before show."""
+"""Sequences of frames with a map: refined, relocated or refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localization_common.geometry import se3
 from vlocnet_ros.keyframes.features import Features
 from vlocnet_ros.keyframes.frame_correction import FrameCorrection, exponential
 from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens_correction import Lens
+from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.keyframes.retrieval import thumbnail
 from vlocnet_ros.refinement.config import RefinementConfig
 from vlocnet_ros.refinement.motion_history import Motion
@@ -21,7 +21,7 @@ from vlocnet_ros.refinement.refiner import Guess, Refinement, Refiner, Status
 
 POINTS, LOOKS = scene(300)
 COVARIANCE = np.diag([0.05**2] * 3 + [np.radians(1.5) ** 2] * 3)
-#: Somewhere that the map knows nothing of.
+#: Pose outside the map.
 WRONG = Guess(MAP_T_SCENE @ exponential(np.array([8.0, 0.0, -5.0, 0.0, 2.0, 0.0])), COVARIANCE)
 STILL = Motion(np.eye(4), np.diag([0.01**2] * 3 + [0.005**2] * 3))
 IMAGE = cv2.resize(np.random.default_rng(0).integers(0, 255, (6, 8, 3), dtype=np.uint8), (320, 240))
@@ -32,8 +32,8 @@ def known_map(**changes: object) -> KeyframeMap:
     return make_map(POINTS, LOOKS, MAP_T_SCENE[None], thumbnails=thumbnail(IMAGE)[None], **changes)
 
 
-def opened(known: KeyframeMap | None = None, **numbers: int) -> Refiner:
-    refiner = Refiner(known or known_map(), RefinementConfig(**numbers))
+def opened(keyframe_map: KeyframeMap | None = None, **numbers: int) -> Refiner:
+    refiner = Refiner(keyframe_map or known_map(), RefinementConfig(**numbers))
     refiner.set_camera(CAMERA)
     return refiner
 
@@ -63,15 +63,15 @@ def test_a_guess_nearby_is_refined() -> None:
     assert set(found.timings) == {"features", "solve"}
 
 
-def test_the_likeliest_guess_may_be_wrong() -> None:
+def test_the_most_probable_guess_may_be_wrong() -> None:
     found = opened().step(IMAGE, [WRONG, near(MAP_T_SCENE)], features=view(MAP_T_SCENE))
     assert found.status is Status.REFINED
     assert metres_off(found, MAP_T_SCENE) < 0.003
 
 
-def test_pixels_lie_where_the_camera_saw_them() -> None:
-    """Of a map whose lens the calibration gets wrong: drawn into the image as it is."""
-    lens = Lens(1.03, 0.02)
+def test_pixels_are_those_of_the_camera() -> None:
+    """Use a map with a lens correction: pixels belong to the distorted image."""
+    lens = LensCorrection(1.03, 0.02)
     features = view(MAP_T_SCENE)
     found = opened(known_map(lens=lens)).step(IMAGE, [near(MAP_T_SCENE)], features=features)
     expected = CAMERA.project(lens.distort(features.rays))
@@ -81,19 +81,19 @@ def test_pixels_lie_where_the_camera_saw_them() -> None:
 
 
 def test_poses_are_given_in_the_frame_of_the_maps_poses() -> None:
-    """The adjusted map is moved by 3 cm: guesses and answers are not, and they are less sure by the correction."""
+    """Move the adjusted map by 3 cm: guesses and results stay, and their covariance includes the correction."""
     moved = exponential(np.array([0.03, 0.0, 0.0, 0.0, 0.02, 0.0]))
     given = MAP_T_SCENE[None] @ moved
     variance = np.stack([np.full(6, 0.01**2), np.zeros(6)])
-    known = known_map(correction=FrameCorrection(given, MAP_T_SCENE[None], 0.07, 0.12, variance))
-    found = opened(known).step(IMAGE, [Guess(given[0], 1e-8 * np.eye(6))], features=view(MAP_T_SCENE))
+    keyframe_map = known_map(correction=FrameCorrection(given, MAP_T_SCENE[None], 0.07, 0.12, variance))
+    found = opened(keyframe_map).step(IMAGE, [Guess(given[0], 1e-8 * np.eye(6))], features=view(MAP_T_SCENE))
     assert metres_off(found, given[0]) < 0.003
     assert found.covariance is not None
     assert (np.diag(found.covariance) > 0.01**2).all()
 
 
 @pytest.mark.parametrize("guesses", [[], [WRONG]])
-def test_a_pose_far_from_all_guesses_is_believed_after_frames_in_a_row(guesses: list[Guess]) -> None:
+def test_a_pose_far_from_all_guesses_is_accepted_after_several_frames(guesses: list[Guess]) -> None:
     refiner, pose = opened(), MAP_T_SCENE
     step = Motion(small(np.random.default_rng(1), 0.03, 1.0), STILL.covariance)
     for frame in range(4):
@@ -108,7 +108,7 @@ def test_a_pose_far_from_all_guesses_is_believed_after_frames_in_a_row(guesses: 
 
 
 @pytest.mark.parametrize("motion", [None, Motion(exponential(np.array([0.0, 0.0, 1.0, 0, 0, 0])), STILL.covariance)])
-def test_frames_that_the_odometry_contradicts_are_not_believed(motion: Motion | None) -> None:
+def test_frames_that_the_odometry_contradicts_are_refused(motion: Motion | None) -> None:
     refiner = opened()
     for frame in range(6):
         found = refiner.step(IMAGE, [WRONG], motion=motion, features=view(MAP_T_SCENE, frame))
@@ -117,15 +117,15 @@ def test_frames_that_the_odometry_contradicts_are_not_believed(motion: Motion | 
 
 
 @pytest.mark.parametrize("broken", ["no features", "a doubled place"])
-def test_the_frames_must_be_in_a_row(broken: str) -> None:
-    """Between two that agree, one shows nothing, or a place that the map holds twice."""
+def test_the_frames_must_be_consecutive(broken: str) -> None:
+    """Insert a frame without features, or with a repeated view, between two frames that agree."""
     far = MAP_T_SCENE @ exponential(np.array([0.4, 0.0, 0.0, 0.0, 0.0, 0.0]))
     beyond = MAP_T_SCENE @ exponential(np.array([1.7, 0.0, 0.0, 0.0, 0.0, 0.0]))
     keyframes = np.stack([MAP_T_SCENE, beyond])
-    known = make_map(
-        POINTS, LOOKS, keyframes, thumbnails=np.tile(thumbnail(IMAGE), (2, 1)), doubles=np.array([False, True])
+    keyframe_map = make_map(
+        POINTS, LOOKS, keyframes, thumbnails=np.tile(thumbnail(IMAGE), (2, 1)), repeated_view=np.array([False, True])
     )
-    refiner = opened(known)
+    refiner = opened(keyframe_map)
     seen = [
         view(MAP_T_SCENE, 0),
         view(MAP_T_SCENE, 1),
@@ -138,17 +138,17 @@ def test_the_frames_must_be_in_a_row(broken: str) -> None:
     assert "1 of 3 frames" in reasons[3]
 
 
-def test_a_place_that_the_map_holds_twice_is_confirmed_only_where_the_frames_before_lead() -> None:
+def test_a_repeated_view_is_confirmed_only_at_the_expected_pose() -> None:
     there = MAP_T_SCENE @ exponential(np.array([0.5, 0.0, 0.0, 0.0, 0.0, 0.0]))
-    beyond = MAP_T_SCENE @ exponential(np.array([1.6, 0.0, 0.0, 0.0, 0.0, 0.0]))  # a room's middle, 1.1 m on
-    known = make_map(
+    beyond = MAP_T_SCENE @ exponential(np.array([1.6, 0.0, 0.0, 0.0, 0.0, 0.0]))  # the middle of a room, 1.1 m further
+    keyframe_map = make_map(
         POINTS,
         LOOKS,
         np.stack([MAP_T_SCENE, beyond]),
         thumbnails=np.tile(thumbnail(IMAGE), (2, 1)),
-        doubles=np.array([False, True]),
+        repeated_view=np.array([False, True]),
     )
-    refiner = opened(known)
+    refiner = opened(keyframe_map)
     for frame in range(4):
         found = refiner.step(IMAGE, [near(there)], motion=STILL, features=view(there, frame))
         assert found.status is Status.REFUSED
@@ -161,7 +161,7 @@ def test_a_place_that_the_map_holds_twice_is_confirmed_only_where_the_frames_bef
     assert refiner.step(IMAGE, [near(there)], motion=None, features=view(there)).status is Status.REFUSED
 
 
-def test_the_frames_before_lead_where_the_guess_is_wrong() -> None:
+def test_the_expected_pose_is_used_if_the_guess_is_wrong() -> None:
     refiner = opened()
     refiner.step(IMAGE, [near(MAP_T_SCENE)], features=view(MAP_T_SCENE))
     step = Motion(small(np.random.default_rng(3), 0.1, 3.0), STILL.covariance)
@@ -173,7 +173,7 @@ def test_the_frames_before_lead_where_the_guess_is_wrong() -> None:
     assert refiner.step(IMAGE, [WRONG], motion=STILL, features=view(pose)).status is Status.REFUSED
 
 
-def test_images_of_nothing_or_of_elsewhere_are_refused() -> None:
+def test_images_without_features_or_of_another_place_are_refused() -> None:
     refiner = opened()
     rng = np.random.default_rng(5)
     black = np.zeros((240, 320, 3), dtype=np.uint8)
@@ -197,10 +197,10 @@ def test_without_retrieval_a_wrong_guess_is_refused() -> None:
         assert found.status is Status.REFUSED
 
 
-def test_a_camera_comes_first_and_fits() -> None:
+def test_a_fitting_camera_is_needed_before_the_first_frame() -> None:
     with pytest.raises(CameraError, match="set_camera"):
         Refiner(known_map()).step(IMAGE, [])
     with pytest.raises(CameraError, match="less than half"):
         Refiner(known_map()).set_camera(Camera.from_field_of_view(100, 80, 80.0))
-    with pytest.raises(CameraError, match="its camera says"):
+    with pytest.raises(CameraError, match="its camera has"):
         opened().step(IMAGE[:100], [])

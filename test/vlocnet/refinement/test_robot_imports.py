@@ -1,4 +1,4 @@
-"""A robot has neither scipy nor pycolmap, and refines all the same."""
+"""Refinement on a robot, without scipy and pycolmap."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ except ModuleNotFoundError as error:
 """
 
 
-def test_the_refiner_needs_neither() -> None:
+def test_the_refiner_needs_neither_scipy_nor_pycolmap() -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

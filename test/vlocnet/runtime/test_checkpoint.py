@@ -1,4 +1,4 @@
-"""Checkpoints come back as they were written, and damaged ones are refused by name."""
+"""Checkpoints are read as they were written, and damaged ones are refused with their name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
 from vlocnet_ros.runtime.integrity.uncertainty import Uncertainty
 
 
-def test_everything_comes_back(tmp_path, tiny_network, images):
+def test_a_checkpoint_is_read_as_it_was_written(tmp_path, tiny_network, images):
     camera = Camera(WIDTH, HEIGHT, 50.0, 51.0, 30.0, 20.0)
     shape = tuple(map(tuple, np.eye(6).tolist()))
     uncertainty = Uncertainty((0.1, 0.2, 0.3, 0.4, 0.5, 0.6), (0.5, 0.6, 0.7, 0.8, 0.9, 1.0), shape)
@@ -44,7 +44,7 @@ def test_everything_comes_back(tmp_path, tiny_network, images):
             torch.testing.assert_close(a, b, atol=2e-2, rtol=2e-2)  # weights are stored in half precision
 
 
-def test_parameters_are_stored_in_half_statistics_in_full(tiny_checkpoint):
+def test_parameters_are_stored_in_half_precision_and_statistics_in_full(tiny_checkpoint):
     tensors = safetensors.torch.load_file(tiny_checkpoint)
     assert tensors["pose.regressor.fc2.weight"].dtype == torch.float16
     assert tensors["pose.regressor.translation_mean"].dtype == torch.float32
@@ -59,8 +59,8 @@ def test_a_second_round_trip_changes_nothing(tmp_path, tiny_checkpoint):
         assert torch.equal(a, b), name
 
 
-def test_files_from_before_frames_were_expected_to_be_wrong(tiny_checkpoint):
-    """Their covariances are of what was tracked, and judged by four numbers."""
+def test_files_without_predicted_errors_are_read(tiny_checkpoint):
+    """Read a file of an earlier version, with a covariance from four numbers of evidence."""
     shape = np.eye(6).tolist()
     header = tensor_files.load(tiny_checkpoint, kind="vlocnet")[1]["residuals"]
     del header["frame_error"], header["tracking"]["consensus"]["recency"]
@@ -72,9 +72,9 @@ def test_files_from_before_frames_were_expected_to_be_wrong(tiny_checkpoint):
     assert residuals.frame_error is None
     np.testing.assert_array_equal(residuals.expected(np.ones(16)), 0.0)
     assert residuals.uncertainty is not None
-    shown = np.array([1.0, -2.0, -3.0, -4.0])
-    expected = np.exp(np.repeat([shown @ [0.1, 0.2, 0.3, 0.4], shown @ [0.5, 0.6, 0.7, 0.8]], 3))
-    np.testing.assert_allclose(residuals.uncertainty.scales(np.array([*shown, 7.0, 8.0])), expected)
+    evidence = np.array([1.0, -2.0, -3.0, -4.0])
+    expected = np.exp(np.repeat([evidence @ [0.1, 0.2, 0.3, 0.4], evidence @ [0.5, 0.6, 0.7, 0.8]], 3))
+    np.testing.assert_allclose(residuals.uncertainty.scales(np.array([*evidence, 7.0, 8.0])), expected)
 
 
 def rewrite(path, *, header=None, drop=None, poison=None):

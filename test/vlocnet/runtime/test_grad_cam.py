@@ -1,4 +1,4 @@
-"""Grad-CAM++ against its definition, against finite differences, and against where convolutions look."""
+"""Grad-CAM++ against its definition, finite differences, and the receptive fields of convolutions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SINGLE = Tasks(pose=True, odometry=False, segmentation=False, depth=False)
 
 
 def weights_by_definition(features: Tensor, score: Tensor) -> Tensor:
-    """(C,) weights of equations 10 and 11 of the paper, with every derivative of Y = exp(S) taken by autograd."""
+    """Return weights (C,) of equations 10 and 11 of the paper, with derivatives of Y = exp(S) by autograd."""
     (first,) = torch.autograd.grad(score.exp(), features, create_graph=True)
     weights = torch.zeros(features.shape[1], dtype=features.dtype)
     for k in range(features.shape[1]):
@@ -49,7 +49,7 @@ def test_linear_head_over_global_average_pooling_has_the_weights_of_the_definiti
     torch.testing.assert_close(found / score.exp(), torch.einsum("k,bkij->bij", by_hand, features))
 
 
-def test_negative_features_cannot_blow_the_weights_up() -> None:
+def test_negative_features_do_not_give_huge_weights() -> None:
     features = torch.tensor([[[[-4.0, 2.0]]]])  # with their sum, the denominator would be 2 - 2 = 0
     gradients = torch.ones_like(features)
     torch.testing.assert_close(grad_cam_plus_plus(features, gradients), torch.tensor([[[0.0, 2.0 * 2.0 / 4.0]]]))
@@ -57,7 +57,7 @@ def test_negative_features_cannot_blow_the_weights_up() -> None:
 
 @pytest.mark.parametrize(("layer", "tasks"), [("res5", SINGLE), ("res4", SINGLE), ("res3", SINGLE), ("res4", Tasks())])
 def test_gradients_are_those_of_finite_differences(layer: str, tasks: Tasks) -> None:
-    """The whole map again, from the poses of copies of one frame in each of which one feature is a little off."""
+    """Compute the map again from the poses of copies of one frame, each with a small change of one feature."""
     network = VLocNet(make_config(tasks=tasks, width=WIDTH, height=32)).double().eval()
     randomize_statistics(network)
     network.pose.regressor.translation_mean.copy_(torch.tensor([3.0, -2.0, 0.5]))
@@ -80,7 +80,7 @@ def test_gradients_are_those_of_finite_differences(layer: str, tasks: Tasks) -> 
 
 
 def readers_of(network: VLocNet, layer: str) -> list[nn.Module]:
-    """All that read the features of a block: the next block's first convolution and its shortcut, or the pooling."""
+    """Return the modules that read a block's features: the next block's convolution and shortcut, or the pooling."""
     pose = network.pose
     if layer == "res5":
         return [pose.regressor.pool]
@@ -89,7 +89,7 @@ def readers_of(network: VLocNet, layer: str) -> list[nn.Module]:
 
 
 def read(network: VLocNet, current: FrameFeatures, previous: FrameFeatures, reader: nn.Module) -> Tensor:
-    """What a module reads."""
+    """Return the input of a module."""
     seen: list[Tensor] = []
     with reader.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])):
         repeat(network, current, previous, 1)
@@ -99,7 +99,7 @@ def read(network: VLocNet, current: FrameFeatures, previous: FrameFeatures, read
 def score(
     network: VLocNet, current: FrameFeatures, previous: FrameFeatures, readers: list[nn.Module], features: Tensor
 ) -> Tensor:
-    """Distances of the positions from the map's mean, in its units, if the modules read these features instead."""
+    """Return distances of the positions from the map's mean, in its units, with other inputs of the modules."""
     regressor = network.pose.regressor
     exact: list[Tensor] = []
     with ExitStack() as hooks:
@@ -107,7 +107,7 @@ def score(
             hooks.enter_context(reader.register_forward_pre_hook(lambda _, inputs: (features,)))
         hooks.enter_context(regressor.fc2.register_forward_hook(lambda _, inputs, output: exact.append(output)))
         translation = repeat(network, current, previous, len(features))
-    # The poses are in single precision, too little for finite differences.
+    # The poses are in single precision, which is too coarse for finite differences.
     deviation = (translation - regressor.translation_mean) / regressor.translation_scale
     torch.testing.assert_close(exact[0], deviation, atol=1e-5, rtol=0.0)
     return exact[0].norm(dim=1)
@@ -115,14 +115,14 @@ def score(
 
 @torch.no_grad()
 def repeat(network: VLocNet, current: FrameFeatures, previous: FrameFeatures, copies: int) -> Tensor:
-    """Positions (copies, 3) of one frame."""
+    """Return positions (copies, 3) of one frame."""
     semantics = None if current.segmentation is None else current.segmentation.res5c.expand(copies, -1, -1, -1)
     pose_5a = network.pose.encode(current.trunk.repeat(copies, 1, 1, 1), semantics)
     return network.pose.decode(pose_5a, previous.pose_5a.expand(copies, -1, -1, -1))[0]
 
 
 @pytest.mark.parametrize("stride", [8, 16, 32])
-def test_a_cell_is_hottest_at_the_pixel_that_it_looks_at(stride: int) -> None:
+def test_a_cell_has_its_maximum_at_the_centre_of_its_receptive_field(stride: int) -> None:
     coarse = torch.zeros(1, 112 // stride, 160 // stride)
     coarse[0, 2, 3] = 1.0
     fine = spread(coarse, stride, height=112, width=160)[0]
@@ -132,8 +132,8 @@ def test_a_cell_is_hottest_at_the_pixel_that_it_looks_at(stride: int) -> None:
     torch.testing.assert_close(spread(torch.ones(2, 4, 5), 32, height=112, width=160), torch.ones(2, 112, 160))
 
 
-def test_cells_of_the_network_look_where_the_map_is_laid() -> None:
-    """Centre of gravity of what a cell of res4 depends on: its row and column times 16, not half a stride further."""
+def test_receptive_fields_agree_with_the_position_of_the_map() -> None:
+    """Check the centre of a res4 cell's receptive field: row and column times 16, without half a stride."""
     network = VLocNet(make_config(tasks=SINGLE, width=160, height=160)).eval()
     image = torch.rand(1, 3, 160, 160, requires_grad=True)
     weight = 0.0
@@ -159,25 +159,25 @@ def make_localizer(path, **options) -> Localizer:
 
 
 @pytest.mark.parametrize("half", [False, True])
-def test_explaining_a_stream_leaves_no_trace_in_it(tiny_checkpoint, frames, half) -> None:
-    asked, unasked = (make_localizer(tiny_checkpoint, half=half) for _ in range(2))
-    before = {name: tensor.clone() for name, tensor in asked._backend.network.state_dict().items()}
+def test_explaining_does_not_change_the_following_estimates(tiny_checkpoint, frames, half) -> None:
+    explained, plain = (make_localizer(tiny_checkpoint, half=half) for _ in range(2))
+    before = {name: tensor.clone() for name, tensor in explained._backend.network.state_dict().items()}
     for i, frame in enumerate(frames):
-        a, b = (one.step(frame, (i + 1) * 100_000_000) for one in (asked, unasked))
+        a, b = (one.step(frame, (i + 1) * 100_000_000) for one in (explained, plain))
         assert np.array_equal(a.map_T_camera, b.map_T_camera)
         assert a.previous_T_camera is None or np.array_equal(a.previous_T_camera, b.previous_T_camera)
         assert np.array_equal(a.labels, b.labels)
-        heats = [asked.explain(layer=layer) for layer in ("res5", "res4", "res3", "res5")]
+        heats = [explained.explain(layer=layer) for layer in ("res5", "res4", "res3", "res5")]
         assert np.array_equal(heats[0], heats[3])
         for heat in heats:
             assert (heat.shape, heat.dtype) == ((HEIGHT, WIDTH), np.float32)
             assert (heat.min() >= 0.0, heat.max()) == (True, pytest.approx(1.0))
-    assert all(torch.equal(before[name], tensor) for name, tensor in asked._backend.network.state_dict().items())
-    assert all(p.grad is None for p in asked._backend.network.parameters())
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in asked._backend.network.modules())
+    assert all(torch.equal(before[name], tensor) for name, tensor in explained._backend.network.state_dict().items())
+    assert all(p.grad is None for p in explained._backend.network.parameters())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in explained._backend.network.modules())
 
 
-def test_a_stream_explains_its_last_pair(tiny_checkpoint, tiny_network, frames) -> None:
+def test_the_last_pair_is_explained(tiny_checkpoint, tiny_network, frames) -> None:
     localizer = make_localizer(tiny_checkpoint)
     for i, frame in enumerate(frames[:2]):
         localizer.step(frame, (i + 1) * 100_000_000)
@@ -188,7 +188,7 @@ def test_a_stream_explains_its_last_pair(tiny_checkpoint, tiny_network, frames) 
     assert not torch.equal(explain(network, second, first), explain(network, second, second))
 
 
-def test_what_cannot_be_explained_is_refused(tmp_path, tiny_checkpoint, frames) -> None:
+def test_impossible_explanations_are_refused(tmp_path, tiny_checkpoint, frames) -> None:
     localizer = make_localizer(tiny_checkpoint)
     with pytest.raises(InputError, match="step"):
         localizer.explain()

@@ -1,4 +1,4 @@
-"""The streaming localizer: equal to the network on pairs, honest, and untouched by bad input."""
+"""Localizer: equal to the network on pairs, with correct health, and unchanged by bad input."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_each_frame_is_encoded_once(localizer, frames, monkeypatch):
     ],
     ids=["black", "white", "empty", "grey", "nan"],
 )
-def test_a_bad_image_is_refused_and_leaves_the_state_alone(localizer, tiny_checkpoint, frames, bad):
+def test_a_bad_image_is_refused_and_does_not_change_the_state(localizer, tiny_checkpoint, frames, bad):
     untouched = Localizer.from_checkpoint(tiny_checkpoint)
     untouched.set_camera(Camera.from_field_of_view(2 * WIDTH, 2 * HEIGHT, 90.0))
     for one in (localizer, untouched):
@@ -98,7 +98,7 @@ def test_an_image_of_another_size_is_refused(localizer, frames):
 
 
 @pytest.mark.parametrize("stamp", [SECOND - 1, SECOND, SECOND + MAX_GAP + 1], ids=["back", "same", "gap"])
-def test_a_clock_that_jumps_begins_a_new_pair(localizer, tiny_checkpoint, frames, stamp):
+def test_a_clock_that_jumps_starts_a_new_pair(localizer, tiny_checkpoint, frames, stamp):
     localizer.step(frames[0], SECOND)
     after = localizer.step(frames[1], stamp)
     assert after.previous_T_camera is None
@@ -146,7 +146,7 @@ def test_consistency_is_the_difference_of_poses_against_odometry(localizer, fram
 
 
 @pytest.mark.parametrize("fuse", [True, False])
-def test_a_pose_that_contradicts_the_odometry_is_doubted(tmp_path, tiny_network, frames, fuse):
+def test_a_pose_that_contradicts_the_odometry_is_uncertain(tmp_path, tiny_network, frames, fuse):
     path, small = tmp_path / "a.safetensors", [f[::2, ::2] for f in frames]
     strict = TrackingConfig(agreement=1e-6, patience=0.3, reach=1e6, coherence=1e-9)
     save_vlocnet(path, tiny_network, residuals=Residuals(tracking=strict))
@@ -159,8 +159,8 @@ def test_a_pose_that_contradicts_the_odometry_is_doubted(tmp_path, tiny_network,
     np.testing.assert_allclose(estimates[0].covariance, Residuals().pose)
 
 
-def test_frames_that_may_be_wrong_count_less(tmp_path, tiny_network, frames):
-    """All of the window but one is expected to be far off: that one is the answer, carried on by the odometry."""
+def test_frames_with_a_large_predicted_error_have_less_weight(tmp_path, tiny_network, frames):
+    """Predict large errors for all frames of the window but one: the result is that one, moved by the odometry."""
     plain = tmp_path / "plain.safetensors"
     save_vlocnet(plain, tiny_network)
     first = stream(plain, frames)
@@ -173,9 +173,9 @@ def test_frames_that_may_be_wrong_count_less(tmp_path, tiny_network, frames):
     np.testing.assert_allclose(np.stack(found), regressed, atol=1e-5)
     slopes, *_ = np.linalg.lstsq(np.column_stack([features, np.ones(5)]), [3.0, 3.0, -9.0, 3.0, 3.0], rcond=None)
     error = PredictedError((tuple(slopes[:-1]), tuple(slopes[:-1])), (slopes[-1], slopes[-1]))
-    told = tmp_path / "told.safetensors"
-    save_vlocnet(told, tiny_network, residuals=Residuals(frame_error=error, tracking=first_and_last_alike()))
-    last = stream(told, frames)[-1]
+    path = tmp_path / "weighted.safetensors"
+    save_vlocnet(path, tiny_network, residuals=Residuals(frame_error=error, tracking=first_and_last_alike()))
+    last = stream(path, frames)[-1]
     carried = first[2].regressed_T_camera @ first[3].previous_T_camera @ first[4].previous_T_camera
     np.testing.assert_allclose(last.map_T_camera, carried, atol=1e-3)
 
@@ -190,7 +190,7 @@ def stream(path, frames) -> list[Estimate]:
     return [localizer.step(frame, i * SECOND // 10) for i, frame in enumerate(frames)]
 
 
-def test_a_stopped_camera_is_refused_and_then_a_new_pair_begins(tiny_checkpoint, frames):
+def test_a_stopped_camera_is_refused_and_then_a_new_pair_starts(tiny_checkpoint, frames):
     localizer = Localizer.from_checkpoint(tiny_checkpoint, frozen_after=SECOND // 5)
     localizer.set_camera(Camera.from_field_of_view(2 * WIDTH, 2 * HEIGHT, 90.0))
     for i in range(3):
@@ -202,7 +202,7 @@ def test_a_stopped_camera_is_refused_and_then_a_new_pair_begins(tiny_checkpoint,
     assert localizer.step(frames[2], 7 * SECOND // 10).previous_T_camera is not None
 
 
-def test_labels_are_brought_back_into_the_cameras_image(localizer, frames):
+def test_labels_are_mapped_to_the_cameras_image(localizer, frames):
     labels = np.zeros((HEIGHT, WIDTH), np.uint8)
     labels[:, WIDTH // 2 :] = 2
     full = localizer.labels_in_image(labels)
@@ -211,7 +211,7 @@ def test_labels_are_brought_back_into_the_cameras_image(localizer, frames):
     assert (full[:, WIDTH + 1 :] == 2).mean() > 0.95
 
 
-def test_labels_are_unknown_where_the_network_does_not_see(tiny_checkpoint):
+def test_labels_are_unknown_outside_the_networks_view(tiny_checkpoint):
     localizer = Localizer.from_checkpoint(tiny_checkpoint)
     localizer.set_camera(Camera.from_field_of_view(640, 320, 130.0))
     full = localizer.labels_in_image(np.ones((HEIGHT, WIDTH), np.uint8))
@@ -227,7 +227,7 @@ def test_confidence_is_the_probability_of_the_label(localizer, frames):
     assert estimate.label_confidence.dtype == np.uint8
 
 
-def test_odometry_alone_is_dead_reckoning(tmp_path, frames):
+def test_a_network_with_odometry_only_does_dead_reckoning(tmp_path, frames):
     network = VLocNet(make_config(tasks=Tasks(pose=False, segmentation=False, depth=False))).eval()
     save_vlocnet(tmp_path / "o.safetensors", network)
     localizer = Localizer.from_checkpoint(tmp_path / "o.safetensors")
@@ -260,7 +260,7 @@ def test_unusable_device_and_threads_are_named(tiny_checkpoint):
         Localizer.from_checkpoint("absent.safetensors")
 
 
-def test_timings_are_told(localizer, frames):
+def test_timings_are_returned(localizer, frames):
     timings = localizer.step(frames[0], 1).timings
     assert set(timings) == {"prepare", "network", "finish", "total"}
     assert timings["total"] >= timings["network"] > 0

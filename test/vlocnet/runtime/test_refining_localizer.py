@@ -1,4 +1,4 @@
-"""Poses of the shipped network in the simulated apartment, refined against a keyframe map of other frames."""
+"""Poses of the shipped network in the simulated apartment, refined with a keyframe map of other frames."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def refining(keyframe_map: Path, queries: Sequence) -> RefiningLocalizer:
 
 @pytest.fixture
 def lost(keyframe_map: Path, queries: Sequence, tmp_path: Path) -> RefiningLocalizer:
-    """One whose network's poses are never trusted but in a first frame; its odometry is as good as ever."""
+    """Localizer whose poses are withheld after the first frame; its odometry is unchanged."""
     known = load_vlocnet(CHECKPOINT)
     never = replace(known.residuals, tracking=TrackingConfig(agreement=1e-9, patience=1e-9, coherence=1e-9))
     path = tmp_path / "lost.safetensors"
@@ -78,12 +78,12 @@ def same(a: Estimate, b: Estimate) -> bool:
     )
 
 
-def test_refined_poses_are_nearer_to_the_truth_and_know_it(refining, queries):
+def test_refined_poses_have_smaller_errors_and_covariances(refining, queries):
     frames = range(8)
     estimates = run(refining, queries, frames)
-    alone = Localizer.from_checkpoint(CHECKPOINT)
-    alone.set_camera(queries.camera)
-    own = run(alone, queries, frames)
+    plain = Localizer.from_checkpoint(CHECKPOINT)
+    plain.set_camera(queries.camera)
+    own = run(plain, queries, frames)
     assert statuses(estimates) == [Status.REFINED] * 8
     refined, plain = errors(estimates, queries, frames), errors(own, queries, frames)
     assert refined.median_m < 0.01
@@ -93,7 +93,7 @@ def test_refined_poses_are_nearer_to_the_truth_and_know_it(refining, queries):
         assert (after.health, after.reason) == (Health.OK, "")
         assert np.trace(after.covariance[:3, :3]) < 0.1 * np.trace(before.covariance[:3, :3])
         assert len(after.refinement.pixels) >= 12
-        # What the network says beside its pose is as without a map.
+        # The network's other results are the same as without a map.
         np.testing.assert_array_equal(after.labels, before.labels)
         np.testing.assert_array_equal(after.regressed_T_camera, before.regressed_T_camera)
     timings = estimates[-1].timings
@@ -106,12 +106,12 @@ def test_frames_that_overlap_are_refined_as_one_after_the_other(refining, querie
     frames, unusable = range(6), 3
     dark = np.zeros_like(queries.read_image(0))
     images = [dark if i == unusable else queries.read_image(i) for i in frames]
-    alone = RefiningLocalizer.with_map(Localizer.from_checkpoint(CHECKPOINT), keyframe_map)
-    alone.set_camera(queries.camera)
+    plain = RefiningLocalizer.with_map(Localizer.from_checkpoint(CHECKPOINT), keyframe_map)
+    plain.set_camera(queries.camera)
     expected, found = [], []
     for i in frames:
         with contextlib.suppress(InputError):
-            expected.append(alone.step(images[i], int(queries.stamps[i])))
+            expected.append(plain.step(images[i], int(queries.stamps[i])))
     with ThreadPoolExecutor(max_workers=1) as second:
         for i in frames:
             with contextlib.suppress(InputError):
@@ -130,35 +130,35 @@ def test_what_an_unusable_image_forgets_is_not_what_was_begun_before_it(lost, qu
     assert statuses([pending.finish() for pending in begun]) == [Status.REFINED, Status.REFINED, Status.REFUSED]
 
 
-def test_what_the_map_does_not_show_leaves_the_networks_own_pose(refining, queries):
-    """Upside down, the apartment is none that the map knows."""
-    alone = Localizer.from_checkpoint(CHECKPOINT)
-    alone.set_camera(queries.camera)
+def test_images_that_do_not_fit_the_map_keep_the_networks_pose(refining, queries):
+    """Turn the images upside down: they fit no place of the map."""
+    plain = Localizer.from_checkpoint(CHECKPOINT)
+    plain.set_camera(queries.camera)
 
     def flipped(i: int) -> np.ndarray:
         return np.ascontiguousarray(queries.read_image(i)[::-1])
 
     frames = range(4)
-    estimates, own = run(refining, queries, frames, flipped), run(alone, queries, frames, flipped)
+    estimates, own = run(refining, queries, frames, flipped), run(plain, queries, frames, flipped)
     assert statuses(estimates) == [Status.REFUSED] * 4
     assert all(same(a, b) for a, b in zip(estimates, own, strict=True))
     assert all(e.refinement.reason for e in estimates)
 
 
 def test_a_lost_network_is_relocated_by_several_frames_that_agree(lost, queries):
-    """From the second frame on there is no guess; the first one, of noise, leads nowhere."""
+    """Start with an image of noise, without a pose; later frames have no guess."""
     noise = np.random.default_rng(0).integers(0, 256, queries.read_image(0).shape, dtype=np.uint8)
     first = run(lost, queries, range(1), lambda i: noise)
-    wanted = RefinementConfig().confirmations
-    frames = range(1, 2 + wanted)
+    needed = RefinementConfig().confirmations
+    frames = range(1, 2 + needed)
     estimates = run(lost, queries, frames)
-    assert statuses([*first, *estimates]) == [Status.REFUSED] * wanted + [Status.RELOCATED, Status.REFINED]
-    assert [e.health for e in estimates] == [Health.LOST] * (wanted - 1) + [Health.OK] * 2
+    assert statuses([*first, *estimates]) == [Status.REFUSED] * needed + [Status.RELOCATED, Status.REFINED]
+    assert [e.health for e in estimates] == [Health.LOST] * (needed - 1) + [Health.OK] * 2
     assert errors(estimates[-2:], queries, frames[-2:]).metres.max() < 0.02
 
 
-def test_an_image_that_is_refused_makes_the_refinement_forget(lost, queries):
-    """A lost network has no guess: only the frames before make a single frame believed."""
+def test_a_refused_image_resets_the_refinement(lost, queries):
+    """Use a lost network without guesses: a single frame is accepted only after previous ones."""
     known = run(lost, queries, range(3))
     assert statuses(known) == [Status.REFINED] * 3
     assert known[2].reason == ""
@@ -171,23 +171,23 @@ def test_an_image_that_is_refused_makes_the_refinement_forget(lost, queries):
     assert statuses(run(lost, queries, range(8, 9))) == [Status.REFUSED]
 
 
-def test_reset_forgets_the_frames_before(lost, queries):
+def test_reset_forgets_the_previous_frames(lost, queries):
     assert statuses(run(lost, queries, range(2))) == [Status.REFINED] * 2
     lost.reset()
     assert run(lost, queries, range(2, 3))[0].previous_T_camera is None
 
 
-def test_a_camera_too_coarse_for_the_map_leaves_the_networks_own_poses(refining, queries):
+def test_a_camera_too_coarse_for_the_map_keeps_the_networks_poses(refining, queries):
     coarse = Camera.from_field_of_view(144, 108, 90.0)
     refining.set_camera(coarse)
-    alone = Localizer.from_checkpoint(CHECKPOINT)
-    alone.set_camera(coarse)
+    plain = Localizer.from_checkpoint(CHECKPOINT)
+    plain.set_camera(coarse)
 
     def small(i: int) -> np.ndarray:
         return cv2.resize(queries.read_image(i), (144, 108), interpolation=cv2.INTER_AREA)
 
     assert "focal length" in refining.obstacle
-    estimates, own = run(refining, queries, range(2), small), run(alone, queries, range(2), small)
+    estimates, own = run(refining, queries, range(2), small), run(plain, queries, range(2), small)
     assert all(same(a, b) for a, b in zip(estimates, own, strict=True))
     assert [(e.refinement.status, e.refinement.reason) for e in estimates] == [(Status.REFUSED, refining.obstacle)] * 2
     refining.set_camera(queries.camera)
@@ -195,14 +195,14 @@ def test_a_camera_too_coarse_for_the_map_leaves_the_networks_own_poses(refining,
     assert statuses(run(refining, queries, range(2, 4))) == [Status.REFINED] * 2
 
 
-def test_a_camera_that_the_network_refuses_is_refused_and_the_old_one_stays(refining, queries):
+def test_a_camera_that_the_network_refuses_does_not_replace_the_old_one(refining, queries):
     with pytest.raises(CameraError, match="wider"):
         refining.set_camera(Camera.from_field_of_view(320, 240, 40.0))
     assert statuses(run(refining, queries, range(2))) == [Status.REFINED] * 2
 
 
 def test_features_are_extracted_beside_the_network(keyframe_map, queries):
-    """The network does not begin before the extraction has: one after the other, this would wait in vain."""
+    """Let the network wait for the start of the extraction: in sequence, the test would time out."""
     begun, beside = threading.Event(), []
 
     class WaitingBackend(TorchBackend):
@@ -230,7 +230,7 @@ def test_a_network_without_pose_stream_has_nothing_to_refine(keyframe_map, tmp_p
         RefiningLocalizer.with_map(Localizer.from_checkpoint(tmp_path / "o.safetensors"), keyframe_map)
 
 
-def test_an_evaluation_with_a_map_is_of_refined_poses(keyframe_map, queries):
+def test_an_evaluation_with_a_map_scores_refined_poses(keyframe_map, queries):
     few = queries.select(np.arange(6))
     numbers = evaluate(CHECKPOINT, [few], keyframe_map=keyframe_map).numbers
     assert numbers["pose"]["median_m"] < 0.01 < numbers["regressed"]["median_m"]

@@ -1,4 +1,4 @@
-"""What a training starts from: ImageNet, and streams of single tasks."""
+"""Initial weights of a training: ImageNet, and streams of single tasks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
 from vlocnet_ros.training.imagenet import copy_weights, load_imagenet
-from vlocnet_ros.training.initial_weights import take_over
+from vlocnet_ros.training.initial_weights import copy_initial_weights
 
 
-def test_imagenet_weights_go_where_they_fit():
+def test_imagenet_weights_are_copied_where_they_fit():
     network = VLocNet(make_config(stem=64, mids=(64, 4, 8, 8), expansion=4, units=(1, 2, 4, 2)))
     source = {}
     for key, shape in {
@@ -37,7 +37,7 @@ def test_imagenet_weights_go_where_they_fit():
     assert torch.equal(network.odometry.previous_trunk.res1[0].weight, source["stem.conv.weight"])
 
 
-def test_without_a_network_imagenet_is_a_warning(tiny_network, monkeypatch):
+def test_without_internet_imagenet_weights_give_a_warning(tiny_network, monkeypatch):
     timm = pytest.importorskip("timm")
 
     def offline(*_: object, **__: object) -> None:
@@ -51,7 +51,7 @@ def test_without_a_network_imagenet_is_a_warning(tiny_network, monkeypatch):
 
 
 def test_joint_training_begins_at_the_accuracy_of_the_single_tasks(tmp_path, images):
-    """Streams come from single-task checkpoints; new fusions pass them on, once normalisation has seen the shift."""
+    """Copy streams from single-task checkpoints; new fusions are the identity after the normalisation."""
     single = {
         "pose": Tasks(odometry=False, segmentation=False, depth=False),
         "segmentation": Tasks(pose=False, odometry=False),
@@ -61,13 +61,15 @@ def test_joint_training_begins_at_the_accuracy_of_the_single_tasks(tmp_path, ima
         networks[name] = VLocNet(make_config(tasks=tasks, dropout=0.0))
         paths.append(tmp_path / f"{name}.safetensors")
         save_vlocnet(paths[-1], networks[name])
-        networks[name] = load_vlocnet(paths[-1]).network.train()  # training mode: normalised by the batch
+        networks[name] = load_vlocnet(
+            paths[-1]
+        ).network.train()  # training mode: normalised with the batch's statistics
     joint = VLocNet(make_config(dropout=0.0))
-    taken, told = take_over(joint, paths, images)
+    taken, report = copy_initial_weights(joint, paths, images)
     assert "trunk.res1.0.weight" in taken
     assert not any(name.startswith("odometry") for name in taken)
-    assert "trunk" in told
-    assert "semantic_fusion: begins" in told
+    assert "trunk" in report
+    assert "semantic_fusion: starts" in report
     with torch.inference_mode():
         both = joint.train()(images, images)
         torch.testing.assert_close(both.translation, networks["pose"](images, images).translation, atol=1e-3, rtol=1e-3)
@@ -75,7 +77,7 @@ def test_joint_training_begins_at_the_accuracy_of_the_single_tasks(tmp_path, ima
     assert torch.equal(joint.odometry.current_res4[0].conv1.weight, networks["pose"].pose.res4[0].conv1.weight)
 
 
-def test_checkpoints_that_fit_nowhere_are_refused(tmp_path, images):
+def test_checkpoints_without_any_fitting_tensor_are_refused(tmp_path, images):
     path = tmp_path / "o.safetensors"
     save_vlocnet(
         path,
@@ -83,4 +85,4 @@ def test_checkpoints_that_fit_nowhere_are_refused(tmp_path, images):
     )
     joint = VLocNet(make_config(tasks=Tasks(pose=False, odometry=False)))
     with pytest.raises(CheckpointError, match=r"o\.safetensors"):
-        take_over(joint, [path], images)
+        copy_initial_weights(joint, [path], images)

@@ -24,7 +24,7 @@ def quaternion(degrees: float, axis: int = 2) -> torch.Tensor:
 
 
 def two_frames() -> tuple[Prediction, Targets]:
-    """Frame 0 is a first frame; frame 1 follows it: one metre ahead in the map's y, turned by 90 degrees about z."""
+    """Return a first frame 0 and frame 1, one metre ahead in the map's y, turned by 90 degrees about z."""
     truth_q = torch.stack([quaternion(90), quaternion(100)])
     targets = Targets(
         translation=torch.tensor([[1.0, 2.0, 3.0], [1.0, 3.0, 3.0]]),
@@ -44,7 +44,7 @@ def two_frames() -> tuple[Prediction, Targets]:
 
 
 def chord(degrees: float) -> float:
-    """Distance of unit quaternions this angle apart."""
+    """Return the distance of unit quaternions with this angle between them."""
     return 2 * math.sin(math.radians(degrees) / 4)
 
 
@@ -64,7 +64,7 @@ def test_every_term_by_hand():
         assert terms[name].item() == pytest.approx(value, abs=1e-5), name
 
 
-def test_sum_is_weighed_on_three_levels():
+def test_the_sum_is_weighted_on_three_levels():
     prediction, targets = two_frames()
     loss = MultitaskLoss()
     with torch.no_grad():
@@ -121,7 +121,7 @@ def test_gradients_are_finite_differences():
     assert torch.autograd.gradcheck(total, inputs)
 
 
-def test_learned_weight_goes_to_the_logarithm_of_its_loss():
+def test_a_learned_weight_converges_to_the_logarithm_of_its_loss():
     prediction, targets = two_frames()
     prediction = prediction._replace(relative_translation=None, relative_quaternion=None)
     loss = MultitaskLoss()
@@ -133,7 +133,7 @@ def test_learned_weight_goes_to_the_logarithm_of_its_loss():
     assert loss.s["x"].item() == pytest.approx(math.log(0.4), abs=0.01)
 
 
-def test_a_quaternion_and_its_negative_cost_the_same():
+def test_a_quaternion_and_its_negative_have_the_same_loss():
     prediction, targets = two_frames()
     loss = MultitaskLoss()
     total = loss(prediction, targets)[0]
@@ -150,7 +150,7 @@ def test_relative_terms_use_the_networks_own_previous_pose():
     prediction = prediction._replace(translation=prediction.translation.clone().requires_grad_())
     loss = MultitaskLoss()
     with torch.no_grad():
-        loss.s["x"].fill_(50.0)  # takes the direct term away
+        loss.s["x"].fill_(50.0)  # removes the direct term
     loss(prediction, targets)[0].backward()
     assert prediction.translation.grad[0].abs().max() > 1e-3
 
@@ -182,7 +182,7 @@ def test_depth_counts_known_pixels_only():
     assert predicted.grad[0, 0, 0, 1] == 0
 
 
-def test_learned_weights_cannot_sink_or_rise_without_end():
+def test_learned_weights_have_bounds():
     loss = MultitaskLoss()
     with torch.no_grad():
         for s in loss.s.values():
@@ -196,7 +196,7 @@ def test_learned_weights_cannot_sink_or_rise_without_end():
     assert loss.s["q"].item() == COMPONENT_BOUNDS[1]
 
 
-def test_consistency_never_weighs_more_than_the_poses_themselves():
+def test_consistency_never_has_more_weight_than_the_poses():
     loss = MultitaskLoss()
     with torch.no_grad():
         for name, value in {"x": -1.0, "x_rel": -4.0, "q": -4.0, "q_rel": -3.5}.items():

@@ -1,4 +1,4 @@
-"""Self-supervised depth against a scene whose images and depth follow from a formula."""
+"""Self-supervised depth in a scene whose images and depth are given by a formula."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.training.losses import Targets
 from vlocnet_ros.training.photometric import _neighbours, difference, photometric
 
-#: A drive of three frames: forwards, and a little to the side.
+#: Poses of three frames: forwards, and a little to the side.
 POSES = tuple(pose([0.06 * i, -0.02 * i, 0.1 * i], [0.0, 1.5 * i, 0.5 * i]) for i in range(3))
 
 
 def scene(poses: tuple[np.ndarray, ...] = POSES) -> tuple[Tensor, Tensor]:
-    """Images (B, 3, H, W) and true depth (B, 1, H, W)."""
+    """Return images (B, 3, H, W) and true depth (B, 1, H, W)."""
     views = [see(p) for p in poses]
     return torch.cat([v.grey for v in views]).repeat(1, 3, 1, 1), torch.cat([v.depth for v in views])
 
@@ -46,8 +46,8 @@ def loss(depth: Tensor, images: Tensor, truth: Targets) -> Tensor:
 
 
 @pytest.mark.parametrize("previous", [[0, 0, 1], [1, 0, 1], [2, 1, 2]])
-def test_least_where_depth_is_true(previous):
-    """In a clip, in pairs of both directions, and with a frame that has no neighbour."""
+def test_the_loss_is_smallest_at_the_true_depth(previous):
+    """Use a clip, pairs in both directions, and a frame without neighbour."""
     images, depth = scene()
     truth = targets(previous)
     right = loss(depth, images, truth)
@@ -57,7 +57,7 @@ def test_least_where_depth_is_true(previous):
     assert min(scanned[1], scanned[-2]) > 1.5 * right
     tilted = depth * torch.linspace(0.8, 1.2, WIDTH)
     assert loss(tilted, images, truth) > 1.2 * right
-    # with the motion turned round, nothing fits
+    # with the inverse motion, nothing fits
     reversed_motion = targets(previous, tuple(np.linalg.inv(p) for p in POSES))
     assert loss(depth, images, reversed_motion) > 3.0 * right
 
@@ -81,12 +81,12 @@ def test_gradient_is_that_of_finite_differences():
         assert (start.grad * direction).sum().item() == pytest.approx(measured.item(), rel=2e-3)
 
 
-def test_what_one_neighbour_does_not_see_the_other_does():
-    """A patch that only the previous frame hides costs little in a clip, since the next frame shows it."""
+def test_a_surface_hidden_from_one_neighbour_is_compared_with_the_other():
+    """Hide a patch in the previous frame: in a clip it has a small loss, since the next frame shows it."""
     images, depth = scene()
     hidden = images.clone()
     hidden[0, :, 20:44, 20:60] = 0.5
-    middle = targets([0, 0, 2])  # the middle frame knows the one before alone
+    middle = targets([0, 0, 2])  # the middle frame has only a previous neighbour
     both = targets([0, 0, 1])
     covered = depth.clone()
 
@@ -109,19 +109,19 @@ def test_frames_with_depth_or_without_neighbour_are_left_out():
     assert predicted.grad.flatten(1).abs().sum(1).gt(0).tolist() == [False, True, False]
 
 
-def test_pixels_that_stand_still_say_nothing():
-    """Whatever moves along with the camera looks infinitely far; it agrees best without motion."""
+def test_pixels_that_do_not_move_have_no_loss():
+    """Use objects that move with the camera: they look infinitely far, and agree best without motion."""
     images, depth = scene()
     still = images[:1].repeat(3, 1, 1, 1)
     predicted = depth.clone().requires_grad_()
     value = loss(predicted, still, targets([0, 0, 1]))
     value.backward()
-    assert predicted.grad.abs().max() < 1e-6  # of smoothness alone
+    assert predicted.grad.abs().max() < 1e-6  # the gradient of the smoothness
     assert value < 1e-3
 
 
 def test_difference_of_images_is_structural_similarity():
-    """Wang et al. 2004, with windows of 3x3."""
+    """Compare with Wang et al. 2004, with windows of 3x3."""
     x, y = np.random.default_rng(0).random((2, 24, 32))
 
     def mean(image: np.ndarray) -> np.ndarray:
@@ -135,7 +135,7 @@ def test_difference_of_images_is_structural_similarity():
     np.testing.assert_allclose(found[0], expected, atol=1e-10)
 
 
-def test_a_decoder_learns_the_depth_of_a_drive_without_being_told():
+def test_a_decoder_learns_the_depth_of_a_drive_without_true_depth():
     torch.manual_seed(0)
     poses = tuple(pose([0.05 * i, 0.0, 0.12 * i], [0.0, 0.0, 0.0]) for i in range(4))
     images, depth = scene(poses)

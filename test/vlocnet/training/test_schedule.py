@@ -1,4 +1,4 @@
-"""The schedule: which stages there are, and that an interrupted run ends as an undisturbed one does."""
+"""Training schedule: stages for given data, and interrupted runs that end as uninterrupted ones."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from vlocnet_ros.config import Tasks
 from vlocnet_ros.runtime.checkpoint import load_vlocnet
 from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.optimizer import OptimizerConfig
-from vlocnet_ros.training.stages import SCHEDULE, Stage, changed, plan
+from vlocnet_ros.training.stages import SCHEDULE, TrainingStage, changed, plan
 
-#: Ends after a few seconds, and has what the real one has: single streams, both together, steps of several kinds.
+#: Short schedule with single streams, both together, and steps of several kinds, as the real one has.
 SHORT = (
-    Stage("pose", 0.5, ("pose",), changes={"batch": 4}),
-    Stage("scene", 0.2, ("segmentation", "depth"), changes={"batch": 2}),
-    Stage("joint", 0.3, start=("pose", "scene"), changes={"batch": 4, "mixture.pose": 1}),
+    TrainingStage("pose", 0.5, ("pose",), changes={"batch": 4}),
+    TrainingStage("scene", 0.2, ("segmentation", "depth"), changes={"batch": 2}),
+    TrainingStage("joint", 0.3, start=("pose", "scene"), changes={"batch": 4, "mixture.pose": 1}),
 )
 
 
 def has(*streams: str):
-    """Data with ground truth for these streams alone."""
+    """Return `trainable` of data with ground truth for these streams only."""
 
     def trainable(wanted: Tasks) -> Tasks | None:
         kept = {name: getattr(wanted, name) and name in streams for name in vars(wanted)}
@@ -39,7 +39,7 @@ def has(*streams: str):
     return trainable
 
 
-def test_every_stage_runs_where_the_data_has_everything():
+def test_all_stages_run_if_the_data_has_all_ground_truth():
     planned = plan(SCHEDULE, Tasks(), has("pose", "odometry", "segmentation", "depth"))
     assert [p.stage.name for p in planned] == ["pose", "scene", "joint", "odometry", "together"]
     assert [p.start for p in planned] == [(), (), ("pose", "scene"), ("joint",), ("joint", "odometry")]
@@ -59,7 +59,7 @@ def test_every_stage_runs_where_the_data_has_everything():
     ],
 )
 def test_stages_without_anything_to_train_are_left_out(streams, names):
-    """Whether the data lacks a stream, or it is not wanted."""
+    """Leave out streams that the data lacks, and streams that are not selected."""
     for planned in (
         plan(SCHEDULE, Tasks(), has(*streams)),
         plan(SCHEDULE, Tasks(**{name: name in streams for name in vars(Tasks())}), lambda tasks: tasks),
@@ -72,7 +72,7 @@ def test_stages_without_anything_to_train_are_left_out(streams, names):
         plan(SCHEDULE, Tasks(), has())
 
 
-def test_changes_reach_the_fields_of_fields():
+def test_changes_replace_fields_of_fields():
     config = TrainConfig(train=(Path("a"),), output=Path("b"), batch=24, clip=4)
     other = changed(config, {"optimizer.learning_rate": 0.5, "batch": 30, "clip": 3, "mixture.pose": 7})
     assert other.optimizer == replace(config.optimizer, learning_rate=0.5)
@@ -117,14 +117,14 @@ def config(tmp_path, wall_sequence) -> ScheduleConfig:
 
 @pytest.fixture(scope="module")
 def processes() -> multiprocessing.context.BaseContext:
-    """Makes processes that have imported everything."""
+    """Context of processes that have imported everything."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["vlocnet_ros.commands.train_schedule", "torch.utils.tensorboard"])
     return context
 
 
 def killed(process: BaseProcess, progress: Path, moment: random.Random) -> bool:
-    """End the process at some moment after it has made progress; whether it was still at work."""
+    """Kill the process at a random moment after its first progress; return True if it was still running."""
     before = progress.stat().st_mtime_ns if progress.exists() else 0
     process.start()
     while process.is_alive() and not (progress.exists() and progress.stat().st_mtime_ns > before):
@@ -141,7 +141,7 @@ def interrupted(config: ScheduleConfig) -> ScheduleConfig:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_killed_at_any_moment_and_resumed_it_ends_as_an_undisturbed_run(config, processes):
+def test_a_killed_and_resumed_run_ends_as_an_uninterrupted_one(config, processes):
     whole = processes.Process(target=run, args=(config, SHORT))
     whole.start()
     other = interrupted(config)
@@ -159,7 +159,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_as_an_undisturbed_run(config, 
     last.join()
     whole.join()
     assert (whole.exitcode, last.exitcode) == (0, 0)
-    assert trained.stat().st_mtime_ns == before  # what was finished is not trained again
+    assert trained.stat().st_mtime_ns == before  # a finished stage is not trained again
     expected, found = load_vlocnet(config.common.output), load_vlocnet(other.common.output)
     for (name, a), b in zip(expected.network.state_dict().items(), found.network.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
@@ -169,7 +169,7 @@ def test_killed_at_any_moment_and_resumed_it_ends_as_an_undisturbed_run(config, 
     assert not list(files.glob("**/last.ckpt"))
 
 
-def test_stages_are_named_and_need_those_before(config):
+def test_unknown_stages_and_missing_earlier_ones_are_refused(config):
     with pytest.raises(ConfigError, match="warmup"):
         run(replace(config, stages=("warmup",)), SHORT)
     with pytest.raises(ConfigError, match=r"joint starts from \['pose', 'scene'\]"):

@@ -1,4 +1,4 @@
-"""Every system of the comparison and every ablation: the switches do what they say, and all run as streams."""
+"""Systems of the comparison and ablations: effects of their options, and streaming."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from vlocnet_ros.network.systems import ABLATIONS, SYSTEMS, AblationName, System
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
 from vlocnet_ros.training import data
-from vlocnet_ros.training.config import TrainConfig, of_system
+from vlocnet_ros.training.config import TrainConfig, restricted_to_system
 from vlocnet_ros.training.losses import MultitaskLoss
 from vlocnet_ros.training.module import OptimizerConfig
 
 from .test_losses import two_frames
 
-#: The tiny network's own numbers, that a system's structure is shrunk to.
+#: Sizes of the tiny network, to which a system's structure is reduced.
 TINY = {
     name: getattr(make_config(), name)
     for name in ("width", "height", "stem", "mids", "expansion", "units", "classes", "segmentation_stem")
@@ -87,7 +87,7 @@ def test_a_system_leaves_out_what_the_data_cannot_train():
         SYSTEMS["adapnet"].structure("light", tasks=POSE_AND_ODOMETRY)
 
 
-def test_single_frame_systems_do_not_see_the_frame_before(images):
+def test_single_frame_systems_do_not_use_the_previous_frame(images):
     for name in ("posenet", "bayesian_posenet", "lstm_pose", "svs_pose"):
         network = tiny(name)
         assert not network.config.paired
@@ -97,7 +97,7 @@ def test_single_frame_systems_do_not_see_the_frame_before(images):
 
 
 @pytest.mark.parametrize("fusion", ["concatenation", "adaptive"])
-def test_temporal_fusion_sees_the_frame_before(images, fusion):
+def test_temporal_fusion_uses_the_previous_frame(images, fusion):
     network = VLocNet(make_config(tasks=Tasks(True, False, False, False), temporal_fusion=fusion)).eval()
     randomize_statistics(network)
     assert network.config.paired
@@ -126,9 +126,9 @@ def test_own_trunk_takes_the_gradient_that_sharing_gave_to_the_pose_stream(image
         assert (own is None) == sharing
         if own is not None:
             assert own.grad.abs().max() > 0
-    alone = VLocNet(make_config(tasks=Tasks(False, True, False, False), hard_sharing=False))
-    assert alone.trunk is None
-    assert WITH_TRUNK in alone.state_dict()
+    single = VLocNet(make_config(tasks=Tasks(False, True, False, False), hard_sharing=False))
+    assert single.trunk is None
+    assert WITH_TRUNK in single.state_dict()
 
 
 def test_relu_leaves_no_elu_anywhere():
@@ -138,12 +138,12 @@ def test_relu_leaves_no_elu_anywhere():
     assert not [name for name, module in elu.named_modules() if isinstance(module, nn.ReLU)]
 
 
-def test_without_warping_labels_come_from_this_frame_alone(images):
+def test_without_warping_labels_depend_on_one_frame_only(images):
     network = tiny("vlocnetpp", "no_warping")
     with torch.inference_mode():
         a, b = (network(images[i : i + 1], images[3:]) for i in (0, 1))
     assert torch.equal(a.logits, b.logits)
-    # the weights of AdapNet alone fit, whatever is fused
+    # the weights of AdapNet fit, with and without fusion
     shapes = {name: value.shape for name, value in tiny("adapnet").state_dict().items()}
     assert shapes.items() <= {name: value.shape for name, value in network.state_dict().items()}.items()
 
@@ -170,7 +170,7 @@ def test_without_consistency_the_relative_terms_are_gone():
 
 
 def reference_lstm(lstm: nn.LSTM, steps: torch.Tensor, suffix: str) -> torch.Tensor:
-    """Equations of an LSTM by hand: (T, n) to its last hidden state."""
+    """Compute the last hidden state of an LSTM for (T, n) by its equations."""
     w, u = getattr(lstm, f"weight_ih_l0{suffix}"), getattr(lstm, f"weight_hh_l0{suffix}")
     b = getattr(lstm, f"bias_ih_l0{suffix}") + getattr(lstm, f"bias_hh_l0{suffix}")
     h = c = torch.zeros(lstm.hidden_size)
@@ -181,7 +181,7 @@ def reference_lstm(lstm: nn.LSTM, steps: torch.Tensor, suffix: str) -> torch.Ten
     return h
 
 
-def test_four_directions_are_four():
+def test_the_four_directions_are_read():
     module, x = FourDirections(32), torch.randn(2, 32)
     assert module.grid == (4, 8)
     assert FourDirections(2048).grid == (32, 64)  # as published
@@ -194,7 +194,7 @@ def test_four_directions_are_four():
 
 
 def test_training_follows_the_system(wall_sequence, tmp_path, monkeypatch):
-    """From the command's options to network, batches and card."""
+    """Check network, batches and card for the command's options."""
     monkeypatch.setattr(data, "open_sequences", lambda *_, **__: [wall_sequence])
     config = TrainConfig(
         train=(Path("wall"),),
@@ -221,10 +221,10 @@ def test_training_follows_the_system(wall_sequence, tmp_path, monkeypatch):
     assert checkpoint.card["system"] == "posenet"
     assert checkpoint.card["ablations"] == ["relu"]
     assert checkpoint.card["augmentation"]["viewpoint"] == 0.0
-    assert of_system(replace(config, system="svs_pose")).augmentation.viewpoint > 0.0
+    assert restricted_to_system(replace(config, system="svs_pose")).augmentation.viewpoint > 0.0
 
 
-def test_checkpoints_from_before_the_switches_load_and_answer_alike(tiny_checkpoint, images):
+def test_checkpoints_without_these_options_give_the_same_results(tiny_checkpoint, images):
     tensors, header = tensor_files.load(tiny_checkpoint, kind="vlocnet")
     before = load_vlocnet(tiny_checkpoint).network(images, images.flip(0))
     new = ("activation", "regressor", "samples", "warping", "temporal_fusion", "hard_sharing", "consistency")
@@ -236,14 +236,14 @@ def test_checkpoints_from_before_the_switches_load_and_answer_alike(tiny_checkpo
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_checkpoints_hold_the_switches(name, tmp_path):
+def test_checkpoints_store_these_options(name, tmp_path):
     network = tiny(name)
     save_vlocnet(tmp_path / "a.safetensors", network)
     assert load_vlocnet(tmp_path / "a.safetensors").network.config == network.config
 
 
 def test_multiply_adds_are_those_of_the_layers(images):
-    """Counted again from the shapes of what each convolution and linear layer puts out; and without computing."""
+    """Count again from the output shapes of convolutions and linear layers, and without computing."""
     network, counted = tiny("vlocnetpp_single"), []
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

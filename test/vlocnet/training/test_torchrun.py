@@ -1,4 +1,4 @@
-"""Several processes, as torchrun starts them on GPUs and machines, here two on the CPU."""
+"""Training in several processes of torchrun, here two on the CPU."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from localization_common.datasets.rosbag2_writer import write_sequence
 from vlocnet_ros.commands.train import training_module
 from vlocnet_ros.runtime.checkpoint import load_vlocnet
 from vlocnet_ros.training.augmentation import augment
-from vlocnet_ros.training.batches import Mixture, generator_for
+from vlocnet_ros.training.batches import StepMixture, generator_for
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.data import Data
+from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.optimizer import OptimizerConfig, set_learning_rate
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -38,12 +38,12 @@ def test_two_processes_average_their_gradients_and_one_of_them_writes(tmp_path, 
     words += ["--optimizer.minutes", "None", "--optimizer.steps", "1", "--optimizer.warmup", "1", "--batch", "4"]
     words += ["--accelerator", "cpu", "--precision", "32-true", "--threads", "1", "--no-progress-bar"]
     words += ["--mixture.pose", "0", "--mixture.pairs", "0", "--mixture.all", "1"]
-    words += ["--optimizer.algorithm", "adamw"]  # Muon makes as much of a rounding error as of a gradient
+    words += ["--optimizer.algorithm", "adamw"]  # Muon scales rounding errors as much as gradients
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", *words]
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert ran.stdout.count("ms each") == 1  # one of them has measured what it wrote
+    assert ran.stdout.count("ms each") == 1  # one of them has measured the written checkpoint
     config = TrainConfig(
         train=(tmp_path / "wall",),
         output=output,
@@ -52,7 +52,7 @@ def test_two_processes_average_their_gradients_and_one_of_them_writes(tmp_path, 
         height=48,
         optimizer=OptimizerConfig(algorithm="adamw", steps=1, warmup=1),
         batch=4,
-        mixture=Mixture(0, 0, 1),
+        mixture=StepMixture(0, 0, 1),
     )
     expected, single = one_step(config, ranks=(0, 1)), one_step(config, ranks=(0,))
     found = dict(load_vlocnet(output).network.named_parameters())
@@ -61,8 +61,8 @@ def test_two_processes_average_their_gradients_and_one_of_them_writes(tmp_path, 
 
 
 def one_step(config: TrainConfig, ranks: tuple[int, ...]) -> dict[str, torch.Tensor]:
-    """Weights after one step with the mean of the gradients that these processes have."""
-    data = Data.read(config)
+    """Return the weights after one step with the mean of the processes' gradients."""
+    data = TrainingData.read(config)
     gradients: dict[str, torch.Tensor] = {}
     for rank in ranks:
         lightning.seed_everything(config.seed)
@@ -82,6 +82,6 @@ def one_step(config: TrainConfig, ranks: tuple[int, ...]) -> dict[str, torch.Ten
 
 
 def agreement(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> float:
-    """Share of the weights that are the same, as they are stored."""
+    """Return the share of equal stored weights."""
     same = [(found[name] - expected[name].half().float()).abs() < 2e-4 + 1e-3 * found[name].abs() for name in expected]
     return torch.cat([s.flatten() for s in same]).float().mean().item()

@@ -1,4 +1,4 @@
-"""From batches to a checkpoint: learning, resuming, the best state, the card."""
+"""Training from batches to a checkpoint: learning, resuming, best weights, card."""
 
 from __future__ import annotations
 
@@ -22,47 +22,46 @@ from vlocnet_ros.runtime.checkpoint import set_camera
 from vlocnet_ros.training import data as training_data
 from vlocnet_ros.training import validation
 from vlocnet_ros.training.augmentation import AugmentationConfig
-from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
-from vlocnet_ros.training.data import Data
-from vlocnet_ros.training.module import TrainingModule
-from vlocnet_ros.training.odometry_bias import _lines, calibrate_odometry
+from vlocnet_ros.training.batches import RandomBatches, StepMixture, gather
+from vlocnet_ros.training.data import TrainingData
+from vlocnet_ros.training.module import VLocNetTrainingModule
 from vlocnet_ros.training.optimizer import OptimizerConfig, set_learning_rate
 from vlocnet_ros.training.run_files import KeepBest, KeepState
-from vlocnet_ros.training.training_frames import Frames, network_camera
+from vlocnet_ros.training.training_frames import TrainingFrames, network_camera
 from vlocnet_ros.training.validation import score
 
 
-def test_frozen_weights_and_statistics_stay(frames, tmp_path):
+def test_frozen_weights_and_statistics_do_not_change(frames, tmp_path):
     network = VLocNet(make_config(tasks=POSE_AND_ODOMETRY))
     before = {name: p.clone() for name, p in network.named_parameters()}
     statistics = {name: p.clone() for name, p in network.named_buffers() if name.endswith("running_mean")}
     taken = {name for name in before if name.startswith("trunk")}
     batches = RandomBatches(frames, size=8, seed=3, clip=4)
     optimizer = OptimizerConfig(steps=2, taken_rate=0.0, warmup=1)
-    fit(TrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken), 2, tmp_path)
+    fit(VLocNetTrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken), 2, tmp_path)
     for name, p in network.named_parameters():
         assert torch.equal(p, before[name]) == (name in taken), name
     for name, p in network.named_buffers():
         if name in statistics:
             assert torch.equal(p, statistics[name]) == name.startswith("trunk"), name
     optimizer = OptimizerConfig(steps=2, warmup=1)
-    part = TrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken, freeze=["trunk.res1"])
+    part = VLocNetTrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken, freeze=["trunk.res1"])
     frozen = {n for n, p in part.network.named_parameters() if not p.requires_grad}
     assert frozen == {n for n in taken if n.startswith("trunk.res1")}
 
 
-def make_module(frames: Frames, **changes: object) -> TrainingModule:
+def make_module(frames: TrainingFrames, **changes: object) -> VLocNetTrainingModule:
     torch.manual_seed(0)
     network = VLocNet(make_config(**changes))
     set_camera(network, frames.camera)
     optimizer = OptimizerConfig(steps=40, learning_rate=3e-3, warmup=5)
-    batches = RandomBatches(frames, size=8, seed=3, mixture=Mixture(1, 1, 1))
-    return TrainingModule(
+    batches = RandomBatches(frames, size=8, seed=3, mixture=StepMixture(1, 1, 1))
+    return VLocNetTrainingModule(
         network, batches, optimizer, AugmentationConfig(viewpoint=0.5, metres=0.05, degrees=2.0), seed=3
     )
 
 
-def fit(module: TrainingModule, steps: int, directory: Path, resume: Path | None = None) -> Path:
+def fit(module: VLocNetTrainingModule, steps: int, directory: Path, resume: Path | None = None) -> Path:
     state = lightning.pytorch.callbacks.ModelCheckpoint(directory, save_last=True, save_top_k=0, every_n_train_steps=3)
     trainer = lightning.Trainer(
         max_steps=steps,
@@ -79,10 +78,10 @@ def fit(module: TrainingModule, steps: int, directory: Path, resume: Path | None
 
 
 class Killed(BaseException):
-    """Stands for the end of the process."""
+    """Exception in place of the end of the process."""
 
 
-def test_a_state_that_is_half_written_leaves_the_one_before(tmp_path):
+def test_an_interrupted_write_keeps_the_previous_state(tmp_path):
     class Trainer:
         is_global_zero = True
         content, ends = b"whole", False
@@ -119,7 +118,7 @@ def test_the_best_weights_are_kept_and_no_progress_ends_the_training(tmp_path):
     assert again.score == pytest.approx(0.2)
 
 
-def test_score_counts_relative_changes_alike():
+def test_the_score_depends_on_relative_changes():
     better = {"pose_m": 0.9, "pose_deg": 1.8, "pixels_wrong": 0.11}
     worse = {"pose_m": 1.0, "pose_deg": 2.0, "pixels_wrong": 0.1}
     a, b = (score({name: torch.tensor(value) for name, value in m.items()}) for m in (better, worse))
@@ -129,16 +128,16 @@ def test_score_counts_relative_changes_alike():
 
 @pytest.mark.filterwarnings("ignore")
 def test_training_ends_with_the_weights_of_the_best_validation(on_disk, tmp_path, monkeypatch):
-    """Whatever comes after the best one."""
+    """Let later validations be worse than the best one."""
     scores, kept = iter([1.0, 0.5, 2.0, 3.0]), {}
 
-    def told(medians):
+    def scripted(medians):
         return torch.tensor(next(scores))
 
     def save(self, trainer, module):
         kept[module.global_step] = {name: t.clone() for name, t in module.network.named_parameters()}
 
-    monkeypatch.setattr(validation, "score", told)
+    monkeypatch.setattr(validation, "score", scripted)
     monkeypatch.setattr(KeepState, "on_train_epoch_end", save)
     written = train(config_for(tmp_path, optimizer=OptimizerConfig(steps=8, warmup=1), patience=2))
     assert list(kept) == [2, 4, 6, 8]
@@ -146,7 +145,7 @@ def test_training_ends_with_the_weights_of_the_best_validation(on_disk, tmp_path
         assert torch.equal(weights, kept[4][name].half().float()), name
 
 
-def measured_loss(module: TrainingModule, frames: Frames) -> float:
+def measured_loss(module: VLocNetTrainingModule, frames: TrainingFrames) -> float:
     batch = gather(frames, frames.pairs.flatten())
     with torch.no_grad():
         _, terms = module.loss(module.eval()(batch), batch.targets)
@@ -162,13 +161,13 @@ def test_a_few_steps_learn_the_wall(frames, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_resumed_run_ends_like_an_undisturbed_one(frames, tmp_path):
+def test_a_resumed_run_ends_like_an_uninterrupted_one(frames, tmp_path):
     whole = make_module(frames)
     fit(whole, 6, tmp_path / "whole")
     first = make_module(frames)
     state = fit(first, 3, tmp_path / "parts")
     resumed = make_module(frames)
-    fit(resumed, 6, tmp_path / "rest", resume=state)
+    fit(resumed, 6, tmp_path / "resumed", resume=state)
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
     for (name, a), b in zip(whole.state_dict().items(), first.state_dict().values(), strict=True):
@@ -187,12 +186,12 @@ def test_learning_rate_warms_up_and_decays_over_the_steps(frames):
     assert rates[0] == pytest.approx(10 * 3e-3 / 5, rel=1e-6)
     assert rates[2] == pytest.approx(10 * 1.5e-3, rel=1e-6)
     assert rates[3] < 1e-3
-    assert rates[3] == pytest.approx(10 * groups[1]["lr"])  # the learned loss weights move faster
+    assert rates[3] == pytest.approx(10 * groups[1]["lr"])  # the learned loss weights have a larger rate
 
 
 @pytest.fixture
 def on_disk(monkeypatch, wall_sequence) -> None:
-    """The wall, wherever a command line opens a sequence."""
+    """Let command lines open the wall for any path."""
     for module in (training_data, evaluation):
         monkeypatch.setattr(module, "open_sequences", lambda *_, **__: [wall_sequence])
 
@@ -227,7 +226,7 @@ def test_the_command_writes_a_checkpoint_with_card_and_residuals(on_disk, tmp_pa
     for fact in ("wall (6 frames)", "| seed | 0 |", "median_m", "minutes", written.card["commit"]):
         assert fact in card
     assert re.search(r"\| size \| \d+\.\d\d MB \|", card)
-    # the same again gives the same weights
+    # a second run gives the same weights
     again = train(config_for(tmp_path, output=tmp_path / "again.safetensors"))
     for (name, a), b in zip(written.network.state_dict().items(), again.network.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
@@ -242,14 +241,14 @@ def test_streams_without_ground_truth_are_left_out(monkeypatch, wall_sequence, t
     assert "segmentation" not in written.card["numbers"]
     bare = replace(unlabelled, read_depth=None)
     monkeypatch.setattr(training_data, "open_sequences", lambda *_, **__: [bare])
-    data = Data.read(config_for(tmp_path))
+    data = TrainingData.read(config_for(tmp_path))
     assert data.trainable(Tasks()) == Tasks(segmentation=False)  # depth from the motion between frames
-    alone = Frames.read([bare.select([0, 4])], network_camera(bare.camera, WIDTH, HEIGHT))
-    assert replace(data, frames=alone).trainable(Tasks()) == POSE_AND_ODOMETRY
-    assert replace(data, frames=alone).trainable(Tasks(pose=False, odometry=False)) is None
+    single = TrainingFrames.read([bare.select([0, 4])], network_camera(bare.camera, WIDTH, HEIGHT))
+    assert replace(data, frames=single).trainable(Tasks()) == POSE_AND_ODOMETRY
+    assert replace(data, frames=single).trainable(Tasks(pose=False, odometry=False)) is None
 
 
-def test_resuming_nothing_is_refused(on_disk, tmp_path):
+def test_resuming_without_a_run_is_refused(on_disk, tmp_path):
     with pytest.raises(ConfigError, match="resume"):
         train(config_for(tmp_path, resume=True))
 
@@ -266,40 +265,8 @@ def test_frame_ranges_of_the_command_line_split_train_from_validation(on_disk, t
     assert sequences.FrameRanges.parse("4-5").mask(np.arange(6)).sum() == 2
 
 
-def test_calibration_takes_the_bias_out_of_odometry(frames):
-    network = VLocNet(make_config(tasks=POSE_AND_ODOMETRY)).eval()
-    regressor = network.odometry.regressor
-    truth = torch.tensor([0.05, 0.0, 0.0])  # every frame of the wall moves alike, but for what is added here
-    moving = replace(frames, translation=frames.translation + 0.01 * torch.randn(8, 3).cumsum(0))
-
-    def errors() -> torch.Tensor:
-        images = moving.images.float() / 255.0
-        with torch.inference_mode():
-            predicted = network(images[:-1], images[1:]).relative_translation
-        return predicted - (moving.translation[1:] - moving.translation[:-1])
-
-    regressor.translation_scale.fill_(0.02)
-    regressor.translation_mean.copy_(truth + 0.1)
-    before = errors().square().sum()
-    calibrate_odometry(network, moving, forward=True)
-    assert errors().square().sum() < 0.5 * before
-    assert not network.training
-
-
-def test_lines_are_least_squares():
-    x = torch.randn(50, 6)
-    y = 1.3 * x + 0.2 + 0.05 * torch.randn(50, 6)
-    y[:, 5] = 0.0  # never moves: keeps its scale
-    slope, offset = _lines(x, y)
-    for i in range(5):
-        expected = np.polyfit(x[:, i].numpy(), y[:, i].numpy(), 1)
-        np.testing.assert_allclose([slope[i], offset[i]], expected, atol=1e-4)
-    assert slope[5].item() == 1.0
-    assert offset[5].item() == pytest.approx(-x[:, 5].mean().item(), abs=1e-6)
-
-
 @pytest.mark.filterwarnings("ignore")
-def test_no_steps_put_streams_together(on_disk, tmp_path):
+def test_a_training_without_steps_combines_streams(on_disk, tmp_path):
     first = train(config_for(tmp_path))
     path = tmp_path / "wall.safetensors"
     changes = {"output": tmp_path / "merged.safetensors", "initial": (path,), "optimizer": OptimizerConfig(steps=0)}

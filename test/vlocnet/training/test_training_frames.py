@@ -1,4 +1,4 @@
-"""From sequences to batches: frames in memory, pairs, clips, and how kinds of steps are mixed."""
+"""Frames in memory, pairs, clips, and mixtures of kinds of steps."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tiny_networks import HEIGHT, WIDTH
 
 from localization_common.camera import Camera
 from localization_common.errors import ConfigError, DatasetError
-from vlocnet_ros.training.augmentation import Kind
-from vlocnet_ros.training.batches import Mixture, RandomBatches, gather
-from vlocnet_ros.training.training_frames import Frames, network_camera
+from vlocnet_ros.training.augmentation import StepKind
+from vlocnet_ros.training.batches import RandomBatches, StepMixture, gather
+from vlocnet_ros.training.training_frames import TrainingFrames, network_camera
 
 
 def test_network_camera_covers_the_input_and_keeps_pixels_square():
@@ -36,40 +36,40 @@ def test_frames_hold_what_the_sequence_has(frames, wall_sequence):
     assert frames.class_names == ("left", "middle", "right")
 
 
-def test_frames_over_a_gap_are_no_pair_and_stay_as_single_ones(wall_sequence):
+def test_frames_across_a_gap_are_no_pair_and_are_used_as_single_ones(wall_sequence):
     cut = wall_sequence.select([0, 1, 3])
-    frames = Frames.read([cut, wall_sequence.select([6, 7])], network_camera(cut.camera, WIDTH, HEIGHT))
+    frames = TrainingFrames.read([cut, wall_sequence.select([6, 7])], network_camera(cut.camera, WIDTH, HEIGHT))
     assert frames.pairs.tolist() == [[0, 1], [2, 2], [3, 4]]
 
 
 def test_masks_where_one_sequence_lacks_depth_or_labels(wall_sequence):
     bare = replace(wall_sequence, read_depth=None, read_labels=None, class_names=())
-    frames = Frames.read([wall_sequence, bare], network_camera(bare.camera, WIDTH, HEIGHT))
+    frames = TrainingFrames.read([wall_sequence, bare], network_camera(bare.camera, WIDTH, HEIGHT))
     assert torch.isfinite(frames.depth[:8]).all()
     assert torch.isnan(frames.depth[8:]).all()
     assert (frames.labels[8:] == 255).all()
-    alone = Frames.read([bare], network_camera(bare.camera, WIDTH, HEIGHT))
-    assert alone.depth is None
-    assert alone.labels is None
+    unlabelled = TrainingFrames.read([bare], network_camera(bare.camera, WIDTH, HEIGHT))
+    assert unlabelled.depth is None
+    assert unlabelled.labels is None
 
 
 def test_sequences_with_different_classes_are_refused(wall_sequence):
     other = replace(wall_sequence, class_names=("a", "b", "c"))
     with pytest.raises(DatasetError, match="classes"):
-        Frames.read([wall_sequence, other], network_camera(other.camera, WIDTH, HEIGHT))
+        TrainingFrames.read([wall_sequence, other], network_camera(other.camera, WIDTH, HEIGHT))
 
 
 def test_pairs_go_in_both_directions_of_time(frames):
     batch = gather(frames, frames.pairs[[2, 5]].flatten())
     assert batch.targets.previous.tolist() == [1, 0, 3, 2]
     assert batch.targets.pair.all()
-    single = gather(frames, torch.tensor([3, 5]), Kind.POSE, previous=torch.arange(2), group=1)
+    single = gather(frames, torch.tensor([3, 5]), StepKind.POSE, previous=torch.arange(2), group=1)
     assert single.targets.previous.tolist() == [0, 1]
     assert not single.targets.pair.any()
     assert single.targets.labels is None
 
 
-def test_batches_depend_on_seed_and_step_alone(frames):
+def test_batches_depend_on_seed_and_step_only(frames):
     a, b, c, d = (RandomBatches(frames, size=4, seed=s, rank=r) for s, r in ((1, 0), (1, 0), (2, 0), (1, 1)))
     assert all(torch.equal(a(i).targets.translation, b(i).targets.translation) for i in (5, 3))
     for other in (c, d):
@@ -86,15 +86,15 @@ def test_clips_follow_the_drive_and_stop_at_its_end(frames):
     torch.testing.assert_close(step, 0.05 * t.pair.float(), atol=1e-5, rtol=0)
     assert not t.pair[::4].any()
     ends = (t.translation[:, 0] > 0.34) & ~t.pair
-    assert ends.any()  # the last frame stands for what would follow
+    assert ends.any()  # the last frame replaces the following ones
 
 
-def test_mixture_holds_what_it_says():
-    kinds = [Mixture(2, 1, 1).kind(step) for step in range(8)]
+def test_a_mixture_has_the_configured_steps():
+    kinds = [StepMixture(2, 1, 1).kind(step) for step in range(8)]
     assert kinds[:4] == kinds[4:]
     assert sorted(k.value for k in kinds[:4]) == ["all", "pairs", "pose", "pose"]
-    assert {Mixture(0, 0, 1).kind(step) for step in range(3)} == {Kind.ALL}
-    uneven = [Mixture(1, 3, 1).kind(step).value for step in range(5)]
+    assert {StepMixture(0, 0, 1).kind(step) for step in range(3)} == {StepKind.ALL}
+    uneven = [StepMixture(1, 3, 1).kind(step).value for step in range(5)]
     assert sorted(uneven) == ["all", "pairs", "pairs", "pairs", "pose"]
     with pytest.raises(ConfigError, match="mixture"):
-        Mixture(0, 0, 0)
+        StepMixture(0, 0, 0)

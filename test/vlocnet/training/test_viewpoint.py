@@ -1,4 +1,4 @@
-"""Re-projection against closed forms: planes, occlusion, labels, and pairs of frames that still agree."""
+"""Re-projection against closed forms: planes, occlusion, labels, and consistent pairs of frames."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from localization_common.geometry import quaternions
-from vlocnet_ros.training.augmentation import AugmentationConfig, Batch, augment
+from vlocnet_ros.training.augmentation import AugmentationConfig, FrameBatch, augment
 from vlocnet_ros.training.losses import Targets, relative_targets
 from vlocnet_ros.training.viewpoint import reproject
 
@@ -66,7 +66,7 @@ def test_a_turn_moves_the_image_as_a_pinhole_camera_does():
     assert view.image[0, 0, 19, u].item() == pytest.approx(old / (W - 1), abs=5e-3)
 
 
-def test_near_things_hide_far_ones():
+def test_near_surfaces_hide_far_ones():
     depth = torch.full((1, H, W), 4.0)
     depth[:, :, 20:30] = 1.0
     labels = (depth < 2.0).to(torch.uint8)
@@ -75,7 +75,7 @@ def test_near_things_hide_far_ones():
     assert (view.labels[0, 20, 15:25] == 1).all()
     assert (view.labels[0, 20, 2:14] == 0).all()
     assert (view.depth[0, 20, 16:24] == 1.0).all()
-    assert not view.seen[0, 20, 26:28].any()  # uncovered: nobody saw what is there
+    assert not view.seen[0, 20, 26:28].any()  # uncovered: not visible in the source
     assert (view.labels[0, 20, 26:28] == 255).all()
 
 
@@ -86,7 +86,7 @@ def test_unknown_depth_is_drawn_nowhere():
     assert torch.isnan(view.depth).all()
 
 
-def batch(n: int = 8) -> Batch:
+def batch(n: int = 8) -> FrameBatch:
     own = torch.arange(n)
     q = quaternions.normalize(torch.randn(n, 4))
     targets = Targets(
@@ -97,14 +97,14 @@ def batch(n: int = 8) -> Batch:
         labels=torch.randint(0, 4, (n, H, W), dtype=torch.uint8),
         depth=torch.full((n, H, W), 2.0),
     )
-    return Batch(smooth_image().expand(n, 3, H, W), targets)
+    return FrameBatch(smooth_image().expand(n, 3, H, W), targets)
 
 
 ONLY_VIEWPOINT = AugmentationConfig(viewpoint=1.0, light=0.0, erase=0.0, shift=0, alone=0.0)
 
 
 def test_moved_poses_and_images_agree():
-    """Points seen in the new image, taken to the map with the new pose, lie on the old wall."""
+    """Check that points of the new image, moved to the map with the new pose, lie on the old wall."""
     before = batch(2)
     after = augment(before, INTRINSICS, ONLY_VIEWPOINT, torch.Generator().manual_seed(1))
     u, v = 30, 20
@@ -125,9 +125,9 @@ def test_both_frames_of_a_pair_move_together():
     config = replace(ONLY_VIEWPOINT, relative=0.0)
     x = before.targets
     same = replace(x, translation=x.translation[x.previous & ~1], quaternion=x.quaternion[x.previous & ~1])
-    after = augment(Batch(before.images, same), INTRINSICS, config, torch.Generator().manual_seed(2)).targets
+    after = augment(FrameBatch(before.images, same), INTRINSICS, config, torch.Generator().manual_seed(2)).targets
     _, motion, rotation = relative_targets(after)
-    assert motion.abs().max() < 1e-5  # they stood still, and still do
+    assert motion.abs().max() < 1e-5  # they stood still before and after
     assert rotation[:, 1:].abs().max() < 1e-5
     assert (after.translation - same.translation).norm(dim=1).min() > 1e-3
 
@@ -156,12 +156,12 @@ def test_augmentation_is_repeatable_and_random():
     assert not torch.equal(a.images, c.images)
 
 
-def test_shift_moves_image_labels_and_depth_alike():
+def test_shift_moves_image_labels_and_depth_by_the_same_amount():
     fixed = batch(2)
     labels = torch.zeros(2, H, W, dtype=torch.uint8)
     labels[:, :, 30:] = 1
     image = labels[:, None].float().expand(2, 3, H, W)
-    moved = Batch(image, replace(fixed.targets, labels=labels, depth=labels.float() + 1.0))
+    moved = FrameBatch(image, replace(fixed.targets, labels=labels, depth=labels.float() + 1.0))
     config = AugmentationConfig(viewpoint=0.0, light=0.0, erase=0.0, shift=3, alone=0.0)
     after = augment(moved, INTRINSICS, config, torch.Generator().manual_seed(1))
     known = after.targets.labels != 255
@@ -171,14 +171,14 @@ def test_shift_moves_image_labels_and_depth_alike():
     assert not torch.equal(after.images, image)
 
 
-def test_frames_taken_alone_are_their_own_previous():
+def test_single_frames_are_their_own_previous_ones():
     config = AugmentationConfig(viewpoint=0.0, light=0.0, erase=0.0, shift=0, alone=1.0)
     after = augment(batch(4), INTRINSICS, config, torch.Generator()).targets
     assert torch.equal(after.previous, torch.arange(4))
     assert not after.pair.any()
 
 
-def test_erased_patches_take_part_of_some_images():
+def test_patches_are_erased_in_some_images():
     config = AugmentationConfig(viewpoint=0.0, light=0.0, erase=0.5, shift=0, alone=0.0)
     before = batch(64)
     after = augment(before, INTRINSICS, config, torch.Generator().manual_seed(0))

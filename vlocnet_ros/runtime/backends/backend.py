@@ -15,13 +15,11 @@ Features = Any
 
 
 class Backend(Protocol):
-    """Runs the network as a stream of frames.
+    """Runs the network as a stream of frames."""
 
-    Attributes:
-        network: PyTorch network, for Grad-CAM; None if another library runs it.
-    """
-
-    network: VLocNet | None
+    @property
+    def network(self) -> VLocNet | None:
+        """PyTorch network, for Grad-CAM; None if another library runs it."""
 
     def step(self, image: Image, previous: Features | None) -> tuple[Features, Prediction]:
         """Run one frame.

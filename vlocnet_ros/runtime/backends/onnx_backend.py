@@ -14,7 +14,7 @@ from localization_common.errors import CheckpointError, ConfigError
 from localization_common.files import tensor_files
 from localization_common.files.configuration import MAX_PIXELS
 from localization_common.files.paths import user_path
-from vlocnet_ros.network.vlocnetpp import Prediction
+from vlocnet_ros.network.vlocnetpp import Prediction, VLocNet
 from vlocnet_ros.runtime.backends.backend import Image
 from vlocnet_ros.runtime.checkpoint import KIND, Description
 
@@ -48,7 +48,7 @@ class OnnxBackend:
         ConfigError: ONNX Runtime is not installed, or the device cannot be used.
     """
 
-    network = None
+    network: VLocNet | None = None
 
     def __init__(self, path: str | Path, *, device: str = "cpu", threads: int | None = None) -> None:
         path = _exported(path)

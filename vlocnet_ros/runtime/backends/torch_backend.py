@@ -27,7 +27,7 @@ class TorchBackend:
     def __init__(self, network: VLocNet, *, device: str = "cpu", half: bool = False) -> None:
         try:
             self._device = torch.device(device)
-            self.network = folded(network).to(self._device, memory_format=torch.channels_last)
+            self.network = folded(network).to(self._device).to(memory_format=torch.channels_last)
         except (RuntimeError, AssertionError) as error:
             raise ConfigError(f"device: {device!r} cannot be used ({str(error).splitlines()[0]})") from error
         self._dtype = torch.float16 if self._device.type == "cuda" else torch.bfloat16

@@ -1,4 +1,4 @@
-"""Cameras that have stopped, and pictures out of focus."""
+"""Cameras that have stopped, and images out of focus."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_stopped_camera_is_noticed_and_a_moving_one_is_not():
         patient.check(textured(0), i * STEP)
 
 
-def test_a_picture_out_of_focus_is_refused():
+def test_an_image_out_of_focus_is_refused():
     sharp = textured(0)
     dull = np.full_like(sharp, 120)
     dull[:, 32:] = 140

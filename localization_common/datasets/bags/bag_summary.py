@@ -1,24 +1,24 @@
-"""The account of a bag that was read: what was found, what was assumed, what was left out and why."""
+"""Summary of the reading of a bag: findings, assumptions, and the input that was left out with its reasons."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from localization_common.datasets.bags.bag import Bag
-from localization_common.datasets.bags.cameras import BagCamera
+from localization_common.datasets.bags.bag_cameras import BagCamera
+from localization_common.datasets.bags.bag_images import ImageIndex
+from localization_common.datasets.bags.bag_motion import BagMotion
+from localization_common.datasets.bags.bag_mount import Mount
+from localization_common.datasets.bags.bag_stamps import seconds
+from localization_common.datasets.bags.bag_transforms import BagTransforms
 from localization_common.datasets.bags.companions import Companion
-from localization_common.datasets.bags.images import ImageIndex
-from localization_common.datasets.bags.mount import Mount
-from localization_common.datasets.bags.stamps import seconds
 from localization_common.datasets.bags.topic_choice import TopicChoice
-from localization_common.datasets.bags.transforms import BagTransforms
-from localization_common.datasets.bags.truth import Motion
 from localization_common.datasets.sequence import Image, Poses
 from localization_common.datasets.summary import FRAMES, TRUE_POSES, Finding, LeftOut, ReadingSummary, plain
 
-#: Gaps between images that are longer than so many median ones are counted.
+#: Gaps between images are counted if they are longer than so many median gaps.
 _LONG_GAP = 2.5
-#: So many topics are named.
+#: Number of topics that are named at most.
 _TOPICS = 30
 
 
@@ -28,7 +28,7 @@ def summarise(
     images: ImageIndex[Image],
     camera: BagCamera,
     mount: Mount,
-    motion: Motion,
+    motion: BagMotion,
     transforms: BagTransforms,
     companions: tuple[Companion | None, ...],
 ) -> ReadingSummary:
@@ -69,7 +69,7 @@ def _frames(map_frame: str, base_frame: str, camera_frame: str) -> str:
 
 
 def _unread(bag: Bag, images: ImageIndex[Image]) -> list[LeftOut]:
-    """Messages that the recording promises and that were not found, and damage that has no count."""
+    """Messages that the recording's index counts but that were not found, and damage without a count."""
     parts: list[LeftOut] = []
     for topic in bag.topics.values():
         what = FRAMES if topic is images.topic else f"messages on {topic.name}"

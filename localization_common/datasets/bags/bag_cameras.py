@@ -1,4 +1,4 @@
-"""The calibration of a bag's images: the first that can be used and fits their size."""
+"""Calibration of a bag's images: the first camera_info that can be used and fits their size."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class BagCamera:
     """Calibration found in a bag.
 
     Attributes:
-        camera: of the images.
-        frame_id: of the camera_info messages.
-        source: topic, and what was done with it, for people.
-        remarks: sentences on what looks wrong.
+        camera: camera of the images.
+        frame_id: frame of the camera_info messages.
+        source: topic, and how it was used, for people.
+        remarks: sentences on possible mistakes.
         refused: camera_info messages that are not used.
     """
 
@@ -38,7 +38,7 @@ def find_camera(bag: Bag, topic: Topic | None, image_topic: str, size: tuple[int
     """Calibration of images of a size (width, height).
 
     Raises:
-        DatasetError: there is no camera_info, or none that can be used; says why.
+        DatasetError: there is no camera_info, or none that can be used; the text has the reasons.
     """
     if topic is None:
         raise DatasetError(f"{bag.path}: no camera_info for {image_topic}; {_GIVE}")

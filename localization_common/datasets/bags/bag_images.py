@@ -1,4 +1,4 @@
-"""Images of one topic. Each is decoded once when the bag is opened, so that a `Sequence` holds readable ones only."""
+"""Images of one topic. Each is decoded once when the bag is opened, so that a `Sequence` has readable images only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets.bags.bag import Bag
-from localization_common.datasets.bags.stamps import off_clock, require_stamps
+from localization_common.datasets.bags.bag_stamps import off_clock, require_stamps
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.topic import Topic
 from localization_common.errors import DatasetError, InputError
@@ -26,14 +26,14 @@ class ImageIndex(Generic[Picture]):
     """Images of a topic that can be decoded, in order of their stamps.
 
     Attributes:
-        bag, topic: where they are.
+        bag, topic: bag and topic of the images.
         decode: message -> picture; raises InputError.
-        indices: (N,) of the messages in the topic.
+        indices: (N,) indices of the messages in the topic.
         stamps: (N,) nanoseconds, increasing.
         sizes: (N, 2) width and height.
-        frame_id: of most headers.
-        encodings: how many images have which encoding.
-        refused: those that are not used.
+        frame_id: frame in most headers.
+        encodings: number of images with each encoding.
+        refused: images that are not used.
         total: number of messages on the topic.
     """
 
@@ -55,7 +55,7 @@ class ImageIndex(Generic[Picture]):
         return int(size[0]), int(size[1])
 
     def of_size(self, width: int, height: int) -> ImageIndex[Picture]:
-        """Only the images of this size; the others are counted as refused."""
+        """Images of this size only; the others are counted as refused."""
         fits = (self.sizes == (width, height)).all(axis=1)
         for found, stamp in zip(self.sizes[~fits].tolist(), self.stamps[~fits].tolist(), strict=True):
             reason = f"the image is {found[0]}x{found[1]}, its camera {width}x{height}"
@@ -77,7 +77,7 @@ class ImageIndex(Generic[Picture]):
 
 
 def index_images(bag: Bag, topic: Topic, decode: Callable[[Any], Picture]) -> ImageIndex[Picture]:
-    """Decode every image of a topic once, and note which can be used.
+    """Decode every image of a topic once, and keep the index of those that can be used.
 
     Args:
         decode: message -> picture (H, W, ...); raises InputError.

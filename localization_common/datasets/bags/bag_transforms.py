@@ -1,4 +1,4 @@
-"""TF of a bag: which frames are fixed to each other, and which move."""
+"""TF of a bag: links that are fixed, and links that move."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from localization_common.datasets.bags.bag import Bag
 from localization_common.datasets.bags.pose_track import PoseTrack, make_track
 from localization_common.datasets.bags.tally import Tally
-from localization_common.datasets.bags.topic_choice import TF
+from localization_common.datasets.bags.topic_lookup import TF
 from localization_common.datasets.pose_interpolation import poses_at
 from localization_common.datasets.sequence import Poses
 from localization_common.errors import DatasetError
 from localization_common.geometry import se3
 from localization_common.messages.poses import StampedTransform, stamped_transforms
 
-#: A link in /tf that moves by less than this (metres, radians) all the time is a fixed one.
+#: A link in /tf is fixed if it never moves by more than this (metres, radians).
 _FIXED = (1e-3, 2e-3)
 #: Seconds between two transforms of a moving link over which it is interpolated.
 MAX_TF_GAP = 0.5
@@ -25,11 +25,11 @@ Links = dict[tuple[str, str], PoseTrack]
 
 
 class BagTransforms:
-    """Transforms of a bag's TF topics, which are read when they are needed.
+    """Transforms of a bag's TF topics. They are read when they are needed.
 
     Args:
-        bag: the recording.
-        static_topic: name of the topic of fixed transforms; in a namespace it ends with the same word.
+        bag: recording.
+        static_topic: name of the topic of fixed transforms; a topic whose name ends with ``tf_static`` is one, too.
 
     Attributes:
         refused: transforms that are not used.
@@ -41,7 +41,7 @@ class BagTransforms:
 
     @cached_property
     def fixed(self) -> Links:
-        """Links of /tf_static, by parent and child; of a link that was sent several times, the last counts."""
+        """Links of /tf_static, by parent and child; of a link that was sent several times, the last one."""
         return self._links(static=True)
 
     @cached_property
@@ -60,7 +60,7 @@ class BagTransforms:
 
     @property
     def frames(self) -> list[str]:
-        """All frames, in order of names."""
+        """Names of all frames, in order."""
         links = (*self.fixed, *self.resting, *self.moving)
         return sorted({frame for link in links for frame in link if frame})
 
@@ -68,7 +68,7 @@ class BagTransforms:
         """Frames that are fixed to a frame, itself included, with their transforms frame_T_other (4, 4).
 
         Args:
-            resting: whether links of /tf that never move count, too.
+            resting: True if links of /tf that never move count, too.
         """
         links = {**self.fixed, **self.resting} if resting else self.fixed
         neighbours: dict[str, list[tuple[str, Poses]]] = {}
@@ -86,7 +86,9 @@ class BagTransforms:
         return found
 
     def track(self, target: str, source: str) -> PoseTrack | None:
-        """Poses of one frame in another over time, at the stamps of the slowest link between them; None without chain.
+        """Poses of one frame in another over time, at the stamps of the slowest link between them.
+
+        None if TF does not join the two, or if no link between them moves.
 
         Args:
             target: ancestor, such as ``map``.
@@ -133,7 +135,7 @@ class BagTransforms:
                     found.setdefault((one.frame_id, one.child_frame_id), []).append(one)
                 for text in wrong:
                     self.refused.add(text.partition(": ")[2], f"{topic.name}, {text.partition(': ')[0]}")
-        if static:  # stamps do not matter there, and may all be 0
+        if static:  # fixed transforms need no stamps, and all may be 0
             last = {link: [one[-1]._replace(stamp=1)] for link, one in found.items()}
             return {link: make_track("/tf_static", ones, self.refused) for link, ones in last.items()}
         return {

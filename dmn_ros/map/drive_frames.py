@@ -1,4 +1,4 @@
-"""Sequences as training and map material: planar poses and images as the network sees them."""
+"""Frames of drives for maps and training: planar poses, and images adapted to the network's camera."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dmn_ros.map.planar_mount import Mount, mount_of
+from dmn_ros.map.planar_mount import PlanarMount, mount_of
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
@@ -19,16 +19,16 @@ Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Frames:
+class DriveFrames:
     """Frames of one drive.
 
     Attributes:
-        name: of the drive.
-        images: (N, H, W, 3) uint8, as the network's camera would have taken them.
+        name: name of the drive.
+        images: (N, H, W, 3) uint8 images, adapted to the network's camera.
         poses: (N, 3) planar map_P_base, metres and radians.
-        odometry: (N, 3) planar odom_P_base; from the ground truth where the drive has no odometry.
+        odometry: (N, 3) planar odom_P_base; the ground truth if the drive has no odometry.
         stamps: (N,) nanoseconds.
-        mount: (x, y, yaw) planar base_P_camera, metres and radians; the camera's frame is x ahead, y left here.
+        mount: (x, y, yaw) planar base_P_camera, metres and radians; x ahead, y left for both frames.
     """
 
     name: str
@@ -36,35 +36,35 @@ class Frames:
     poses: Array
     odometry: Array
     stamps: npt.NDArray[np.int64]
-    mount: Mount = (0.0, 0.0, 0.0)
+    mount: PlanarMount = (0.0, 0.0, 0.0)
 
-    def of_camera(self) -> Frames:
-        """With the camera's poses in place of the base's."""
+    def of_camera(self) -> DriveFrames:
+        """Return the frames with the poses of the camera instead of those of the base."""
         return self.on_base((0.0, 0.0, 0.0))
 
-    def on_base(self, mount: Mount) -> Frames:
-        """With the poses of a base that has the camera there; the odometry stays as it was."""
+    def on_base(self, mount: PlanarMount) -> DriveFrames:
+        """Return the frames with the poses of a base that has this mount; the odometry does not change."""
         if mount == self.mount:
             return self
         old_P_new = planar.compose(np.array(self.mount), planar.inverse(np.array(mount)))
         return replace(self, poses=planar.compose(self.poses, old_P_new), mount=mount)
 
 
-def read_frames(sequence: Sequence, camera: Camera) -> Frames:
-    """All frames of a sequence through the network's camera.
+def read_frames(sequence: Sequence, camera: Camera) -> DriveFrames:
+    """Read all frames of a sequence, adapted to the network's camera.
 
     Raises:
-        CameraError: the sequence's camera does not see what the network needs.
+        CameraError: the sequence's camera does not see the field of view that the network needs.
     """
     adapter = CameraAdapter(sequence.camera, camera)
     images = np.stack([adapter(sequence.read_image(i)) for i in range(len(sequence))])
     poses = planar.from_se3(sequence.map_T_base)
     odometry = poses if sequence.odom_T_base is None else planar_odometry(sequence.odom_T_base, sequence.has_odometry)
     mount = mount_of(sequence.base_T_camera)
-    return Frames(sequence.name, torch.from_numpy(images), poses, odometry, sequence.stamps, mount)
+    return DriveFrames(sequence.name, torch.from_numpy(images), poses, odometry, sequence.stamps, mount)
 
 
 def bounds_of(poses: Array, margin: float) -> tuple[float, float, float, float]:
-    """(min_x, min_y, max_x, max_y) of poses (N, 3) with a margin, metres."""
+    """Bounds (min_x, min_y, max_x, max_y) of poses (N, 3) with a margin, metres."""
     low, high = poses[:, :2].min(axis=0) - margin, poses[:, :2].max(axis=0) + margin
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])

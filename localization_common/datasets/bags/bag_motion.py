@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets.bags.bag import Bag
-from localization_common.datasets.bags.mount import Mount
+from localization_common.datasets.bags.bag_mount import Mount
+from localization_common.datasets.bags.bag_stamps import clock_conflict, require_stamps
+from localization_common.datasets.bags.bag_transforms import BagTransforms
 from localization_common.datasets.bags.pose_track import PoseTrack, read_track
-from localization_common.datasets.bags.stamps import clock_conflict, require_stamps
 from localization_common.datasets.bags.tally import Tally
-from localization_common.datasets.bags.topic_choice import TF, TopicChoice, listing
-from localization_common.datasets.bags.transforms import BagTransforms
+from localization_common.datasets.bags.topic_choice import TopicChoice
+from localization_common.datasets.bags.true_poses import in_base_frame, no_poses_reason, read_true_poses
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.pose_interpolation import carried_poses_at, poses_at
 from localization_common.datasets.sequence import Poses
 from localization_common.errors import DatasetError
-from localization_common.files.trajectory_files import read_tum
 
-#: Seconds between true poses over which images get one: without odometry, and where odometry carries the poses.
+#: Seconds between true poses over which images get a pose: without odometry, and where odometry carries the poses.
 POSE_GAP, CARRIED_POSE_GAP = 0.5, 3.0
-#: Seconds between odometry messages over which the robot's motion is interpolated, and beyond the ends of which it goes
-#: on: enough for odometry at 1 Hz that loses a message.
+#: Seconds between odometry messages over which the robot's motion is interpolated, and seconds beyond their ends over
+#: which it is extrapolated: enough for odometry at 1 Hz that loses a message.
 ODOMETRY_GAP, ODOMETRY_AHEAD = 2.5, 0.5
-#: Frames that true poses are given in.
-_MAPS = ("map", "world", "earth")
-_HOW = (
-    "record one of geometry_msgs PoseStamped, PoseWithCovarianceStamped or TransformStamped, nav_msgs/Odometry or /tf "
-    "(map to base), name its topic with --topics.ground-truth, or give a TUM file with --poses FILE"
-)
 
 
 @dataclass(frozen=True)
-class Motion:
+class BagMotion:
     """True poses and odometry at N images.
 
     Attributes:
         map_T_base: (N, 4, 4), NaN where unknown.
         odom_T_base: (N, 4, 4), NaN where unknown; None without odometry.
-        truth, odometry: one line on each, for people.
-        map_frame: that true poses are given in.
-        tracks: the true poses and the odometry as recorded; None where there is none.
+        truth, odometry: lines on each, for people.
+        map_frame: frame in which the true poses are given.
+        tracks: true poses and odometry as recorded; None where there is none.
         refused_poses, refused_odometry: messages that are not used.
-        remarks: sentences on what looks wrong.
+        remarks: sentences on possible mistakes.
     """
 
     map_T_base: Poses
@@ -75,17 +68,17 @@ def read_motion(
     mount: Mount,
     odometry: PoseTrack | None,
     stamps: npt.NDArray[np.int64],
-) -> Motion:
+) -> BagMotion:
     """True poses and odometry of the base at images' stamps (N,).
 
     Raises:
-        DatasetError: poses are there, but of another time or of a frame that TF does not join to the base.
+        DatasetError: there are poses, but of another time or of a frame that TF does not join to the base.
     """
     remarks: list[str] = []
     if odometry is None and mount.base_frame:
         odometry = transforms.track("odom", mount.base_frame)
     odometry = None if odometry is None else _usable_odometry(bag, choice, transforms, mount, odometry, stamps, remarks)
-    truth = _truth(bag, choice, options, transforms, mount)
+    truth = read_true_poses(bag, choice, options, transforms, mount)
     odom_T_base = None if odometry is None else _at_images(odometry, stamps)
     if odom_T_base is not None and not np.isfinite(odom_T_base).any():
         odom_T_base = None
@@ -95,10 +88,10 @@ def read_motion(
         if conflict := clock_conflict(stamps, choice.image.name, truth.stamps, truth.name):
             raise DatasetError(f"{bag.path}: {conflict}")
         map_T_base, how = _poses_at_images(truth, odometry, odom_T_base, stamps, options.max_pose_gap)
-    return Motion(
+    return BagMotion(
         map_T_base=map_T_base,
         odom_T_base=odom_T_base,
-        truth=_describe(truth, how) if truth is not None else f"none: {_why_none(bag)}",
+        truth=_describe(truth, how) if truth is not None else f"none: {no_poses_reason(bag)}",
         odometry="none" if odom_T_base is None or odometry is None else _describe(odometry, _ahead(odometry, stamps)),
         map_frame="" if truth is None else truth.frame_id,
         tracks=(truth, odometry),
@@ -106,34 +99,6 @@ def read_motion(
         refused_odometry=Tally() if odometry is None else odometry.refused,
         remarks=tuple(remarks),
     )
-
-
-def _truth(
-    bag: Bag, choice: TopicChoice, options: RecordingOptions, transforms: BagTransforms, mount: Mount
-) -> PoseTrack | None:
-    if options.pose_file is not None:
-        return _of_file(options.pose_file, mount.base_frame)
-    if choice.truth is not None and choice.truth.kind != TF:
-        read = read_track(bag, choice.truth)
-        return _of_base(bag, read, transforms, mount) if len(read) else None
-    tracks = (transforms.track(frame, mount.base_frame) for frame in _MAPS if mount.base_frame)
-    track: PoseTrack | None = next((one for one in tracks if one is not None), None)
-    if track is None and choice.truth is not None:
-        raise DatasetError(
-            f"{bag.path}: TF on {choice.truth.name} has no chain from {' or '.join(_MAPS)} to the base "
-            f"({mount.base_frame or 'name it with --base-frame'}); "
-            f"frames in TF: {', '.join(transforms.frames) or 'none'}"
-        )
-    return track
-
-
-def _of_file(path: Path, base_frame: str) -> PoseTrack:
-    trajectory, refused = read_tum(path), Tally()
-    for line in trajectory.unknown:
-        refused.add("the pose is not known", line)
-    for line in trajectory.doubled:
-        refused.add("another line has the same stamp", line)
-    return PoseTrack(str(path), trajectory.stamps, trajectory.poses, "map", base_frame, refused)
 
 
 def _usable_odometry(
@@ -145,10 +110,10 @@ def _usable_odometry(
     stamps: npt.NDArray[np.int64],
     remarks: list[str],
 ) -> PoseTrack | None:
-    """The odometry, of the base; None, with a remark, if it cannot be used."""
+    """Odometry of the base; None, with a remark, if it cannot be used."""
     try:
         require_stamps(odometry.stamps, odometry.name)
-        odometry = _of_base(bag, odometry, transforms, mount)
+        odometry = in_base_frame(bag, odometry, transforms, mount)
     except DatasetError as error:
         remarks.append(f"the odometry is not used: {error}")
         return None
@@ -156,24 +121,6 @@ def _usable_odometry(
         remarks.append(f"the odometry is not used: {conflict}")
         return None
     return odometry
-
-
-def _of_base(bag: Bag, track: PoseTrack, transforms: BagTransforms, mount: Mount) -> PoseTrack:
-    """The same poses of the base; a topic that names no child is of the base already.
-
-    Raises:
-        DatasetError: TF does not join the two frames.
-    """
-    child = track.child_frame_id
-    if not child or child == mount.base_frame or not mount.base_frame:
-        return track
-    joined = transforms.joined(child, resting=True)
-    if mount.base_frame not in joined:
-        raise DatasetError(
-            f"{bag.path}: {track.name} has poses of {child}, and TF does not join that to the base "
-            f"({mount.base_frame}); record /tf_static, or name the base with --base-frame"
-        )
-    return track.of_child(joined[mount.base_frame], mount.base_frame)
 
 
 def _at_images(odometry: PoseTrack, stamps: npt.NDArray[np.int64]) -> Poses:
@@ -189,7 +136,7 @@ def _poses_at_images(
     stamps: npt.NDArray[np.int64],
     max_gap: float | None,
 ) -> tuple[Poses, str]:
-    """True poses (N, 4, 4) at images, NaN where unknown; and how they come there, in words."""
+    """True poses (N, 4, 4) at images, NaN where unknown; and the method in words."""
     plain_gap = POSE_GAP if max_gap is None else max_gap
     if odometry is None or odom_T_base is None:
         poses = poses_at(stamps, truth.stamps, truth.poses, max_gap_s=plain_gap)
@@ -213,13 +160,8 @@ def _describe(track: PoseTrack, how: str) -> str:
 
 
 def _ahead(odometry: PoseTrack, stamps: npt.NDArray[np.int64]) -> str:
-    """Number of images beyond the ends of the odometry, in words; empty if there are none."""
+    """Sentence with the number of images beyond the ends of the odometry; empty if there are none."""
     early, late = odometry.stamps[0] - stamps, stamps - odometry.stamps[-1]
     beyond = np.maximum(early, late)
     count = int(((beyond > 0) & (beyond <= ODOMETRY_AHEAD * 1e9)).sum())
     return f"extrapolated by up to {ODOMETRY_AHEAD:g} s for {count} images" if count else ""
-
-
-def _why_none(bag: Bag) -> str:
-    there = [topic for topic in bag.topics.values() if topic.kind.split("/")[-1].startswith("Pose")]
-    return (f"poses are on {listing(there)}; " if there else "") + _HOW

@@ -1,6 +1,6 @@
-"""What a view and a query have in common, wherever in the two pictures it is.
+"""Similarity of a view and a query as whole images.
 
-A picture need not show what a view shows to be taken near it: parts of a map have their own walls and floors.
+Two pictures that were taken near each other may show different things, but the same walls and floors.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from dmn_ros.config import NetworkConfig
 
 
-class Likeness(nn.Module):
+class ViewSimilarity(nn.Module):
     """Features (A, Q, N, F) of each pair of query and view, which depend on no particle.
 
     Args:
-        config: of the network.
-        size: F.
+        config: sizes of the network.
+        size: number of features, F.
     """
 
     def __init__(self, config: NetworkConfig, size: int) -> None:
@@ -30,16 +30,16 @@ class Likeness(nn.Module):
         )
         self.view, self.query = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden, bias=False)
         last = nn.Linear(hidden, size)
-        nn.init.zeros_(last.weight)  # what has not learned anything says nothing
+        nn.init.zeros_(last.weight)  # a network without training adds nothing
         nn.init.zeros_(last.bias)
         self.pair = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(hidden, hidden), nn.ReLU(inplace=True), last)
 
     def describe_view(self, views: Tensor) -> Tensor:
-        """What of view embeddings (B, C, h, w) is compared: (B, S)."""
+        """Describe view embeddings (B, C, h, w) by vectors (B, S) for the comparison."""
         return self.view(self.describe(views))
 
     def forward(self, described: Tensor, queries: Tensor) -> Tensor:
-        """Features of described views (A, N, S) and embeddings of queries (A, Q, C, h, w)."""
-        asked = self.query(self.describe(queries.flatten(0, 1))).unflatten(0, queries.shape[:2])
-        features: Tensor = self.pair(described.unsqueeze(1) + asked.unsqueeze(2)).float()
+        """Compute features of described views (A, N, S) and embeddings of queries (A, Q, C, h, w)."""
+        described_queries = self.query(self.describe(queries.flatten(0, 1))).unflatten(0, queries.shape[:2])
+        features: Tensor = self.pair(described.unsqueeze(1) + described_queries.unsqueeze(2)).float()
         return features

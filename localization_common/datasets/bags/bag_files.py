@@ -1,4 +1,4 @@
-"""The files that a bag is made of: one definition of a bag, its splits, its metadata, and what is wrong with them."""
+"""Files of a bag: its splits, its metadata, and the damage in them."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class BagFiles:
     """Files of one recording, in order.
 
     Attributes:
-        path: that the user gave.
-        paths: of the files that hold messages.
-        compressed_messages: whether each message is compressed by zstd on its own.
-        counts: topic -> number of messages that the metadata promises; empty without metadata.
-        damage: files that are missing, and what is wrong with the metadata.
+        path: path that the user gave.
+        paths: paths of the files that hold messages.
+        compressed_messages: True if each message is compressed by zstd on its own.
+        counts: topic -> number of messages according to the metadata; empty without metadata.
+        damage: missing files, and damage of the metadata.
         unpacked: folder of files that were compressed as a whole; removed with this object.
     """
 
@@ -60,7 +60,7 @@ def open_storage(path: Path) -> Storage:
 
 
 def find_files(path: Path) -> BagFiles:
-    """Files of a bag: of a directory with or without metadata.yaml, or the one file itself.
+    """Files of a bag: those in a directory with or without metadata.yaml, or a single file.
 
     Raises:
         DatasetError: there is none, or the metadata names a storage that cannot be read.
@@ -123,7 +123,7 @@ def _counts(metadata: dict[str, Any]) -> dict[str, int]:
         try:
             counts[str(entry["topic_metadata"]["name"])] = int(entry["message_count"])
         except (TypeError, ValueError, LookupError, OverflowError):
-            continue  # only numbers to compare with
+            continue  # these numbers are only compared with the messages that were found
     return counts
 
 
@@ -132,12 +132,12 @@ def _storage_suffix(path: Path) -> str:
 
 
 def _split_order(path: Path) -> list[Any]:
-    """Sort key: splits are numbered, and 10 comes after 2."""
+    """Sort key of splits, which are numbered: 10 comes after 2."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
 
 
 def _unpacked(files: BagFiles) -> BagFiles:
-    """The same with files that were compressed as a whole replaced by unpacked copies in a temporary folder."""
+    """Files of a bag, where unpacked copies in a temporary folder replace files that were compressed as a whole."""
     packed = [path for path in files.paths if path.suffix == _COMPRESSED]
     if not packed:
         return files

@@ -1,10 +1,10 @@
-"""Where the camera sits on the robot: from the bag's TF or from the user, never from a guess."""
+"""Mount of the camera on the robot: from the bag's TF or from the user, never from a guess."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from localization_common.datasets.bags.transforms import BagTransforms
+from localization_common.datasets.bags.bag_transforms import BagTransforms
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.sequence import Poses
 from localization_common.errors import DatasetError
@@ -19,14 +19,14 @@ _STATE_IT = (
 
 @dataclass(frozen=True)
 class Mount:
-    """Camera on the robot.
+    """Mount of the camera on the robot.
 
     Attributes:
-        base_frame: frame that poses and odometry are brought to; empty where nothing names it.
+        base_frame: frame of the base, in which poses and odometry are given; empty where it has no name.
         camera_frame: optical frame of the camera; empty where the mount was stated.
-        base_T_camera: (4, 4).
-        source: where this is from, for people.
-        remarks: sentences on what looks wrong.
+        base_T_camera: (4, 4) pose of the camera on the base.
+        source: origin of the mount, for people.
+        remarks: sentences on possible mistakes.
     """
 
     base_frame: str
@@ -43,10 +43,10 @@ def find_mount(
 
     Args:
         where: path of the recording, for messages.
-        transforms: the recording's TF.
+        transforms: TF of the recording.
         options: ``base_frame`` and ``mount``.
-        camera_frame: of the images' headers.
-        odometry_child: frame that the odometry is of; empty if unknown.
+        camera_frame: frame in the images' headers.
+        odometry_child: frame whose motion the odometry gives; empty if unknown.
 
     Raises:
         DatasetError: TF does not join the camera to the base, and no mount was stated.
@@ -85,7 +85,7 @@ def _reason(transforms: BagTransforms, options: RecordingOptions, camera_frame: 
 
 
 def _remarks(base_T_camera: Poses, camera_frame: str) -> tuple[str, ...]:
-    """Warn of a camera frame whose axes are a body's: images would be taken to look at the ceiling."""
+    """Warn of a camera frame with the axes of a body: its images would look at the ceiling."""
     if base_T_camera[2, 2] < 0.95:
         return ()
     return (

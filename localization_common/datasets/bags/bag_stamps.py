@@ -9,25 +9,25 @@ from localization_common.errors import DatasetError
 
 Stamps = npt.NDArray[np.int64]
 
-#: Seconds by which the time between stamp and recording may differ from that of the neighbours.
+#: Seconds by which the delay from stamp to recording may differ from the delay of the neighbours.
 MAX_CLOCK_STEP = 10.0
-#: Neighbours, with the message itself, that it is compared with.
+#: Number of messages, the message itself included, with which its delay is compared.
 _WINDOW = 11
 
 
 def seconds(stamps: Stamps) -> str:
-    """First and last of stamps in nanoseconds, for people."""
+    """First and last stamp in seconds, for people, of stamps in nanoseconds."""
     return f"{stamps.min() * 1e-9:.3f} to {stamps.max() * 1e-9:.3f} s"
 
 
 def off_clock(stamps: Stamps, recorded: Stamps) -> npt.NDArray[np.bool_]:
-    """(N,) True for stamps that no neighbour supports: one message dated an hour ahead, say.
+    """(N,) True for stamps that contradict their neighbours: for example one message with a stamp an hour ahead.
 
     Args:
-        stamps: (N,) of the headers, in order of recording.
-        recorded: (N,) times of recording; it may be another clock.
+        stamps: (N,) stamps of the headers, in order of recording.
+        recorded: (N,) times of recording, maybe of another clock.
     """
-    late = stamps.astype(np.float64) - recorded  # times of recording may be anything, and the difference overflow
+    late = stamps.astype(np.float64) - recorded  # float: integers could overflow
     if len(late) < 3:
         return np.zeros(len(late), dtype=np.bool_)
     width = min(_WINDOW, len(late) - (len(late) + 1) % 2)
@@ -37,7 +37,7 @@ def off_clock(stamps: Stamps, recorded: Stamps) -> npt.NDArray[np.bool_]:
 
 
 def require_stamps(stamps: Stamps, where: str) -> None:
-    """Refuse messages that nobody has stamped.
+    """Refuse messages without stamps.
 
     Raises:
         DatasetError: all stamps are 0, or the same.
@@ -52,7 +52,7 @@ def require_stamps(stamps: Stamps, where: str) -> None:
 
 
 def clock_conflict(images: Stamps, image_topic: str, others: Stamps, other_topic: str) -> str:
-    """Sentence that says that two topics have no time in common; empty if they have."""
+    """Error message for two topics that have no time in common; empty if they have."""
     if len(others) == 0 or (images.max() >= others.min() and others.max() >= images.min()):
         return ""
     years_apart = abs(int(images.min()) - int(others.min())) > 3.15e16

@@ -1,0 +1,101 @@
+"""Opened files of a bag. Threads share them; each process opens its own."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from dataclasses import replace
+from typing import Any
+
+from localization_common.datasets.bags.bag_files import BagFiles, open_storage
+from localization_common.datasets.bags.storage import Damage, Storage, StorageError
+from localization_common.datasets.bags.topic import Position
+from localization_common.errors import DatasetError
+
+
+class BagStorages:
+    """Storages of a bag's files. A forked process opens the files again: it would share the position in the file.
+
+    Args:
+        files: files of the bag.
+    """
+
+    def __init__(self, files: BagFiles) -> None:
+        self.files = files
+        self._lock = threading.Lock()
+        self._open: list[Storage | None] | None = None
+        _existing.add(self)
+
+    def opened(self, noting: list[Damage] | None = None) -> list[Storage | None]:
+        """Storages in order of the files; None for a file that cannot be opened.
+
+        Args:
+            noting: list to which the reasons are added.
+
+        Raises:
+            DatasetError: no file can be opened.
+        """
+        if self._open is None:
+            storages: list[Storage | None] = []
+            errors: list[StorageError] = []
+            for path in self.files.paths:
+                try:
+                    storages.append(open_storage(path))
+                except StorageError as error:
+                    storages.append(None)
+                    errors.append(error)
+            if len(errors) == len(storages):
+                more = f"; and {len(errors) - 3} other files" if len(errors) > 3 else ""
+                raise DatasetError("; ".join(map(str, errors[:3])) + more)
+            if noting is not None:
+                noting += [Damage(str(error), "no message of this file is read") for error in errors]
+            self._open = storages
+            weakref.finalize(self, _close, storages)
+        return self._open
+
+    def read(self, position: Position, kept: bytes | None = None) -> tuple[bytes | memoryview, bool]:
+        """Data of a message, and True if it is serialised as in ROS 1.
+
+        Args:
+            position: place of the message.
+            kept: data of the message, if it was kept; it is not read again.
+
+        Raises:
+            DatasetError: the message or its file cannot be read any more.
+        """
+        with self._lock:
+            storage = self.opened()[position.file]
+            if storage is None:
+                raise DatasetError(f"{self.files.paths[position.file]}: cannot be opened any more")
+            return (storage.at(position.place) if kept is None else kept), storage.ros1
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but opened files, so that data loaders can send it to workers that were not forked."""
+        return {"files": replace(self.files, unpacked=None)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.files = state["files"]
+        self._forget()
+        _existing.add(self)
+
+    def _forget(self) -> None:
+        """Leave the opened files, and a lock that another thread may hold, to the parent process."""
+        self._lock, self._open = threading.Lock(), None
+
+
+_existing: weakref.WeakSet[BagStorages] = weakref.WeakSet()
+
+
+def _forget_all() -> None:
+    for storages in list(_existing):
+        storages._forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
+
+
+def _close(storages: list[Storage | None]) -> None:
+    for storage in storages:
+        if storage is not None:
+            storage.close()

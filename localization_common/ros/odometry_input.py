@@ -1,0 +1,137 @@
+"""Odometry of a node: subscription, choice of one source, poses of the base, and the planar pose of a filter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from nav_msgs.msg import Odometry
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+
+from localization_common.errors import InputError
+from localization_common.geometry.odometry_integration import PlanarOdometry
+from localization_common.messages import frame_name, matrix_from_pose, stamp_of
+from localization_common.ros.camera_feed import Frame, image_qos
+from localization_common.ros.localizer_node import LocalizerNode
+from localization_common.ros.monitor import Level
+from localization_common.ros.odometry_buffer import OdometryBuffer
+from localization_common.ros.odometry_source import OdometrySource
+from localization_common.ros.tf_buffer import TransformError
+
+Array = npt.NDArray[np.float64]
+
+
+class OdometryInput:
+    """Subscribes `odom` and keeps the poses of the robot's base. A message that cannot be used is a diagnostic.
+
+    Args:
+        node: subscribes, and has the frames, the parameters and the monitor.
+        timeout: returns the seconds that an image waits for odometry as new as itself.
+
+    Attributes:
+        buffer: poses odom_T_base of the last seconds.
+    """
+
+    def __init__(self, node: LocalizerNode[Any], timeout: Callable[[], float]) -> None:
+        self._node, self._timeout = node, timeout
+        self._topic = node.resolve_topic_name("odom")
+        everything = node.settings.process_all
+        replayed = everything and bool(node.get_parameter("use_sim_time").value)
+        self.buffer = OdometryBuffer(
+            topic=self._topic,
+            images=node.feed.topic,
+            now=None if replayed else lambda: int(node.get_clock().now().nanoseconds),
+        )
+        self._source = OdometrySource()
+        self._planar, self._restarts = PlanarOdometry(), 0
+        qos = image_qos(reliable=everything, depth=node.settings.queue_size if everything else 100)
+        group = MutuallyExclusiveCallbackGroup()
+        node.create_subscription(Odometry, "odom", self._on_odometry, qos, callback_group=group)
+
+    def ready(self, frame: Frame) -> bool:
+        """True if odometry reaches the stamp of the frame, or if the frame has waited for the timeout."""
+        waited = time.monotonic() - frame.arrived
+        return self.buffer.reaches(frame.stamp) or waited > self._timeout()
+
+    def at(self, stamp: int) -> Array:
+        """Return odom_T_base (4, 4) at a stamp in nanoseconds, interpolated.
+
+        Raises:
+            OdometryError: the odometry does not reach the stamp in time, or begins after it.
+        """
+        odom_T_base = self.buffer.at(stamp, self._node.patience(self._timeout()), lambda: self._node.stopping)
+        if self._restarts != self.buffer.restarts:
+            self._restarts = self.buffer.restarts
+            self._planar.restart()
+        return odom_T_base
+
+    def planar(self, odom_T_base: Array) -> Array:
+        """Return the planar pose (3,) after the motion to this pose (4, 4), that `at` returned last."""
+        return self._planar.step(odom_T_base)
+
+    def reset(self) -> None:
+        """Start a new planar pose at the origin."""
+        self._planar.reset()
+
+    def go_back(self, now: int) -> None:
+        """Forget the poses of the time before a clock that jumped back to `now` (nanoseconds); start a planar pose."""
+        self.buffer.forget_after(now)
+        self._planar.reset()
+
+    def _on_odometry(self, msg: Odometry) -> None:
+        stamp, monitor = stamp_of(msg.header), self._node.monitor
+        try:
+            odom_T_child = matrix_from_pose(msg.pose.pose)
+        except InputError as error:
+            text = f"odometry on {self._topic} of {stamp * 1e-9:.3f} s is ignored: {error}"
+            monitor.problem("odometry_message", Level.WARN, text)
+            return
+        frame, child = frame_name(msg.header.frame_id), frame_name(msg.child_frame_id)
+        if not self._is_chosen(frame, child):
+            return
+        if self.buffer.add(stamp, self._of_base(odom_T_child, child)).unconfirmed:
+            text = (
+                f"odometry on {self._topic} of {stamp * 1e-9:.3f} s is far off the one before: it is ignored unless "
+                "the next one agrees"
+            )
+            monitor.problem("odometry_message", Level.WARN, text)
+            return
+        monitor.solved("odometry_message")
+        self._node.wake()
+
+    def _is_chosen(self, frame: str, child: str) -> bool:
+        """True if odometry of these frames is used; False if an odometry that fits better comes, too."""
+        odom, before = self._node.settings.odom_frame_id, self._source.used
+        if not self._source.accepts(frame, child, odom=odom, base=self._node.base_frame.name(odom)):
+            text = (
+                f"odometry on {self._topic} from {frame!r} to {child!r} is ignored while that of {before} comes there, "
+                "too: remap odom to a topic with one publisher"
+            )
+            self._node.monitor.problem("odometry_message", Level.WARN, text)
+            return False
+        if before and before != self._source.used:
+            self.buffer.restart()
+        return True
+
+    def _of_base(self, odom_T_child: Array, child: str) -> Array:
+        """Pose (4, 4) of the base, from that of a frame that TF joins to it; unchanged with a warning without TF."""
+        base_frame, monitor = self._node.base_frame, self._node.monitor
+        base_frame.odometry_child = child
+        base = base_frame.name(self._node.settings.odom_frame_id)
+        if not child or child == base:
+            monitor.solved("odometry_frame")
+            return odom_T_child
+        try:
+            child_T_base = self._node.transforms.lookup(child, base, None)
+        except TransformError:
+            text = (
+                f"odometry on {self._topic} is of {child!r} (child_frame_id), and TF does not join that to the base "
+                f"{base!r}: set base_frame_id to {child!r}, publish the transform, or remap odom"
+            )
+            monitor.problem("odometry_frame", Level.WARN, text)
+            return odom_T_child
+        monitor.solved("odometry_frame")
+        return odom_T_child @ child_T_base
