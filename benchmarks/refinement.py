@@ -19,7 +19,7 @@ import tyro
 
 from benchmark_file import BenchmarkFile
 from localization_common.datasets.opening import open_sequence
-from refinement_config import RefinementConfig
+from refinement_config import RefinementBenchmarkConfig
 from refinement_priors import FramePrior, as_guesses, elsewhere, from_dmn, from_odometry, from_vlocnet, shifted
 from refinement_scenes import MappedPlace, apartment, exchanged_twins, keyframe_map, missing, redkitchen
 from refinement_tables import (
@@ -60,7 +60,7 @@ class RefinementBenchmark:
         numbers: ``systems``, ``trials`` and ``maps`` by place, ``twin`` by trial, and the missing data ``left_out``.
     """
 
-    def __init__(self, config: RefinementConfig) -> None:
+    def __init__(self, config: RefinementBenchmarkConfig) -> None:
         self.config = replace(config, work=config.work.with_name("quick_refinement")) if config.quick else config
         self.numbers: Numbers = {"systems": {}, "trials": {}, "maps": {}, "twin": {}, "left_out": {}}
 
@@ -201,7 +201,7 @@ class RefinementBenchmark:
 
 def main() -> None:
     """Run the benchmark, print the tables, write the file."""
-    config = tyro.cli(RefinementConfig, description=__doc__)
+    config = tyro.cli(RefinementBenchmarkConfig, description=__doc__)
     torch.set_num_threads(config.threads)
     cv2.setNumThreads(config.threads)
     numbers = RefinementBenchmark(config).run()

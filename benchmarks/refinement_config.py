@@ -9,7 +9,7 @@ from refinement_scenes import REPOSITORY, RefinementData
 
 
 @dataclass(frozen=True)
-class RefinementConfig(RefinementData):
+class RefinementBenchmarkConfig(RefinementData):
     """Measure the refinement.
 
     Attributes:

@@ -24,7 +24,7 @@ _MODULE = """
 
 
 @dataclass(frozen=True)
-class Room:
+class PackageRoom:
     """A package or a sub-package.
 
     Attributes:
@@ -41,7 +41,7 @@ class Room:
         return [f"{self.name}.{file.stem}" for file in sorted(self.folder.glob("[!_]*.py"))]
 
     @property
-    def rooms(self) -> list[Room]:
+    def rooms(self) -> list[PackageRoom]:
         """Its sub-packages that hold public modules, directly or further down."""
         return [room for room in _rooms(self.folder, f"{self.name}.") if room.modules or room.rooms]
 
@@ -66,19 +66,19 @@ class Room:
         """Entry of the navigation; its first page is the room's own."""
         return {self.name.rpartition(".")[2]: [self.uri, *(room.nav for room in self.rooms)]}
 
-    def all(self) -> Iterator[Room]:
+    def all(self) -> Iterator[PackageRoom]:
         """Itself and all rooms below."""
         yield self
         for room in self.rooms:
             yield from room.all()
 
 
-def packages(root: Path) -> list[Room]:
+def packages(root: Path) -> list[PackageRoom]:
     """Top packages of a repository."""
     return [room for room in _rooms(root, "") if room.name not in _NOT_API]
 
 
-def overview(rooms: list[Room]) -> str:
+def overview(rooms: list[PackageRoom]) -> str:
     """Markdown of the first API page: a table of all packages."""
     rows = [
         f"| [{room.name}]({room.uri.removeprefix('api/')}) | {room.summary} |" for top in rooms for room in top.all()
@@ -98,5 +98,5 @@ def overview(rooms: list[Room]) -> str:
     )
 
 
-def _rooms(folder: Path, prefix: str) -> list[Room]:
-    return [Room(prefix + found.parent.name, found.parent) for found in sorted(folder.glob("*/__init__.py"))]
+def _rooms(folder: Path, prefix: str) -> list[PackageRoom]:
+    return [PackageRoom(prefix + found.parent.name, found.parent) for found in sorted(folder.glob("*/__init__.py"))]
