@@ -15,9 +15,9 @@ import numpy as np
 
 from deep_localization.shipped_files import shipped
 from localization_common.datasets.opening import open_sequence
-from localization_common.errors import InputError
 from localization_common.geometry import planar, se3
 from vlocnet_ros.runtime.localizer import Localizer
+from vlocnet_ros.runtime.replay import replay
 
 
 def main() -> None:
@@ -30,24 +30,23 @@ def main() -> None:
 
     drive = open_sequence(options.recording).chosen(options.frames)
     localizer = Localizer.from_checkpoint(options.checkpoint, threads=1)
-    localizer.set_camera(drive.camera)  # images are undistorted and cropped to the camera of the network
-    base_T_camera = drive.base_T_camera
+    camera_T_base = se3.inverse(drive.base_T_camera)
 
-    for position, stamp in enumerate(drive.stamps.tolist()):
-        try:
-            estimate = localizer.step(drive.read_image(position), stamp)
-        except InputError as reason:  # for example a black image: it is skipped, the next one is used
-            print(f"{stamp * 1e-9:.3f} s  refused: {reason}")
+    # Images are undistorted and cropped to the camera of the network.
+    for frame in replay(localizer, drive):
+        estimate, seconds = frame.estimate, frame.stamp * 1e-9
+        if estimate is None:  # for example a black image: it is skipped, the next one is used
+            print(f"{seconds:.3f} s  refused: {frame.refusal}")
             continue
         if not estimate.health.published:
-            print(f"{stamp * 1e-9:.3f} s  {estimate.health.value}: {estimate.reason}")
+            print(f"{seconds:.3f} s  {estimate.health.value}: {estimate.reason}")
             continue
-        map_T_base = estimate.map_T_camera @ se3.inverse(base_T_camera)
+        map_T_base = estimate.map_T_camera @ camera_T_base
         x, y, yaw = planar.from_se3(map_T_base)
         deviation = np.sqrt(np.diag(estimate.covariance)[:3].sum())
-        error = np.linalg.norm(map_T_base[:3, 3] - drive.map_T_base[position, :3, 3])
+        error = np.linalg.norm(map_T_base[:3, 3] - drive.map_T_base[frame.position, :3, 3])
         print(
-            f"{stamp * 1e-9:.3f} s  x {x:.3f} m, y {y:.3f} m, yaw {np.degrees(yaw):.1f} deg, expected error"
+            f"{seconds:.3f} s  x {x:.3f} m, y {y:.3f} m, yaw {np.degrees(yaw):.1f} deg, expected error"
             f" {deviation:.3f} m, true error {error:.3f} m, {estimate.timings['total']:.0f} ms"
         )
 

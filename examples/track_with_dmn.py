@@ -15,8 +15,10 @@ import numpy as np
 
 from deep_localization.shipped_files import shipped
 from dmn_ros.runtime.localizer import Localizer
+from dmn_ros.runtime.replay import replay
 from localization_common.datasets.opening import open_sequence
 from localization_common.geometry import planar
+from localization_common.geometry.odometry_integration import planar_odometry
 
 
 def main() -> None:
@@ -30,19 +32,17 @@ def main() -> None:
 
     drive = open_sequence(options.recording).chosen(options.frames).with_odometry()
     localizer = Localizer.from_files(options.checkpoint, options.map, threads=1)
-    localizer.set_camera(drive.camera)
     localizer.reset_uniform()  # the robot may be anywhere; reset_gaussian(mean, covariance) starts from a known pose
     assert drive.odom_T_base is not None  # with_odometry raises where there is none
-    odometry = planar.from_se3(drive.odom_T_base)
+    odometry = planar_odometry(drive.odom_T_base)
     true_poses = planar.from_se3(drive.map_T_base)
 
-    for position, stamp in enumerate(drive.stamps.tolist()):
-        belief = localizer.step(drive.read_image(position), stamp, odometry[position])
+    for position, belief in replay(localizer, drive, odometry):
         x, y, yaw = belief.most_likely
         error = np.linalg.norm(belief.most_likely[:2] - true_poses[position, :2])
         state = "localized" if belief.localized else f"not localized ({belief.reason})"
         print(
-            f"{stamp * 1e-9:.3f} s  x {x:.2f} m, y {y:.2f} m, yaw {np.degrees(yaw):.0f} deg, spread"
+            f"{belief.stamp * 1e-9:.3f} s  x {x:.2f} m, y {y:.2f} m, yaw {np.degrees(yaw):.0f} deg, spread"
             f" {belief.spread:.2f} m, {len(belief.particles)} particles, true error {error:.2f} m, {state}"
         )
 
