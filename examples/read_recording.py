@@ -15,7 +15,7 @@ from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.files.trajectory_files import write_tum
 from localization_common.report import style
-from localization_common.report.drive_tracks import Track
+from localization_common.report.drive_tracks import DriveTrack
 from localization_common.report.plots import save_png, trajectory
 
 
@@ -42,10 +42,10 @@ def main() -> None:
         print(f"wrote {options.plot}")
 
 
-def true_path(recording: Sequence) -> Track:
+def true_path(recording: Sequence) -> DriveTrack:
     """True positions of the robot's base, for a plot."""
     seconds = (recording.stamps - recording.stamps[0]) * 1e-9
-    return Track("true path", seconds, recording.map_T_base[:, :3, 3], style.TRUTH)
+    return DriveTrack("true path", seconds, recording.map_T_base[:, :3, 3], style.TRUTH)
 
 
 if __name__ == "__main__":
