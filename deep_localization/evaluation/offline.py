@@ -45,6 +45,8 @@ def run_offline(
     if localizers.dmn is not None:
         odometry = filter_odometry(truth, results, recorded=recorded_odometry)
         _run_dmn(localizers.dmn, truth, odometry, results, progress)
+        if localizers.vlocnet is None:
+            results.frames_processed = len(results.beliefs)
     return results
 
 

@@ -40,7 +40,9 @@ def require_whole(path: Path) -> None:
 def test_kills_at_any_moment_lose_nothing_and_leave_nothing_for_long(tmp_path: Path) -> None:
     path, random, leftovers = tmp_path / "map.safetensors", np.random.default_rng(0), 0
     write_whole(path, b"a" * 1_000_000)
-    for _ in range(4):
+    rounds = 0
+    while rounds < 4 or (leftovers == 0 and rounds < 40):  # a busy machine kills few writers during a write
+        rounds += 1
         killed = [writer(path, 10_000) for _ in range(6)]
         for process in killed:
             assert process.stdout is not None

@@ -70,6 +70,12 @@ def test_bad_images_are_skipped_and_counted(drive: Sequence, localizers: Localiz
     assert int(spoiled.stamps[4]) in results.beliefs
 
 
+def test_frames_of_the_particle_filter_alone_are_counted(drive: Sequence, localizers: Localizers) -> None:
+    few = drive.select(np.arange(5))
+    results = offline.run_offline(few, Localizers(dmn=localizers.dmn), recorded_odometry=True)
+    assert results.frames_processed == len(results.beliefs) == 5
+
+
 def test_recorded_odometry_is_used_with_its_option(drive: Sequence, localizers: Localizers) -> None:
     flat = offline.filter_odometry(drive, Results("offline"), recorded=True)
     np.testing.assert_allclose(flat, planar.from_se3(drive.odom_T_base), atol=1e-9)
