@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +14,7 @@ import tyro
 from lightning.pytorch.utilities import rank_zero_only
 
 from localization_common.errors import ConfigError, LocalizationError
+from localization_common.files.atomic_write import write_whole
 from localization_common.files.configuration import to_dict
 from vlocnet_ros.commands.train import train
 from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
@@ -151,10 +150,7 @@ def _publish(stage: Path, output: Path) -> Checkpoint:
     """Copy the last stage's checkpoint to the output, with its card; the file is complete at any time."""
     written = load_vlocnet(stage)
     if process_rank() == 0:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        aside = output.with_name(f".{output.name}.part")
-        shutil.copyfile(stage, aside)
-        os.replace(aside, output)
+        write_whole(output, stage.read_bytes())
         write_card(output, written.card)
     return written
 
