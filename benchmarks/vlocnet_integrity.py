@@ -8,7 +8,6 @@ localize a faulty frame.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,12 @@ import tyro
 from scipy import stats
 
 from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
+from caching_backend import CachingBackend
 from camera_faults import KINDS, Faults, spoiled
 from integrity_scoring import ScoredDrive, consistency, run_over
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.sequence import Sequence
-from vlocnet_ros.network.vlocnetpp import FrameFeatures, Prediction, VLocNet
-from vlocnet_ros.runtime.backends.backend import Image
+from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.backends.torch_backend import TorchBackend
 from vlocnet_ros.runtime.checkpoint import load_vlocnet
 from vlocnet_ros.runtime.localizer import Localizer
@@ -79,37 +78,6 @@ def measure(config: IntegrityConfig) -> dict[str, Any]:
             print(f"{kind}, seed {seed}: {counts[kind][-1]}", flush=True)
     scores = {name: asdict(consistency(answers)) for name, answers in clean.items()}
     return {"consistency": scores, "single_frames": single, "counts": counts}
-
-
-class CachingBackend:
-    """Backend that stores the poses and motions of each pair of pictures: faulty drives have mostly the same pairs.
-
-    Features are not stored; they are computed again if they are needed.
-    """
-
-    network: VLocNet | None = None
-
-    def __init__(self, network: VLocNet) -> None:
-        self._backend = TorchBackend(network)
-        self._known: dict[tuple[bytes, bytes | None], Prediction] = {}
-        self._last: tuple[bytes, FrameFeatures] | None = None
-
-    def step(self, image: Image, previous: Image | None) -> tuple[Image, Prediction]:
-        """Process a frame as `Backend.step`, without outputs for pixels."""
-        picture, before = image.tobytes(), None if previous is None else previous.tobytes()
-        key = sha256(picture).digest(), None if before is None else sha256(before).digest()
-        if key not in self._known:
-            found, prediction = self._backend.step(image, self._features(previous, before))
-            self._last = (picture, found)
-            self._known[key] = prediction._replace(logits=None, depth=None)
-        return image, self._known[key]
-
-    def _features(self, image: Image | None, picture: bytes | None) -> FrameFeatures | None:
-        if image is None:
-            return None
-        if self._last is not None and self._last[0] == picture:
-            return self._last[1]
-        return self._backend.step(image, None)[0]
 
 
 def single_frames(checkpoint: Path, sequence: Sequence) -> dict[str, float]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
+from caching_backend import CachingBackend
 from camera_faults import Faults, spoiled
 from deep_localization.shipped_files import shipped
 from integrity_scoring import consistency, run_over
@@ -16,48 +17,17 @@ from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_sim import drive as drives
 from localization_sim.rendering import open_apartment
-from vlocnet_ros.network.vlocnetpp import Prediction
-from vlocnet_ros.runtime.backends.backend import Backend, Features, Image
-from vlocnet_ros.runtime.backends.opening import open_backend
-from vlocnet_ros.runtime.checkpoint import Description
+from vlocnet_ros.runtime.checkpoint import Description, load_vlocnet
 from vlocnet_ros.runtime.localizer import Localizer
 
 CAMERA = Camera.from_field_of_view(160, 120, 90.0)
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Features of a frame, made when they are asked for, and the frame."""
-
-    picture: bytes
-    features: Callable[[], Features]
-
-
-class Memory:
-    """A backend that runs the network once for each pair of pictures, however many localizers ask for it."""
-
-    network = None
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._known: dict[tuple[bytes, bytes], Prediction] = {}
-
-    def step(self, image: Image, previous: Kept | None) -> tuple[Kept, Prediction]:
-        """See `Backend.step`."""
-        kept = Kept(image.tobytes(), cache(lambda: self._backend.step(image, None)[0]))
-        pair = kept.picture, b"" if previous is None else previous.picture
-        if pair not in self._known:
-            before = None if previous is None else previous.features()
-            features, self._known[pair] = self._backend.step(image, before)
-            kept = replace(kept, features=lambda: features)
-        return kept, self._known[pair]
-
-
 @pytest.fixture(scope="module")
-def opened() -> tuple[Description, Memory]:
+def opened() -> tuple[Description, CachingBackend]:
     """The shipped network."""
-    description, backend = open_backend(shipped("models/vlocnet_apartment_light.safetensors"))
-    return description, Memory(backend)
+    checkpoint = load_vlocnet(shipped("models/vlocnet_apartment_light.safetensors"))
+    return checkpoint, CachingBackend(checkpoint.network)
 
 
 def render(seed: int, name: str) -> Iterator[Sequence]:
@@ -79,7 +49,7 @@ def elsewhere() -> Iterator[Sequence]:
     yield from render(2, "train_00")
 
 
-def test_poses_are_near_and_covariances_true(loop: Sequence, opened: tuple[Description, Memory]) -> None:
+def test_poses_are_near_and_covariances_true(loop: Sequence, opened: tuple[Description, CachingBackend]) -> None:
     answers = run_over(Localizer(*opened), loop)
     metres, radians = (np.linalg.norm(answers.errors[:, part], axis=1) for part in (slice(0, 3), slice(3, 6)))
     assert np.median(metres) < 0.04
@@ -93,7 +63,7 @@ def test_poses_are_near_and_covariances_true(loop: Sequence, opened: tuple[Descr
 
 
 def test_frames_of_another_apartment_do_not_give_poses(
-    loop: Sequence, elsewhere: Sequence, opened: tuple[Description, Memory]
+    loop: Sequence, elsewhere: Sequence, opened: tuple[Description, CachingBackend]
 ) -> None:
     sequence, faulty = spoiled(loop, Faults("elsewhere", seed=2), elsewhere)
     answers = run_over(Localizer(*opened), sequence)
