@@ -19,6 +19,7 @@ from localization_common.ros.base_frame import BaseFrame
 from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
 from localization_common.ros.camera_mount import CameraMount
 from localization_common.ros.clock_guard import ClockGuard
+from localization_common.ros.diagnostics import DiagnosticsPublisher
 from localization_common.ros.estimate_checks import EstimateError, require_publishable
 from localization_common.ros.frame_outcomes import CountedFrame, FrameOutcomes
 from localization_common.ros.latest_frame import LatestFrame
@@ -56,12 +57,12 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def __init__(self, name: str, settings: type[S], *, feed: CameraFeed | None = None, **options: Any) -> None:
         super().__init__(name, **options)
         self._declared: Parameters[S] = Parameters(self, settings, configured=lambda: self.configured)
-        self._health = NodeHealth(self)
-        self.monitor = self._health.monitor
+        health = NodeHealth(self)
+        self.monitor = health.monitor
         self._outcomes = FrameOutcomes(self, self.monitor)
         self.transforms = Transforms(self, lambda text: self.monitor.event("transform_message", text))
         self.base_frame = BaseFrame(self.transforms, lambda: self.settings, self.get_logger().info)
-        self._broadcaster = PoseBroadcaster(self.transforms, self.base_frame, lambda: self.settings, self.monitor)
+        self.broadcaster = PoseBroadcaster(self.transforms, self.base_frame, lambda: self.settings, self.monitor)
         self.frames: LatestFrame[Frame] = LatestFrame()
         self._worker: Worker[Frame] | None = None
         self.enabled = True
@@ -73,7 +74,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.work = WorkerServices(self, lambda: self._worker)
         self.work.serve(SetBool, "~/enable", self._on_enable)
         self.work.serve(Trigger, "~/reset", self._on_reset)
-        self._clock_guard = ClockGuard(
+        self.clock_guard = ClockGuard(
             self,
             topic=self.feed.topic,
             submit=self._submit,
@@ -82,7 +83,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
             replayed=self.settings.process_all and bool(self.get_parameter("use_sim_time").value),
         )
         self.transforms.add_listener(self.wake)
-        self.diagnostics = self._health.publish(self._clock_guard, self._broadcaster)
+        self.diagnostics = DiagnosticsPublisher(self, health.status)
         if self.settings.autostart:
             self.autostart()
 
@@ -151,7 +152,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
 
     def broadcast(self, map_T_base: Array, stamp: int) -> None:
         """Send the transform of `tf_mode` when TF has what it needs; returns at once."""
-        self._broadcaster.broadcast(map_T_base, stamp)
+        self.broadcaster.broadcast(map_T_base, stamp)
 
     def publishable(self, what: str, a_T_b: Array, covariance: Array) -> bool:
         """True if an estimate (pose (4, 4), covariance (n, n)) may be published; else /diagnostics has the reason."""
@@ -172,9 +173,9 @@ class LocalizerNode(ManagedNode, Generic[S]):
         check_device(self.settings.device)
         self.monitor.reset()
         self.load()
-        self._clock_guard.reset()
+        self.clock_guard.reset()
         self._camera = None
-        self._broadcaster.clear()
+        self.broadcaster.clear()
         self.base_frame.reset()
         everything = self.settings.process_all
         self.frames = (
@@ -196,7 +197,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def deactivate(self) -> None:
         """Let waiting frames and poses go."""
         self.frames.clear()
-        self._broadcaster.clear()
+        self.broadcaster.clear()
 
     def cleanup(self) -> None:
         """Stop the worker and free the weights."""
@@ -234,7 +235,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def _ready(self, frame: Frame) -> bool:
         """True if a live frame has what it needs, or has waited for it long enough."""
         waited, settings = time.monotonic() - frame.arrived, self.settings
-        if self._clock_guard.is_future(frame.stamp):
+        if self.clock_guard.is_future(frame.stamp):
             return True  # it will be refused
         if not self.feed.calibration.came:
             return waited > settings.camera_info_timeout
@@ -247,9 +248,9 @@ class LocalizerNode(ManagedNode, Generic[S]):
             image = frame.rgb(camera)
             check_size((image.shape[1], image.shape[0]), camera)
             self._use_camera(camera)
-            self._clock_guard.check(frame.stamp, lambda: require_usable(image))
+            self.clock_guard.check(frame.stamp, lambda: require_usable(image))
             pending = self.begin(frame, image)
-            self._clock_guard.adopt(frame.stamp)
+            self.clock_guard.adopt(frame.stamp)
             self.frames.accepted()
             self.feed.calibration.use(camera)
         except Exception as error:
@@ -273,7 +274,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.monitor.jumps += 1
         self.finish_pending()
         self.transforms.clear()
-        self._broadcaster.clear()
+        self.broadcaster.clear()
         self.restart(now)
 
     # Services.

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localization_common.ros.diagnostics import DiagnosticsPublisher, frame_values, starvation
+from localization_common.ros.diagnostics import frame_values, starvation
 from localization_common.ros.frame_outcomes import STAMPS
 from localization_common.ros.monitor import Level, Monitor, Problem
 
 if TYPE_CHECKING:
-    from localization_common.ros.clock_guard import ClockGuard
     from localization_common.ros.localizer_node import LocalizerNode
-    from localization_common.ros.pose_broadcaster import PoseBroadcaster
 
 
 class NodeHealth:
@@ -28,17 +26,8 @@ class NodeHealth:
         self._node = node
         self.monitor = Monitor(self._log)
 
-    def publish(self, clock_guard: ClockGuard, broadcaster: PoseBroadcaster) -> DiagnosticsPublisher:
-        """Start to publish /diagnostics.
-
-        Args:
-            clock_guard: counts images with wrong stamps.
-            broadcaster: checks TF.
-        """
-        self._clock_guard, self._broadcaster = clock_guard, broadcaster
-        return DiagnosticsPublisher(self._node, self._status)
-
-    def _status(self) -> tuple[dict[str, Problem], dict[str, str]]:
+    def status(self) -> tuple[dict[str, Problem], dict[str, str]]:
+        """Problems and values at this moment, for /diagnostics."""
         self._update()
         node, problems = self._node, self.monitor.problems
         if not node.configured:
@@ -49,15 +38,15 @@ class NodeHealth:
             problems["images"] = Problem(Level.ERROR, starved)
         state = "unconfigured" if not node.configured else "active" if node.active else "inactive"
         values = {"state": state, "device": node.settings.device}
-        stamps = {f"images {kind}": str(count) for kind, count in sorted(self._clock_guard.refused.items())}
+        stamps = {f"images {kind}": str(count) for kind, count in sorted(node.clock_guard.refused.items())}
         return problems, {**values, **frame_values(self.monitor, node.frames), **stamps, **node.values()}
 
     def _update(self) -> None:
         """Update problems that appear and end without a frame: TF missing or sent twice, wrong stamps."""
         node = self._node
         if node.active:
-            self._broadcaster.check()
-        if self._clock_guard.quiet:
+            node.broadcaster.check()
+        if node.clock_guard.quiet:
             self.monitor.solved(STAMPS)
         self._set("camera_info", node.feed.calibration.complaint)
         self._set("second_broadcaster", node.transforms.second_broadcaster)
