@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,10 +27,14 @@ EXCEPTIONS = {"test/test_plain_words.py", "CONTRIBUTING.md"}
 QUESTION_WORDS = {"What", "Whether", "Of", "As", "How", "Where", "Which", "When"}
 
 
+@cache
 def files() -> list[Path]:
-    paths = (path for path in REPOSITORY.rglob("*") if path.suffix in ENDINGS or path.name == "Makefile")
-    inside = ((path, path.relative_to(REPOSITORY)) for path in paths)
-    return [p for p, name in inside if not (NOT_OURS & {*name.parts} or any(x.startswith(".") for x in name.parts))]
+    found = []
+    for folder, folders, names in os.walk(REPOSITORY):
+        folders[:] = [name for name in folders if name not in NOT_OURS and not name.startswith(".")]
+        paths = (Path(folder, name) for name in names if not name.startswith("."))
+        found += [path for path in paths if path.suffix in ENDINGS or path.name == "Makefile"]
+    return found
 
 
 def idioms(text: str) -> list[str]:
