@@ -96,7 +96,7 @@ class RefinementOutcome:
         errors = np.zeros((len(used), 6))
         errors[used] = twist_errors(self.poses[used], self.truth[used])
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", stats.ConstantInputWarning)  # of ranks, which are not used here
+            warnings.simplefilter("ignore", stats.ConstantInputWarning)  # ranks are not used here
             score = consistency(ScoredDrive(errors, self.covariances, ~used))
         return {"nees": score.nees, "band": score.band, "independent": score.independent, "within": score.within}
 

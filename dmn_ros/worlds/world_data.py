@@ -38,7 +38,7 @@ class WorldBatch(NamedTuple):
     particles: Tensor  # (A, Q, K, 3) at the first image
     log_density: Tensor  # (A, Q, K) that they were drawn from; 0 if they represent the belief with equal weights
     beliefs: Tensor  # (A, Q, 3) mean belief at the first image
-    seed: int  # of random numbers while the batch is used
+    seed: int  # seed of the random numbers while the batch is used
 
 
 class TrainingWorlds(IterableDataset[WorldBatch]):

@@ -106,7 +106,7 @@ def test_a_long_recording_is_checked_in_two_seconds_on_the_way(tmp_path: Path) -
         odom_T_base=np.stack([cases.odometry_at(0.25 * n) for n in number]),
     )
     assert turns > 10
-    started = time.process_time()  # of this process alone: the machine may be busy
+    started = time.process_time()  # time of this process alone: the machine may be busy
     announce_checked(long)
     assert time.process_time() - started < 2.0
 
