@@ -31,7 +31,7 @@ help:
 
 setup: $(READY)
 
-$(READY): requirements/setup.sh requirements/python.txt requirements/ros_wheels.txt requirements/ros_sourced.txt \
+$(READY): requirements/setup.sh requirements/python.txt requirements/ros_wheels.txt requirements/ros_sourced.txt requirements/without_dependencies.txt \
           requirements/tf2_msgs/pyproject.toml requirements/tf2_msgs/CMakeLists.txt setup.py setup.cfg
 	@requirements/setup.sh
 	@touch $@

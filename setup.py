@@ -6,7 +6,9 @@ from setuptools import find_packages, setup
 
 PACKAGE = "deep_localization"
 SHARE = f"share/{PACKAGE}"
-PACKAGES = ("deep_localization", "dmn_ros", "localization_common", "localization_sim", "vlocnet_ros")
+PACKAGES = (
+    "deep_localization", "dmn_ros", "localization_common", "localization_mapping", "localization_sim", "vlocnet_ros",
+)  # fmt: skip
 
 setup(
     name=PACKAGE,
@@ -42,6 +44,7 @@ setup(
         ],
         "sim": ["mcap", "mujoco", "rosbags", "scipy", "tyro"],
         "keyframes": ["pycolmap", "pyyaml", "scipy", "tyro"],
+        "mapping": ["gtsam>=4.2", "matplotlib", "plotly", "pycolmap", "pyyaml", "rosbags", "scipy", "tqdm", "tyro"],
         "export": ["onnx", "onnxruntime", "onnxscript", "tyro"],
         "report": ["evo", "matplotlib", "mcap", "plotly", "pyyaml", "rosbags", "scipy", "tyro"],
         "worlds": ["google-crc32c", "plyvel", "protobuf", "tyro"],

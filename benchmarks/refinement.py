@@ -19,6 +19,8 @@ import tyro
 
 from benchmark_file import BenchmarkFile
 from localization_common.datasets.opening import open_sequence
+from localization_common.keyframes.keyframe_map import KeyframeMap
+from localization_common.refinement.refiner import Refiner
 from refinement_config import RefinementBenchmarkConfig
 from refinement_priors import FramePrior, as_guesses, elsewhere, from_dmn, from_odometry, from_vlocnet, shifted
 from refinement_scenes import MappedPlace, apartment, exchanged_twins, keyframe_map, missing, redkitchen
@@ -40,8 +42,6 @@ from refinement_tables import (
 )
 from refinement_trials import Numbers, RefinementOutcome, as_published, other_camera, other_cameras, refined
 from sift_pnp_baseline import SiftPnp
-from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.refinement.refiner import Refiner
 
 #: Period of the frames for the baseline and for the trials with single frames.
 EVERY = 3

@@ -19,10 +19,10 @@ import tyro
 
 from benchmark_file import BenchmarkFile, Cell, Column, Table
 from localization_common.datasets.sequence import Sequence
+from localization_common.refinement.refiner import Refiner
 from localization_sim.drive import in_memory
 from refinement_scenes import MappedPlace, RefinementData, apartment, keyframe_map, missing, redkitchen
 from refinement_tables import APARTMENT, REDKITCHEN
-from vlocnet_ros.refinement.refiner import Refiner
 from vlocnet_ros.runtime.estimate import Estimate
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 from vlocnet_ros.runtime.localizer import Localizer

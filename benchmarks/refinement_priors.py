@@ -14,9 +14,9 @@ from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar, se3
 from localization_common.geometry.odometry_integration import OdometryIntegrator, PlanarOdometry, shift_covariance
-from vlocnet_ros.refinement.motion_history import Motion
-from vlocnet_ros.refinement.perturbation import isotropic, moved_by
-from vlocnet_ros.refinement.refiner import Guess
+from localization_common.refinement.motion_history import Motion
+from localization_common.refinement.perturbation import isotropic, moved_by
+from localization_common.refinement.refiner import Guess
 from vlocnet_ros.runtime.localizer import Localizer
 from vlocnet_ros.runtime.refining_localizer import guesses_of, motion_of
 from vlocnet_ros.runtime.replay import replay

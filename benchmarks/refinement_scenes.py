@@ -16,7 +16,7 @@ import kept_runs
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import se3
-from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
+from localization_common.keyframes.keyframe_map import KeyframeMap
 
 Array = npt.NDArray[np.float64]
 

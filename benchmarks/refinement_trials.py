@@ -17,9 +17,9 @@ from integrity_scoring import ScoredDrive, consistency
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.metrics.pose_metrics import PoseErrors, pose_errors, twist_errors
+from localization_common.refinement.refiner import Refiner
 from refinement_priors import FramePrior
 from sift_pnp_baseline import SiftPnp
-from vlocnet_ros.refinement.refiner import Refiner
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

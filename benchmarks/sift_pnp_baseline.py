@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import se3
-from vlocnet_ros.keyframes.features import root_sift
+from localization_common.keyframes.features import root_sift
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]

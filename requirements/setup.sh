@@ -64,6 +64,8 @@ pip_install() {
 install_requirements() {
   step "Python libraries (the first time: a few minutes, 6 GB with the CUDA libraries of torch)"
   pip_install -r "$requirements/python.txt" -r "$requirements/ros_$ros.txt"
+  # gtsam requires the newest pytest for its own tests; ROS 2's plugins of pytest need an older one.
+  pip_install --no-deps -r "$requirements/without_dependencies.txt"
 }
 
 # The Python wheels of ROS 2 do not contain tf2_msgs; it is generated from its definition with a C++ compiler.

@@ -98,7 +98,7 @@ def queries(apartment_drive: Sequence) -> Sequence:
 @pytest.fixture(scope="session")
 def keyframe_map(apartment_drive: Sequence, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """File with a keyframe map of the frames between the queries."""
-    from vlocnet_ros.keyframes.building import KeyframeConfig, build, choose
+    from localization_common.keyframes.building import KeyframeConfig, build, choose
 
     config = KeyframeConfig(metres=0.02, degrees=2.0)
     mapped = apartment_drive.select(np.arange(0, len(apartment_drive), 2))

@@ -21,7 +21,7 @@ import torch
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.runtime.checkpoint import load_network
 from localization_common.errors import LocalizationError
-from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
+from localization_common.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.runtime.backends.opening import open_backend
 
 REPOSITORY = Path(__file__).resolve().parents[2]

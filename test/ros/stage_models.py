@@ -12,10 +12,10 @@ from dmn_ros.config import NetworkConfig
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.checkpoint import network_camera, save_network
+from localization_common.keyframes.frame_correction import FrameCorrection
+from localization_common.keyframes.keyframe_map import KeyframeMap
+from localization_common.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.config import VLocNetConfig
-from vlocnet_ros.keyframes.frame_correction import FrameCorrection
-from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.keyframes.lens_correction import LensCorrection
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import Residuals, save_vlocnet
 from vlocnet_ros.runtime.integrity.tracking import TrackingConfig

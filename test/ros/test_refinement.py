@@ -21,11 +21,11 @@ from localization_common.errors import InputError
 from localization_common.geometry import se3
 from localization_common.geometry.odometry_integration import base_covariance
 from localization_common.metrics import pose_metrics
+from localization_common.refinement.refiner import Refinement
 from localization_common.report.palette import circled
 from localization_common.ros.conversions import camera_to_info, image_from_array
 from localization_common.ros.outputs import header
 from vlocnet_ros.node import VlocnetNode
-from vlocnet_ros.refinement.refiner import Refinement
 from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
 from vlocnet_ros.runtime.estimate import Estimate
 from vlocnet_ros.runtime.localizer import Localizer

@@ -21,10 +21,10 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
+from localization_common.keyframes.building import IgnoredPixels, KeyframeConfig, build, choose
 from localization_common.recording_check.warnings import announce_checked
-from vlocnet_ros.keyframes.building import IgnoredPixels, KeyframeConfig, build, choose
-from vlocnet_ros.refinement.covariance_scale import calibrate
-from vlocnet_ros.refinement.repeated_views import mark_repeated_views
+from localization_common.refinement.covariance_scale import calibrate
+from localization_common.refinement.repeated_views import mark_repeated_views
 from vlocnet_ros.runtime.localizer import Localizer
 
 Mask = npt.NDArray[np.bool_]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from vlocnet_ros.refinement.acceptance import Status
-from vlocnet_ros.refinement.refiner import Refinement
+from localization_common.refinement.acceptance import Status
+from localization_common.refinement.refiner import Refinement
 
 Array = npt.NDArray[np.float64]
 

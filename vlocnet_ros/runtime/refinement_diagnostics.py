@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from localization_common.refinement.acceptance import Status
+from localization_common.refinement.refiner import Refinement
 from localization_common.ros.monitor import Durations
-from vlocnet_ros.refinement.acceptance import Status
-from vlocnet_ros.refinement.refiner import Refinement
 from vlocnet_ros.runtime.estimate import Estimate
 
 

@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 from localization_common.camera import Camera
 from localization_common.errors import CameraError, ConfigError
+from localization_common.keyframes.features import Features
+from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.pending_frame import FinishedFrame, PendingFrame
-from vlocnet_ros.keyframes.features import Features
-from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
-from vlocnet_ros.refinement.acceptance import Status
-from vlocnet_ros.refinement.motion_history import Motion
-from vlocnet_ros.refinement.refiner import Guess, Refinement, Refiner
+from localization_common.refinement.acceptance import Status
+from localization_common.refinement.motion_history import Motion
+from localization_common.refinement.refiner import Guess, Refinement, Refiner
 from vlocnet_ros.runtime.estimate import Estimate, Health
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 from vlocnet_ros.runtime.grad_cam import Layer

@@ -11,9 +11,9 @@ import pytest
 from localization_common.datasets.rosbag2_writer import write_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
+from localization_common.keyframes.building import KeyframeConfig
+from localization_common.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.commands.build_keyframes import BuildConfig, build_keyframes
-from vlocnet_ros.keyframes.building import KeyframeConfig
-from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 
 pytest.importorskip("pycolmap", reason="pycolmap is not installed: keyframe maps are built with it")
 

@@ -17,14 +17,14 @@ from tiny_networks import make_config
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import CameraError, ConfigError, InputError
+from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.metrics import pose_metrics
+from localization_common.refinement.acceptance import Status
+from localization_common.refinement.config import RefinementConfig
+from localization_common.refinement.refiner import Refiner
 from vlocnet_ros.commands.evaluate import evaluate, table
 from vlocnet_ros.config import Tasks
-from vlocnet_ros.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.network.vlocnetpp import VLocNet
-from vlocnet_ros.refinement.acceptance import Status
-from vlocnet_ros.refinement.config import RefinementConfig
-from vlocnet_ros.refinement.refiner import Refiner
 from vlocnet_ros.runtime.backends.torch_backend import TorchBackend
 from vlocnet_ros.runtime.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.runtime.estimate import Estimate, Health

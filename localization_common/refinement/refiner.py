@@ -1,0 +1,198 @@
+"""Refinement of poses from images and guesses, without ROS and without networks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.camera import Camera
+from localization_common.errors import CameraError
+from localization_common.keyframes.features import FeatureExtractor, Features
+from localization_common.keyframes.keyframe_map import KeyframeMap
+from localization_common.keyframes.retrieval import nearest, thumbnail
+from localization_common.refinement.acceptance import Status, covariance
+from localization_common.refinement.config import RefinementConfig
+from localization_common.refinement.motion_history import Motion, MotionHistory
+from localization_common.refinement.repeated_views import same_place
+from localization_common.refinement.search import MapSearch, SearchResult
+
+Array = npt.NDArray[np.float64]
+Image = npt.NDArray[np.uint8]
+#: Function that returns the results of the search at keyframes similar to an image; it searches at its first call only.
+SimilarKeyframes = Callable[[], list[SearchResult]]
+
+#: Metres around a first pose within which no view may be repeated elsewhere: complete rooms repeat.
+_ROOM = 1.5
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Guessed pose (4, 4) of the camera, map_T_camera, with its covariance (6, 6) about the map's axes."""
+
+    map_T_camera: Array
+    covariance: Array
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """Result of the refinement of one frame.
+
+    Attributes:
+        status: whether there is a pose.
+        map_T_camera: (4, 4) pose in the frame of the poses with which the map was built; None if refused.
+        covariance: (6, 6) covariance of x y z rX rY rZ about the map's axes; None if refused.
+        pixels: (I, 2) pixels of the points that agree; empty if refused.
+        matches: number of features that were matched with points of the map.
+        reason: reason why it was refused or relocated.
+        timings: milliseconds of each part.
+    """
+
+    status: Status
+    map_T_camera: Array | None = None
+    covariance: Array | None = None
+    pixels: Array = field(default_factory=lambda: np.empty((0, 2)))
+    matches: int = 0
+    reason: str = ""
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+class Refiner:
+    """Streaming refinement against a keyframe map.
+
+    Searches first within the gate of a guess's covariance, then within a wide gate, then at the keyframes similar to
+    the image. A pose that contradicts the guesses or the previous frames is accepted after several consecutive frames
+    that agree on it. A pose in a view that repeats elsewhere is accepted only if the previous frames lead there.
+
+    Args:
+        keyframe_map: map of keyframes.
+        config: parameters of the refinement.
+    """
+
+    def __init__(self, keyframe_map: KeyframeMap, config: RefinementConfig | None = None) -> None:
+        self._map, self._config = keyframe_map, config or RefinementConfig()
+        self._camera: tuple[Camera, FeatureExtractor, MapSearch] | None = None
+        self._history = MotionHistory()
+
+    def set_camera(self, camera: Camera) -> None:
+        """Set the camera of the images; forgets the previous frames.
+
+        Raises:
+            CameraError: its images have much less detail than the map.
+        """
+        extractor = FeatureExtractor(camera, focal=self._map.focal, count=self._map.features)
+        self._camera = camera, extractor, MapSearch(self._map, camera, self._config)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the previous frames."""
+        self._history.reset()
+
+    def features(self, image: Image) -> Features:
+        """Extract features of an image (H, W, 3) uint8 RGB, as true rays; may run in another thread than the network.
+
+        Raises:
+            CameraError: no camera yet, or the image has another size than the camera.
+        """
+        found = self._known_camera[1](image)
+        return Features(self._map.lens.undistort(found.rays), found.descriptors, found.sizes)
+
+    def step(
+        self,
+        image: Image,
+        guesses: Sequence[Guess],
+        *,
+        motion: Motion | None = None,
+        features: Features | None = None,
+    ) -> Refinement:
+        """Refine one frame.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            guesses: guessed poses of the camera, the most probable first; without any, the whole map is searched.
+            motion: motion since the previous frame.
+            features: features of the image, if they were extracted before.
+
+        Raises:
+            CameraError: no camera yet, or the image has another size than the camera.
+        """
+        started = time.perf_counter()
+        features = self.features(image) if features is None else features
+        extracted = time.perf_counter()
+        self._history.move(motion)
+        similar = cache(lambda: self._search_similar(image, features))  # used several times, or mostly not at all
+        result = self._near_guesses(guesses, features, similar) or self._elsewhere(guesses, features, similar)
+        finished = time.perf_counter()
+        result.timings.update(features=1e3 * (extracted - started), solve=1e3 * (finished - extracted))
+        return result
+
+    @property
+    def _known_camera(self) -> tuple[Camera, FeatureExtractor, MapSearch]:
+        if self._camera is None:
+            raise CameraError("no camera yet: call set_camera() before the first frame")
+        return self._camera
+
+    def _near_guesses(
+        self, guesses: Sequence[Guess], features: Features, similar: SimilarKeyframes
+    ) -> Refinement | None:
+        """Return a pose near a guess, or near the pose that the previous frames predict; None without one."""
+        search, inliers = self._known_camera[2], self._config.inliers
+        places = [(self._map.correction.to_adjusted(g.map_T_camera), g.covariance) for g in guesses]
+        if self._history.expected is not None:
+            places.insert(0, self._history.expected)
+        for added, needed in ((search.least, inliers), (search.widest, 2 * inliers)):
+            for pose, spread in places:
+                prior = self._history.prior if self._history.agrees(pose, gate=self._config.gate) else None
+                found = search.near(pose, spread + added, features, inliers=needed, prior=prior)
+                if not found.rejection and self._confirmed(found, similar):
+                    return self._accept(found, Status.REFINED)
+        return None
+
+    def _confirmed(self, found: SearchResult, similar: SimilarKeyframes) -> bool:
+        """True if the pose agrees with the previous frames or, without these, if the image fits no other place."""
+        assert found.solution is not None
+        pose = found.solution.map_T_camera
+        if self._history.expected is not None:
+            return self._history.agrees(pose, gate=self._config.gate)
+        if self._map.near_repeated_view(pose, _ROOM):
+            return False
+        others = [other.solution for other in similar() if other.solution and not other.rejection]
+        return all(same_place(other.map_T_camera, pose) for other in others)
+
+    def _search_similar(self, image: Image, features: Features) -> list[SearchResult]:
+        """Search for the pose at the keyframes that are similar to the image."""
+        search, needed = self._known_camera[2], 2 * self._config.inliers
+        similar = nearest(self._map.thumbnails, thumbnail(image), self._config.retrieved)
+        return [search.near(self._map.correction.adjusted[k], search.widest, features, inliers=needed) for k in similar]
+
+    def _accept(self, found: SearchResult, status: Status, reason: str = "") -> Refinement:
+        solution, camera = found.solution, self._known_camera[0]
+        assert solution is not None
+        pose, correction = self._map.correction.to_given(solution.map_T_camera)
+        scaled = self._map.covariance_scale * covariance(solution, correction)
+        self._history.confirm(solution.map_T_camera, scaled)
+        pixels = camera.project(self._map.lens.distort(found.rays[solution.inliers]))
+        return Refinement(status, pose, scaled, pixels, len(found.rays), reason)
+
+    def _elsewhere(self, guesses: Sequence[Guess], features: Features, similar: SimilarKeyframes) -> Refinement:
+        """Return a pose at a guess or at a similar keyframe; it is accepted after several frames that agree."""
+        search, needed = self._known_camera[2], 2 * self._config.inliers
+        tried = [self._map.correction.to_adjusted(guess.map_T_camera) for guess in guesses]
+        places = [search.near(pose, search.widest, features, inliers=needed) for pose in tried] + similar()
+        best = max(places, key=lambda found: (not found.rejection, found.inliers), default=None)
+        reason = "the image does not agree with the guess" if guesses else "no guess"
+        if best is None or best.solution is None or best.rejection:
+            self._history.forget_elsewhere()
+            return Refinement(Status.REFUSED, reason=f"{reason}, nor with any place in the map")
+        if self._map.near_repeated_view(best.solution.map_T_camera, _ROOM):
+            self._history.forget_elsewhere()
+            return Refinement(Status.REFUSED, reason=f"{reason}; it agrees with several places in the map")
+        frames = self._history.count_elsewhere(best.solution.map_T_camera)
+        reason = f"{reason}; {frames} of {self._config.confirmations} frames agree on another place"
+        if frames < self._config.confirmations:
+            return Refinement(Status.REFUSED, matches=len(best.rays), reason=reason)
+        return self._accept(best, Status.RELOCATED, reason)
