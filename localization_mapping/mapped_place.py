@@ -72,6 +72,7 @@ class MappedPlace:
         keyframe_position: (K,) position of each keyframe in its drive.
         map_T_camera: (K, 4, 4) poses of the keyframes.
         features: features of each keyframe.
+        thumbnails: (K, T) uint8 thumbnails of the keyframes.
         focal: focal length of the images in which the features were found, pixels.
         points: (P, 3) points, metres in the map.
         tracks: observations of the points in the keyframes.
@@ -85,6 +86,7 @@ class MappedPlace:
     keyframe_position: Indices
     map_T_camera: Array
     features: Sequence[Features]
+    thumbnails: npt.NDArray[np.uint8]
     focal: float
     points: Array
     tracks: FeatureTracks

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from localization_common.errors import ConfigError
 from localization_common.geometry import se3
-from localization_common.keyframes.features import Descriptors, Features
+from localization_common.keyframes.features import Features
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -79,6 +79,21 @@ class FeatureTracks:
         return FeatureTracks(renumbered.astype(np.int64), self.keyframe[kept], self.feature[kept]), points
 
 
+@dataclass(frozen=True)
+class PairMatches:
+    """Matched features of two keyframes.
+
+    Attributes:
+        a, b: indices of the keyframes.
+        left, right: (M,) indices of the features in a and in b.
+    """
+
+    a: int
+    b: int
+    left: Indices
+    right: Indices
+
+
 def find_tracks(features: Sequence[Features], map_T_camera: Array, config: MatchingConfig) -> FeatureTracks:
     """Find points that at least three keyframes saw.
 
@@ -87,18 +102,40 @@ def find_tracks(features: Sequence[Features], map_T_camera: Array, config: Match
         map_T_camera: (K, 4, 4) poses of the keyframes.
         config: parameters of the matching.
     """
-    first = np.cumsum([0, *(len(f) for f in features)])
+    matches = [match_features(features, a, b, config.ratio) for a, b in neighbours(map_T_camera, config)]
+    return join_matches(matches, [f.rays for f in features], map_T_camera, epipolar=config.epipolar)
+
+
+def match_features(features: Sequence[Features], a: int, b: int, ratio: float) -> PairMatches:
+    """Match the features of two keyframes by their descriptors."""
+    similarity = np.asarray(features[a].descriptors @ features[b].descriptors.T)
+    return PairMatches(a, b, *mutual_best(similarity, ratio))
+
+
+def join_matches(
+    matches: Sequence[PairMatches], rays: Sequence[Array], map_T_camera: Array, *, epipolar: float
+) -> FeatureTracks:
+    """Join the matches that lie on each other's epipolar lines to points that at least three keyframes saw.
+
+    Args:
+        matches: matches of pairs of keyframes.
+        rays: rays (N, 2) of each keyframe's features.
+        map_T_camera: (K, 4, 4) poses of the keyframes.
+        epipolar: largest distance from the epipolar line at depth one.
+    """
+    first = np.cumsum([0, *(len(r) for r in rays)])
     edges = [np.empty((2, 0), dtype=np.int64)]
-    for a, b in neighbours(map_T_camera, config):
-        matches = _matches(features[a], features[b], se3.inverse(map_T_camera[b]) @ map_T_camera[a], config)
-        edges.append(matches + np.array([[first[a]], [first[b]]]))
+    for m in matches:
+        b_T_a = se3.inverse(map_T_camera[m.b]) @ map_T_camera[m.a]
+        fits = sampson_distance(rays[m.a][m.left], rays[m.b][m.right], b_T_a) < epipolar
+        edges.append(np.stack([m.left[fits] + first[m.a], m.right[fits] + first[m.b]]))
     rows, columns = np.concatenate(edges, axis=1)
     graph = coo_matrix((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(first[-1], first[-1]))
     label = connected_components(graph, directed=False)[1].astype(np.int64)
-    keyframe = np.repeat(np.arange(len(features)), np.diff(first))
+    keyframe = np.repeat(np.arange(len(rays)), np.diff(first))
     feature = np.arange(first[-1]) - first[keyframe]
     # Two observations of a point in one keyframe are two different points; both are removed.
-    _, pair, times = np.unique(label * len(features) + keyframe, return_inverse=True, return_counts=True)
+    _, pair, times = np.unique(label * len(rays) + keyframe, return_inverse=True, return_counts=True)
     joined = FeatureTracks(label, keyframe, feature)
     return joined.keep(times[pair] == 1)[0]
 
@@ -128,21 +165,14 @@ def mutual_best(similarity: npt.NDArray[np.float32], ratio: float) -> tuple[Indi
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     rows = np.arange(len(similarity))
     best = similarity.argmax(axis=1)
-    second, first = np.partition(similarity, -2, axis=1)[:, -2:].T
-    clear = np.sqrt(np.maximum(2 - 2 * first, 0)) < ratio * np.sqrt(np.maximum(2 - 2 * second, 0))
-    chosen = rows[clear & (similarity.argmax(axis=0)[best] == rows)]
+    first = similarity[rows, best]
+    others = similarity.copy()
+    others[rows, best] = -1.0
+    second = others.max(axis=1)
+    clear = rows[np.sqrt(np.maximum(2 - 2 * first, 0)) < ratio * np.sqrt(np.maximum(2 - 2 * second, 0))]
+    # Only the columns that a clear row chose; the first of equally similar rows wins.
+    chosen = clear[similarity[:, best[clear]].argmax(axis=0) == clear]
     return chosen, best[chosen]
-
-
-def _matches(a: Features, b: Features, b_T_a: Array, config: MatchingConfig) -> Indices:
-    """Return pairs (2, M) of similar features of a and b that lie on each other's epipolar lines."""
-    left, right = mutual_best(_similarity(a.descriptors, b.descriptors), config.ratio)
-    off = sampson_distance(a.rays[left], b.rays[right], b_T_a)
-    return np.stack([left, right])[:, off < config.epipolar]
-
-
-def _similarity(a: Descriptors, b: Descriptors) -> npt.NDArray[np.float32]:
-    return np.asarray(a @ b.T)
 
 
 def sampson_distance(a: Array, b: Array, b_T_a: Array) -> Array:

@@ -44,12 +44,13 @@ class FeatureExtractor:
         camera: camera of the images.
         focal: focal length in pixels to which images are reduced; images with less detail are not resized.
         count: largest number of features; the strongest are kept.
+        contrast: smallest contrast of a feature, for brightness from 0 to 1; OpenCV's default is 0.04.
 
     Raises:
         CameraError: the camera has less than half the detail.
     """
 
-    def __init__(self, camera: Camera, *, focal: float, count: int) -> None:
+    def __init__(self, camera: Camera, *, focal: float, count: int, contrast: float = 0.04) -> None:
         scale = min(1.0, focal / camera.fx)
         if camera.fx < _COARSEST * focal:
             raise CameraError(
@@ -59,7 +60,7 @@ class FeatureExtractor:
         self._size = (max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
         self._full = camera
         self._camera = camera.resized(*self._size)
-        self._sift = cv2.SIFT.create(nfeatures=count)
+        self._sift = cv2.SIFT.create(nfeatures=count, contrastThreshold=contrast)
 
     def __call__(self, image: Image, ignored: npt.NDArray[np.bool_] | None = None) -> Features:
         """Extract features of an image (H, W, 3) uint8 RGB of the camera, without those at ignored pixels (H, W).

@@ -88,8 +88,7 @@ class KeyframeMap:
 
     def float_descriptors(self, rows: Indices) -> Descriptors:
         """Return descriptors (R, 128) of these appearances, of length one; reads only these rows of a mapped file."""
-        values = self.descriptors[rows].astype(np.float32)
-        return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9))
+        return from_bytes(self.descriptors[rows])
 
     def with_keyframes(self, kept: npt.NDArray[np.bool_]) -> KeyframeMap:
         """Return the map with only some of its keyframes (K,), at least one, and all points."""
@@ -208,6 +207,12 @@ def _rigid(poses: Array) -> npt.NDArray[np.bool_]:
 def to_bytes(descriptors: Descriptors) -> npt.NDArray[np.uint8]:
     """Convert descriptors (N, 128) of length one to the bytes that `KeyframeMap` stores."""
     return np.clip(np.rint(descriptors * _SCALE), 0, 255).astype(np.uint8)
+
+
+def from_bytes(descriptors: npt.NDArray[np.uint8]) -> Descriptors:
+    """Convert the bytes of `to_bytes` (N, 128) to descriptors of length one."""
+    values = descriptors.astype(np.float32)
+    return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9))
 
 
 def _require_shapes(path: str | Path, tensors: Mapping[str, torch.Tensor]) -> None:

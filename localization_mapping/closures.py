@@ -1,0 +1,118 @@
+"""Loop closures: relative poses of keyframes that look alike, within a drive and between drives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.keyframes.feature_tracks import match_features
+from localization_common.keyframes.image_vectors import ImageVectors
+from localization_common.refinement.pose_solver import PoseSolution, solve
+from localization_mapping.keyframe_set import KeyframeSet
+from localization_mapping.local_structure import RATIO
+from localization_mapping.options import MappingOptions
+from localization_mapping.progress import Tick
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+#: Keyframes of one drive that are closer in order than this are joined by odometry, not by a closure.
+NEARBY = 10
+#: Standard deviation of rays at depth one for points triangulated by odometry; largest error of an inlier in it.
+_NOISE, _INLIER = 0.004, 4.0
+#: Smallest share of the matches with a point that agree with the pose.
+_SHARE = 0.4
+
+
+@dataclass(frozen=True)
+class Closure:
+    """Relative pose of two keyframes that see the same points.
+
+    Attributes:
+        a, b: indices of the keyframes.
+        a_T_b: (4, 4) pose of camera b in camera a.
+        covariance: (6, 6) of x y z rX rY rZ about the axes of camera a.
+        inliers: number of matches that agree.
+    """
+
+    a: int
+    b: int
+    a_T_b: Array
+    covariance: Array
+    inliers: int
+
+
+def find_closures(keyframes: KeyframeSet, points: list[Array], options: MappingOptions, tick: Tick) -> list[Closure]:
+    """Compare each keyframe with the most similar ones elsewhere, and solve for their relative poses.
+
+    Args:
+        keyframes: keyframes of all drives.
+        points: (N, 3) local points of each keyframe's features (`local_points`).
+        options: parameters of the mapping.
+        tick: called after each keyframe.
+    """
+    found = []
+    for k, others in enumerate(similar_keyframes(keyframes, options.similar)):
+        for other in others:
+            closure = relate(keyframes, points, k, int(other), options.closure_inliers)
+            if closure is not None:
+                found.append(closure)
+        tick()
+    return found
+
+
+def similar_keyframes(keyframes: KeyframeSet, count: int) -> Iterator[Indices]:
+    """Yield, for each keyframe, the most similar earlier ones: some of its own drive, some of each other drive."""
+    order = np.arange(len(keyframes))
+    vectors = ImageVectors.of([features.descriptors for features in keyframes.features])
+    if vectors is None:
+        return
+    for k in order.tolist():
+        similarity = vectors.similarity_to(k)
+        chosen = []
+        for drive in range(int(keyframes.drive[k]) + 1):
+            candidates = np.flatnonzero((keyframes.drive == drive) & (order < k))
+            if drive == keyframes.drive[k]:
+                candidates = candidates[candidates < k - NEARBY]
+            chosen.append(_apart(candidates[np.argsort(-similarity[candidates])], count))
+        yield np.concatenate(chosen)
+
+
+def _apart(ranked: Indices, count: int) -> Indices:
+    """Return the first keyframes of a ranking, without neighbours of those before."""
+    chosen: list[int] = []
+    for k in ranked.tolist():
+        if len(chosen) == count:
+            break
+        if all(abs(k - other) > 1 for other in chosen):
+            chosen.append(k)
+    return np.array(chosen, dtype=np.int64)
+
+
+def relate(keyframes: KeyframeSet, points: list[Array], a: int, b: int, least: int) -> Closure | None:
+    """Solve for the pose of camera b in camera a, with the local points of the one that knows more of the matches."""
+    matches = match_features(keyframes.features, a, b, RATIO)
+    left, right = matches.left, matches.right
+    in_a, in_b = np.isfinite(points[a][left, 2]), np.isfinite(points[b][right, 2])
+    if in_a.sum() >= in_b.sum():
+        solution = _pose(points[a][left[in_a]], _rays(keyframes, b, right[in_a]), least)
+        return None if solution is None else _closure(a, b, solution)
+    solution = _pose(points[b][right[in_b]], _rays(keyframes, a, left[in_b]), least)
+    return None if solution is None else _closure(b, a, solution)
+
+
+def _rays(keyframes: KeyframeSet, k: int, features: Indices) -> Array:
+    return keyframes.features.rays[keyframes.features.rows(k)][features].astype(np.float64)
+
+
+def _pose(points: Array, rays: Array, least: int) -> PoseSolution | None:
+    solution = solve(points, rays, noise=_NOISE, inlier=_INLIER, least=least)
+    return None if solution is None or solution.inliers.mean() < _SHARE else solution
+
+
+def _closure(a: int, b: int, solution: PoseSolution) -> Closure:
+    covariance = np.linalg.inv(solution.information) * max(1.0, solution.chi2)
+    return Closure(a, b, solution.map_T_camera, covariance, int(solution.inliers.sum()))
