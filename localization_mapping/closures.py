@@ -114,5 +114,5 @@ def _pose(points: Array, rays: Array, least: int) -> PoseSolution | None:
 
 
 def _closure(a: int, b: int, solution: PoseSolution) -> Closure:
-    covariance = np.linalg.inv(solution.information) * max(1.0, solution.chi2)
+    covariance = np.asarray(np.linalg.inv(solution.information) * max(1.0, solution.chi2), dtype=np.float64)
     return Closure(a, b, solution.map_T_camera, covariance, int(solution.inliers.sum()))
