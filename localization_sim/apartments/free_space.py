@@ -24,7 +24,7 @@ class FreeSpace:
     """
 
     def __init__(self, plan: FloorPlan, obstacles: Iterable[Footprint]) -> None:
-        self.plan = plan
+        self.plan, self.obstacles = plan, tuple(obstacles)
         shape = (int(np.ceil(plan.height / CELL)), int(np.ceil(plan.width / CELL)))
         free = np.zeros(shape, np.uint8)
         for room in plan.rooms:
@@ -33,7 +33,7 @@ class FreeSpace:
             half = DOOR_WIDTH / 2 - 0.06  # width of the door frame
             x, y = (WALL_THICKNESS, half) if door.along == "y" else (half, WALL_THICKNESS)
             self._fill(free, Footprint(door.x - x, door.y - y, door.x + x, door.y + y), 1)
-        for obstacle in obstacles:
+        for obstacle in self.obstacles:
             self._fill(free, obstacle, 0)
         #: Metres to the nearest obstacle from the middle of each cell (rows along y, columns along x).
         self.distance: npt.NDArray[np.float32] = np.asarray(
