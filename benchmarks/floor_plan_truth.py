@@ -5,8 +5,9 @@ The IoU of free space is measured over the cells near the drives, whatever the m
 - *Truth*: a cell is free if its middle is in a room or a doorway, and outside of the floor areas of furniture, door
   frames and door leaves with a part between 0.1 and 0.95 m above the floor (`FreeSpace.obstacles`). Floor areas are
   rectangles: a round pot and a bush fill less than their rectangle.
-- *Where driven*: cells whose middle is within a distance of the robot's true path and which the robot could reach by
-  a straight line within it, i.e. which are not behind a wall.
+- *Where driven*: cells whose middle is within a distance of the robot's true path, with no wall between them and the
+  nearest position of the path. Cells up to 15 cm behind the face of a wall, and all cells of furniture and behind
+  furniture are among them.
 - *IoU*: number of cells that are free in both, divided by the number of those that are free in one of both. Unknown is
   not free.
 - *In a wall*: cells that the map declares free and that are wholly inside a wall between or around the rooms.
@@ -14,13 +15,14 @@ The IoU of free space is measured over the cells near the drives, whatever the m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
-from localization_mapping.occupancy.driven import footprint
-from localization_mapping.occupancy.grid import GridArea, OccupancyGrid
+from localization_mapping.occupancy.grid import OccupancyGrid
 from localization_sim.apartments.apartment import Apartment
 from localization_sim.apartments.floor_plan import DOOR_WIDTH, WALL_THICKNESS, FloorPlan
 from localization_sim.apartments.solid import Footprint
@@ -32,6 +34,8 @@ Mask = npt.NDArray[np.bool_]
 _POST = 0.045
 #: Distance between the points of a sight line, metres.
 _SPACING = 0.05
+#: Depth up to which cells behind the face of a wall are compared, metres.
+_INTO_WALL = 0.15
 
 
 @dataclass(frozen=True)
@@ -70,9 +74,10 @@ def score(
     truth_T_map = np.eye(4) if truth_T_map is None else truth_T_map
     middles = grid.area.centres().reshape(-1, 2) @ truth_T_map[:2, :2].T + truth_T_map[:2, 3]
     free, declared = free_at(apartment, middles), grid.free.reshape(-1)
-    walls = _all_corners(middles, truth_T_map, grid.area, lambda points: ~in_rooms(apartment.plan, points))
-    solid = _all_corners(middles, truth_T_map, grid.area, lambda points: ~free_at(apartment, points))
-    near = _near(apartment, middles, grid.area, path, reach, truth_T_map)
+    half = grid.area.resolution / 2
+    walls = _all_corners(middles, half, lambda points: ~in_rooms(apartment.plan, points))
+    solid = _all_corners(middles, half, lambda points: ~free_at(apartment, points))
+    near = _near(apartment.plan, middles, path, reach)
     both, one = (free & declared & near).sum(), ((free | declared) & near).sum()
     return GridScore(
         cells=int(near.sum()),
@@ -109,19 +114,22 @@ def _contains(area: Footprint, points: Array) -> Mask:
     return np.asarray((x >= area.min_x) & (x <= area.max_x) & (y >= area.min_y) & (y <= area.max_y))
 
 
-def _all_corners(middles, truth_T_map, area, test):
-    half = area.resolution / 2
-    result = np.ones(len(middles), np.bool_)
-    for corner in ((-half, -half), (-half, half), (half, -half), (half, half)):
-        result &= test(middles + truth_T_map[:2, :2] @ np.array(corner))
-    return result
+def _all_corners(middles: Array, half: float, test: Callable[[Array], Mask]) -> Mask:
+    """(N,) True for cells around middles (N, 2) whose four corners pass the test."""
+    corners = [(x, y) for x in (-half, half) for y in (-half, half)]
+    return np.asarray(np.all([test(middles + corner) for corner in corners], axis=0))
 
 
-def _near(apartment: Apartment, middles: Array, area: GridArea, path: Array, reach: float, truth_T_map: Array) -> Mask:
-    """(N,) True for cells within the reach of the path from which no wall separates them."""
-    in_map = (path - truth_T_map[:2, 3]) @ truth_T_map[:2, :2]
-    near = np.nonzero(footprint(in_map, area, reach).reshape(-1))[0]
-    distances = np.linalg.norm(middles[near][:, None] - path[None], axis=-1)
-    closest = path[distances.argmin(axis=1)]
-    seen = np.ones(len(near), np.bool_)
-    return near, closest, seen
+def _near(plan: FloorPlan, middles: Array, path: Array, reach: float) -> Mask:
+    """(N,) True for cells within the reach of the path, with no wall between them and the nearest position."""
+    metres, nearest = cKDTree(path).query(middles, distance_upper_bound=reach)
+    chosen = np.nonzero(np.isfinite(metres))[0]
+    start, way = path[nearest[chosen]], middles[chosen] - path[nearest[chosen]]
+    open_way = np.ones(len(chosen), np.bool_)
+    for step in np.arange(_SPACING, reach - _INTO_WALL, _SPACING):
+        inside = metres[chosen] - _INTO_WALL > step
+        share = step / np.maximum(metres[chosen], 1e-9)
+        open_way &= ~inside | in_rooms(plan, start + share[:, None] * way)
+    near = np.zeros(len(middles), np.bool_)
+    near[chosen[open_way]] = True
+    return near

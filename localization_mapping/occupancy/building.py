@@ -33,8 +33,9 @@ def occupancy_grid(place: MappedPlace, config: OccupancyConfig | None = None) ->
     evidence = Evidence(area, config)
     lines = SightLines.of(place, config)
     for number, (drive, path) in enumerate(zip(place.drives, paths, strict=True)):
-        add_points(evidence, lines, np.nonzero(place.keyframe_drive == number)[0], config)
         read_depth = drive.sequence.read_depth
+        keyframes = np.nonzero(place.keyframe_drive == number)[0]
+        add_points(evidence, lines, keyframes, config, floor=read_depth is None)
         if read_depth is not None:
             depth = DepthEvidence(evidence, drive.sequence.camera, drive.sequence.base_T_camera, config)
             map_T_base = drive.map_T_base
@@ -47,8 +48,8 @@ def occupancy_grid(place: MappedPlace, config: OccupancyConfig | None = None) ->
 def _require_floor(place: MappedPlace) -> None:
     if not place.scale.metric:
         raise MapError(
-            f"the map is not metric (scale: {place.scale.source}), so that a grid in metres is not possible: give wheel "
-            "odometry, depth images or a known distance"
+            f"the map is not metric (scale: {place.scale.source}), so that a grid in metres is not possible: give "
+            "wheel odometry, depth images or a known distance"
         )
     if not any(drive.located.any() for drive in place.drives):
         raise MapError("no frame is located, so that there is no grid: see the report for the reasons")

@@ -58,9 +58,7 @@ class DepthEvidence:
     def __init__(self, evidence: Evidence, camera: Camera, base_T_camera: Array, config: OccupancyConfig) -> None:
         self._evidence, self._camera, self._base_T_camera, self._config = evidence, camera, base_T_camera, config
         self._stride = max(1, int(_PIXEL_ANGLE * camera.fx))
-        columns, rows = np.meshgrid(
-            np.arange(0, camera.width, self._stride), np.arange(0, camera.height, self._stride)
-        )
+        columns, rows = np.meshgrid(np.arange(0, camera.width, self._stride), np.arange(0, camera.height, self._stride))
         self._pixels = np.stack([columns, rows], axis=-1).reshape(-1, 2)
         rays = camera.rays(self._pixels.astype(np.float64))
         self._widest = np.abs(rays).max(axis=0) + 2.0 * _PIXEL_ANGLE
@@ -91,7 +89,10 @@ class DepthEvidence:
         return self._evidence.voxels_of(placed, used[:, 2])
 
     def _seen_through(self, depth: Depth, map_T_base: Array) -> tuple[Indices, Indices]:
-        """Cells whose floor the image shows, and voxels through which it shows something behind them."""
+        """Cells whose floor the image shows, and voxels through which it shows something behind them.
+
+        A floor below something that hides the space above it, such as a table, is left out: a robot is higher.
+        """
         area = self._evidence.area
         here = np.floor((map_T_base[:2, 3] - area.origin) / area.resolution).astype(np.int64)
         middles = (self._window + here + 0.5) * area.resolution + area.origin
@@ -103,19 +104,22 @@ class DepthEvidence:
         flat = _product(camera_R_map[:, :2], offset) - self._base_T_camera[:3, :3].T @ self._base_T_camera[:3, 3]
         camera_height = self._base_T_camera[2, 3]
 
-        shown, expected, measured = self._looked_up(depth, flat)
-        off = np.abs(1.0 - measured / expected)
-        floor = (off * camera_height < self._config.floor_error) & (off * away[shown] < area.resolution / 2)
-        passes = []
-        below = np.zeros(len(cells), np.bool_)
+        passes, below, blocked = [], np.zeros(len(cells), np.bool_), np.zeros(len(cells), np.bool_)
         for layer, height in enumerate(self._evidence.heights):
-            seen, expected_there, behind = self._looked_up(depth, flat + height * camera_R_map[:, 2])
+            seen, expected, measured = self._looked_up(depth, flat + height * camera_R_map[:, 2])
+            margin = _MARGIN + _MARGIN_SHARE * expected
             through = np.zeros(len(cells), np.bool_)
-            through[seen] = behind - expected_there > _MARGIN + _MARGIN_SHARE * expected_there
+            through[seen], blocked[seen] = (
+                measured - expected > margin,
+                blocked[seen] | (expected - measured > margin / 2),
+            )
             if layer > 0:  # both ends of the voxel: the lower one may be inside a seat whose top fills half of it
                 passes.append(self._evidence.voxels(cells[through & below], layer - 1))
             below = through
-        return cells[shown[floor]], np.concatenate(passes)
+        shown, expected, measured = self._looked_up(depth, flat)
+        off = np.abs(1.0 - measured / expected)
+        floor = (off * camera_height < self._config.floor_error) & (off * away[shown] < area.resolution / 2)
+        return cells[shown[floor & ~blocked[shown]]], np.concatenate(passes)
 
     def _looked_up(self, depth: Depth, local: Array) -> tuple[Indices, Array, Array]:
         """Indices (V,) of the points (N, 3) in the camera's frame that the image shows, their depths, and the image's.

@@ -11,7 +11,7 @@ from localization_mapping.occupancy.grid import FREE, OCCUPIED, UNKNOWN, GridAre
 Votes = npt.NDArray[np.int8]
 
 #: Height of a layer of voxels, metres: small enough that a ray over a low table leaves the table's layer as it is.
-_LAYER = 0.15
+_LAYER = 0.13
 #: Votes, in tenths of log odds: one frame saw something there, one frame saw through it, or saw the floor.
 HIT, PASS = 8, -4
 #: Limits of the votes: few later frames can change a voxel, however often it was seen before.
@@ -70,7 +70,7 @@ class Evidence:
 
     def grid(self) -> OccupancyGrid:
         """Return the most probable cells."""
-        occupied = (self._votes[1:] >= _OCCUPIED).any(axis=0)
-        floor = self._votes[0] <= _FLOOR
-        cells = np.where(occupied, OCCUPIED, np.where(floor, FREE, UNKNOWN)).astype(np.int8)
+        highest = self._votes[1:].max(axis=0)
+        free = (self._votes[0] <= _FLOOR) & (highest <= 0)
+        cells = np.where(highest >= _OCCUPIED, OCCUPIED, np.where(free, FREE, UNKNOWN)).astype(np.int8)
         return OccupancyGrid(self.area, cells.reshape(self.area.shape))

@@ -66,4 +66,5 @@ def read_map_files(path: Path) -> OccupancyGrid:
     grey = image.astype(np.float64)
     share = (grey if negate else 255.0 - grey) / 255.0
     cells = np.where(share > occupied, OCCUPIED, np.where(share < free, FREE, UNKNOWN)).astype(np.int8)
-    return OccupancyGrid(GridArea((x, y), *cells.shape, resolution), np.ascontiguousarray(cells[::-1]))
+    rows, columns = cells.shape
+    return OccupancyGrid(GridArea((x, y), rows, columns, resolution), np.ascontiguousarray(cells[::-1]))

@@ -20,8 +20,6 @@ _PIXEL = 0.7
 #: Votes of one observation of a point, in tenths of log odds, and the most that one point gets from a drive: three
 #: observations make an obstacle, if nothing contradicts.
 _OBSERVED, _MOST_OBSERVED = 4, 16
-#: Sight lines end this far in front of their point, metres.
-_MARGIN = 0.08
 
 
 @dataclass(frozen=True)
@@ -78,35 +76,47 @@ def _base_heights(place: MappedPlace) -> Array:
     return np.asarray((place.map_T_camera @ se3.inverse(mounts)[place.keyframe_drive])[:, 2, 3])
 
 
-def add_points(evidence: Evidence, lines: SightLines, keyframes: Indices, config: OccupancyConfig) -> None:
+def add_points(
+    evidence: Evidence, lines: SightLines, keyframes: Indices, config: OccupancyConfig, *, floor: bool
+) -> None:
     """Add the votes of the points that these keyframes (K,) observed.
 
     A point between the heights of obstacles is one. A sight line passes through voxels in front of its point. It shows
     the floor where it is lower than every obstacle: an obstacle that stands on the floor would hide the point.
+
+    Args:
+        evidence: votes to which those of the points are added.
+        lines: observations of points.
+        keyframes: keyframes of one drive.
+        config: heights and limits.
+        floor: use sight lines near the floor; depth images show better if there is something above it.
     """
     chosen = np.isin(lines.keyframe, keyframes)
     voxels, obstacle = evidence.voxel_of_each(lines.end[:, :2], lines.end[:, 2])
     obstacle &= chosen
     points, observations = np.unique(lines.point[obstacle], return_counts=True)
-    first = np.full(lines.point.max(initial=0) + 1, 0, dtype=np.int64)
-    first[lines.point[obstacle]] = voxels[obstacle]
-    hit, owner = np.unique(first[points], return_inverse=True)
+    where = np.zeros(lines.point.max(initial=0) + 1, dtype=np.int64)
+    where[lines.point[obstacle]] = voxels[obstacle]
+    hit, owner = np.unique(where[points], return_inverse=True)
     votes = np.bincount(owner, weights=np.minimum(_OBSERVED * observations, _MOST_OBSERVED)).astype(np.int64)
     evidence.vote(hit, votes)
     for keyframe in np.unique(lines.keyframe[chosen]).tolist():
         rows = np.nonzero(lines.keyframe == keyframe)[0]
-        floor, passes = _seen_through(evidence, lines.start[rows], lines.end[rows], config)
-        evidence.vote(floor, PASS)
+        low, passes = _seen_through(evidence, lines.start[rows], lines.end[rows], config)
+        if floor:
+            evidence.vote(low, PASS)
         evidence.vote(np.setdiff1d(passes, voxels[rows][obstacle[rows]]), PASS)
 
 
 def _seen_through(evidence: Evidence, start: Array, end: Array, config: OccupancyConfig) -> tuple[Indices, Indices]:
-    """Cells of the floor, and voxels, without repetition, through which the sight lines of one keyframe pass."""
+    """Cells of the floor, and voxels, without repetition, through which the sight lines of one keyframe pass.
+
+    They end twice the error of a point in front of their point.
+    """
     metres = np.linalg.norm((end - start)[:, :2], axis=1)
-    on_floor = np.abs(end[:, 2]) < config.floor_error
     spacing = evidence.area.resolution / 2
-    reach = np.where(on_floor, metres, metres - _MARGIN)
-    owner = np.repeat(np.arange(len(start)), np.maximum(0, np.floor(reach / spacing)).astype(np.int64))
+    count = np.maximum(0, np.floor((metres - 2.0 * config.point_error) / spacing)).astype(np.int64)
+    owner = np.repeat(np.arange(len(start)), count)
     step = np.arange(len(owner)) - np.searchsorted(owner, owner)
     share = ((step + 1) * spacing / metres[owner])[:, None]
     samples = start[owner] + (end - start)[owner] * share
