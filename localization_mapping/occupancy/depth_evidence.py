@@ -9,7 +9,7 @@ from localization_common.camera import Camera
 from localization_common.geometry import se3
 from localization_mapping.mapped_place import MappedDrive
 from localization_mapping.occupancy.config import OccupancyConfig
-from localization_mapping.occupancy.evidence import HIT, PASS, Evidence
+from localization_mapping.occupancy.evidence import HEIGHTS, HIT, PASS, Evidence
 from localization_mapping.occupancy.grid import Indices
 
 Array = npt.NDArray[np.float64]
@@ -104,18 +104,16 @@ class DepthEvidence:
         flat = _product(camera_R_map[:, :2], offset) - self._base_T_camera[:3, :3].T @ self._base_T_camera[:3, 3]
         camera_height = self._base_T_camera[2, 3]
 
-        passes, below, blocked = [], np.zeros(len(cells), np.bool_), np.zeros(len(cells), np.bool_)
-        for layer, height in enumerate(self._evidence.heights):
+        through = np.zeros((len(self._evidence.heights), len(cells)), np.bool_)
+        blocked = np.zeros(len(cells), np.bool_)
+        for row, height in enumerate(self._evidence.heights):
             seen, expected, measured = self._looked_up(depth, flat + height * camera_R_map[:, 2])
             margin = _MARGIN + _MARGIN_SHARE * expected
-            through = np.zeros(len(cells), np.bool_)
-            through[seen], blocked[seen] = (
-                measured - expected > margin,
-                blocked[seen] | (expected - measured > margin / 2),
-            )
-            if layer > 0:  # both ends of the voxel: the lower one may be inside a seat whose top fills half of it
-                passes.append(self._evidence.voxels(cells[through & below], layer - 1))
-            below = through
+            through[row, seen] = measured - expected > margin
+            blocked[seen] |= expected - measured > margin / 2
+        # All heights of a voxel: a seat may fill only a part of it.
+        layers = [through[row : row + HEIGHTS + 1].all(axis=0) for row in range(0, len(through) - 1, HEIGHTS)]
+        passes = [self._evidence.voxels(cells[layer], number) for number, layer in enumerate(layers)]
         shown, expected, measured = self._looked_up(depth, flat)
         off = np.abs(1.0 - measured / expected)
         floor = (off * camera_height < self._config.floor_error) & (off * away[shown] < area.resolution / 2)
@@ -126,11 +124,13 @@ class DepthEvidence:
 
         Points whose pixel has no depth are left out.
         """
-        ahead = np.nonzero(local[:, 2] > _NEAREST)[0]
+        x, y, z = local.T
+        # The fast test first: most points are outside of the view.
+        widest_x, widest_y = self._widest
+        ahead = np.nonzero((z > _NEAREST) & (np.abs(x) < widest_x * z) & (np.abs(y) < widest_y * z))[0]
         rays = local[ahead, :2] / local[ahead, 2:]
-        for sees in (lambda r: (np.abs(r) < self._widest).all(axis=1), self._camera.sees):  # the fast test first
-            visible = sees(rays)
-            ahead, rays = ahead[visible], rays[visible]
+        visible = self._camera.sees(rays)
+        ahead, rays = ahead[visible], rays[visible]
         columns, rows = np.rint(self._camera.project(rays)).astype(np.int64).T
         columns, rows = columns.clip(0, depth.shape[1] - 1), rows.clip(0, depth.shape[0] - 1)
         measured = depth[rows, columns].astype(np.float64)

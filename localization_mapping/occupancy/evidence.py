@@ -12,6 +12,8 @@ Votes = npt.NDArray[np.int8]
 
 #: Height of a layer of voxels, metres: small enough that a ray over a low table leaves the table's layer as it is.
 _LAYER = 0.13
+#: Number of heights at which a layer is looked through, so that the plate of a table is not between two of them.
+HEIGHTS = 2
 #: Votes, in tenths of log odds: one frame saw something there, one frame saw through it, or saw the floor.
 HIT, PASS = 8, -4
 #: Limits of the votes: few later frames can change a voxel, however often it was seen before.
@@ -38,8 +40,8 @@ class Evidence:
 
     @property
     def heights(self) -> list[float]:
-        """Heights (layers + 1) of the limits of the layers of obstacles, metres above the floor, increasing."""
-        return [float(height) for height in np.linspace(self._low, self._high, self._layers + 1)]
+        """Heights of the limits of the layers of obstacles and between them, `HEIGHTS` a layer, metres, increasing."""
+        return [float(height) for height in np.linspace(self._low, self._high, self._layers * HEIGHTS + 1)]
 
     def voxels_of(self, points: npt.NDArray[np.float64], heights: npt.NDArray[np.float64]) -> Indices:
         """Voxels (M,) without repetition of those points (N, 2), at heights (N,), that may be obstacles."""
