@@ -11,6 +11,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
+from localization_common.report.html_parts import HtmlPart
+
 # With this policy the browser refuses all requests, also those of the embedded plotting library.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
@@ -34,6 +36,12 @@ td.value + td, th.value + th { padding-left: 1.5rem; }
 .met { color: var(--good); } .missed { color: var(--bad); }
 figure { margin: 1rem 0 1.5rem; }
 figure img { display: block; max-width: 100%; height: auto; }
+figure svg { display: block; width: 100%; height: auto; }
+.alert { padding: .7rem .9rem; border-left: 4px solid var(--bad); background: #fdf1ec; color: var(--bad);
+  font-weight: 600; }
+.legend { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; margin-top: .5rem; font-size: .9rem; }
+.legend i { display: inline-block; width: .8rem; height: .8rem; margin-right: .4rem; border-radius: 50%; }
+ol { padding-left: 1.4rem; max-width: 46rem; } li { margin: .35rem 0; }
 figcaption { font-size: .9rem; margin-top: .35rem; max-width: 44rem; }
 .plot { width: 100%; }
 footer { margin-top: 3rem; padding-top: .75rem; border-top: 1px solid var(--line); color: var(--muted);
@@ -62,10 +70,17 @@ class ValueTable:
 
 @dataclass(frozen=True)
 class Picture:
-    """Bytes of a PNG file, and its caption, which is also the text for readers who cannot see the picture."""
+    """Picture with a caption.
+
+    Attributes:
+        png: bytes of a PNG file.
+        caption: text below it, also for readers who cannot see the picture.
+        least_width: width in pixels below which the page scrolls the picture, so that its text stays legible.
+    """
 
     png: bytes
     caption: str
+    least_width: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,7 +89,7 @@ class Section:
 
     title: str
     text: str = ""
-    parts: Sequence[ValueTable | Picture | go.Figure] = field(default_factory=tuple)
+    parts: Sequence[ValueTable | Picture | HtmlPart | go.Figure] = field(default_factory=tuple)
 
 
 def write_report(path: str | Path, *, title: str, lead: str, sections: Sequence[Section], footer: str = "") -> None:
@@ -99,12 +114,15 @@ def _section(section: Section, number: int) -> str:
     return f"<section>\n<h2>{html.escape(section.title)}</h2>\n{text}\n{parts}\n</section>"
 
 
-def _part(part: ValueTable | Picture | go.Figure, name: str) -> str:
+def _part(part: ValueTable | Picture | HtmlPart | go.Figure, name: str) -> str:
+    if isinstance(part, HtmlPart):
+        return part.html()
     if isinstance(part, ValueTable):
         return _table(part)
     if isinstance(part, Picture):
         data, caption = base64.b64encode(part.png).decode("ascii"), html.escape(part.caption)
-        image = f'<img alt="{caption}" src="data:image/png;base64,{data}">'
+        style = f' style="max-width:none;width:max(100%,{part.least_width}px)"' if part.least_width else ""
+        image = f'<div class="scroll"><img alt="{caption}"{style} src="data:image/png;base64,{data}"></div>'
         return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
     config = {"responsive": True, "displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
     plot: str = part.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config)

@@ -1,0 +1,1 @@
+"""Report of a mapped place: one HTML page."""
