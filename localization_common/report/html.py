@@ -36,7 +36,7 @@ td.value + td, th.value + th { padding-left: 1.5rem; }
 .met { color: var(--good); } .missed { color: var(--bad); }
 figure { margin: 1rem 0 1.5rem; }
 figure img { display: block; max-width: 100%; height: auto; }
-figure svg { display: block; width: 100%; height: auto; }
+figure svg { display: block; width: 100%; min-width: 30rem; height: auto; }
 .alert { padding: .7rem .9rem; border-left: 4px solid var(--bad); background: #fdf1ec; color: var(--bad);
   font-weight: 600; }
 .legend { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem; margin-top: .5rem; font-size: .9rem; }

@@ -53,4 +53,5 @@ class Drawing(HtmlPart):
             for color, name in self.legend
         )
         legend = f'<div class="legend">{names}</div>' if names else ""
-        return f"<figure>{self.svg}{legend}<figcaption>{html.escape(self.caption)}</figcaption></figure>"
+        caption = f"<figcaption>{html.escape(self.caption)}</figcaption>"
+        return f'<figure><div class="scroll">{self.svg}</div>{legend}{caption}</figure>'

@@ -8,13 +8,13 @@ import numpy as np
 
 from localization_mapping.mapped_place import MappedPlace
 from localization_mapping.occupancy.grid import OccupancyGrid
-from localization_mapping.place_report.coverage import CELL, Coverage, Region, one_way_regions, undriven_regions
-from localization_mapping.place_report.stretches import Stretch, Weakness
+from localization_mapping.place_report.coverage import Coverage, Region, one_way_regions, undriven_regions
+from localization_mapping.place_report.stretches import Stretch, Weakness, length_unit
 
 #: Largest number of sentences of one kind; the most important ones are kept.
 _MOST = 5
-#: Smallest area of a part that was driven in one direction only, m^2, and shortest weak stretch, seconds and frames.
-_LEAST_AREA, _LEAST_SECONDS, _LEAST_FRAMES = 4 * CELL**2, 0.5, 3
+#: Smallest part that was driven in one direction only, cells, and shortest weak stretch, seconds and frames.
+_LEAST_CELLS, _LEAST_SECONDS, _LEAST_FRAMES = 4, 0.5, 3
 #: Share of the place from which on it is simpler to drive everything again.
 _MOSTLY = 0.6
 
@@ -64,7 +64,7 @@ def advice_for(
                     region.centre,
                 )
             )
-    return found if coverage is None else found + _of_directions(coverage)
+    return found if coverage is None else found + _of_directions(coverage, length_unit(place))
 
 
 def _of_stretches(place: MappedPlace, stretches: list[Stretch]) -> list[Advice]:
@@ -87,7 +87,7 @@ def _of_stretches(place: MappedPlace, stretches: list[Stretch]) -> list[Advice]:
     return found
 
 
-def _of_directions(coverage: Coverage) -> list[Advice]:
+def _of_directions(coverage: Coverage, unit: str) -> list[Advice]:
     one_way = coverage.one_way
     if len(one_way) and one_way.mean() >= _MOSTLY:
         text = (
@@ -95,16 +95,16 @@ def _of_directions(coverage: Coverage) -> list[Advice]:
             "round. A robot that comes back sees other things."
         )
         return [Advice(text)]
-    regions = [region for region in one_way_regions(coverage) if region.area >= _LEAST_AREA]
-    return [Advice(_one_way_text(coverage, region), region.centre) for region in regions[:_MOST]]
+    regions = [region for region in one_way_regions(coverage) if len(region.cells) >= _LEAST_CELLS]
+    return [Advice(_one_way_text(coverage, region, unit), region.centre) for region in regions[:_MOST]]
 
 
-def _one_way_text(coverage: Coverage, region: Region) -> str:
+def _one_way_text(coverage: Coverage, region: Region, unit: str) -> str:
     seen = coverage.seen[region.cells].sum(axis=0)
     angles = np.radians(coverage.middle_headings)
     usual = float(np.arctan2(seen @ np.sin(angles), seen @ np.cos(angles)))
     return (
-        f"Around {_at(region.centre)}, {region.size[0]:.1f} x {region.size[1]:.1f} m: the camera faced "
+        f"Around {_at(region.centre)}, {region.size[0]:.1f} x {region.size[1]:.1f} {unit}: the camera faced "
         f"{_direction(usual)} on the plan only; drive through facing {_direction(usual + np.pi)}, too."
     )
 

@@ -14,9 +14,9 @@ from localization_common.report.style import ERROR_ANGLE, GRID, INK, MUTED, ODOM
 from localization_mapping.mapped_place import MappedPlace
 from localization_mapping.occupancy.grid import OccupancyGrid
 from localization_mapping.place_report.corrections import Corrections
-from localization_mapping.place_report.coverage import CELL, SECTORS, Coverage
+from localization_mapping.place_report.coverage import SECTORS, Coverage
 from localization_mapping.place_report.plan import drive_color
-from localization_mapping.place_report.stretches import FEW_POINTS, Stretch, Weakness, seconds_of
+from localization_mapping.place_report.stretches import FEW_POINTS, Stretch, Weakness, length_unit, seconds_of
 
 Array = npt.NDArray[np.float64]
 
@@ -64,6 +64,7 @@ def _shade(axes: Axes, stretches: list[Stretch], frame: float) -> None:
 
 def corrections(place: MappedPlace, found: dict[int, Corrections]) -> Figure:
     """Distance in metres and degrees between adjusted poses and odometry over the way, one line for each drive."""
+    unit = length_unit(place)
     with house_style():
         figure = Figure(figsize=(_WIDTH, 3.8), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True)
@@ -71,18 +72,18 @@ def corrections(place: MappedPlace, found: dict[int, Corrections]) -> Figure:
             for axes, values in ((upper, one.metres), (lower, one.degrees)):
                 way, broken = break_at_pauses(one.way, values, factor=50.0)
                 axes.plot(way, broken, color=drive_color(number), label=place.drives[number].sequence.name)
-        upper.set_ylabel("moved [m]")
+        upper.set_ylabel(f"moved [{unit}]")
         lower.set_ylabel("turned [deg]")
-        lower.set_xlabel("way from the start of the drive [m]")
+        lower.set_xlabel(f"way from the start of the drive [{unit}]")
         for axes in (upper, lower):
             axes.set_ylim(bottom=0.0)
         upper.legend(loc="upper left", ncols=4)
     return figure
 
 
-def headings(coverage: Coverage, grid: OccupancyGrid | None) -> Figure:
+def headings(coverage: Coverage, grid: OccupancyGrid | None, unit: str) -> Figure:
     """Headings of the camera in each cell as sectors of a disc; cells in one direction only have another colour."""
-    low, high = coverage.middles.min(axis=0) - 2 * CELL, coverage.middles.max(axis=0) + 2 * CELL
+    low, high = coverage.middles.min(axis=0) - 2 * coverage.cell, coverage.middles.max(axis=0) + 2 * coverage.cell
     height = float(np.clip((high - low)[1] / (high - low)[0], 0.3, 1.4)) * (_WIDTH - 0.6) + 0.6
     with house_style():
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
@@ -94,11 +95,12 @@ def headings(coverage: Coverage, grid: OccupancyGrid | None) -> Figure:
         turn = 360.0 / SECTORS
         for chosen, color in ((~coverage.one_way, POSE), (coverage.one_way, ODOMETRY)):
             wedges = [
-                Wedge(tuple(middle), 0.46 * CELL, -180.0 + turn * sector, -180.0 + turn * (sector + 1))
+                Wedge(tuple(middle), 0.46 * coverage.cell, -180.0 + turn * sector, -180.0 + turn * (sector + 1))
                 for middle, seen in zip(coverage.middles[chosen], coverage.seen[chosen], strict=True)
                 for sector in np.nonzero(seen)[0].tolist()
             ]
             axes.add_collection(PatchCollection(wedges, facecolor=color, edgecolor="none", alpha=0.8))
-        axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal", xlabel="x [m]", ylabel="y [m]")
+        axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
+        axes.set(xlabel=f"x [{unit}]", ylabel=f"y [{unit}]")
         axes.grid(color=GRID)
     return figure

@@ -14,8 +14,10 @@ from localization_mapping.occupancy.grid import OccupancyGrid
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-#: Side of a cell of the coverage, metres, and number of sectors of heading.
-CELL, SECTORS = 0.5, 8
+#: Side of a cell of the coverage, metres; its share of the place's extent where the scale is not known.
+_CELL, _CELL_SHARE = 0.5, 0.05
+#: Number of sectors of heading.
+SECTORS = 8
 #: Difference of two headings, in sectors, from which on a cell was driven in both directions: 135 degrees.
 _OPPOSITE = 3
 #: Distance from the nearest drive from which on free floor was not driven, metres, and its smallest area in m^2.
@@ -27,10 +29,12 @@ class Coverage:
     """Cells that the camera was in or beside.
 
     Attributes:
-        middles: (C, 2) x and y, metres.
+        cell: side of a cell, in the unit of the map.
+        middles: (C, 2) x and y.
         seen: (C, `SECTORS`) True for headings that the camera had there; sector 0 begins at -180 degrees.
     """
 
+    cell: float
     middles: Array
     seen: Mask
 
@@ -53,9 +57,9 @@ class Region:
     """Connected part of the floor.
 
     Attributes:
-        centre: x and y of the part's point that is nearest to its mean, metres.
-        size: extents in x and y, metres.
-        area: square metres.
+        centre: x and y of the part's point that is nearest to its mean.
+        size: extents in x and y.
+        area: area, in the square of the map's unit.
         cells: indices of its cells; those of the coverage, or empty.
     """
 
@@ -72,16 +76,17 @@ def coverage_of(place: MappedPlace) -> Coverage:
     sight = np.concatenate([camera[:, :2, 2] for _, camera in poses])
     headings = np.arctan2(sight[:, 1], sight[:, 0])
     sectors = np.floor((headings + np.pi) / (2.0 * np.pi) * SECTORS).astype(np.int64) % SECTORS
-    own = np.floor(positions / CELL).astype(np.int64)
+    cell = _CELL if place.scale.metric else max(_CELL_SHARE * float(np.ptp(positions, axis=0).max()), 1e-6)
+    own = np.floor(positions / cell).astype(np.int64)
     rows = [np.empty((0, 3), dtype=np.int64)]
     for step in ((x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)):
-        near = np.linalg.norm((own + step + 0.5) * CELL - positions, axis=1) <= CELL
+        near = np.linalg.norm((own + step + 0.5) * cell - positions, axis=1) <= cell
         rows.append(np.column_stack([own[near] + step, sectors[near]]))
     every = np.unique(np.concatenate(rows), axis=0)
     cells, owner = np.unique(every[:, :2], axis=0, return_inverse=True)
     seen = np.zeros((len(cells), SECTORS), np.bool_)
     seen[owner.reshape(-1), every[:, 2]] = True
-    return Coverage((cells + 0.5) * CELL, seen)
+    return Coverage(cell, np.asarray((cells + 0.5) * cell, dtype=np.float64), seen)
 
 
 def one_way_regions(coverage: Coverage) -> list[Region]:
@@ -89,13 +94,13 @@ def one_way_regions(coverage: Coverage) -> list[Region]:
     one_way = np.nonzero(coverage.one_way)[0]
     if len(one_way) == 0:
         return []
-    index = np.round(coverage.middles / CELL - 0.5).astype(np.int64)
+    index = np.round(coverage.middles / coverage.cell - 0.5).astype(np.int64)
     low = index.min(axis=0)
     image = np.zeros((index - low).max(axis=0) + 1, np.uint8)
     image[tuple((index[one_way] - low).T)] = 1
     labels = cv2.connectedComponents(image, connectivity=8)[1][tuple((index - low).T)]
     parts = [np.nonzero(labels == label)[0] for label in range(1, labels.max(initial=0) + 1)]
-    regions = [_region(coverage.middles[cells], CELL, cells) for cells in parts]
+    regions = [_region(coverage.middles[cells], coverage.cell, cells) for cells in parts]
     return sorted(regions, key=lambda region: -region.area)
 
 

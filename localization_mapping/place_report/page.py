@@ -17,10 +17,10 @@ from localization_mapping.place_report.corrections import corrections_of
 from localization_mapping.place_report.coverage import Coverage, coverage_of
 from localization_mapping.place_report.plan import CLOSURE, MARK, draw_plan, drive_color
 from localization_mapping.place_report.sample_frames import sample_frames
-from localization_mapping.place_report.stretches import Stretch, weak_stretches
+from localization_mapping.place_report.stretches import Stretch, length_unit, weak_stretches
 
-#: Widths in pixels below which the page scrolls figures: of those over time, and of pictures.
-_CHART_WIDTH, _PICTURE_WIDTH = 620, 560
+#: Width in pixels below which the page scrolls figures, for legible text.
+_CHART_WIDTH = 620
 
 
 def write_report(
@@ -41,7 +41,7 @@ def write_report(
     advice = advice_for(place, grid, coverage, stretches)
     sections = [_summary(place, grid), _advice(advice)]
     if coverage is not None:
-        sections += [_plan(place, grid, advice), _coverage(coverage, grid), _residuals(place, stretches)]
+        sections += [_plan(place, grid, advice), _coverage(place, coverage, grid), _residuals(place, stretches)]
     sections += [*_odometry_and_scale(place), _weak(place, stretches), *_frames(place), *_notes(place)]
     frames = sum(len(drive.sequence) for drive in place.drives)
     drives = f"{len(place.drives)} drive{'s' if len(place.drives) != 1 else ''}"
@@ -84,13 +84,12 @@ def _plan(place: MappedPlace, grid: OccupancyGrid | None, advice: list[Advice]) 
     return html.Section("Plan", parts=[html_parts.Drawing(draw_plan(place, grid, advice), caption, legend)])
 
 
-def _coverage(coverage: Coverage, grid: OccupancyGrid | None) -> html.Section:
+def _coverage(place: MappedPlace, coverage: Coverage, grid: OccupancyGrid | None) -> html.Section:
     both = f"{1.0 - coverage.one_way.mean():.0%}"
     text = f"{both} of the driven cells were driven in two opposite directions."
     caption = "Each disc shows the headings that the camera had there. Orange: without an opposite one."
-    return html.Section(
-        "Coverage", text, [html.Picture(_png(charts.headings(coverage, grid)), caption, _PICTURE_WIDTH)]
-    )
+    figure = charts.headings(coverage, grid, length_unit(place))
+    return html.Section("Coverage", text, [html.Picture(_png(figure), caption)])
 
 
 def _residuals(place: MappedPlace, stretches: list[Stretch]) -> html.Section:

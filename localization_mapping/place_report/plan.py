@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from localization_common.report.style import INK, MUTED, PAPER
 from localization_mapping.mapped_place import MappedPlace
-from localization_mapping.occupancy.driven import driven_path
 from localization_mapping.occupancy.grid import OccupancyGrid
 from localization_mapping.place_report.advice import Advice
 from localization_mapping.place_report.stretches import seconds_of
@@ -24,10 +23,10 @@ DRIVES = ("#0072b2", "#d55e00", "#009e73", "#8e4585", "#56b4e9", "#b36b00")
 CLOSURE, MARK = "#cc79a7", "#a03300"
 #: Grey values of free, occupied and unknown cells.
 _FREE, _OCCUPIED, _UNKNOWN = 255, 60, 228
-#: Space around what is drawn, metres, and shortest side of the drawing.
-_MARGIN, _LEAST = 0.5, 2.0
-#: Distance between positions of a way, and the distance from which on it is broken, metres.
-_SPACING, _BREAK = 0.1, 0.25
+#: Length of the drawing's longer side, and of letters and marks.
+_SIDE, _LETTER = 1000.0, 22.0
+#: Space around what is drawn, as a share of the longer side, and the shorter side's least share of it.
+_MARGIN, _LEAST = 0.05, 0.3
 
 
 def drive_color(number: int) -> str:
@@ -36,23 +35,23 @@ def drive_color(number: int) -> str:
 
 
 class Plan:
-    """Drawing of the map from above, x to the right and y up; units are centimetres.
+    """Drawing of the map from above, x to the right and y up; its longer side has a fixed length.
 
     Args:
-        points: (N, 2) all that must be visible, metres.
+        points: (N, 2) all that must be visible.
     """
 
     def __init__(self, points: Array) -> None:
-        low, high = points.min(axis=0) - _MARGIN, points.max(axis=0) + _MARGIN
-        middle, half = (low + high) / 2, np.maximum(high - low, _LEAST) / 2
-        self._low, self._high = middle - half, middle + half
+        low, high = points.min(axis=0), points.max(axis=0)
+        extent = max(float((high - low).max()), 1e-3)
+        half = np.maximum((high - low) / 2 + _MARGIN * extent, _LEAST / 2 * extent)
+        self._low, self._high = (low + high) / 2 - half, (low + high) / 2 + half
+        self._scale = _SIDE / float(2.0 * half.max())
         self._ground, self._parts = "", list[str]()
-        #: Size of letters and marks.
-        self.unit = float(np.max(self._high - self._low)) * 100.0 / 45.0
 
     def at(self, points: Array) -> Array:
         """Coordinates (N, 2) in the drawing of points (N, 2) of the map."""
-        return np.column_stack([points[:, 0] - self._low[0], self._high[1] - points[:, 1]]) * 100.0
+        return np.column_stack([points[:, 0] - self._low[0], self._high[1] - points[:, 1]]) * self._scale
 
     def grid(self, grid: OccupancyGrid) -> None:
         """Draw the cells of the grid."""
@@ -67,12 +66,15 @@ class Plan:
         )
 
     def way(self, positions: Array, color: str, title: str) -> None:
-        """Draw a line through positions (M, 2), broken where two of them are far apart."""
-        broken = np.nonzero(np.linalg.norm(np.diff(positions, axis=0), axis=1) > _BREAK)[0] + 1
-        pieces = (" L".join(f"{x:.0f} {y:.0f}" for x, y in piece) for piece in np.split(self.at(positions), broken))
+        """Draw a line through positions (M, 2), broken where they are NaN."""
+        pieces: list[str] = []
+        for x, y in self.at(positions):
+            known = np.isfinite(x)
+            follows = bool(pieces) and pieces[-1] != ""
+            pieces.append(f"{'L' if follows else 'M'}{x:.0f} {y:.0f}" if known else "")
         self._parts.append(
-            f'<path d="{"".join(f"M{piece}" for piece in pieces)}" fill="none" stroke="{color}" stroke-width="2.2" '
-            f'stroke-linejoin="round" vector-effect="non-scaling-stroke"><title>{escape(title)}</title></path>'
+            f'<path d="{"".join(pieces)}" fill="none" stroke="{color}" stroke-width="2.2" stroke-linejoin="round" '
+            f'vector-effect="non-scaling-stroke"><title>{escape(title)}</title></path>'
         )
 
     def lines(self, starts: Array, ends: Array, color: str, titles: Iterable[str]) -> None:
@@ -85,7 +87,7 @@ class Plan:
 
     def dots(self, positions: Array, headings: Array, color: str, titles: Iterable[str]) -> None:
         """Draw arrowheads at positions (M, 2) that point along headings (M,), radians."""
-        size = 0.32 * self.unit
+        size = 0.32 * _LETTER
         shape = np.array([[1.4, 0.0], [-0.8, 0.8], [-0.8, -0.8]]) * size
         for (x, y), heading, title in zip(self.at(positions), headings.tolist(), titles, strict=True):
             cos, sin = np.cos(heading), np.sin(heading)
@@ -100,13 +102,13 @@ class Plan:
         """Draw short texts in circles at positions (M, 2)."""
         for (x, y), text, title in zip(self.at(positions), texts, titles, strict=True):
             self._parts.append(
-                f'<g><title>{escape(title)}</title><circle cx="{x:.0f}" cy="{y:.0f}" r="{0.85 * self.unit:.1f}" '
-                f'fill="{MARK}" stroke="{PAPER}"/>{self._text(x, y + 0.34 * self.unit, text, PAPER, "middle")}</g>'
+                f'<g><title>{escape(title)}</title><circle cx="{x:.0f}" cy="{y:.0f}" r="{0.85 * _LETTER:.1f}" '
+                f'fill="{MARK}" stroke="{PAPER}"/>{self._text(x, y + 0.34 * _LETTER, text, PAPER, "middle")}</g>'
             )
 
     def svg(self, title: str, unit: str) -> str:
-        """Return the drawing, with a line every metre (or ten, in a large place) and their coordinates."""
-        width, height = (self._high - self._low) * 100.0
+        """Return the drawing, with lines at round coordinates in a unit."""
+        width, height = (self._high - self._low) * self._scale
         return (
             f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" xmlns="http://www.w3.org/2000/svg" '
             f'font-family="system-ui, sans-serif"><title>{escape(title)}</title>'
@@ -115,36 +117,40 @@ class Plan:
         )
 
     def _ruler(self, unit: str) -> str:
-        extent = float(np.max(self._high - self._low))
-        step = next((s for s in (1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if extent <= 15.0 * s), 100.0)
-        parts = []
-        width, height = (self._high - self._low) * 100.0
+        width, height = (self._high - self._low) * self._scale
+        step, parts = _round_step(float(np.max(self._high - self._low)) / 12.0), []
         for value in _multiples(self._low[0], self._high[0], step):
-            x = (value - self._low[0]) * 100.0
+            x = (value - self._low[0]) * self._scale
             parts.append(f'<path d="M{x:.0f} 0V{height:.0f}"/>')
-            parts.append(self._text(x, height - 0.4 * self.unit, f"{value:g}", INK, "middle"))
+            parts.append(self._text(x, height - 0.4 * _LETTER, f"{value:g}", INK, "middle"))
         for value in _multiples(self._low[1], self._high[1], step):
-            y = (self._high[1] - value) * 100.0
+            y = (self._high[1] - value) * self._scale
             parts.append(f'<path d="M0 {y:.0f}H{width:.0f}"/>')
-            parts.append(self._text(0.3 * self.unit, y + 0.3 * self.unit, f"{value:g} {unit}", INK, "start"))
+            parts.append(self._text(0.3 * _LETTER, y + 0.3 * _LETTER, f"{value:g} {unit}", INK, "start"))
         return f'<g stroke="{MUTED}" stroke-width="1" stroke-opacity="0.25">{"".join(parts)}</g>'
 
     def _text(self, x: float, y: float, text: str, color: str, anchor: str) -> str:
         return (
-            f'<text x="{x:.0f}" y="{y:.0f}" font-size="{self.unit:.1f}" text-anchor="{anchor}" fill="{color}" '
+            f'<text x="{x:.0f}" y="{y:.0f}" font-size="{_LETTER:.1f}" text-anchor="{anchor}" fill="{color}" '
             f'stroke="none">{escape(text)}</text>'
         )
 
 
+def _round_step(least: float) -> float:
+    """Smallest of ..., 0.1, 0.2, 0.5, 1, 2, 5, 10, ... that is not smaller than a number."""
+    power = 10.0 ** np.floor(np.log10(least))
+    return float(next(power * factor for factor in (1.0, 2.0, 5.0, 10.0) if power * factor >= least))
+
+
 def _multiples(low: float, high: float, step: float) -> list[float]:
     """Multiples of a step between two limits."""
-    return [float(n) * step for n in range(int(np.ceil(low / step)), int(np.ceil(high / step)))]
+    return [round(n * step, 9) for n in range(int(np.ceil(low / step)), int(np.ceil(high / step)))]
 
 
 def draw_plan(place: MappedPlace, grid: OccupancyGrid | None, advice: list[Advice]) -> str:
     """Draw the plan of a place; the pointer shows the times of keyframes and the texts of the advice."""
-    paths = [driven_path(drive, _SPACING) for drive in place.drives]
-    visible = [*paths, place.map_T_camera[:, :2, 3]]
+    paths = [drive.map_T_base[:, :2, 3] for drive in place.drives]
+    visible = [*(path[np.isfinite(path[:, 0])] for path in paths), place.map_T_camera[:, :2, 3]]
     if grid is not None and grid.known.any():
         known = grid.area.centres()[grid.known]
         visible.append(np.stack([known.min(axis=0), known.max(axis=0)]))
@@ -156,7 +162,7 @@ def draw_plan(place: MappedPlace, grid: OccupancyGrid | None, advice: list[Advic
     pairs = place.closures.reshape(-1, 2)
     plan.lines(positions[pairs[:, 0]], positions[pairs[:, 1]], CLOSURE, (f"keyframes {a} and {b}" for a, b in pairs))
     for number, (name, path) in enumerate(zip(names, paths, strict=True)):
-        if len(path):
+        if np.isfinite(path).any():
             plan.way(path, drive_color(number), name)
     _draw_keyframes(plan, place)
     marked = [(i, item) for i, item in enumerate(advice, 1) if item.place is not None]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from localization_common.recording_check.picture_findings import BLURRED
 from localization_common.recording_check.samples import sample_pictures
-from localization_mapping.mapped_place import MappedDrive
+from localization_mapping.mapped_place import MappedDrive, MappedPlace
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -59,6 +59,11 @@ class Stretch:
     frames: int
     place: tuple[float, float]
     detail: str
+
+
+def length_unit(place: MappedPlace) -> str:
+    """Unit of lengths on the page."""
+    return "m" if place.scale.metric else "units"
 
 
 def seconds_of(drive: MappedDrive) -> Array:

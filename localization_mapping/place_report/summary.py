@@ -8,7 +8,7 @@ from localization_common.report import html
 from localization_mapping.mapped_place import MappedDrive, MappedPlace
 from localization_mapping.occupancy.grid import OccupancyGrid
 from localization_mapping.place_report.corrections import Corrections
-from localization_mapping.place_report.stretches import Stretch
+from localization_mapping.place_report.stretches import Stretch, length_unit
 
 #: Largest number of stretches in the table; the longest are shown.
 _MOST_STRETCHES = 30
@@ -18,7 +18,7 @@ _COMPLETE = 0.99
 
 def summary(place: MappedPlace, grid: OccupancyGrid | None) -> html.ValueTable:
     """Numbers of the drives, of the map and of the grid."""
-    unit = "m" if place.scale.metric else "units without scale"
+    unit = length_unit(place)
     observations = len(place.tracks.point)
     rows = [
         html.Row("Keyframes", str(len(place.map_T_camera))),
@@ -71,13 +71,11 @@ def scale_table(place: MappedPlace, corrections: dict[int, Corrections]) -> html
 
 def corrections_table(place: MappedPlace, corrections: dict[int, Corrections]) -> html.ValueTable:
     """Largest correction of each drive, and that at its end."""
-    rows = []
+    rows, unit = [], length_unit(place)
     for number, one in corrections.items():
-        remark = (
-            f"{one.metres[-1]:.2f} m and {one.degrees[-1]:.1f} deg at the end of {one.way[-1]:.1f} m; at most "
-            f"{one.degrees.max():.1f} deg"
-        )
-        rows.append(html.Row(place.drives[number].sequence.name, f"{one.metres.max():.2f} m", remark))
+        end = f"{one.metres[-1]:.2f} {unit} and {one.degrees[-1]:.1f} deg at the end of {one.way[-1]:.1f} {unit}"
+        remark = f"{end}; at most {one.degrees.max():.1f} deg"
+        rows.append(html.Row(place.drives[number].sequence.name, f"{one.metres.max():.2f} {unit}", remark))
     return html.ValueTable([("Largest correction", rows)])
 
 
