@@ -1,0 +1,91 @@
+"""Identity of a drive: a recording is recognised by the stamps and the look of some of its frames.
+
+A name may change, and simulated drives share their stamps; both together with the look of a few frames are certain.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import DatasetError
+from localization_common.place.description import DriveDescription, FrameLook, Row
+from localization_common.place.place import Place
+
+#: Width and height of a look, pixels, and the number of frames whose look is kept.
+_SIZE = (8, 6)
+_LOOKS = 5
+#: Largest mean difference of two looks of one image, grey levels: JPEG decoders differ by less than one.
+_SAME = 2.0
+
+
+def describe_drive(name: str, recording: str | Path, sequence: Sequence, located: int) -> DriveDescription:
+    """Describe a drive of a place.
+
+    Args:
+        name: name of the drive in the place.
+        recording: path of the recording; it is made absolute.
+        sequence: all frames of the recording, with the camera and the mount that the mapping used.
+        located: number of frames that have a pose.
+    """
+    chosen = np.unique(np.linspace(0, len(sequence) - 1, _LOOKS).astype(int)).tolist()
+    looks = tuple(FrameLook(int(sequence.stamps[i]), _look(sequence, i).tobytes().hex()) for i in chosen)
+    first, last = int(sequence.stamps[0]), int(sequence.stamps[-1])
+    path = os.path.abspath(Path(recording).expanduser())
+    mount = _rows(sequence.base_T_camera)
+    return DriveDescription(name, path, len(sequence), located, first, last, sequence.camera, mount, looks)
+
+
+def find_drive(place: Place, sequence: Sequence) -> DriveDescription:
+    """Drive of a place that was made from this recording.
+
+    Args:
+        place: the place.
+        sequence: all frames of the recording.
+
+    Raises:
+        DatasetError: the recording is none of the place's drives; names them.
+    """
+    for drive in place.description.drives:
+        if _is_recording_of(drive, sequence):
+            return drive
+    drives = "; ".join(f"{drive.name} ({drive.recording})" for drive in place.description.drives)
+    raise DatasetError(
+        f"{sequence.name}: is no drive of {place.path}, which has no poses for it: no drive has its stamps and its "
+        f"images; drives of the place: {drives}; give one of them, add this one with localization_map --extend, or "
+        "give --poses FILE with its poses in the place's map frame"
+    )
+
+
+def _is_recording_of(drive: DriveDescription, sequence: Sequence) -> bool:
+    """Check whether a recording has the stamps and the looks of a drive."""
+    if not drive.looks or (sequence.camera.width, sequence.camera.height) != (drive.camera.width, drive.camera.height):
+        return False
+    stamps = [look.stamp for look in drive.looks]
+    positions = np.searchsorted(sequence.stamps, stamps)
+    if not (positions < len(sequence)).all() or (sequence.stamps[positions] != stamps).any():
+        return False
+    return all(_agree(look, _look(sequence, int(i))) for look, i in zip(drive.looks, positions, strict=True))
+
+
+def _look(sequence: Sequence, position: int) -> npt.NDArray[np.uint8]:
+    grey = cv2.cvtColor(sequence.read_image(position), cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, _SIZE, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _agree(look: FrameLook, found: npt.NDArray[np.uint8]) -> bool:
+    try:
+        kept = np.frombuffer(bytes.fromhex(look.pixels), dtype=np.uint8)
+    except ValueError:
+        return False
+    return kept.size == found.size and float(np.abs(kept - found.ravel().astype(float)).mean()) < _SAME
+
+
+def _rows(matrix: npt.NDArray[np.float64]) -> tuple[Row, Row, Row, Row]:
+    first, second, third, fourth = (tuple(row) for row in matrix.tolist())
+    return first, second, third, fourth
