@@ -8,10 +8,12 @@ from pathlib import Path
 from localization_common.datasets.cambridge import is_cambridge_scene, read_cambridge_split
 from localization_common.datasets.formats import detect, format_of, is_deeploc, is_scene, named, require_known
 from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.place_options import read_as_before
+from localization_common.datasets.place_poses import with_place_poses
 from localization_common.datasets.pose_files import with_pose_file
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.seven_scenes import read_seven_scenes_split
-from localization_common.datasets.summary import Finding
+from localization_common.datasets.summary import POSES, Finding
 from localization_common.errors import DatasetError
 
 
@@ -23,8 +25,9 @@ def open_sequence(path: str | Path, options: RecordingOptions | None = None) -> 
         options: options of reading; those that the format does not have are refused.
 
     Raises:
-        DatasetError: there is nothing, the format is unknown or does not have an option, or the reader refuses the
-            data.
+        DatasetError: there is nothing, the format is unknown or does not have an option, the reader refuses the data,
+            or it is no drive of the place that the options name.
+        MapError: the place of the options cannot be read.
 
     Example:
         >>> sequence = open_sequence("7scenes/redkitchen/seq-01")  # doctest: +SKIP
@@ -32,10 +35,11 @@ def open_sequence(path: str | Path, options: RecordingOptions | None = None) -> 
     """
     location, options = Path(path).expanduser(), options or RecordingOptions()
     found = format_of(location)
+    options = read_as_before(location, options)
     require_known(location, found, options)
-    if found.name.endswith("bag"):
-        return found.read(location, options)
-    return _finished(found.read(location, options), options, location)
+    read = found.read(location, options)
+    sequence = read if found.name.endswith("bag") else _finished(read, options, location)
+    return with_place_poses(sequence, options)
 
 
 def open_sequences(
@@ -52,10 +56,12 @@ def open_sequences(
     location, options = Path(path).expanduser(), options or RecordingOptions()
     if is_scene(location):
         require_known(location, named("7-Scenes"), options)
-        return [_finished(s, options, location) for s in read_seven_scenes_split(location, split, options)]
+        read = read_seven_scenes_split(location, split, options)
+        return [with_place_poses(_finished(s, options, location), options) for s in read]
     if is_cambridge_scene(location):
         require_known(location, named("Cambridge Landmarks"), options)
-        return [_finished(s, options, location) for s in read_cambridge_split(location, split, options)]
+        read = read_cambridge_split(location, split, options)
+        return [with_place_poses(_finished(s, options, location), options) for s in read]
     if is_deeploc(location):
         return [open_sequence(location / split, options)]
     if (location / f"transforms_{split}.json").is_file():
@@ -77,5 +83,5 @@ def _finished(sequence: Sequence, options: RecordingOptions, location: Path) -> 
             "the camera; give --mount X Y Z ROLL PITCH YAW (0 0 0 0 0 0: the base is the camera)"
         )
     sequence = with_pose_file(sequence, options)
-    known = Finding("poses", f"{int(sequence.has_pose.sum())} of {len(sequence)} frames")
+    known = Finding(POSES, f"{int(sequence.has_pose.sum())} of {len(sequence)} frames")
     return replace(sequence, summary=sequence.summary.with_found(known))

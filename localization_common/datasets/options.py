@@ -13,8 +13,8 @@ from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.errors import ConfigError
 from localization_common.geometry import se3
 
-#: Value of `RecordingOptions.poses` that takes the SfM pseudo ground truth of 7-Scenes.
-SFM = "sfm"
+#: Values of `RecordingOptions.poses`: the SfM pseudo ground truth of 7-Scenes; the recording's own poses.
+SFM, RECORDED = "sfm", "recorded"
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,11 @@ class RecordingOptions:
             20 degrees down has 0 20 0. It replaces the mount in a bag's own TF.
         camera: file with the intrinsics, used instead of the recording's: ROS camera_info (YAML), COLMAP cameras.txt,
             Kalibr camchain (YAML), or a text file with the 3x3 matrix K.
+        place: directory of a place (localization_map). It gives the poses of its drives, and the command's networks and
+            maps where they are not named.
         poses: TUM file with true poses of the robot's base, used instead of the recording's; or sfm, for 7-Scenes:
-            poses from structure from motion (pgt/sfm/7scenes beside the scenes).
+            poses from structure from motion (pgt/sfm/7scenes beside the scenes); or recorded: those in the recording,
+            although there is a place; they must be in its map frame.
         max_pose_gap: seconds between two true poses over which poses are interpolated; by default 0.5, and 3 where
             odometry carries the poses.
     """
@@ -40,6 +43,7 @@ class RecordingOptions:
     base_frame: str = ""
     mount: tuple[float, float, float, float, float, float] | None = None
     camera: Path | None = None
+    place: Path | None = None
     poses: str = ""
     max_pose_gap: float | None = None
 
@@ -62,4 +66,4 @@ class RecordingOptions:
     @property
     def pose_file(self) -> Path | None:
         """File with true poses of the base; None if it was not given."""
-        return Path(self.poses).expanduser() if self.poses not in ("", SFM) else None
+        return Path(self.poses).expanduser() if self.poses not in ("", SFM, RECORDED) else None

@@ -9,6 +9,8 @@ from typing import Any
 FRAMES = "frames"
 #: Name of the finding on ground truth: the poses that were found, or the reason for having none.
 TRUE_POSES = "true poses"
+#: Name of the finding on the number of frames with a pose, in recordings that are no bags.
+POSES = "poses"
 #: Number of examples in a line of text.
 _SHOWN = 3
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class FrameLook:
 
     Attributes:
         stamp: nanoseconds.
-        pixels: a few grey levels as hexadecimal digits, see `drive_identity`.
+        pixels: a few grey levels as hexadecimal digits, see `datasets.place_drives`.
     """
 
     stamp: int
@@ -74,6 +74,7 @@ class DriveDescription:
         camera: camera of the images.
         base_T_camera: rows of the (4, 4) mount of the camera on the robot.
         looks: looks of some frames.
+        reading: options with which the recording was read, see `datasets.options`.
     """
 
     name: str
@@ -85,6 +86,7 @@ class DriveDescription:
     camera: Camera
     base_T_camera: tuple[Row, Row, Row, Row]
     looks: tuple[FrameLook, ...]
+    reading: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -8,10 +8,11 @@ import numpy as np
 from drawn_frames import drive_pose, picture
 
 from localization_common.camera import Camera
+from localization_common.datasets.place_drives import describe_drive
 from localization_common.datasets.sequence import Sequence
 from localization_common.files.trajectory_files import write_tum
 from localization_common.geometry import se3
-from localization_common.place import MapScale, Place, PlaceDescription, PlaceWriter, describe_drive
+from localization_common.place import MapScale, Place, PlaceDescription, PlaceWriter
 
 METRIC = MapScale(True, "wheel odometry", 0.002)
 NOT_METRIC = MapScale(False, "no odometry, no depth, no known distance")

@@ -1,17 +1,21 @@
-"""Identity of a drive: a recording is recognised by the stamps and the look of some of its frames.
+"""Recordings of a place's drives: their description, and their recognition.
 
-A name may change, and simulated drives share their stamps; both together with the look of a few frames are certain.
+A recording is recognised by the stamps and the look of some of its frames: a name may change, and simulated drives
+share their stamps.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from localization_common.datasets.options import RECORDED, RecordingOptions
+from localization_common.datasets.place_options import options_to_keep
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
 from localization_common.place.description import DriveDescription, FrameLook, Row
@@ -24,7 +28,9 @@ _LOOKS = 5
 _SAME = 2.0
 
 
-def describe_drive(name: str, recording: str | Path, sequence: Sequence, located: int) -> DriveDescription:
+def describe_drive(
+    name: str, recording: str | Path, sequence: Sequence, located: int, options: RecordingOptions | None = None
+) -> DriveDescription:
     """Describe a drive of a place.
 
     Args:
@@ -32,13 +38,15 @@ def describe_drive(name: str, recording: str | Path, sequence: Sequence, located
         recording: path of the recording; it is made absolute.
         sequence: all frames of the recording, with the camera and the mount that the mapping used.
         located: number of frames that have a pose.
+        options: options with which the recording was read.
     """
     chosen = np.unique(np.linspace(0, len(sequence) - 1, _LOOKS).astype(int)).tolist()
     looks = tuple(FrameLook(int(sequence.stamps[i]), _look(sequence, i).tobytes().hex()) for i in chosen)
     first, last = int(sequence.stamps[0]), int(sequence.stamps[-1])
     path = os.path.abspath(Path(recording).expanduser())
     mount = _rows(sequence.base_T_camera)
-    return DriveDescription(name, path, len(sequence), located, first, last, sequence.camera, mount, looks)
+    reading = options_to_keep(options or RecordingOptions())
+    return DriveDescription(name, path, len(sequence), located, first, last, sequence.camera, mount, looks, reading)
 
 
 def find_drive(place: Place, sequence: Sequence) -> DriveDescription:
@@ -58,8 +66,26 @@ def find_drive(place: Place, sequence: Sequence) -> DriveDescription:
     raise DatasetError(
         f"{sequence.name}: is no drive of {place.path}, which has no poses for it: no drive has its stamps and its "
         f"images; drives of the place: {drives}; give one of them, add this one with localization_map --extend, or "
-        "give --poses FILE with its poses in the place's map frame"
+        f"name poses in the place's map frame: --poses FILE, or --poses {RECORDED} for those in the recording"
     )
+
+
+def existing_recordings(place: Place) -> list[Path]:
+    """Recordings of a place's drives that exist; those that do not are named on standard error.
+
+    Raises:
+        DatasetError: none exists.
+    """
+    drives = place.description.drives
+    missing = [drive for drive in drives if not Path(drive.recording).exists()]
+    if len(missing) == len(drives):
+        where = ", ".join(drive.recording for drive in drives) or "it has no drives"
+        raise DatasetError(
+            f"{place.path}: none of its recordings exists ({where}); copy them there, or name recordings"
+        )
+    for drive in missing:
+        print(f"left out: drive {drive.name}: {drive.recording} does not exist", file=sys.stderr)
+    return [Path(drive.recording) for drive in drives if drive not in missing]
 
 
 def _is_recording_of(drive: DriveDescription, sequence: Sequence) -> bool:

@@ -11,9 +11,10 @@ import pytest
 from made_places import drawn_drive, make_place
 
 from localization_common.camera import Camera
+from localization_common.datasets.place_drives import find_drive
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
-from localization_common.place import Place, find_drive
+from localization_common.place import Place
 
 
 @pytest.fixture
