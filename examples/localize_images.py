@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_localization.shipped_files import shipped
 from localization_common.datasets.opening import open_sequence
+from localization_common.files.shipped_files import shipped
 from localization_common.geometry import planar, se3
 from vlocnet_ros.runtime.localizer import Localizer
 from vlocnet_ros.runtime.replay import replay

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from deep_localization.shipped_files import shipped
 from dmn_ros.runtime.localizer import Localizer
 from dmn_ros.runtime.replay import replay
 from localization_common.datasets.opening import open_sequence
+from localization_common.files.shipped_files import shipped
 from localization_common.geometry import planar
 from localization_common.geometry.odometry_integration import planar_odometry
 

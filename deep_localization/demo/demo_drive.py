@@ -12,7 +12,7 @@ from deep_localization.evaluation.drive_results import Results
 from deep_localization.evaluation.live import FRAME_WITHIN, wait_until_frame, wait_until_ready
 from deep_localization.evaluation.node_processes import collect, commands
 from deep_localization.evaluation.processes import ProcessError, Processes, adopt, ros_environment
-from deep_localization.shipped_files import shipped
+from localization_common.files.shipped_files import shipped
 
 if TYPE_CHECKING:
     from localization_common.ros.listener import Listener

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deep_localization.evaluation.node_processes import Models
-from deep_localization.shipped_files import shipped
+from localization_common.files.shipped_files import shipped
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from deep_localization.evaluation.comparison import baselines, constant_motion, 
 from deep_localization.evaluation.drive_results import Array, Results
 from deep_localization.evaluation.live import run_live
 from deep_localization.evaluation.localizers import Localizers, contexts_of, load
-from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.node_processes import Models, models_of
 from deep_localization.evaluation.offline import filter_odometry, random_starts, run_offline
 from deep_localization.evaluation.progress import progress_line
 from deep_localization.evaluation.result_file import ResultFile
@@ -36,10 +36,11 @@ class Evaluation:
 
     Attributes:
         bag: recording in any supported format: a bag (directory or file), a data set.
-        vlocnet: vlocnet checkpoint.
-        dmn: dmn checkpoint; needs --map.
-        map: context map that was made with the dmn checkpoint.
-        keyframe_map: keyframe map for the refinement of vlocnet's poses, made by vlocnet_build_keyframes.
+        vlocnet: vlocnet checkpoint; by default the place's, if it has one.
+        dmn: dmn checkpoint; needs --map. With a place by default the place's, else that of the simulated apartment.
+        map: context map that was made with the dmn checkpoint; by default the place's, if it has one.
+        keyframe_map: keyframe map for the refinement of vlocnet's poses, made by vlocnet_build_keyframes; by default
+            the place's, if it has one.
         output: folder for metrics.json, report.html, result.json, pictures and trajectories.
         live: replay the recording through the nodes, each a process of its own, and score their messages; the distance
             to the offline poses is reported too.
@@ -78,7 +79,7 @@ class Evaluation:
     @property
     def models(self) -> Models:
         """Files of the networks and maps."""
-        return Models(self.vlocnet, self.dmn, self.map, self.keyframe_map)
+        return models_of(self.recording.place, self.vlocnet, self.dmn, self.map, self.keyframe_map)
 
 
 def evaluate(options: Evaluation, *, command: str) -> ResultFile:
@@ -88,8 +89,9 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
         options: options of the command.
         command: command line that repeats the evaluation, for the report.
     """
+    models = options.models
     truth = _open(options)
-    localizers = load(options.models, options.threads, options.filter)
+    localizers = load(models, options.threads, options.filter)
     offline = run_offline(
         truth, localizers, recorded_odometry=options.recorded_odometry, progress=progress_line("offline")
     )
@@ -99,7 +101,7 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
     if options.live:
         results = run_live(
             truth,
-            options.models,
+            models,
             log_dir=options.output / "log",
             recorded_odometry=options.recorded_odometry,
             threads=options.threads,
@@ -115,7 +117,8 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
     values = scoring.score(results, truth, start_errors=starts, segment_m=options.segment_m)
     compared = []
     if options.train_data is not None and truth.has_pose.any():
-        shared = replace(options.recording, poses="") if is_bag(options.train_data) else None
+        place = options.recording.place
+        shared = replace(options.recording, poses="") if is_bag(options.train_data) else RecordingOptions(place=place)
         train = training_sequences(options.train_data, options.exclude, shared)
         compared = baselines(train, truth) if options.score_poses else []
         notes.update(constant_motion(train, truth, options.segment_m) if results.odom_T_base else {})

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from deep_localization.evaluation.drive_results import Results
 from deep_localization.evaluation.node_processes import Models, collect, commands
 from deep_localization.evaluation.processes import Processes, adopt, ros_environment
-from deep_localization.shipped_files import shipped
 from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.sequence import Sequence
+from localization_common.files.shipped_files import shipped
 
 if TYPE_CHECKING:
     from localization_common.ros.listener import Listener

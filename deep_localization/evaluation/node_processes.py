@@ -13,6 +13,8 @@ from deep_localization.evaluation.drive_results import BeliefRecord, Results
 from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.errors import ConfigError
 from localization_common.geometry import planar
+from localization_common.place import Place
+from localization_common.place.choice import dmn_checkpoint, named_or_part_if_any
 
 if TYPE_CHECKING:
     from localization_common.ros.listener import Listener
@@ -61,6 +63,25 @@ class Models:
         """Topics of the nodes: topic -> kind."""
         vlocnet = VLOCNET_TOPICS if self.vlocnet is not None else {}
         return {**vlocnet, **(DMN_TOPICS if self.dmn is not None else {})}
+
+
+def models_of(
+    place: Path | None, vlocnet: Path | None, dmn: Path | None, context_map: Path | None, keyframe_map: Path | None
+) -> Models:
+    """Files of the networks: those that a user names, else those that the place has.
+
+    Raises:
+        ConfigError: neither a checkpoint of vlocnet nor a context map is named or in the place.
+        MapError: the place cannot be read.
+    """
+    if place is None:
+        return Models(vlocnet, dmn, context_map, keyframe_map)
+    opened = Place.open(place)
+    vlocnet = named_or_part_if_any(vlocnet, opened, "vlocnet")
+    context_map = named_or_part_if_any(context_map, opened, "context_map")
+    if vlocnet is not None:
+        keyframe_map = named_or_part_if_any(keyframe_map, opened, "keyframes")
+    return Models(vlocnet, dmn_checkpoint(dmn, opened) if context_map is not None else dmn, context_map, keyframe_map)
 
 
 #: Longest time of one frame on a busy computer, seconds.

@@ -22,10 +22,14 @@ from localization_common.datasets.recording_arguments import RecordingArgument, 
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.files.configuration import to_dict
+from localization_common.files.shipped_files import shipped
 from localization_common.geometry import planar
 from localization_common.geometry.odometry_integration import planar_odometry
+from localization_common.place.choice import dmn_checkpoint, open_if_given
 
 Array = npt.NDArray[np.float64]
+
+APARTMENT_MAP = "models/apartment_map.safetensors"
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class EvaluateCommand:
     Attributes:
         drive: recording with true poses; its odometry is used if it has any. All frames are localised, those with a
             true pose are scored.
-        checkpoint, map: checkpoint of the network, and context map.
+        checkpoint, map: checkpoint of the network, and context map; by default the place's, without a place those of
+            the simulated apartment.
         output: JSON file to write.
         starts: number of random starts of each sequential setting.
         frames: number of frames after which the sequential settings are scored.
@@ -48,8 +53,8 @@ class EvaluateCommand:
     """
 
     drive: Annotated[Path, tyro.conf.Positional]
-    checkpoint: Path = Path("models/dmn_apartment.safetensors")
-    map: Path = Path("models/apartment_map.safetensors")
+    checkpoint: Path | None = None
+    map: Path | None = None
     output: Path = Path("build/dmn_evaluation.json")
     starts: int = 50
     frames: int = 10
@@ -64,9 +69,10 @@ class EvaluateCommand:
 def evaluate(arguments: EvaluateCommand) -> dict[str, Any]:
     """Evaluate all settings; keys are the names of the settings, values numbers with the unit in the name."""
     sequence = _usable(announce(open_sequence(arguments.drive, arguments.recording)))
-    localizer = Localizer.from_files(
-        arguments.checkpoint, arguments.map, filter_config=arguments.filter, threads=arguments.threads
-    )
+    place = open_if_given(arguments.recording.place)
+    checkpoint = dmn_checkpoint(arguments.checkpoint, place)
+    context_map = arguments.map or (shipped(APARTMENT_MAP) if place is None else place.file("context_map"))
+    localizer = Localizer.from_files(checkpoint, context_map, filter_config=arguments.filter, threads=arguments.threads)
     localizer.set_camera(sequence.camera)
     posed = sequence.has_pose
     truth = np.full((len(sequence), 3), np.nan)

@@ -14,19 +14,24 @@ from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
+from dmn_ros.commands.build_map import BuildMapCommand, build
 from dmn_ros.config import NetworkConfig
 from dmn_ros.map.map_building import MapOptions
 from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.checkpoint import load_network, network_camera, save_network
 from dmn_ros.training.checkpoint_card import write_card
 from dmn_ros.training.training_config import TrainingConfig
-from dmn_ros.training.training_data import TrainingBatches, TrainingPlace, read_place
+from dmn_ros.training.training_data import TrainingBatches, TrainingPlace, read_drives, read_place
 from dmn_ros.training.training_module import DriveTrainingModule
 from dmn_ros.training.validation import ValidationBatches
+from localization_common.camera import Camera
 from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.place_drives import named_or_drives
 from localization_common.datasets.recording_arguments import RecordingArgument
-from localization_common.errors import LocalizationError
+from localization_common.errors import ConfigError, LocalizationError, MapError
 from localization_common.files.git_commit import commit_of
+from localization_common.place import Place
+from localization_common.place.choice import open_if_given
 from localization_common.training.allocator import keep_freed_memory
 
 
@@ -36,8 +41,11 @@ class TrainCommand:
 
     Attributes:
         places: places to train on; the first is the place of deployment and is favoured. A directory that is no
-            sequence itself contains the drives `train*` of a place, all in one map frame.
-        output: checkpoint to write at every validation and at the end; the card is written beside it as .md.
+            sequence itself contains the drives `train*` of a place, all in one map frame. With --place, the drives of
+            that place come first.
+        output: checkpoint to write at every validation and at the end; the card is written beside it as .md. By default
+            build/dmn.safetensors. With --place, by default the place gets the network at the end, with a new context
+            map.
         validate: drive through the first place, localised in a map of that place's training drives.
         minutes: time budget; the learning rate falls to nearly zero at its end.
         max_steps: largest number of steps; -1 is no limit.
@@ -54,8 +62,8 @@ class TrainCommand:
         recording: options of reading recordings.
     """
 
-    places: Annotated[list[Path], tyro.conf.Positional]
-    output: Path = Path("build/dmn.safetensors")
+    places: Annotated[list[Path], tyro.conf.Positional] = field(default_factory=list)
+    output: Path | None = None
     validate: Annotated[Path | None, tyro.conf.arg(aliases=["--validation"])] = None
     minutes: float = 30.0
     max_steps: int = -1
@@ -71,6 +79,14 @@ class TrainCommand:
     threads: int = 1
     progress_bar: Annotated[bool, tyro.conf.arg(aliases=["--progress"])] = True
     recording: RecordingArgument = field(default_factory=RecordingOptions)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Path at which the checkpoint is written during the training."""
+        place = self.recording.place
+        if self.output is not None:
+            return self.output
+        return Path("build/dmn.safetensors") if place is None else self.runs / f"{place.expanduser().resolve().name}.safetensors"
 
 
 class _WriteCheckpoint(lightning.Callback):
@@ -100,8 +116,8 @@ class _WriteCheckpoint(lightning.Callback):
             "numbers": {k: round(float(v), 4) for k, v in trainer.callback_metrics.items()},
         }
         camera = network_camera(module.network.config, arguments.horizontal_fov)
-        save_network(arguments.output, module.network, camera, card)
-        write_card(arguments.output.with_suffix(".md"), module.network, camera, card)
+        save_network(arguments.checkpoint, module.network, camera, card)
+        write_card(arguments.checkpoint.with_suffix(".md"), module.network, camera, card)
 
 
 def train(arguments: TrainCommand) -> DriveTrainingModule:
@@ -115,7 +131,8 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
     else:
         network = load_network(arguments.initial)[0]
     camera = network_camera(network.config, arguments.horizontal_fov)
-    places = [read_place(path, camera, recording=arguments.recording) for path in arguments.places]
+    place = open_if_given(arguments.recording.place)
+    places = _places(arguments, place, camera)
     command = " ".join(["dmn_train", *sys.argv[1:]])
     module = DriveTrainingModule(network.train(), arguments.training, arguments.minutes, command)
     trainer = lightning.Trainer(
@@ -147,7 +164,38 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
         held = DataLoader(ValidationBatches(places[0], drive, network.config, MapOptions()), batch_size=None)
     resume = None if arguments.resume is None else str(arguments.resume)
     trainer.fit(module, batches, held, ckpt_path=resume, weights_only=True)
+    if place is not None and arguments.output is None and trainer.is_global_zero:
+        _install(arguments.checkpoint, arguments.recording)
     return module
+
+
+def _install(checkpoint: Path, recording: RecordingOptions) -> None:
+    """Put the network into the place, with a context map that it makes.
+
+    Raises:
+        LocalizationError: this is not possible; names the file of the network.
+    """
+    try:
+        print(build(BuildMapCommand(checkpoint=checkpoint, recording=recording)))
+    except LocalizationError as error:
+        raise MapError(
+            f"{error}; the trained network is in {checkpoint}: dmn_build_map --place {recording.place} --checkpoint "
+            f"{checkpoint} adds it to the place"
+        ) from error
+
+
+def _places(arguments: TrainCommand, place: Place | None, camera: Camera) -> list[TrainingPlace]:
+    """Read the drives of the place, without that of the validation, then the places that are named."""
+    found = []
+    if place is not None:
+        held_out = () if arguments.validate is None else (arguments.validate,)
+        recordings = named_or_drives((), place, left_out=held_out)
+        found.append(read_drives(place.description.name, recordings, camera, arguments.recording))
+    elsewhere = replace(arguments.recording, place=None)
+    found += [read_place(path, camera, recording=elsewhere) for path in arguments.places]
+    if not found:
+        raise ConfigError("places: name at least one place to train on, or give --place PLACE")
+    return found
 
 
 def main() -> None:
@@ -158,7 +206,7 @@ def main() -> None:
     except LocalizationError as error:
         sys.exit(f"dmn_train: {error}")
     numbers = {k: round(float(v), 3) for k, v in module.trainer.callback_metrics.items()}
-    print(f"{arguments.output}: {module.global_step} steps in {module.minutes:.1f} minutes, {numbers}")
+    print(f"{arguments.checkpoint}: {module.global_step} steps in {module.minutes:.1f} minutes, {numbers}")
 
 
 if __name__ == "__main__":

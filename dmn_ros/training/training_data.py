@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,6 @@ from dmn_ros.training.training_particles import ParticleMixture
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
-from localization_common.errors import DatasetError
 from localization_common.recording_check.warnings import announce_checked
 
 Array = npt.NDArray[np.float64]
@@ -63,14 +62,23 @@ def read_place(
     """Read a sequence, or a directory whose entries of this pattern are drives through one place.
 
     Raises:
-        DatasetError: there is no drive, or a drive has no poses.
+        DatasetError: the path is no recording, or a drive has no poses.
     """
     inner = sorted(path.glob(pattern)) if path.is_dir() else []
-    opened = (announce_checked(open_sequence(entry, recording)) for entry in (inner or [path]))
+    return read_drives(path.name, inner or [path], camera, recording, margin)
+
+
+def read_drives(
+    name: str, paths: Collection[Path], camera: Camera, recording: RecordingOptions | None = None, margin: float = 0.5
+) -> TrainingPlace:
+    """Read drives through one place, at least one.
+
+    Raises:
+        DatasetError: a path is no recording, or a drive has no poses.
+    """
+    opened = (announce_checked(open_sequence(path, recording)) for path in paths)
     drives = tuple(read_frames(sequence.with_poses(), camera).of_camera() for sequence in opened)
-    if not drives:
-        raise DatasetError(f"{path}: no drives {pattern}")
-    return TrainingPlace(path.name, drives, bounds_of(np.concatenate([d.poses for d in drives]), margin))
+    return TrainingPlace(name, drives, bounds_of(np.concatenate([d.poses for d in drives]), margin))
 
 
 class TrainingBatches(IterableDataset[DriveBatch]):

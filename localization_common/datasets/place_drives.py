@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from localization_common.datasets.options import RECORDED, RecordingOptions
 from localization_common.datasets.place_options import options_to_keep
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import DatasetError
+from localization_common.errors import ConfigError, DatasetError
 from localization_common.place.description import DriveDescription, FrameLook, Row
 from localization_common.place.place import Place
 
@@ -70,22 +71,35 @@ def find_drive(place: Place, sequence: Sequence) -> DriveDescription:
     )
 
 
-def existing_recordings(place: Place) -> list[Path]:
-    """Recordings of a place's drives that exist; those that do not are named on standard error.
+def named_or_drives(
+    named: Collection[Path], place: Place | None, left_out: Collection[Path] = (), *, option: str = "recordings"
+) -> list[Path]:
+    """Recordings that a user names, else those of a place's drives that exist; the others are named on standard error.
+
+    Args:
+        named: recordings that the user names.
+        place: the place, if one is given.
+        left_out: recordings of the place that have another use, such as validation.
+        option: option that names recordings, for messages.
 
     Raises:
-        DatasetError: none exists.
+        ConfigError: there are neither.
+        DatasetError: no recording of the place exists.
     """
-    drives = place.description.drives
-    missing = [drive for drive in drives if not Path(drive.recording).exists()]
-    if len(missing) == len(drives):
-        where = ", ".join(drive.recording for drive in drives) or "it has no drives"
-        raise DatasetError(
-            f"{place.path}: none of its recordings exists ({where}); copy them there, or name recordings"
-        )
-    for drive in missing:
-        print(f"left out: drive {drive.name}: {drive.recording} does not exist", file=sys.stderr)
-    return [Path(drive.recording) for drive in drives if drive not in missing]
+    if named:
+        return list(named)
+    if place is None:
+        raise ConfigError(f"{option}: name at least one recording, or a place (--place PLACE)")
+    drives = [Path(drive.recording) for drive in place.description.drives]
+    other = {Path(os.path.abspath(path.expanduser())) for path in left_out}
+    wanted = [path for path in drives if path not in other]
+    missing = [path for path in wanted if not path.exists()]
+    if len(missing) == len(wanted):
+        where = ", ".join(map(str, missing)) or f"{len(drives)} drives, {len(drives) - len(wanted)} of them left out"
+        raise DatasetError(f"{place.path}: no recording of it exists ({where}); copy them there, or name recordings")
+    for path in missing:
+        print(f"left out: {path}, a drive of {place.path}, does not exist", file=sys.stderr)
+    return [path for path in wanted if path not in missing]
 
 
 def _is_recording_of(drive: DriveDescription, sequence: Sequence) -> bool:

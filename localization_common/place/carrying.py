@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Set
 from pathlib import Path
 
-from localization_common.place.parts import BUILT, NETWORKS
+from localization_common.place.parts import NETWORKS
 
 
 def networks_in(place: Path) -> list[str]:
@@ -14,13 +15,17 @@ def networks_in(place: Path) -> list[str]:
     return sorted(name for name in os.listdir(place) if name.startswith(NETWORKS))
 
 
-def carry_over(older: Path, newer: Path) -> None:
-    """Link or copy what a build does not write into the newer place, except names that it has.
+def carry_over(older: Path, newer: Path, left_out: Set[str]) -> None:
+    """Link or copy an older place's files into the newer one, except names that it has.
+
+    Args:
+        older, newer: folders of the two.
+        left_out: names that are not carried over.
 
     Raises:
         OSError: a file cannot be copied.
     """
-    for name in set(os.listdir(older)) - BUILT - set(os.listdir(newer)):
+    for name in set(os.listdir(older)) - left_out - set(os.listdir(newer)):
         source, target = older / name, newer / name
         if source.is_dir() and not source.is_symlink():
             shutil.copytree(source, target, symlinks=True, copy_function=_link)

@@ -58,9 +58,13 @@ class Place:
         except OSError:
             return False
 
+    def location(self, part: PartName) -> Path:
+        """Path of a part that need not exist; see `file` and `adding`."""
+        return self.path / PARTS[part].file
+
     def has(self, part: PartName) -> bool:
         """True if the place has this part."""
-        return (self.path / PARTS[part].file).is_file()
+        return self.location(part).is_file()
 
     def file(self, part: PartName) -> Path:
         """Path of a part.
@@ -69,7 +73,7 @@ class Place:
             MapError: the place has no such part, or was built again since it was opened.
         """
         self._require_unchanged()
-        found, path = PARTS[part], self.path / PARTS[part].file
+        found, path = PARTS[part], self.location(part)
         if not path.is_file():
             raise MapError(f"{path}: no such file: the place has no {found.what}; {found.remedy}")
         return path
@@ -127,7 +131,7 @@ class Place:
                     f"{self.path}: was built anew since it was opened, in another map frame: the "
                     f"{PARTS[part].what} does not fit and is not added; make it again"
                 )
-            yield self.path / PARTS[part].file
+            yield self.location(part)
 
     def _require_unchanged(self) -> None:
         if not self.unchanged:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import uuid
+from collections.abc import Set
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -19,7 +20,7 @@ from localization_common.files.paths import user_path
 from localization_common.place import swap
 from localization_common.place.carrying import carry_over, networks_in
 from localization_common.place.description import FILE, PlaceDescription, read_description, write_description
-from localization_common.place.parts import PARTS, POSES, PartName
+from localization_common.place.parts import BUILT, PARTS, POSES, PartName
 from localization_common.place.place import Place, poses_file
 
 _NEW, _CACHE, _PROCESS = "new", "cache", "process"
@@ -114,19 +115,49 @@ class PlaceWriter:
         description = replace(description, map_id=self.map_id, built=built)
         self._require_poses(description)
         write_description(self.folder, description)
+        with contextlib.ExitStack() as stack:
+            if self.path.exists():
+                stack.enter_context(swap.held(self.path))
+                self._require_replaceable()
+                self._carry_over(BUILT)
+            self._put()
+        return self._finished()
+
+    def update(self) -> Place:
+        """Make the parts that were written visible in one step; all others stay as they are.
+
+        Raises:
+            MapError: the place is gone, or has another map frame than the one that is extended.
+        """
+        shutil.rmtree(self.folder / POSES)
+        with swap.held(self.path):
+            if read_description(self.path).map_id != self.map_id:
+                raise MapError(
+                    f"{self.path}: was built anew since it was opened, in another map frame: "
+                    f"{', '.join(sorted(os.listdir(self.folder)))} do not fit and are not added; make them again"
+                )
+            self._carry_over(frozenset())
+            self._put()
+        return self._finished()
+
+    def _carry_over(self, left_out: Set[str]) -> None:
+        try:
+            carry_over(self.path, self.folder, left_out)
+            shutil.copymode(self.path, self.folder)
+        except OSError as error:
+            raise MapError(f"{self.path}: its files cannot be copied to {self.folder} ({error})") from error
+
+    def _put(self) -> None:
+        """Write the new place to the disk and make it visible."""
         try:
             _flush(self.folder)
-            with contextlib.ExitStack() as stack:
-                if self.path.exists():
-                    stack.enter_context(swap.held(self.path))
-                    self._require_replaceable()
-                    carry_over(self.path, self.folder)
-                    shutil.copymode(self.path, self.folder)
-                swap.put(self.folder, self.path)
+            swap.put(self.folder, self.path)
         except OSError as error:
             raise MapError(
                 f"{self.path}: cannot be replaced ({error}); is it a mount point? Then name a directory in it"
             ) from error
+
+    def _finished(self) -> Place:
         shutil.rmtree(self._working, ignore_errors=True)
         return Place.open(self.path)
 

@@ -8,6 +8,8 @@ import numpy as np
 from drawn_frames import drive_pose, picture
 
 from localization_common.camera import Camera
+from localization_common.datasets.opening import open_sequence
+from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.place_drives import describe_drive
 from localization_common.datasets.sequence import Sequence
 from localization_common.files.trajectory_files import write_tum
@@ -15,6 +17,8 @@ from localization_common.geometry import se3
 from localization_common.place import MapScale, Place, PlaceDescription, PlaceWriter
 
 METRIC = MapScale(True, "wheel odometry", 0.002)
+#: Pose of the recordings' map frame in the map frame of `place_of`.
+PLACE_T_RECORDED = se3.exp(np.array([3.0, -2.0, 0.5, 0.1, 0.2, 1.0]))
 NOT_METRIC = MapScale(False, "no odometry, no depth, no known distance")
 
 
@@ -46,3 +50,14 @@ def make_place(path: Path, *drives: Sequence, scale: MapScale = METRIC, content:
         for drive in drives:
             write_tum(writer.poses(drive.name), drive.stamps[:-1], drive.map_T_base[:-1])
         return writer.commit(description(*drives, scale=scale, located=len(drives[0]) - 1))
+
+
+def place_of(path: Path, *recordings: Path, options: RecordingOptions | None = None) -> Place:
+    """Place of recordings whose last frame could not be located, with a map frame of its own."""
+    drives = []
+    with PlaceWriter(path) as writer:
+        for recording in recordings:
+            sequence = open_sequence(recording, options)
+            write_tum(writer.poses(recording.name), sequence.stamps[:-1], PLACE_T_RECORDED @ sequence.map_T_base[:-1])
+            drives.append(describe_drive(recording.name, recording, sequence, len(sequence) - 1, options))
+        return writer.commit(PlaceDescription(path.name, METRIC, tuple(drives)))

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from deep_localization.shipped_files import shipped
 from localization_common.camera import Camera
+from localization_common.files.shipped_files import shipped
 from localization_sim.apartments.apartment import Apartment
 from localization_sim.drive import as_sequence, plan
 from localization_sim.rendering import Renderer

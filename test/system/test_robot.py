@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from deep_localization.evaluation.offline import proposals_of
-from deep_localization.shipped_files import shipped
 from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.network import egocentric
@@ -22,6 +21,7 @@ from kidnapping import Kidnapping, kidnapped
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
+from localization_common.files.shipped_files import shipped
 from localization_common.geometry import planar
 from localization_sim import drive as drives
 from localization_sim.rendering import open_apartment

@@ -11,10 +11,10 @@ import pytest
 
 from caching_backend import CachingBackend
 from camera_faults import Faults, spoiled
-from deep_localization.shipped_files import shipped
 from integrity_scoring import consistency, run_over
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
+from localization_common.files.shipped_files import shipped
 from localization_sim import drive as drives
 from localization_sim.rendering import open_apartment
 from vlocnet_ros.runtime.checkpoint import Description, load_vlocnet

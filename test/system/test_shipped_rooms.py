@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from deep_localization.shipped_files import shipped
 from dmn_ros.runtime.checkpoint import load_world_network
 from dmn_ros.worlds.world_config import WorldEvaluationConfig
 from dmn_ros.worlds.world_evaluation import evaluate_worlds
+from localization_common.files.shipped_files import shipped
 from localization_sim.worlds.drawing import draw_worlds
 
 

@@ -18,10 +18,12 @@ import tyro
 
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.place_drives import named_or_drives
 from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.keyframes.building import IgnoredPixels, KeyframeConfig, build, choose
+from localization_common.place.choice import open_if_given, output_path, writing
 from localization_common.recording_check.warnings import announce_checked
 from localization_common.refinement.covariance_scale import calibrate
 from localization_common.refinement.repeated_views import mark_repeated_views
@@ -35,8 +37,9 @@ class BuildConfig:
     """Build a keyframe map.
 
     Attributes:
-        sequences: recordings with poses (or directories of them) in any format that can be read; cameras may differ.
-        output: safetensors file to write.
+        sequences: recordings with poses (or directories of them) in any format that can be read; cameras may differ. By
+            default all drives of the place.
+        output: safetensors file to write; by default the place's keyframe map.
         frames: only these frame numbers, such as 0-119.
         exclude: not these frame numbers.
         movable: names of classes without points in the map, such as those of people and chairs.
@@ -45,8 +48,8 @@ class BuildConfig:
         recording: options for reading the recordings.
     """
 
-    sequences: tuple[Path, ...]
-    output: Path
+    sequences: tuple[Path, ...] = ()
+    output: Path | None = None
     frames: str = ""
     exclude: str = ""
     movable: tuple[str, ...] = ()
@@ -67,7 +70,9 @@ def main() -> None:
 def build_keyframes(config: BuildConfig) -> None:
     """Read the recordings, build the map and write it."""
     started = time.monotonic()
-    opened = (s for path in config.sequences for s in open_sequences(path, config.recording))
+    place = open_if_given(config.recording.place)
+    output_path(config.output, place, "keyframes")  # raises an error now instead of at the end
+    opened = (s for path in named_or_drives(config.sequences, place) for s in open_sequences(path, config.recording))
     sequences = [announce_checked(s).chosen(config.frames, config.exclude).with_poses() for s in opened]
     keyframes = choose(sequences, config.keyframes, _ignored(config))
     print(f"{len(keyframes.given)} keyframes of {sum(map(len, sequences))} frames")
@@ -75,13 +80,14 @@ def build_keyframes(config: BuildConfig) -> None:
     built = build(keyframes, config.keyframes, card)
     keyframe_map = mark_repeated_views(built, keyframes.features, sequences[0].camera)
     keyframe_map = calibrate(keyframe_map, sequences)
-    keyframe_map.save(config.output)
+    with writing(config.output, place, "keyframes") as output:
+        keyframe_map.save(output)
     moved = np.linalg.norm(keyframe_map.correction.given[:, :3, 3] - keyframe_map.correction.adjusted[:, :3, 3], axis=1)
     print(f"{len(keyframe_map.points)} points, rays off by {keyframe_map.noise * keyframe_map.focal:.2f} pixels")
     print(f"given positions off by {100 * np.median(moved):.1f} cm in the median, {100 * moved.max():.1f} cm at most")
     print(f"covariances multiplied by {keyframe_map.covariance_scale:.2f}")
     print(f"{keyframe_map.repeated_view.mean():.0%} of the keyframes have a similar view elsewhere")
-    print(f"{config.output}: {config.output.stat().st_size / 1e6:.2f} MB, in {time.monotonic() - started:.0f} s")
+    print(f"{output}: {output.stat().st_size / 1e6:.2f} MB, in {time.monotonic() - started:.0f} s")
 
 
 def _ignored(config: BuildConfig) -> IgnoredPixels:

@@ -22,6 +22,7 @@ from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.errors import LocalizationError
+from localization_common.place.choice import named_or_part, open_if_given, writing
 from vlocnet_ros.commands.evaluate import CheckpointEvaluation, evaluate, table
 from vlocnet_ros.evaluation.calibration_replay import RECENCIES, fit, with_recencies
 from vlocnet_ros.evaluation.sequence_scores import pose_summary
@@ -35,8 +36,8 @@ class CalibrateConfig:
     """Calibrate the covariances of a VLocNet++ checkpoint.
 
     Attributes:
-        checkpoint: safetensors file.
         sequences: sequences with poses that were not used in the training; several drives give a better calibration.
+        checkpoint: safetensors file; by default the place's.
         output: file to write; by default the checkpoint.
         tracking: parameters of the pose fusion and limits of the integrity check.
         recencies: values of tracking.consensus.recency to try; none to keep it.
@@ -45,8 +46,8 @@ class CalibrateConfig:
         recording: options for reading the recordings.
     """
 
-    checkpoint: Path
     sequences: tuple[Path, ...]
+    checkpoint: Path | None = None
     output: Path | None = None
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     recencies: Annotated[tuple[float, ...], tyro.conf.arg(aliases=["--memories"])] = RECENCIES
@@ -66,10 +67,12 @@ def main() -> None:
 
 def calibrate(config: CalibrateConfig) -> None:
     """Measure the errors and write the calibrated checkpoint."""
+    place = open_if_given(config.recording.place)
     candidates = with_recencies(config.tracking, config.recencies)
     opened = (s for path in config.sequences for s in open_sequences(path, config.recording))
     sequences = [announce(s).with_poses() for s in opened]
-    checkpoint = load_vlocnet(config.checkpoint)
+    file = named_or_part(config.checkpoint, place, "vlocnet", "checkpoint")
+    checkpoint = load_vlocnet(file)
 
     def save(path: Path, residuals: Residuals) -> None:
         names, card = checkpoint.class_names, checkpoint.card | {"calibrated_on": [s.name for s in sequences]}
@@ -79,12 +82,13 @@ def calibrate(config: CalibrateConfig) -> None:
 
     with tempfile.TemporaryDirectory() as directory:
         # the errors are measured with the configuration that will be stored
-        trial = Path(directory) / config.checkpoint.name
+        trial = Path(directory) / file.name
         save(trial, Residuals(tracking=config.tracking))
         evaluation = evaluate(trial, sequences, max_frame_gap=config.max_frame_gap, threads=config.threads or None)
     numbers, residuals = calibrated(evaluation, candidates)
     print(table(numbers))
-    save(config.output or config.checkpoint, residuals)
+    with writing(config.output or config.checkpoint, place, "vlocnet") as output:
+        save(output, residuals)
 
 
 def calibrated(

@@ -24,6 +24,7 @@ from localization_common.datasets.recording_arguments import RecordingArgument, 
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.metrics import pose_metrics
+from localization_common.place.choice import named_or_part, named_or_part_if_any, open_if_given
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.evaluation import sequence_scores
 from vlocnet_ros.evaluation.calibration_replay import RegressedDrive
@@ -41,26 +42,29 @@ class EvaluateConfig:
     """Evaluate a VLocNet++ checkpoint.
 
     Attributes:
-        checkpoint: safetensors file, or the .onnx file that vlocnet_export made of one.
         sequences: recordings in any format that can be read. All frames are used; those with a true pose are scored.
+        checkpoint: safetensors file, or the .onnx file that vlocnet_export made of one; by default the place's.
         frames: only these frame numbers, such as 200-239,450-489.
         train: sequences of the training, for the baselines (thumbnail nearest neighbour, nearest pose, constant
             motion).
         train_exclude, train_frames: options exclude and frames of the training.
-        keyframe_map: file with the keyframe map against which poses are refined, made by vlocnet_build_keyframes.
+        keyframe_map: file with the keyframe map against which poses are refined, made by vlocnet_build_keyframes; by
+            default the place's, if it has one.
+        refine: refine poses where there is a keyframe map.
         max_frame_gap: largest difference of the frame numbers of a pair.
         segment_m: length in metres of the segments over which the error of the odometry is computed.
         output: JSON file for the scores.
         recording: options for reading the recordings, also those of ``train``.
     """
 
-    checkpoint: Path
     sequences: tuple[Path, ...]
+    checkpoint: Path | None = None
     frames: str = ""
     train: tuple[Path, ...] = ()
     train_exclude: str = ""
     train_frames: str = ""
     keyframe_map: Path | None = None
+    refine: bool = True
     max_frame_gap: int = 1
     segment_m: float = 1.0
     device: str = "cpu"
@@ -94,16 +98,18 @@ def main() -> None:
     """Entry point of `vlocnet_evaluate`."""
     config = tyro.cli(EvaluateConfig, description=__doc__)
     try:
-        options = config.recording
+        options, place = config.recording, open_if_given(config.recording.place)
+        checkpoint = named_or_part(config.checkpoint, place, "vlocnet", "checkpoint")
+        keyframe_map = named_or_part_if_any(config.keyframe_map, place, "keyframes") if config.refine else None
         opened = (s for path in config.sequences for s in open_sequences(path, options, split="test"))
         sequences = [announce(s).chosen(config.frames) for s in opened]
         trained = (s for path in config.train for s in open_sequences(path, options))
         train = [announce(s).chosen(config.train_frames, config.train_exclude).with_poses() for s in trained]
         evaluation = evaluate(
-            config.checkpoint,
+            checkpoint,
             sequences,
             train=train,
-            keyframe_map=config.keyframe_map,
+            keyframe_map=keyframe_map,
             max_frame_gap=config.max_frame_gap,
             segment_m=config.segment_m,
             device=config.device,

@@ -25,6 +25,7 @@ from localization_common.datasets.recording_arguments import RecordingArgument, 
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError, LocalizationError
 from localization_common.metrics import pose_metrics
+from localization_common.place.choice import named_or_part, open_if_given
 from localization_common.report.palette import heat_overlay, heat_palette
 from localization_common.report.plots import save_png
 from localization_common.report.style import house_style
@@ -42,19 +43,19 @@ class ExplainConfig:
     """Draw Grad-CAM++ heat maps of the poses of frames, for several VLocNet++ checkpoints side by side.
 
     Attributes:
-        checkpoints: safetensors files, one per column, for example single-task, then multitask.
         sequence: recording in any format that can be read.
         frames: numbers of the frames, one per row, such as 10,50 or 100-103.
         output: PNG file to write.
+        checkpoints: safetensors files, one per column, for example single-task, then multitask; by default the place's.
         layer: block of the pose stream whose features are weighted: res5, as in the paper, res4 or res3 for finer maps.
         max_frame_gap: largest difference of the frame numbers of a pair.
         recording: options for reading the recording.
     """
 
-    checkpoints: tuple[Path, ...]
     sequence: Path
     frames: str
     output: Path
+    checkpoints: tuple[Path, ...] = ()
     layer: Layer = "res5"
     max_frame_gap: int = 1
     device: str = "cpu"
@@ -83,12 +84,15 @@ def main() -> None:
     """Entry point of `vlocnet_explain`."""
     config = tyro.cli(ExplainConfig, description=__doc__)
     try:
+        checkpoints = config.checkpoints or (
+            named_or_part(None, open_if_given(config.recording.place), "vlocnet", "checkpoints"),
+        )
         sequence = announce(open_sequence(config.sequence, config.recording))
         chosen = FrameRanges.parse(config.frames).mask(sequence.frame_numbers)
         if not chosen.any():
             raise DatasetError(f"{sequence.name}: none of its frames has a number in {config.frames}")
         pairs, columns = sequence.pairs(config.max_frame_gap), []
-        for checkpoint in config.checkpoints:
+        for checkpoint in checkpoints:
             localizer = Localizer.from_checkpoint(checkpoint, device=config.device)
             frames = explain_frames(localizer, sequence, np.nonzero(chosen)[0], pairs, config.layer)
             tasks = ", ".join(name for name, present in asdict(localizer.tasks).items() if present)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from localization_common.errors import ConfigError, LocalizationError
 from localization_common.files import tensor_files
 from localization_common.files.atomic_write import write_whole
+from localization_common.place.choice import named_or_part, open_if_given
 from vlocnet_ros.network.folding import folded
 from vlocnet_ros.network.named_tensors import flatten, unflatten
 from vlocnet_ros.network.vlocnetpp import VLocNet
@@ -41,12 +42,14 @@ class ExportConfig:
     """Export a checkpoint's step for one frame as an ONNX file.
 
     Attributes:
-        checkpoint: safetensors file.
+        checkpoint: safetensors file; by default the place's.
         output: ONNX file to write; by default beside the checkpoint, where the node's ``backend: onnx`` finds it.
+        place: directory of a place (localization_map).
     """
 
-    checkpoint: tyro.conf.Positional[Path]
+    checkpoint: tyro.conf.Positional[Path | None] = None
     output: Path | None = None
+    place: Path | None = None
 
 
 class StreamingStep(nn.Module):
@@ -121,9 +124,10 @@ def _program(step: StreamingStep) -> ONNXProgram:
 def main() -> None:
     """Entry point of `vlocnet_export`."""
     config = tyro.cli(ExportConfig, description=__doc__)
-    output = config.output or config.checkpoint.with_suffix(".onnx")
     try:
-        export_onnx(config.checkpoint, output)
+        checkpoint = named_or_part(config.checkpoint, open_if_given(config.place), "vlocnet", "checkpoint")
+        output = config.output or checkpoint.with_suffix(".onnx")
+        export_onnx(checkpoint, output)
     except LocalizationError as error:
         sys.exit(f"vlocnet_export: {error}")
     print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")

@@ -17,6 +17,7 @@ import tyro
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
+from localization_common.place.choice import open_if_given, output_path, writing
 from localization_common.training.allocator import keep_freed_memory
 from vlocnet_ros.commands.calibrate import calibrated
 from vlocnet_ros.commands.evaluate import evaluate, table
@@ -60,16 +61,21 @@ def train(
     torch.set_float32_matmul_precision("high")
     if config.threads > 0:
         torch.set_num_threads(config.threads)
+    place = open_if_given(config.recording.place)
     data = TrainingData.read(config) if data is None else data
     card = describe(config, data.frames) | dict(about)
     module = training_module(config, data, rank=process_rank())
     trainer = fit(config, module, data)
     if trainer.is_global_zero:
         card |= {"minutes": round(module.trained_seconds / 60.0, 1), "steps": module.global_step}
-        _write(config, module.network, data, card)
+        card["numbers"], residuals = _calibrated(config, module.network, data)
+        camera, names = data.frames.camera, data.frames.class_names
+        with writing(config.output, place, "vlocnet") as output:
+            save_vlocnet(output, module.network, camera=camera, class_names=names, residuals=residuals, card=card)
+            write_card(output, card)
         state_file(config).unlink(missing_ok=True)
     trainer.strategy.barrier()  # the other processes wait for the file
-    return load_vlocnet(config.output)
+    return load_vlocnet(output_path(config.output, place, "vlocnet"))
 
 
 def training_module(config: TrainConfig, data: TrainingData, rank: int = 0) -> VLocNetTrainingModule:
@@ -89,16 +95,14 @@ def training_module(config: TrainConfig, data: TrainingData, rank: int = 0) -> V
     )
 
 
-def _write(config: TrainConfig, network: VLocNet, data: TrainingData, card: dict[str, Any]) -> None:
-    """Calibrate the network, measure it as it will be stored, and write it with its card."""
+def _calibrated(config: TrainConfig, network: VLocNet, data: TrainingData) -> tuple[dict[str, Any], Residuals]:
+    """Calibrate the network and measure it as it will be stored; return scores and residuals."""
     camera, names = data.frames.camera, data.frames.class_names
     calibrate_odometry(network, data.frames, forward=config.clip > 0)
     with tempfile.TemporaryDirectory() as directory:
-        unmeasured = Path(directory) / config.output.name
+        unmeasured = Path(directory) / "unmeasured.safetensors"
         save_vlocnet(unmeasured, network, camera=camera, class_names=names)
-        card["numbers"], residuals = _measure(unmeasured, data.held_out, config.max_frame_gap)
-    save_vlocnet(config.output, network, camera=camera, class_names=names, residuals=residuals, card=card)
-    write_card(config.output, card)
+        return _measure(unmeasured, data.held_out, config.max_frame_gap)
 
 
 def _possible(mixture: StepMixture, model: VLocNetConfig) -> StepMixture:

@@ -16,6 +16,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from localization_common.errors import ConfigError, LocalizationError
 from localization_common.files.atomic_write import write_whole
 from localization_common.files.configuration import to_dict
+from localization_common.place import Place
+from localization_common.place.choice import open_if_given, writing
 from vlocnet_ros.commands.train import train
 from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
 from vlocnet_ros.training.checkpoint_card import write_card
@@ -65,32 +67,34 @@ def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] = SCHEDULE) ->
 
     Raises:
         ConfigError: a stage does not exist, starts from one that is not finished, or is resumed with other options.
+        MapError: the place cannot be read, or was built anew during the training.
     """
     unknown = set(config.stages) - {stage.name for stage in schedule}
     if unknown:
         raise ConfigError(f"stages: {', '.join(unknown)} are not among {', '.join(s.name for s in schedule)}")
     command = shlex.join(["vlocnet_train_schedule", *sys.argv[1:]])
     resume, directory = config.common.resume, run_directory(config.common)
-    _check_options(config, directory / "schedule.json")
+    place = open_if_given(config.common.recording.place)
+    _check_options(config, place, directory / "schedule.json")
     config = replace(config, common=restricted_to_system(config.common))
     data = TrainingData.read(config.common)
     planned = plan(schedule, config.common.tasks, data.trainable)
     trainings = [(p, _training(config, p, directory)) for p in planned]
     selected = [(p, t) for p, t in trainings if p.stage.name in config.stages or not config.stages]
     if not resume:
-        _remove([training.output for _, training in selected])
+        _remove([_file(directory, part.stage.name) for part, _ in selected])
     for part, training in selected:
-        if resume and _finished(training):
+        if resume and _finished(_file(directory, part.stage.name)):
             print(f"stage {part.stage.name}: finished before")
             continue
-        missing = [name for name in part.start if not (directory / f"{name}.safetensors").is_file()]
+        missing = [name for name in part.start if not _file(directory, name).is_file()]
         if missing:
             raise ConfigError(f"stage {part.stage.name} starts from {missing}, not trained yet in {directory}")
         print(f"stage {part.stage.name}: {100 * part.share:.0f} % of the time")
         about = {"command": command, "stage": part.stage.name, "changes": dict(part.stage.changes)}
         train(replace(training, resume=resume and state_file(training).is_file()), data, about=about)
-    last = trainings[-1][1]
-    return _publish(last.output, config.common.output) if last.output in [t.output for _, t in selected] else None
+    last = trainings[-1]
+    return _publish(_file(directory, last[0].stage.name), config.common.output, place) if last in selected else None
 
 
 def _training(config: ScheduleConfig, part: PlannedStage, directory: Path) -> TrainConfig:
@@ -103,8 +107,8 @@ def _training(config: ScheduleConfig, part: PlannedStage, directory: Path) -> Tr
         {
             **part.stage.changes,
             "tasks": part.tasks,
-            "initial": tuple(directory / f"{name}.safetensors" for name in part.start) or config.common.initial,
-            "output": directory / f"{part.stage.name}.safetensors",
+            "initial": tuple(_file(directory, name) for name in part.start) or config.common.initial,
+            "output": _file(directory, part.stage.name),
             "runs": directory,
             "optimizer.minutes": minutes,
             "optimizer.steps": steps if trains else 0,
@@ -112,9 +116,14 @@ def _training(config: ScheduleConfig, part: PlannedStage, directory: Path) -> Tr
     )
 
 
-def _finished(training: TrainConfig) -> bool:
+def _file(directory: Path, stage: str) -> Path:
+    """Return the path of a stage's checkpoint in the run's directory."""
+    return directory / f"{stage}.safetensors"
+
+
+def _finished(output: Path) -> bool:
     # The card is written last.
-    return training.output.is_file() and training.output.with_suffix(".md").is_file()
+    return output.is_file() and output.with_suffix(".md").is_file()
 
 
 @rank_zero_only
@@ -125,7 +134,7 @@ def _remove(outputs: Sequence[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _check_options(config: ScheduleConfig, file: Path) -> None:
+def _check_options(config: ScheduleConfig, place: Place | None, file: Path) -> None:
     """Write the options of a new run to a file; compare those of a resumed run with the file.
 
     Raises:
@@ -134,6 +143,8 @@ def _check_options(config: ScheduleConfig, file: Path) -> None:
     options = json.loads(json.dumps(to_dict(replace(config, stages=())), default=str))
     for name in FREE:
         del options["common"][name]
+    if place is not None:
+        options["map_id"] = place.description.map_id
     if not config.common.resume:
         if process_rank() == 0:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -146,12 +157,13 @@ def _check_options(config: ScheduleConfig, file: Path) -> None:
         raise ConfigError(f"resume: not with other options ({'; '.join(different)}); start anew without it")
 
 
-def _publish(stage: Path, output: Path) -> Checkpoint:
+def _publish(stage: Path, output: Path | None, place: Place | None) -> Checkpoint:
     """Copy the last stage's checkpoint to the output, with its card; the file is complete at any time."""
     written = load_vlocnet(stage)
     if process_rank() == 0:
-        write_whole(output, stage.read_bytes())
-        write_card(output, written.card)
+        with writing(output, place, "vlocnet") as file:
+            write_whole(file, stage.read_bytes())
+            write_card(file, written.card)
     return written
 
 

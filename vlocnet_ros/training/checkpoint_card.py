@@ -21,7 +21,7 @@ from vlocnet_ros.training.training_frames import TrainingFrames
 def describe(config: TrainConfig, frames: TrainingFrames) -> dict[str, Any]:
     """Return the origin of a checkpoint that is known before the training."""
     return {
-        "data": [path.name for path in config.train],
+        "data": [path.name for path in config.train] or [config.place_name],
         "frames": len(frames),
         "validation": [path.name for path in config.validate] or [f"frames {config.exclude}"],
         "command": shlex.join(["vlocnet_train", *sys.argv[1:]]),

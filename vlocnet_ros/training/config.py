@@ -21,8 +21,9 @@ class TrainConfig:
     """Train VLocNet++.
 
     Attributes:
-        train: sequences with poses (or directories of them) in any format that can be read.
-        output: checkpoint to write; its card is written beside it as .md.
+        train: sequences with poses (or directories of them) in any format that can be read; by default all drives of
+            the place.
+        output: checkpoint to write; its card is written beside it as .md. By default the place's checkpoint.
         validate: sequences for the validation, also for the covariances. By default the frames of ``exclude`` in the
             training sequences.
         frames: only these frame numbers of the training sequences, such as 0-119.
@@ -56,8 +57,8 @@ class TrainConfig:
         recording: options for reading the recordings.
     """
 
-    train: tuple[Path, ...]
-    output: Path
+    train: tuple[Path, ...] = ()
+    output: Path | None = None
     validate: tuple[Path, ...] = ()
     frames: str = ""
     exclude: str = ""
@@ -91,14 +92,27 @@ class TrainConfig:
     recording: RecordingArgument = field(default_factory=RecordingOptions)
 
     def __post_init__(self) -> None:
-        if not self.train:
-            raise ConfigError("train: name at least one sequence")
+        place = self.recording.place
+        if not self.train and place is None:
+            raise ConfigError("train: name at least one sequence, or a place (--place PLACE)")
+        if self.output is None and place is None:
+            raise ConfigError("output: name the file to write, or a place (--place PLACE)")
         if self.batch < 2 or self.batch % 2:
             raise ConfigError(f"batch: {self.batch} must be even: frames come in pairs")
         if self.patience < 0 or self.validate_every < 1:
             raise ConfigError("patience must not be negative, validate_every must be positive")
         if self.clip != 0 and (self.clip < 2 or self.batch % self.clip):
             raise ConfigError(f"clip: {self.clip} must be 0, or at least 2 and a divisor of batch ({self.batch})")
+
+    @property
+    def run_name(self) -> str:
+        """Name of the run's directory and logs: that of the output, or of the place."""
+        return self.place_name if self.output is None else self.output.stem
+
+    @property
+    def place_name(self) -> str:
+        """Name of the place, for runs and cards; there is a place where no sequences or no output are named."""
+        return f"place_{'' if self.recording.place is None else self.recording.place.expanduser().resolve().name}"
 
 
 def restricted_to_system(config: TrainConfig) -> TrainConfig:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from localization_common.datasets.opening import open_sequences
+from localization_common.datasets.place_drives import named_or_drives
 from localization_common.datasets.sequence import Sequence
+from localization_common.place.choice import open_if_given
 from localization_common.recording_check.warnings import announce_checked
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.network.systems import SYSTEMS
@@ -68,7 +70,8 @@ class TrainingData:
 def open_data(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
     """Open the training sequences and the held-out sequences."""
     options = config.recording
-    every = [announce_checked(s) for path in config.train for s in open_sequences(path, options)]
+    recordings = named_or_drives(config.train, open_if_given(options.place), left_out=config.validate, option="train")
+    every = [announce_checked(s) for path in recordings for s in open_sequences(path, options)]
     chosen = [s.chosen(config.frames, config.exclude).with_poses() for s in every]
     held_out = [announce_checked(s) for path in config.validate for s in open_sequences(path, options, split="test")]
     ranges = config.validate_frames or (config.exclude if not config.validate else "")

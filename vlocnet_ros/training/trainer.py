@@ -48,7 +48,7 @@ def process_rank() -> int:
 
 def run_directory(config: TrainConfig) -> Path:
     """Return the directory with the state and the logs of this run."""
-    return config.runs / config.output.stem
+    return config.runs / config.run_name
 
 
 def state_file(config: TrainConfig) -> Path:
@@ -99,7 +99,7 @@ def _trainer(config: TrainConfig, callbacks: list[Any]) -> lightning.Trainer:
         max_epochs=-1,
         max_steps=-1 if config.optimizer.steps is None else config.optimizer.steps,
         callbacks=callbacks,
-        logger=TensorBoardLogger(config.runs, name=config.output.stem, version=""),
+        logger=TensorBoardLogger(config.runs, name=config.run_name, version=""),
         num_sanity_val_steps=0,
         enable_progress_bar=config.progress_bar,
         enable_model_summary=False,

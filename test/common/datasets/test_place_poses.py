@@ -6,32 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_places import METRIC, drawn_drive
+from made_places import PLACE_T_RECORDED, drawn_drive, place_of
 
 from localization_common.datasets.opening import open_sequence, open_sequences
 from localization_common.datasets.options import RecordingOptions
-from localization_common.datasets.place_drives import describe_drive, existing_recordings
+from localization_common.datasets.place_drives import named_or_drives
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.datasets.rosbag2_writer import write_sequence
-from localization_common.errors import DatasetError, MapError
+from localization_common.errors import ConfigError, DatasetError, MapError
 from localization_common.files.trajectory_files import write_tum
-from localization_common.geometry import se3
-from localization_common.place import Place, PlaceDescription, PlaceWriter
+from localization_common.place import Place
 
-#: Pose of the recording's map frame in the place's.
-PLACE_T_RECORDED = se3.exp(np.array([3.0, -2.0, 0.5, 0.1, 0.2, 1.0]))
 RENAMED = BagTopics(image="/front/image", camera_info="/front/camera_info")
-
-
-def place_of(path: Path, *recordings: Path, options: RecordingOptions | None = None) -> Place:
-    """Place of recordings whose last frame could not be located, with a map frame of its own."""
-    drives = []
-    with PlaceWriter(path) as writer:
-        for recording in recordings:
-            sequence = open_sequence(recording, options)
-            write_tum(writer.poses(recording.name), sequence.stamps[:-1], PLACE_T_RECORDED @ sequence.map_T_base[:-1])
-            drives.append(describe_drive(recording.name, recording, sequence, len(sequence) - 1, options))
-        return writer.commit(PlaceDescription("kitchen", METRIC, tuple(drives)))
 
 
 @pytest.fixture
@@ -115,12 +101,19 @@ def test_options_of_a_newer_program_are_refused(tmp_path: Path, monday: Path) ->
 
 
 def test_recordings_that_are_gone_are_named(tmp_path: Path, monday: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_sequence(drawn_drive("tuesday", first=20), tmp_path / "tuesday")
-    place = place_of(tmp_path / "kitchen", monday, tmp_path / "tuesday")
-    assert existing_recordings(place) == [monday, tmp_path / "tuesday"]
+    tuesday = tmp_path / "tuesday"
+    write_sequence(drawn_drive("tuesday", first=20), tuesday)
+    place = place_of(tmp_path / "kitchen", monday, tuesday)
+    assert named_or_drives((), place) == [monday, tuesday]
+    assert named_or_drives((tmp_path / "other",), place) == [tmp_path / "other"]
+    assert named_or_drives((), place, left_out=[monday]) == [tuesday]
     monday.rename(tmp_path / "moved")
-    assert existing_recordings(place) == [tmp_path / "tuesday"]
-    assert capsys.readouterr().err == f"left out: drive monday: {monday} does not exist\n"
-    (tmp_path / "tuesday").rename(tmp_path / "gone")
-    with pytest.raises(DatasetError, match=f"none of its recordings exists .*{monday}, {tmp_path}/tuesday"):
-        existing_recordings(place)
+    assert named_or_drives((), place) == [tuesday]
+    assert capsys.readouterr().err == f"left out: {monday}, a drive of {place.path}, does not exist\n"
+    with pytest.raises(DatasetError, match=r"no recording of it exists \(.*monday\)"):
+        named_or_drives((), place, left_out=[tuesday])
+    tuesday.rename(tmp_path / "gone")
+    with pytest.raises(DatasetError, match=f"no recording of it exists .*{monday}, {tuesday}"):
+        named_or_drives((), place)
+    with pytest.raises(ConfigError, match="recordings: name at least one recording, or a place"):
+        named_or_drives((), None)

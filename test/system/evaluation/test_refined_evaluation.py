@@ -12,12 +12,12 @@ from deep_localization.evaluation.evaluate_bag import Evaluation, load
 from deep_localization.evaluation.live import run_live
 from deep_localization.evaluation.node_processes import Models
 from deep_localization.evaluation.offline import run_offline
-from deep_localization.shipped_files import shipped
 from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.rosbag2_writer import write_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import ConfigError
+from localization_common.files.shipped_files import shipped
 from localization_common.metrics import pose_metrics
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_places import PLACE_T_RECORDED, place_of
 
+from localization_common.datasets.opening import open_sequence
+from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.rosbag2_writer import write_sequence
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import DatasetError
+from localization_common.errors import ConfigError, DatasetError
 from localization_common.keyframes.building import KeyframeConfig
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from vlocnet_ros.commands.build_keyframes import BuildConfig, build_keyframes
@@ -44,6 +47,19 @@ def test_the_map_is_calibrated_on_frames_that_are_no_keyframes(
     assert len(known.correction.given) == KEYFRAMES.most
     assert known.covariance_scale != 1.0
     assert "keyframes of 32 frames" in capsys.readouterr().out
+
+
+def test_a_map_of_the_drives_of_a_place_joins_it(bag: Path, tmp_path: Path) -> None:
+    place = place_of(tmp_path / "home", bag)
+    build_keyframes(BuildConfig(keyframes=KEYFRAMES, recording=RecordingOptions(place=place.path)))
+    known = KeyframeMap.load(place.file("keyframes"))
+    expected = PLACE_T_RECORDED @ open_sequence(bag).map_T_camera
+    apart = np.linalg.norm(known.correction.given[:, None, :3, 3] - expected[None, :, :3, 3], axis=2)
+    assert apart.min(axis=1).max() < 1e-6  # the keyframes' poses are those of the place
+    with pytest.raises(ConfigError, match="recordings: name at least one recording, or a place"):
+        build_keyframes(BuildConfig(output=tmp_path / "map.safetensors"))
+    with pytest.raises(ConfigError, match="output: name the file to write, or a place"):
+        build_keyframes(BuildConfig((bag,)))
 
 
 def test_movable_objects_give_no_points(bag: Path, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import torch
 from exported_streams import assert_equal_streams, pictures
 from tiny_networks import HEIGHT, WIDTH, make_config, randomize_statistics
 
-from deep_localization.shipped_files import shipped
 from localization_common.camera import Camera
 from localization_common.errors import CheckpointError, ConfigError
+from localization_common.files.shipped_files import shipped
 from vlocnet_ros.commands.export import export_onnx
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.vlocnetpp import VLocNet
