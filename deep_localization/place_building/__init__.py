@@ -1,0 +1,1 @@
+"""Building of a place from drives: mapping, keyframe map, context map, occupancy grid and report."""
