@@ -18,6 +18,7 @@ from localization_common.keyframes.appearances import appearances
 from localization_common.keyframes.correction_fit import fit_correction
 from localization_common.keyframes.feature_tracks import FeatureTracks, MatchingConfig, find_tracks
 from localization_common.keyframes.features import FeatureExtractor, Features
+from localization_common.keyframes.image_vectors import ImageVectors
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.keyframes.keyframe_selection import cover
 from localization_common.keyframes.lens_correction import LensCorrection
@@ -155,6 +156,7 @@ def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | N
         covariance_scale=1.0,
         noise=float(np.sqrt(np.mean(error**2) / 2.0)),
         card=dict(card or {}) | {"observations": len(tracks.point)},
+        image_vectors=ImageVectors.of([f.descriptors for f in keyframes.features]),
     )
 
 

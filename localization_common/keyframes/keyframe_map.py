@@ -11,18 +11,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from localization_common.errors import CheckpointError, MapError
+from localization_common.errors import MapError
 from localization_common.files import tensor_files
+from localization_common.keyframes import retrieval
 from localization_common.keyframes.features import Descriptors
 from localization_common.keyframes.frame_correction import FrameCorrection
+from localization_common.keyframes.image_vectors import ImageVectors
+from localization_common.keyframes.keyframe_tensors import REPEATED_VIEW, TENSORS, VECTORS, VERSION, require_shapes
 from localization_common.keyframes.lens_correction import LensCorrection
-from localization_common.keyframes.retrieval import THUMBNAIL
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
+Image = npt.NDArray[np.uint8]
 
 KIND = "keyframe_map"
-VERSION = 1
 #: Factor from descriptors to bytes: entries of unit vectors of length 128 rarely exceed 0.5.
 _SCALE = 512.0
 #: Largest valid number of metres, pixels or factors; larger ones mean a damaged file.
@@ -31,20 +33,6 @@ _LARGEST = 1e9
 _MOST_FEATURES = 100_000
 #: Largest entry by which a rotation times its transpose may differ from the identity.
 _UNSTRAIGHT = 1e-3
-#: Name of `KeyframeMap.repeated_view` in the file.
-_REPEATED_VIEW = "doubles"
-_TENSORS = {
-    "points": (torch.float32, (None, 3)),
-    "descriptors": (torch.uint8, (None, 128)),
-    "appearance_point": (torch.int32, (None,)),
-    "directions": (torch.float32, (None, 3)),
-    "ranges": (torch.float32, (None,)),
-    "given": (torch.float64, (None, 4, 4)),
-    "adjusted": (torch.float64, (None, 4, 4)),
-    "thumbnails": (torch.uint8, (None, THUMBNAIL)),
-    _REPEATED_VIEW: (torch.bool, (None,)),
-    "variance": (torch.float64, (2, 6)),
-}
 
 
 @dataclass(frozen=True)
@@ -61,7 +49,7 @@ class KeyframeMap:
         directions: (A, 3) unit vectors from the camera that saw it to the point.
         ranges: (A,) metres from that camera to the point.
         correction: correction from the adjusted map to the frame of the given poses, with the keyframes' poses.
-        thumbnails: (K, T) uint8 thumbnails of the keyframes, to find similar keyframes for an image.
+        thumbnails: (K, T) uint8 thumbnails of the keyframes.
         repeated_view: (K,) true if the map has a similar view at another place.
         lens: lens of the camera with which the map was built.
         focal: focal length of the images in which features were found, pixels.
@@ -69,6 +57,8 @@ class KeyframeMap:
         noise: standard deviation of a ray at depth one.
         covariance_scale: factor of the covariances of refined poses, measured on frames of the recording.
         card: origin of the map.
+        image_vectors: vectors of the keyframes, to find similar keyframes for an image. None in a file of version 1:
+            then the thumbnails are used.
     """
 
     points: npt.NDArray[np.float32]
@@ -85,6 +75,7 @@ class KeyframeMap:
     noise: float
     covariance_scale: float
     card: Mapping[str, Any]
+    image_vectors: ImageVectors | None = None
 
     def float_descriptors(self, rows: Indices) -> Descriptors:
         """Return descriptors (R, 128) of these appearances, of length one; reads only these rows of a mapped file."""
@@ -96,8 +87,24 @@ class KeyframeMap:
             self.correction, given=self.correction.given[kept], adjusted=self.correction.adjusted[kept]
         )
         return replace(
-            self, correction=correction, thumbnails=self.thumbnails[kept], repeated_view=self.repeated_view[kept]
+            self,
+            correction=correction,
+            thumbnails=self.thumbnails[kept],
+            repeated_view=self.repeated_view[kept],
+            image_vectors=None if self.image_vectors is None else self.image_vectors.select(kept),
         )
+
+    def similar_to_image(self, image: Image, descriptors: Descriptors, count: int) -> Indices:
+        """Return the keyframes most similar to an image (H, W, 3) uint8 RGB with descriptors (F, 128), best first."""
+        if self.image_vectors is None:
+            return retrieval.nearest(self.thumbnails, retrieval.thumbnail(image), count)
+        return retrieval.best(self.image_vectors.similarity(descriptors), count)
+
+    def similar_to_keyframe(self, keyframe: int, others: Indices, count: int) -> Indices:
+        """Return those of the other keyframes (N,) that are most similar to a keyframe, best first."""
+        if self.image_vectors is None:
+            return others[retrieval.nearest(self.thumbnails[others], self.thumbnails[keyframe], count)]
+        return others[retrieval.best(self.image_vectors.similarity_to(keyframe)[others], count)]
 
     def near_repeated_view(self, map_T_camera: Array, metres: float) -> bool:
         """True if a keyframe with a repeated view is within a distance of a pose (4, 4) of the adjusted map."""
@@ -110,12 +117,14 @@ class KeyframeMap:
         Raises:
             CheckpointError: the file cannot be written.
         """
-        arrays = {name: getattr(self, name) for name in _TENSORS if hasattr(self, name)}
-        arrays[_REPEATED_VIEW] = self.repeated_view
+        arrays = {name: getattr(self, name) for name in TENSORS if hasattr(self, name)}
+        arrays[REPEATED_VIEW] = self.repeated_view
         arrays |= {name: getattr(self.correction, name) for name in ("given", "adjusted", "variance")}
+        if self.image_vectors is not None:
+            arrays |= {name: getattr(self.image_vectors, name) for name in VECTORS}
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
         header = {
-            "version": VERSION,
+            "version": 1 if self.image_vectors is None else VERSION,
             "kernel": [self.correction.metres, self.correction.radians],
             "lens": [self.lens.focal, self.lens.radial],
             "focal": self.focal,
@@ -136,13 +145,15 @@ class KeyframeMap:
         """
         tensors, header = tensor_files.load(path, kind=KIND, mapped=True)
         version = header.get("version")
-        if type(version) is not int or version != VERSION:
+        if type(version) is not int or not 1 <= version <= VERSION:
             raise MapError(
-                f"{path}: keyframe map of version {version!r:.50}, this program reads {VERSION}; build it again"
+                f"{path}: keyframe map of version {version!r:.50}, this program reads 1 to {VERSION}; build it again"
             )
-        _require_shapes(path, tensors)
+        require_shapes(path, tensors, version)
         arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
-        arrays["repeated_view"] = arrays.pop(_REPEATED_VIEW)
+        arrays["repeated_view"] = arrays.pop(REPEATED_VIEW)
+        if version > 1:
+            arrays["image_vectors"] = ImageVectors(*(arrays.pop(name) for name in VECTORS))
         given, adjusted, variance = (arrays.pop(name) for name in ("given", "adjusted", "variance"))
         try:
             metres, radians = map(float, header["kernel"])
@@ -213,23 +224,3 @@ def from_bytes(descriptors: npt.NDArray[np.uint8]) -> Descriptors:
     """Convert the bytes of `to_bytes` (N, 128) to descriptors of length one."""
     values = descriptors.astype(np.float32)
     return np.asarray(values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9))
-
-
-def _require_shapes(path: str | Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    if set(tensors) != set(_TENSORS):
-        raise CheckpointError(f"{path}: tensors {sorted(tensors)}, expected {sorted(_TENSORS)}; build the map again")
-    for name, (dtype, shape) in _TENSORS.items():
-        tensor = tensors[name]
-        fits = len(shape) == tensor.ndim and all(w in (None, h) for w, h in zip(shape, tensor.shape, strict=True))
-        if tensor.dtype != dtype or not fits:
-            raise CheckpointError(f"{path}: {name} is {tensor.dtype} {tuple(tensor.shape)}; build the map again")
-    appearances = {len(tensors[name]) for name in ("descriptors", "appearance_point", "directions", "ranges")}
-    keyframes = {len(tensors[name]) for name in ("given", "adjusted", "thumbnails", _REPEATED_VIEW)}
-    consistent = len(appearances) == len(keyframes) == 1 and 0 not in appearances | keyframes
-    if not consistent or not _ascending(tensors["appearance_point"], len(tensors["points"])):
-        raise CheckpointError(f"{path}: its tensors do not fit together; build the map again")
-
-
-def _ascending(values: torch.Tensor, end: int) -> bool:
-    """True if values (N,), at least one, never decrease and are indices below an end."""
-    return bool((values[1:] >= values[:-1]).all()) and int(values[0]) >= 0 and int(values[-1]) < end

@@ -1,4 +1,4 @@
-"""Retrieval of keyframes that look similar to an image."""
+"""Thumbnails of keyframes, and the retrieval of those that look similar to an image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ def nearest(thumbnails: npt.NDArray[np.uint8], wanted: npt.NDArray[np.uint8], co
     Brightness and contrast have no effect.
     """
     similarity = _normalised(thumbnails) @ _normalised(wanted[None])[0]
-    return np.argsort(-similarity)[:count]
+    return best(similarity, count)
+
+
+def best(similarity: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64]:
+    """Return positions of the largest similarities (K,), the largest first."""
+    return np.argsort(-similarity, kind="stable")[:count]
 
 
 def _normalised(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -14,7 +14,6 @@ from localization_common.camera import Camera
 from localization_common.errors import CameraError
 from localization_common.keyframes.features import FeatureExtractor, Features
 from localization_common.keyframes.keyframe_map import KeyframeMap
-from localization_common.keyframes.retrieval import nearest, thumbnail
 from localization_common.refinement.acceptance import Status, covariance
 from localization_common.refinement.config import RefinementConfig
 from localization_common.refinement.motion_history import Motion, MotionHistory
@@ -166,7 +165,7 @@ class Refiner:
     def _search_similar(self, image: Image, features: Features) -> list[SearchResult]:
         """Search for the pose at the keyframes that are similar to the image."""
         search, needed = self._known_camera[2], 2 * self._config.inliers
-        similar = nearest(self._map.thumbnails, thumbnail(image), self._config.retrieved)
+        similar = self._map.similar_to_image(image, features.descriptors, self._config.retrieved)
         return [search.near(self._map.correction.adjusted[k], search.widest, features, inliers=needed) for k in similar]
 
     def _accept(self, found: SearchResult, status: Status, reason: str = "") -> Refinement:

@@ -12,7 +12,6 @@ from localization_common.camera import Camera
 from localization_common.keyframes.features import Features
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.keyframes.keyframe_selection import distances
-from localization_common.keyframes.retrieval import nearest
 from localization_common.refinement.config import RefinementConfig
 from localization_common.refinement.search import MapSearch
 
@@ -43,7 +42,7 @@ def mark_repeated_views(keyframe_map: KeyframeMap, features: Sequence[Features],
     for k, own in enumerate(features):
         true = replace(own, rays=keyframe_map.lens.undistort(own.rays))
         others = np.nonzero(away[k] > 1.0)[0]
-        for other in others[nearest(keyframe_map.thumbnails[others], keyframe_map.thumbnails[k], _TRIED)]:
+        for other in keyframe_map.similar_to_keyframe(k, others, _TRIED):
             found = search.near(adjusted[other], search.widest, true, inliers=needed)
             if found.solution is not None and not found.rejection:
                 repeated[k] = not same_place(found.solution.map_T_camera, adjusted[k])

@@ -36,6 +36,9 @@ def test_points_are_at_their_true_positions() -> None:
     assert known.noise < 1e-5
     assert known.card["observations"] >= 3 * len(known.points)
     assert len(known.repeated_view) == len(known.thumbnails) == COUNT
+    assert known.image_vectors is not None
+    found = [known.image_vectors.similarity(f.descriptors).argmax() for f in keyframes()[0].features]
+    assert found == list(range(COUNT))
 
 
 def test_noise_is_measured() -> None:

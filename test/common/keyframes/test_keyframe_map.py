@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,23 @@ from synthetic_views import cameras, make_map, scene
 from localization_common.errors import CheckpointError, LocalizationError, MapError
 from localization_common.files import tensor_files
 from localization_common.keyframes import keyframe_map
+from localization_common.keyframes.image_vectors import ImageVectors
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.keyframes.lens_correction import LensCorrection
+from localization_common.keyframes.retrieval import thumbnail
 
+SHIPPED = Path(__file__).resolve().parents[3] / "models" / "apartment_keyframes.safetensors"
 ARRAYS = ("points", "descriptors", "appearance_point", "directions", "ranges", "thumbnails", "repeated_view")
 
 
 @pytest.fixture
 def example_map() -> KeyframeMap:
     repeated_view = np.array([False, True, False])
+    vectors = ImageVectors.of([scene(50, seed)[1] for seed in range(3)])
     return make_map(
-        *scene(50), cameras(3), lens=LensCorrection(1.02, -0.03), repeated_view=repeated_view, card={"frames": 3}
-    )
+        *scene(50), cameras(3), lens=LensCorrection(1.02, -0.03), repeated_view=repeated_view, card={"frames": 3},
+        image_vectors=vectors,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -54,6 +60,41 @@ def test_a_map_is_read_as_it_was_written(example_map: KeyframeMap, path: Path) -
     )
     assert (read.lens, read.focal, read.features) == (example_map.lens, example_map.focal, example_map.features)
     assert (read.noise, read.card) == (example_map.noise, {"frames": 3})
+    assert read.image_vectors is not None
+    assert example_map.image_vectors is not None
+    np.testing.assert_array_equal(read.image_vectors.words, example_map.image_vectors.words)
+    np.testing.assert_array_equal(read.image_vectors.vectors, example_map.image_vectors.vectors)
+
+
+def test_similar_keyframes_are_found_by_vectors_or_without_these_by_thumbnails(example_map: KeyframeMap) -> None:
+    """Use an image with the thumbnail of one keyframe and the features of another."""
+    image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    thumbnails = example_map.thumbnails.copy()
+    thumbnails[0] = thumbnail(image)
+    descriptors = scene(50, 2)[1]
+    known = replace(example_map, thumbnails=thumbnails)
+    assert known.similar_to_image(image, descriptors, 2)[0] == 2
+    assert len(known.similar_to_image(image, descriptors, 2)) == 2
+    assert replace(known, image_vectors=None).similar_to_image(image, descriptors, 2)[0] == 0
+
+
+def test_keyframes_similar_to_a_keyframe_are_found_among_others(example_map: KeyframeMap) -> None:
+    assert example_map.image_vectors is not None
+    vectors = example_map.image_vectors.vectors
+    twins = replace(example_map.image_vectors, vectors=np.stack([vectors[0], vectors[1], vectors[0]]))
+    by_vectors = replace(example_map, image_vectors=twins)
+    assert by_vectors.similar_to_keyframe(0, np.array([1, 2]), 5).tolist() == [2, 1]
+    assert by_vectors.similar_to_keyframe(0, np.array([1]), 5).tolist() == [1]
+    pictures = example_map.thumbnails[[0, 1, 1]]
+    by_thumbnails = replace(example_map, image_vectors=None, thumbnails=pictures)
+    assert by_thumbnails.similar_to_keyframe(2, np.array([0, 1]), 1).tolist() == [1]
+
+
+def test_files_of_version_1_have_no_vectors(example_map: KeyframeMap, tmp_path: Path) -> None:
+    assert KeyframeMap.load(SHIPPED).image_vectors is None
+    replace(example_map, image_vectors=None).save(tmp_path / "old")
+    assert tensor_files.load(tmp_path / "old", kind=keyframe_map.KIND)[1]["version"] == 1
+    assert KeyframeMap.load(tmp_path / "old").image_vectors is None
 
 
 def test_descriptors_keep_their_directions(path: Path) -> None:
@@ -107,7 +148,7 @@ def test_other_files_are_refused(path: Path, tmp_path: Path) -> None:
     tensor_files.save(tmp_path / "other", kind="context_map", tensors={"a": torch.zeros(1)}, header={})
     with pytest.raises(CheckpointError, match="holds a 'context_map', not a 'keyframe_map'"):
         KeyframeMap.load(tmp_path / "other")
-    with pytest.raises(MapError, match="version 99, this program reads 1; build it again"):
+    with pytest.raises(MapError, match="version 99, this program reads 1 to 2; build it again"):
         KeyframeMap.load(changed(path, {"version": 99}))
 
 
@@ -132,6 +173,9 @@ def test_damaged_headers_are_refused(path: Path, header: dict[str, object]) -> N
         {"thumbnails": torch.zeros(3, 100, dtype=torch.uint8)},
         {"doubles": torch.zeros(2, dtype=torch.bool)},
         {"extra": torch.zeros(1)},
+        {"vectors": torch.zeros(2, 64 * 128, dtype=torch.int8)},
+        {"vectors": torch.zeros(3, 128, dtype=torch.int8)},
+        {"words": torch.zeros(64, 128)},
         {"given": torch.zeros(0, 4, 4, dtype=torch.float64)},
     ],
 )
@@ -150,9 +194,13 @@ def test_a_map_with_fewer_keyframes_keeps_its_points() -> None:
     points = np.random.default_rng(0).uniform(1.0, 3.0, (20, 3))
     looks = np.eye(128, dtype=np.float32)[:20]
     keyframes = cameras(3)
-    whole = make_map(points, looks, keyframes, repeated_view=np.array([True, False, False]))
+    vectors = ImageVectors.of([scene(100, seed)[1] for seed in range(3)])
+    whole = make_map(points, looks, keyframes, repeated_view=np.array([True, False, False]), image_vectors=vectors)
     left = whole.with_keyframes(np.array([False, True, True]))
     np.testing.assert_array_equal(left.correction.adjusted, keyframes[1:])
     np.testing.assert_array_equal(left.thumbnails, whole.thumbnails[1:])
     np.testing.assert_array_equal(left.repeated_view, [False, False])
+    assert left.image_vectors is not None
+    assert vectors is not None
+    np.testing.assert_array_equal(left.image_vectors.vectors, vectors.vectors[1:])
     assert len(left.points) == len(points)
