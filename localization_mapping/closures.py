@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ NEARBY = 10
 _NOISE, _INLIER = 0.004, 4.0
 #: Smallest share of the matches with a point that agree with the pose.
 _SHARE = 0.4
+#: Number of closures of one keyframe to its own drive, and to the others, after which no more are tried.
+_ENOUGH = 2
 
 
 @dataclass(frozen=True)
@@ -55,30 +58,26 @@ def find_closures(keyframes: KeyframeSet, points: list[Array], options: MappingO
         tick: called after each keyframe.
     """
     found = []
-    for k, others in enumerate(similar_keyframes(keyframes, options.similar)):
-        for other in others:
-            closure = relate(keyframes, points, k, int(other), options.closure_inliers)
-            if closure is not None:
-                found.append(closure)
+    for k, groups in enumerate(similar_keyframes(keyframes, options.similar)):
+        for others in groups:
+            related = (relate(keyframes, points, k, other, options.closure_inliers) for other in others.tolist())
+            found += list(islice((closure for closure in related if closure is not None), _ENOUGH))
         tick()
     return found
 
 
-def similar_keyframes(keyframes: KeyframeSet, count: int) -> Iterator[Indices]:
-    """Yield, for each keyframe, the most similar earlier ones: some of its own drive, some of each other drive."""
+def similar_keyframes(keyframes: KeyframeSet, count: int) -> Iterator[tuple[Indices, Indices]]:
+    """Yield, for each keyframe, the most similar earlier ones of its own drive, and those of the drives before."""
     order = np.arange(len(keyframes))
     vectors = ImageVectors.of([features.descriptors for features in keyframes.features])
     if vectors is None:
         return
     for k in order.tolist():
         similarity = vectors.similarity_to(k)
-        chosen = []
-        for drive in range(int(keyframes.drive[k]) + 1):
-            candidates = np.flatnonzero((keyframes.drive == drive) & (order < k))
-            if drive == keyframes.drive[k]:
-                candidates = candidates[candidates < k - NEARBY]
-            chosen.append(_apart(candidates[np.argsort(-similarity[candidates])], count))
-        yield np.concatenate(chosen)
+        own = np.flatnonzero((keyframes.drive == keyframes.drive[k]) & (order < k - NEARBY))
+        before = np.flatnonzero(keyframes.drive < keyframes.drive[k])
+        ranked = (those[np.argsort(-similarity[those])] for those in (own, before))
+        yield _apart(next(ranked), count), _apart(next(ranked), count)
 
 
 def _apart(ranked: Indices, count: int) -> Indices:

@@ -13,6 +13,7 @@ from localization_common.keyframes.appearances import appearances
 from localization_common.keyframes.feature_tracks import FeatureTracks
 from localization_common.keyframes.features import Features
 from localization_common.keyframes.frame_correction import FrameCorrection
+from localization_common.keyframes.image_vectors import ImageVectors
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.keyframes.lens_correction import LensCorrection
 from localization_common.keyframes.triangulation import residuals
@@ -60,4 +61,5 @@ def keyframe_map_of(
         covariance_scale=1.0,
         noise=float(np.sqrt(np.mean(error[np.isfinite(error)] ** 2) / 2.0)),
         card=card | {"observations": len(tracks.point)},
+        image_vectors=ImageVectors.of([f.descriptors for f in features]),
     )

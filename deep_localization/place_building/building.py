@@ -78,9 +78,11 @@ def write_parts(
         grid = occupancy_grid(place, parts.occupancy)
         write_map_files(grid, writer.folder)
         tick()
-    commit = commit_of(Path(__file__).parent) or ""
+    commit = commit_of(Path(__file__).parent)
     with progress_bars("report", 1) as tick:
-        write_report(place, grid, writer.file("report"), title=f"Map of {writer.path.name}", footer=f"{command} {commit}")
+        write_report(
+            place, grid, writer.file("report"), title=f"Map of {writer.path.name}", footer=f"{command} {commit}"
+        )
         tick()
     for drive in drives:
         write_tum(

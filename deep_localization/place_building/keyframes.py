@@ -17,6 +17,8 @@ from localization_mapping.mapped_place import MappedDrive, MappedPlace
 
 #: Distances between keyframes that are kept for retrieval; points and appearances come from all keyframes.
 _METRES, _RADIANS, _MOST = 0.2, float(np.radians(10.0)), 1000
+#: Number of frames by which the covariances are calibrated.
+_CALIBRATED = 60
 
 
 def keyframes_of(place: MappedPlace, *, features: int, card: dict[str, Any]) -> KeyframeMap:
@@ -36,7 +38,7 @@ def keyframes_of(place: MappedPlace, *, features: int, card: dict[str, Any]) -> 
     retrieved = whole.with_keyframes(kept)
     camera = place.drives[0].sequence.camera
     marked = mark_repeated_views(retrieved, [place.features[int(k)] for k in chosen], camera)
-    measured = calibrate(marked, [posed(drive) for drive in place.drives])
+    measured = calibrate(marked, [posed(drive) for drive in place.drives], most=_CALIBRATED)
     # The frames were located in this map: their errors do not contain the map's own.
     return replace(measured, covariance_scale=max(1.0, measured.covariance_scale))
 

@@ -10,9 +10,12 @@ import numpy as np
 from localization_common.datasets import sequence as data
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.metrics.pose_metrics import twist_errors
+from localization_common.refinement.config import RefinementConfig
 from localization_common.refinement.perturbation import isotropic, moved_by
 from localization_common.refinement.refiner import Guess, Refiner
 
+#: Parameters of the refinement: near the guess only.
+_NEAR = RefinementConfig(retrieved=0)
 #: Number of frames to refine, evenly chosen.
 _FRAMES = 150
 #: Covariance of the guessed poses.
@@ -26,12 +29,13 @@ _APART = 1_000_000_000
 _LEAST = 0.1
 
 
-def calibrate(keyframe_map: KeyframeMap, sequences: Sequence[data.Sequence]) -> KeyframeMap:
+def calibrate(keyframe_map: KeyframeMap, sequences: Sequence[data.Sequence], *, most: int = _FRAMES) -> KeyframeMap:
     """Measure `KeyframeMap.covariance_scale`: the mean of squared errors over covariances becomes 6.
 
     Args:
         keyframe_map: map to measure.
         sequences: sequences from which it was built; frames that are keyframes are not used.
+        most: largest number of frames to refine, evenly chosen.
     """
     place = {pose.tobytes(): k for k, pose in enumerate(keyframe_map.correction.given)}
     frames, stamps = [], np.full((len(sequences), len(place)), -2 * _APART)  # of the keyframes, in their own sequence
@@ -43,12 +47,13 @@ def calibrate(keyframe_map: KeyframeMap, sequences: Sequence[data.Sequence]) -> 
             else:
                 stamps[s, k] = sequence.stamps[i]
     random, normalised = np.random.default_rng(0), []
-    for s, position in frames[:: max(1, len(frames) // _FRAMES)]:
+    for f in np.unique(np.linspace(0, len(frames) - 1, min(most, len(frames))).astype(np.int64)).tolist():
+        s, position = frames[f]
         sequence = sequences[s]
         true = sequence.map_T_camera[position]
         apart = np.abs(stamps[s] - sequence.stamps[position]) > _APART
         others = keyframe_map.with_keyframes(apart) if apart.any() else keyframe_map
-        refiner = Refiner(replace(others, covariance_scale=1.0))
+        refiner = Refiner(replace(others, covariance_scale=1.0), _NEAR)
         refiner.set_camera(sequence.camera)
         guess = Guess(moved_by(true, random.multivariate_normal(np.zeros(6), _GUESS)), _GUESS)
         result = refiner.step(sequence.read_image(position), [guess])

@@ -14,10 +14,10 @@ from localization_common.camera import Camera
 from localization_common.errors import CameraError
 from localization_common.keyframes.features import FeatureExtractor, Features
 from localization_common.keyframes.keyframe_map import KeyframeMap
+from localization_common.keyframes.keyframe_selection import same_place
 from localization_common.refinement.acceptance import Status, covariance
 from localization_common.refinement.config import RefinementConfig
 from localization_common.refinement.motion_history import Motion, MotionHistory
-from localization_common.refinement.repeated_views import same_place
 from localization_common.refinement.search import MapSearch, SearchResult
 
 Array = npt.NDArray[np.float64]
