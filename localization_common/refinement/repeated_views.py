@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from localization_common.camera import Camera
 from localization_common.geometry import se3
-from localization_common.keyframes.feature_tracks import match_features, sampson_distance
+from localization_common.keyframes.feature_tracks import match_features
 from localization_common.keyframes.features import Features
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.keyframes.keyframe_selection import PLACE_METRES, PLACE_RADIANS, distances, same_place
+from localization_common.keyframes.triangulation import residuals, triangulate
 from localization_common.refinement.config import RefinementConfig
 from localization_common.refinement.search import MapSearch
 
@@ -22,22 +23,26 @@ Array = npt.NDArray[np.float64]
 
 #: Number of the most similar places that are tried for each keyframe.
 _TRIED = 15
-#: Largest ratio of a match's distance to the second best one's; largest distance from an epipolar line at depth one.
-_CLEAR, _EPIPOLAR = 0.85, 0.01
+#: Largest ratio of a match's distance to the second best one's; largest error of a match at depth one.
+_CLEAR, _ERROR = 0.85, 0.01
 
 
 def _may_repeat(features: Sequence[Features], a: int, b: int, b_T_a: Array, least: int) -> bool:
-    """True if matches of two keyframes contradict their poses, and agree on another epipolar geometry.
+    """True if matches of two keyframes are no points by their poses, and agree on an epipolar geometry.
 
     Without such matches no search finds the view of a at b. The test takes a tenth of the time of a search.
     """
     matches = match_features(features, a, b, _CLEAR)
     rays_a, rays_b = features[a].rays[matches.left], features[b].rays[matches.right]
-    contradict = sampson_distance(rays_a, rays_b, b_T_a) > _EPIPOLAR
+    seen = np.tile(np.arange(len(rays_a)), 2)
+    poses = np.concatenate([np.tile(np.eye(4), (len(rays_a), 1, 1)), np.tile(se3.inverse(b_T_a), (len(rays_a), 1, 1))])
+    rays = np.concatenate([rays_a, rays_b])
+    off = residuals(triangulate(rays, se3.inverse(poses), seen, len(rays_a))[seen], poses, rays)
+    contradict = off.reshape(2, -1).max(axis=0) > _ERROR
     if contradict.sum() < least:
         return False
-    rays = rays_a[contradict], rays_b[contradict]
-    inliers = cv2.findEssentialMat(*rays, np.eye(3), method=cv2.USAC_FAST, prob=0.99, threshold=_EPIPOLAR)[1]
+    others = rays_a[contradict], rays_b[contradict]
+    inliers = cv2.findEssentialMat(*others, np.eye(3), method=cv2.USAC_FAST, prob=0.99, threshold=_ERROR)[1]
     return inliers is not None and int(inliers.sum()) >= least
 
 
