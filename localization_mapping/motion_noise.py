@@ -11,6 +11,13 @@ from localization_common.geometry import se3
 
 Array = npt.NDArray[np.float64]
 
+#: Smallest number of motions to which a noise is fitted.
+_FEWEST = 20
+#: Medians of the absolute value of a normal variable, and of the length of two, of standard deviation one.
+_MEDIAN_1D, _MEDIAN_2D = 0.6745, 1.1774
+#: Smallest and largest factor of a fitted noise.
+_FACTORS = (0.1, 10.0)
+
 
 @dataclass(frozen=True)
 class MotionNoise:
@@ -53,3 +60,20 @@ class MotionNoise:
             radians_per_metre=self.radians_per_metre * heading,
             radians_per_radian=self.radians_per_radian * heading,
         )
+
+
+def fitted(noise: MotionNoise, motions: Array, adjusted: Array) -> MotionNoise:
+    """Scale a noise to the differences between measured motions (M, 4, 4) of the base and adjusted ones (M, 4, 4).
+
+    The median is used: a wheel that slipped for some time does not count.
+    """
+    if len(motions) < _FEWEST:
+        return noise
+    position, heading = [], []
+    for measured, found in zip(motions, adjusted, strict=True):
+        sigma = np.sqrt(np.diag(noise.covariance(measured)))
+        off = se3.inverse(measured) @ found
+        position.append(float(np.hypot(off[0, 3] / sigma[0], off[1, 3] / sigma[1])))
+        heading.append(abs(float(np.arctan2(off[1, 0], off[0, 0]))) / sigma[5])
+    factors = np.median(position) / _MEDIAN_2D, np.median(heading) / _MEDIAN_1D
+    return noise.scaled(*(float(np.clip(factor, *_FACTORS)) for factor in factors))

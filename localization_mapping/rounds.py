@@ -13,7 +13,7 @@ from localization_common.keyframes.feature_tracks import FeatureTracks, PairMatc
 from localization_common.keyframes.triangulation import residuals, triangulate
 from localization_mapping.adjustment import HeldPoses, Structure, adjust
 from localization_mapping.keyframe_set import KeyframeSet
-from localization_mapping.motion_noise import MotionNoise
+from localization_mapping.motion_noise import MotionNoise, fitted
 from localization_mapping.progress import Tick
 
 Array = npt.NDArray[np.float64]
@@ -37,13 +37,15 @@ def adjust_in_rounds(
 ) -> tuple[Structure, FeatureTracks]:
     """Adjust poses (K, 4, 4) of the base, and points that are triangulated anew in each round.
 
+    The noise of the odometry is fitted after each round: robots differ, and so do floors.
+
     Returns:
         The structure, and its observations.
 
     Raises:
         DatasetError: too few points are seen from several keyframes.
     """
-    rays = keyframes.features.image_rays
+    rays, assumed = keyframes.features.image_rays, noise
     for epipolar, sigma, limit in ROUNDS:
         map_T_camera = map_T_base @ keyframes.base_T_camera
         joined = join_matches(matches, rays, map_T_camera, epipolar=epipolar / keyframes.focal)
@@ -52,8 +54,17 @@ def adjust_in_rounds(
             keyframes, Structure(map_T_base, points), tracks, noise, sigma=sigma / keyframes.focal, held=held
         )
         map_T_base = structure.map_T_base
+        if assumed is not None:
+            noise = fitted(assumed, *_motions(keyframes, map_T_base))
         tick()
     return structure, tracks
+
+
+def _motions(keyframes: KeyframeSet, map_T_base: Array) -> tuple[Array, Array]:
+    """Return the motions (M, 4, 4) between keyframes by odometry, and by the map."""
+    a, b = np.array(list(keyframes.steps()), dtype=np.int64).reshape(-1, 2).T
+    odom = keyframes.odom_T_base
+    return se3.inverse(odom[a]) @ odom[b], se3.inverse(map_T_base[a]) @ map_T_base[b]
 
 
 def triangulated(
