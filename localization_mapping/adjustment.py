@@ -103,7 +103,8 @@ def _add_odometry(graph: gtsam.NonlinearFactorGraph, keyframes: KeyframeSet, noi
     """Add the motions between keyframes; a wheel that slipped has less weight."""
     for a, b in keyframes.steps():
         motion = se3.inverse(keyframes.odom_T_base[a]) @ keyframes.odom_T_base[b]
-        gaussian = gtsam.noiseModel.Gaussian.Covariance(gtsam_covariance(noise.covariance(motion)))
+        covariance = gtsam_covariance(noise.covariance(motion, keyframes.motion_factor[b]))
+        gaussian = gtsam.noiseModel.Gaussian.Covariance(covariance)
         graph.add(gtsam.BetweenFactorPose3(X(a), X(b), gtsam.Pose3(motion), _robust(gaussian)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -48,7 +48,9 @@ class Closure:
     inliers: int
 
 
-def find_closures(keyframes: KeyframeSet, points: list[Array], options: MappingOptions, tick: Tick) -> list[Closure]:
+def find_closures(
+    keyframes: KeyframeSet, points: Sequence[Array], options: MappingOptions, tick: Tick, *, first: int = 0
+) -> list[Closure]:
     """Compare each keyframe with the most similar ones elsewhere, and solve for their relative poses.
 
     Args:
@@ -56,9 +58,10 @@ def find_closures(keyframes: KeyframeSet, points: list[Array], options: MappingO
         points: (N, 3) local points of each keyframe's features (`local_points`).
         options: parameters of the mapping.
         tick: called after each keyframe.
+        first: first keyframe to compare; those before are known to each other.
     """
     found = []
-    for k, groups in enumerate(similar_keyframes(keyframes, options.similar)):
+    for k, groups in similar_keyframes(keyframes, options.similar, first):
         for others in groups:
             related = (relate(keyframes, points, k, other, options.closure_inliers) for other in others.tolist())
             found += list(islice((closure for closure in related if closure is not None), _ENOUGH))
@@ -66,18 +69,18 @@ def find_closures(keyframes: KeyframeSet, points: list[Array], options: MappingO
     return found
 
 
-def similar_keyframes(keyframes: KeyframeSet, count: int) -> Iterator[tuple[Indices, Indices]]:
-    """Yield, for each keyframe, the most similar earlier ones of its own drive, and those of the drives before."""
+def similar_keyframes(keyframes: KeyframeSet, count: int, first: int) -> Iterator[tuple[int, tuple[Indices, Indices]]]:
+    """Yield keyframes from the first one on, each with the most similar earlier ones of its own and earlier drives."""
     order = np.arange(len(keyframes))
     vectors = ImageVectors.of([features.descriptors for features in keyframes.features])
     if vectors is None:
         return
-    for k in order.tolist():
+    for k in order[first:].tolist():
         similarity = vectors.similarity_to(k)
         own = np.flatnonzero((keyframes.drive == keyframes.drive[k]) & (order < k - NEARBY))
         before = np.flatnonzero(keyframes.drive < keyframes.drive[k])
         ranked = (those[np.argsort(-similarity[those])] for those in (own, before))
-        yield _apart(next(ranked), count), _apart(next(ranked), count)
+        yield k, (_apart(next(ranked), count), _apart(next(ranked), count))
 
 
 def _apart(ranked: Indices, count: int) -> Indices:
@@ -91,7 +94,7 @@ def _apart(ranked: Indices, count: int) -> Indices:
     return np.array(chosen, dtype=np.int64)
 
 
-def relate(keyframes: KeyframeSet, points: list[Array], a: int, b: int, least: int) -> Closure | None:
+def relate(keyframes: KeyframeSet, points: Sequence[Array], a: int, b: int, least: int) -> Closure | None:
     """Solve for the pose of camera b in camera a, with the local points of the one that knows more of the matches."""
     matches = match_features(keyframes.features, a, b, RATIO)
     left, right = matches.left, matches.right

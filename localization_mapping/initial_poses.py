@@ -16,6 +16,7 @@ from localization_mapping.options import MappingOptions
 from localization_mapping.pose_graph import optimize_pose_graph, placed_drives
 from localization_mapping.progress import Progress
 from localization_mapping.stage_cache import Arrays, StageCache
+from localization_mapping.stored_map import StoredMap
 
 Array = npt.NDArray[np.float64]
 
@@ -45,6 +46,7 @@ def initial_poses(
     *,
     stages: StageCache,
     inputs: str,
+    existing: StoredMap | None = None,
     progress: Progress,
 ) -> InitialPoses:
     """Find loop closures, and optimize a pose graph of them and of the odometry.
@@ -56,25 +58,40 @@ def initial_poses(
         options: parameters of the mapping.
         stages: results of finished stages.
         inputs: text of all that the keyframes depend on.
+        existing: map of the first keyframes, whose poses stay; None for a new map.
         progress: shows the progress.
 
     Raises:
         DatasetError: too few closures join a drive to the others.
     """
 
+    first = 0 if existing is None else len(existing.keyframes)
+    features = keyframes.features
+
     def compute() -> Arrays:
-        with progress("nearby points", len(keyframes)) as tick:
-            points = local_points(keyframes, tick)
-        with progress("loop closures", len(keyframes)) as tick:
-            return _to_arrays(points, find_closures(keyframes, points, options, tick))
+        with progress("nearby points", len(keyframes) - first) as tick:
+            known = [] if existing is None else _split(existing.points, existing.keyframes.features.first)
+            points = known + local_points(keyframes.since(first), tick)
+        with progress("loop closures", len(keyframes) - first) as tick:
+            return _to_arrays(points, find_closures(keyframes, points, options, tick, first=first))
 
     arrays = stages.arrays("closures", inputs, compute)
     closures = _closures(arrays)
-    start = placed_drives(keyframes, closures, names)
-    poses, agree = optimize_pose_graph(keyframes, start, closures, noise)
+    start = keyframes.odom_T_base.copy()
+    if existing is not None:
+        start[:first] = existing.map_T_base
+    start = placed_drives(keyframes, start, 1 if existing is None else len(existing.drives), closures, names)
+    poses, agree = optimize_pose_graph(keyframes, start, closures, noise, held=max(1, first))
     pairs = np.stack([arrays["a"], arrays["b"]], axis=1)[agree]
-    points = np.split(arrays["points"].astype(np.float64), keyframes.features.first[1:-1])
+    if existing is not None:
+        pairs = np.concatenate([existing.closures, pairs])
+    points = _split(arrays["points"], features.first)
     return InitialPoses(poses, points, pairs, int((~agree).sum()))
+
+
+def _split(points: npt.NDArray[np.float32], first: npt.NDArray[np.int64]) -> list[Array]:
+    """Split the points of all features into those of each keyframe."""
+    return np.split(points.astype(np.float64), first[1:-1])
 
 
 def _to_arrays(points: list[Array], closures: Sequence[Closure]) -> Arrays:

@@ -1,4 +1,4 @@
-"""Keyframes of a drive: choice of the frames, their features, and the depth at each feature."""
+"""Features of the keyframes of a drive, and the depth at each feature."""
 
 from __future__ import annotations
 
@@ -8,26 +8,12 @@ import numpy.typing as npt
 from localization_common.datasets.sequence import Sequence
 from localization_common.keyframes.features import FeatureExtractor, Features
 from localization_common.keyframes.retrieval import thumbnail
-from localization_mapping.frame_selection import motion_progress, sharpest_of_stretches, sharpness
 from localization_mapping.keyframe_set import KeyframeSet, StoredFeatures
 from localization_mapping.options import MappingOptions
 from localization_mapping.progress import Tick
 
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-
-
-def choose_keyframes(sequence: Sequence, options: MappingOptions, tick: Tick) -> Indices:
-    """Choose the positions (K,) of the keyframes of a drive with odometry at every frame."""
-    assert sequence.odom_T_base is not None
-    progress = motion_progress(
-        sequence.odom_T_base, metres=options.keyframe_metres, radians=float(np.radians(options.keyframe_degrees))
-    )
-    sharp = np.empty(len(sequence))
-    for i in range(len(sequence)):
-        sharp[i] = sharpness(sequence.read_image(i))
-        tick()
-    return sharpest_of_stretches(progress, sharp)
 
 
 def map_focal(sequence: Sequence, options: MappingOptions) -> float:
@@ -41,15 +27,17 @@ def extract(
     """Extract features, depths and thumbnails of the keyframes of a drive.
 
     Args:
-        sequence: drive with odometry.
+        sequence: drive.
         positions: (K,) positions of the keyframes.
         drive: index of the drive.
         focal: focal length of the map's features, pixels.
         options: parameters of the mapping.
         tick: called after each keyframe.
     """
-    assert sequence.odom_T_base is not None
     extractor = FeatureExtractor(sequence.camera, focal=focal, count=options.features, contrast=options.contrast)
+    odometry = np.tile(np.eye(4), (len(positions), 1, 1))
+    if sequence.odom_T_base is not None:
+        odometry = sequence.odom_T_base[positions]
     features, depths, thumbnails = [], [], []
     for position in positions.tolist():
         image = sequence.read_image(position)
@@ -61,7 +49,8 @@ def extract(
     return KeyframeSet(
         drive=np.full(len(positions), drive),
         position=positions,
-        odom_T_base=sequence.odom_T_base[positions],
+        odom_T_base=odometry,
+        motion_factor=np.ones(len(positions)),
         base_T_camera=np.tile(sequence.base_T_camera, (len(positions), 1, 1)),
         features=StoredFeatures.of(features, depths),
         thumbnails=np.stack(thumbnails),

@@ -17,6 +17,8 @@ from localization_common.keyframes.keyframe_map import from_bytes, to_bytes
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
+#: Arrays of a `KeyframeSet`, beside those of its features.
+_NAMES = ("drive", "position", "odom_T_base", "motion_factor", "base_T_camera", "thumbnails")
 #: Number of images whose features are kept in memory as floats.
 _KEPT = 500
 
@@ -111,6 +113,7 @@ class KeyframeSet:
         drive: (K,) index of the drive.
         position: (K,) position of the frame in its drive.
         odom_T_base: (K, 4, 4) odometry, each drive in a frame of its own.
+        motion_factor: (K,) factor of the noise of the motion before each keyframe.
         base_T_camera: (K, 4, 4) mounts.
         features: features with depths.
         thumbnails: (K, T) uint8 thumbnails.
@@ -120,6 +123,7 @@ class KeyframeSet:
     drive: Indices
     position: Indices
     odom_T_base: Array
+    motion_factor: Array
     base_T_camera: Array
     features: StoredFeatures
     thumbnails: npt.NDArray[np.uint8]
@@ -138,6 +142,13 @@ class KeyframeSet:
         """(K, 4, 4) inverse mounts."""
         return se3.inverse(self.base_T_camera)
 
+    def since(self, first: int) -> KeyframeSet:
+        """Return the keyframes from the first one on."""
+        f = self.features
+        row = int(f.first[first])
+        part = StoredFeatures(f.first[first:] - row, f.rays[row:], f.descriptors[row:], f.sizes[row:], f.depths[row:])
+        return KeyframeSet(**{name: getattr(self, name)[first:] for name in _NAMES}, features=part, focal=self.focal)
+
     def steps(self) -> Iterator[tuple[int, int]]:
         """Yield pairs of consecutive keyframes of one drive."""
         for k in range(1, len(self)):
@@ -147,8 +158,7 @@ class KeyframeSet:
     @property
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Arrays of the set, by name, for a file."""
-        names = ("drive", "position", "odom_T_base", "base_T_camera", "thumbnails")
-        own: dict[str, npt.NDArray[np.generic]] = {name: getattr(self, name) for name in names}
+        own: dict[str, npt.NDArray[np.generic]] = {name: getattr(self, name) for name in _NAMES}
         return own | self.features.arrays | {"focal": np.array([self.focal])}
 
     @classmethod
@@ -162,6 +172,5 @@ class KeyframeSet:
     @classmethod
     def joined(cls, parts: Sequence[KeyframeSet]) -> KeyframeSet:
         """Join the keyframes of several drives; their features were found at one focal length."""
-        names = ("drive", "position", "odom_T_base", "base_T_camera", "thumbnails")
-        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _NAMES}
         return cls(**joined, features=StoredFeatures.joined([p.features for p in parts]), focal=parts[0].focal)

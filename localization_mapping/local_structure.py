@@ -58,7 +58,7 @@ def _add_sights(
 def _points(keyframes: KeyframeSet, k: int, sights: list[tuple[Indices, Array, Array]]) -> Array:
     """Triangulate the features of a keyframe from its own rays and the sights of others."""
     rows = keyframes.features.rows(k)
-    own, depth = keyframes.features.rays[rows].astype(np.float64), keyframes.features.depths[rows].astype(np.float64)
+    own = keyframes.features.rays[rows].astype(np.float64)
     points = np.full((len(own), 3), np.nan)
     if sights:
         feature = np.concatenate([np.arange(len(own)), *(s[0] for s in sights)])
@@ -70,8 +70,15 @@ def _points(keyframes: KeyframeSet, k: int, sights: list[tuple[Indices, Array, A
         np.maximum.at(worst, feature, off)
         wide = _parallax(found, feature, other_T_own) > _PARALLAX
         points = np.where(((worst < _RESIDUAL) & wide)[:, None], found, np.nan)
-    measured = np.column_stack([own, np.ones(len(own))]) * depth[:, None]
-    return np.where(np.isfinite(depth)[:, None], measured, points)
+    measured = measured_points(keyframes, k)
+    return np.where(np.isfinite(measured), measured, points)
+
+
+def measured_points(keyframes: KeyframeSet, k: int) -> Array:
+    """Return the points (N, 3) of a keyframe's features by their depth, in its camera's frame; NaN where unknown."""
+    rows = keyframes.features.rows(k)
+    rays, depth = keyframes.features.rays[rows].astype(np.float64), keyframes.features.depths[rows].astype(np.float64)
+    return np.column_stack([rays, np.ones(len(rays))]) * depth[:, None]
 
 
 def _parallax(points: Array, feature: Indices, other_T_own: Array) -> Array:

@@ -1,22 +1,25 @@
-"""Mapping of drives: from recordings with odometry to poses, keyframes and points in one map frame."""
+"""Mapping of drives: from recordings to poses, keyframes and points in one map frame, without ground truth."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets import sequence as data
+from localization_common.errors import DatasetError
 from localization_common.keyframes.feature_tracks import FeatureTracks, PairMatches
 from localization_common.keyframes.lens_correction import LensCorrection
 from localization_common.refinement.candidates import field_of_view
-from localization_mapping.adjustment import Structure
+from localization_mapping.adjustment import HeldPoses, Structure
+from localization_mapping.drive_keyframes import keyframes_of_drive
 from localization_mapping.drive_poses import mapped_drives
 from localization_mapping.initial_poses import InitialPoses, initial_poses
-from localization_mapping.keyframe_extraction import choose_keyframes, extract, map_focal
+from localization_mapping.keyframe_extraction import map_focal
 from localization_mapping.keyframe_set import KeyframeSet
 from localization_mapping.levelling import levelled
 from localization_mapping.mapped_place import MappedPlace, Scale
@@ -27,51 +30,47 @@ from localization_mapping.pair_matching import from_arrays, match_pairs, to_arra
 from localization_mapping.progress import Progress, silent
 from localization_mapping.rounds import ROUNDS, adjust_in_rounds
 from localization_mapping.stage_cache import Arrays, StageCache
+from localization_mapping.stale_points import stale_points
+from localization_mapping.stored_map import StoredMap
+from localization_mapping.visual_odometry import NOISE as VISUAL_NOISE
 
 Array = npt.NDArray[np.float64]
+
+#: Standard deviations, metres and radians, of the poses of a map that is extended.
+_HELD_METRES, _HELD_RADIANS = 0.005, float(np.radians(0.2))
 
 
 def map_drives(
     sequences: Sequence[data.Sequence],
     options: MappingOptions | None = None,
     *,
+    existing: StoredMap | None = None,
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> MappedPlace:
     """Map drives through one place.
 
     Args:
-        sequences: drives with odometry; their true poses are not used.
+        sequences: drives with wheel odometry, or with a depth camera; their true poses are not used.
         options: parameters of the mapping.
+        existing: map of the first of the drives, which is extended by the others; None maps all drives.
         cache: folder for the results of finished stages, from which a killed mapping goes on.
         progress: shows the progress.
 
     Raises:
-        DatasetError: a drive has no odometry, or too little texture or motion, or shows nothing that others show.
+        DatasetError: a drive has neither odometry nor depth, or too little texture or motion, or shows nothing that
+            others show.
     """
-    options, stages = options or MappingOptions(), StageCache(cache)
-    drives = [sequence.with_odometry() for sequence in sequences]
-    names, inputs = [drive.name for drive in drives], repr(options) + "".join(map(identity, drives))
-    keyframes = KeyframeSet.joined([_keyframes(drives, d, options, stages, progress) for d in range(len(drives))])
-    initial = initial_poses(keyframes, names, MotionNoise(), options, stages=stages, inputs=inputs, progress=progress)
-    matches = _matches(drives, keyframes, initial, options, stages, inputs, progress)
-    structure, tracks = _adjusted(keyframes, initial, matches, progress)
-    with progress("frames between keyframes", sum(map(len, drives)) - len(keyframes)) as tick:
-        located = mapped_drives(drives, keyframes, structure, tracks, options.features, tick)
-    return MappedPlace(
-        drives=located,
-        keyframe_drive=keyframes.drive,
-        keyframe_position=keyframes.position,
-        map_T_camera=structure.map_T_base @ keyframes.base_T_camera,
-        features=keyframes.features,
-        thumbnails=keyframes.thumbnails,
-        focal=keyframes.focal,
-        points=structure.points,
-        tracks=tracks,
-        scale=Scale(True, "wheel odometry"),
-        closures=initial.closures,
-        notes=_notes(initial),
-    )
+    drives = tuple(s.with_odometry() if s.odom_T_base is not None else s for s in sequences)
+    for drive in drives:
+        if drive.odom_T_base is None and drive.read_depth is None:
+            raise DatasetError(f"{drive.name}: neither wheel odometry nor depth images; record the robot's odometry")
+    run = _Mapping(drives, options or MappingOptions(), existing, StageCache(cache), progress)
+    keyframes = run.keyframes()
+    initial = run.initial(keyframes)
+    matches = run.matches(keyframes, initial)
+    structure, tracks = run.adjusted(keyframes, initial, matches)
+    return run.place(keyframes, initial, matches, structure, tracks)
 
 
 def identity(sequence: data.Sequence) -> str:
@@ -79,58 +78,149 @@ def identity(sequence: data.Sequence) -> str:
     digest = hashlib.sha256()
     for array in (sequence.frame_numbers, sequence.stamps, sequence.odom_T_base, sequence.base_T_camera):
         digest.update(np.ascontiguousarray(array if array is not None else np.empty(0)).tobytes())
-    return f"{sequence.summary.source} {sequence.name} {sequence.camera} {digest.hexdigest()}"
+    depth = "" if sequence.read_depth is None else "depth"
+    return f"{sequence.summary.source} {sequence.name} {sequence.camera} {depth} {digest.hexdigest()}"
 
 
-def _keyframes(
-    drives: Sequence[data.Sequence], d: int, options: MappingOptions, stages: StageCache, progress: Progress
-) -> KeyframeSet:
-    """Choose the keyframes of a drive and extract their features."""
-    drive = drives[d]
+@dataclass(frozen=True)
+class _Mapping:
+    """Stages of one mapping.
 
-    def compute() -> Arrays:
-        with progress(f"{drive.name}: sharpness", len(drive)) as tick:
-            positions = choose_keyframes(drive, options, tick)
-        with progress(f"{drive.name}: features", len(positions)) as tick:
-            focal = map_focal(drives[0], options)
-            return extract(drive, positions, drive=d, focal=focal, options=options, tick=tick).arrays
+    Attributes:
+        drives: the drives.
+        options: parameters.
+        existing: map of the first drives, or None.
+        stages: results of finished stages.
+        progress: shows the progress.
+    """
 
-    return KeyframeSet.of(
-        stages.arrays(f"keyframes-{d}", repr(options) + identity(drives[0]) + identity(drive), compute)
-    )
+    drives: tuple[data.Sequence, ...]
+    options: MappingOptions
+    existing: StoredMap | None
+    stages: StageCache
+    progress: Progress
 
+    @property
+    def inputs(self) -> str:
+        """Text of all that the result depends on."""
+        return repr(self.options) + "".join(map(identity, self.drives)) + str(self._known)
 
-def _matches(
-    drives: Sequence[data.Sequence],
-    keyframes: KeyframeSet,
-    initial: InitialPoses,
-    options: MappingOptions,
-    stages: StageCache,
-    inputs: str,
-    progress: Progress,
-) -> list[PairMatches]:
-    """Match the keyframes whose views overlap by their initial poses."""
+    @property
+    def noise(self) -> MotionNoise:
+        """Noise of the odometry."""
+        wheels = all(drive.odom_T_base is not None for drive in self.drives)
+        return MotionNoise() if wheels else VISUAL_NOISE
 
-    def compute() -> Arrays:
-        view = field_of_view(drives[0].camera, LensCorrection())
-        poses = initial.map_T_base @ keyframes.base_T_camera
-        pairs = overlapping_pairs(poses, initial.points, keyframes.drive, view, most=options.overlapping)
-        with progress("matching", len(pairs)) as tick:
-            return to_arrays(match_pairs(keyframes, pairs, tick))
+    @property
+    def _known(self) -> int:
+        """Number of keyframes of the existing map."""
+        return 0 if self.existing is None else len(self.existing.keyframes)
 
-    return from_arrays(stages.arrays("matches", inputs, compute))
+    @property
+    def _view(self) -> Array:
+        return field_of_view(self.drives[0].camera, LensCorrection())
 
+    def keyframes(self) -> KeyframeSet:
+        """Return the keyframes of the existing map and of the new drives."""
+        parts = [] if self.existing is None else [self.existing.keyframes]
+        focal = parts[0].focal if parts else map_focal(self.drives[0], self.options)
+        known = 0 if self.existing is None else len(self.existing.drives)
+        for d, drive in list(enumerate(self.drives))[known:]:
 
-def _adjusted(
-    keyframes: KeyframeSet, initial: InitialPoses, matches: list[PairMatches], progress: Progress
-) -> tuple[Structure, FeatureTracks]:
-    """Adjust poses and points, and level them."""
-    with progress("adjustment", len(ROUNDS)) as tick:
-        structure, tracks = adjust_in_rounds(keyframes, initial.map_T_base, matches, MotionNoise(), tick=tick)
-    map_T_now = levelled(structure.map_T_base)
-    points = structure.points @ map_T_now[:3, :3].T + map_T_now[:3, 3]
-    return Structure(map_T_now @ structure.map_T_base, points), tracks
+            def compute(d: int = d, drive: data.Sequence = drive) -> Arrays:
+                return keyframes_of_drive(drive, d, focal, self.options, self.progress).arrays
 
+            inputs = f"{self.options} {focal} {d} {identity(drive)}"
+            parts.append(KeyframeSet.of(self.stages.arrays(f"keyframes-{d}", inputs, compute)))
+        return KeyframeSet.joined(parts)
 
-def _notes(initial: InitialPoses) -> tuple[str, ...]:
-    return (f"{len(initial.closures)} loop closures agree; {initial.rejected} others do not and are left out",)
+    def initial(self, keyframes: KeyframeSet) -> InitialPoses:
+        """Return the initial poses of the keyframes."""
+        return initial_poses(
+            keyframes,
+            [drive.name for drive in self.drives],
+            self.noise,
+            self.options,
+            stages=self.stages,
+            inputs=self.inputs,
+            existing=self.existing,
+            progress=self.progress,
+        )
+
+    def matches(self, keyframes: KeyframeSet, initial: InitialPoses) -> list[PairMatches]:
+        """Match the new keyframes with all whose views overlap by their initial poses."""
+
+        def compute() -> Arrays:
+            poses = initial.map_T_base @ keyframes.base_T_camera
+            pairs = overlapping_pairs(
+                poses, initial.points, keyframes.drive, self._view, most=self.options.overlapping, first=self._known
+            )
+            with self.progress("matching", len(pairs)) as tick:
+                return to_arrays(match_pairs(keyframes, pairs, tick))
+
+        known = [] if self.existing is None else list(self.existing.matches)
+        return known + from_arrays(self.stages.arrays("matches", self.inputs, compute))
+
+    def adjusted(
+        self, keyframes: KeyframeSet, initial: InitialPoses, matches: Sequence[PairMatches]
+    ) -> tuple[Structure, FeatureTracks]:
+        """Adjust poses and points; level a new map."""
+        held: tuple[HeldPoses, ...] = ()
+        if self.existing is not None:
+            known = np.arange(self._known)
+            held = (HeldPoses(known, self.existing.map_T_base, _HELD_METRES, _HELD_RADIANS),)
+        with self.progress("adjustment", len(ROUNDS)) as tick:
+            structure, tracks = adjust_in_rounds(
+                keyframes, initial.map_T_base, matches, self.noise, held=held, tick=tick
+            )
+        if held:
+            return structure, tracks
+        map_T_now = levelled(structure.map_T_base)
+        points = structure.points @ map_T_now[:3, :3].T + map_T_now[:3, 3]
+        return Structure(map_T_now @ structure.map_T_base, points), tracks
+
+    def place(
+        self,
+        keyframes: KeyframeSet,
+        initial: InitialPoses,
+        matches: Sequence[PairMatches],
+        structure: Structure,
+        tracks: FeatureTracks,
+    ) -> MappedPlace:
+        """Locate all frames, and put the map together."""
+        notes = [f"{len(initial.closures)} loop closures agree; {initial.rejected} others do not and are left out"]
+        structure, tracks = self._without_stale(keyframes, structure, tracks, notes)
+        with self.progress("frames between keyframes", sum(map(len, self.drives)) - len(keyframes)) as tick:
+            located = mapped_drives(self.drives, keyframes, structure, tracks, self.options.features, tick)
+        wheels = any(drive.odom_T_base is not None for drive in self.drives)
+        local = np.concatenate(initial.points).astype(np.float32)
+        names = tuple(drive.name for drive in self.drives)
+        return MappedPlace(
+            drives=located,
+            keyframe_drive=keyframes.drive,
+            keyframe_position=keyframes.position,
+            map_T_camera=structure.map_T_base @ keyframes.base_T_camera,
+            features=keyframes.features,
+            thumbnails=keyframes.thumbnails,
+            focal=keyframes.focal,
+            points=structure.points,
+            tracks=tracks,
+            scale=Scale(True, "wheel odometry" if wheels else "depth camera"),
+            closures=initial.closures,
+            notes=tuple(notes),
+            stored=StoredMap(names, keyframes, structure.map_T_base, local, initial.closures, matches),
+        )
+
+    def _without_stale(
+        self, keyframes: KeyframeSet, structure: Structure, tracks: FeatureTracks, notes: list[str]
+    ) -> tuple[Structure, FeatureTracks]:
+        """Remove points of the existing map that the new drives do not find again."""
+        if self.existing is None:
+            return structure, tracks
+        poses = structure.map_T_base @ keyframes.base_T_camera
+        stale = stale_points(structure.points, tracks, poses, self._known, self._view)
+        notes.append(
+            f"{int(stale.sum())} of {len(stale)} points were not found again by the new drives and are removed"
+        )
+        kept, points = tracks.keep(~stale[tracks.point])
+        return replace(structure, points=structure.points[points]), kept

@@ -40,14 +40,17 @@ class MotionNoise:
     radians_per_radian: float = 0.05
     out_of_plane: float = 0.001
 
-    def covariance(self, motion: Array) -> Array:
-        """Covariance (6, 6) of x y z rX rY rZ about the axes of the base before the motion (4, 4)."""
+    def covariance(self, motion: Array, factor: float = 1.0) -> Array:
+        """Covariance (6, 6) of x y z rX rY rZ about the axes of the base before the motion (4, 4).
+
+        The standard deviations are multiplied by the factor.
+        """
         distance = float(np.linalg.norm(motion[:3, 3]))
         angle = float(se3.rotation_angle(motion[:3, :3]))
         metres = self.metres + self.metres_per_metre * distance + self.metres_per_radian * angle
         radians = self.radians + self.radians_per_metre * distance + self.radians_per_radian * angle
         flat = self.out_of_plane
-        return np.diag(np.square([metres, metres, flat, flat, flat, radians]))
+        return np.diag(np.square([metres, metres, flat, flat, flat, radians]) * factor**2)
 
     def scaled(self, position: float, heading: float) -> MotionNoise:
         """Return the noise with position and heading multiplied by factors."""

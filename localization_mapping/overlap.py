@@ -20,7 +20,7 @@ _SUCCESSORS = 6
 
 
 def overlapping_pairs(
-    map_T_camera: Array, points: list[Array], drive: npt.NDArray[np.int64], view: Array, *, most: int
+    map_T_camera: Array, points: list[Array], drive: npt.NDArray[np.int64], view: Array, *, most: int, first: int = 0
 ) -> list[tuple[int, int]]:
     """Return pairs (a, b), a < b, of keyframes whose views overlap.
 
@@ -29,6 +29,7 @@ def overlapping_pairs(
         points: (N, 3) local points of each keyframe's features; rows of NaN are not known.
         drive: (K,) index of each keyframe's drive.
         view: (2, 2) smallest and largest rays at depth one that the camera sees.
+        first: first new keyframe; pairs of two keyframes before it are left out.
         most: largest number of further keyframes that each is compared with, chosen evenly over those that overlap.
     """
     count = len(map_T_camera)
@@ -39,7 +40,7 @@ def overlapping_pairs(
         if drive[k] == drive[k + apart]
     }
     camera_T_map = se3.inverse(map_T_camera)
-    for k in range(count):
+    for k in range(first, count):
         known = points[k][np.isfinite(points[k][:, 2])]
         if len(known) == 0:
             continue
@@ -50,7 +51,7 @@ def overlapping_pairs(
         others = others[np.argsort(-share[others], kind="stable")]
         for other in others[:: max(1, len(others) // most)][:most].tolist():
             pairs.add((min(k, other), max(k, other)))
-    return sorted(pairs)
+    return sorted(pair for pair in pairs if pair[1] >= first)
 
 
 def _seen(points: Array, map_T_own: Array, camera_T_map: Array, view: Array) -> Array:

@@ -20,6 +20,8 @@ Array = npt.NDArray[np.float64]
 _METRES, _RADIANS = 0.03, float(np.radians(1.0))
 #: Distance and rotation within which two closures agree on the place of a drive; odometry drifts between them.
 _AGREE_METRES, _AGREE_RADIANS = 1.0, float(np.radians(15.0))
+#: Standard deviation of a pose that is held, metres and radians.
+_HELD = 1e-3
 #: Smallest number of closures that agree on the place of a drive.
 _LEAST = 4
 
@@ -30,14 +32,23 @@ def gtsam_covariance(covariance: Array) -> Array:
     return covariance[np.ix_(order, order)]
 
 
-def placed_drives(keyframes: KeyframeSet, closures: Sequence[Closure], names: Sequence[str]) -> Array:
-    """Return poses (K, 4, 4) of the base in the frame of the first drive: odometry, each drive moved as a whole.
+def placed_drives(
+    keyframes: KeyframeSet, start: Array, known: int, closures: Sequence[Closure], names: Sequence[str]
+) -> Array:
+    """Return poses (K, 4, 4) of the base in one frame: odometry, each drive moved as a whole.
+
+    Args:
+        keyframes: keyframes of all drives.
+        start: (K, 4, 4) poses, each drive in a frame of its own, but the first ones in one.
+        known: number of the first drives, at least one, that have one frame.
+        closures: loop closures.
+        names: names of the drives, for messages.
 
     Raises:
         DatasetError: too few closures join a drive to the others.
     """
-    poses = keyframes.odom_T_base.copy()
-    placed, left = {0}, set(range(1, len(names)))
+    poses = start.copy()
+    placed, left = set(range(known)), set(range(known, len(names)))
     while left:
         best = max(((d, *_consensus(keyframes, closures, poses, placed, d)) for d in left), key=lambda item: item[1])
         drive, support, move = best
@@ -80,11 +91,12 @@ def _consensus(
 
 
 def optimize_pose_graph(
-    keyframes: KeyframeSet, start: Array, closures: Sequence[Closure], noise: MotionNoise
+    keyframes: KeyframeSet, start: Array, closures: Sequence[Closure], noise: MotionNoise, *, held: int = 1
 ) -> tuple[Array, npt.NDArray[np.bool_]]:
     """Optimize poses (K, 4, 4) of the base over odometry and closures, without the closures that do not agree.
 
-    Wrong closures are found by graduated non-convexity (Yang 2020) with truncated least squares.
+    Wrong closures are found by graduated non-convexity (Yang 2020) with truncated least squares. The first ``held``
+    poses stay where they are.
 
     Returns:
         Poses (K, 4, 4), and which closures (C,) agree.
@@ -92,10 +104,12 @@ def optimize_pose_graph(
     graph, values = gtsam.NonlinearFactorGraph(), gtsam.Values()
     for k, pose in enumerate(start):
         values.insert(k, gtsam.Pose3(pose))
-    graph.add(gtsam.PriorFactorPose3(0, gtsam.Pose3(start[0]), gtsam.noiseModel.Isotropic.Sigma(6, 1e-4)))
+    for k, pose in enumerate(start[:held]):
+        graph.add(gtsam.PriorFactorPose3(k, gtsam.Pose3(pose), gtsam.noiseModel.Isotropic.Sigma(6, _HELD)))
     for a, b in keyframes.steps():
         motion = se3.inverse(keyframes.odom_T_base[a]) @ keyframes.odom_T_base[b]
-        graph.add(gtsam.BetweenFactorPose3(a, b, gtsam.Pose3(motion), _model(noise.covariance(motion))))
+        model = _model(noise.covariance(motion, keyframes.motion_factor[b]))
+        graph.add(gtsam.BetweenFactorPose3(a, b, gtsam.Pose3(motion), model))
     certain = list(range(graph.size()))
     least = np.diag(np.square([_METRES] * 3 + [_RADIANS] * 3))
     for closure in closures:
