@@ -16,9 +16,9 @@ from dmn_ros.runtime.localizer import Localizer
 from dmn_ros.settings import DmnSettings
 from localization_common.camera import Camera
 from localization_common.errors import LocalizationError, MapError
-from localization_common.files.paths import existing_file
 from localization_common.geometry import planar
 from localization_common.pending_frame import FinishedFrame
+from localization_common.place import Place
 from localization_common.ros.belief_publishers import BeliefPublishers
 from localization_common.ros.camera_feed import CameraFeed, Frame
 from localization_common.ros.conversions import covariance_from_planar
@@ -45,6 +45,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
     def __init__(self, *, feed: CameraFeed | None = None, **options: object) -> None:
         super().__init__("dmn", DmnSettings, feed=feed, **options)
         self._localizer: Localizer | None = None
+        self._place: Place | None = None
         self.odometry = OdometryInput(self, lambda: self.settings.odometry_timeout)
         self._last: tuple[Picture, Belief] | None = None
         self._pose = self.create_lifecycle_publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
@@ -83,8 +84,8 @@ class DmnNode(LocalizerNode[DmnSettings]):
     def load(self) -> None:
         """Read checkpoint and map."""
         settings = self.settings
-        checkpoint = existing_file(settings.checkpoint, "parameter checkpoint")
-        map_path = existing_file(settings.map_path, "parameter map_path")
+        place = self.open_place()
+        checkpoint, map_path = settings.checkpoint_file(place), settings.map_file(place)
         self._localizer = Localizer.from_files(
             checkpoint,
             map_path,
@@ -93,6 +94,9 @@ class DmnNode(LocalizerNode[DmnSettings]):
             half=settings.half,
             threads=settings.threads or None,
         )
+        if place is not None:
+            place.require_unchanged()
+        self._place = place
         self._restart_belief()
         self.get_logger().info(f"{map_path}: {len(self.localizer.context_map)} views, on {settings.device}")
         frame = self.localizer.context_map.frame_id
@@ -218,21 +222,34 @@ class DmnNode(LocalizerNode[DmnSettings]):
 
     async def _on_save_map(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         def save() -> str:
-            path = self.settings.saved_map_file
-            self.localizer.save_map(path)
+            with self.settings.saved_map(self._place) as path:
+                self.localizer.save_map(path)
             return f"{path}: {len(self.localizer.context_map)} views"
 
         return await self.work.answer(response, save)
 
     async def _on_load_map(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         def load() -> str:
-            path = existing_file(self.settings.map_path, "parameter map_path")
+            if not self.settings.map_path:
+                self._reopen_place()
+            path = self.settings.map_file(self._place)
             self.localizer.load_map(path)
             self._restart_belief()
             self._publish_views()
             return f"{path}: {len(self.localizer.context_map)} views"
 
         return await self.work.answer(response, load)
+
+    def _reopen_place(self) -> None:
+        """Open the place again: it may have been extended.
+
+        Raises:
+            MapError: it cannot be read, or was built anew: the other nodes still use the map frame of before.
+        """
+        place = self.open_place()
+        if place is not None and self._place is not None:
+            place.require_frame_of(self._place)
+        self._place = place
 
     async def _on_add_context(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         def add() -> str:

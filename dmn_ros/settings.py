@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dmn_ros.filter.filter_config import FilterConfig
-from localization_common.files.paths import require_own_file, user_path
+from localization_common.files.paths import existing_file, require_own_file, user_path
+from localization_common.place import Place
+from localization_common.place.choice import dmn_checkpoint
 from localization_common.ros.parameter_fields import ALWAYS, detail, parameter, parameters_of
 from localization_common.ros.settings import NodeSettings
 
@@ -88,11 +92,13 @@ class DmnSettings(NodeSettings):
     """Parameters of the dmn node; those of the particle filter have amcl's names where the meaning is the same."""
 
     map_path: str = parameter(
-        "", "File with the context map, made by dmn_build_map; read by configure and load_map.", when=ALWAYS
+        "",
+        "File with the context map, made by dmn_build_map; read by configure and load_map. Empty: that of place.",
+        when=ALWAYS,
     )
     saved_map_path: str = parameter(
         "",
-        "File that save_map writes; empty overwrites map_path, unless that file came with an installed package.",
+        "File that save_map writes; empty overwrites the map that was read, unless it came with an installed package.",
         when=ALWAYS,
     )
     odometry_timeout: float = parameter(
@@ -108,16 +114,47 @@ class DmnSettings(NodeSettings):
     initial_pose: InitialPoseSettings = parameters_of(InitialPoseSettings, flat=False)  # noqa: RUF009 - makes a field
     filter: FilterConfig = parameters_of(FilterConfig, flat=True, details=_FILTER)  # noqa: RUF009 - makes a field
 
-    @property
-    def saved_map_file(self) -> Path:
-        """File that save_map writes.
+    def checkpoint_file(self, place: Place | None) -> Path:
+        """Checkpoint of the network: with a place, by default its own, else the general one of this package.
+
+        Raises:
+            ConfigError: there is no such file.
+        """
+        if self.checkpoint or place is None:
+            return existing_file(self.checkpoint, "parameter checkpoint")
+        return dmn_checkpoint(None, place)
+
+    def map_file(self, place: Place | None) -> Path:
+        """Context map.
+
+        Raises:
+            ConfigError: there is no such file.
+            MapError: the place has none.
+        """
+        if self.map_path or place is None:
+            return existing_file(self.map_path, "parameter map_path")
+        return place.file("context_map")
+
+    @contextlib.contextmanager
+    def saved_map(self, place: Place | None) -> Iterator[Path]:
+        """Path at which save_map writes; the place is held meanwhile if the file is in it.
 
         Raises:
             ConfigError: there is no file name, or the file came with an installed package.
+            MapError: the place was built anew since it was opened.
         """
-        named = "saved_map_path" if self.saved_map_path else "map_path"
-        path = user_path(getattr(self, named), f"parameter {named}")
-        own = Path("~", ".ros", path.name)
-        remedy = f"set saved_map_path to a file of your own, for example {own}, and map_path to the same to use it"
-        require_own_file(path, f"parameter {named}", remedy)
-        return path
+        if self.saved_map_path or self.map_path or place is None:
+            named = "saved_map_path" if self.saved_map_path else "map_path"
+            path = user_path(getattr(self, named), f"parameter {named}")
+            _require_own(path, named)
+            yield path
+            return
+        _require_own(place.location("context_map"), "place")
+        with place.adding("context_map") as path:
+            yield path
+
+
+def _require_own(path: Path, name: str) -> None:
+    own = Path("~", ".ros", path.name)
+    remedy = f"set saved_map_path to a file of your own, for example {own}, and map_path to the same to use it"
+    require_own_file(path, f"parameter {name}", remedy)

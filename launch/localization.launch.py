@@ -1,7 +1,8 @@
 """Launch file of both nodes, vlocnet and dmn, in two processes or in one.
 
 Parameters are read from these sources, and later ones override earlier ones: config/vlocnet.yaml and config/dmn.yaml,
-config/localization.yaml, the file params_file, and the launch arguments that are not empty.
+config/localization.yaml, config/shipped_models.yaml unless there is a place, the file params_file, and the launch
+arguments that are not empty. There is a place if the launch argument or params_file names one.
 """
 
 import weakref
@@ -32,10 +33,22 @@ ARGUMENTS = {
     "use_respawn": ("false", "Start a node again after it ended."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
     "rviz": ("false", "Open RViz."),
-    "checkpoint": ("", "Checkpoint of vlocnet. Empty: as in params_file, else that of the simulated apartment."),
+    "place": (
+        "",
+        "Directory of a place, made by localization_map: networks and maps of both nodes. Empty: as in params_file.",
+    ),
+    "checkpoint": (
+        "",
+        "Checkpoint of vlocnet. Empty: as in params_file, else that of the place; without a place, that of the "
+        "simulated apartment.",
+    ),
     "dmn_checkpoint": ("", "Checkpoint of dmn. Empty: as for vlocnet."),
     "map": ("", "Context map of dmn, made by dmn_build_map. Empty: as for vlocnet."),
-    "keyframe_map": ("", "Keyframe map that refines vlocnet's poses. Empty: as in params_file, else none."),
+    "keyframe_map": (
+        "",
+        "Keyframe map that refines vlocnet's poses. Empty: as in params_file, else that of the place; without a place, "
+        "none.",
+    ),
     "image": ("", "Topic of the camera's images, for example /camera/color/image_raw. Empty: image."),
     "camera_info": ("", "Topic of the calibration. Empty: camera_info beside the image, in the same namespace."),
     "image_transport": (
@@ -68,7 +81,7 @@ BOOLEANS = {"true": True, "false": False}
 
 # Launch argument -> nodes and their parameters.
 SHARED = (
-    "use_sim_time", "autostart", "image_transport", "base_frame_id", "camera_frame_id", "odom_frame_id",
+    "place", "use_sim_time", "autostart", "image_transport", "base_frame_id", "camera_frame_id", "odom_frame_id",
     "global_frame_id",
 )  # fmt: skip
 PARAMETERS = {
@@ -113,8 +126,9 @@ def make_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 def node(context: LaunchContext, executable: str, names: tuple[str, ...], topics: dict[str, str]) -> Node:
     """Make a process that runs the nodes of these names; a topic is remapped unless its new name is empty."""
-    files = [shared("config", f"{name}.yaml") for name in names]
-    files.append(ParameterFile(shared("config", "localization.yaml"), allow_substs=True))
+    files = [shared("config", f"{name}.yaml") for name in (*names, "localization")]
+    if not has_place(context):
+        files.append(ParameterFile(shared("config", "shipped_models.yaml"), allow_substs=True))
     if LaunchConfiguration("params_file").perform(context):
         files.append(LaunchConfiguration("params_file"))
     files += given_parameters(context, names)
@@ -129,6 +143,22 @@ def node(context: LaunchContext, executable: str, names: tuple[str, ...], topics
         output="screen",
         emulate_tty=True,
     )
+
+
+def has_place(context: LaunchContext) -> bool:
+    """Return True if the launch argument or params_file names a place: then shipped networks are no default."""
+    place, params_file = (LaunchConfiguration(name).perform(context) for name in ("place", "params_file"))
+    return bool(place) or (bool(params_file) and names_place(yaml.safe_load(Path(params_file).read_text())))
+
+
+def names_place(content: object) -> bool:
+    """Return True if a parameter `place` that is not empty is somewhere in the content of a parameter file."""
+    if not isinstance(content, dict):
+        return False
+    parameters = content.get("ros__parameters")
+    if isinstance(parameters, dict) and parameters.get("place"):
+        return True
+    return any(names_place(inner) for inner in content.values())
 
 
 def given_parameters(context: LaunchContext, names: tuple[str, ...]) -> list[str]:

@@ -13,7 +13,6 @@ from nav_msgs.msg import Odometry
 from sensor_msgs.msg import Image
 
 from localization_common.camera import Camera
-from localization_common.files.paths import existing_file
 from localization_common.geometry import se3
 from localization_common.geometry.odometry_integration import OdometryIntegrator, base_covariance
 from localization_common.pending_frame import FinishedFrame, PendingFrame
@@ -68,7 +67,8 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
     def load(self) -> None:
         """Read the checkpoint, and the keyframe map if there is one."""
         settings = self.settings
-        path, map_path = existing_file(settings.checkpoint, "parameter checkpoint"), settings.used_map
+        place = self.open_place()
+        path, map_path = settings.checkpoint_file(place), settings.used_map(place)
         threads = settings.threads or None
         localizer = Localizer.from_checkpoint(
             path,
@@ -80,6 +80,8 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             frozen_after=round(1e9 * settings.frozen_timeout),
         )
         self._localizer = localizer if map_path is None else RefiningLocalizer.with_map(localizer, map_path)
+        if place is not None:
+            place.require_unchanged()
         self._odometry.reset()
         self._refinements = RefinementDiagnostics()
         streams, classes = ", ".join(localizer.tasks.names), len(localizer.class_names)
@@ -117,7 +119,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             return {"streams": "none"}
         streams = {"streams": ", ".join(localizer.tasks.names)}
         if not isinstance(localizer, RefiningLocalizer):
-            return streams | {"refined": "no: keyframe_map is empty, or refine is false"}
+            return streams | {"refined": "no: there is no keyframe map, or refine is false"}
         return streams | self._refinements.values
 
     def ready(self, frame: Frame) -> bool:

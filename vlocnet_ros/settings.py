@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localization_common.files.paths import existing_file
+from localization_common.place import Place
+from localization_common.place.choice import named_or_part_if_any
 from localization_common.ros.parameter_fields import ALWAYS, parameter
 from localization_common.ros.settings import NodeSettings
 from vlocnet_ros.runtime.backends.opening import AUTO, BACKENDS
@@ -34,9 +36,10 @@ class VlocnetSettings(NodeSettings):
     )
     keyframe_map: str = parameter(
         "",
-        "File with the keyframe map that poses are refined against, made by vlocnet_build_keyframes; empty for none.",
+        "File with the keyframe map that poses are refined against, made by vlocnet_build_keyframes. Empty: that of "
+        "place; without a place, none.",
     )
-    refine: bool = parameter(True, "Refine poses, where keyframe_map is given.")
+    refine: bool = parameter(True, "Refine poses, where there is a keyframe map.")
     publish_odom_tf: bool = parameter(
         False,
         "Broadcast odom -> base from the visual odometry; only where no other odometry does.",
@@ -46,11 +49,25 @@ class VlocnetSettings(NodeSettings):
         0.5, "Opacity of the classes, or of the heat map, over the image.", minimum=0.0, maximum=1.0, when=ALWAYS
     )
 
-    @property
-    def used_map(self) -> Path | None:
+    def checkpoint_file(self, place: Place | None) -> Path:
+        """Checkpoint of the network.
+
+        Raises:
+            ConfigError: there is no such file.
+            MapError: the place has none.
+        """
+        if self.checkpoint or place is None:
+            return existing_file(self.checkpoint, "parameter checkpoint")
+        return place.file("vlocnet")
+
+    def used_map(self, place: Place | None) -> Path | None:
         """Keyframe map for the refinement; None if poses are not refined.
 
         Raises:
             ConfigError: there is no such file.
         """
-        return existing_file(self.keyframe_map, "parameter keyframe_map") if self.refine and self.keyframe_map else None
+        if not self.refine:
+            return None
+        if self.keyframe_map:
+            return existing_file(self.keyframe_map, "parameter keyframe_map")
+        return named_or_part_if_any(None, place, "keyframes")

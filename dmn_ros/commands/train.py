@@ -86,11 +86,9 @@ class TrainCommand:
         place = self.recording.place
         if self.output is not None:
             return self.output
-        return (
-            Path("build/dmn.safetensors")
-            if place is None
-            else self.runs / f"{place.expanduser().resolve().name}.safetensors"
-        )
+        if place is None:
+            return Path("build/dmn.safetensors")
+        return self.runs / f"{place.expanduser().resolve().name}.safetensors"
 
 
 class _WriteCheckpoint(lightning.Callback):

@@ -58,6 +58,27 @@ class Place:
         except OSError:
             return False
 
+    def require_unchanged(self) -> None:
+        """Refuse a place that was built again since it was opened: parts of two builds do not fit together.
+
+        Raises:
+            MapError: the directory is another one than when it was opened.
+        """
+        if not self.unchanged:
+            raise MapError(f"{self.path}: was built again while it was read; try again")
+
+    def require_frame_of(self, earlier: Place) -> None:
+        """Refuse another map frame than that of the place when it was opened earlier.
+
+        Raises:
+            MapError: the place was built anew since then.
+        """
+        if self.description.map_id != earlier.description.map_id:
+            raise MapError(
+                f"{self.path}: was built anew, in another map frame than before: clean up and configure all nodes that "
+                "use it"
+            )
+
     def location(self, part: PartName) -> Path:
         """Path of a part that need not exist; see `file` and `adding`."""
         return self.path / PARTS[part].file
@@ -72,7 +93,7 @@ class Place:
         Raises:
             MapError: the place has no such part, or was built again since it was opened.
         """
-        self._require_unchanged()
+        self.require_unchanged()
         found, path = PARTS[part], self.location(part)
         if not path.is_file():
             raise MapError(f"{path}: no such file: the place has no {found.what}; {found.remedy}")
@@ -84,7 +105,7 @@ class Place:
         Raises:
             MapError: the place has no such drive, or its file is missing, or the place was built again.
         """
-        self._require_unchanged()
+        self.require_unchanged()
         self.drive(drive)
         path = poses_file(self.path, drive)
         if not path.is_file():
@@ -132,10 +153,6 @@ class Place:
                     f"{PARTS[part].what} does not fit and is not added; make it again"
                 )
             yield self.location(part)
-
-    def _require_unchanged(self) -> None:
-        if not self.unchanged:
-            raise MapError(f"{self.path}: was built again while it was read; try again")
 
 
 def poses_file(folder: Path, drive: str) -> Path:

@@ -15,6 +15,7 @@ from std_srvs.srv import SetBool, Trigger
 from localization_common.camera import Camera
 from localization_common.camera.image_checks import require_usable
 from localization_common.pending_frame import FailedFrame, PendingFrame
+from localization_common.place import Place
 from localization_common.ros.base_frame import BaseFrame
 from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
 from localization_common.ros.camera_mount import CameraMount
@@ -135,6 +136,18 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def stopping(self) -> bool:
         """True if the worker ends: then no wait is worthwhile."""
         return self._worker is None or self._worker.stopping
+
+    def open_place(self) -> Place | None:
+        """Open the place of the parameters; None if they name none.
+
+        Raises:
+            MapError: there is no place, it is damaged, or its map is not metric.
+        """
+        place = self.settings.open_place()
+        if place is not None and place.description.frame_id != self.settings.global_frame_id:
+            frame = place.description.frame_id
+            self.get_logger().warning(f"{place.path} has frame {frame!r}, poses are published in global_frame_id")
+        return place
 
     def finish_pending(self) -> None:
         """Wait until the frame before is finished."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 
 from localization_common.errors import ConfigError
+from localization_common.files.paths import user_path
 from localization_common.messages import MAX_PIXELS
+from localization_common.place import Place
 from localization_common.ros.parameter_fields import ALWAYS, START, parameter
 
 MAP_ODOM, MAP_BASE, NONE = "map_odom", "map_base", "none"
@@ -46,7 +48,12 @@ class NodeSettings:
     camera_info_timeout: float = parameter(
         1.0, "Seconds that an image waits for the first camera_info.", minimum=0.0, maximum=60.0, when=ALWAYS
     )
-    checkpoint: str = parameter("", "File with the network's weights (.safetensors); read by configure.")
+    place: str = parameter(
+        "", "Directory of a place, made by localization_map: gives the files that other parameters leave empty."
+    )
+    checkpoint: str = parameter(
+        "", "File with the network's weights (.safetensors); read by configure. Empty: that of place."
+    )
     device: str = parameter("cpu", "Device that the network runs on, in torch's notation: cpu, cuda, cuda:1.")
     half: bool = parameter(False, "Compute in half precision.")
     threads: int = parameter(
@@ -80,6 +87,19 @@ class NodeSettings:
         frames["base_frame_id"] = self.base_frame_id
         if len(set(frames.values())) < len(frames):
             raise ConfigError(f"frames must differ: {frames}")
+
+    def open_place(self) -> Place | None:
+        """Open the place; None if the parameter is empty.
+
+        Raises:
+            MapError: there is no place, it is damaged, or its map is not metric.
+            ConfigError: the parameter is no path.
+        """
+        if not self.place:
+            return None
+        place = Place.open(user_path(self.place, "parameter place"))
+        place.require_metric()
+        return place
 
     @property
     def broadcasts(self) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from launch_process import Launch, launch
+from made_places import make_place
 from rcl_interfaces.srv import GetParameters
 from stage_robot import Robot
 from waiting import wait_until
@@ -112,6 +114,45 @@ def test_two_processes(robot: Robot, arguments: dict[str, object], models: Path,
         assert parameters(robot, "dmn", *names) == [*files, 600, 7, "base_link", "none"]
         files = [str(models / "vlocnet.safetensors"), str(models / "keyframes.safetensors")]
         assert parameters(robot, "vlocnet", "checkpoint", "keyframe_map", "refine", "tf_mode") == [*files, True, "none"]
+        assert_ended_well(launched, processes=2)
+
+
+def place_of(models: Path, path: Path) -> Path:
+    """Place with the tiny networks and maps."""
+    make_place(path)
+    for part, name in {"vlocnet": "vlocnet", "dmn": "dmn", "context_map": "map", "keyframes": "keyframes"}.items():
+        shutil.copy(models / f"{name}.safetensors", path / f"{part}.safetensors")
+    return path
+
+
+@pytest.mark.parametrize("composed", [False, True])
+def test_a_place_counts_more_than_the_shipped_networks(
+    robot: Robot, arguments: dict[str, object], models: Path, tmp_path: Path, composed: bool
+) -> None:
+    place = place_of(models, tmp_path / "kitchen")
+    params_file = tmp_path / "frames.yaml"
+    params_file.write_text("/**: {ros__parameters: {base_frame_id: base_link, threads: 1}}")
+    given = {"namespace": NAMESPACE, "params_file": params_file, "place": place, "composed": composed}
+    with launch("localization.launch.py", tmp_path, **given) as launched:
+        await_active(robot)
+        drive(robot)
+        assert parameters(robot, "vlocnet", "place", "checkpoint", "keyframe_map") == [str(place), "", ""]
+        assert parameters(robot, "dmn", "place", "checkpoint", "map_path", "tf_mode") == [str(place), "", "", "none"]
+        assert_ended_well(launched, processes=1 if composed else 2)
+
+
+def test_a_place_in_params_file_counts_more_than_the_shipped_networks_but_not_than_arguments(
+    robot: Robot, models: Path, tmp_path: Path
+) -> None:
+    place = place_of(models, tmp_path / "kitchen")
+    params_file = tmp_path / "place.yaml"
+    params_file.write_text(f"/**: {{ros__parameters: {{base_frame_id: base_link, threads: 1, place: {place}}}}}")
+    checkpoint = models / "vlocnet.safetensors"
+    given = {"namespace": NAMESPACE, "params_file": params_file, "checkpoint": checkpoint}
+    with launch("localization.launch.py", tmp_path, **given) as launched:
+        await_active(robot)
+        assert parameters(robot, "vlocnet", "place", "checkpoint") == [str(place), str(checkpoint)]
+        assert parameters(robot, "dmn", "place", "checkpoint", "map_path") == [str(place), "", ""]
         assert_ended_well(launched, processes=2)
 
 

@@ -62,7 +62,7 @@ def test_parameter_file_shows_the_defaults(nodes: dict[str, Node], name: str) ->
     assert written[name] == declared, f"config/{name}.yaml and the node's defaults differ"
 
 
-@pytest.mark.parametrize("file", ["demo.yaml", "localization.yaml"])
+@pytest.mark.parametrize("file", ["demo.yaml", "localization.yaml", "shipped_models.yaml"])
 def test_parameters_are_accepted(nodes: dict[str, Node], file: str) -> None:
     for name, values in parameters_in(file).items():
         for parameter, value in values.items():

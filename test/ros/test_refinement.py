@@ -176,7 +176,7 @@ def test_refine_false_reads_no_map(stage: Stage, queries: Sequence) -> None:
     stamp = send(stage, queries, queries.read_image(0), 0)
     (pose,), (estimate,) = published(stage, [stamp]), offline(queries, [queries.read_image(0)], None)
     np.testing.assert_allclose(pose.matrix, estimate.map_T_camera @ se3.inverse(BASE_T_CAMERA), atol=1e-6)
-    assert stage.status_now("vlocnet").values["refined"] == "no: keyframe_map is empty, or refine is false"
+    assert stage.status_now("vlocnet").values["refined"] == "no: there is no keyframe map, or refine is false"
     assert "read by configure" in stage.parameters_set("vlocnet", refine=True)
 
 

@@ -143,7 +143,7 @@ def test_wrong_commands_are_found(faulty: Document) -> None:
     assert list(found) == [str(line) for line in parts]
     for line, part in parts.items():
         assert part in found[str(line)]
-    assert any("--output" in text for text in wrong_commands(faulty) if text.startswith("line 10:"))
+    assert any("output: name" in text for text in wrong_commands(faulty) if text.startswith("line 10:"))
 
 
 def test_wrong_options_in_the_text_are_found(faulty: Document) -> None:
