@@ -53,6 +53,7 @@ class PlaceWriter:
         self.map_id = extends.description.map_id if extends is not None else uuid.uuid4().hex
         self._working = swap.working_directory(self.path)
         self._open = contextlib.ExitStack()
+        self._committed = False
 
     @property
     def folder(self) -> Path:
@@ -76,29 +77,34 @@ class PlaceWriter:
         try:
             self._working.parent.mkdir(parents=True, exist_ok=True)
             self._lock()
+            try:
+                self._prepare()
+            except BaseException:
+                self.__exit__(None, None, None)
+                raise
         except OSError as error:
             self._open.close()
             raise MapError(f"{self.path}: cannot be written ({error}); name another directory") from error
-        try:
-            swap.recover(self.path)
-            self._require_replaceable()
-            for leftover in (_NEW, "replaced"):
-                shutil.rmtree(self._working / leftover, ignore_errors=True)
-            (self.folder / POSES).mkdir(parents=True)
-            self.cache.mkdir(exist_ok=True)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
         return self
+
+    def _prepare(self) -> None:
+        """Make the folders, without what a killed writer left half done."""
+        swap.recover(self.path)
+        self._require_replaceable()
+        for leftover in (_NEW, "replaced"):
+            shutil.rmtree(self._working / leftover, ignore_errors=True)
+        (self.folder / POSES).mkdir(parents=True)
+        self.cache.mkdir(exist_ok=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        (self._working / _PROCESS).unlink(missing_ok=True)
-        for folder in (self.cache, self._working):
-            with contextlib.suppress(OSError):
-                folder.rmdir()  # only if it is empty
+        if not self._committed:  # else the working directory is gone, or that of the next writer
+            shutil.rmtree(self.folder, ignore_errors=True)
+            (self._working / _PROCESS).unlink(missing_ok=True)
+            for folder in (self.cache, self._working):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()  # only if it is empty
         self._open.close()
 
     def commit(self, description: PlaceDescription) -> Place:
@@ -159,6 +165,7 @@ class PlaceWriter:
 
     def _finished(self) -> Place:
         shutil.rmtree(self._working, ignore_errors=True)
+        self._committed = True
         return Place.open(self.path)
 
     def _lock(self) -> None:

@@ -151,6 +151,15 @@ def test_a_second_writer_is_refused_with_the_process_of_the_first(tmp_path: Path
     assert os.listdir(tmp_path) == []  # nothing was written
 
 
+def test_a_writer_that_has_finished_leaves_the_next_one_alone(tmp_path: Path) -> None:
+    with PlaceWriter(tmp_path / "kitchen") as first:
+        first.commit(description())
+        with PlaceWriter(tmp_path / "kitchen") as second:
+            second.file("report").write_text("half a re")
+            first.__exit__(None, None, None)
+            assert second.file("report").exists()
+
+
 def test_what_a_writer_leaves_between_two_renames_is_put_right(tmp_path: Path) -> None:
     """A kill between the two renames leaves no directory of the name; they run where there is no exchange."""
     path, working = tmp_path / "kitchen", tmp_path / ".kitchen.building"
