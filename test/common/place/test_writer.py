@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from made_places import description, drawn_drive, make_place
 
@@ -85,22 +85,52 @@ def require_of_one_build(place: Place) -> None:
         assert place.file(part).read_bytes() == place.description.name.encode() * 100_000
 
 
-def test_a_writer_that_is_killed_at_any_moment_leaves_the_old_or_the_new_place(tmp_path: Path) -> None:
-    path, random, during = tmp_path / "kitchen", np.random.default_rng(0), 0
-    build(path, "first")
-    rounds = 0
-    while rounds < 6 or (during == 0 and rounds < 40):  # a busy machine kills few writers during a build
-        rounds += 1
-        with program(BUILDER, path, 10_000) as process:
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(timeout=random.uniform(0.0, 0.1))
-            process.send_signal(signal.SIGKILL)
-        during += len(os.listdir(tmp_path)) - 1
-        require_of_one_build(Place.open(path))
-    assert during > 0  # else no writer was killed during a build
-    build(path, "last", Place.open(path))
-    assert os.listdir(tmp_path) == ["kitchen"]
-    require_of_one_build(Place.open(path))
+def killed_at(step: int, path: Path, name: str, *, exchanges: bool) -> bool:
+    """Build in a process of its own that is killed at a step that touches files; False if it has fewer steps."""
+    process = os.fork()
+    if process == 0:
+        steps = 0
+
+        def count(event: str, arguments: object) -> None:
+            nonlocal steps
+            steps += event.startswith(("os.", "open", "shutil.", "ctypes."))
+            if steps == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            if not exchanges:
+                swap.exchange = lambda first, second: False  # as on a file system that cannot
+            place = Place.open(path)
+            sys.addaudithook(count)
+            build(path, name, place)
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(process, 0)[1])
+
+
+@pytest.mark.parametrize("exchanges", [True, False], ids=["exchange", "two renames"])
+def test_a_writer_that_is_killed_at_any_step_leaves_the_old_or_the_new_place(tmp_path: Path, exchanges: bool) -> None:
+    older = build(tmp_path / "older", "old")
+    (older.path / "vlocnet.safetensors").write_text("of hours")
+    step, seen = 1, []
+    while True:
+        path = tmp_path / str(step) / "kitchen"
+        shutil.copytree(older.path, path)
+        killed = killed_at(step, path, "new", exchanges=exchanges)
+        place = Place.open(path)
+        require_of_one_build(place)
+        assert place.description.map_id == older.description.map_id
+        assert place.file("vlocnet").read_text() == "of hours"
+        if not killed:
+            break
+        seen.append(place.description.name)
+        build(path, "last", place)
+        assert os.listdir(path.parent) == ["kitchen"]
+        step += 1
+    before, after = seen.count("old"), seen.count("new")
+    assert seen == ["old"] * before + ["new"] * after  # kills before and after the swap
+    assert before > 20
+    assert after > 3
 
 
 def test_a_reader_sees_complete_places_while_others_are_built(tmp_path: Path) -> None:
