@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from os import cpu_count
 
 import numpy as np
@@ -41,6 +42,6 @@ def to_arrays(matches: Sequence[PairMatches]) -> Arrays:
 
 def from_arrays(arrays: Arrays) -> list[PairMatches]:
     """Unpack matches of a file."""
-    inner = arrays["first"][1:-1]
-    left, right = (np.split(arrays[name].astype(np.int64), inner) for name in ("left", "right"))
-    return [PairMatches(int(a), int(b), m, n) for (a, b), m, n in zip(arrays["pairs"], left, right, strict=True)]
+    rows = [slice(first, last) for first, last in pairwise(arrays["first"].tolist())]
+    left, right = (arrays[name].astype(np.int64) for name in ("left", "right"))
+    return [PairMatches(int(a), int(b), left[own], right[own]) for (a, b), own in zip(arrays["pairs"], rows, strict=True)]
