@@ -44,4 +44,5 @@ def from_arrays(arrays: Arrays) -> list[PairMatches]:
     """Unpack matches of a file."""
     rows = [slice(first, last) for first, last in pairwise(arrays["first"].tolist())]
     left, right = (arrays[name].astype(np.int64) for name in ("left", "right"))
-    return [PairMatches(int(a), int(b), left[own], right[own]) for (a, b), own in zip(arrays["pairs"], rows, strict=True)]
+    pairs = arrays["pairs"].tolist()
+    return [PairMatches(a, b, left[own], right[own]) for (a, b), own in zip(pairs, rows, strict=True)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from localization_common.files.atomic_write import write_whole
@@ -39,7 +41,9 @@ class StageCache:
         key = hashlib.sha256(inputs.encode()).hexdigest()[:16]
         path = self._folder / f"{stage}-{key}.safetensors"
         if path.is_file():
-            return load_file(path)
+            # A file that the disk damaged is computed again.
+            with suppress(SafetensorError, OSError):
+                return load_file(path)
         arrays = {name: np.ascontiguousarray(array) for name, array in compute().items()}
         write_whole(path, save(arrays))
         return arrays
