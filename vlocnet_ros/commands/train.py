@@ -32,7 +32,7 @@ from vlocnet_ros.training.config import TrainConfig, restricted_to_system
 from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.module import VLocNetTrainingModule
 from vlocnet_ros.training.odometry_bias import calibrate_odometry
-from vlocnet_ros.training.start import starting_network
+from vlocnet_ros.training.start import first_of_combination, starting_network
 from vlocnet_ros.training.trainer import fit, process_rank, state_file
 
 
@@ -65,9 +65,11 @@ def train(
     data = TrainingData.read(config) if data is None else data
     card = describe(config, data.frames) | dict(about)
     module = training_module(config, data, rank=process_rank())
-    trainer = fit(config, module, data)
+    earlier = first_of_combination(config, data)
+    trainer, outcome = fit(config, module, data, earlier)
     if trainer.is_global_zero:
-        card |= {"minutes": round(module.trained_seconds / 60.0, 1), "steps": module.global_step}
+        print("weights", "\n".join(outcome.lines()))
+        card |= {"minutes": round(module.trained_seconds / 60.0, 1), "steps": outcome.steps, "outcome": outcome.card()}
         card["numbers"], residuals = _calibrated(config, module.network, data)
         camera, names = data.frames.camera, data.frames.class_names
         with writing(config.output, place, "vlocnet") as output:
@@ -91,7 +93,14 @@ def training_module(config: TrainConfig, data: TrainingData, rank: int = 0) -> V
         clip=config.clip,
     )
     return VLocNetTrainingModule(
-        network, batches, config.optimizer, config.augmentation, seed=config.seed, taken=taken, freeze=config.freeze
+        network,
+        batches,
+        config.optimizer,
+        config.augmentation,
+        seed=config.seed,
+        taken=taken,
+        freeze=config.freeze,
+        keep_statistics=config.keep_statistics,
     )
 
 

@@ -23,6 +23,7 @@ from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
 from vlocnet_ros.training.checkpoint_card import write_card
 from vlocnet_ros.training.config import TrainConfig, restricted_to_system
 from vlocnet_ros.training.data import TrainingData
+from vlocnet_ros.training.outcome import TrainingOutcome
 from vlocnet_ros.training.stages import SCHEDULE, PlannedStage, TrainingStage, changed, plan
 from vlocnet_ros.training.trainer import process_rank, run_directory, state_file
 
@@ -93,6 +94,7 @@ def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] = SCHEDULE) ->
         print(f"stage {part.stage.name}: {100 * part.share:.0f} % of the time")
         about = {"command": command, "stage": part.stage.name, "changes": dict(part.stage.changes)}
         train(replace(training, resume=resume and state_file(training).is_file()), data, about=about)
+    print(_report([(part.stage.name, _file(directory, part.stage.name)) for part, _ in selected]))
     last = trainings[-1]
     return _publish(_file(directory, last[0].stage.name), config.common.output, place) if last in selected else None
 
@@ -119,6 +121,17 @@ def _training(config: ScheduleConfig, part: PlannedStage, directory: Path) -> Tr
 def _file(directory: Path, stage: str) -> Path:
     """Return the path of a stage's checkpoint in the run's directory."""
     return directory / f"{stage}.safetensors"
+
+
+def _report(stages: Sequence[tuple[str, Path]]) -> str:
+    """Format each stage's outcome: the weights that were kept, and errors before and after it."""
+    lines = ["stages, with errors on the validation frames before -> after:"]
+    for name, file in stages:
+        card = load_vlocnet(file).card
+        if "outcome" in card:
+            first, *tasks = TrainingOutcome.from_card(card["outcome"]).lines()
+            lines += [f"{name}: {first}", *tasks]
+    return "\n".join(lines)
 
 
 def _finished(output: Path) -> bool:

@@ -45,6 +45,8 @@ class TrainConfig:
         patience: validations without improvement after which training ends early; 0 for no limit.
         initial: checkpoints to start from, of single tasks or of all; tensors whose name and shape agree are copied.
         freeze: modules copied from them that are not trained, such as trunk.
+        keep_statistics: keep the batch-norm statistics of layers that were copied from them. Otherwise they become
+            those of this training's batches within some dozens of steps, before the weights suit them.
         imagenet: start `paper` with ImageNet weights (timm); with Xavier weights if they are not available.
         resume: continue an interrupted run with the same output.
         seed: seed of all random numbers: weights, batches, augmentation, dropout.
@@ -80,6 +82,7 @@ class TrainConfig:
     patience: int = 0
     initial: tuple[Path, ...] = ()
     freeze: tuple[str, ...] = ()
+    keep_statistics: bool = False
     imagenet: bool = True
     resume: bool = False
     seed: int = 0

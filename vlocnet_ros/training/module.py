@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection
 from dataclasses import fields, replace
@@ -34,6 +35,7 @@ class VLocNetTrainingModule(lightning.LightningModule):
         seed: int = 0,
         taken: Collection[str] = (),
         freeze: Collection[str] = (),
+        keep_statistics: bool = False,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
@@ -44,8 +46,11 @@ class VLocNetTrainingModule(lightning.LightningModule):
         for name, parameter in network.named_parameters():
             frozen = name in self.taken and name.startswith(prefixes)
             parameter.requires_grad_(not frozen)  # saves the computation of its gradient, too
-        for frozen_module in _without_gradient(network):
-            frozen_module.eval()  # keeps running statistics; Lightning restores the modes after each validation
+        kept = _copied_norms(network, self.taken) if keep_statistics else []
+        for module in (*_without_gradient(network), *kept):
+            module.eval()  # keeps running statistics; Lightning restores the modes after each validation
+        #: Errors of the last validation, by name (`validation.errors`).
+        self.validated: dict[str, float] = {}
         self._clock: float | None = None
         self._errors: list[dict[str, Tensor]] = []
 
@@ -108,12 +113,14 @@ class VLocNetTrainingModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         names = sorted({name for errors in self._errors for name in errors})
-        medians = {name: torch.cat([e[name] for e in self._errors if name in e]).nanmedian() for name in names}
+        medians = {name: torch.cat([e[name] for e in self._errors if name in e]).nanmedian().item() for name in names}
         self._errors.clear()
-        self.log_dict({f"val/{name}": value for name, value in medians.items()}, prog_bar=True, sync_dist=True)
-        self.log("val/score", validation.score(medians), sync_dist=True)
-        text = ", ".join(f"{name} {value:.3f}" for name, value in medians.items())
-        if not self.trainer.sanity_checking:
+        # All processes decide by the same numbers, those of the first one.
+        self.validated = self.trainer.strategy.broadcast({n: v for n, v in medians.items() if math.isfinite(v)})
+        self.log_dict({f"val/{name}": value for name, value in self.validated.items()}, prog_bar=True, sync_dist=True)
+        self.log("val/score", validation.score(self.validated), sync_dist=True)
+        text = ", ".join(f"{name} {value:.3f}" for name, value in self.validated.items())
+        if self.trainer.state.fn == "fit":
             self.print(f"\n{self.trained_seconds / 60.0:5.1f} min, step {self.global_step}: {text}")
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -179,3 +186,9 @@ def _without_gradient(network: VLocNet) -> list[nn.Module]:
     """Return the modules that have parameters of which none is trained."""
     trained = {module: [p.requires_grad for p in module.parameters()] for module in network.modules()}
     return [module for module, flags in trained.items() if flags and not any(flags)]
+
+
+def _copied_norms(network: VLocNet, taken: Collection[str]) -> list[nn.Module]:
+    """Return the batch-norm layers whose weights were copied from other checkpoints."""
+    norms = {name: m for name, m in network.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)}
+    return [module for name, module in norms.items() if f"{name}.weight" in taken]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from localization_common.errors import ConfigError
 from localization_common.geometry import se3
@@ -13,6 +16,7 @@ from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.data import TrainingData, structure
 from vlocnet_ros.training.imagenet import load_imagenet
 from vlocnet_ros.training.initial_weights import copy_initial_weights
+from vlocnet_ros.training.outcome import copy_of_weights
 from vlocnet_ros.training.training_frames import TrainingFrames
 
 
@@ -41,6 +45,13 @@ def starting_network(config: TrainConfig, data: TrainingData) -> tuple[VLocNet, 
     elif config.model == "paper" and config.imagenet:
         load_imagenet(network)
     return network, taken
+
+
+def first_of_combination(config: TrainConfig, data: TrainingData) -> dict[str, Tensor] | None:
+    """Return the weights with the first checkpoint alone, with which a combination is compared; None for a training."""
+    if config.optimizer.steps != 0 or len(config.initial) < 2:
+        return None
+    return copy_of_weights(starting_network(replace(config, initial=config.initial[:1]), data)[0])
 
 
 def set_scales(network: VLocNet, frames: TrainingFrames, *, forward: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from localization_common.errors import ConfigError
@@ -22,6 +23,7 @@ from vlocnet_ros.training.batches import gather
 from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.module import VLocNetTrainingModule
+from vlocnet_ros.training.outcome import TrainingOutcome, copy_of_weights, restore_worse_tasks
 from vlocnet_ros.training.run_files import KeepBest, KeepState
 from vlocnet_ros.training.training_frames import TrainingFrames
 
@@ -56,8 +58,22 @@ def state_file(config: TrainConfig) -> Path:
     return run_directory(config) / "last.ckpt"
 
 
-def fit(config: TrainConfig, module: VLocNetTrainingModule, data: TrainingData) -> lightning.Trainer:
+def fit(
+    config: TrainConfig,
+    module: VLocNetTrainingModule,
+    data: TrainingData,
+    earlier: Mapping[str, Tensor] | None = None,
+) -> tuple[lightning.Trainer, TrainingOutcome]:
     """Train; the module's network ends with the weights of the best validation, or the last ones without validation.
+
+    Weights that were copied from checkpoints are validated before the first step, too. Tasks that are worse after the
+    training get them back where that helps, see `outcome.restore_worse_tasks`.
+
+    Args:
+        config: options of the training.
+        module: network, batches and loss.
+        data: frames.
+        earlier: weights of the network to compare with; by default those at the start.
 
     Raises:
         ConfigError: the state of a run to resume does not exist.
@@ -69,8 +85,9 @@ def fit(config: TrainConfig, module: VLocNetTrainingModule, data: TrainingData) 
     def save(path: Path) -> None:
         save_vlocnet(path, module.network, camera=data.frames.camera, class_names=data.frames.class_names)
 
+    start = copy_of_weights(module.network)
     best = KeepBest(directory / "best.safetensors", save, config.patience)
-    trainer = _trainer(config, [KeepState(state), best])
+    trainer = _trainer(config, [KeepState(state), best], validate_start=bool(module.taken) and not config.resume)
     if trainer.is_global_zero and not config.resume:
         state.unlink(missing_ok=True)  # left by an earlier run
     # The loader only counts steps: see VLocNetTrainingModule.on_before_batch_transfer.
@@ -80,12 +97,24 @@ def fit(config: TrainConfig, module: VLocNetTrainingModule, data: TrainingData) 
         checks = DataLoader(_Items(_validation_batches(config, data.validation)), batch_size=None)
     # The state of a run is read without unpickling code.
     trainer.fit(module, counter, checks, ckpt_path=str(state) if config.resume else None, weights_only=True)
-    if best.exists and trainer.is_global_zero:
-        module.network.load_state_dict(load_vlocnet(best.path).network.state_dict())
-    return trainer
+    steps = module.global_step
+    if not best.exists:
+        return trainer, TrainingOutcome({}, {}, steps, steps)
+
+    def validate(weights: Mapping[str, Tensor]) -> dict[str, float]:
+        module.network.load_state_dict(weights)
+        trainer.validate(module, checks, verbose=False)
+        return module.validated
+
+    before = best.start if earlier is None else validate(earlier)
+    trainer.strategy.barrier()  # the first process writes the file
+    trained = load_vlocnet(best.path).network.state_dict()
+    weights, after, restored = restore_worse_tasks(trained, earlier or start, before, best.best, validate)
+    module.network.load_state_dict(weights)
+    return trainer, TrainingOutcome(before, after, best.step, steps, restored)
 
 
-def _trainer(config: TrainConfig, callbacks: list[Any]) -> lightning.Trainer:
+def _trainer(config: TrainConfig, callbacks: list[Any], *, validate_start: bool) -> lightning.Trainer:
     devices, machines = _processes(config)
     if config.progress_bar:
         callbacks = [*callbacks, TQDMProgressBar(refresh_rate=10)]
@@ -100,7 +129,7 @@ def _trainer(config: TrainConfig, callbacks: list[Any]) -> lightning.Trainer:
         max_steps=-1 if config.optimizer.steps is None else config.optimizer.steps,
         callbacks=callbacks,
         logger=TensorBoardLogger(config.runs, name=config.run_name, version=""),
-        num_sanity_val_steps=0,
+        num_sanity_val_steps=-1 if validate_start else 0,
         enable_progress_bar=config.progress_bar,
         enable_model_summary=False,
         use_distributed_sampler=False,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -9,8 +12,16 @@ from localization_common.geometry import quaternions
 from vlocnet_ros.network.vlocnetpp import Prediction
 from vlocnet_ros.training.losses import IGNORE, Targets, relative_targets
 
-#: Names of the errors of each task.
-TASKS = (("pose_m", "pose_deg"), ("motion_m", "motion_deg"), ("pixels_wrong",), ("depth_relative",), ("photometric",))
+#: Names of the errors of each task, with their units. Depth without true depth is measured by the photometric loss.
+TASKS: dict[str, dict[str, str]] = {
+    "pose": {"pose_m": "m", "pose_deg": "deg"},
+    "odometry": {"motion_m": "m", "motion_deg": "deg"},
+    "segmentation": {"pixels_wrong": "of the pixels"},
+    "depth": {"depth_relative": "of the depth"},
+    "photometry": {"photometric": ""},
+}
+#: Smallest error in a logarithm.
+_LEAST = 1e-6
 
 
 def errors(prediction: Prediction, targets: Targets) -> dict[str, Tensor]:
@@ -32,14 +43,29 @@ def errors(prediction: Prediction, targets: Targets) -> dict[str, Tensor]:
     return found
 
 
-def score(medians: dict[str, Tensor]) -> Tensor:
-    """Compute the mean over the tasks of the logarithm of their errors; lower is better.
+def task_scores(medians: Mapping[str, float]) -> dict[str, float]:
+    """Compute the mean logarithm of each task's errors; lower is better.
 
     With logarithms, a relative change of an error counts the same in metres, degrees and pixels, without weights.
 
     Args:
-        medians: errors by name, each a scalar.
+        medians: errors by name.
     """
-    tasks = [[medians[name] for name in names if name in medians] for names in TASKS]
-    logarithms = [torch.stack(found).clamp_min(1e-6).log().mean() for found in tasks if found]
-    return torch.stack(logarithms).mean() if logarithms else torch.tensor(torch.inf)
+    found = {task: [medians[name] for name in names if name in medians] for task, names in TASKS.items()}
+    return {
+        task: sum(math.log(max(error, _LEAST)) for error in errors) / len(errors)
+        for task, errors in found.items()
+        if errors
+    }
+
+
+def score(medians: Mapping[str, float]) -> float:
+    """Compute the mean of the tasks' scores; lower is better, infinite without any error."""
+    scores = task_scores(medians).values()
+    return sum(scores) / len(scores) if scores else math.inf
+
+
+def text(medians: Mapping[str, float], task: str) -> str:
+    """Format the errors of a task."""
+    named = ((f"{medians[name]:.4g}", unit) for name, unit in TASKS[task].items() if name in medians)
+    return ", ".join(f"{value} {unit}".strip() for value, unit in named)

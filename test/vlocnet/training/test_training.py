@@ -20,12 +20,12 @@ from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import set_camera
 from vlocnet_ros.training import data as training_data
-from vlocnet_ros.training import validation
 from vlocnet_ros.training.augmentation import AugmentationConfig
 from vlocnet_ros.training.batches import RandomBatches, StepMixture, gather
 from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.module import VLocNetTrainingModule
 from vlocnet_ros.training.optimizer import OptimizerConfig, set_learning_rate
+from vlocnet_ros.training.outcome import TrainingOutcome
 from vlocnet_ros.training.run_files import KeepBest, KeepState
 from vlocnet_ros.training.training_frames import TrainingFrames, network_camera
 from vlocnet_ros.training.validation import score
@@ -48,6 +48,25 @@ def test_frozen_weights_and_statistics_do_not_change(frames, tmp_path):
     part = VLocNetTrainingModule(network, batches, optimizer, AugmentationConfig(), taken=taken, freeze=["trunk.res1"])
     frozen = {n for n, p in part.network.named_parameters() if not p.requires_grad}
     assert frozen == {n for n in taken if n.startswith("trunk.res1")}
+
+
+def test_copied_layers_keep_their_statistics_if_this_is_selected(frames, tmp_path):
+    torch.manual_seed(0)
+    network = VLocNet(make_config(tasks=POSE_AND_ODOMETRY))
+    copied = {name for name, _ in network.named_parameters() if name.startswith("odometry")}
+    before = {name: b.clone() for name, b in network.named_buffers() if name.endswith(("running_mean", "running_var"))}
+    weights = {name: p.clone() for name, p in network.named_parameters()}
+    batches, optimizer = RandomBatches(frames, size=8, seed=3, clip=4), OptimizerConfig(steps=3, warmup=1)
+    module = VLocNetTrainingModule(
+        network, batches, optimizer, AugmentationConfig(), taken=copied, keep_statistics=True
+    )
+    fit(module, 3, tmp_path)
+    buffers = dict(network.named_buffers())
+    for name, statistics in before.items():
+        assert torch.equal(buffers[name], statistics) == name.startswith("odometry"), name
+    assert not torch.equal(
+        network.get_parameter("odometry.regressor.fc1.weight"), weights["odometry.regressor.fc1.weight"]
+    )
 
 
 def make_module(frames: TrainingFrames, **changes: object) -> VLocNetTrainingModule:
@@ -103,46 +122,49 @@ def test_an_interrupted_write_keeps_the_previous_state(tmp_path):
 def test_the_best_weights_are_kept_and_no_progress_ends_the_training(tmp_path):
     saved = []
     best = KeepBest(tmp_path / "best", saved.append, patience=3)
-    trainer = type("T", (), {"is_global_zero": True, "should_stop": False, "callback_metrics": {}})()
-    for number, value in enumerate([0.5, 0.3, 0.4, float("inf"), 0.2, 0.25, 0.21, 0.2]):
+    trainer = type("T", (), {"is_global_zero": True, "should_stop": False, "sanity_checking": False})()
+    trainer.state = type("S", (), {"fn": "fit"})
+    module = type("M", (), {})()
+    for number, value in enumerate([0.5, 0.3, 0.4, None, 0.2, 0.25, 0.21, 0.2]):
         assert not trainer.should_stop
-        trainer.callback_metrics["val/score"] = torch.tensor(value)
-        best.on_validation_end(trainer, None)
+        module.validated = {} if value is None else {"pose_m": value}
+        trainer.global_step = 10 * number
+        best.on_validation_end(trainer, module)
         assert len(saved) == 1 + (number > 0) + (number > 3)
     assert trainer.should_stop
     again = KeepBest(tmp_path / "best", saved.append, patience=3)
     again.load_state_dict(best.state_dict())
     trainer.should_stop = False
-    again.on_train_start(trainer, None)
+    again.on_train_start(trainer, module)
     assert trainer.should_stop
-    assert again.score == pytest.approx(0.2)
+    assert (again.best, again.step) == ({"pose_m": 0.2}, 40)
 
 
 def test_the_score_depends_on_relative_changes():
     better = {"pose_m": 0.9, "pose_deg": 1.8, "pixels_wrong": 0.11}
     worse = {"pose_m": 1.0, "pose_deg": 2.0, "pixels_wrong": 0.1}
-    a, b = (score({name: torch.tensor(value) for name, value in m.items()}) for m in (better, worse))
-    assert (a - b).item() == pytest.approx(0.5 * (np.log(0.9) + np.log(1.1)), abs=1e-6)
-    assert score({}) == torch.inf
+    assert score(better) - score(worse) == pytest.approx(0.5 * (np.log(0.9) + np.log(1.1)), abs=1e-6)
+    assert score({}) == np.inf
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_training_ends_with_the_weights_of_the_best_validation(on_disk, tmp_path, monkeypatch):
     """Let later validations be worse than the best one."""
-    scores, kept = iter([1.0, 0.5, 2.0, 3.0]), {}
+    errors, kept = iter([1.0, 0.5, 2.0, 3.0]), {}
 
-    def scripted(medians):
-        return torch.tensor(next(scores))
+    def scripted(module):
+        module.validated = {"pose_m": next(errors)}
 
     def save(self, trainer, module):
         kept[module.global_step] = {name: t.clone() for name, t in module.network.named_parameters()}
 
-    monkeypatch.setattr(validation, "score", scripted)
+    monkeypatch.setattr(VLocNetTrainingModule, "on_validation_epoch_end", scripted)
     monkeypatch.setattr(KeepState, "on_train_epoch_end", save)
     written = train(config_for(tmp_path, optimizer=OptimizerConfig(steps=8, warmup=1), patience=2))
     assert list(kept) == [2, 4, 6, 8]
     for name, weights in written.network.named_parameters():
         assert torch.equal(weights, kept[4][name].half().float()), name
+    assert TrainingOutcome.from_card(written.card["outcome"]) == TrainingOutcome({}, {"pose_m": 0.5}, 4, 8)
 
 
 def measured_loss(module: VLocNetTrainingModule, frames: TrainingFrames) -> float:
