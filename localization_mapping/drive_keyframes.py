@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
 from localization_mapping.frame_selection import motion_progress, sharpest_of_stretches, sharpness
@@ -15,6 +16,8 @@ from localization_mapping.local_structure import measured_points
 from localization_mapping.options import MappingOptions
 from localization_mapping.progress import Progress
 from localization_mapping.visual_odometry import visual_odometry
+
+Indices = npt.NDArray[np.int64]
 
 
 def keyframes_of_drive(
@@ -29,25 +32,29 @@ def keyframes_of_drive(
         options: parameters of the mapping.
         progress: shows the progress.
     """
-    name, count = sequence.name, len(sequence)
-    with progress(f"{name}: sharpness", count) as tick:
+    positions = choose_keyframes(sequence, options, progress)
+    with progress(f"{sequence.name}: features", len(positions)) as tick:
+        keyframes = extract(sequence, positions, drive=drive, focal=focal, options=options, tick=tick)
+    if sequence.odom_T_base is not None or sequence.read_depth is None:
+        return keyframes
+    with progress(f"{sequence.name}: visual odometry", len(positions)) as tick:
+        points = [measured_points(keyframes, k) for k in range(len(keyframes))]
+        odom_T_base, factors = visual_odometry(keyframes, points, tick)
+    return replace(keyframes, odom_T_base=odom_T_base, motion_factor=factors)
+
+
+def choose_keyframes(sequence: Sequence, options: MappingOptions, progress: Progress) -> Indices:
+    """Choose the positions (K,) of the keyframes of a drive: the sharpest frame of each stretch of motion."""
+    count = len(sequence)
+    with progress(f"{sequence.name}: sharpness", count) as tick:
         sharp = np.empty(count)
         for i in range(count):
             sharp[i] = sharpness(sequence.read_image(i))
             tick()
     if sequence.odom_T_base is not None:
-        way = motion_progress(
-            sequence.odom_T_base, metres=options.keyframe_metres, radians=float(np.radians(options.keyframe_degrees))
+        radians = float(np.radians(options.keyframe_degrees))
+        return sharpest_of_stretches(
+            motion_progress(sequence.odom_T_base, metres=options.keyframe_metres, radians=radians), sharp
         )
-    else:
-        with progress(f"{name}: motion", count) as tick:
-            way = image_progress(sequence.read_image, count, tick)
-    positions = sharpest_of_stretches(way, sharp)
-    with progress(f"{name}: features", len(positions)) as tick:
-        keyframes = extract(sequence, positions, drive=drive, focal=focal, options=options, tick=tick)
-    if sequence.odom_T_base is not None or sequence.read_depth is None:
-        return keyframes
-    with progress(f"{name}: visual odometry", len(positions)) as tick:
-        points = [measured_points(keyframes, k) for k in range(len(keyframes))]
-        odom_T_base, factors = visual_odometry(keyframes, points, tick)
-    return replace(keyframes, odom_T_base=odom_T_base, motion_factor=factors)
+    with progress(f"{sequence.name}: motion", count) as tick:
+        return sharpest_of_stretches(image_progress(sequence.read_image, count, tick), sharp)

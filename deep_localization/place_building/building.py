@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from deep_localization.place_building.keyframes import keyframes_of, posed
 from deep_localization.place_building.progress_bars import progress_bars
+from deep_localization.place_building.recordings import Recording
 from dmn_ros.map.drive_frames import read_frames
 from dmn_ros.map.map_building import MapOptions, build_map
 from dmn_ros.runtime.checkpoint import load_network
-from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.place_drives import describe_drive
 from localization_common.files.git_commit import commit_of
 from localization_common.files.trajectory_files import write_tum
-from localization_common.place import MapScale, PlaceDescription, PlaceWriter
+from localization_common.place import MapScale, Place, PlaceDescription, PlaceWriter
+from localization_common.place.choice import dmn_checkpoint
 from localization_mapping.mapped_place import MappedPlace
 from localization_mapping.occupancy.building import occupancy_grid
 from localization_mapping.occupancy.config import OccupancyConfig
@@ -43,9 +45,9 @@ def write_parts(
     writer: PlaceWriter,
     parts: PlaceParts,
     *,
-    recordings: list[Path],
-    reading: RecordingOptions,
-    network: Path,
+    recordings: list[Recording],
+    network: Path | None,
+    older: Place | None,
     command: str,
 ) -> None:
     """Write all parts of a place and make them visible.
@@ -54,43 +56,53 @@ def write_parts(
         place: the map.
         writer: writer of the place.
         parts: options of the parts.
-        recordings: path of each drive's recording.
-        reading: options with which the recordings were read.
-        network: checkpoint of dmn whose context map is built.
+        recordings: recording of each drive.
+        network: checkpoint of dmn that the user names; else the place's own, or the shipped one.
+        older: place that is extended, or None.
         command: command line, for the report.
 
     Raises:
         LocalizationError: a part cannot be built or written.
     """
-    drives = place.drives
-    card = {"data": [drive.sequence.name for drive in drives], "scale": place.scale.source}
+    card = {"data": [drive.sequence.name for drive in place.drives], "scale": place.scale.source}
     with progress_bars("keyframe map", 1) as tick:
         keyframes_of(place, features=parts.runtime_features, card=card).save(writer.file("keyframes"))
         tick()
-    with progress_bars("context map", len(drives)) as tick:
-        dmn, camera, _ = load_network(network)
-        frames = []
-        for drive in drives:
-            frames.append(read_frames(posed(drive), camera))
-            tick()
-        build_map(dmn, frames, parts.views).save(writer.file("context_map"))
-    with progress_bars("occupancy grid", 1) as tick:
+    _write_context_map(place, writer, parts, dmn_checkpoint(network, older))
+    if network is not None:
+        shutil.copyfile(network, writer.file("dmn"))
+    if place.stored is not None:
+        place.stored.save(writer.file("features"))
+    commit = commit_of(Path(__file__).parent)
+    with progress_bars("occupancy grid and report", 2) as tick:
         grid = occupancy_grid(place, parts.occupancy)
         write_map_files(grid, writer.folder)
         tick()
-    commit = commit_of(Path(__file__).parent)
-    with progress_bars("report", 1) as tick:
-        write_report(
-            place, grid, writer.file("report"), title=f"Map of {writer.path.name}", footer=f"{command} {commit}"
-        )
+        title, footer = f"Map of {writer.path.name}", f"{command} {commit}"
+        write_report(place, grid, writer.file("report"), title=title, footer=footer)
         tick()
-    for drive in drives:
-        write_tum(
-            writer.poses(drive.sequence.name), drive.sequence.stamps[drive.located], drive.map_T_base[drive.located]
-        )
-    scale = MapScale(place.scale.metric, place.scale.source, None if math.isnan(place.scale.std) else place.scale.std)
-    described = tuple(
-        describe_drive(drive.sequence.name, path, drive.sequence, int(drive.located.sum()), reading)
-        for drive, path in zip(drives, recordings, strict=True)
+    for drive in place.drives:
+        located, name = drive.located, drive.sequence.name
+        write_tum(writer.poses(name), drive.sequence.stamps[located], drive.map_T_base[located])
+    writer.commit(_description(place, writer.path.name, recordings, commit))
+
+
+def _write_context_map(place: MappedPlace, writer: PlaceWriter, parts: PlaceParts, checkpoint: Path) -> None:
+    """Write the context map: later drives first, since they show the place of today."""
+    with progress_bars("context map", len(place.drives)) as tick:
+        network, camera, _ = load_network(checkpoint)
+        frames = []
+        for drive in reversed(place.drives):
+            frames.append(read_frames(posed(drive), camera))
+            tick()
+        build_map(network, frames, parts.views).save(writer.file("context_map"))
+
+
+def _description(place: MappedPlace, name: str, recordings: list[Recording], commit: str) -> PlaceDescription:
+    """Return the content of ``place.yaml``."""
+    std = None if math.isnan(place.scale.std) else place.scale.std
+    drives = tuple(
+        describe_drive(r.sequence.name, r.path, drive.sequence, int(drive.located.sum()), r.reading)
+        for drive, r in zip(place.drives, recordings, strict=True)
     )
-    writer.commit(PlaceDescription(writer.path.name, scale, described, commit=commit))
+    return PlaceDescription(name, MapScale(place.scale.metric, place.scale.source, std), drives, commit=commit)

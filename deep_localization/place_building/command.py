@@ -17,18 +17,16 @@ import tyro
 
 from deep_localization.place_building.building import PlaceParts, write_parts
 from deep_localization.place_building.progress_bars import progress_bars
+from deep_localization.place_building.recordings import open_recordings, recordings_of
 from dmn_ros.map.map_building import MapOptions
-from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument
-from localization_common.errors import LocalizationError
-from localization_common.files.shipped_files import shipped
-from localization_common.place import PlaceWriter
-from localization_common.place.choice import GENERAL_DMN
-from localization_common.recording_check.warnings import announce_checked
+from localization_common.errors import ConfigError, LocalizationError
+from localization_common.place import Place, PlaceWriter
 from localization_mapping.mapping import map_drives
 from localization_mapping.occupancy.config import OccupancyConfig
 from localization_mapping.options import MappingOptions
+from localization_mapping.stored_map import StoredMap
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,10 @@ class MapCommand:
     Attributes:
         drives: recordings of drives through one place, in any supported format.
         output: directory of the place.
-        dmn_checkpoint: checkpoint of dmn whose context map is made; by default the shipped one, which needs no training
-            for the place.
+        extend: add the drives to the place in output: its map frame stays, new parts grow, and what is no longer seen is
+            removed. The recordings of its drives must still exist.
+        dmn_checkpoint: checkpoint of dmn for the place, which is copied into it; by default the shipped one, which needs
+            no training for the place.
         runtime_features: largest number of features in an image of the robot; more cost time in every frame.
         mapping: parameters of the mapping.
         occupancy: parameters of the occupancy grid.
@@ -49,6 +49,7 @@ class MapCommand:
 
     drives: Annotated[tuple[Path, ...], tyro.conf.Positional]
     output: Path
+    extend: bool = False
     dmn_checkpoint: Path | None = None
     runtime_features: int = 800
     mapping: MappingOptions = field(default_factory=MappingOptions)
@@ -69,19 +70,32 @@ def main() -> None:
 
 
 def build(command: MapCommand) -> None:
-    """Map the drives and write the place."""
-    network = shipped(GENERAL_DMN) if command.dmn_checkpoint is None else command.dmn_checkpoint
-    sequences = [announce_checked(open_sequence(path, command.recording)) for path in command.drives]
-    with PlaceWriter(command.output) as writer:
-        place = map_drives(sequences, command.mapping, cache=writer.cache, progress=progress_bars)
-        parts = PlaceParts(command.occupancy, command.views, command.runtime_features)
+    """Map the drives and write the place.
+
+    Raises:
+        LocalizationError: a recording cannot be read or mapped, or the place cannot be written.
+    """
+    if command.recording.place is not None:
+        raise ConfigError("place: localization_map makes a place: name it with --output, and --extend to add drives")
+    older = Place.open(command.output) if command.extend else None
+    existing = None if older is None else StoredMap.load(older.file("features"))
+    known = [] if older is None or existing is None else recordings_of(older, existing.drives)
+    recordings = [*known, *open_recordings(command.drives, command.recording, known)]
+    with PlaceWriter(command.output, extends=older) as writer:
+        place = map_drives(
+            [recording.sequence for recording in recordings],
+            command.mapping,
+            existing=existing,
+            cache=writer.cache,
+            progress=progress_bars,
+        )
         write_parts(
             place,
             writer,
-            parts,
-            recordings=list(command.drives),
-            reading=command.recording,
-            network=network,
+            PlaceParts(command.occupancy, command.views, command.runtime_features),
+            recordings=recordings,
+            network=command.dmn_checkpoint,
+            older=older,
             command=shlex.join(["localization_map", *sys.argv[1:]]),
         )
 

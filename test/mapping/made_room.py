@@ -115,6 +115,7 @@ def keyframes_of(
         drive=np.full(count, drive),
         position=2 * np.arange(count),
         odom_T_base=odom_T_base,
+        motion_factor=np.ones(count),
         base_T_camera=np.tile(MOUNT, (count, 1, 1)),
         features=StoredFeatures.of(features, unknown if depth is None else depth),
         thumbnails=np.random.default_rng(drive).integers(0, 255, (count, THUMBNAIL), dtype=np.uint8),

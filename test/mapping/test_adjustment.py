@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from made_room import (
-    CAMERA, MOUNT, circle, depths, errors, keyframes_of, odometry, points_on_walls, views,
+    CAMERA,
+    MOUNT,
+    circle,
+    depths,
+    errors,
+    keyframes_of,
+    odometry,
+    points_on_walls,
+    views,
 )  # fmt: skip
 
 from localization_common.geometry import se3
@@ -120,7 +128,9 @@ def test_held_pose_wins_over_odometry(exact: Problem) -> None:
     far = TRUE.copy()
     far[:, 0, 3] += 0.5
     held = HeldPoses(np.arange(12), far, metres=1e-4, radians=1e-4)
-    found = adjust(exact.keyframes, Structure(TRUE, exact.points), exact.tracks, MotionNoise(), sigma=SIGMA, held=[held])
+    found = adjust(
+        exact.keyframes, Structure(TRUE, exact.points), exact.tracks, MotionNoise(), sigma=SIGMA, held=[held]
+    )
     assert errors(found.map_T_base, far)[0].max() < 0.01
 
 

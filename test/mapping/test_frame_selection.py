@@ -5,13 +5,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from made_room import circle, shifted, tick
+from made_room import circle, shifted
 from painted_room import drive
 
 from localization_common.datasets.sequence import Sequence
+from localization_mapping.drive_keyframes import choose_keyframes
 from localization_mapping.frame_selection import motion_progress, sharpest_of_stretches, sharpness
-from localization_mapping.keyframe_extraction import choose_keyframes
 from localization_mapping.options import MappingOptions
+from localization_mapping.progress import silent
 
 
 def test_progress_counts_keyframe_distances_and_turns() -> None:
@@ -45,7 +46,7 @@ def test_blurred_frames_lose(room: Sequence) -> None:
         read_image=lambda i: cv2.blur(room.read_image(i), (9, 1)) if i % 2 == 0 else room.read_image(i),
         odom_T_base=room.odom_T_base,
     )
-    chosen = choose_keyframes(blurred, MappingOptions(keyframe_degrees=90.0), tick)
+    chosen = choose_keyframes(blurred, MappingOptions(keyframe_degrees=90.0), silent)
     assert len(chosen) >= 10
     assert (chosen % 2 == 1).sum() >= len(chosen) - 1  # one stretch may hold a single frame
 

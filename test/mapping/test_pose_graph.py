@@ -41,7 +41,7 @@ def test_drift_is_removed_and_wrong_closures_are_named(drifting: KeyframeSet) ->
     right = [closure(a, b) for a, b in PAIRS]
     wrong = [closure(a, b, off=se3.from_parts([x, 0.3, 0.8], [1, 0, 0, 0])) for a, b, x in ((3, 30, 1.0), (9, 50, -1))]
     closures = [*right[:4], wrong[0], *right[4:], wrong[1]]
-    start = placed_drives(drifting, closures, ["monday"])
+    start = placed_drives(drifting, drifting.odom_T_base, 1, closures, ["monday"])
     poses, agree = optimize_pose_graph(drifting, start, closures, MotionNoise())
     assert agree.tolist() == [c in right for c in closures]
     before, after = (errors(relative(p), relative(TRUE))[0] for p in (start, poses))
@@ -83,7 +83,7 @@ def test_drives_get_into_one_frame(three: tuple[KeyframeSet, np.ndarray]) -> Non
     keyframes, true = three
     wrong = closure(2, 45, off=shifted(3.0, 0.0, 60.0), poses=true)
     closures = [*between(true, 0, 1, 6), *between(true, 2, 1, 5), wrong]
-    placed = placed_drives(keyframes, closures, ["monday", "tuesday", "friday"])
+    placed = placed_drives(keyframes, keyframes.odom_T_base, 1, closures, ["monday", "tuesday", "friday"])
     np.testing.assert_allclose(placed, relative(true), atol=1e-6)
     poses, agree = optimize_pose_graph(keyframes, placed, closures, MotionNoise())
     assert agree.tolist() == [True] * 11 + [False]
@@ -94,11 +94,13 @@ def test_drive_without_shared_views_is_named(three: tuple[KeyframeSet, np.ndarra
     keyframes, true = three
     closures = [*between(true, 0, 1, 6), *between(true, 0, 2, 3)]
     with pytest.raises(DatasetError, match=r"friday: only 3 views agree .* record a drive"):
-        placed_drives(keyframes, closures, ["monday", "tuesday", "friday"])
+        placed_drives(keyframes, keyframes.odom_T_base, 1, closures, ["monday", "tuesday", "friday"])
 
 
 def test_closures_that_contradict_each_other_place_no_drive(three: tuple[KeyframeSet, np.ndarray]) -> None:
     keyframes, true = three
     scattered = [closure(k, 20 + k, off=shifted(2.0 * k, 0.0, 25.0 * k), poses=true) for k in range(6)]
     with pytest.raises(DatasetError, match="tuesday"):
-        placed_drives(keyframes, [*scattered, *between(true, 0, 2, 6)], ["monday", "tuesday", "friday"])
+        placed_drives(
+            keyframes, keyframes.odom_T_base, 1, [*scattered, *between(true, 0, 2, 6)], ["monday", "tuesday", "friday"]
+        )
