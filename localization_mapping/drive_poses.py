@@ -10,18 +10,21 @@ import numpy.typing as npt
 from localization_common.datasets import sequence as data
 from localization_common.keyframes.feature_tracks import FeatureTracks
 from localization_common.keyframes.triangulation import residuals
+from localization_common.refinement.perturbation import isotropic
 from localization_mapping.adjustment import Structure
 from localization_mapping.keyframe_map_building import keyframe_map_of
 from localization_mapping.keyframe_set import KeyframeSet
 from localization_mapping.locating import interpolated, locate
 from localization_mapping.mapped_place import MappedDrive
+from localization_mapping.options import MappingOptions
 from localization_mapping.progress import Tick
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-#: Standard deviations of a guess between two keyframes, metres and radians.
-_METRES, _RADIANS = 0.03, float(np.radians(1.0))
+#: Covariances of a guess between two keyframes: with odometry, and without.
+_WITH_ODOMETRY = (isotropic(0.03, float(np.radians(1.0))),)
+_WITHOUT = (isotropic(0.05, float(np.radians(2.0))), isotropic(0.35, float(np.radians(12.0))))
 
 
 def mapped_drives(
@@ -29,7 +32,7 @@ def mapped_drives(
     keyframes: KeyframeSet,
     structure: Structure,
     tracks: FeatureTracks,
-    features: int,
+    options: MappingOptions,
     tick: Tick,
 ) -> tuple[MappedDrive, ...]:
     """Locate the frames between the keyframes, and measure the errors of all frames.
@@ -39,13 +42,13 @@ def mapped_drives(
         keyframes: their keyframes.
         structure: poses and points in the map.
         tracks: observations of the points.
-        features: largest number of features in one image.
+        options: parameters of the mapping.
         tick: called after each frame that is not a keyframe.
     """
     poses = structure.map_T_base @ keyframes.base_T_camera
     keyframe_map = keyframe_map_of(
         structure.points, poses, tracks, keyframes.features, keyframes.thumbnails, focal=keyframes.focal,
-        count=features, card={},
+        count=options.features, card={},
     )  # fmt: skip
     errors, inliers = keyframe_errors(structure.points, poses, tracks, keyframes)
     mapped = []
@@ -56,9 +59,12 @@ def mapped_drives(
         others = np.setdiff1d(np.arange(len(drive)), position)
         residual, seen = np.full(len(drive), np.nan), np.zeros(len(drive), dtype=np.int64)
         residual[position], seen[position] = errors[own], inliers[own]
+        spreads = _WITHOUT if drive.odom_T_base is None else _WITH_ODOMETRY
         guesses[others], residual[others], seen[others] = locate(
-            drive, guesses, others, keyframe_map, metres=_METRES, radians=_RADIANS, tick=tick
+            drive, guesses, others, keyframe_map, spreads=spreads, contrast=options.contrast, tick=tick
         )
+        if drive.odom_T_base is None:
+            guesses[seen == 0] = np.nan  # neither the image nor an odometry gives the pose
         pixels = drive.camera.fx / keyframes.focal
         mapped.append(MappedDrive(drive, guesses, residual * pixels, seen))
     return tuple(mapped)

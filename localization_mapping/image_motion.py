@@ -17,7 +17,7 @@ Corners = npt.NDArray[np.float32]
 #: Width in pixels of the images in which corners are tracked.
 _WIDTH = 160
 #: Motion of the image between two keyframes as a share of its width: 3 to 4.5 degrees for cameras of 60 to 90 degrees.
-_SHARE = 0.05
+_SHARE = 0.025
 #: Number of corners, their smallest quality, and their smallest distance in pixels.
 _CORNERS, _QUALITY, _APART = 200, 0.01, 5
 #: Smallest number of corners whose motion counts, and smallest share of the corners that are tracked to the next image.

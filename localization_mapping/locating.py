@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import se3
-from localization_common.keyframes.features import FeatureExtractor
+from localization_common.keyframes.features import FeatureExtractor, Features
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.refinement.config import RefinementConfig
-from localization_common.refinement.perturbation import isotropic
-from localization_common.refinement.pose_solver import PosePrior
+from localization_common.refinement.pose_solver import PosePrior, PoseSolution
 from localization_common.refinement.search import MapSearch
 from localization_mapping.progress import Tick
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-
-#: Standard deviations of a guess: of the least, and per unit of progress to the nearest keyframe.
-_METRES, _RADIANS = 0.02, float(np.radians(0.7))
 
 
 def interpolated(sequence: Sequence, keyframes: Indices, map_T_base: Array) -> Array:
@@ -27,7 +25,7 @@ def interpolated(sequence: Sequence, keyframes: Indices, map_T_base: Array) -> A
 
     With odometry, the poses follow it; its error between two keyframes is spread over the frames between them. Without
     odometry, they are interpolated over time. Frames before the first keyframe and after the last one follow the
-    nearest keyframe's odometry; without odometry they are NaN.
+    nearest keyframe's odometry, or have its pose.
 
     Args:
         sequence: drive with N frames.
@@ -44,10 +42,8 @@ def interpolated(sequence: Sequence, keyframes: Indices, map_T_base: Array) -> A
             carried = [
                 map_T_base[k] @ se3.inverse(sequence.odom_T_base[keyframes[k]]) @ sequence.odom_T_base[i] for k in known
             ]
-        elif len(known) == 2:
-            carried = [map_T_base[k] for k in known]
         else:
-            continue
+            carried = [map_T_base[k] for k in known]
         if len(carried) == 1:
             poses[i] = carried[0]
         else:
@@ -62,42 +58,45 @@ def locate(
     chosen: Indices,
     keyframe_map: KeyframeMap,
     *,
-    metres: float,
-    radians: float,
+    spreads: Iterable[Array],
+    contrast: float,
     tick: Tick,
 ) -> tuple[Array, Array, Indices]:
     """Refine guessed poses of frames against the map.
 
     Args:
         sequence: drive.
-        guesses: (N, 4, 4) guessed poses of the camera; rows of NaN have none.
+        guesses: (N, 4, 4) guessed poses of the camera.
         chosen: (C,) positions of the frames to refine.
         keyframe_map: map.
-        metres, radians: standard deviations of the guesses.
+        spreads: covariances (6, 6) of the guesses about the map's axes, the narrowest first; the next one is tried
+            where the image does not confirm a pose.
+        contrast: smallest contrast of a feature.
         tick: called after each frame.
 
     Returns:
         Poses (C, 4, 4), root mean square errors (C,) in pixels of the map's features, NaN where the image does not
         confirm the guess, and numbers of points that agree (C,). A pose that is not confirmed is its guess.
     """
-    config = RefinementConfig()
-    extractor = FeatureExtractor(sequence.camera, focal=keyframe_map.focal, count=keyframe_map.features)
-    search = MapSearch(keyframe_map, sequence.camera, config)
-    covariance = isotropic(metres, radians)
-    information = np.asarray(np.linalg.inv(covariance), dtype=np.float64)
+    extractor = FeatureExtractor(
+        sequence.camera, focal=keyframe_map.focal, count=keyframe_map.features, contrast=contrast
+    )
+    search = MapSearch(keyframe_map, sequence.camera, RefinementConfig())
     poses, errors, inliers = guesses[chosen].copy(), np.full(len(chosen), np.nan), np.zeros(len(chosen), dtype=np.int64)
     for row, position in enumerate(chosen.tolist()):
-        if np.isfinite(guesses[position, 0, 0]):
-            prior = PosePrior(guesses[position], information)
-            found = search.near(
-                guesses[position],
-                covariance + search.least,
-                extractor(sequence.read_image(position)),
-                inliers=config.inliers,
-                prior=prior,
-            )
-            if found.solution is not None and not found.rejection:
-                poses[row], inliers[row] = found.solution.map_T_camera, found.inliers
-                errors[row] = np.sqrt(found.solution.chi2) * keyframe_map.noise * keyframe_map.focal
+        found = _search(search, guesses[position], extractor(sequence.read_image(position)), spreads)
+        if found is not None:
+            poses[row], inliers[row] = found.map_T_camera, found.inliers.sum()
+            errors[row] = np.sqrt(found.chi2) * keyframe_map.noise * keyframe_map.focal
         tick()
     return poses, errors, inliers
+
+
+def _search(search: MapSearch, guess: Array, features: Features, spreads: Iterable[Array]) -> PoseSolution | None:
+    """Return the pose that the image confirms within the first covariance that has one; else None."""
+    for spread in spreads:
+        prior = PosePrior(guess, np.asarray(np.linalg.inv(spread), dtype=np.float64))
+        found = search.near(guess, spread + search.least, features, inliers=RefinementConfig().inliers, prior=prior)
+        if found.solution is not None and not found.rejection:
+            return found.solution
+    return None

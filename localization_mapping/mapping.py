@@ -191,7 +191,7 @@ class _Mapping:
         notes = [f"{len(initial.closures)} loop closures agree; {initial.rejected} others do not and are left out"]
         structure, tracks = self._without_stale(keyframes, structure, tracks, notes)
         with self.progress("frames between keyframes", sum(map(len, self.drives)) - len(keyframes)) as tick:
-            located = mapped_drives(self.drives, keyframes, structure, tracks, self.options.features, tick)
+            located = mapped_drives(self.drives, keyframes, structure, tracks, self.options, tick)
         wheels = any(drive.odom_T_base is not None for drive in self.drives)
         local = np.concatenate(initial.points).astype(np.float32)
         names = tuple(drive.name for drive in self.drives)

@@ -36,10 +36,10 @@ class MapCommand:
     Attributes:
         drives: recordings of drives through one place, in any supported format.
         output: directory of the place.
-        extend: add the drives to the place in output: its map frame stays, new parts grow, and what is no longer seen is
+        extend: add the drives to the place in output: its map frame stays, new parts grow, and points that are gone are
             removed. The recordings of its drives must still exist.
-        dmn_checkpoint: checkpoint of dmn for the place, which is copied into it; by default the shipped one, which needs
-            no training for the place.
+        dmn_checkpoint: checkpoint of dmn for the place, which is copied into it; by default the shipped one, which
+            needs no training for the place.
         runtime_features: largest number of features in an image of the robot; more cost time in every frame.
         mapping: parameters of the mapping.
         occupancy: parameters of the occupancy grid.
