@@ -19,7 +19,7 @@ HIT, PASS = 8, -4
 #: Limits of the votes: few later frames can change a voxel, however often it was seen before.
 _LEAST, _MOST = -20, 35
 #: Votes from which on a voxel is occupied, and the floor was seen: two frames without a contradiction.
-_OCCUPIED, _FLOOR = 12, -8
+_OCCUPIED, FLOOR_SEEN = 12, -8
 
 
 class Evidence:
@@ -70,9 +70,14 @@ class Evidence:
         """Make the cells (rows, columns) free: all that was seen there before was wrong, or is gone."""
         self._votes[:, cells.reshape(-1)] = _LEAST
 
+    @property
+    def occupied(self) -> npt.NDArray[np.bool_]:
+        """(rows, columns) True for cells with an obstacle, so far."""
+        return np.asarray((self._votes[1:].max(axis=0) >= _OCCUPIED).reshape(self.area.shape))
+
     def grid(self) -> OccupancyGrid:
         """Return the most probable cells."""
         highest = self._votes[1:].max(axis=0)
-        free = (self._votes[0] <= _FLOOR) & (highest <= 0)
+        free = (self._votes[0] <= FLOOR_SEEN) & (highest <= 0)
         cells = np.where(highest >= _OCCUPIED, OCCUPIED, np.where(free, FREE, UNKNOWN)).astype(np.int8)
         return OccupancyGrid(self.area, cells.reshape(self.area.shape))

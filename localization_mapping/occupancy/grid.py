@@ -69,10 +69,10 @@ class GridArea:
         inside = (row >= 0) & (row < self.rows) & (column >= 0) & (column < self.columns)
         return np.where(inside, row * self.columns + column, 0), inside
 
-    def centres(self) -> Array:
-        """Middles (rows, columns, 2) of all cells, x and y in metres."""
-        x = self.origin[0] + (np.arange(self.columns) + 0.5) * self.resolution
-        y = self.origin[1] + (np.arange(self.rows) + 0.5) * self.resolution
+    def centres(self, rows: slice = slice(None), columns: slice = slice(None)) -> Array:
+        """Middles (rows, columns, 2) of these cells, x and y in metres."""
+        x = self.origin[0] + (np.arange(self.columns)[columns] + 0.5) * self.resolution
+        y = self.origin[1] + (np.arange(self.rows)[rows] + 0.5) * self.resolution
         return np.stack(np.meshgrid(x, y), axis=-1)
 
 
