@@ -37,10 +37,11 @@ def driven_path(drive: MappedDrive, spacing: float) -> Array:
 def footprint(path: Array, area: GridArea, radius: float) -> npt.NDArray[np.bool_]:
     """(rows, columns) True for cells whose middle is within a radius in metres of a path (M, 2)."""
     reach = int(np.ceil(radius / area.resolution))
-    steps = np.arange(-reach, reach + 1) * area.resolution
+    steps = np.arange(-reach, reach + 1)
+    own = np.floor((path - area.origin) / area.resolution).astype(np.int64)
     covered = np.zeros(area.rows * area.columns, np.bool_)
     for step in np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2):
-        middles = (np.floor((path + step - area.origin) / area.resolution) + 0.5) * area.resolution + area.origin
+        middles = (own + step + 0.5) * area.resolution + area.origin
         near = np.linalg.norm(middles - path, axis=1) <= radius
         cells, inside = area.cells_of(middles[near])
         covered[cells[inside]] = True

@@ -1,8 +1,8 @@
 """Floor that two images show alike: free cells without depth images.
 
-A plane sweep (Collins 1996) over a few heights: each cell of the floor is looked up in two images of a drive, taken some
-way apart. On the floor, both show the same texture. On an obstacle, its surface moves between the images; they agree
-for another height, or for none. Where the texture does not decide between heights, there is no vote.
+A plane sweep (Collins 1996) over a few heights: each cell of the floor is looked up in two images of a drive, taken
+some way apart. On the floor, both show the same texture. On an obstacle, its surface moves between the images; they
+agree for another height, or for none. Where the texture does not decide between heights, there is no vote.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Values = npt.NDArray[np.float32]
 
 #: Distance between the positions of two images, metres, and the largest rotation, degrees.
 _BASELINE, _TURN = 0.3, 40.0
-#: Angle in radians between neighbouring pixels times distance squared over height is the length of a pixel on the floor;
-#: its largest value, metres, and the largest distance of cells from the robot, metres.
+#: Largest length of a pixel on the floor (distance squared over height and focal length), metres; and the largest
+#: distance of cells from the robot, metres.
 _PIXEL, _FARTHEST = 0.05, 2.5
 #: Heights of other surfaces than the floor, as shares of the camera's height.
 _HEIGHTS = (0.15, 0.33, 0.6)
