@@ -109,13 +109,6 @@ def pooled(parts: Iterable[RelativeErrors]) -> RelativeErrors:
     )
 
 
-def aligned(estimated: Array, truth: Array) -> Array:
-    """Move estimated poses (N, 4, 4) rigidly onto the truth (least squares over the positions), for pictures."""
-    path = _path(estimated)
-    path.align(_path(truth))
-    return np.stack(path.poses_se3)
-
-
 def _relative_errors(estimated: Array, truth: Array, segment_m: float) -> RelativeErrors:
     tolerance = SEGMENT_TOLERANCE * segment_m
     pairs = filters.filter_pairs_by_path(list(truth), segment_m, tolerance, all_pairs=True)

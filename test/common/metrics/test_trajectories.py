@@ -1,4 +1,4 @@
-"""Relative errors of odometry against evo and closed forms; integration and alignment of trajectories."""
+"""Relative errors of odometry against evo and closed forms; integration of trajectories."""
 
 from __future__ import annotations
 
@@ -54,14 +54,6 @@ def test_integration_undoes_differences() -> None:
 def test_a_rectangle_of_four_turns_closes() -> None:
     poses = trajectories.integrate(np.stack([motion(length, 90.0) for length in (2.0, 1.0, 2.0, 1.0)]))
     np.testing.assert_allclose(poses[:, :2, 3], [[0, 0], [2, 0], [2, 1], [0, 1], [0, 0]], atol=1e-12)
-
-
-def test_alignment_removes_a_rigid_motion() -> None:
-    truth = winding()
-    moved = motion(3.0, 50.0) @ truth
-    before = moved.copy()
-    np.testing.assert_allclose(trajectories.aligned(moved, truth), truth, atol=1e-9)
-    np.testing.assert_array_equal(moved, before)
 
 
 def test_relative_errors_are_evos_divided_by_each_segments_length() -> None:
