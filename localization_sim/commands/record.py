@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import tyro
 
 from localization_common.camera import Camera
 from localization_common.datasets.rosbag2_writer import write_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
+from localization_common.files.trajectory_files import write_tum
 from localization_sim import drive
 from localization_sim.apartments.changes import write_changes
 from localization_sim.rendering import open_apartment
@@ -37,8 +39,10 @@ class ApartmentRecording:
         height: image height in pixels.
         field_of_view: horizontal field of view in degrees.
         rate: images per second.
+        max_duration: longest time of a drive in seconds; 0 is no limit.
         depth: write depth images.
         labels: write label images.
+        truth: write true poses into the bags. Without, they are in NAME.tum beside the bag, for scoring.
         storage: storage format of the bags.
         random_seed: seed of the errors of the wheel odometry.
         overwrite: replace existing bags; otherwise they are kept.
@@ -56,8 +60,10 @@ class ApartmentRecording:
     height: int = 240
     field_of_view: float = 90.0
     rate: float = 5.0
+    max_duration: float = 0.0
     depth: bool = True
     labels: bool = True
+    truth: bool = True
     storage: Literal["mcap", "sqlite3"] = "mcap"
     random_seed: int = 0
     overwrite: bool = False
@@ -107,11 +113,26 @@ def record(recording: ApartmentRecording) -> None:
             started = time.monotonic()
             planned = drive.plan(renderer, name, rate=recording.rate, random_seed=recording.random_seed)
             sequence = drive.as_sequence(renderer, planned, depth=recording.depth, labels=recording.labels)
-            write_sequence(sequence, unfinished, odometry=planned.odometry_readings(), storage=recording.storage)
+            frames = _write(recording, sequence, planned, unfinished)
             shutil.rmtree(target, ignore_errors=True)
             unfinished.rename(target)
             unfinished.parent.rmdir()
-            print(f"{target}: {len(sequence)} frames in {time.monotonic() - started:.0f} s", flush=True)
+            print(f"{target}: {frames} frames in {time.monotonic() - started:.0f} s", flush=True)
+
+
+def _write(recording: ApartmentRecording, sequence: Sequence, planned: drive.ApartmentDrive, bag: Path) -> int:
+    """Write a drive into a bag, and its true poses into it or beside it; return the number of frames."""
+    odometry = planned.odometry_readings()
+    if recording.max_duration > 0.0:
+        end = int(sequence.stamps[0]) + round(recording.max_duration * 1e9)
+        sequence = sequence.select(sequence.stamps <= end)
+        odometry = (reading for reading in odometry if reading.stamp <= end)
+    if not recording.truth:
+        bag.parent.mkdir(parents=True)
+        write_tum(recording.output / f"{sequence.name}.tum", sequence.stamps, sequence.map_T_base)
+        sequence = replace(sequence, map_T_camera=np.full_like(sequence.map_T_camera, np.nan))
+    write_sequence(sequence, bag, odometry=odometry, storage=recording.storage)
+    return len(sequence)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
 from localization_common.datasets.bag_writer import BagStorage
-from localization_common.geometry import planar
+from localization_common.files.trajectory_files import read_tum
+from localization_common.geometry import planar, se3
 from localization_sim.commands.record import ApartmentRecording, record, render_drives
 from localization_sim.drive import START_STAMP
 
@@ -55,6 +57,32 @@ def test_existing_bags_are_kept_unless_overwrite_is_set(tmp_path: Path, capsys: 
     assert list((tmp_path / "test").iterdir()) == []
     record(recording(tmp_path, overwrite=True))
     assert len(open_sequence(tmp_path / "test")) > 30
+
+
+def test_odometry_errors_change_the_odometry_and_nothing_else(tmp_path: Path) -> None:
+    bags = []
+    for factor in (1.0, 5.0):
+        record(replace(recording(tmp_path / str(factor)), odometry_errors=factor))
+        bags.append(open_sequence(tmp_path / str(factor) / "test"))
+    usual, worse = bags
+    np.testing.assert_array_equal(worse.map_T_camera, usual.map_T_camera)
+    np.testing.assert_array_equal(worse.read_image(5), usual.read_image(5))
+    start_T_base = se3.inverse(usual.map_T_base[0]) @ usual.map_T_base
+    drift = [np.linalg.norm(bag.odom_T_base[:, :2, 3] - start_T_base[:, :2, 3], axis=1).max() for bag in bags]
+    assert drift[1] > 3.0 * drift[0]
+
+
+def test_true_poses_can_stay_out_of_the_bag(tmp_path: Path) -> None:
+    record(recording(tmp_path / "with"))
+    record(replace(recording(tmp_path / "without"), truth=False, max_duration=31.0))
+    whole, hidden = open_sequence(tmp_path / "with" / "test"), open_sequence(tmp_path / "without" / "test")
+    assert len(hidden) == 16  # 31 s at 0.5 Hz, both ends
+    assert not hidden.has_pose.any()
+    assert hidden.has_odometry.all()
+    np.testing.assert_array_equal(hidden.read_image(15), whole.read_image(15))
+    truth = read_tum(tmp_path / "without" / "test.tum")
+    np.testing.assert_array_equal(truth.stamps, hidden.stamps)
+    np.testing.assert_allclose(truth.poses, whole.map_T_base[:16], atol=1e-8)
 
 
 def test_names_of_drives() -> None:
