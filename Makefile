@@ -1,4 +1,4 @@
-# make demo | make test | make lint | make docs | make setup     Each makes .venv first. `make setup PYTHON=python3.12` selects a Python.
+# make demo | make demo-mapping | make test | make lint | make docs | make setup     Each makes .venv first. `make setup PYTHON=python3.12` selects a Python.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -20,14 +20,16 @@ export FASTRTPS_DEFAULT_PROFILES_FILE ?= $(CURDIR)/config/fastdds.xml
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 export MUJOCO_GL ?= egl
 
-.PHONY: help setup demo test lint docs format clean
+.PHONY: help setup demo demo-mapping test lint docs format clean
 
 help:
-	@echo 'make demo   drive the simulated apartment with both nodes; results in build/demo'
-	@echo 'make test   all checks: lint, then the tests'
-	@echo 'make lint   ruff, mypy, import-linter'
-	@echo 'make docs   the site from docs/ and the docstrings, in build/site'
-	@echo 'make setup  only .venv with all dependencies, which the other targets make first'
+	@echo 'make demo          drive the simulated apartment with both nodes; results in build/demo'
+	@echo 'make demo-mapping  map an unseen apartment from one drive without true poses, and drive in it;'
+	@echo '                   results in build/demo_mapping'
+	@echo 'make test          all checks: lint, then the tests'
+	@echo 'make lint          ruff, mypy, import-linter'
+	@echo 'make docs          the site from docs/ and the docstrings, in build/site'
+	@echo 'make setup         only .venv with all dependencies, which the other targets make first'
 
 setup: $(READY)
 
@@ -38,6 +40,9 @@ $(READY): requirements/setup.sh requirements/python.txt requirements/ros_wheels.
 
 demo: $(READY)
 	$(BIN)/localization_demo
+
+demo-mapping: $(READY)
+	$(BIN)/localization_demo_mapping
 
 # The tests run also if lint fails; their output is last.
 test: $(READY)

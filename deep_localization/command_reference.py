@@ -16,6 +16,7 @@ from typing import Any, get_type_hints
 import tyro
 
 import deep_localization.demo.demo_options
+import deep_localization.demo.mapping_demo_options
 import deep_localization.evaluation.evaluate_bag
 import dmn_ros.commands.build_map
 import dmn_ros.commands.evaluate
@@ -56,6 +57,7 @@ COMMANDS: dict[str, type[Any]] = {
     "dmn_build_map": dmn_ros.commands.build_map.BuildMapCommand,
     "evaluate_bag": deep_localization.evaluation.evaluate_bag.Evaluation,
     "localization_demo": deep_localization.demo.demo_options.Demo,
+    "localization_demo_mapping": deep_localization.demo.mapping_demo_options.MappingDemo,
     "apartment_record": localization_sim.commands.record.ApartmentRecording,
     "worlds_generate": localization_sim.commands.generate_worlds.WorldGeneration,
     "worlds_difficulty": localization_common.datasets.world_difficulty.DifficultyCheck,

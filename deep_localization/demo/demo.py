@@ -5,37 +5,26 @@ Simulator and nodes are processes of their own that talk over real DDS; their me
 
 from __future__ import annotations
 
-import signal
-import sys
-import time
-
 import tyro
 
 from deep_localization.demo.demo_drive import announce, drive
 from deep_localization.demo.demo_options import Demo
-from localization_common.errors import LocalizationError
+from deep_localization.demo.demonstration import Demonstrated, run
 
 
 def main() -> None:
     """Entry point of ``localization_demo``; exit status 1 if something failed or a frame was lost in transport."""
     options = tyro.cli(Demo)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that the children are ended
-    began = time.monotonic()
-    try:
-        recording = drive(options)
-        announce("scoring")
-        # Late: torch and plots take seconds that nodes need to start.
-        from deep_localization.demo.demo_scoring import evaluate
+    run("localization_demo", options, lambda: _demonstrate(options))
 
-        result = evaluate(options, recording)
-    except LocalizationError as error:
-        sys.exit(f"localization_demo: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    print(result.text())
-    print(f"{time.monotonic() - began:.0f} s; report: {options.output / 'report.html'}")
-    if recording.results.lost_in_transport:
-        sys.exit("localization_demo: frames were lost between simulator and nodes; is shared memory (/dev/shm) full?")
+
+def _demonstrate(options: Demo) -> Demonstrated:
+    recording = drive(options, options.models)
+    announce("scoring")
+    # Late: torch and plots take seconds that nodes need to start.
+    from deep_localization.demo.demo_scoring import evaluate
+
+    return Demonstrated(evaluate(options, recording), recording.results.lost_in_transport)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deep_localization.demo.demo_options import Demo
+from deep_localization.demo.simulated_robot import SimulatedRobot
 from deep_localization.evaluation.drive_results import Results
 from deep_localization.evaluation.live import FRAME_WITHIN, wait_until_frame, wait_until_ready
-from deep_localization.evaluation.node_processes import collect, commands
+from deep_localization.evaluation.node_processes import Models, collect, commands
 from deep_localization.evaluation.processes import ProcessError, Processes, adopt, ros_environment
 from localization_common.files.shipped_files import shipped
 
@@ -22,45 +22,48 @@ _SIMULATOR_TOPICS = {
     "image": "image",
     "labels": "image",
     "ground_truth/pose": "pose_stamped",
+    "odom": "odometry",
     "frames_published": "count",
 }
 _SIMULATOR = "simulator"
 #: Seconds after which a drive cannot still be going on.
 DRIVE_WITHIN = 600.0
-#: Everybody who listens to the images: both nodes and the recorder.
-_LISTENERS = 3
 
 
 @dataclass(frozen=True)
 class DemoRecording:
-    """Messages of a drive: the estimates of the nodes, and the images and true poses of the simulator."""
+    """Messages of a drive: the estimates of the nodes, and the images, odometry and true poses of the simulator."""
 
     results: Results
     source: Recorder
 
 
-def drive(options: Demo) -> DemoRecording:
-    """Start everything, drive, and end everything, also when something fails.
+def drive(robot: SimulatedRobot, models: Models, *, wheels: bool = False) -> DemoRecording:
+    """Start simulator, nodes and recorder, drive, and end everything, also when something fails.
+
+    Args:
+        robot: simulated robot.
+        models: files of the nodes.
+        wheels: wheel odometry moves the particles, instead of vlocnet's.
 
     Raises:
         ProcessError: a process ended. NotReadyError: one did not start, or did not finish, in time.
     """
-    models = options.models
     environment = ros_environment(shipped("config/fastdds.xml"))
     adopt(environment)
     from localization_common.ros.listener import listening  # late: the middleware reads the environment adopted above
 
     domain = int(environment["ROS_DOMAIN_ID"])
     with (
-        Processes(options.output / "log", environment) as processes,
+        Processes(robot.log_dir, environment) as processes,
         listening(models.topics, domain=domain, name="demo") as listener,
     ):
-        for name, arguments in commands(models, process_all=False, recorded_odometry=False, broadcast=True).items():
+        for name, arguments in commands(models, process_all=False, recorded_odometry=wheels, broadcast=True).items():
             processes.start(name, arguments)
-        announce(f"starting nodes {' and '.join(models.nodes)} (ROS domain {domain}), logs in {options.output / 'log'}")
+        announce(f"starting nodes {' and '.join(models.nodes)} (ROS domain {domain}), logs in {robot.log_dir}")
         wait_until_ready(listener, processes, models)
         source = listener.another(_SIMULATOR_TOPICS)
-        processes.start(_SIMULATOR, simulator_command(options), may_finish=True)
+        processes.start(_SIMULATOR, robot.simulator_command(len(models.nodes) + 1), may_finish=True)
         announce("starting the simulator")
         _watch_drive(listener, source, processes)
         last = max(source.by_stamp("ground_truth/pose"))
@@ -69,25 +72,6 @@ def drive(options: Demo) -> DemoRecording:
         results = collect(listener, models, {s: r.received for s, r in source.by_stamp("image").items()})
         results.frames_in = source.latest("frames_published").value
         return DemoRecording(results, source)
-
-
-def simulator_command(options: Demo) -> list[str]:
-    """Arguments of ``python`` that start the simulator; it drives as soon as all subscribe to its images."""
-    parameters = {
-        "drive": options.drive,
-        "seed": options.seed,
-        "max_duration": float(options.duration),
-        "width": options.width,
-        "height": options.height,
-        "rate": float(options.rate),
-        "publish_labels": "true",
-        "wait_for_subscribers": _LISTENERS,
-        # The simulator sees a connection before the subscriber does.
-        "start_delay": 1.0,
-        "linger": 5.0,
-    }
-    given = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
-    return ["-m", "localization_sim.node", "--ros-args", *given]
 
 
 def _watch_drive(listener: Listener, source: Recorder, processes: Processes) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from deep_localization.demo.demo_drive import DemoRecording
 from deep_localization.demo.demo_options import Demo
+from deep_localization.demo.simulated_robot import SimulatedRobot
 from deep_localization.evaluation import metrics_summary, report_page, scoring
 from deep_localization.evaluation.drive_results import Array, Results
 from deep_localization.evaluation.localizers import Localizers, contexts_of, load
@@ -29,7 +32,7 @@ def evaluate(options: Demo, recording: DemoRecording) -> ResultFile:
     """Score a recorded drive and write metrics, report and pictures."""
     results, truth = recording.results, published_drive(options, recording)
     localizers = load(options.models, 1, FilterConfig())
-    values = scoring.score(results, truth, start_errors=start_errors(options, localizers, results, truth))
+    values = scoring.score(results, truth, start_errors=start_errors(options.starts, localizers, results, truth))
     notes = {
         "frames lost in transport": f"{results.lost_in_transport} of {results.frames_in} published by the simulator",
         "frames lost on the way to the recorder": str(results.frames_in - len(truth)),
@@ -46,8 +49,8 @@ def evaluate(options: Demo, recording: DemoRecording) -> ResultFile:
     return result
 
 
-def published_drive(options: Demo, recording: DemoRecording) -> Sequence:
-    """Make a sequence of the images and true poses that the simulator published.
+def published_drive(robot: SimulatedRobot, recording: DemoRecording) -> Sequence:
+    """Make a sequence of the images, odometry and true poses that the simulator published.
 
     Raises:
         DatasetError: the simulator published nothing.
@@ -56,13 +59,13 @@ def published_drive(options: Demo, recording: DemoRecording) -> Sequence:
     images, labels = source.by_stamp("image"), source.by_stamp("labels")
     truth = {stamp: r.matrix for stamp, r in source.by_stamp("ground_truth/pose").items() if stamp in images}
     if not truth:
-        raise DatasetError(f"the simulator published no images with poses: see {options.output / 'log'}")
+        raise DatasetError(f"the simulator published no images with poses: see {robot.log_dir}")
     stamps = np.array(sorted(truth), dtype=np.int64)
     base_T_camera = mounted_camera()
     complete = all(stamp in labels for stamp in truth)
     return Sequence(
-        name=f"apartment {options.seed}, drive {options.drive}",
-        camera=Camera.from_field_of_view(options.width, options.height, 90.0),
+        name=f"apartment {robot.seed}, drive {robot.drive}",
+        camera=Camera.from_field_of_view(robot.width, robot.height, 90.0),
         frame_numbers=np.arange(len(stamps)),
         stamps=stamps,
         map_T_camera=np.stack([truth[stamp] for stamp in stamps.tolist()]) @ base_T_camera,
@@ -70,17 +73,31 @@ def published_drive(options: Demo, recording: DemoRecording) -> Sequence:
         read_labels=(lambda i: labels[int(stamps[i])].image) if complete else None,
         class_names=CLASS_NAMES,
         base_T_camera=base_T_camera,
+        odom_T_base=_at(stamps, {stamp: r.matrix for stamp, r in source.by_stamp("odom").items()}),
     )
 
 
-def start_errors(options: Demo, localizers: Localizers, results: Results, truth: Sequence) -> Array | None:
-    """Errors of particle filters that start from a uniform belief at random frames; see `random_starts`."""
-    # Without an odometry stream nothing moves the particles.
-    if options.starts < 1 or localizers.dmn is None or not results.odom_T_base:
+def _at(stamps: npt.NDArray[np.int64], poses: Mapping[int, Array]) -> Array:
+    """Poses (N, 4, 4) at these stamps; NaN where there is none."""
+    return np.stack([poses.get(stamp, np.full((4, 4), np.nan)) for stamp in stamps.tolist()])
+
+
+def start_errors(
+    count: int, localizers: Localizers, results: Results, truth: Sequence, *, wheels: bool = False
+) -> Array | None:
+    """Errors of particle filters that start from a uniform belief at random frames; see `random_starts`.
+
+    Args:
+        count: number of starts.
+        localizers: the filter.
+        results: messages of the drive.
+        truth: images and true poses of the drive.
+        wheels: wheel odometry moves the particles, instead of vlocnet's.
+    """
+    # Without odometry nothing moves the particles.
+    if count < 1 or localizers.dmn is None or not (wheels or results.odom_T_base):
         return None
-    # Dropped frames have no odometry.
-    driven = truth.select(np.isin(truth.stamps, list(results.odom_T_base)))
-    odometry = filter_odometry(driven, results, recorded=False)
-    return random_starts(
-        localizers.dmn, driven, odometry, count=options.starts, progress=progress_line("random starts")
-    )
+    # Dropped frames have no odometry of vlocnet.
+    driven = truth if wheels else truth.select(np.isin(truth.stamps, list(results.odom_T_base)))
+    odometry = filter_odometry(driven, results, recorded=wheels)
+    return random_starts(localizers.dmn, driven, odometry, count=count, progress=progress_line("random starts"))

@@ -37,11 +37,35 @@ AIMS: Mapping[str, Aims] = {
     "none": {},
     "apartment": APARTMENT_AIMS,
     "redkitchen": {"pose.median_m": ("at most", 0.16), "pose.median_deg": ("at most", 5.0)},
+    "mapping": {
+        "mapping.median_m": ("at most", 0.012),
+        "mapping.median_deg": ("at most", 0.3),
+        "mapping.scale_percent": ("at most", 0.5),
+        "mapping.seconds": ("at most", 240.0),
+        "mapping.answered": ("at least", 0.95),
+        "pose.median_m": ("at most", 0.015),
+        "pose.median_deg": ("at most", 0.3),
+    },
 }
 
 _START = f"within {RADIUS_M} m after {HORIZON} frames from a uniform belief"
 
 GROUPS: tuple[tuple[str, str, tuple[Quantity, ...]], ...] = (
+    (
+        "mapping",
+        "Map, made without true poses",
+        (
+            Quantity("frames", "frames mapped", "{:.0f}"),
+            Quantity("located", "frames located", "{:.1f} %", 100.0),
+            Quantity("median_m", "position error, median", "{:.4f} m", remark="after the best rigid alignment"),
+            Quantity("p95_m", "position error, 95th percentile", "{:.4f} m"),
+            Quantity("median_deg", "rotation error, median", "{:.2f} deg"),
+            Quantity("scale_percent", "scale error", "{:.2f} %", remark="without sign"),
+            Quantity("seconds", "time from the recording to the map", "{:.0f} s"),
+            Quantity("first_pose_s", "driving until the first pose", "{:.1f} s"),
+            Quantity("answered", "frames with a published pose", "{:.1f} %", 100.0),
+        ),
+    ),
     (
         "pose",
         "Pose in the map (vlocnet)",
@@ -105,9 +129,11 @@ def shown(name: str, value: float) -> str:
 
 
 def rows(values: Metrics, aims: Aims) -> list[tuple[str, list[Row]]]:
-    """Rows under headings; metrics that were not scored and empty groups are left out."""
+    """Rows under headings; metrics and groups that were not scored and empty groups are left out."""
     groups = []
     for group, heading, quantities in GROUPS:
+        if group not in values:
+            continue
         shown = [_row(values[group][q.key], q, aims.get(f"{group}.{q.key}")) for q in quantities]
         scored = [row for row in shown if row is not None]
         # A group without frames has no result.
