@@ -28,7 +28,10 @@ def check_truth(sequence: Sequence, jumps: list[Jump] | None) -> CheckResult:
     count = int(known.sum())
     if count == 0:
         reason = sequence.summary.fact(TRUE_POSES) or "none in the recording"
-        without = "Record true poses (amcl, a lidar localizer), or give a TUM file (--poses FILE) to train with."
+        without = (
+            "Make a map from the images and the odometry alone (localization_map). Or record true poses (amcl, a lidar "
+            "localizer), or give a TUM file (--poses FILE)."
+        )
         return CheckResult("truth", Grade.WARN, f"no image has a true pose ({reason})", without, {"poses": 0})
     found = jumps_alone(sequence) if jumps is None else jumps
     longest = _longest_without(sequence)
