@@ -74,6 +74,7 @@ def mapped(
         keyframe_position=np.concatenate([EVERY * np.arange(count) for count in counts]),
         map_T_camera=np.concatenate(keyframes),
         features=[],
+        thumbnails=np.empty((0, 0), dtype=np.uint8),
         focal=160.0,
         points=np.empty((0, 3)),
         tracks=FeatureTracks(none, none, none),

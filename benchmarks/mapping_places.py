@@ -1,0 +1,48 @@
+"""Places that ``localization_map`` makes from bags without true poses, and their scores."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence as Many
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+import kept_runs
+from localization_common.datasets.opening import open_sequence
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.rosbag2_writer import write_sequence
+from localization_common.datasets.sequence import Sequence
+from mapping_drives import hidden
+
+Array = npt.NDArray[np.float64]
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def hidden_bag(sequence: Sequence, path: Path) -> Path:
+    """Write a drive without its true poses as a bag, unless it is there; return its path."""
+    if not path.exists():
+        unfinished = path.with_name(f".{path.name}")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        write_sequence(hidden(sequence), unfinished / path.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (unfinished / path.name).rename(path)
+        unfinished.rmdir()
+    return path
+
+
+def make_place(bags: Many[Path], place: Path, *options: str) -> None:
+    """Run the command of a user; its output goes to a log beside the place."""
+    words = [str(path.resolve()) for path in bags]
+    command = [sys.executable, "-m", "deep_localization.place_building.command", *words, *options]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    kept_runs.run([*command, "--output", str(place.resolve())], place.with_name(f"{place.name}.log"), REPOSITORY)
+
+
+def poses_in(place: Path, bags: Many[Path]) -> Array:
+    """Poses of the camera (N, 4, 4) that the place has for all frames of its drives; NaN where it has none."""
+    options = RecordingOptions(place=place)
+    return np.concatenate([open_sequence(bag, options).map_T_camera for bag in bags])
