@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from localization_common.camera import Camera
 from localization_common.datasets.opening import open_sequence
@@ -47,7 +48,7 @@ def with_odometry_errors(sequence: Sequence, path: Path, seed: int, factor: floa
     Raises:
         DatasetError: the recording is of another drive.
     """
-    seconds = (sequence.stamps - drives.START_STAMP) * 1e-9
+    seconds: npt.NDArray[np.float64] = (sequence.stamps - drives.START_STAMP).astype(np.float64) * 1e-9
     with open_apartment(seed, Camera.from_field_of_view(16, 12, 90.0)) as renderer:
         planned = drives.plan(renderer, path.name, odometry_errors=factor)
     true = planar.to_se3(planned.trajectory.at(seconds)) @ sequence.base_T_camera

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence as Many
 from pathlib import Path
@@ -10,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-import kept_runs
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.rosbag2_writer import write_sequence
@@ -34,12 +35,24 @@ def hidden_bag(sequence: Sequence, path: Path) -> Path:
     return path
 
 
-def make_place(bags: Many[Path], place: Path, *options: str) -> None:
-    """Run the command of a user; its output goes to a log beside the place."""
+def make_place(bags: Many[Path], place: Path) -> Path:
+    """Run the command of a user, with all cores; return the log of its output, beside the place."""
     words = [str(path.resolve()) for path in bags]
-    command = [sys.executable, "-m", "deep_localization.place_building.command", *words, *options]
+    command = [
+        sys.executable,
+        "-m",
+        "deep_localization.place_building.command",
+        *words,
+        "--output",
+        str(place.resolve()),
+    ]
     place.parent.mkdir(parents=True, exist_ok=True)
-    kept_runs.run([*command, "--output", str(place.resolve())], place.with_name(f"{place.name}.log"), REPOSITORY)
+    log = place.with_name(f"{place.name}.log")
+    with log.open("w", encoding="utf-8") as file:
+        ended = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False, cwd=REPOSITORY)
+    if ended.returncode:
+        sys.exit(f"{shlex.join(command)} failed: see {log}")
+    return log
 
 
 def poses_in(place: Path, bags: Many[Path]) -> Array:

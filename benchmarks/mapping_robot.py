@@ -1,0 +1,93 @@
+"""Rows of the robot: another drive localized in places that ``localization_map`` made, and the time until then."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence as Many
+from pathlib import Path
+
+import numpy as np
+
+from localization_common.datasets.sequence import Sequence
+from localization_common.errors import DatasetError
+from localization_common.keyframes.keyframe_map import KeyframeMap
+from localization_common.metrics.alignment import Alignment, align
+from localization_common.place import Place
+from localization_common.refinement.refiner import Refiner
+from mapping_drives import opened
+from mapping_localization import refined_poses, scored
+from mapping_places import hidden_bag, make_place, poses_in
+from mapping_rows import Numbers
+from mapping_run import MappingRun
+from mapping_tables import REFINED, TOGETHER
+from refinement_priors import from_odometry
+
+#: Number of frames of the drive whose mapping is timed.
+_TIMED_FRAMES = 500
+#: Line of a finished stage in the log of the command.
+_STAGE = re.compile(r"^(?:\S+: )?([a-z ]+): \d+ in (\d+) s$")
+
+
+def measure_robot(run: MappingRun) -> None:
+    """Measure localization in places of one drive and of three, and the time from a bag to the first pose."""
+    for drives in ("train_00",) if run.config.quick else ("train_00", TOGETHER):
+
+        def measure(names: Many[str] = drives.split(", ")) -> Numbers:
+            place, alignment = _place(run, names)
+            outcome = refined_poses(KeyframeMap.load(place.file("keyframes")), run.drive("test"))
+            return scored(outcome, alignment)
+
+        row = run.row("place", f"{drives}, {REFINED}", measure)
+        if row is not None:
+            run.numbers["localization"].setdefault(drives, {})[REFINED] = row
+    timed = run.row("place", "time", lambda: _timed(run))
+    if timed is not None:
+        run.numbers["time"] = timed["parts"]
+
+
+def _place(run: MappingRun, names: Many[str]) -> tuple[Place, Alignment]:
+    """Open the place of some drives, which is made if it is missing, and align it with their true poses."""
+    true = [run.drive(name) for name in names]
+    bags = [hidden_bag(one, _bags(run) / name) for one, name in zip(true, names, strict=True)]
+    folder = run.config.work / "places" / f"{'_'.join(names)}{'_quick' if run.config.quick else ''}"
+    if not folder.exists():
+        make_place(bags, folder)
+    return Place.open(folder), align(poses_in(folder, bags), np.concatenate([one.map_T_camera for one in true]))
+
+
+def _timed(run: MappingRun) -> Numbers:
+    """Time the command on a drive of `_TIMED_FRAMES` frames, then the first pose on another drive, in seconds."""
+    folder = run.apartment if run.config.quick else run.config.rearranged
+    drive = opened(folder / "train_00", _TIMED_FRAMES)
+    bag, place = hidden_bag(drive, _bags(run) / "timed"), run.config.work / "places" / "timed"
+    began = time.monotonic()
+    log = make_place([bag], place)
+    whole = time.monotonic() - began
+    parts = _stages(log)
+    other_drive = opened(folder / "test")
+    began = time.monotonic()
+    _first_pose(place, other_drive)
+    first = time.monotonic() - began
+    parts |= {"start, reading and writing": whole - sum(parts.values()), "first pose": first}
+    return {"frames": len(drive), "parts": parts}
+
+
+def _stages(log: Path) -> dict[str, float]:
+    """Seconds of each stage, from the log of the command."""
+    found = (_STAGE.match(line.strip()) for line in re.split(r"[\r\n]", log.read_text(encoding="utf-8")))
+    return {match[1]: float(match[2]) for match in found if match}
+
+
+def _first_pose(place: Path, drive: Sequence) -> None:
+    """Open the keyframe map and localize frames of a drive, without a network, until there is a pose."""
+    refiner = Refiner(KeyframeMap.load(Place.open(place).file("keyframes")))
+    refiner.set_camera(drive.camera)
+    for position, prior in enumerate(from_odometry(drive)):
+        if refiner.step(drive.read_image(position), (), motion=prior.motion).map_T_camera is not None:
+            return
+    raise DatasetError(f"{drive.name}: no frame was localized in {place}")
+
+
+def _bags(run: MappingRun) -> Path:
+    return run.config.work / "bags" / ("quick" if run.config.quick else "whole")
