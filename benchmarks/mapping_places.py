@@ -35,17 +35,10 @@ def hidden_bag(sequence: Sequence, path: Path) -> Path:
     return path
 
 
-def make_place(bags: Many[Path], place: Path) -> Path:
+def make_place(bags: Many[Path], place: Path, *, extend: bool = False) -> Path:
     """Run the command of a user, with all cores; return the log of its output, beside the place."""
-    words = [str(path.resolve()) for path in bags]
-    command = [
-        sys.executable,
-        "-m",
-        "deep_localization.place_building.command",
-        *words,
-        "--output",
-        str(place.resolve()),
-    ]
+    words = [*(str(path.resolve()) for path in bags), "--output", str(place.resolve()), *(["--extend"] * extend)]
+    command = [sys.executable, "-m", "deep_localization.place_building.command", *words]
     place.parent.mkdir(parents=True, exist_ok=True)
     log = place.with_name(f"{place.name}.log")
     with log.open("w", encoding="utf-8") as file:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Sequence as Many
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,6 @@ import numpy as np
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
 from localization_common.keyframes.keyframe_map import KeyframeMap
-from localization_common.metrics.alignment import Alignment, align
 from localization_common.place import Place
 from localization_common.refinement.refiner import Refiner
 from mapping_drives import opened
@@ -20,7 +21,8 @@ from mapping_localization import refined_poses, scored
 from mapping_places import hidden_bag, make_place, poses_in
 from mapping_rows import Numbers
 from mapping_run import MappingRun
-from mapping_tables import REFINED, TOGETHER
+from mapping_scoring import score_frames
+from mapping_tables import EXTENDED, MOVED, RECORDED, REFINED, TOGETHER
 from refinement_priors import from_odometry
 
 #: Number of frames of the drive whose mapping is timed.
@@ -30,30 +32,49 @@ _STAGE = re.compile(r"^(?:\S+: )?([a-z ]+): \d+ in (\d+) s$")
 
 
 def measure_robot(run: MappingRun) -> None:
-    """Measure localization in places of one drive and of three, and the time from a bag to the first pose."""
+    """Measure localization in places of one drive and of three, an extended place, and the time to the first pose."""
     for drives in ("train_00",) if run.config.quick else ("train_00", TOGETHER):
-
-        def measure(names: Many[str] = drives.split(", ")) -> Numbers:
-            place, alignment = _place(run, names)
-            outcome = refined_poses(KeyframeMap.load(place.file("keyframes")), run.drive("test"))
-            return scored(outcome, alignment)
-
-        row = run.row("place", f"{drives}, {REFINED}", measure)
+        row = run.row("place", f"{drives}, {REFINED}", partial(_localized, run, drives.split(", ")))
         if row is not None:
             run.numbers["localization"].setdefault(drives, {})[REFINED] = row
-    timed = run.row("place", "time", lambda: _timed(run))
+    timed = run.row("place", "time", partial(_timed, run))
     if timed is not None:
         run.numbers["time"] = timed["parts"]
+    if not run.config.quick and (row := run.row("place", EXTENDED, partial(_extended, run))) is not None:
+        run.numbers["maps"].setdefault(EXTENDED, {})[RECORDED] = row["map"]
+        run.numbers["localization"].setdefault(EXTENDED, {})[MOVED] = row["localization"]
 
 
-def _place(run: MappingRun, names: Many[str]) -> tuple[Place, Alignment]:
-    """Open the place of some drives, which is made if it is missing, and align it with their true poses."""
+def _localized(run: MappingRun, names: Many[str]) -> Numbers:
+    """Localize the test drive in the place of some drives, which is made if it is missing."""
     true = [run.drive(name) for name in names]
     bags = [hidden_bag(one, _bags(run) / name) for one, name in zip(true, names, strict=True)]
-    folder = run.config.work / "places" / f"{'_'.join(names)}{'_quick' if run.config.quick else ''}"
-    if not folder.exists():
-        make_place(bags, folder)
-    return Place.open(folder), align(poses_in(folder, bags), np.concatenate([one.map_T_camera for one in true]))
+    place = run.config.work / "places" / f"{'_'.join(names)}{'_quick' if run.config.quick else ''}"
+    if not place.exists():
+        make_place(bags, place)
+    alignment, _ = score_frames(poses_in(place, bags), np.concatenate([one.map_T_camera for one in true]))
+    return scored(refined_poses(_keyframes(place), run.drive("test")), alignment)
+
+
+def _extended(run: MappingRun) -> Numbers:
+    """Make a place of two drives, add a drive after furniture was moved, and localize another drive after that."""
+    moved = run.config.rearranged
+    true = [run.drive("train_00"), run.drive("train_01"), opened(moved / "train_00")]
+    names = ("train_00", "train_01", "moved_train_00")
+    bags = [hidden_bag(one, _bags(run) / name) for one, name in zip(true, names, strict=True)]
+    place = run.config.work / "places" / "extended"
+    shutil.rmtree(place, ignore_errors=True)
+    began = time.monotonic()
+    make_place(bags[:2], place)
+    make_place(bags[2:], place, extend=True)
+    seconds = time.monotonic() - began
+    alignment, numbers = score_frames(poses_in(place, bags), np.concatenate([one.map_T_camera for one in true]))
+    found = scored(refined_poses(_keyframes(place), opened(moved / "test")), alignment)
+    return {"map": numbers | {"seconds": seconds}, "localization": found}
+
+
+def _keyframes(place: Path) -> KeyframeMap:
+    return KeyframeMap.load(Place.open(place).file("keyframes"))
 
 
 def _timed(run: MappingRun) -> Numbers:
@@ -81,7 +102,7 @@ def _stages(log: Path) -> dict[str, float]:
 
 def _first_pose(place: Path, drive: Sequence) -> None:
     """Open the keyframe map and localize frames of a drive, without a network, until there is a pose."""
-    refiner = Refiner(KeyframeMap.load(Place.open(place).file("keyframes")))
+    refiner = Refiner(_keyframes(place))
     refiner.set_camera(drive.camera)
     for position, prior in enumerate(from_odometry(drive)):
         if refiner.step(drive.read_image(position), (), motion=prior.motion).map_T_camera is not None:

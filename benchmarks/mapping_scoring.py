@@ -78,6 +78,30 @@ def score_map(place: MappedPlace, truth: Many[Sequence], *, scaled: bool = False
     )
 
 
+def score_frames(map_T_camera: Array, truth: Array) -> tuple[Alignment, Numbers]:
+    """Align the located frames of a metric map with the truth; return the alignment and numbers for a table.
+
+    Args:
+        map_T_camera: (N, 4, 4) poses of all frames in the map; NaN where a frame was not located.
+        truth: (N, 4, 4) true poses.
+    """
+    alignment = align(map_T_camera, truth)
+    errors = known_errors(alignment.applied(map_T_camera), truth)
+    p95 = percentile(errors.metres, 95.0)
+    return alignment, {
+        "keyframes": None,
+        "median_m": errors.median_m,
+        "p95_m": p95,
+        "median_deg": errors.median_deg,
+        "scale_error": align(map_T_camera, truth, scaled=True).scale_error,
+        "frames": len(truth),
+        "located": float(np.isfinite(map_T_camera[:, 0, 0]).mean()),
+        "frames_median_m": errors.median_m,
+        "frames_p95_m": p95,
+        "metric": True,
+    }
+
+
 def true_poses(mapped: Sequence, truth: Sequence) -> Array:
     """True poses (N, 4, 4) of the frames of a mapped drive, by their stamps.
 

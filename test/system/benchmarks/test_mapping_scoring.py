@@ -130,6 +130,15 @@ def test_frames_are_found_in_the_truth_by_their_stamps(scoring: ModuleType) -> N
         scoring.score_map(mapped(drives()), every_second)
 
 
+def test_frames_of_a_place_are_scored_like_those_of_a_map(scoring: ModuleType) -> None:
+    place = mapped(drives(), noise=0.02, lost=(3, 4))
+    poses = np.concatenate([drive.map_T_camera for drive in place.drives])
+    alignment, numbers = scoring.score_frames(poses, np.concatenate([one.map_T_camera for one in drives()]))
+    assert numbers["located"] == pytest.approx(0.96)
+    assert numbers["median_m"] == pytest.approx(0.02 * 1.538, rel=0.15)
+    np.testing.assert_allclose(alignment.truth_T_estimated, drives()[0].map_T_base[0], atol=0.02)
+
+
 def test_wheels_alone(scoring: ModuleType) -> None:
     numbers = scoring.wheels_alone(curve("first", 0.0))
     assert numbers["scale_error"] == pytest.approx(0.01)
