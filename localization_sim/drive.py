@@ -13,7 +13,7 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
 from localization_sim.apartments.drive_paths import DriveSettings, Trajectory, plan_drive
 from localization_sim.rendering import Renderer, mounted_camera
-from localization_sim.wheel_odometry import WheelOdometry, measure
+from localization_sim.wheel_odometry import WheelNoise, WheelOdometry, measure
 
 #: Stamp of the first image of a drive, nanoseconds. Zero would mean "no time" in ROS.
 START_STAMP = 1_000 * 10**9
@@ -62,12 +62,26 @@ def stamp_at(time: float) -> int:
 
 
 def plan(
-    renderer: Renderer, name: str, *, rate: float = 5.0, random_seed: int = 0, settings: DriveSettings | None = None
+    renderer: Renderer,
+    name: str,
+    *,
+    rate: float = 5.0,
+    random_seed: int = 0,
+    odometry_errors: float = 1.0,
+    settings: DriveSettings | None = None,
 ) -> ApartmentDrive:
-    """Plan the drive of this name through the renderer's apartment; ``random_seed`` sets the errors of the odometry."""
+    """Plan the drive of this name through the renderer's apartment.
+
+    Args:
+        rate: images per second.
+        random_seed: seed of the errors of the odometry.
+        odometry_errors: factor of these errors, see `WheelNoise.times`; the path stays the same.
+        settings: speeds and limits of the drive.
+    """
     trajectory = plan_drive(renderer.apartment, name, settings)
     noise_seed = [random_seed, 4, zlib.crc32(name.encode())]  # drives differ in their errors, too
-    return ApartmentDrive(name, trajectory, measure(trajectory, noise_seed), rate)
+    noise = WheelNoise().times(odometry_errors)
+    return ApartmentDrive(name, trajectory, measure(trajectory, noise_seed, noise), rate)
 
 
 def as_sequence(renderer: Renderer, drive: ApartmentDrive, *, depth: bool = True, labels: bool = True) -> Sequence:

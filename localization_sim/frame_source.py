@@ -37,6 +37,7 @@ class FrameSource:
         drive_name: name of the drive.
         rate: images per second.
         random_seed: seed of the errors of the wheel odometry.
+        odometry_errors: factor of these errors.
         depth: render depth, too.
         labels: render labels, too.
     """
@@ -48,6 +49,7 @@ class FrameSource:
         *,
         rate: float,
         random_seed: int,
+        odometry_errors: float,
         depth: bool,
         labels: bool,
     ) -> None:
@@ -56,7 +58,9 @@ class FrameSource:
 
         def open_drive() -> tuple[ApartmentDrive, Sequence]:
             self._renderer = open_renderer()
-            drive = drives.plan(self._renderer, drive_name, rate=rate, random_seed=random_seed)
+            drive = drives.plan(
+                self._renderer, drive_name, rate=rate, random_seed=random_seed, odometry_errors=odometry_errors
+            )
             return drive, drives.as_sequence(self._renderer, drive, depth=depth, labels=labels)
 
         try:

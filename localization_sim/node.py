@@ -91,6 +91,7 @@ class ApartmentCamera(AcceptsUnchangedParameters, Node):
             settings.drive,
             rate=settings.rate,
             random_seed=settings.random_seed,
+            odometry_errors=settings.odometry_errors,
             depth=settings.publish_depth,
             labels=settings.publish_labels,
         ) as source:

@@ -26,6 +26,9 @@ class ApartmentCameraSettings:
         0.0, "Longest time of driving in seconds, also within a loop; 0 is no limit.", minimum=0.0, when=START
     )
     random_seed: int = parameter(0, "Seed of the errors of the wheel odometry.", minimum=0, when=START)
+    odometry_errors: float = parameter(
+        1.0, "Factor of all errors of the wheel odometry; 0: none, 2: twice as large.", minimum=0.0, when=START
+    )
 
     rate: float = parameter(5.0, "Images per second.", minimum=0.1, maximum=60.0, when=START)
     odom_rate: float = parameter(20.0, "Odometry messages per second.", minimum=1.0, maximum=50.0, when=START)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from localization_common.errors import ConfigError
 from localization_sim.apartments.drive_paths import TIME_STEP, Trajectory
 
 Array = npt.NDArray[np.float64]
@@ -32,6 +33,18 @@ class WheelNoise:
     slip_interval: float = 40.0
     slip_seconds: float = 0.8
     slip_share: float = 0.15
+
+    def times(self, factor: float) -> WheelNoise:
+        """Noise with all errors this many times as large; slips are as frequent and as long as before.
+
+        Raises:
+            ConfigError: the factor is negative or not finite.
+        """
+        if not 0.0 <= factor < np.inf:
+            raise ConfigError(
+                f"errors of the wheel odometry cannot be {factor} times as large: give a number from 0 (no errors) on"
+            )
+        return replace(self, scale=factor * self.scale, speed=factor * self.speed, slip_share=factor * self.slip_share)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class ApartmentRecording:
         truth: write true poses into the bags. Without, they are in NAME.tum beside the bag, for scoring.
         storage: storage format of the bags.
         random_seed: seed of the errors of the wheel odometry.
+        odometry_errors: factor of all errors of the wheel odometry; 0: none, 2: twice as large.
         overwrite: replace existing bags; otherwise they are kept.
     """
 
@@ -66,6 +67,7 @@ class ApartmentRecording:
     truth: bool = True
     storage: Literal["mcap", "sqlite3"] = "mcap"
     random_seed: int = 0
+    odometry_errors: float = 1.0
     overwrite: bool = False
 
     @property
@@ -111,7 +113,13 @@ def record(recording: ApartmentRecording) -> None:
                 continue
             shutil.rmtree(unfinished.parent, ignore_errors=True)
             started = time.monotonic()
-            planned = drive.plan(renderer, name, rate=recording.rate, random_seed=recording.random_seed)
+            planned = drive.plan(
+                renderer,
+                name,
+                rate=recording.rate,
+                random_seed=recording.random_seed,
+                odometry_errors=recording.odometry_errors,
+            )
             sequence = drive.as_sequence(renderer, planned, depth=recording.depth, labels=recording.labels)
             frames = _write(recording, sequence, planned, unfinished)
             shutil.rmtree(target, ignore_errors=True)

@@ -164,6 +164,16 @@ def test_odometry_and_tf_are_equal_and_frames_follow_rep_103(context: Context, a
     np.testing.assert_allclose(odom, true_motion, atol=0.05)
 
 
+def test_wheels_without_errors_turn_exactly_as_the_robot(context: Context, apartment: Apartment) -> None:
+    messages = drive_and_listen(context, odometry_errors=0.0)
+    trajectory = plan_drive(apartment, "test")
+    headings = [planar.from_se3(matrix_from_pose(message.pose.pose))[2] for message in messages["odom"]]
+    true = trajectory.poses[0, 2] + planar.wrap_angle(np.array(headings))
+    np.testing.assert_allclose(
+        planar.wrap_angle(true - [trajectory.at(0.05 * i)[2] for i in range(len(true))]), 0.0, atol=1e-9
+    )
+
+
 def test_clock_runs_with_the_drive(context: Context) -> None:
     messages = drive_and_listen(context, publish_clock=True)
     clock = [stamp_from_time(message.clock) for message in messages["/clock"]]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from localization_common.errors import ConfigError
 from localization_common.geometry import planar
 from localization_sim.apartments.apartment import Apartment
 from localization_sim.apartments.drive_paths import TIME_STEP, Trajectory, plan_drive
@@ -68,6 +69,23 @@ def test_drift_is_a_few_percent_of_the_distance(drive: Trajectory) -> None:
     assert 0.005 < np.median(errors) < 0.06
     assert max(errors) < 0.25
     assert min(errors) > 1e-4
+
+
+def test_errors_grow_with_the_factor(drive: Trajectory) -> None:
+    truth = measure(drive, 3, SILENT).odom.poses[:, 2]
+    once = measure(drive, 3).odom.poses[:, 2] - truth
+    for factor in (0.0, 0.5, 5.0):
+        several = measure(drive, 3, WheelNoise().times(factor)).odom.poses[:, 2] - truth
+        # The heading is linear in all errors of the wheels, slips included.
+        np.testing.assert_allclose(several, factor * once, atol=1e-9)
+    assert np.abs(once).max() > 0.01
+    assert WheelNoise().times(1.0) == WheelNoise()
+
+
+@pytest.mark.parametrize("factor", [-1.0, np.inf, np.nan])
+def test_a_factor_that_is_no_size_is_refused(factor: float) -> None:
+    with pytest.raises(ConfigError, match="give a number from 0"):
+        WheelNoise().times(factor)
 
 
 def test_slip_comes_in_short_bursts_as_often_as_it_should(drive: Trajectory) -> None:
