@@ -19,7 +19,7 @@ class AugmentationConfig:
     """Strength of the augmentation.
 
     Attributes:
-        viewpoint: share of pairs that are re-projected to nearby poses; needs depth.
+        viewpoint: share of pairs that are re-projected to nearby poses; needs depth, of a part of the pixels at least.
         metres, degrees: standard deviation of such a pose, common to both frames of a pair.
         relative: deviation of each single frame as a share of the common one; it varies the motion between frames.
         planar: for robots on a floor with a level camera: almost no change of height, roll and pitch.
@@ -55,6 +55,7 @@ class FrameBatch:
     """Images (B, 3, H, W) in 0..1, in groups of neighbours along a drive, which are augmented in the same way.
 
     `plain` holds the same images without changes of light and erased patches; None before the augmentation.
+    `guessed` (B,) is True for frames that were re-projected with partly completed depth; None before the augmentation.
     """
 
     images: Tensor
@@ -62,6 +63,7 @@ class FrameBatch:
     kind: StepKind = StepKind.ALL
     group: int = 2
     plain: Tensor | None = None
+    guessed: Tensor | None = None
 
 
 def augment(
@@ -70,8 +72,9 @@ def augment(
     """Return a randomly augmented batch; the same for the same generator state."""
     random = _Random(generator, batch.images.device)
     images, targets, group = batch.images, batch.targets, batch.group
+    guessed = torch.zeros(len(images), dtype=torch.bool, device=images.device)
     if targets.depth is not None and config.viewpoint > 0.0:
-        images, targets = _viewpoint(images, targets, intrinsics, config, random, group)
+        images, targets, guessed = _viewpoint(images, targets, intrinsics, config, random, group)
     if config.mirror > 0.0:
         images, targets = _mirror(images, targets, config, random, group)
     if config.shift > 0:
@@ -87,7 +90,7 @@ def augment(
         targets.labels,
         targets.depth,
     )
-    return replace(batch, images=images, targets=targets, plain=plain)
+    return replace(batch, images=images, targets=targets, plain=plain, guessed=guessed)
 
 
 class _Random:
@@ -103,11 +106,16 @@ class _Random:
 
 def _viewpoint(
     images: Tensor, targets: Targets, intrinsics: Tensor, config: AugmentationConfig, random: _Random, group: int
-) -> tuple[Tensor, Targets]:
-    """Re-project some pairs to nearby poses; both frames get a common deviation and each a small one."""
+) -> tuple[Tensor, Targets, Tensor]:
+    """Re-project some pairs to nearby poses; both frames get a common deviation and each a small one.
+
+    Pairs with a frame without any depth stay as they are. The last result (B,) is `FrameBatch.guessed`.
+    """
     assert targets.depth is not None
-    n = len(images)
-    chosen = random.uniform(n // group).lt(config.viewpoint).repeat_interleave(group).nonzero()[:, 0]
+    n, known = len(images), torch.isfinite(targets.depth).flatten(1)
+    drawn = random.uniform(n // group).lt(config.viewpoint) & known.any(1).view(-1, group).all(1)
+    drawn = drawn.repeat_interleave(group)
+    chosen = drawn.nonzero()[:, 0]
     # Optical axes: x right, y down, z forward. A level camera on a floor turns about y and moves along x and z.
     level = torch.tensor([1.0, 0.05, 1.0] if config.planar else [1.0, 1.0, 1.0], device=images.device)
     turning = torch.tensor([0.05, 1.0, 0.05] if config.planar else [0.8, 1.1, 0.7], device=images.device)
@@ -129,7 +137,7 @@ def _viewpoint(
     new_labels = targets.labels
     if new_labels is not None and view.labels is not None:
         new_labels = new_labels.index_copy(0, chosen, view.labels)
-    return images, Targets(
+    moved_targets = Targets(
         targets.translation.index_copy(0, chosen, moved),
         targets.quaternion.index_copy(0, chosen, quaternions.multiply(old_q, quaternion)),
         targets.previous,
@@ -137,6 +145,7 @@ def _viewpoint(
         new_labels,
         targets.depth.index_copy(0, chosen, view.depth.to(targets.depth.dtype)),
     )
+    return images, moved_targets, drawn & ~known.all(1)
 
 
 def _rotation(vector: Tensor) -> Tensor:

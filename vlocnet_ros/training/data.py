@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import torch
-
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.place_drives import named_or_drives
 from localization_common.datasets.sequence import Sequence
@@ -14,6 +12,7 @@ from localization_common.recording_check.warnings import announce_checked
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.network.systems import SYSTEMS
 from vlocnet_ros.training.config import TrainConfig
+from vlocnet_ros.training.photometric import measured
 from vlocnet_ros.training.training_frames import TrainingFrames, network_camera
 
 
@@ -53,9 +52,9 @@ class TrainingData:
 
     @property
     def lacks_depth(self) -> bool:
-        """True if any frame has no depth at all."""
+        """True if any frame lacks depth at most of its pixels: its depth is learned from pairs, too."""
         depth = self.frames.depth
-        return depth is None or not bool(torch.isfinite(depth).flatten(1).any(1).all())
+        return depth is None or not bool(measured(depth).all())
 
     def trainable(self, wanted: Tasks) -> Tasks | None:
         """Return the wanted streams that this data can train; None if there are none.

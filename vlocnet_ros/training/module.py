@@ -156,12 +156,12 @@ class VLocNetTrainingModule(lightning.LightningModule):
         self.trained_seconds = float(checkpoint["trained_seconds"])
 
     def _photometric(self, prediction: Prediction, batch: FrameBatch) -> Tensor | None:
-        """Return the loss of the depth of frames without true depth, in full precision."""
+        """Return the loss of the depth of frames that mostly lack true depth, in full precision."""
         if prediction.depth is None:
             return None
         images = batch.images if batch.plain is None else batch.plain
         with torch.autocast(images.device.type, enabled=False):
-            return photometric(prediction.depth, images, batch.targets, self.network.intrinsics)
+            return photometric(prediction.depth, images, batch.targets, self.network.intrinsics, batch.guessed)
 
     def _advance_clock(self) -> None:
         now = time.monotonic()

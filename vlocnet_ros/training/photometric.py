@@ -19,28 +19,40 @@ from vlocnet_ros.training.losses import Targets
 STRUCTURE = 0.85
 #: Weight of the smoothness of depth.
 SMOOTHNESS = 1e-3
+#: Smallest share of a frame's pixels that have true depth, from which on it needs no photometric loss.
+MEASURED = 0.5
 #: Divisors of the network's resolution at which images are compared.
 SCALES = (1, 2, 4)
 
 
-def photometric(depth: Tensor, images: Tensor, targets: Targets, intrinsics: Tensor) -> Tensor | None:
+def measured(depth: Tensor) -> Tensor:
+    """Return which frames (B,) of depth images (B, H, W), NaN where unknown, need no photometric loss."""
+    return torch.isfinite(depth).flatten(1).float().mean(1) >= MEASURED
+
+
+def photometric(
+    depth: Tensor, images: Tensor, targets: Targets, intrinsics: Tensor, guessed: Tensor | None = None
+) -> Tensor | None:
     """Compute the difference of frames and their neighbours, warped by the predicted depth, plus smoothness.
 
     Args:
         depth: (B, 1, H, W) predicted depth, metres.
         images: (B, 3, H, W) in 0..1, H and W multiples of 4.
-        targets: poses and pairs of neighbours; frames with any true depth are not used.
+        targets: poses and pairs of neighbours; frames with mostly true depth are not used (`measured`).
         intrinsics: (4,) fx, fy, cx, cy.
+        guessed: (B,) True for frames that are not used since they were drawn with a guess of their depth.
 
     Returns:
-        A scalar; None if every frame has depth or no neighbour.
+        A scalar; None if no frame is used, or none has a neighbour.
     """
     neighbours = _neighbours(targets)
     alone = (neighbours == torch.arange(len(depth), device=depth.device)).all(0)
-    measured = torch.zeros_like(alone)
+    used = ~alone
     if targets.depth is not None:
-        measured = torch.isfinite(targets.depth).flatten(1).any(1)
-    current = (~alone & ~measured).nonzero()[:, 0]
+        used = used & ~measured(targets.depth)
+    if guessed is not None:
+        used = used & ~guessed
+    current = used.nonzero()[:, 0]
     if len(current) == 0:
         return None
     depth, total = depth[current], depth.new_zeros(())

@@ -13,11 +13,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from localization_common.geometry import quaternions
+from vlocnet_ros.training.depth_completion import complete
 
 #: Depth of empty pixels in depth buffers, metres.
 FAR = 1e4
 #: Smallest depth of points that are drawn, metres.
 NEAR = 0.05
+#: Largest ratio of the depth of a measured surface to that of the surface that is drawn there, if both are one.
+_SAME = 1.01
 
 
 class ReprojectedView(NamedTuple):
@@ -36,12 +39,15 @@ def reproject(
 
     Args:
         image: (B, 3, H, W) float.
-        depth: (B, H, W) metres, NaN where unknown; such pixels are not drawn.
+        depth: (B, H, W) metres, NaN where unknown. Such pixels are drawn with completed depth
+            (`depth_completion.complete`), and the new view's depth is NaN there; frames without any depth are empty.
         labels: (B, H, W) uint8 or None.
         intrinsics: (4,) fx, fy, cx, cy.
         translation, quaternion: (B, 3), (B, 4) pose of the new camera in the old optical frame.
     """
-    new_depth = _close(_splat(depth, intrinsics, translation, quaternion))
+    partial = bool(torch.isnan(depth).any())
+    drawn = complete(depth) if partial else depth
+    new_depth = _close(_splat(drawn, intrinsics, translation, quaternion))
     u, v, _ = _project(new_depth, intrinsics, translation, quaternion, inverse=False)
     height, width = depth.shape[-2:]
     inside = (u > -0.5) & (u < width - 0.5) & (v > -0.5) & (v < height - 0.5)
@@ -54,8 +60,12 @@ def reproject(
         nearest = v.round().long().clamp(0, height - 1) * width + u.round().long().clamp(0, width - 1)
         taken = labels.flatten(1).gather(1, nearest.flatten(1)).view_as(labels)
         new_labels = torch.where(seen, taken, torch.full_like(taken, 255))
+    measured = seen
+    if partial:
+        own = _close(_splat(depth, intrinsics, translation, quaternion))
+        measured = seen & (own < _SAME * new_depth)
     nan = torch.full_like(new_depth, float("nan"))
-    return ReprojectedView(sampled, torch.where(seen, new_depth, nan), new_labels, seen)
+    return ReprojectedView(sampled, torch.where(measured, new_depth, nan), new_labels, seen)
 
 
 def _project(

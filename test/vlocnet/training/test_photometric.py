@@ -109,6 +109,20 @@ def test_frames_with_depth_or_without_neighbour_are_left_out():
     assert predicted.grad.flatten(1).abs().sum(1).gt(0).tolist() == [False, True, False]
 
 
+def test_frames_with_depth_at_few_pixels_are_used_unless_they_were_drawn_with_a_guess():
+    images, depth = scene()
+    sparse = torch.full_like(depth[:, 0], torch.nan)
+    sparse[:, ::4, ::4] = depth[:, 0, ::4, ::4]
+    truth = targets([0, 0, 1], depth=sparse)
+    guessed = torch.tensor([False, True, False])
+    predicted = depth.clone().requires_grad_()
+    found = photometric(1.1 * predicted, images, truth, INTRINSICS, guessed)
+    assert found is not None
+    found.backward()
+    assert predicted.grad.flatten(1).abs().sum(1).gt(0).tolist() == [True, False, True]
+    assert photometric(depth, images, truth, INTRINSICS, torch.ones(3, dtype=torch.bool)) is None
+
+
 def test_pixels_that_do_not_move_have_no_loss():
     """Use objects that move with the camera: they look infinitely far, and agree best without motion."""
     images, depth = scene()

@@ -86,6 +86,33 @@ def test_unknown_depth_is_drawn_nowhere():
     assert torch.isnan(view.depth).all()
 
 
+def test_pixels_without_depth_are_drawn_but_get_none():
+    """Before a wall of which a half has depth, every pixel is drawn as with complete depth."""
+    whole = torch.full((1, H, W), 2.0)
+    half = whole.clone()
+    half[:, :, 30:] = torch.nan
+    step = torch.tensor([[0.1, 0.0, 0.4]])
+    expected, view = (reproject(smooth_image(), d, None, INTRINSICS, step, STILL) for d in (whole, half))
+    assert torch.equal(view.seen, expected.seen)
+    torch.testing.assert_close(view.image, expected.image, atol=1e-3, rtol=0)
+    measured = torch.isfinite(view.depth)
+    assert 0.4 < measured.float().mean() < 0.6
+    torch.testing.assert_close(view.depth[measured], expected.depth[measured], atol=1e-3, rtol=0)
+
+
+def test_a_measured_surface_that_is_hidden_gives_no_depth():
+    """The near strip is a guess between its edges; a step sideways hides the measured wall behind it."""
+    depth = torch.full((1, H, W), 4.0)
+    depth[:, :, 20:30] = 1.0
+    partial = depth.clone()
+    partial[:, :, 22:28] = torch.nan
+    step = torch.tensor([[0.1, 0.0, 0.0]])
+    view = reproject(smooth_image(), partial, None, INTRINSICS, step, STILL)
+    known = torch.isfinite(view.depth)
+    assert not (view.depth[0, 20, 17:23] > 3.0).any()
+    assert known.float().mean() > 0.6
+
+
 def batch(n: int = 8) -> FrameBatch:
     own = torch.arange(n)
     q = quaternions.normalize(torch.randn(n, 4))
@@ -130,6 +157,19 @@ def test_both_frames_of_a_pair_move_together():
     assert motion.abs().max() < 1e-5  # they stood still before and after
     assert rotation[:, 1:].abs().max() < 1e-5
     assert (after.translation - same.translation).norm(dim=1).min() > 1e-3
+
+
+def test_pairs_with_a_frame_without_depth_stay_as_they_are():
+    before = batch(6)
+    depth = before.targets.depth.clone()
+    depth[1] = torch.nan  # second frame of the first pair
+    depth[2:4, :, :20] = torch.nan
+    partial = FrameBatch(before.images, replace(before.targets, depth=depth))
+    after = augment(partial, INTRINSICS, ONLY_VIEWPOINT, torch.Generator().manual_seed(2))
+    torch.testing.assert_close(after.images[:2], before.images[:2])
+    assert torch.equal(after.targets.translation[:2], before.targets.translation[:2])
+    assert (after.targets.translation[2:] != before.targets.translation[2:]).any(1).all()
+    assert after.guessed.tolist() == [False, False, True, True, False, False]
 
 
 def test_planar_robots_stay_on_their_floor():
