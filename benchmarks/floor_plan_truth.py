@@ -75,18 +75,23 @@ def score(
     middles = grid.area.centres().reshape(-1, 2) @ truth_T_map[:2, :2].T + truth_T_map[:2, 3]
     free, declared = free_at(apartment, middles), grid.free.reshape(-1)
     half = grid.area.resolution / 2
-    walls = _all_corners(middles, half, lambda points: ~in_rooms(apartment.plan, points))
-    solid = _all_corners(middles, half, lambda points: ~free_at(apartment, points))
+    walls = _wholly(middles, half, lambda points: ~in_rooms(apartment.plan, points))
+    solid = _wholly(middles, half, lambda points: ~free_at(apartment, points))
     near = _near(apartment.plan, middles, path, reach)
     both, one = (free & declared & near).sum(), ((free | declared) & near).sum()
     return GridScore(
         cells=int(near.sum()),
-        iou=float(both / one),
-        free_found=float(both / (free & near).sum()),
-        free_right=float(both / (declared & near).sum()),
+        iou=_share(both, one),
+        free_found=_share(both, (free & near).sum()),
+        free_right=_share(both, (declared & near).sum()),
         in_wall=int((declared & walls).sum()),
         in_obstacle=int((declared & solid & near).sum()),
     )
+
+
+def _share(part: int, whole: int) -> float:
+    """Share, 1 of nothing."""
+    return float(part / whole) if whole else 1.0
 
 
 def in_rooms(plan: FloorPlan, points: Array) -> Mask:
@@ -114,9 +119,9 @@ def _contains(area: Footprint, points: Array) -> Mask:
     return np.asarray((x >= area.min_x) & (x <= area.max_x) & (y >= area.min_y) & (y <= area.max_y))
 
 
-def _all_corners(middles: Array, half: float, test: Callable[[Array], Mask]) -> Mask:
-    """(N,) True for cells around middles (N, 2) whose four corners pass the test."""
-    corners = [(x, y) for x in (-half, half) for y in (-half, half)]
+def _wholly(middles: Array, half: float, test: Callable[[Array], Mask]) -> Mask:
+    """(N,) True for cells around middles (N, 2) whose middle and four corners pass the test."""
+    corners = [(0.0, 0.0), *((x, y) for x in (-half, half) for y in (-half, half))]
     return np.asarray(np.all([test(middles + corner) for corner in corners], axis=0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -62,7 +63,7 @@ class MadeRoom:
 def way(*corners: tuple[float, float], spacing: float = 0.15) -> Array:
     """Poses (N, 4, 4) of the base along straight lines through corners, facing forward."""
     poses = []
-    for (x, y), (end_x, end_y) in zip(corners[:-1], corners[1:], strict=True):
+    for (x, y), (end_x, end_y) in pairwise(corners):
         metres, heading = float(np.hypot(end_x - x, end_y - y)), float(np.arctan2(end_y - y, end_x - x))
         for share in np.linspace(0.0, 1.0, max(2, round(metres / spacing) + 1)):
             poses.append([x + share * (end_x - x), y + share * (end_y - y), heading])

@@ -72,7 +72,7 @@ def test_the_way_is_free_as_wide_as_the_robot_and_not_where_frames_are_not_locat
     drive = made_drive(ROOM, way((0.5, 1.5), (3.5, 1.5)), depth=False)
     config = OccupancyConfig(robot_radius=0.3, resolution=0.02)
     dark = replace(drive, sequence=replace(drive.sequence, read_image=lambda i: np.zeros((90, 120, 3), np.uint8)))
-    grid = occupancy_grid(made_place(without_poses(dark, slice(10, 20))), config)
+    grid = occupancy_grid(made_place(without_poses(dark, slice(7, 14))), config)
     middles = grid.area.centres()[grid.free]
     assert middles[:, 1].min() == pytest.approx(1.21)
     assert middles[:, 1].max() == pytest.approx(1.79)

@@ -15,6 +15,7 @@ from localization_mapping.occupancy.map_files import read_map_files, write_map_f
 
 #: Two rows, three columns; row 0 has the smallest y.
 CELLS = np.array([[FREE, OCCUPIED, UNKNOWN], [UNKNOWN, UNKNOWN, FREE]], np.int8)
+OTHERS = "resolution: 0.05, negate: 0, occupied_thresh: 0.65, free_thresh: 0.196"
 GRID = OccupancyGrid(GridArea((-1.5, 2.25), 2, 3, 0.05), CELLS)
 
 
@@ -54,11 +55,11 @@ def test_round_trip(tmp_path: Path) -> None:
         ("image: occupancy.pgm", "no description of an occupancy grid"),
         ("[1, 2", "no description of an occupancy grid"),
         (
-            "{image: gone.pgm, resolution: 0.05, origin: [0, 0, 0], negate: 0, occupied_thresh: 0.65, free_thresh: 0.1}",
+            f"{{image: gone.pgm, origin: [0, 0, 0], {OTHERS}}}",
             "missing or damaged",
         ),
         (
-            "{image: occupancy.pgm, resolution: 0.05, origin: [0, 0, 1], negate: 0, occupied_thresh: 0.6, free_thresh: 0.1}",
+            f"{{image: occupancy.pgm, origin: [0, 0, 1], {OTHERS}}}",
             "without rotation",
         ),
     ],
