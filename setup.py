@@ -73,6 +73,7 @@ setup(
             "dmn_build_map = dmn_ros.commands.build_map:main",
             "evaluate_bag = deep_localization.evaluation.evaluate_bag:main",
             "localization_demo = deep_localization.demo.demo:main",
+            "localization_map = deep_localization.starting:localization_map",
             "localization_demo_mapping = deep_localization.demo.mapping_demo:main",
             "apartment_record = localization_sim.commands.record:main",
             "worlds_generate = localization_sim.commands.generate_worlds:main",

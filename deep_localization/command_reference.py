@@ -18,6 +18,7 @@ import tyro
 import deep_localization.demo.demo_options
 import deep_localization.demo.mapping_demo_options
 import deep_localization.evaluation.evaluate_bag
+import deep_localization.place_building.command
 import dmn_ros.commands.build_map
 import dmn_ros.commands.evaluate
 import dmn_ros.commands.evaluate_worlds
@@ -41,6 +42,7 @@ import vlocnet_ros.training.config
 #: Console script -> dataclass of its options.
 COMMANDS: dict[str, type[Any]] = {
     "recording_check": localization_common.recording_check.command.RecordingCheck,
+    "localization_map": deep_localization.place_building.command.MapCommand,
     "vlocnet_train": vlocnet_ros.training.config.TrainConfig,
     "vlocnet_train_schedule": vlocnet_ros.commands.train_schedule.ScheduleConfig,
     "vlocnet_evaluate": vlocnet_ros.commands.evaluate.EvaluateConfig,

@@ -1,4 +1,4 @@
-"""Console scripts of the nodes. Ctrl-C prints no traceback, also during the seconds of torch's import."""
+"""Console scripts that set up the process before slow imports: Ctrl-C prints no traceback meanwhile."""
 
 from __future__ import annotations
 
@@ -26,6 +26,16 @@ def localization() -> int:
 def apartment_camera() -> int:
     """Run the console script ``apartment_camera``."""
     return _start("localization_sim.node")
+
+
+def localization_map() -> int:
+    """Run the console script ``localization_map``.
+
+    It multiplies many small matrices in threads of its own; a matrix library with further threads makes them wait.
+    """
+    for library in ("OPENBLAS", "OMP", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    return _start("deep_localization.place_building.command")
 
 
 def _start(module: str) -> int:

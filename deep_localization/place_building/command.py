@@ -7,6 +7,7 @@ keyframe map, context map, occupancy grid and a report.
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 import time
 from dataclasses import dataclass, field
@@ -58,15 +59,20 @@ class MapCommand:
     recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
-def main() -> None:
-    """Run the command line."""
+def main() -> int:
+    """Run the command line; a killed or interrupted mapping goes on where it was when the command is run again."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     command = tyro.cli(MapCommand, description=__doc__)
     began = time.monotonic()
     try:
         build(command)
     except LocalizationError as error:
         sys.exit(f"localization_map: {error}")
+    except KeyboardInterrupt:
+        sys.exit("localization_map: interrupted; the same command goes on where it was")
     print(f"{command.output}: ready after {time.monotonic() - began:.0f} s; see {command.output / 'report.html'}")
+    return 0
 
 
 def build(command: MapCommand) -> None:
@@ -101,4 +107,4 @@ def build(command: MapCommand) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
