@@ -16,6 +16,7 @@ from localization_mapping.keyframe_set import KeyframeSet
 from localization_mapping.local_structure import RATIO
 from localization_mapping.options import MappingOptions
 from localization_mapping.progress import Tick
+from localization_mapping.threads import in_threads
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -60,13 +61,17 @@ def find_closures(
         tick: called after each keyframe.
         first: first keyframe to compare; those before are known to each other.
     """
-    found = []
-    for k, groups in similar_keyframes(keyframes, options.similar, first):
+
+    def closures_of(item: tuple[int, tuple[Indices, Indices]]) -> list[Closure]:
+        k, groups = item
+        found: list[Closure] = []
         for others in groups:
             related = (relate(keyframes, points, k, other, options.closure_inliers) for other in others.tolist())
-            found += list(islice((closure for closure in related if closure is not None), _ENOUGH))
-        tick()
-    return found
+            found += islice((closure for closure in related if closure is not None), _ENOUGH)
+        return found
+
+    found = in_threads(closures_of, similar_keyframes(keyframes, options.similar, first), tick)
+    return [closure for some in found for closure in some]
 
 
 def similar_keyframes(keyframes: KeyframeSet, count: int, first: int) -> Iterator[tuple[int, tuple[Indices, Indices]]]:

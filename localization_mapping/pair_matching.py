@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from os import cpu_count
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from localization_mapping.keyframe_set import KeyframeSet
 from localization_mapping.local_structure import RATIO
 from localization_mapping.progress import Tick
 from localization_mapping.stage_cache import Arrays
+from localization_mapping.threads import in_threads
 
 
 def match_pairs(keyframes: KeyframeSet, pairs: Sequence[tuple[int, int]], tick: Tick) -> list[PairMatches]:
@@ -22,12 +21,7 @@ def match_pairs(keyframes: KeyframeSet, pairs: Sequence[tuple[int, int]], tick: 
     def match(pair: tuple[int, int]) -> PairMatches:
         return match_features(keyframes.features, *pair, RATIO)
 
-    found = []
-    with ThreadPoolExecutor(max_workers=cpu_count()) as pool:
-        for matches in pool.map(match, pairs):
-            found.append(matches)
-            tick()
-    return found
+    return in_threads(match, pairs, tick)
 
 
 def to_arrays(matches: Sequence[PairMatches]) -> Arrays:

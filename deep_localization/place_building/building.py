@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import shutil
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deep_localization.place_building.keyframes import keyframes_of, posed
@@ -14,6 +15,7 @@ from dmn_ros.map.drive_frames import read_frames
 from dmn_ros.map.map_building import MapOptions, build_map
 from dmn_ros.runtime.checkpoint import load_network
 from localization_common.datasets.place_drives import describe_drive
+from localization_common.errors import CameraError, DatasetError, MapError
 from localization_common.files.git_commit import commit_of
 from localization_common.files.trajectory_files import write_tum
 from localization_common.place import MapScale, Place, PlaceDescription, PlaceWriter
@@ -68,34 +70,57 @@ def write_parts(
     with progress_bars("keyframe map", 1) as tick:
         keyframes_of(place, features=parts.runtime_features, card=card).save(writer.file("keyframes"))
         tick()
-    _write_context_map(place, writer, parts, dmn_checkpoint(network, older))
-    if network is not None:
-        shutil.copyfile(network, writer.file("dmn"))
     if place.stored is not None:
         place.stored.save(writer.file("features"))
-    commit = commit_of(Path(__file__).parent)
-    with progress_bars("occupancy grid and report", 2) as tick:
-        grid = occupancy_grid(place, parts.occupancy)
-        write_map_files(grid, writer.folder)
-        tick()
-        title, footer = f"Map of {writer.path.name}", f"{command} {commit}"
-        write_report(place, grid, writer.file("report"), title=title, footer=footer)
-        tick()
+    left_out = [
+        _context_map(place, writer, parts, network, older),
+        _occupancy_and_report(place, writer, parts, command),
+    ]
+    for reason in filter(None, left_out):
+        print(f"localization_map: {reason}", file=sys.stderr)
     for drive in place.drives:
         located, name = drive.located, drive.sequence.name
         write_tum(writer.poses(name), drive.sequence.stamps[located], drive.map_T_base[located])
-    writer.commit(_description(place, writer.path.name, recordings, commit))
+    writer.commit(_description(place, writer.path.name, recordings, commit_of(Path(__file__).parent)))
 
 
-def _write_context_map(place: MappedPlace, writer: PlaceWriter, parts: PlaceParts, checkpoint: Path) -> None:
-    """Write the context map: later drives first, since they show the place of today."""
+def _context_map(
+    place: MappedPlace, writer: PlaceWriter, parts: PlaceParts, network: Path | None, older: Place | None
+) -> str:
+    """Write the context map; return the reason where the network of dmn cannot use the drives.
+
+    Later drives come first, since they show the place of today.
+    """
     with progress_bars("context map", len(place.drives)) as tick:
-        network, camera, _ = load_network(checkpoint)
+        loaded, camera, _ = load_network(dmn_checkpoint(network, older))
         frames = []
         for drive in reversed(place.drives):
-            frames.append(read_frames(posed(drive), camera))
+            try:
+                frames.append(read_frames(posed(drive), camera))
+            except (CameraError, DatasetError, MapError) as error:
+                return f"no context map, so that dmn does not run in this place: {error}"
             tick()
-        build_map(network, frames, parts.views).save(writer.file("context_map"))
+        build_map(loaded, frames, parts.views).save(writer.file("context_map"))
+    if network is not None:
+        shutil.copyfile(network, writer.file("dmn"))
+    return ""
+
+
+def _occupancy_and_report(place: MappedPlace, writer: PlaceWriter, parts: PlaceParts, command: str) -> str:
+    """Write the occupancy grid and the report; return the reason where there can be no grid."""
+    reason, grid = "", None
+    with progress_bars("occupancy grid and report", 2) as tick:
+        try:
+            grid = occupancy_grid(place, parts.occupancy)
+            write_map_files(grid, writer.folder)
+        except MapError as error:
+            reason = f"no occupancy grid: {error}"
+            place = replace(place, notes=(*place.notes, reason))
+        tick()
+        footer = f"{command} {commit_of(Path(__file__).parent)}"
+        write_report(place, grid, writer.file("report"), title=f"Map of {writer.path.name}", footer=footer)
+        tick()
+    return reason
 
 
 def _description(place: MappedPlace, name: str, recordings: list[Recording], commit: str) -> PlaceDescription:
