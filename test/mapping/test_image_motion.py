@@ -29,12 +29,12 @@ def pan(offsets: list[int]) -> list[Image]:
 
 def test_pan_counts_shares_of_the_width() -> None:
     found = progress_of(pan(list(range(0, 960, 8))))
-    assert found[-1] == pytest.approx(952 / (0.05 * 320), rel=0.02)
+    assert found[-1] == pytest.approx(952 / (0.025 * 320), rel=0.02)
     assert (np.diff(found) >= 0).all()
 
 
 def test_shaking_adds_no_more_than_its_width() -> None:
-    found = progress_of(pan([100 + round(6 * np.sin(i)) for i in range(60)]))
+    found = progress_of(pan([100 + round(3 * np.sin(i)) for i in range(60)]))
     assert found[-1] < 1.0
 
 

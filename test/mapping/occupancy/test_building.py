@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from made_places import MOUNT, MadeRoom, made_drive, made_place, way, without_poses
+from made_maps import MOUNT, MadeRoom, made_drive, made_place, way, without_poses
 
 from localization_common.errors import ConfigError, MapError
 from localization_mapping.mapped_place import MappedPlace, Scale

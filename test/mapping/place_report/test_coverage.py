@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_places import MadeRoom, made_drive, made_place, way
+from made_maps import MadeRoom, made_drive, made_place, way
 
 from localization_mapping.occupancy.building import occupancy_grid
 from localization_mapping.occupancy.grid import FREE, UNKNOWN, GridArea, OccupancyGrid

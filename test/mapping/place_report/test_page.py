@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_places import MadeRoom, made_drive, made_place, way, without_poses
+from made_maps import MadeRoom, made_drive, made_place, way, without_poses
 
 from localization_common.datasets.summary import LeftOut, ReadingSummary
 from localization_mapping.mapped_place import MappedPlace, Scale

@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from made_places import MadeRoom, made_drive, way, without_poses
+from made_maps import MadeRoom, made_drive, way, without_poses
 
 from localization_common.geometry import planar
 from localization_mapping.place_report.corrections import corrections_of

@@ -104,6 +104,7 @@ def made_place(*drives: MappedDrive, points: Array | None = None, room: MadeRoom
         keyframe_position=np.concatenate([np.arange(n) for n in count]),
         map_T_camera=poses,
         features=features,
+        thumbnails=np.zeros((len(poses), 1), dtype=np.uint8),
         focal=CAMERA.fx,
         points=points,
         tracks=FeatureTracks(point, keyframe, feature),
