@@ -47,6 +47,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self._localizer: Localizer | None = None
         self._place: Place | None = None
         self.odometry = OdometryInput(self, lambda: self.settings.odometry_timeout)
+        self.odometry.subscribe()
         self._last: tuple[Picture, Belief] | None = None
         self._pose = self.create_lifecycle_publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
         self._shown = BeliefPublishers(self)

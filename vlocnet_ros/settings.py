@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from localization_common.errors import ConfigError
 from localization_common.files.paths import existing_file
 from localization_common.place import Place
 from localization_common.place.choice import named_or_part_if_any
@@ -17,6 +18,12 @@ from vlocnet_ros.runtime.backends.opening import AUTO, BACKENDS
 class VlocnetSettings(NodeSettings):
     """Parameters of the vlocnet node."""
 
+    checkpoint: str = parameter(
+        "",
+        "File with the network's weights (.safetensors); read by configure and load_checkpoint. Empty: no network, "
+        "poses come from keyframe_map and odom.",
+        when=ALWAYS,
+    )
     backend: str = parameter(
         AUTO,
         "Library that runs the network: torch; onnx, from the .onnx file that vlocnet_export wrote beside the "
@@ -40,6 +47,13 @@ class VlocnetSettings(NodeSettings):
         "place; without a place, none.",
     )
     refine: bool = parameter(True, "Refine poses, where there is a keyframe map.")
+    odometry_timeout: float = parameter(
+        0.3,
+        "Without a network: seconds that an image waits for odometry as new as itself, while odometry comes.",
+        minimum=0.0,
+        maximum=600.0,
+        when=ALWAYS,
+    )
     publish_odom_tf: bool = parameter(
         False,
         "Broadcast odom -> base from the visual odometry; only where no other odometry does.",
@@ -49,16 +63,21 @@ class VlocnetSettings(NodeSettings):
         0.5, "Opacity of the classes, or of the heat map, over the image.", minimum=0.0, maximum=1.0, when=ALWAYS
     )
 
-    def checkpoint_file(self, place: Place | None) -> Path:
-        """Checkpoint of the network.
+    def checkpoint_file(self, place: Place | None) -> Path | None:
+        """Checkpoint of the network; None for the keyframe map alone.
 
         Raises:
-            ConfigError: there is no such file.
-            MapError: the place has none.
+            ConfigError: there is no such file, or neither a checkpoint nor a keyframe map.
         """
-        if self.checkpoint or place is None:
+        if self.checkpoint:
             return existing_file(self.checkpoint, "parameter checkpoint")
-        return place.file("vlocnet")
+        trained = named_or_part_if_any(None, place, "vlocnet")
+        if trained is None and self.used_map(place) is None:
+            raise ConfigError(
+                "no checkpoint and no keyframe map: set parameter checkpoint or keyframe_map to a file, or place to a "
+                "place that has one; refine must be true for a keyframe map"
+            )
+        return trained
 
     def used_map(self, place: Place | None) -> Path | None:
         """Keyframe map for the refinement; None if poses are not refined.

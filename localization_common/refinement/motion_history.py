@@ -15,6 +15,10 @@ Array = npt.NDArray[np.float64]
 
 #: Tolerance for the agreement of poses of successive frames, in addition to the odometry's covariance.
 _METRES, _RADIANS = 0.15, float(np.radians(5.0))
+#: Standard deviations of the odometry by which poses of successive frames may differ beyond the tolerance.
+_GATE = 3.0
+#: Standard deviations above which an expected pose is vague.
+_VAGUE_METRES, _VAGUE_RADIANS = 0.1, float(np.radians(4.0))
 #: Factor of the covariance of an expected pose: errors of successive poses are correlated by the points they share.
 _SHARED = 4.0
 
@@ -41,8 +45,16 @@ class MotionHistory:
     def reset(self) -> None:
         """Forget everything."""
         self.expected: tuple[Array, Array] | None = None
-        self._elsewhere: Array | None = None
+        self._elsewhere: tuple[Array, Array] | None = None  # pose, and covariance of the motion since then
         self._agreeing = 0
+
+    @property
+    def vague(self) -> bool:
+        """True if the motion since the last confirmed pose is so uncertain that chance matches may fit."""
+        if self.expected is None:
+            return False
+        metres, radians = _deviations(self.expected[1])
+        return metres > _VAGUE_METRES or radians > _VAGUE_RADIANS
 
     @property
     def prior(self) -> PosePrior | None:
@@ -60,7 +72,7 @@ class MotionHistory:
         if self.expected is not None:
             self.expected = _moved(*self.expected, motion)
         if self._elsewhere is not None:
-            self._elsewhere = self._elsewhere @ motion.previous_T_camera
+            self._elsewhere = _moved(*self._elsewhere, motion)
 
     def confirm(self, map_T_camera: Array, covariance: Array) -> None:
         """Set the confirmed pose (4, 4) of this frame with its covariance (6, 6)."""
@@ -77,15 +89,28 @@ class MotionHistory:
 
     def count_elsewhere(self, map_T_camera: Array) -> int:
         """Add a pose (4, 4) far from the expected one; return the number of consecutive frames that agree on it."""
-        off = np.full(6, np.inf) if self._elsewhere is None else difference(map_T_camera, self._elsewhere)
-        near = np.linalg.norm(off[:3]) < _METRES and np.linalg.norm(off[3:]) < _RADIANS
-        self._agreeing = self._agreeing + 1 if near else 1
-        self._elsewhere = map_T_camera
+        self._agreeing = self._agreeing + 1 if self._is_near_elsewhere(map_T_camera) else 1
+        self._elsewhere = (map_T_camera, np.zeros((6, 6)))
         return self._agreeing
+
+    def _is_near_elsewhere(self, map_T_camera: Array) -> bool:
+        if self._elsewhere is None:
+            return False
+        pose, covariance = self._elsewhere
+        off, (metres, radians) = difference(map_T_camera, pose), _deviations(covariance)
+        near = np.linalg.norm(off[:3]) < np.hypot(_METRES, _GATE * metres)
+        return bool(near and np.linalg.norm(off[3:]) < np.hypot(_RADIANS, _GATE * radians))
 
     def forget_elsewhere(self) -> None:
         """Forget the pose elsewhere, after a frame without any pose."""
         self._elsewhere, self._agreeing = None, 0
+
+
+def _deviations(covariance: Array) -> tuple[float, float]:
+    """Return the largest standard deviations of position and rotation, metres and radians, of a covariance (6, 6)."""
+    largest = [float(np.linalg.eigvalsh(block)[-1]) for block in (covariance[:3, :3], covariance[3:, 3:])]
+    metres, radians = np.sqrt(np.maximum(largest, 0.0))
+    return float(metres), float(radians)
 
 
 def _moved(pose: Array, covariance: Array, motion: Motion) -> tuple[Array, Array]:

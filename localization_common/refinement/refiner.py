@@ -14,19 +14,16 @@ from localization_common.camera import Camera
 from localization_common.errors import CameraError
 from localization_common.keyframes.features import FeatureExtractor, Features
 from localization_common.keyframes.keyframe_map import KeyframeMap
-from localization_common.keyframes.keyframe_selection import same_place
 from localization_common.refinement.acceptance import Status, covariance
 from localization_common.refinement.config import RefinementConfig
 from localization_common.refinement.motion_history import Motion, MotionHistory
+from localization_common.refinement.place_search import PlaceSearch, best_of
 from localization_common.refinement.search import MapSearch, SearchResult
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 #: Function that returns the results of the search at keyframes similar to an image; it searches at its first call only.
 SimilarKeyframes = Callable[[], list[SearchResult]]
-
-#: Metres around a first pose within which no view may be repeated elsewhere: complete rooms repeat.
-_ROOM = 1.5
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,7 @@ class Refinement:
         pixels: (I, 2) pixels of the points that agree; empty if refused.
         matches: number of features that were matched with points of the map.
         reason: reason why it was refused or relocated.
+        contradicts: the image agrees with another place than the previous frames; more frames must confirm it.
         timings: milliseconds of each part.
     """
 
@@ -57,6 +55,7 @@ class Refinement:
     pixels: Array = field(default_factory=lambda: np.empty((0, 2)))
     matches: int = 0
     reason: str = ""
+    contradicts: bool = False
     timings: dict[str, float] = field(default_factory=dict)
 
 
@@ -65,7 +64,8 @@ class Refiner:
 
     Searches first within the gate of a guess's covariance, then within a wide gate, then at the keyframes similar to
     the image. A pose that contradicts the guesses or the previous frames is accepted after several consecutive frames
-    that agree on it. A pose in a view that repeats elsewhere is accepted only if the previous frames lead there.
+    that agree on it. A pose in a view that repeats elsewhere is accepted only if the previous frames lead there, and so
+    is one that only a few things show, which may have been moved.
 
     Args:
         keyframe_map: map of keyframes.
@@ -74,7 +74,7 @@ class Refiner:
 
     def __init__(self, keyframe_map: KeyframeMap, config: RefinementConfig | None = None) -> None:
         self._map, self._config = keyframe_map, config or RefinementConfig()
-        self._camera: tuple[Camera, FeatureExtractor, MapSearch] | None = None
+        self._camera: _CameraSearch | None = None
         self._history = MotionHistory()
 
     def set_camera(self, camera: Camera) -> None:
@@ -84,7 +84,8 @@ class Refiner:
             CameraError: its images have much less detail than the map.
         """
         extractor = FeatureExtractor(camera, focal=self._map.focal, count=self._map.features)
-        self._camera = camera, extractor, MapSearch(self._map, camera, self._config)
+        search = MapSearch(self._map, camera, self._config)
+        self._camera = _CameraSearch(camera, extractor, search, PlaceSearch(self._map, search, self._config))
         self.reset()
 
     def reset(self) -> None:
@@ -97,7 +98,7 @@ class Refiner:
         Raises:
             CameraError: no camera yet, or the image has another size than the camera.
         """
-        found = self._known_camera[1](image)
+        found = self._known_camera.extractor(image)
         return Features(self._map.lens.undistort(found.rays), found.descriptors, found.sizes)
 
     def step(
@@ -105,6 +106,7 @@ class Refiner:
         image: Image,
         guesses: Sequence[Guess],
         *,
+        hints: Sequence[Guess] = (),
         motion: Motion | None = None,
         features: Features | None = None,
     ) -> Refinement:
@@ -113,6 +115,8 @@ class Refiner:
         Args:
             image: (H, W, 3) uint8 RGB.
             guesses: guessed poses of the camera, the most probable first; without any, the whole map is searched.
+            hints: poses of another localizer, where the map is searched, too. A pose found there needs the same
+                confirmation by several frames as one in the rest of the map.
             motion: motion since the previous frame.
             features: features of the image, if they were extracted before.
 
@@ -123,14 +127,16 @@ class Refiner:
         features = self.features(image) if features is None else features
         extracted = time.perf_counter()
         self._history.move(motion)
-        similar = cache(lambda: self._search_similar(image, features))  # used several times, or mostly not at all
-        result = self._near_guesses(guesses, features, similar) or self._elsewhere(guesses, features, similar)
+        similar = cache(lambda: self._known_camera.places.similar(image, features))  # used twice, or mostly not at all
+        result = self._near_guesses(guesses, features, similar)
+        if result is None:
+            result = self._elsewhere(guesses, [*guesses, *hints], features, similar)
         finished = time.perf_counter()
         result.timings.update(features=1e3 * (extracted - started), solve=1e3 * (finished - extracted))
         return result
 
     @property
-    def _known_camera(self) -> tuple[Camera, FeatureExtractor, MapSearch]:
+    def _known_camera(self) -> _CameraSearch:
         if self._camera is None:
             raise CameraError("no camera yet: call set_camera() before the first frame")
         return self._camera
@@ -139,12 +145,13 @@ class Refiner:
         self, guesses: Sequence[Guess], features: Features, similar: SimilarKeyframes
     ) -> Refinement | None:
         """Return a pose near a guess, or near the pose that the previous frames predict; None without one."""
-        search, inliers = self._known_camera[2], self._config.inliers
-        places = [(self._map.correction.to_adjusted(g.map_T_camera), g.covariance) for g in guesses]
+        search, inliers = self._known_camera.search, self._config.inliers
+        places = [(self._map.correction.to_adjusted(g.map_T_camera), g.covariance, inliers) for g in guesses]
         if self._history.expected is not None:
-            places.insert(0, self._history.expected)
-        for added, needed in ((search.least, inliers), (search.widest, 2 * inliers)):
-            for pose, spread in places:
+            places.insert(0, (*self._history.expected, 2 * inliers if self._history.vague else inliers))
+        for added, least in ((search.least, inliers), (search.widest, 2 * inliers)):
+            for pose, spread, own in places:
+                needed = max(least, own)
                 prior = self._history.prior if self._history.agrees(pose, gate=self._config.gate) else None
                 found = search.near(pose, spread + added, features, inliers=needed, prior=prior)
                 if not found.rejection and self._confirmed(found, similar):
@@ -157,19 +164,10 @@ class Refiner:
         pose = found.solution.map_T_camera
         if self._history.expected is not None:
             return self._history.agrees(pose, gate=self._config.gate)
-        if self._map.near_repeated_view(pose, _ROOM):
-            return False
-        others = [other.solution for other in similar() if other.solution and not other.rejection]
-        return all(same_place(other.map_T_camera, pose) for other in others)
-
-    def _search_similar(self, image: Image, features: Features) -> list[SearchResult]:
-        """Search for the pose at the keyframes that are similar to the image."""
-        search, needed = self._known_camera[2], 2 * self._config.inliers
-        similar = self._map.similar_to_image(image, features.descriptors, self._config.retrieved)
-        return [search.near(self._map.correction.adjusted[k], search.widest, features, inliers=needed) for k in similar]
+        return not self._known_camera.places.is_ambiguous(found, similar())
 
     def _accept(self, found: SearchResult, status: Status, reason: str = "") -> Refinement:
-        solution, camera = found.solution, self._known_camera[0]
+        solution, camera = found.solution, self._known_camera.camera
         assert solution is not None
         pose, correction = self._map.correction.to_given(solution.map_T_camera)
         scaled = self._map.covariance_scale * covariance(solution, correction)
@@ -177,21 +175,39 @@ class Refiner:
         pixels = camera.project(self._map.lens.distort(found.rays[solution.inliers]))
         return Refinement(status, pose, scaled, pixels, len(found.rays), reason)
 
-    def _elsewhere(self, guesses: Sequence[Guess], features: Features, similar: SimilarKeyframes) -> Refinement:
-        """Return a pose at a guess or at a similar keyframe; it is accepted after several frames that agree."""
-        search, needed = self._known_camera[2], 2 * self._config.inliers
-        tried = [self._map.correction.to_adjusted(guess.map_T_camera) for guess in guesses]
-        places = [search.near(pose, search.widest, features, inliers=needed) for pose in tried] + similar()
-        best = max(places, key=lambda found: (not found.rejection, found.inliers), default=None)
+    def _elsewhere(
+        self, guesses: Sequence[Guess], tried: Sequence[Guess], features: Features, similar: SimilarKeyframes
+    ) -> Refinement:
+        """Return a pose at a guess, a hint or a similar keyframe; it is accepted after several frames that agree."""
+        search, needed, history = self._known_camera.search, 2 * self._config.inliers, self._history
+        places = [
+            search.near(self._map.correction.to_adjusted(t.map_T_camera), search.widest, features, inliers=needed)
+            for t in tried
+        ] + similar()
+        best = best_of(places)
         reason = "the image does not agree with the guess" if guesses else "no guess"
         if best is None or best.solution is None or best.rejection:
-            self._history.forget_elsewhere()
+            history.forget_elsewhere()
             return Refinement(Status.REFUSED, reason=f"{reason}, nor with any place in the map")
-        if self._map.near_repeated_view(best.solution.map_T_camera, _ROOM):
-            self._history.forget_elsewhere()
-            return Refinement(Status.REFUSED, reason=f"{reason}; it agrees with several places in the map")
-        frames = self._history.count_elsewhere(best.solution.map_T_camera)
+        pose = best.solution.map_T_camera
+        if history.agrees(pose, gate=self._config.gate):
+            return self._accept(best, Status.REFINED)
+        if doubt := self._known_camera.places.doubt(best, places):
+            history.forget_elsewhere()
+            return Refinement(Status.REFUSED, matches=len(best.rays), reason=f"{reason}; {doubt}")
+        frames = history.count_elsewhere(pose)
         reason = f"{reason}; {frames} of {self._config.confirmations} frames agree on another place"
         if frames < self._config.confirmations:
-            return Refinement(Status.REFUSED, matches=len(best.rays), reason=reason)
+            contradicts = history.expected is not None
+            return Refinement(Status.REFUSED, matches=len(best.rays), reason=reason, contradicts=contradicts)
         return self._accept(best, Status.RELOCATED, reason)
+
+
+@dataclass(frozen=True)
+class _CameraSearch:
+    """Camera, and what searches in its images: features, points near a pose, the whole map."""
+
+    camera: Camera
+    extractor: FeatureExtractor
+    search: MapSearch
+    places: PlaceSearch

@@ -65,8 +65,9 @@ class MapSearch:
         *,
         inliers: int,
         prior: PosePrior | None = None,
+        bounded: bool = True,
     ) -> SearchResult:
-        """Search for a pose near a given one.
+        """Search for a pose with the points that are visible near a given one.
 
         Args:
             map_T_camera: (4, 4) given pose in the adjusted map.
@@ -74,6 +75,7 @@ class MapSearch:
             features: features of the image.
             inliers: smallest number of inliers to accept the pose.
             prior: soft prior for the least squares over the inliers.
+            bounded: reject a pose outside of the gate of the given one.
         """
         c = self._config
         seen = candidates(
@@ -98,7 +100,7 @@ class MapSearch:
             prior=prior,
         )
         reason = rejection(solution, rays, self._camera, c, inliers=inliers)
-        if solution is not None and not reason:
+        if solution is not None and not reason and bounded:
             off = difference(solution.map_T_camera, map_T_camera)
             if float(off @ np.linalg.solve(covariance, off)) > (c.gate + 1.0) ** 2:
                 reason = "the points agree on a pose outside the gate"

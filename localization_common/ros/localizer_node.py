@@ -133,6 +133,11 @@ class LocalizerNode(ManagedNode, Generic[S]):
         return self._declared.value
 
     @property
+    def camera(self) -> Camera | None:
+        """Camera of the images; None before the first camera_info that fits."""
+        return self._camera
+
+    @property
     def stopping(self) -> bool:
         """True if the worker ends: then no wait is worthwhile."""
         return self._worker is None or self._worker.stopping

@@ -114,6 +114,11 @@ class OdometryBuffer:
             self._require(stamp)
             return self._series.at(stamp)
 
+    def at_or_latest(self, stamp: int) -> Array:
+        """Return odom_T_base (4, 4) at a stamp, or the nearest one; the identity without any. It does not wait."""
+        with self._changed:
+            return self._series.at(stamp) if self._stamps else np.eye(4)
+
     @property
     def _stamps(self) -> list[int]:
         return self._series.stamps

@@ -18,14 +18,14 @@ from localization_common.ros.camera_feed import Frame, image_qos
 from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.monitor import Level
 from localization_common.ros.odometry_buffer import OdometryBuffer
-from localization_common.ros.odometry_source import OdometrySource
+from localization_common.ros.odometry_source import SILENCE, OdometrySource
 from localization_common.ros.tf_buffer import TransformError
 
 Array = npt.NDArray[np.float64]
 
 
 class OdometryInput:
-    """Subscribes `odom` and keeps the poses of the robot's base. A message that cannot be used is a diagnostic.
+    """Keeps the poses of the robot's base on `odom` after `subscribe`. A message that cannot be used is a diagnostic.
 
     Args:
         node: subscribes, and has the frames, the parameters and the monitor.
@@ -38,8 +38,7 @@ class OdometryInput:
     def __init__(self, node: LocalizerNode[Any], timeout: Callable[[], float]) -> None:
         self._node, self._timeout = node, timeout
         self._topic = node.resolve_topic_name("odom")
-        everything = node.settings.process_all
-        replayed = everything and bool(node.get_parameter("use_sim_time").value)
+        replayed = node.settings.process_all and bool(node.get_parameter("use_sim_time").value)
         self.buffer = OdometryBuffer(
             topic=self._topic,
             images=node.feed.topic,
@@ -47,9 +46,23 @@ class OdometryInput:
         )
         self._source = OdometrySource()
         self._planar, self._restarts = PlanarOdometry(), 0
+        self._arrived = -float("inf")
+        self._subscribed = False
+
+    def subscribe(self) -> None:
+        """Subscribe `odom`, once."""
+        if self._subscribed:
+            return
+        self._subscribed, node = True, self._node
+        everything = node.settings.process_all
         qos = image_qos(reliable=everything, depth=node.settings.queue_size if everything else 100)
         group = MutuallyExclusiveCallbackGroup()
         node.create_subscription(Odometry, "odom", self._on_odometry, qos, callback_group=group)
+
+    @property
+    def silent(self) -> bool:
+        """True if no usable odometry came for two seconds: then no image should wait for it."""
+        return time.monotonic() - self._arrived > SILENCE
 
     def ready(self, frame: Frame) -> bool:
         """True if odometry reaches the stamp of the frame, or if the frame has waited for the timeout."""
@@ -100,6 +113,7 @@ class OdometryInput:
             monitor.problem("odometry_message", Level.WARN, text)
             return
         monitor.solved("odometry_message")
+        self._arrived = time.monotonic()
         self._node.wake()
 
     def _is_chosen(self, frame: str, child: str) -> bool:

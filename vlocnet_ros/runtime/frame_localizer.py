@@ -1,4 +1,4 @@
-"""Interface of a localizer for nodes and evaluations, with refinement or without."""
+"""Interface of a localizer for nodes and evaluations, with a network, a keyframe map or both."""
 
 from __future__ import annotations
 
@@ -21,12 +21,10 @@ class FrameLocalizer(Protocol):
     """Localizer of camera frames; `Localizer` documents each method and its errors.
 
     Attributes:
-        camera: camera of the network's input.
-        class_names: names of its classes.
-        tasks: its streams.
+        class_names: names of the network's classes.
+        tasks: streams of the results.
     """
 
-    camera: Camera
     class_names: tuple[str, ...]
     tasks: Tasks
 

@@ -37,6 +37,7 @@ class RefiningLocalizer:
         refiner: refines the poses; no one else may use it.
 
     Attributes:
+        refiner: refines the poses.
         obstacle: reason why no image of the present camera can be refined; empty if images can be refined.
 
     Raises:
@@ -49,16 +50,30 @@ class RefiningLocalizer:
                 f"a keyframe map refines poses, but the network's streams are {', '.join(localizer.tasks.names)}: "
                 "leave the map away, or take a network with a pose stream"
             )
-        self._localizer, self._refiner = localizer, refiner
+        self._localizer, self.refiner = localizer, refiner
         self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="features")
-        self.camera, self.class_names, self.tasks = localizer.camera, localizer.class_names, localizer.tasks
+        self.class_names, self.tasks = localizer.class_names, localizer.tasks
         self.obstacle = ""
         self._interrupted = False
+        self._hints: tuple[Guess, ...] = ()
 
     @classmethod
     def with_map(cls, localizer: FrameLocalizer, path: str | Path) -> RefiningLocalizer:
         """Return a localizer that refines against the map in a file; see `KeyframeMap.load` for the errors."""
         return cls(localizer, Refiner(KeyframeMap.load(path)))
+
+    def with_network(self, localizer: FrameLocalizer) -> RefiningLocalizer:
+        """Return a localizer with another network, the same map and the same previous poses.
+
+        Args:
+            localizer: network with the same camera that has seen the last frame, so that a motion leads to the next.
+
+        Raises:
+            ConfigError: the network has no pose stream.
+        """
+        replaced = RefiningLocalizer(localizer, self.refiner)
+        replaced.obstacle, replaced._interrupted = self.obstacle, self._interrupted
+        return replaced
 
     def set_camera(self, camera: Camera) -> None:
         """Set the camera of the images to come, and drop the previous frames.
@@ -71,7 +86,7 @@ class RefiningLocalizer:
         """
         self._localizer.set_camera(camera)
         try:
-            self._refiner.set_camera(camera)
+            self.refiner.set_camera(camera)
             self.obstacle = ""
         except CameraError as error:
             self.obstacle = str(error)
@@ -79,7 +94,11 @@ class RefiningLocalizer:
     def reset(self) -> None:
         """Drop the previous frames."""
         self._localizer.reset()
-        self._refiner.reset()
+        self.refiner.reset()
+
+    def hint(self, guess: Guess) -> None:
+        """Search the next frame at the pose of another localizer, too; a wrong one does no harm."""
+        self._hints = (guess,)
 
     def step(self, image: Image, stamp: int) -> Estimate:
         """Estimate for one frame, as `Localizer.step`; its `refinement` shows if the pose is refined.
@@ -101,7 +120,7 @@ class RefiningLocalizer:
         if self.obstacle:
             refused = Refinement(Status.REFUSED, reason=self.obstacle)
             return FinishedFrame(replace(self._localizer.step(image, stamp), refinement=refused))
-        extraction = self._beside.submit(_extract, self._refiner, image)
+        extraction = self._beside.submit(_extract, self.refiner, image)
         try:
             estimate = self._localizer.step(image, stamp)
         except Exception:
@@ -109,8 +128,9 @@ class RefiningLocalizer:
             self._interrupted = True
             raise
         interrupted, self._interrupted = self._interrupted, False
+        hints, self._hints = self._hints, ()
         network_ms = 1e3 * (time.perf_counter() - started)
-        return _RefinedFrame(self._refiner, image, estimate, extraction, network_ms, after_gap=interrupted)
+        return _RefinedFrame(self.refiner, image, estimate, extraction, hints, network_ms, after_gap=interrupted)
 
     @property
     def explains(self) -> bool:
@@ -149,6 +169,7 @@ class _RefinedFrame:
         image: (H, W, 3) uint8 RGB.
         estimate: result of the network.
         extraction: features of the image, which a thread extracts.
+        hints: poses of another localizer.
         network_ms: milliseconds that the first part took.
         after_gap: the frame before was refused, so that no motion leads from it to this one.
     """
@@ -157,6 +178,7 @@ class _RefinedFrame:
     image: Image
     estimate: Estimate
     extraction: Future[_Extraction]
+    hints: tuple[Guess, ...]
     network_ms: float
     after_gap: bool
 
@@ -178,7 +200,7 @@ class _RefinedFrame:
 
     def _refined(self, features: Features) -> Estimate:
         guesses, motion = guesses_of(self.estimate), motion_of(self.estimate)
-        refinement = self.refiner.step(self.image, guesses, motion=motion, features=features)
+        refinement = self.refiner.step(self.image, guesses, hints=self.hints, motion=motion, features=features)
         if refinement.map_T_camera is None or refinement.covariance is None:
             return replace(self.estimate, refinement=refinement)
         return replace(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import InputError
+from vlocnet_ros.runtime.camera_motion import Odometry, OdometrySample
 from vlocnet_ros.runtime.estimate import Estimate
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 
@@ -70,6 +71,16 @@ def replay(
         except InputError as error:
             refusal = str(error)
         yield ReplayedFrame(position, stamp, image, estimate, refusal, 1e3 * (time.perf_counter() - began))
+
+
+def recorded_odometry(sequence: Sequence) -> Odometry | None:
+    """Return the odometry of a sequence's camera at the stamps of its frames; None if none was recorded."""
+    if sequence.odom_T_base is None:
+        return None
+    known = sequence.has_odometry
+    poses = (sequence.odom_T_base @ sequence.base_T_camera)[known]
+    samples = {int(stamp): OdometrySample(pose) for stamp, pose in zip(sequence.stamps[known], poses, strict=True)}
+    return samples.get
 
 
 def estimates(localizer: FrameLocalizer, sequence: Sequence) -> list[Estimate]:

@@ -1,0 +1,61 @@
+"""Publisher of the odometry that the camera measures: topic and, where nobody else sends it, TF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from nav_msgs.msg import Odometry
+
+from localization_common.geometry.odometry_integration import OdometryIntegrator
+from localization_common.ros.localizer_node import LocalizerNode
+from localization_common.ros.monitor import Level
+from localization_common.ros.outputs import odometry_message
+
+Array = npt.NDArray[np.float64]
+
+
+class OdometryOutput:
+    """Sums the motions of the camera and publishes ``~/odometry``.
+
+    Args:
+        node: publishes.
+        publish_tf: returns True if odom -> base is broadcast, too.
+    """
+
+    def __init__(self, node: LocalizerNode[Any], publish_tf: Callable[[], bool]) -> None:
+        self._node, self._publish_tf = node, publish_tf
+        self._sum = OdometryIntegrator()
+        self._publisher = node.create_lifecycle_publisher(Odometry, "~/odometry", 50)
+
+    def reset(self) -> None:
+        """Begin a new odometry at the base."""
+        self._sum.reset()
+
+    def publish(self, stamp: int, motion: Array | None, covariance: Array | None, base_T_camera: Array) -> None:
+        """Publish the odometry after one more frame.
+
+        Args:
+            stamp: stamp of the image, nanoseconds.
+            motion: (4, 4) motion since the previous frame, in the previous optical frame; None on a first frame.
+            covariance: (6, 6) of that motion.
+            base_T_camera: (4, 4) mount of the camera.
+        """
+        node = self._node
+        if motion is not None and covariance is not None and not node.publishable("odometry", motion, covariance):
+            return  # the sum would keep such a motion for ever
+        sample = self._sum.step(stamp, motion, covariance, base_T_camera)
+        odom, base = node.settings.odom_frame_id, node.base_frame.name()
+        self._publisher.publish(odometry_message(sample, odom, base))
+        if self._publish_tf():
+            node.transforms.send(odom, base, sample.odom_T_base, sample.stamp)
+
+    def check_tf(self, *, measured: bool) -> None:
+        """Report a wish for TF if no network measures an odometry."""
+        if self._publish_tf() and not measured:
+            text = "publish_odom_tf is set, but the network has no odometry stream: nobody broadcasts odom -> base here"
+            self._node.monitor.problem("publish_odom_tf", Level.WARN, text)
+        else:
+            self._node.monitor.solved("publish_odom_tf")
