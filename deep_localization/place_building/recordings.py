@@ -52,7 +52,7 @@ def open_recordings(
         raise ConfigError(f"drives: {', '.join(doubled)} is there twice; name each recording once")
     opened: list[Recording] = []
     for path in paths:
-        sequence = announce_checked(open_sequence(path, reading))
+        sequence = announce_checked(open_sequence(path, reading), truth=False)
         taken = [r.sequence.name for r in (*before, *opened)]
         opened.append(Recording(path, _hidden(sequence, _free_name(sequence.name, taken)), reading))
     return opened

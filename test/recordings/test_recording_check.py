@@ -79,6 +79,17 @@ def test_commands_that_train_print_the_warnings_only(tmp_path: Path, capsys: pyt
     assert warnings[0].startswith("blurred: WARN sharpness: 50%")
 
 
+def test_a_command_that_needs_no_true_poses_does_not_warn_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    messages = [message for message in room.drive() if message.topic != "/ground_truth/pose"]
+    sequence = open_sequence(cases.write_bag(tmp_path / "bag", messages))
+    announce_checked(sequence)
+    assert "WARN truth: no image has a true pose" in capsys.readouterr().err
+    announce_checked(sequence, truth=False)
+    assert "WARN" not in capsys.readouterr().err
+
+
 def test_training_commands_warn_of_their_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from dmn_ros.training.training_data import read_place
     from vlocnet_ros.training.config import TrainConfig
