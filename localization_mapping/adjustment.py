@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gtsam
@@ -12,6 +11,7 @@ from gtsam.symbol_shorthand import L, X
 
 from localization_common.geometry import se3
 from localization_common.keyframes.feature_tracks import FeatureTracks
+from localization_mapping.anchored_points import anchored_points
 from localization_mapping.keyframe_set import KeyframeSet
 from localization_mapping.motion_noise import MotionNoise
 from localization_mapping.pose_graph import gtsam_covariance
@@ -36,22 +36,6 @@ class Structure:
     points: Array
 
 
-@dataclass(frozen=True)
-class HeldPoses:
-    """Poses that are held near known ones, such as those of an existing map.
-
-    Attributes:
-        keyframes: (H,) indices.
-        map_T_base: (H, 4, 4) known poses.
-        metres, radians: standard deviations.
-    """
-
-    keyframes: npt.NDArray[np.int64]
-    map_T_base: Array
-    metres: float
-    radians: float
-
-
 def adjust(
     keyframes: KeyframeSet,
     structure: Structure,
@@ -59,9 +43,9 @@ def adjust(
     noise: MotionNoise | None,
     *,
     sigma: float,
-    held: Sequence[HeldPoses] = (),
+    fixed: int = 0,
 ) -> Structure:
-    """Solve for all poses and points by robust least squares (Levenberg-Marquardt).
+    """Solve for poses and points by robust least squares (Levenberg-Marquardt).
 
     Args:
         keyframes: keyframes with odometry, features and depths.
@@ -69,39 +53,63 @@ def adjust(
         tracks: observations of the points.
         noise: noise of the odometry; None without odometry.
         sigma: standard deviation of a ray at depth one.
-        held: poses with priors; without any, the first pose is fixed.
+        fixed: number of the first keyframes whose poses stay, and so do the points that only these see; 0 holds the
+            first pose only.
     """
     graph, values = gtsam.NonlinearFactorGraph(), gtsam.Values()
-    for k, pose in enumerate(structure.map_T_base):
-        values.insert(X(k), gtsam.Pose3(pose))
-    for p, point in enumerate(structure.points):
-        values.insert(L(p), point)
-    _hold(graph, structure, held)
+    free = tracks.keyframe >= fixed
+    moved = np.unique(tracks.point[free])
+    for k in range(fixed, len(keyframes)):
+        values.insert(X(k), gtsam.Pose3(structure.map_T_base[k]))
+    for p in moved.tolist():
+        values.insert(L(p), structure.points[p])
+    if fixed:
+        _anchor(graph, keyframes, structure, tracks, ~free & np.isin(tracks.point, moved), sigma)
+    else:
+        model = gtsam.noiseModel.Isotropic.Sigma(6, _FIXED)
+        graph.add(gtsam.PriorFactorPose3(X(0), gtsam.Pose3(structure.map_T_base[0]), model))
     if noise is not None:
-        _add_odometry(graph, keyframes, noise)
-    _add_observations(graph, keyframes, tracks, sigma)
+        _add_odometry(graph, keyframes, noise, fixed)
+    _add_observations(graph, keyframes, _rows(tracks, free), sigma)
     parameters = gtsam.LevenbergMarquardtParams()
     parameters.setMaxIterations(_ITERATIONS)
     parameters.setRelativeErrorTol(1e-4)
     found = gtsam.LevenbergMarquardtOptimizer(graph, values, parameters).optimize()
-    poses = np.stack([found.atPose3(X(k)).matrix() for k in range(len(keyframes))])
-    points = np.array([found.atPoint3(L(p)) for p in range(len(structure.points))]).reshape(-1, 3)
+    poses, points = structure.map_T_base.copy(), structure.points.copy()
+    for k in range(fixed, len(keyframes)):
+        poses[k] = found.atPose3(X(k)).matrix()
+    for p in moved.tolist():
+        points[p] = found.atPoint3(L(p))
     return Structure(poses, points)
 
 
-def _hold(graph: gtsam.NonlinearFactorGraph, structure: Structure, held: Sequence[HeldPoses]) -> None:
-    if not held:
-        fixed = gtsam.noiseModel.Isotropic.Sigma(6, _FIXED)
-        graph.add(gtsam.PriorFactorPose3(X(0), gtsam.Pose3(structure.map_T_base[0]), fixed))
-    for prior in held:
-        model = gtsam.noiseModel.Diagonal.Sigmas(np.array([prior.radians] * 3 + [prior.metres] * 3))
-        for k, pose in zip(prior.keyframes.tolist(), prior.map_T_base, strict=True):
-            graph.add(gtsam.PriorFactorPose3(X(k), gtsam.Pose3(pose), model))
+def _rows(tracks: FeatureTracks, kept: npt.NDArray[np.bool_]) -> FeatureTracks:
+    """Return some of the observations, with the same numbers of points."""
+    return FeatureTracks(tracks.point[kept], tracks.keyframe[kept], tracks.feature[kept])
 
 
-def _add_odometry(graph: gtsam.NonlinearFactorGraph, keyframes: KeyframeSet, noise: MotionNoise) -> None:
-    """Add the motions between keyframes; a wheel that slipped has less weight."""
+def _anchor(
+    graph: gtsam.NonlinearFactorGraph,
+    keyframes: KeyframeSet,
+    structure: Structure,
+    tracks: FeatureTracks,
+    kept: npt.NDArray[np.bool_],
+    sigma: float,
+) -> None:
+    """Add what the fixed keyframes know of the points, as priors."""
+    seen = _rows(tracks, kept)
+    rays = keyframes.features.rays[keyframes.features.first[seen.keyframe] + seen.feature].astype(np.float64)
+    poses = structure.map_T_base @ keyframes.base_T_camera
+    for point, position, information in anchored_points(structure.points, poses, rays, seen, sigma):
+        model = gtsam.noiseModel.Gaussian.Information(information)
+        graph.add(gtsam.PriorFactorPoint3(L(point), position, _robust(model)))
+
+
+def _add_odometry(graph: gtsam.NonlinearFactorGraph, keyframes: KeyframeSet, noise: MotionNoise, fixed: int) -> None:
+    """Add the motions between keyframes that are not fixed; a wheel that slipped has less weight."""
     for a, b in keyframes.steps():
+        if a < fixed:
+            continue
         motion = se3.inverse(keyframes.odom_T_base[a]) @ keyframes.odom_T_base[b]
         covariance = gtsam_covariance(noise.covariance(motion, keyframes.motion_factor[b]))
         gaussian = gtsam.noiseModel.Gaussian.Covariance(covariance)

@@ -53,8 +53,8 @@ def choose_keyframes(sequence: Sequence, options: MappingOptions, progress: Prog
             tick()
     if sequence.odom_T_base is not None:
         radians = float(np.radians(options.keyframe_degrees))
-        return sharpest_of_stretches(
-            motion_progress(sequence.odom_T_base, metres=options.keyframe_metres, radians=radians), sharp
-        )
-    with progress(f"{sequence.name}: motion", count) as tick:
-        return sharpest_of_stretches(image_progress(sequence.read_image, count, tick), sharp)
+        way = motion_progress(sequence.odom_T_base, metres=options.keyframe_metres, radians=radians)
+    else:
+        with progress(f"{sequence.name}: motion", count) as tick:
+            way = image_progress(sequence.read_image, count, tick)
+    return sharpest_of_stretches(way / max(1.0, way[-1] / options.keyframes), sharp)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from localization_common.datasets import sequence as data
 from localization_common.keyframes.feature_tracks import FeatureTracks
+from localization_common.keyframes.lens_correction import LensCorrection
 from localization_common.keyframes.triangulation import residuals
 from localization_common.refinement.perturbation import isotropic
 from localization_mapping.adjustment import Structure
@@ -34,6 +35,8 @@ def mapped_drives(
     tracks: FeatureTracks,
     options: MappingOptions,
     tick: Tick,
+    *,
+    lens: LensCorrection | None = None,
 ) -> tuple[MappedDrive, ...]:
     """Locate the frames between the keyframes, and measure the errors of all frames.
 
@@ -44,11 +47,12 @@ def mapped_drives(
         tracks: observations of the points.
         options: parameters of the mapping.
         tick: called after each frame that is not a keyframe.
+        lens: lens by which the rays of the keyframes were corrected; None for none.
     """
     poses = structure.map_T_base @ keyframes.base_T_camera
     keyframe_map = keyframe_map_of(
         structure.points, poses, tracks, keyframes.features, keyframes.thumbnails, focal=keyframes.focal,
-        count=options.features, card={},
+        lens=lens or LensCorrection(),         count=options.features, card={},
     )  # fmt: skip
     errors, inliers = keyframe_errors(structure.points, poses, tracks, keyframes)
     mapped = []

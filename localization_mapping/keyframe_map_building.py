@@ -32,6 +32,7 @@ def keyframe_map_of(
     thumbnails: npt.NDArray[np.uint8],
     *,
     focal: float,
+    lens: LensCorrection,
     count: int,
     card: dict[str, Any],
 ) -> KeyframeMap:
@@ -43,6 +44,7 @@ def keyframe_map_of(
         tracks: observations of the points.
         features: features of the keyframes.
         thumbnails: (K, T) uint8 thumbnails of the keyframes.
+        lens: lens by which the rays of the features were corrected.
         focal: focal length of the images in which the features were found, pixels.
         count: largest number of features in one image.
         card: origin of the map.
@@ -55,7 +57,7 @@ def keyframe_map_of(
         correction=FrameCorrection(map_T_camera, map_T_camera, _METRES, _RADIANS, np.zeros((2, 6))),
         thumbnails=thumbnails,
         repeated_view=np.zeros(len(map_T_camera), dtype=np.bool_),
-        lens=LensCorrection(),
+        lens=lens,
         focal=focal,
         features=count,
         covariance_scale=1.0,

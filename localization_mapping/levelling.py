@@ -10,14 +10,18 @@ from localization_common.geometry import se3
 Array = npt.NDArray[np.float64]
 
 
-def levelled(map_T_base: Array) -> Array:
+def levelled(map_T_base: Array, up: Array | None = None) -> Array:
     """Return the transform (4, 4) from the frame of poses (K, 4, 4) of the base to a level map frame.
 
-    Up is the mean of the base's z axes: a robot on wheels stands upright on average. The origin is the first base, and
-    the x axis is its heading.
+    The origin is the first base, and the x axis is its heading.
+
+    Args:
+        map_T_base: poses of the base.
+        up: (3,) unit vector; None takes the mean of the base's z axes: a robot on wheels stands upright on average.
     """
-    up = map_T_base[:, :3, 2].mean(axis=0)
-    up /= np.linalg.norm(up)
+    if up is None:
+        up = map_T_base[:, :3, 2].mean(axis=0)
+        up /= np.linalg.norm(up)
     ahead = map_T_base[0, :3, 0] - up * (up @ map_T_base[0, :3, 0])
     if np.linalg.norm(ahead) < 1e-3:  # the first base looks straight up or down
         ahead = np.cross(map_T_base[0, :3, 1], up)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +85,9 @@ def locate(
     search = MapSearch(keyframe_map, sequence.camera, RefinementConfig())
     poses, errors, inliers = guesses[chosen].copy(), np.full(len(chosen), np.nan), np.zeros(len(chosen), dtype=np.int64)
     for row, position in enumerate(chosen.tolist()):
-        found = _search(search, guesses[position], extractor(sequence.read_image(position)), spreads)
+        features = extractor(sequence.read_image(position))
+        features = replace(features, rays=keyframe_map.lens.undistort(features.rays))
+        found = _search(search, guesses[position], features, spreads)
         if found is not None:
             poses[row], inliers[row] = found.map_T_camera, found.inliers.sum()
             errors[row] = np.sqrt(found.chi2) * keyframe_map.noise * keyframe_map.focal

@@ -12,6 +12,7 @@ from localization_common.datasets import sequence as data
 from localization_common.geometry import se3
 from localization_common.keyframes.feature_tracks import FeatureTracks
 from localization_common.keyframes.features import Features
+from localization_common.keyframes.lens_correction import LensCorrection
 from localization_mapping.stored_map import StoredMap
 
 Array = npt.NDArray[np.float64]
@@ -79,6 +80,7 @@ class MappedPlace:
         tracks: observations of the points in the keyframes.
         scale: scale of the map.
         closures: (L, 2) pairs of keyframes that see the same points but are far apart in time or in drives.
+        lens: difference between the calibration of the cameras and their images; 1 and 0 if it was not estimated.
         stored: data that later drives extend the map with.
         notes: findings for the report: assumptions, and input that was left out.
     """
@@ -94,5 +96,6 @@ class MappedPlace:
     tracks: FeatureTracks
     scale: Scale
     closures: Indices
+    lens: LensCorrection = field(default_factory=LensCorrection)
     stored: StoredMap | None = None
     notes: tuple[str, ...] = field(default=())

@@ -15,7 +15,7 @@ from localization_common.errors import DatasetError
 from localization_common.keyframes.feature_tracks import FeatureTracks, PairMatches
 from localization_common.keyframes.lens_correction import LensCorrection
 from localization_common.refinement.candidates import field_of_view
-from localization_mapping.adjustment import HeldPoses, Structure
+from localization_mapping.adjustment import Structure
 from localization_mapping.drive_keyframes import keyframes_of_drive
 from localization_mapping.drive_poses import mapped_drives
 from localization_mapping.initial_poses import InitialPoses, initial_poses
@@ -23,6 +23,7 @@ from localization_mapping.keyframe_extraction import map_focal
 from localization_mapping.keyframe_set import KeyframeSet
 from localization_mapping.levelling import levelled
 from localization_mapping.mapped_place import MappedPlace, Scale
+from localization_mapping.monocular import MeasuredLength, map_without_odometry
 from localization_mapping.motion_noise import MotionNoise
 from localization_mapping.options import MappingOptions
 from localization_mapping.overlap import overlapping_pairs
@@ -36,8 +37,8 @@ from localization_mapping.visual_odometry import NOISE as VISUAL_NOISE
 
 Array = npt.NDArray[np.float64]
 
-#: Standard deviations, metres and radians, of the poses of a map that is extended.
-_HELD_METRES, _HELD_RADIANS = 0.005, float(np.radians(0.2))
+#: Length of a mapping that needs none.
+_NO_LENGTH = MeasuredLength()
 
 
 def map_drives(
@@ -45,28 +46,38 @@ def map_drives(
     options: MappingOptions | None = None,
     *,
     existing: StoredMap | None = None,
+    length: MeasuredLength = _NO_LENGTH,
     cache: Path | None = None,
     progress: Progress = silent,
 ) -> MappedPlace:
     """Map drives through one place.
 
     Args:
-        sequences: drives with wheel odometry, or with a depth camera; their true poses are not used.
+        sequences: drives; their true poses are not used. Those without wheel odometry and depth need structure from
+            motion (pycolmap).
         options: parameters of the mapping.
         existing: map of the first of the drives, which is extended by the others; None maps all drives.
+        length: measured length, for the scale of drives without wheel odometry and depth.
         cache: folder for the results of finished stages, from which a killed mapping goes on.
         progress: shows the progress.
 
     Raises:
-        DatasetError: a drive has neither odometry nor depth, or too little texture or motion, or shows nothing that
-            others show.
+        ConfigError: a drive needs pycolmap, which is not installed.
+        DatasetError: a drive has too little texture or motion, or shows nothing that others show.
     """
     drives = tuple(s.with_odometry() if s.odom_T_base is not None else s for s in sequences)
-    for drive in drives:
-        if drive.odom_T_base is None and drive.read_depth is None:
-            raise DatasetError(f"{drive.name}: neither wheel odometry nor depth images; record the robot's odometry")
+    without = [drive.name for drive in drives if drive.odom_T_base is None and drive.read_depth is None]
+    if without and (existing is not None or len(without) < len(drives)):
+        raise DatasetError(
+            f"{', '.join(without)}: neither wheel odometry nor depth images, which the other drives have; a map is "
+            "made with them or without them: record the robot's odometry, or map these drives alone"
+        )
     run = _Mapping(drives, options or MappingOptions(), existing, StageCache(cache), progress)
     keyframes = run.keyframes()
+    if without:
+        return map_without_odometry(
+            drives, keyframes, run.options, length, stages=run.stages, inputs=run.inputs, progress=progress
+        )
     initial = run.initial(keyframes)
     matches = run.matches(keyframes, initial)
     structure, tracks = run.adjusted(keyframes, initial, matches)
@@ -165,15 +176,11 @@ class _Mapping:
         self, keyframes: KeyframeSet, initial: InitialPoses, matches: Sequence[PairMatches]
     ) -> tuple[Structure, FeatureTracks]:
         """Adjust poses and points; level a new map."""
-        held: tuple[HeldPoses, ...] = ()
-        if self.existing is not None:
-            known = np.arange(self._known)
-            held = (HeldPoses(known, self.existing.map_T_base, _HELD_METRES, _HELD_RADIANS),)
         with self.progress("adjustment", len(ROUNDS)) as tick:
             structure, tracks = adjust_in_rounds(
-                keyframes, initial.map_T_base, matches, self.noise, held=held, tick=tick
+                keyframes, initial.map_T_base, matches, self.noise, fixed=self._known, tick=tick
             )
-        if held:
+        if self.existing is not None:
             return structure, tracks
         map_T_now = levelled(structure.map_T_base)
         points = structure.points @ map_T_now[:3, :3].T + map_T_now[:3, 3]

@@ -11,7 +11,7 @@ from localization_common.errors import DatasetError
 from localization_common.geometry import se3
 from localization_common.keyframes.feature_tracks import FeatureTracks, PairMatches, join_matches
 from localization_common.keyframes.triangulation import residuals, triangulate
-from localization_mapping.adjustment import HeldPoses, Structure, adjust
+from localization_mapping.adjustment import Structure, adjust
 from localization_mapping.keyframe_set import KeyframeSet
 from localization_mapping.motion_noise import MotionNoise, fitted
 from localization_mapping.progress import Tick
@@ -32,12 +32,14 @@ def adjust_in_rounds(
     matches: Sequence[PairMatches],
     noise: MotionNoise | None,
     *,
-    held: tuple[HeldPoses, ...] = (),
+    fixed: int = 0,
     tick: Tick,
 ) -> tuple[Structure, FeatureTracks]:
     """Adjust poses (K, 4, 4) of the base, and points that are triangulated anew in each round.
 
     The noise of the odometry is fitted after each round: robots differ, and so do floors.
+
+    The first ``fixed`` poses stay.
 
     Returns:
         The structure, and its observations.
@@ -51,7 +53,7 @@ def adjust_in_rounds(
         joined = join_matches(matches, rays, map_T_camera, epipolar=epipolar / keyframes.focal)
         points, tracks = triangulated(keyframes, map_T_camera, joined, limit / keyframes.focal)
         structure = adjust(
-            keyframes, Structure(map_T_base, points), tracks, noise, sigma=sigma / keyframes.focal, held=held
+            keyframes, Structure(map_T_base, points), tracks, noise, sigma=sigma / keyframes.focal, fixed=fixed
         )
         map_T_base = structure.map_T_base
         if assumed is not None:

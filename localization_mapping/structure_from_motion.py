@@ -100,8 +100,9 @@ def structure_from_motion(
     models = sorted(found.values(), key=lambda model: -int(model.num_reg_images()))
     if not models or models[0].num_reg_images() < _SMALLEST or models[0].num_points3D() == 0:
         raise DatasetError(
-            f"structure from motion finds no motion that fits {len(keyframes)} keyframes; the camera must move (not only "
-            "turn) before things with texture, its calibration must be right, and images must overlap: drive slower"
+            f"structure from motion finds no motion that fits {len(keyframes)} keyframes; the camera must move (not "
+            "only turn) before things with texture, its calibration must be right, and images must overlap: drive "
+            "slower"
         )
     return _result(models, len(keyframes))
 

@@ -17,7 +17,7 @@ def visual_pairs(keyframes: KeyframeSet, options: MappingOptions) -> list[tuple[
     the most similar ones of the drives before.
     """
     pairs = set()
-    for a, groups in enumerate(similar_keyframes(keyframes, options.similar)):
+    for a, groups in similar_keyframes(keyframes, options.similar, 0):
         pairs |= {(int(b), a) for group in groups for b in group}
     for a in range(len(keyframes)):
         last = min(len(keyframes), a + _SUCCESSORS + 1)

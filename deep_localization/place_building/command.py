@@ -25,6 +25,7 @@ from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import ConfigError, LocalizationError
 from localization_common.place import Place, PlaceWriter
 from localization_mapping.mapping import map_drives
+from localization_mapping.monocular import MeasuredLength
 from localization_mapping.occupancy.config import OccupancyConfig
 from localization_mapping.options import MappingOptions
 from localization_mapping.stored_map import StoredMap
@@ -39,6 +40,8 @@ class MapCommand:
         output: directory of the place.
         extend: add the drives to the place in output: its map frame stays, new parts grow, and points that are gone are
             removed. The recordings of its drives must still exist.
+        length: measured length, for the scale of drives without wheel odometry and depth; without one, the map is not
+            metric, and nodes refuse it.
         dmn_checkpoint: checkpoint of dmn for the place, which is copied into it; by default the shipped one, which
             needs no training for the place.
         runtime_features: largest number of features in an image of the robot; more cost time in every frame.
@@ -51,6 +54,7 @@ class MapCommand:
     drives: Annotated[tuple[Path, ...], tyro.conf.Positional]
     output: Path
     extend: bool = False
+    length: Annotated[MeasuredLength, tyro.conf.arg(name="")] = field(default_factory=MeasuredLength)
     dmn_checkpoint: Path | None = None
     runtime_features: int = 800
     mapping: MappingOptions = field(default_factory=MappingOptions)
@@ -92,6 +96,7 @@ def build(command: MapCommand) -> None:
             [recording.sequence for recording in recordings],
             command.mapping,
             existing=existing,
+            length=command.length,
             cache=writer.cache,
             progress=progress_bars,
         )

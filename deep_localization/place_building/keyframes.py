@@ -31,13 +31,15 @@ def keyframes_of(place: MappedPlace, *, features: int, card: dict[str, Any]) -> 
     """
     whole = keyframe_map_of(
         place.points, place.map_T_camera, place.tracks, place.features, place.thumbnails,
-        focal=place.focal, count=features, card=card,
+        focal=place.focal, lens=place.lens, count=features, card=card,
     )  # fmt: skip
     chosen = cover(place.map_T_camera, metres=_METRES, radians=_RADIANS, most=_MOST)
     kept = np.isin(np.arange(len(place.map_T_camera)), chosen)
     retrieved = whole.with_keyframes(kept)
     camera = place.drives[0].sequence.camera
-    marked = mark_repeated_views(retrieved, [place.features[int(k)] for k in chosen], camera)
+    # The map corrects rays by its lens; those of the place are corrected.
+    rays = [replace(f, rays=place.lens.distort(f.rays)) for f in (place.features[int(k)] for k in chosen)]
+    marked = mark_repeated_views(retrieved, rays, camera)
     measured = calibrate(marked, [posed(drive) for drive in place.drives], most=_CALIBRATED)
     # The frames were located in this map: their errors do not contain the map's own.
     return replace(measured, covariance_scale=max(1.0, measured.covariance_scale))

@@ -1,0 +1,145 @@
+"""Mapping of a drive without odometry and depth: structure from motion, a measured length for the scale, and up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from localization_common.datasets import sequence as data
+from localization_common.errors import ConfigError
+from localization_common.keyframes.feature_tracks import FeatureTracks
+from localization_common.keyframes.lens_correction import LensCorrection
+from localization_mapping.adjustment import Structure
+from localization_mapping.drive_poses import mapped_drives
+from localization_mapping.floor import up_direction
+from localization_mapping.keyframe_set import KeyframeSet
+from localization_mapping.keyframe_subset import matches_within, subset, undistorted
+from localization_mapping.levelling import levelled
+from localization_mapping.mapped_place import MappedDrive, MappedPlace
+from localization_mapping.options import MappingOptions
+from localization_mapping.pair_matching import from_arrays, match_pairs, to_arrays
+from localization_mapping.progress import Progress
+from localization_mapping.rounds import ROUNDS, adjust_in_rounds
+from localization_mapping.scaling import NOT_METRIC, ScaleFactor, from_camera_height, from_distance
+from localization_mapping.stage_cache import StageCache
+from localization_mapping.structure_from_motion import structure_from_motion
+from localization_mapping.visual_pairs import visual_pairs
+
+
+@dataclass(frozen=True)
+class MeasuredLength:
+    """Length that a user measured, for the scale of a map without odometry and depth; at most one of the two.
+
+    Attributes:
+        distance: two frame numbers of the first drive, and the distance of the camera between them, metres.
+        camera_height: height of the camera above the floor, metres.
+    """
+
+    distance: tuple[int, int, float] | None = None
+    camera_height: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.distance is not None and self.camera_height is not None:
+            raise ConfigError("--distance and --camera-height both give the scale; give one of them")
+
+
+def map_without_odometry(
+    drives: Sequence[data.Sequence],
+    keyframes: KeyframeSet,
+    options: MappingOptions,
+    length: MeasuredLength,
+    *,
+    stages: StageCache,
+    inputs: str,
+    progress: Progress,
+) -> MappedPlace:
+    """Map drives from their images alone.
+
+    Args:
+        drives: the drives.
+        keyframes: their keyframes; the odometry in them is not used.
+        options: parameters of the mapping.
+        length: measured length, which gives the scale.
+        stages: results of finished stages.
+        inputs: text of all that the keyframes depend on.
+        progress: shows the progress.
+
+    Raises:
+        ConfigError: pycolmap is not installed.
+        DatasetError: the images do not fit together, or the length gives no scale.
+    """
+
+    def match() -> dict[str, npt.NDArray[np.generic]]:
+        pairs = visual_pairs(keyframes, options)
+        with progress("matching", len(pairs)) as tick:
+            return to_arrays(match_pairs(keyframes, pairs, tick))
+
+    matches = from_arrays(stages.arrays("visual-matches", inputs, match))
+    with progress("structure from motion", 1) as tick:
+        found = structure_from_motion(keyframes, matches)
+        tick()
+    kept = found.registered
+    part = undistorted(subset(keyframes, kept), found.lens)
+    start = found.map_T_camera[kept] @ part.camera_T_base
+    with progress("adjustment", len(ROUNDS)) as tick:
+        structure, tracks = adjust_in_rounds(part, start, matches_within(matches, kept), None, tick=tick)
+    structure, up = _level(structure, part)
+    place = _located(drives, part, structure, tracks, found.lens, options, progress)
+    place = replace(place, notes=(*found.notes, up))
+    return _scaled(place, length)
+
+
+def _level(structure: Structure, keyframes: KeyframeSet) -> tuple[Structure, str]:
+    """Turn the map upright, and return the source of the direction up."""
+    up = up_direction(structure.points, structure.map_T_base, structure.map_T_base @ keyframes.base_T_camera)
+    map_T_now = levelled(structure.map_T_base, up.direction)
+    points = structure.points @ map_T_now[:3, :3].T + map_T_now[:3, 3]
+    return Structure(map_T_now @ structure.map_T_base, points), up.source
+
+
+def _located(
+    drives: Sequence[data.Sequence],
+    keyframes: KeyframeSet,
+    structure: Structure,
+    tracks: FeatureTracks,
+    lens: LensCorrection,
+    options: MappingOptions,
+    progress: Progress,
+) -> MappedPlace:
+    with progress("frames between keyframes", sum(map(len, drives)) - len(keyframes)) as tick:
+        located = mapped_drives(drives, keyframes, structure, tracks, options, tick, lens=lens)
+    return MappedPlace(
+        drives=located,
+        keyframe_drive=keyframes.drive,
+        keyframe_position=keyframes.position,
+        map_T_camera=structure.map_T_base @ keyframes.base_T_camera,
+        features=keyframes.features,
+        thumbnails=keyframes.thumbnails,
+        focal=keyframes.focal,
+        points=structure.points,
+        tracks=tracks,
+        scale=NOT_METRIC,
+        closures=np.empty((0, 2), dtype=np.int64),
+        lens=lens,
+    )
+
+
+def _scaled(place: MappedPlace, length: MeasuredLength) -> MappedPlace:
+    """Scale a map by the measured length; the origin, which is the first base, stays."""
+    if length.distance is not None:
+        found = from_distance(place.drives[0], *length.distance, place.points)
+    elif length.camera_height is not None:
+        up = np.array([0.0, 0.0, 1.0])
+        found = from_camera_height(length.camera_height, place.points, place.map_T_camera, up)
+    else:
+        return place
+    poses, points = found.apply(place.map_T_camera, place.points)
+    drives = tuple(_scaled_drive(drive, found) for drive in place.drives)
+    return replace(place, map_T_camera=poses, points=points, drives=drives, scale=found.scale)
+
+
+def _scaled_drive(drive: MappedDrive, found: ScaleFactor) -> MappedDrive:
+    return replace(drive, map_T_camera=found.apply(drive.map_T_camera, np.empty((0, 3)))[0])
