@@ -127,12 +127,16 @@ def alignment(place: Place) -> Array:
         rows = np.searchsorted(sequence.stamps, located.stamps)
         placed.append(located.poses[:, :3, 3])
         true.append(sequence.map_T_base[rows, :3, 3])
-    ours, theirs = np.concatenate(placed), np.concatenate(true)
+    return aligned(np.concatenate(placed), np.concatenate(true))
+
+
+def aligned(ours: Array, theirs: Array) -> Array:
+    """Fit the rigid transform (4, 4) from positions (N, 3) to others (N, 3) by least squares."""
     middle, goal = ours.mean(axis=0), theirs.mean(axis=0)
-    true_T_map = np.eye(4)
-    true_T_map[:3, :3] = se3.nearest_rotation((theirs - goal).T @ (ours - middle))
-    true_T_map[:3, 3] = goal - true_T_map[:3, :3] @ middle
-    return true_T_map
+    theirs_T_ours = np.eye(4)
+    theirs_T_ours[:3, :3] = se3.nearest_rotation((theirs - goal).T @ (ours - middle))
+    theirs_T_ours[:3, 3] = goal - theirs_T_ours[:3, :3] @ middle
+    return theirs_T_ours
 
 
 def table(starts: Many[Start]) -> Table:

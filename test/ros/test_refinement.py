@@ -126,7 +126,7 @@ def test_a_pose_is_refined_beside_the_next_frames_network(
     assert isinstance(localizer, RefiningLocalizer)
     images = [queries.read_image(i) for i in range(4)]
     images.insert(2, np.zeros_like(images[0]))
-    begin, refine = localizer._localizer.step, localizer._refiner.step
+    begin, refine = localizer._localizer.step, localizer.refiner.step
     others, refined = threading.Semaphore(0), []
 
     def begin_and_release(image: Picture, stamp: int) -> Estimate:
@@ -140,7 +140,7 @@ def test_a_pose_is_refined_beside_the_next_frames_network(
         return refine(*arguments, **named)
 
     monkeypatch.setattr(localizer._localizer, "step", begin_and_release)
-    monkeypatch.setattr(localizer._refiner, "step", refine_later)
+    monkeypatch.setattr(localizer.refiner, "step", refine_later)
     stamps = [publish(stage, queries, image, i) for i, image in enumerate(images)]
     recorder = stage.robot.recorder
     assert recorder.wait_for(lambda: recorder.count("vlocnet/processed") == 5, 20.0)

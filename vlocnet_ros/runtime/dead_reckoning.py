@@ -23,23 +23,23 @@ class ReckoningConfig:
     Errors of wheel odometry, such as a wrong radius, do not average out: they grow with the distance.
 
     Attributes:
-        certain: largest standard deviation of the position with which a pose is OK, metres.
-        published: largest standard deviation of the position with which a pose is published at all, metres.
+        certain: largest standard deviations of position and rotation with which a pose is OK, metres and degrees.
+        published: largest standard deviations with which a pose is published at all, metres and degrees.
         seconds: longest time without a confirmed frame for which a pose is published.
         metres_per_metre: standard deviation of the position per metre of the path.
         radians_per_metre: standard deviation of the rotation per metre of the path.
         radians_per_radian: standard deviation of the rotation per radian of the path.
     """
 
-    certain: float = 0.1
-    published: float = 0.25
+    certain: tuple[float, float] = (0.1, 3.0)
+    published: tuple[float, float] = (0.25, 10.0)
     seconds: float = 30.0
     metres_per_metre: float = 0.03
     radians_per_metre: float = 0.01
     radians_per_radian: float = 0.03
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.certain <= self.published:
+        if not all(0.0 < least <= most for least, most in zip(self.certain, self.published, strict=True)):
             raise ConfigError(f"{self}: certain must be positive, and not above published")
         if min(self.seconds, self.metres_per_metre, self.radians_per_metre, self.radians_per_radian) < 0.0:
             raise ConfigError(f"{self}: no number may be negative")
@@ -114,12 +114,12 @@ class DeadReckoning:
         if path is None:
             return ReckonedPose(np.eye(4), np.zeros((6, 6)), Health.LOST, "no frame was confirmed yet")
         covariance = self._covariance(path)
-        deviation = float(np.sqrt(np.linalg.eigvalsh(covariance[:3, :3])[-1]))
         seconds = 1e-9 * (stamp - path.stamp)
-        since = f"{path.metres:.1f} m and {seconds:.1f} s since the last confirmed frame"
-        if deviation > config.published or not 0.0 <= seconds <= config.seconds:
+        turned = np.degrees(path.radians)
+        since = f"{path.metres:.1f} m, {turned:.0f} deg and {seconds:.1f} s since the last confirmed frame"
+        if not _within(covariance, config.published) or not 0.0 <= seconds <= config.seconds:
             return ReckonedPose(path.pose, covariance, Health.LOST, f"{since}: the pose may be off by too much")
-        health = Health.OK if deviation <= config.certain else Health.UNCERTAIN
+        health = Health.OK if _within(covariance, config.certain) else Health.UNCERTAIN
         return ReckonedPose(path.pose, covariance, health, "" if health is Health.OK else since)
 
     def _covariance(self, path: _Path) -> Array:
@@ -129,3 +129,10 @@ class DeadReckoning:
         start = path.covariance + isotropic(0.0, turned)
         moved = shift_covariance(start, path.pose[:3, 3] - path.confirmed[:3, 3])
         return np.asarray(moved + path.assumed + isotropic(config.metres_per_metre * path.metres, 0.0))
+
+
+def _within(covariance: Array, limits: tuple[float, float]) -> bool:
+    """True if the largest standard deviations of a covariance (6, 6) are within limits in metres and degrees."""
+    variances = [float(np.linalg.eigvalsh(block)[-1]) for block in (covariance[:3, :3], covariance[3:, 3:])]
+    metres, radians = np.sqrt(variances)
+    return bool(metres <= limits[0] and np.degrees(radians) <= limits[1])

@@ -101,6 +101,25 @@ def test_the_count_starts_again(what: str) -> None:
     assert history.count_elsewhere(POSE) == 1
 
 
+def test_an_uncertain_motion_allows_more_between_two_frames() -> None:
+    apart = moved_by(POSE, np.array([0.3, 0.0, 0.0, 0.0, 0.2, 0.0]))
+    for covariance, frames in ((STEP.covariance, 1), (np.diag([0.01] * 3 + [0.01] * 3), 2)):
+        history = MotionHistory()
+        history.count_elsewhere(POSE)
+        history.move(Motion(np.eye(4), covariance))
+        assert history.count_elsewhere(apart) == frames
+
+
+def test_an_expected_pose_is_vague_after_uncertain_motions() -> None:
+    history = MotionHistory()
+    assert not history.vague
+    history.confirm(POSE, COVARIANCE)
+    assert not history.vague
+    for _ in range(6):
+        history.move(STEP)
+    assert history.vague
+
+
 def test_without_motion_nothing_is_expected() -> None:
     history = MotionHistory()
     history.confirm(POSE, COVARIANCE)

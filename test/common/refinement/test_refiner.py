@@ -190,6 +190,40 @@ def test_images_without_features_or_of_another_place_are_refused() -> None:
         assert refiner.step(IMAGE, [near(MAP_T_SCENE)], motion=STILL, features=elsewhere).status is Status.REFUSED
 
 
+def test_a_hint_is_searched_and_needs_the_same_confirmation_as_a_place_in_the_map() -> None:
+    """Switch retrieval off, so that only the hint leads to the place."""
+    refiner = opened(retrieved=0)
+    statuses = [
+        refiner.step(IMAGE, [], hints=[near(MAP_T_SCENE, k)], motion=STILL, features=view(MAP_T_SCENE, k)).status
+        for k in range(4)
+    ]
+    assert statuses == [Status.REFUSED, Status.REFUSED, Status.RELOCATED, Status.REFINED]
+
+
+def test_a_wrong_hint_changes_nothing() -> None:
+    plain, hinted = opened(), opened()
+    for frame in range(5):
+        features = view(MAP_T_SCENE, frame)
+        one = plain.step(IMAGE, [], motion=STILL, features=features)
+        other = hinted.step(IMAGE, [], hints=[WRONG], motion=STILL, features=features)
+        assert (one.status, one.reason) == (other.status, other.reason)
+        np.testing.assert_array_equal(one.map_T_camera, other.map_T_camera)
+    away = hinted.step(IMAGE, [], hints=[WRONG], motion=STILL, features=NOTHING)
+    assert (away.status, away.contradicts) == (Status.REFUSED, False)
+
+
+def test_a_frame_that_agrees_with_another_place_than_the_previous_frames_contradicts_them() -> None:
+    refiner = opened()
+    assert not refiner.step(IMAGE, [], motion=STILL, features=view(MAP_T_SCENE)).contradicts  # nothing is expected yet
+    for frame in range(2):
+        refiner.step(IMAGE, [], motion=STILL, features=view(MAP_T_SCENE, frame))
+    carried = MAP_T_SCENE @ exponential(np.array([0.0, 0.0, -1.3, 0.0, 0.0, 0.0]))
+    found = [refiner.step(IMAGE, [], motion=STILL, features=view(carried, k)) for k in range(4)]
+    assert [f.contradicts for f in found] == [True, True, False, False]
+    assert [f.status for f in found] == [Status.REFUSED, Status.REFUSED, Status.RELOCATED, Status.REFINED]
+    assert metres_off(found[-1], carried) < 0.01
+
+
 def test_without_retrieval_a_wrong_guess_is_refused() -> None:
     refiner = opened(retrieved=0)
     for frame in range(4):

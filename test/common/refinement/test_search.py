@@ -35,6 +35,10 @@ def test_a_pose_outside_the_gate_is_rejected() -> None:
     away = moved_by(POSE, np.array([0.12, 0.0, 0.0, 0.0, 0.0, 0.0]))
     found = SEARCH.near(away, narrow, FEATURES, inliers=12)
     assert "outside the gate" in found.rejection
+    free = SEARCH.near(away, narrow, FEATURES, inliers=12, bounded=False)
+    assert free.rejection == ""
+    assert free.solution is not None
+    assert np.linalg.norm(free.solution.map_T_camera[:3, 3] - POSE[:3, 3]) < 0.005
 
 
 def test_too_few_points_are_rejected() -> None:
