@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ def subset(keyframes: KeyframeSet, kept: npt.NDArray[np.bool_]) -> KeyframeSet:
     features = StoredFeatures(
         first, stored.rays[rows], stored.descriptors[rows], stored.sizes[rows], stored.depths[rows]
     )
-    names = ("drive", "position", "odom_T_base", "base_T_camera", "thumbnails")
+    names = [f.name for f in fields(keyframes) if f.name not in ("features", "focal")]
     return replace(keyframes, features=features, **{name: getattr(keyframes, name)[kept] for name in names})
 
 
