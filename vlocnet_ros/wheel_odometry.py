@@ -50,9 +50,9 @@ class WheelOdometry:
         except OdometryError as error:
             self.odom_T_base = None
             text = f"{error}; without odometry the pose is lost as soon as images do not confirm it"
-            self._monitor.problem("odometry", Level.WARN, text)
+            self._monitor.problem("wheel_odometry", Level.WARN, text)
             return None
-        self._monitor.solved("odometry")
+        self._monitor.solved("wheel_odometry")
         return OdometrySample(self.odom_T_base @ self.base_T_camera, buffer.restarts)
 
     @property
