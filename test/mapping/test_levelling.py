@@ -30,10 +30,9 @@ def test_first_base_that_leans_does_not_tilt_the_map() -> None:
 
 def test_first_base_that_looks_up_has_a_frame() -> None:
     path = circle(50)
+    path[1] = path[0] @ turned([0.0, 90.0, 0.0])  # looks down: the mean is upright
     path[0] = path[0] @ turned([0.0, -90.0, 0.0])
-    up = np.full((50, 4, 4), np.nan)
-    up[:] = path
-    map_T_now = levelled(up)
+    map_T_now = levelled(path)
     assert np.isfinite(map_T_now).all()
     np.testing.assert_allclose(map_T_now[:3, :3] @ map_T_now[:3, :3].T, np.eye(3), atol=1e-9)
     assert np.linalg.det(map_T_now[:3, :3]) > 0.0

@@ -49,6 +49,17 @@ def test_same_place_in_the_other_direction_is_no_pair() -> None:
     assert {(k, k + 10) for k in range(10)} <= again
 
 
+def test_same_points_from_another_side_or_distance_are_no_pair() -> None:
+    """Three cameras that see the same points, 1 m around the origin: from ahead, from the side, from far away."""
+    poses = np.stack([shifted(-2.0, 0.0, 0.0), shifted(0.0, -2.0, 90.0), shifted(-8.0, 0.0, 0.0)]) @ se3.BODY_T_OPTICAL
+    beside = np.stack([shifted(-2.0, 0.3, 0.0), shifted(0.3, -2.0, 90.0), shifted(-8.5, 0.0, 0.0)]) @ se3.BODY_T_OPTICAL
+    cloud = np.random.default_rng(0).uniform(-0.5, 0.5, (200, 3))
+    cameras = np.concatenate([poses, beside])
+    points = [cloud @ pose[:3, :3].T + pose[:3, 3] for pose in se3.inverse(cameras)]
+    found = overlapping_pairs(cameras, points, np.arange(6), VIEW, most=12)
+    assert set(found) == {(0, 3), (1, 4), (2, 5)}
+
+
 def test_neighbours_of_a_drive_are_always_paired() -> None:
     found = pairs_of(circle(20, turns=0.4), known=False)
     assert {(k, k + 1) for k in range(19)} <= found
