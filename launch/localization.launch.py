@@ -58,7 +58,8 @@ ARGUMENTS = {
     ),
     "odom": (
         "",
-        "Topic of the robot's odometry, for example /odom, which moves dmn's particles. Empty: topic of odometry.",
+        "Topic of the robot's odometry, for example /odom, which moves dmn's particles, and vlocnet's pose where there "
+        "is no network. Empty: topic of odometry.",
     ),
     "odometry": (
         "vlocnet/odometry",
@@ -71,6 +72,10 @@ ARGUMENTS = {
     "proposal": (
         "vlocnet/pose",
         "Topic of poses from which dmn draws some of its particles. none: topic proposal.",
+    ),
+    "guess": (
+        "dmn/pose",
+        "Topic of poses near which vlocnet searches its keyframes, too. none: topic guess.",
     ),
     "composed": ("false", "Run both nodes in one process, where each image is received and decoded once."),
 }
@@ -111,16 +116,18 @@ def make_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     camera = camera_topics(given["image"], given["camera_info"], given["image_transport"])
-    for name in ("odom", "odometry", "proposal"):
+    for name in ("odom", "odometry", "proposal", "guess"):
         check_topic(name, given[name])
     context.launch_configurations["image_transport"] = camera.transport
     own = {"image": camera.image, "camera_info": camera.camera_info}
-    proposal = "" if given["proposal"] == "none" else given["proposal"]  # `ros2 launch` refuses an empty value
+    # `ros2 launch` refuses an empty value.
+    guess, proposal = ("" if given[name] == "none" else given[name] for name in ("guess", "proposal"))
     moved = own | {"odom": given["odom"] or given["odometry"], "proposal": proposal}
+    wheels = own | {"odom": given["odom"], "guess": guess}
     if IfCondition(LaunchConfiguration("composed")).evaluate(context):
-        nodes = [node(context, "localization", ("vlocnet", "dmn"), moved)]
+        nodes = [node(context, "localization", ("vlocnet", "dmn"), moved | {"guess": guess})]
     else:
-        nodes = [node(context, "vlocnet", ("vlocnet",), own), node(context, "dmn", ("dmn",), moved)]
+        nodes = [node(context, "vlocnet", ("vlocnet",), wheels), node(context, "dmn", ("dmn",), moved)]
     return [*(LogInfo(msg=note) for note in camera.notes), *nodes, rviz(context)]
 
 

@@ -20,8 +20,8 @@ class VlocnetSettings(NodeSettings):
 
     checkpoint: str = parameter(
         "",
-        "File with the network's weights (.safetensors); read by configure and load_checkpoint. Empty: no network, "
-        "poses come from keyframe_map and odom.",
+        "File with the network's weights (.safetensors); read by configure and load_checkpoint. Empty: that of place; "
+        "where it has none, poses come from the keyframe map and odom.",
         when=ALWAYS,
     )
     backend: str = parameter(
