@@ -106,9 +106,9 @@ def _refined(low: Array, points: int, cameras: Array, normal: Array, offset: flo
 
 @dataclass(frozen=True)
 class Up:
-    """Direction up in a map: unit vector (3,), and its source in words."""
+    """Direction up in a map: unit vector (3,), None for the mean of the base's z axes, and its source in words."""
 
-    direction: Array
+    direction: Array | None
     source: str
 
 

@@ -18,6 +18,7 @@ from localization_common.refinement.candidates import field_of_view
 from localization_mapping.adjustment import Structure
 from localization_mapping.drive_keyframes import keyframes_of_drive
 from localization_mapping.drive_poses import mapped_drives
+from localization_mapping.floor import Up, up_direction
 from localization_mapping.initial_poses import InitialPoses, initial_poses
 from localization_mapping.keyframe_extraction import map_focal
 from localization_mapping.keyframe_set import KeyframeSet
@@ -80,8 +81,8 @@ def map_drives(
         )
     initial = run.initial(keyframes)
     matches = run.matches(keyframes, initial)
-    structure, tracks = run.adjusted(keyframes, initial, matches)
-    return run.place(keyframes, initial, matches, structure, tracks)
+    structure, tracks, up = run.adjusted(keyframes, initial, matches)
+    return run.place(keyframes, initial, matches, structure, tracks, up)
 
 
 def identity(sequence: data.Sequence) -> str:
@@ -119,8 +120,12 @@ class _Mapping:
     @property
     def noise(self) -> MotionNoise:
         """Noise of the odometry."""
-        wheels = all(drive.odom_T_base is not None for drive in self.drives)
-        return MotionNoise() if wheels else VISUAL_NOISE
+        return MotionNoise() if self._wheels else VISUAL_NOISE
+
+    @property
+    def _wheels(self) -> bool:
+        """True if all drives have wheel odometry."""
+        return all(drive.odom_T_base is not None for drive in self.drives)
 
     @property
     def _known(self) -> int:
@@ -174,17 +179,21 @@ class _Mapping:
 
     def adjusted(
         self, keyframes: KeyframeSet, initial: InitialPoses, matches: Sequence[PairMatches]
-    ) -> tuple[Structure, FeatureTracks]:
-        """Adjust poses and points; level a new map."""
+    ) -> tuple[Structure, FeatureTracks, str]:
+        """Adjust poses and points, level a new map, and return the source of the direction up."""
         with self.progress("adjustment", len(ROUNDS)) as tick:
             structure, tracks = adjust_in_rounds(
                 keyframes, initial.map_T_base, matches, self.noise, fixed=self._known, tick=tick
             )
         if self.existing is not None:
-            return structure, tracks
-        map_T_now = levelled(structure.map_T_base)
+            return structure, tracks, "up is that of the map that is extended"
+        up = Up(None, "up is the mean of the base's z axes, as the mount gives it: wheels stay on the floor")
+        if not self._wheels:
+            camera = structure.map_T_base @ keyframes.base_T_camera
+            up = up_direction(structure.points, structure.map_T_base, camera)
+        map_T_now = levelled(structure.map_T_base, up.direction)
         points = structure.points @ map_T_now[:3, :3].T + map_T_now[:3, 3]
-        return Structure(map_T_now @ structure.map_T_base, points), tracks
+        return Structure(map_T_now @ structure.map_T_base, points), tracks, up.source
 
     def place(
         self,
@@ -193,9 +202,11 @@ class _Mapping:
         matches: Sequence[PairMatches],
         structure: Structure,
         tracks: FeatureTracks,
+        up: str,
     ) -> MappedPlace:
         """Locate all frames, and put the map together."""
         notes = [f"{len(initial.closures)} loop closures agree; {initial.rejected} others do not and are left out"]
+        notes.append(up)
         structure, tracks = self._without_stale(keyframes, structure, tracks, notes)
         with self.progress("frames between keyframes", sum(map(len, self.drives)) - len(keyframes)) as tick:
             located = mapped_drives(self.drives, keyframes, structure, tracks, self.options, tick)
