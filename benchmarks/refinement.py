@@ -23,7 +23,7 @@ from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.refinement.refiner import Refiner
 from refinement_config import RefinementBenchmarkConfig
 from refinement_priors import FramePrior, as_guesses, elsewhere, from_dmn, from_odometry, from_vlocnet, shifted
-from refinement_scenes import MappedPlace, apartment, exchanged_twins, keyframe_map, missing, redkitchen
+from refinement_scenes import RefinedScene, apartment, exchanged_twins, keyframe_map, missing, redkitchen
 from refinement_tables import (
     ALL,
     ALONE,
@@ -132,7 +132,7 @@ class RefinementBenchmark:
             outcome, _ = refined(Refiner(known), sequence, priors, alone=alone)
             self._say(place.name, name, outcome.part(inside), self.numbers["twin"])
 
-    def _place(self, place: MappedPlace) -> list[FramePrior]:
+    def _place(self, place: RefinedScene) -> list[FramePrior]:
         """Measure the network, the baseline and the refinement; return the priors of the network."""
         known, truth = self._map(place), place.test.map_T_camera
         systems = self.numbers["systems"].setdefault(place.name, {})
@@ -152,7 +152,7 @@ class RefinementBenchmark:
         systems[REFINED]["lost_but_found_by_baseline"] = int((fair.lost & ~plain.lost).sum())
         return priors
 
-    def _trials(self, place: MappedPlace, priors: list[FramePrior]) -> None:
+    def _trials(self, place: RefinedScene, priors: list[FramePrior]) -> None:
         """Measure single frames with shifted guesses and through other lenses."""
         known, trials = self._map(place), self.numbers["trials"].setdefault(place.name, {})
         third = np.arange(0, len(place.test), EVERY)
@@ -168,7 +168,7 @@ class RefinementBenchmark:
             outcome, _ = refined(Refiner(known), other_camera(sequence, camera), few, alone=True)
             self._say(place.name, name, outcome, trials, before)
 
-    def _recorded(self, name: str, test: Path | None = None, *, start: int = 0) -> MappedPlace:
+    def _recorded(self, name: str, test: Path | None = None, *, start: int = 0) -> RefinedScene:
         """Open an apartment; with ``--quick``, few frames of the drive from ``start`` on."""
         c, options = self.config, ("--keyframes.most", str(QUICK_KEYFRAMES)) if self.config.quick else ()
         folder, checkpoint = (c.twin, None) if name == TWICE else (c.apartment, c.apartment_checkpoint)
@@ -178,14 +178,14 @@ class RefinementBenchmark:
         few = np.arange(start, min(start + QUICK_FRAMES, len(place.test)))
         return replace(place, test=place.test.select(few))
 
-    def _map(self, place: MappedPlace) -> KeyframeMap:
+    def _map(self, place: RefinedScene) -> KeyframeMap:
         known, megabytes = keyframe_map(place, self.config.work)
         size = {"megabytes": megabytes, "keyframes": len(known.thumbnails), "points": len(known.points)}
         self.numbers["maps"].setdefault(place.name, {}).update(size)
         return known
 
     @staticmethod
-    def _checkpoint(place: MappedPlace) -> Path:
+    def _checkpoint(place: RefinedScene) -> Path:
         assert place.checkpoint is not None
         return place.checkpoint
 

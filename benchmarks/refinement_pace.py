@@ -21,7 +21,7 @@ from benchmark_file import BenchmarkFile, Cell, Column, Table
 from localization_common.datasets.sequence import Sequence
 from localization_common.refinement.refiner import Refiner
 from localization_sim.drive import in_memory
-from refinement_scenes import MappedPlace, RefinementData, apartment, keyframe_map, missing, redkitchen
+from refinement_scenes import RefinedScene, RefinementData, apartment, keyframe_map, missing, redkitchen
 from refinement_tables import APARTMENT, REDKITCHEN
 from vlocnet_ros.runtime.estimate import Estimate
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
@@ -67,7 +67,7 @@ def beside(localizer: RefiningLocalizer, sequence: Sequence) -> int:
     return sum(future.result().refined for future in finishing)
 
 
-def paces(config: RefinementPaceConfig, place: MappedPlace) -> dict[str, float]:
+def paces(config: RefinementPaceConfig, place: RefinedScene) -> dict[str, float]:
     """Measure milliseconds from frame to frame, the best of the rounds."""
     assert place.checkpoint is not None
     plain = Localizer.from_checkpoint(place.checkpoint, threads=config.threads)
@@ -105,7 +105,7 @@ def notes(places: dict[str, dict[str, float]]) -> dict[str, str]:
 
 def measured(config: RefinementPaceConfig) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     """Measure all places whose data exists; return their results and the missing data."""
-    candidates: tuple[tuple[str, Path, Path, Callable[[Path, Path], MappedPlace]], ...] = (
+    candidates: tuple[tuple[str, Path, Path, Callable[[Path, Path], RefinedScene]], ...] = (
         (REDKITCHEN, config.redkitchen, config.redkitchen_checkpoint, redkitchen),
         (APARTMENT, config.apartment, config.apartment_checkpoint, partial(apartment, APARTMENT)),
     )

@@ -50,7 +50,7 @@ class RefinementData:
 
 
 @dataclass(frozen=True)
-class MappedPlace:
+class RefinedScene:
     """Place with a map and a test drive.
 
     Attributes:
@@ -76,19 +76,19 @@ class MappedPlace:
         return [open_sequence(path).chosen(exclude=self.excluded).with_poses() for path in self.mapped]
 
 
-def redkitchen(sequence: Path, checkpoint: Path) -> MappedPlace:
+def redkitchen(sequence: Path, checkpoint: Path) -> RefinedScene:
     """Open RedKitchen of 7-Scenes."""
     test = open_sequence(sequence).chosen(HELD_OUT).with_poses()
-    return MappedPlace("RedKitchen", (sequence,), HELD_OUT, REDKITCHEN_MAP, test, checkpoint, REDKITCHEN_BASELINE)
+    return RefinedScene("RedKitchen", (sequence,), HELD_OUT, REDKITCHEN_MAP, test, checkpoint, REDKITCHEN_BASELINE)
 
 
 def apartment(
     name: str, folder: Path, checkpoint: Path | None, *, options: tuple[str, ...] = (), test: Path | None = None
-) -> MappedPlace:
+) -> RefinedScene:
     """Open a recorded apartment, train_* and test, or another test drive."""
     drives = tuple(sorted(folder.glob("train_*")))
     sequence = open_sequence(test or folder / "test").with_poses()
-    return MappedPlace(name, drives, "", (*APARTMENT_MAP, *options), sequence, checkpoint)
+    return RefinedScene(name, drives, "", (*APARTMENT_MAP, *options), sequence, checkpoint)
 
 
 def missing(paths: Many[Path]) -> str:
@@ -96,7 +96,7 @@ def missing(paths: Many[Path]) -> str:
     return ", ".join(str(path) for path in paths if not path.exists())
 
 
-def keyframe_map(place: MappedPlace, work: Path) -> tuple[KeyframeMap, float]:
+def keyframe_map(place: RefinedScene, work: Path) -> tuple[KeyframeMap, float]:
     """Read the map, which is built first if it is missing; return it and its size in MB."""
     work.mkdir(parents=True, exist_ok=True)
     file = work.resolve() / f"{place.name.replace(', ', '_').replace(' ', '_')}.safetensors"

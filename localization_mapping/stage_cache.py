@@ -17,6 +17,9 @@ from localization_common.files.atomic_write import write_whole
 
 Arrays = dict[str, npt.NDArray[Any]]
 
+#: Version of the stages: another one makes results of earlier programs unused.
+_VERSION = 1
+
 
 class StageCache:
     """Arrays of finished stages in a folder; a file is complete at any time.
@@ -38,7 +41,7 @@ class StageCache:
         """
         if self._folder is None:
             return dict(compute())
-        key = hashlib.sha256(inputs.encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{_VERSION} {inputs}".encode()).hexdigest()[:16]
         path = self._folder / f"{stage}-{key}.safetensors"
         if path.is_file():
             # A file that the disk damaged is computed again.
