@@ -59,7 +59,17 @@ def adjust_in_rounds(
         if assumed is not None:
             noise = fitted(assumed, *_motions(keyframes, map_T_base))
         tick()
-    return structure, tracks
+    return _cleaned(keyframes, structure, tracks, ROUNDS[-1][2] / keyframes.focal)
+
+
+def _cleaned(
+    keyframes: KeyframeSet, structure: Structure, tracks: FeatureTracks, limit: float
+) -> tuple[Structure, FeatureTracks]:
+    """Remove observations with an error above the limit after the last adjustment, and points without enough others."""
+    rays = keyframes.features.rays[keyframes.features.first[tracks.keyframe] + tracks.feature]
+    poses = (structure.map_T_base @ keyframes.base_T_camera)[tracks.keyframe]
+    kept, points = tracks.keep(residuals(structure.points[tracks.point], poses, rays.astype(np.float64)) < limit)
+    return Structure(structure.map_T_base, structure.points[points]), kept
 
 
 def _motions(keyframes: KeyframeSet, map_T_base: Array) -> tuple[Array, Array]:
