@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from localization_common.datasets import sequence as data
 from localization_common.errors import ConfigError
+from localization_common.geometry import se3
 from localization_common.keyframes.feature_tracks import FeatureTracks
 from localization_common.keyframes.lens_correction import LensCorrection
 from localization_mapping.adjustment import Structure
@@ -18,12 +19,12 @@ from localization_mapping.floor import up_direction
 from localization_mapping.keyframe_set import KeyframeSet
 from localization_mapping.keyframe_subset import matches_within, subset, undistorted
 from localization_mapping.levelling import levelled
-from localization_mapping.mapped_place import MappedDrive, MappedPlace
+from localization_mapping.mapped_place import MappedPlace
 from localization_mapping.options import MappingOptions
 from localization_mapping.pair_matching import from_arrays, match_pairs, to_arrays
 from localization_mapping.progress import Progress
 from localization_mapping.rounds import ROUNDS, adjust_in_rounds
-from localization_mapping.scaling import NOT_METRIC, ScaleFactor, from_camera_height, from_distance
+from localization_mapping.scaling import NOT_METRIC, from_camera_height, from_distance
 from localization_mapping.stage_cache import StageCache
 from localization_mapping.structure_from_motion import structure_from_motion
 from localization_mapping.visual_pairs import visual_pairs
@@ -128,7 +129,7 @@ def _located(
 
 
 def _scaled(place: MappedPlace, length: MeasuredLength) -> MappedPlace:
-    """Scale a map by the measured length; the origin, which is the first base, stays."""
+    """Scale a map by the measured length."""
     if length.distance is not None:
         found = from_distance(place.drives[0], *length.distance, place.points)
     elif length.camera_height is not None:
@@ -137,9 +138,10 @@ def _scaled(place: MappedPlace, length: MeasuredLength) -> MappedPlace:
     else:
         return place
     poses, points = found.apply(place.map_T_camera, place.points)
-    drives = tuple(_scaled_drive(drive, found) for drive in place.drives)
-    return replace(place, map_T_camera=poses, points=points, drives=drives, scale=found.scale)
-
-
-def _scaled_drive(drive: MappedDrive, found: ScaleFactor) -> MappedDrive:
-    return replace(drive, map_T_camera=found.apply(drive.map_T_camera, np.empty((0, 3)))[0])
+    # Distances of cameras are scaled, their mounts are not: the first base is not at the origin any more.
+    shift = np.eye(4)
+    shift[:3, 3] = -(poses[0] @ se3.inverse(place.drives[0].sequence.base_T_camera))[:3, 3]
+    drives = tuple(
+        replace(drive, map_T_camera=shift @ found.apply(drive.map_T_camera, points)[0]) for drive in place.drives
+    )
+    return replace(place, map_T_camera=shift @ poses, points=points + shift[:3, 3], drives=drives, scale=found.scale)
