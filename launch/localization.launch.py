@@ -19,6 +19,7 @@ from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.substitutions import FindPackageShare
 
 from deep_localization.camera_topics import camera_topics, check_topic
+from localization_common.place.parts import PARTS
 
 PACKAGE = "deep_localization"
 
@@ -40,7 +41,7 @@ ARGUMENTS = {
     "checkpoint": (
         "",
         "Checkpoint of vlocnet. Empty: as in params_file, else that of the place; without a place, that of the "
-        "simulated apartment.",
+        "simulated apartment. none: no file is named; without a network, poses come from keyframes and odom.",
     ),
     "dmn_checkpoint": ("", "Checkpoint of dmn. Empty: as for vlocnet."),
     "map": ("", "Context map of dmn, made by dmn_build_map. Empty: as for vlocnet."),
@@ -58,12 +59,13 @@ ARGUMENTS = {
     ),
     "odom": (
         "",
-        "Topic of the robot's odometry, for example /odom, which moves dmn's particles, and vlocnet's pose where there "
-        "is no network. Empty: topic of odometry.",
+        "Topic of the robot's odometry, for example /odom: it moves dmn's particles, and vlocnet's pose if that has no "
+        "network. Empty: topic of odometry.",
     ),
     "odometry": (
-        "vlocnet/odometry",
-        "Topic of the odometry if odom is empty. The default is vlocnet's odometry, for robots without another.",
+        "",
+        "Topic of the odometry if odom is empty. Empty: vlocnet/odometry, for robots without another; odom if neither "
+        "checkpoint nor the place gives vlocnet a network.",
     ),
     "base_frame_id": ("", "Frame of the robot's base, for example base_link. Empty: as in params_file."),
     "camera_frame_id": ("", "Optical frame of the camera. Empty: as in params_file, else that of the images."),
@@ -75,7 +77,8 @@ ARGUMENTS = {
     ),
     "guess": (
         "dmn/pose",
-        "Topic of poses near which vlocnet searches its keyframes, too. none: topic guess.",
+        "Topic of poses at which vlocnet searches the keyframe map, too, while it does not find its pose. none: topic "
+        "guess.",
     ),
     "composed": ("false", "Run both nodes in one process, where each image is received and decoded once."),
 }
@@ -83,6 +86,9 @@ ARGUMENTS = {
 CHOICES = {"image_transport": ["", "raw", "compressed"]}
 
 BOOLEANS = {"true": True, "false": False}
+
+# Value of an argument that names nothing: `ros2 launch` refuses an empty one.
+NONE = "none"
 
 # Launch argument -> nodes and their parameters.
 SHARED = (
@@ -119,22 +125,21 @@ def make_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     for name in ("odom", "odometry", "proposal", "guess"):
         check_topic(name, given[name])
     context.launch_configurations["image_transport"] = camera.transport
-    own = {"image": camera.image, "camera_info": camera.camera_info}
-    # `ros2 launch` refuses an empty value.
-    guess, proposal = ("" if given[name] == "none" else given[name] for name in ("guess", "proposal"))
-    moved = own | {"odom": given["odom"] or given["odometry"], "proposal": proposal}
-    wheels = own | {"odom": given["odom"], "guess": guess}
+    proposal, guess = ("" if given[name] == NONE else given[name] for name in ("proposal", "guess"))
+    odom = given["odom"] or given["odometry"] or ("vlocnet/odometry" if vlocnet_has_network(context) else "")
+    both = {"image": camera.image, "camera_info": camera.camera_info, "odom": odom}
+    vlocnet, dmn = both | {"guess": guess}, both | {"proposal": proposal}
     if IfCondition(LaunchConfiguration("composed")).evaluate(context):
-        nodes = [node(context, "localization", ("vlocnet", "dmn"), moved | {"guess": guess})]
+        nodes = [node(context, "localization", ("vlocnet", "dmn"), vlocnet | dmn)]
     else:
-        nodes = [node(context, "vlocnet", ("vlocnet",), wheels), node(context, "dmn", ("dmn",), moved)]
+        nodes = [node(context, "vlocnet", ("vlocnet",), vlocnet), node(context, "dmn", ("dmn",), dmn)]
     return [*(LogInfo(msg=note) for note in camera.notes), *nodes, rviz(context)]
 
 
 def node(context: LaunchContext, executable: str, names: tuple[str, ...], topics: dict[str, str]) -> Node:
     """Make a process that runs the nodes of these names; a topic is remapped unless its new name is empty."""
     files = [shared("config", f"{name}.yaml") for name in (*names, "localization")]
-    if not has_place(context):
+    if not place_of(context):
         files.append(ParameterFile(shared("config", "shipped_models.yaml"), allow_substs=True))
     if LaunchConfiguration("params_file").perform(context):
         files.append(LaunchConfiguration("params_file"))
@@ -152,20 +157,30 @@ def node(context: LaunchContext, executable: str, names: tuple[str, ...], topics
     )
 
 
-def has_place(context: LaunchContext) -> bool:
-    """Return True if the launch argument or params_file names a place: then shipped networks are no default."""
+def vlocnet_has_network(context: LaunchContext) -> bool:
+    """Return True if vlocnet's odometry will exist: checkpoint, the place or the shipped models give it a network."""
+    checkpoint, place = LaunchConfiguration("checkpoint").perform(context), place_of(context)
+    if checkpoint not in ("", NONE):
+        return True
+    if place:
+        return Path(place).expanduser().joinpath(PARTS["vlocnet"].file).is_file()
+    return checkpoint != NONE
+
+
+def place_of(context: LaunchContext) -> str:
+    """Return the place that the launch argument or params_file names; empty without one: then networks are shipped."""
     place, params_file = (LaunchConfiguration(name).perform(context) for name in ("place", "params_file"))
-    return bool(place) or (bool(params_file) and names_place(yaml.safe_load(Path(params_file).read_text())))
+    return place or (place_in(yaml.safe_load(Path(params_file).read_text())) if params_file else "")
 
 
-def names_place(content: object) -> bool:
-    """Return True if a parameter `place` that is not empty is somewhere in the content of a parameter file."""
+def place_in(content: object) -> str:
+    """Return a parameter `place` that is not empty, from anywhere in the content of a parameter file; else empty."""
     if not isinstance(content, dict):
-        return False
+        return ""
     parameters = content.get("ros__parameters")
     if isinstance(parameters, dict) and parameters.get("place"):
-        return True
-    return any(names_place(inner) for inner in content.values())
+        return str(parameters["place"])
+    return next(filter(None, map(place_in, content.values())), "")
 
 
 def given_parameters(context: LaunchContext, names: tuple[str, ...]) -> list[str]:
@@ -184,7 +199,8 @@ def given_parameters(context: LaunchContext, names: tuple[str, ...]) -> list[str
         for name, parameter in targets:
             if value and name in names:
                 node_parameters = parameters.setdefault(f"{namespace}/{name}", {"ros__parameters": {}})
-                node_parameters["ros__parameters"][parameter] = BOOLEANS.get(value.lower(), value)
+                named = "" if (argument, value) == ("checkpoint", NONE) else BOOLEANS.get(value.lower(), value)
+                node_parameters["ros__parameters"][parameter] = named
     if not parameters:
         return []
     with NamedTemporaryFile("w", prefix="localization_", suffix=".yaml", delete=False) as file:

@@ -19,6 +19,7 @@ from localization_common.geometry import se3
 from localization_common.geometry.odometry_integration import base_covariance
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.pending_frame import FinishedFrame, PendingFrame
+from localization_common.place import Place
 from localization_common.refinement.refiner import Refiner
 from localization_common.report.palette import circled, heat_overlay
 from localization_common.ros.camera_feed import CameraFeed, Frame
@@ -56,6 +57,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
     def __init__(self, *, feed: CameraFeed | None = None, **options: object) -> None:
         super().__init__("vlocnet", VlocnetSettings, feed=feed, **options)
         self._localizer: FrameLocalizer | None = None
+        self._place: Place | None = None
         self._last: SeenFrame | None = None
         self._refinements = RefinementDiagnostics()
         self._wheels = WheelOdometry(self, lambda: self.settings.odometry_timeout)
@@ -84,6 +86,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             self.get_logger().info(f"{map_path}: poses without a network, motions from {self._wheels.topic}")
         if place is not None:
             place.require_unchanged()
+        self._place = place
         self._odometry.reset()
         self._refinements = RefinementDiagnostics()
 
@@ -238,8 +241,12 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             ConfigError: there is no checkpoint.
             CheckpointError: the file cannot be used.
             CameraError: the camera cannot show the network's field of view.
+            MapError: the place was built anew since it was opened.
         """
-        path = self.settings.checkpoint_file(self.open_place())
+        place = self.open_place()
+        if place is not None and self._place is not None:
+            place.require_frame_of(self._place)
+        path = self.settings.checkpoint_file(place)
         if path is None:
             raise ConfigError("parameter checkpoint is empty, and the place has no network yet; train one first")
         network = self._read_network(path)

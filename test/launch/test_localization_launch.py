@@ -108,6 +108,7 @@ def test_two_processes(robot: Robot, arguments: dict[str, object], models: Path,
         drive(robot)  # dmn processes images only with odometry: that of vlocnet, by the remapping of the launch file
         assert dmn_subscribes(robot, "vlocnet/pose")
         assert not dmn_subscribes(robot, "proposal")
+        assert f"{NAMESPACE}/dmn/pose" in subscribed(robot, "vlocnet")
         # Launch arguments override params_file, which overrides the shipped files.
         names = ("checkpoint", "map_path", "max_particles", "random_seed", "base_frame_id", "tf_mode")
         files = [str(models / "dmn.safetensors"), str(models / "map.safetensors")]
@@ -153,6 +154,19 @@ def test_a_place_in_params_file_counts_more_than_the_shipped_networks_but_not_th
         await_active(robot)
         assert parameters(robot, "vlocnet", "place", "checkpoint") == [str(place), str(checkpoint)]
         assert parameters(robot, "dmn", "place", "checkpoint", "map_path") == [str(place), "", ""]
+        assert_ended_well(launched, processes=2)
+
+
+def test_without_a_network_both_nodes_take_the_robots_odometry(
+    robot: Robot, arguments: dict[str, object], tmp_path: Path
+) -> None:
+    given = {**arguments, "checkpoint": "none", "guess": "none"}
+    with launch("localization.launch.py", tmp_path, **given) as launched:
+        await_active(robot)
+        assert parameters(robot, "vlocnet", "checkpoint") == [""]
+        for name in ("vlocnet", "dmn"):
+            assert f"{NAMESPACE}/odom" in subscribed(robot, name)
+        assert f"{NAMESPACE}/guess" in subscribed(robot, "vlocnet")
         assert_ended_well(launched, processes=2)
 
 

@@ -137,4 +137,7 @@ def test_a_missing_device_is_refused(stage: Stage) -> None:
 def test_an_empty_checkpoint_parameter_is_reported(stage: Stage) -> None:
     stage.start(VlocnetNode, active=False, autostart=False, checkpoint="")
     assert not stage.client("vlocnet").change(CONFIGURE)
-    assert "parameter checkpoint is empty" in stage.status_now("vlocnet").message
+    assert (
+        "no checkpoint and no keyframe map: set parameter checkpoint or keyframe_map"
+        in stage.status_now("vlocnet").message
+    )

@@ -156,7 +156,7 @@ def test_the_reference_lists_every_parameter_with_its_default_and_meaning(settin
 
 def test_nodes_refuse_by_service_with_a_reason(stage: Stage) -> None:
     stage.start(VlocnetNode)
-    assert "read by configure" in stage.parameters_set("vlocnet", checkpoint="other")
+    assert "read by configure" in stage.parameters_set("vlocnet", keyframe_map="other")
     assert "must be one of map_odom, map_base, none" in stage.parameters_set("vlocnet", tf_mode="sideways")
     assert "out of range" in stage.parameters_set("vlocnet", transform_tolerance=-1.0)
     assert "read-only" in stage.parameters_set("vlocnet", process_all=True)
@@ -218,4 +218,4 @@ def test_a_nodes_own_dump_can_be_loaded_while_it_works(stage: Stage) -> None:
     assert stage.parameters_set("vlocnet", transform_tolerance=2) == ""
     assert node.settings.transform_tolerance == 2.0
     assert "read-only" in stage.parameters_set("vlocnet", process_all=True)
-    assert "checkpoint is read by configure" in stage.parameters_set("vlocnet", checkpoint="other")
+    assert "keyframe_map is read by configure" in stage.parameters_set("vlocnet", keyframe_map="other")

@@ -49,13 +49,42 @@ def test_named_files_count_more_than_the_place(stage: Stage, models: Path, tmp_p
     stage.start(DmnNode, place=str(place.path), checkpoint=str(models / "dmn.safetensors"), map_path="")
 
 
-def test_a_place_without_a_network_is_refused(stage: Stage, models: Path, tmp_path: Path) -> None:
+def test_a_place_without_a_network_is_localized_in_by_keyframes(stage: Stage, models: Path, tmp_path: Path) -> None:
     place = place_with(models, tmp_path / "kitchen")
+    stage.start(VlocnetNode, **given(place))
+    assert stage.status_now("vlocnet").values["streams"] == "pose, of the keyframe map"
+
+
+def test_a_place_without_network_and_keyframes_is_refused(stage: Stage, models: Path, tmp_path: Path) -> None:
+    place = place_with(models, tmp_path / "kitchen")
+    (place.path / "keyframes.safetensors").unlink()
     stage.start(VlocnetNode, active=False, autostart=False, **given(place))
     assert not stage.client("vlocnet").change(CONFIGURE)
-    message = stage.status_now("vlocnet").message
-    assert f"{place.path}/vlocnet.safetensors: no such file: the place has no vlocnet checkpoint" in message
-    assert "vlocnet_train_schedule --place" in message
+    assert "no checkpoint and no keyframe map" in stage.status_now("vlocnet").message
+
+
+def test_the_network_that_was_trained_for_the_place_is_loaded(stage: Stage, models: Path, tmp_path: Path) -> None:
+    place = place_with(models, tmp_path / "kitchen")
+    stage.start(VlocnetNode, **given(place))
+    early = stage.call(Trigger, "vlocnet/load_checkpoint")
+    assert (early.success, "the place has no network yet" in early.message) == (False, True)
+    with place.adding("vlocnet") as path:
+        shutil.copy(models / "vlocnet.safetensors", path)
+    loaded = stage.call(Trigger, "vlocnet/load_checkpoint")
+    assert (loaded.success, loaded.message) == (
+        True, f"{place.path}/vlocnet.safetensors: pose, odometry, segmentation, depth",
+    )  # fmt: skip
+
+
+def test_the_network_of_a_place_that_was_built_anew_is_refused(stage: Stage, models: Path, tmp_path: Path) -> None:
+    place = place_with(models, tmp_path / "kitchen")
+    stage.start(VlocnetNode, **given(place))
+    shutil.rmtree(place.path)
+    place_with(models, tmp_path / "kitchen", "vlocnet")
+    refused = stage.call(Trigger, "vlocnet/load_checkpoint")
+    assert not refused.success
+    assert "was built anew" in refused.message
+    assert stage.status_now("vlocnet").values["streams"] == "pose, of the keyframe map"
 
 
 def test_a_map_without_scale_is_refused_with_its_reason(stage: Stage, models: Path, tmp_path: Path) -> None:

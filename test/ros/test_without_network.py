@@ -264,7 +264,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_the_old_localizer_goes_on
         str(damaged): "not a complete safetensors file",
         str(wide): "wider",
         str(tmp_path / "absent"): "no such file",
-        "": "parameter checkpoint is empty",
+        "": "parameter checkpoint is empty, and the place has no network yet",
     }
     for i, (path, reason) in enumerate(reasons.items(), start=3):
         assert drive.stage.parameters_set("vlocnet", checkpoint=path) == ""
@@ -285,8 +285,8 @@ def test_a_node_that_is_not_configured_loads_no_checkpoint(stage: Stage) -> None
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"keyframe_map": ""}, "parameter checkpoint is empty, and so is keyframe_map"),
-        ({"refine": False}, "parameter checkpoint is empty and refine is false"),
+        ({"keyframe_map": ""}, "no checkpoint and no keyframe map"),
+        ({"refine": False}, "refine must be true for a keyframe map"),
         ({"keyframe_map": "/no/such/map"}, "no such file"),
     ],
 )
