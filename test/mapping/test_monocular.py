@@ -62,7 +62,7 @@ def test_distance_between_two_frames_makes_it_metric(scaled: MappedPlace) -> Non
     assert "between frames 0 and 20 of monday" in scaled.scale.source
     true = se3.inverse(PATH[0]) @ PATH
     metres, degrees = errors(scaled.drives[0].map_T_base, true)
-    assert np.median(metres) < 0.05
+    assert np.median(metres) < 0.07
     assert np.median(degrees) < 1.0
 
 
