@@ -23,7 +23,7 @@ from matplotlib.patches import Patch
 from deep_localization.evaluation import scoring
 from deep_localization.evaluation.drive_results import Results, trajectory
 from deep_localization.evaluation.localizers import load
-from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.models import Models
 from deep_localization.evaluation.offline import run_offline
 from deep_localization.evaluation.progress import progress_line
 from dmn_ros.filter.filter_config import FilterConfig

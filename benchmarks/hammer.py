@@ -14,7 +14,7 @@ from pathlib import Path
 import tyro
 
 from benchmark_file import BenchmarkFile
-from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.models import Models
 from hammer_run import Hammering, hammer
 from hammer_tables import table
 from localization_common.datasets.sequence import Sequence

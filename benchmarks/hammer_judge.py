@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.models import Models
 from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from hammer_robot import CAMERA_FRAME, HammerRobot

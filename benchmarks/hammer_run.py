@@ -13,7 +13,7 @@ import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
 
-from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.models import Models
 from deep_localization.evaluation.processes import Processes, adopt, ros_environment
 from hammer_judge import NodeReport, replayed_dmn, replayed_vlocnet, report_of
 from hammer_messages import Storm

@@ -15,6 +15,8 @@ from localization_common.refinement.refiner import Refiner
 from mapping_scoring import percentile
 from refinement_priors import FramePrior, from_odometry
 from refinement_trials import RefinementOutcome, refined
+from vlocnet_ros.runtime.keyframe_localizer import KeyframeLocalizer
+from vlocnet_ros.runtime.replay import recorded_odometry, replay
 
 Numbers = dict[str, Any]
 
@@ -23,6 +25,23 @@ def refined_poses(known: KeyframeMap, test: Sequence) -> RefinementOutcome:
     """Refine every frame against a map, without a network: guided by the recorded odometry where there is some."""
     priors = [_NOTHING] * len(test) if test.odom_T_base is None else from_odometry(test)
     return refined(Refiner(known), test, priors)[0]
+
+
+def keyframe_localizer(known: KeyframeMap, test: Sequence) -> KeyframeLocalizer:
+    """Return the localizer of a node without a network; simulated cameras have no noise, so none is frozen."""
+    return KeyframeLocalizer(Refiner(known), recorded_odometry(test), frozen_after=0)
+
+
+def plain_poses(known: KeyframeMap, test: Sequence) -> RefinementOutcome:
+    """Localize every frame as a node without a network: the pose of the map, or the one that odometry carries on."""
+    rows = []
+    for frame in replay(keyframe_localizer(known, test), test):
+        estimate, nothing = frame.estimate, (np.eye(4), np.full((6, 6), np.nan), False)
+        found = nothing
+        if estimate is not None and estimate.health.published:
+            found = estimate.map_T_camera, estimate.covariance, True
+        rows.append((test.map_T_camera[frame.position], *found, frame.milliseconds))
+    return RefinementOutcome(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def scored(outcome: RefinementOutcome, alignment: Alignment) -> Numbers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from collections.abc import Callable
 from collections.abc import Sequence as Many
 from functools import partial
 from pathlib import Path
@@ -14,16 +15,20 @@ import numpy as np
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
 from localization_common.keyframes.keyframe_map import KeyframeMap
+from localization_common.metrics.alignment import Alignment
 from localization_common.place import Place
-from localization_common.refinement.refiner import Refiner
 from mapping_drives import opened
-from mapping_localization import refined_poses, scored
+from mapping_localization import keyframe_localizer, plain_poses, refined_poses, scored
 from mapping_places import hidden_bag, make_place, poses_in
 from mapping_rows import Numbers
 from mapping_run import MappingRun
 from mapping_scoring import score_frames
-from mapping_tables import EXTENDED, MOVED, RECORDED, REFINED, TOGETHER
-from refinement_priors import from_odometry
+from mapping_tables import EXTENDED, MOVED, PLAIN, RECORDED, REFINED, TOGETHER
+from refinement_trials import RefinementOutcome
+from starting_anywhere import LARGEST, StartingConfig, first_frames, start
+from vlocnet_ros.runtime.replay import replay
+
+Localize = Callable[[KeyframeMap, Sequence], RefinementOutcome]
 
 #: Number of frames of the drive whose mapping is timed.
 _TIMED_FRAMES = 500
@@ -34,9 +39,14 @@ _STAGE = re.compile(r"^(?:\S+: )?([a-z ]+): \d+ in (\d+) s$")
 def measure_robot(run: MappingRun) -> None:
     """Measure localization in places of one drive and of three, an extended place, and the time to the first pose."""
     for drives in ("train_00",) if run.config.quick else ("train_00", TOGETHER):
-        row = run.row("place", f"{drives}, {REFINED}", partial(_localized, run, drives.split(", ")))
-        if row is not None:
-            run.numbers["localization"].setdefault(drives, {})[REFINED] = row
+        names = drives.split(", ")
+        for poses, localize in ((PLAIN, plain_poses), (REFINED, refined_poses)):
+            row = run.row("place", f"{drives}, {poses}", partial(_localized, run, names, localize))
+            if row is not None:
+                run.numbers["localization"].setdefault(drives, {})[poses] = row
+        started = run.row("starts", f"{drives}, starts", partial(_started, run, names))
+        if started is not None:
+            run.numbers["starts"][drives] = started
     timed = run.row("place", "time", partial(_timed, run))
     if timed is not None:
         run.numbers["time"] = timed["parts"]
@@ -45,15 +55,37 @@ def measure_robot(run: MappingRun) -> None:
         run.numbers["localization"].setdefault(EXTENDED, {})[MOVED] = row["localization"]
 
 
-def _localized(run: MappingRun, names: Many[str]) -> Numbers:
-    """Localize the test drive in the place of some drives, which is made if it is missing."""
+def _localized(run: MappingRun, names: Many[str], localize: Localize) -> Numbers:
+    """Localize the test drive in the place of some drives."""
+    known, alignment = _place(run, names)
+    return scored(localize(known, run.drive("test")), alignment)
+
+
+def _started(run: MappingRun, names: Many[str]) -> Numbers:
+    """Start at random frames of the test drive, with the keyframe map and the wheels alone."""
+    known, alignment = _place(run, names)
+    config = StartingConfig(drive=run.apartment / "test", starts=10 if run.config.quick else 100)
+    test = run.drive("test")
+    localizer, true_T_map = keyframe_localizer(known, test), alignment.truth_T_estimated
+    starts = [start(localizer, test, int(i), config.seconds, true_T_map) for i in first_frames(test, config)]
+    waited = [one.seconds for one in starts if one.seconds is not None]
+    return {
+        "starts": len(starts),
+        "in_time": len(waited),
+        "wrong": sum(one.metres > LARGEST for one in starts),
+        "median_s": float(np.median(waited)) if waited else None,
+    }
+
+
+def _place(run: MappingRun, names: Many[str]) -> tuple[KeyframeMap, Alignment]:
+    """Open the place of some drives, which is made if it is missing, and align it with their true poses."""
     true = [run.drive(name) for name in names]
     bags = [hidden_bag(one, _bags(run) / name) for one, name in zip(true, names, strict=True)]
     place = run.config.work / "places" / f"{'_'.join(names)}{'_quick' if run.config.quick else ''}"
     if not place.exists():
         make_place(bags, place)
     alignment, _ = score_frames(poses_in(place, bags), np.concatenate([one.map_T_camera for one in true]))
-    return scored(refined_poses(_keyframes(place), run.drive("test")), alignment)
+    return _keyframes(place), alignment
 
 
 def _extended(run: MappingRun) -> Numbers:
@@ -102,10 +134,8 @@ def _stages(log: Path) -> dict[str, float]:
 
 def _first_pose(place: Path, drive: Sequence) -> None:
     """Open the keyframe map and localize frames of a drive, without a network, until there is a pose."""
-    refiner = Refiner(_keyframes(place))
-    refiner.set_camera(drive.camera)
-    for position, prior in enumerate(from_odometry(drive)):
-        if refiner.step(drive.read_image(position), (), motion=prior.motion).map_T_camera is not None:
+    for frame in replay(keyframe_localizer(_keyframes(place), drive), drive):
+        if frame.estimate is not None and frame.estimate.health.published:
             return
     raise DatasetError(f"{drive.name}: no frame was localized in {place}")
 

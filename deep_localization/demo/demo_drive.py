@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from deep_localization.demo.simulated_robot import SimulatedRobot
 from deep_localization.evaluation.drive_results import Results
 from deep_localization.evaluation.live import FRAME_WITHIN, wait_until_frame, wait_until_ready
-from deep_localization.evaluation.node_processes import Models, collect, commands
+from deep_localization.evaluation.models import Models
+from deep_localization.evaluation.node_processes import collect, commands
 from deep_localization.evaluation.processes import ProcessError, Processes, adopt, ros_environment
 from localization_common.files.shipped_files import shipped
 
@@ -58,7 +59,10 @@ def drive(robot: SimulatedRobot, models: Models, *, wheels: bool = False) -> Dem
         Processes(robot.log_dir, environment) as processes,
         listening(models.topics, domain=domain, name="demo") as listener,
     ):
-        for name, arguments in commands(models, process_all=False, recorded_odometry=wheels, broadcast=True).items():
+        started = commands(
+            models, process_all=False, recorded_odometry=wheels, broadcast=True, proposals=models.without_network
+        )
+        for name, arguments in started.items():
             processes.start(name, arguments)
         announce(f"starting nodes {' and '.join(models.nodes)} (ROS domain {domain}), logs in {robot.log_dir}")
         wait_until_ready(listener, processes, models)

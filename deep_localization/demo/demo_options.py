@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deep_localization.demo.simulated_robot import SimulatedRobot
-from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.models import Models
 from localization_common.files.shipped_files import shipped
 
 

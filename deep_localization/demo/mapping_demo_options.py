@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deep_localization.demo.simulated_robot import SimulatedRobot
-from deep_localization.evaluation.node_processes import Models, models_of
+from deep_localization.evaluation.models import Models, models_of
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from deep_localization.evaluation.comparison import baselines, constant_motion, 
 from deep_localization.evaluation.drive_results import Array, Results
 from deep_localization.evaluation.live import run_live
 from deep_localization.evaluation.localizers import Localizers, contexts_of, load
-from deep_localization.evaluation.node_processes import Models, models_of
+from deep_localization.evaluation.models import Models, models_of
 from deep_localization.evaluation.offline import filter_odometry, random_starts, run_offline
 from deep_localization.evaluation.progress import progress_line
 from deep_localization.evaluation.result_file import ResultFile
@@ -28,6 +28,7 @@ from localization_common.datasets.recording_arguments import RecordingArgument, 
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
 from localization_common.files.git_commit import commit_of
+from vlocnet_ros.runtime.replay import recorded_odometry
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Evaluation:
         dmn: dmn checkpoint; needs --map. With a place by default the place's, else that of the simulated apartment.
         map: context map that was made with the dmn checkpoint; by default the place's, if it has one.
         keyframe_map: keyframe map for the refinement of vlocnet's poses, made by vlocnet_build_keyframes; by default
-            the place's, if it has one.
+            the place's, if it has one. Without a vlocnet checkpoint, its poses and the recorded odometry are evaluated.
         output: folder for metrics.json, report.html, result.json, pictures and trajectories.
         live: replay the recording through the nodes, each a process of its own, and score their messages; the distance
             to the offline poses is reported too.
@@ -91,10 +92,9 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
     """
     models = options.models
     truth = _open(options)
-    localizers = load(models, options.threads, options.filter)
-    offline = run_offline(
-        truth, localizers, recorded_odometry=options.recorded_odometry, progress=progress_line("offline")
-    )
+    wheels = options.recorded_odometry or (models.without_network and truth.odom_T_base is not None)
+    localizers = load(models, options.threads, options.filter, recorded_odometry(truth))
+    offline = run_offline(truth, localizers, recorded_odometry=wheels, progress=progress_line("offline"))
     if not options.score_poses:
         offline.map_T_base.clear()
     results, notes = offline, {}
@@ -103,7 +103,7 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
             truth,
             models,
             log_dir=options.output / "log",
-            recorded_odometry=options.recorded_odometry,
+            recorded_odometry=wheels,
             threads=options.threads,
             filter_config=options.filter,
             progress=progress_line("live"),
@@ -113,7 +113,7 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
         notes = differences(results, offline)
         notes["frames lost in transport"] = str(results.lost_in_transport)
     notes |= _accounts(truth, offline)
-    starts = _starts(options, localizers, truth, offline)
+    starts = _starts(options, localizers, truth, offline, recorded=wheels)
     values = scoring.score(results, truth, start_errors=starts, segment_m=options.segment_m)
     compared = []
     if options.train_data is not None and truth.has_pose.any():
@@ -146,10 +146,12 @@ def _accounts(truth: Sequence, offline: Results) -> dict[str, str]:
     return {name: text for name, text in notes.items() if text}
 
 
-def _starts(options: Evaluation, localizers: Localizers, truth: Sequence, offline: Results) -> Array | None:
+def _starts(
+    options: Evaluation, localizers: Localizers, truth: Sequence, offline: Results, *, recorded: bool
+) -> Array | None:
     if localizers.dmn is None or options.starts < 1 or not truth.has_pose.any():
         return None
-    odometry = filter_odometry(truth, offline, recorded=options.recorded_odometry)
+    odometry = filter_odometry(truth, offline, recorded=recorded)
     return random_starts(localizers.dmn, truth, odometry, count=options.starts, progress=progress_line("random starts"))
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deep_localization.evaluation.drive_results import Results
-from deep_localization.evaluation.node_processes import Models, collect, commands
+from deep_localization.evaluation.models import Models
+from deep_localization.evaluation.node_processes import collect, commands
 from deep_localization.evaluation.processes import Processes, adopt, ros_environment
 from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.sequence import Sequence

@@ -3,86 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deep_localization.evaluation.drive_results import BeliefRecord, Results
+from deep_localization.evaluation.models import Models
 from dmn_ros.filter.filter_config import FilterConfig
-from localization_common.errors import ConfigError
 from localization_common.geometry import planar
-from localization_common.place import Place
-from localization_common.place.choice import dmn_checkpoint, named_or_part_if_any
 
 if TYPE_CHECKING:
     from localization_common.ros.listener import Listener
     from localization_common.ros.recorder import GridRecord, Recorder
-
-VLOCNET_TOPICS = {
-    "vlocnet/pose": "pose",
-    "vlocnet/odometry": "odometry",
-    "segmentation/mask": "image",
-    "vlocnet/processed": "header",
-}
-DMN_TOPICS = {"dmn/pose": "pose", "dmn/belief": "grid", "dmn/processed": "header"}
-
-
-@dataclass(frozen=True)
-class Models:
-    """Files of the networks; the particle filter needs a checkpoint and a map.
-
-    Attributes:
-        vlocnet: checkpoint of vlocnet, or None.
-        dmn: checkpoint of dmn, or None.
-        map: context map of the dmn checkpoint.
-        keyframe_map: keyframe map for the refinement of vlocnet's poses, or None.
-    """
-
-    vlocnet: Path | None = None
-    dmn: Path | None = None
-    map: Path | None = None
-    keyframe_map: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.vlocnet is None and self.dmn is None:
-            raise ConfigError("no checkpoint is given: name one for vlocnet, for dmn (with its map), or both")
-        if (self.dmn is None) != (self.map is None):
-            raise ConfigError("dmn's checkpoint and its map belong together: give both or neither")
-        if self.keyframe_map is not None and self.vlocnet is None:
-            raise ConfigError("a keyframe map refines vlocnet's poses: give a checkpoint for vlocnet, too")
-
-    @property
-    def nodes(self) -> list[str]:
-        """Names of the nodes for these files."""
-        return [name for name, file in (("vlocnet", self.vlocnet), ("dmn", self.dmn)) if file is not None]
-
-    @property
-    def topics(self) -> dict[str, str]:
-        """Topics of the nodes: topic -> kind."""
-        vlocnet = VLOCNET_TOPICS if self.vlocnet is not None else {}
-        return {**vlocnet, **(DMN_TOPICS if self.dmn is not None else {})}
-
-
-def models_of(
-    place: Path | None, vlocnet: Path | None, dmn: Path | None, context_map: Path | None, keyframe_map: Path | None
-) -> Models:
-    """Files of the networks: those that a user names, else those that the place has.
-
-    Raises:
-        ConfigError: neither a checkpoint of vlocnet nor a context map is named or in the place.
-        MapError: the place cannot be read.
-    """
-    if place is None:
-        return Models(vlocnet, dmn, context_map, keyframe_map)
-    opened = Place.open(place)
-    vlocnet = named_or_part_if_any(vlocnet, opened, "vlocnet")
-    context_map = named_or_part_if_any(context_map, opened, "context_map")
-    if vlocnet is not None:
-        keyframe_map = named_or_part_if_any(keyframe_map, opened, "keyframes")
-    return Models(vlocnet, dmn_checkpoint(dmn, opened) if context_map is not None else dmn, context_map, keyframe_map)
-
 
 #: Longest time of one frame on a busy computer, seconds.
 SLOWEST_FRAME = 60.0
@@ -95,36 +29,46 @@ def commands(
     recorded_odometry: bool,
     base_frame: str = "base_link",
     broadcast: bool = False,
+    proposals: bool = False,
     threads: int = 1,
     filter_config: FilterConfig | None = None,
 ) -> dict[str, list[str]]:
     """Arguments for ``python`` that start each node.
 
     Args:
-        models: files of the networks.
+        models: files of the networks and maps.
         process_all: process every frame, also on a slow computer.
         recorded_odometry: topic ``odom`` moves the particles, instead of vlocnet's odometry.
         base_frame: frame of the published poses.
         broadcast: vlocnet broadcasts map->odom; the particle filter never does.
+        proposals: each node proposes its poses to the other.
         threads: number of torch threads of each node.
         filter_config: parameters of the particle filter; None: the defaults.
     """
     common = {"process_all": process_all, "base_frame_id": base_frame, "threads": threads}
+    if models.place is not None:
+        common["place"] = models.place
+    # vlocnet's odometry comes after vlocnet has processed the frame.
+    patient = {"odometry_timeout": SLOWEST_FRAME} if process_all else {}
     started = {}
-    if models.vlocnet is not None:
-        own: dict[str, object] = {"checkpoint": models.vlocnet.resolve()}
+    if "vlocnet" in models.nodes:
+        own = _files(models, checkpoint=models.vlocnet, keyframe_map=models.keyframe_map)
         own["tf_mode"] = "map_odom" if broadcast else "none"
-        if models.keyframe_map is not None:
-            own["keyframe_map"] = models.keyframe_map.resolve()
-        started["vlocnet"] = _command("vlocnet_ros.node", {**common, **own}, {})
-    if models.dmn is not None and models.map is not None:
-        files = {"checkpoint": models.dmn.resolve(), "map_path": models.map.resolve()}
-        values = asdict(filter_config or FilterConfig())
-        if process_all:  # vlocnet's odometry comes after vlocnet has processed the frame
-            values["odometry_timeout"] = SLOWEST_FRAME
-        remaps = {} if recorded_odometry else {"odom": "vlocnet/odometry"}
-        started["dmn"] = _command("dmn_ros.node", {**common, **values, **files, "tf_mode": "none"}, remaps)
+        remaps = {"guess": "dmn/pose"} if proposals else {}
+        started["vlocnet"] = _command("vlocnet_ros.node", {**common, **patient, **own}, remaps)
+    if models.dmn is not None:
+        own = _files(models, checkpoint=models.dmn, map_path=models.map)
+        values = asdict(filter_config or FilterConfig()) | patient
+        remaps = {} if recorded_odometry or models.without_network else {"odom": "vlocnet/odometry"}
+        remaps |= {"proposal": "vlocnet/pose"} if proposals else {}
+        started["dmn"] = _command("dmn_ros.node", {**common, **values, **own, "tf_mode": "none"}, remaps)
     return started
+
+
+def _files(models: Models, **named: Path | None) -> dict[str, object]:
+    """Parameters with absolute paths; those of the place are left out, because the node finds them."""
+    files = {name: path.resolve() for name, path in named.items() if path is not None}
+    return {name: path for name, path in files.items() if models.place is None or path.parent != models.place.resolve()}
 
 
 def _command(module: str, parameters: Mapping[str, object], remaps: Mapping[str, str]) -> list[str]:
@@ -144,7 +88,7 @@ def collect(listener: Listener, models: Models, sent: Mapping[int, float]) -> Re
     """
     recorder = listener.recorder
     results = Results("live", frames_in=len(sent))
-    if models.vlocnet is not None:
+    if "vlocnet" in models.nodes:
         results.map_T_base = {stamp: r.matrix for stamp, r in recorder.by_stamp("vlocnet/pose").items()}
         odometry = recorder.by_stamp("vlocnet/odometry")
         results.odom_T_base = {stamp: r.matrix for stamp, r in odometry.items()}

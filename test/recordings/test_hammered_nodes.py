@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from stage_robot import BASE_T_CAMERA, CAMERA, textured
 
-from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.models import Models
 from hammer_run import Hammering, HammerOutcome, hammer
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar

@@ -11,7 +11,7 @@ import pytest
 from deep_localization.evaluation import comparison
 from deep_localization.evaluation.evaluate_bag import Evaluation, evaluate, load
 from deep_localization.evaluation.live import run_live
-from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.models import Models
 from deep_localization.evaluation.offline import run_offline
 from deep_localization.evaluation.processes import ProcessError
 from dmn_ros.filter.filter_config import FilterConfig

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from deep_localization.evaluation import comparison
-from deep_localization.evaluation.evaluate_bag import Evaluation, load
+from deep_localization.evaluation.evaluate_bag import Evaluation, evaluate, load
 from deep_localization.evaluation.live import run_live
-from deep_localization.evaluation.node_processes import Models
+from deep_localization.evaluation.models import Models
 from deep_localization.evaluation.offline import run_offline
 from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.opening import open_sequence
@@ -40,6 +41,22 @@ def test_live_and_offline_poses_are_refined_alike(
     assert pose_metrics.pose_errors(poses, truth.map_T_base).metres.max() < 0.02
 
 
-def test_a_keyframe_map_needs_a_network_with_poses() -> None:
-    with pytest.raises(ConfigError, match="give a checkpoint for vlocnet"):
-        Models(dmn=Path("dmn"), map=Path("map"), keyframe_map=Path("keyframes"))
+@pytest.mark.slow
+def test_a_keyframe_map_alone_localizes_alike_live_and_offline(
+    queries: Sequence, keyframe_map: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROS_DOMAIN_ID", "0")  # restored at the end: run_live chooses its own
+    write_sequence(queries.select(np.arange(8)), tmp_path / "bag")
+    options = Evaluation(tmp_path / "bag", keyframe_map=keyframe_map, output=tmp_path / "report", live=True, starts=0)
+    result = evaluate(options, command="evaluate_bag")
+    assert result.metrics["pose"]["frames"] >= 4  # the first frames agree on a place before a pose is published
+    assert result.metrics["pose"]["median_m"] < 0.02
+    (difference,) = (text for name, text in result.notes.items() if "the offline pose" in name)
+    metres, radians = (float(word) for word in re.findall(r"\d\.\de[+-]\d+", difference))
+    assert max(metres, radians) < 1e-4, difference
+    assert f"over {result.metrics['pose']['frames']} frames" in difference
+
+
+def test_neither_network_nor_map_is_refused() -> None:
+    with pytest.raises(ConfigError, match="neither a checkpoint nor a keyframe map"):
+        Models()
