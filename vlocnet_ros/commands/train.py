@@ -17,15 +17,13 @@ import tyro
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
-from localization_common.place.choice import open_if_given, output_path, writing
+from localization_common.place.choice import open_if_given
 from localization_common.training.allocator import keep_freed_memory
-from vlocnet_ros.commands.calibrate import calibrated
-from vlocnet_ros.commands.evaluate import evaluate, table
+from vlocnet_ros.commands.evaluate import table
+from vlocnet_ros.commands.place_network import measure, require_comparable, writing_if_better
 from vlocnet_ros.config import VLocNetConfig
-from vlocnet_ros.evaluation.calibration_replay import with_recencies
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import Checkpoint, Residuals, load_vlocnet, save_vlocnet
-from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
 from vlocnet_ros.training.batches import RandomBatches, StepMixture
 from vlocnet_ros.training.checkpoint_card import describe, write_card
 from vlocnet_ros.training.config import TrainConfig, restricted_to_system
@@ -33,7 +31,7 @@ from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.module import VLocNetTrainingModule
 from vlocnet_ros.training.odometry_bias import calibrate_odometry
 from vlocnet_ros.training.start import first_of_combination, starting_network
-from vlocnet_ros.training.trainer import fit, process_rank, state_file
+from vlocnet_ros.training.trainer import fit, process_rank, run_directory, state_file
 
 
 def main() -> None:
@@ -63,21 +61,25 @@ def train(
         torch.set_num_threads(config.threads)
     place = open_if_given(config.recording.place)
     data = TrainingData.read(config) if data is None else data
+    require_comparable(config.output, place, data.held_out)
     card = describe(config, data.frames) | dict(about)
     module = training_module(config, data, rank=process_rank())
     earlier = first_of_combination(config, data)
     trainer, outcome = fit(config, module, data, earlier)
+    written = run_directory(config) / "trained.safetensors"
     if trainer.is_global_zero:
         print("weights", "\n".join(outcome.lines()))
         card |= {"minutes": round(module.trained_seconds / 60.0, 1), "steps": outcome.steps, "outcome": outcome.card()}
         card["numbers"], residuals = _calibrated(config, module.network, data)
         camera, names = data.frames.camera, data.frames.class_names
-        with writing(config.output, place, "vlocnet") as output:
-            save_vlocnet(output, module.network, camera=camera, class_names=names, residuals=residuals, card=card)
-            write_card(output, card)
+        given, numbers, frames = (config.output, place), card["numbers"], data.held_out
+        gap = config.max_frame_gap
+        with writing_if_better(*given, numbers, frames, max_frame_gap=gap, otherwise=written) as written:
+            save_vlocnet(written, module.network, camera=camera, class_names=names, residuals=residuals, card=card)
+            write_card(written, card)
         state_file(config).unlink(missing_ok=True)
-    trainer.strategy.barrier()  # the other processes wait for the file
-    return load_vlocnet(output_path(config.output, place, "vlocnet"))
+    # The other processes wait for the file.
+    return load_vlocnet(Path(trainer.strategy.broadcast(str(written))))
 
 
 def training_module(config: TrainConfig, data: TrainingData, rank: int = 0) -> VLocNetTrainingModule:
@@ -127,8 +129,7 @@ def _measure(file: Path, held_out: Collection[Sequence], max_frame_gap: int) -> 
     if not held_out:
         print("no validation sequences: the checkpoint's covariances are placeholders")
         return {}, Residuals()
-    evaluation = evaluate(file, held_out, max_frame_gap=max_frame_gap)
-    numbers, residuals = calibrated(evaluation, with_recencies(TrackingConfig()))
+    numbers, residuals = measure(file, held_out, max_frame_gap)
     print(table(numbers))
     return numbers, residuals
 

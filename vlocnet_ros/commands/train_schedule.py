@@ -17,7 +17,8 @@ from localization_common.errors import ConfigError, LocalizationError
 from localization_common.files.atomic_write import write_whole
 from localization_common.files.configuration import to_dict
 from localization_common.place import Place
-from localization_common.place.choice import open_if_given, writing
+from localization_common.place.choice import open_if_given
+from vlocnet_ros.commands.place_network import require_comparable, writing_if_better
 from vlocnet_ros.commands.train import train
 from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
 from vlocnet_ros.training.checkpoint_card import write_card
@@ -61,6 +62,8 @@ def main() -> None:
 def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] = SCHEDULE) -> Checkpoint | None:
     """Train every stage that is not finished, and copy the last one's checkpoint to the output.
 
+    The network of a place is replaced only by a better one, see `place_network`.
+
     Files of stages are in the run's directory: ``<runs>/<output's name>/<stage>.safetensors``.
 
     Returns:
@@ -79,6 +82,7 @@ def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] = SCHEDULE) ->
     _check_options(config, place, directory / "schedule.json")
     config = replace(config, common=restricted_to_system(config.common))
     data = TrainingData.read(config.common)
+    require_comparable(config.common.output, place, data.held_out)
     planned = plan(schedule, config.common.tasks, data.trainable)
     trainings = [(p, _training(config, p, directory)) for p in planned]
     selected = [(p, t) for p, t in trainings if p.stage.name in config.stages or not config.stages]
@@ -96,7 +100,7 @@ def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] = SCHEDULE) ->
         train(replace(training, resume=resume and state_file(training).is_file()), data, about=about)
     print(_report([(part.stage.name, _file(directory, part.stage.name)) for part, _ in selected]))
     last = trainings[-1]
-    return _publish(_file(directory, last[0].stage.name), config.common.output, place) if last in selected else None
+    return _publish(_file(directory, last[0].stage.name), config.common, place, data) if last in selected else None
 
 
 def _training(config: ScheduleConfig, part: PlannedStage, directory: Path) -> TrainConfig:
@@ -170,13 +174,20 @@ def _check_options(config: ScheduleConfig, place: Place | None, file: Path) -> N
         raise ConfigError(f"resume: not with other options ({'; '.join(different)}); start anew without it")
 
 
-def _publish(stage: Path, output: Path | None, place: Place | None) -> Checkpoint:
-    """Copy the last stage's checkpoint to the output, with its card; the file is complete at any time."""
+def _publish(stage: Path, config: TrainConfig, place: Place | None, data: TrainingData) -> Checkpoint:
+    """Copy the last stage's checkpoint to the output, with its card; the file is complete at any time.
+
+    The place's network stays if it is better.
+    """
     written = load_vlocnet(stage)
     if process_rank() == 0:
-        with writing(output, place, "vlocnet") as file:
-            write_whole(file, stage.read_bytes())
-            write_card(file, written.card)
+        numbers, gap = written.card["numbers"], config.max_frame_gap
+        with writing_if_better(
+            config.output, place, numbers, data.held_out, max_frame_gap=gap, otherwise=stage
+        ) as file:
+            if file != stage:
+                write_whole(file, stage.read_bytes())
+                write_card(file, written.card)
     return written
 
 

@@ -29,6 +29,8 @@ class TrainConfig:
         frames: only these frame numbers of the training sequences, such as 0-119.
         exclude: not these frame numbers.
         validate_frames: only these frame numbers of the validation sequences; by default those of ``exclude``.
+        hold_out: share of each drive of a place that is held out for the validation, in blocks of consecutive frames,
+            where ``validate``, ``validate_frames`` and ``exclude`` are not given; 0 for none.
         max_frame_gap: largest difference of the frame numbers of a pair.
         model: structure; light or paper.
         system: system to train, see `vlocnet_systems`: VLocNet++ or one that it is compared with.
@@ -36,7 +38,8 @@ class TrainConfig:
         width, height: size of the input in pixels, multiples of 16; by default that of the structure.
         depth_range: nearest and farthest depth that can be predicted, metres; by default that of the structure.
         tasks: streams of the system to train; streams that the data cannot train are left out. Without depth in the
-            data, depth is learned from pairs of frames and the motion between them.
+            data, depth is learned from the points of the place's keyframe map, and from pairs of frames and the motion
+            between them.
         batch: number of frames in a batch, two for each pair.
         clip: draw sequences of this many frames in the true direction of time, for robots that only drive forward; by
             default pairs, used in both directions.
@@ -65,6 +68,7 @@ class TrainConfig:
     frames: str = ""
     exclude: str = ""
     validate_frames: str = ""
+    hold_out: float = 0.1
     max_frame_gap: int = 1
     model: Literal["light", "paper"] = "light"
     system: SystemName = "vlocnetpp"
@@ -100,6 +104,8 @@ class TrainConfig:
             raise ConfigError("train: name at least one sequence, or a place (--place PLACE)")
         if self.output is None and place is None:
             raise ConfigError("output: name the file to write, or a place (--place PLACE)")
+        if not 0.0 <= self.hold_out < 1.0:
+            raise ConfigError(f"hold_out: {self.hold_out} is not a share between 0 and 1")
         if self.batch < 2 or self.batch % 2:
             raise ConfigError(f"batch: {self.batch} must be even: frames come in pairs")
         if self.patience < 0 or self.validate_every < 1:

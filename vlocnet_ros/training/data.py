@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.place_drives import named_or_drives
 from localization_common.datasets.sequence import Sequence
+from localization_common.keyframes.keyframe_map import KeyframeMap
+from localization_common.map_depth import with_map_depth
+from localization_common.place import Place
 from localization_common.place.choice import open_if_given
 from localization_common.recording_check.warnings import announce_checked
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.network.systems import SYSTEMS
 from vlocnet_ros.training.config import TrainConfig
+from vlocnet_ros.training.held_out_frames import split_drives
 from vlocnet_ros.training.photometric import measured
 from vlocnet_ros.training.training_frames import TrainingFrames, network_camera
 
@@ -67,16 +71,32 @@ class TrainingData:
 
 
 def open_data(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
-    """Open the training sequences and the held-out sequences."""
+    """Open the training sequences and the held-out sequences; without a depth camera, depth comes from the place's map.
+
+    Of the drives of a place, parts are held out if the options name no frames and no sequences for the validation.
+    """
     options = config.recording
-    recordings = named_or_drives(config.train, open_if_given(options.place), left_out=config.validate, option="train")
+    place = open_if_given(options.place)
+    recordings = named_or_drives(config.train, place, left_out=config.validate, option="train")
     every = [announce_checked(s) for path in recordings for s in open_sequences(path, options)]
     chosen = [s.chosen(config.frames, config.exclude).with_poses() for s in every]
     held_out = [announce_checked(s) for path in config.validate for s in open_sequences(path, options, split="test")]
     ranges = config.validate_frames or (config.exclude if not config.validate else "")
     if not held_out and ranges:
         held_out = every
-    return chosen, [s.chosen(ranges).with_poses() for s in held_out]
+    held_out = [s.chosen(ranges).with_poses() for s in held_out]
+    if place is not None and not held_out:
+        chosen, held_out = split_drives(chosen, config.hold_out)
+    return [with_depth_of(place, s) for s in chosen], [with_depth_of(place, s) for s in held_out]
+
+
+def with_depth_of(place: Place | None, sequence: Sequence) -> Sequence:
+    """Return a sequence with the depth of a place's points, if it has no other and the place has a keyframe map."""
+    if place is None or sequence.read_depth is not None or not place.has("keyframes"):
+        return sequence
+    found = with_map_depth(sequence, KeyframeMap.load(place.file("keyframes")))
+    print(f"{sequence.name}: no depth images; depth {found.summary.fact('depth')}")
+    return found
 
 
 def structure(config: TrainConfig, *, tasks: Tasks | None = None, classes: int = 10) -> VLocNetConfig:
