@@ -36,3 +36,4 @@ def test_first_base_that_looks_up_has_a_frame() -> None:
     assert np.isfinite(map_T_now).all()
     np.testing.assert_allclose(map_T_now[:3, :3] @ map_T_now[:3, :3].T, np.eye(3), atol=1e-9)
     assert np.linalg.det(map_T_now[:3, :3]) > 0.0
+    np.testing.assert_allclose((map_T_now @ path[0])[:3, 1], [0.0, 1.0, 0.0], atol=1e-6)  # its left side stays left

@@ -77,7 +77,7 @@ def test_frames_without_odometry_are_interpolated_and_others_follow_it() -> None
 def keyframe_map(place: MappedPlace) -> KeyframeMap:
     return keyframe_map_of(
         place.points, place.map_T_camera, place.tracks, place.features, place.thumbnails,
-        focal=place.focal, count=400, card={"origin": "test"},
+        focal=place.focal, lens=place.lens, count=400, card={"origin": "test"},
     )  # fmt: skip
 
 
