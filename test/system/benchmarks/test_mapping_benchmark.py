@@ -29,6 +29,7 @@ def test_a_quick_run_measures_maps_grids_localization_and_time(tmp_path: Path) -
     file = BenchmarkFile.read(tmp_path / "mapping.json")
     assert [table.title for table in file.tables] == [
         "Maps", "Localization in the maps", "Occupancy grid and floor plan", "From the bag to a localized robot",
+        "Started anywhere",
     ]  # fmt: skip
     row = file.runs["maps"]["train_00"]["as recorded"]
     assert row["frames"] == 61
@@ -37,8 +38,12 @@ def test_a_quick_run_measures_maps_grids_localization_and_time(tmp_path: Path) -
     points, depth = (file.runs["occupancy"][f"train_00, {name}"] for name in ("points alone", "with depth images"))
     assert 0.1 < points["iou"] < depth["iou"]
     assert depth["in_wall"] == 0
-    found = file.runs["localization"]["train_00"]["refined poses"]
-    assert found["answered"] > 0.1  # the test drive begins elsewhere
-    assert found["wrong"] == 0
+    for poses in ("refined poses", "keyframe localizer without a network"):
+        found = file.runs["localization"]["train_00"][poses]
+        assert found["answered"] > 0.1  # the test drive begins elsewhere
+        assert found["wrong"] == 0
+    starts = file.runs["starts"]["train_00"]
+    assert starts["starts"] == 10
+    assert starts["wrong"] == 0
     assert file.runs["time"]["features"] >= 0.0
     assert file.runs["time"]["first pose"] > 0.0
