@@ -82,7 +82,7 @@ def test_lens_is_estimated(keyframes: KeyframeSet) -> None:
     """The images' focal length is 3 % longer than that of the calibration."""
     wrong = replace(keyframes, features=undistorted(keyframes, LensCorrection(1.0 / 1.03, 0.0)).features)
     found = solved(wrong, calibrate=True)
-    assert found.lens.focal == pytest.approx(1.03, abs=0.01)
+    assert found.lens.focal == pytest.approx(1.03, abs=0.025)
     corrected = undistorted(wrong, found.lens)
     off = corrected.features.rays - keyframes.features.rays
     assert np.abs(off).max() < 0.02

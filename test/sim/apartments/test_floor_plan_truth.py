@@ -78,6 +78,7 @@ def test_a_rendered_drive_with_depth_gives_the_floor_plan(renderer: Renderer) ->
         keyframe_position=nothing,
         map_T_camera=np.empty((0, 4, 4)),
         features=(),
+        thumbnails=np.empty((0, 0), dtype=np.uint8),
         focal=SMALL.fx,
         points=np.empty((0, 3)),
         tracks=FeatureTracks(nothing, nothing, nothing),

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep_localization.demo.demo_options import Demo
 from deep_localization.demo.demo_scoring import start_errors
 from deep_localization.evaluation import metrics_summary, offline, scoring
 from deep_localization.evaluation.drive_results import Results
@@ -102,9 +101,9 @@ def test_without_odometry_stream_there_is_no_odometry(drive: Sequence, tiny_mode
 
 
 def test_the_demonstration_starts_no_particles_without_odometry(drive: Sequence, localizers: Localizers) -> None:
-    assert start_errors(Demo(starts=3), localizers, Results("live"), drive) is None
+    assert start_errors(3, localizers, Results("live"), drive) is None
     moved = Results("live", odom_T_base=dict(zip(drive.stamps.tolist(), drive.odom_T_base, strict=True)))
-    assert start_errors(Demo(starts=3), localizers, moved, drive).shape == (3, scoring.HORIZON)
+    assert start_errors(3, localizers, moved, drive).shape == (3, scoring.HORIZON)
 
 
 def test_segmentation_alone_has_no_poses(drive: Sequence, tmp_path: Path) -> None:

@@ -161,14 +161,12 @@ def test_kill_leaves_the_old_place_and_the_next_run_goes_on(folder: Path, built:
 @pytest.fixture
 def refused(tmp_path: Path, folder: Path) -> dict[str, tuple[Path, Path, str]]:
     """Recording, output and message of runs that are refused."""
-    write_sequence(drive(PATH[:8], None, camera=WIDE), tmp_path / "wheelless")
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "letter.txt").write_text("no frames")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_bytes(b"cat")
     monday, fresh = folder / "seen" / "monday", tmp_path / "fresh"
     return {
-        "no odometry": (tmp_path / "wheelless", fresh, "odometry"),
         "no recording": (tmp_path / "text", fresh, str(tmp_path / "text")),
         "no such path": (tmp_path / "nowhere", fresh, "nowhere"),
         "output is no place": (monday, tmp_path / "photos", "is no place"),
