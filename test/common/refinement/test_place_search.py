@@ -83,12 +83,12 @@ def test_a_view_that_two_places_show_is_doubted() -> None:
 
 
 def test_a_view_of_one_piece_of_furniture_is_doubted() -> None:
-    """Show the points of half a metre only: they may have been moved together."""
-    centre = MAP_T_SCENE[:3, 3] + 2.5 * MAP_T_SCENE[:3, 2]
-    points = centre + np.random.default_rng(0).uniform(-0.3, 0.3, (300, 3))
+    """Show points within 0.7 m only: they may have been moved together."""
+    centre = MAP_T_SCENE[:3, 3] + 1.3 * MAP_T_SCENE[:3, 2]
+    points = centre + np.random.default_rng(0).uniform(-0.35, 0.35, (300, 3))
     known = make_map(points, LOOKS, MAP_T_SCENE[None], image_vectors=ImageVectors.of([LOOKS]))
     places, _ = opened(known)
     found = best_of(places.similar(IMAGE, features_of(points, LOOKS, MAP_T_SCENE)[0]))
     assert found is not None
-    assert found.inliers > 200
+    assert not found.rejection
     assert "which may have been moved" in places.doubt(found, [])

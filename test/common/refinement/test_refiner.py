@@ -12,6 +12,7 @@ from localization_common.errors import CameraError
 from localization_common.geometry import se3
 from localization_common.keyframes.features import Features
 from localization_common.keyframes.frame_correction import FrameCorrection, exponential
+from localization_common.keyframes.image_vectors import ImageVectors
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.keyframes.lens_correction import LensCorrection
 from localization_common.keyframes.retrieval import thumbnail
@@ -222,6 +223,28 @@ def test_a_frame_that_agrees_with_another_place_than_the_previous_frames_contrad
     assert [f.contradicts for f in found] == [True, True, False, False]
     assert [f.status for f in found] == [Status.REFUSED, Status.REFUSED, Status.RELOCATED, Status.REFINED]
     assert metres_off(found[-1], carried) < 0.01
+
+
+def test_a_pose_far_from_all_keyframes_is_refined_through_the_keyframe_that_shows_the_same() -> None:
+    """Put the only keyframe 5.5 m behind: from there each point looks too different for a search at the pose."""
+    behind = MAP_T_SCENE @ exponential(np.array([0.0, 0.0, -5.5, 0.0, 0.0, 0.0]))
+    refiner = opened(make_map(POINTS, LOOKS, behind[None], image_vectors=ImageVectors.of([LOOKS])))
+    found = [refiner.step(IMAGE, [], motion=STILL, features=view(MAP_T_SCENE, k)) for k in range(5)]
+    assert [f.status for f in found[2:]] == [Status.RELOCATED, Status.REFINED, Status.REFINED]
+    assert metres_off(found[-1], MAP_T_SCENE) < 0.01
+
+
+def test_things_that_may_have_been_moved_give_no_first_pose() -> None:
+    """Show points within 0.7 m only."""
+    centre = MAP_T_SCENE[:3, 3] + 1.3 * MAP_T_SCENE[:3, 2]
+    points = centre + np.random.default_rng(0).uniform(-0.35, 0.35, (300, 3))
+    refiner = opened(make_map(points, LOOKS, MAP_T_SCENE[None], image_vectors=ImageVectors.of([LOOKS])))
+    for frame in range(5):
+        features = features_of(points, LOOKS, MAP_T_SCENE, noise=NOISE, seed=frame)[0]
+        found = refiner.step(IMAGE, [], motion=STILL, features=features)
+        assert (found.status, found.contradicts) == (Status.REFUSED, False)
+        assert "which may have been moved" in found.reason
+    assert refiner.step(IMAGE, [near(MAP_T_SCENE)], motion=STILL, features=features).status is Status.REFINED
 
 
 def test_without_retrieval_a_wrong_guess_is_refused() -> None:
