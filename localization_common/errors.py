@@ -41,3 +41,7 @@ class MapError(LocalizationError):
 
 class DatasetError(LocalizationError):
     """Recorded data is missing, or is not in the expected format."""
+
+
+class NotReadyError(LocalizationError):
+    """Node that did not become ready, or did not finish, in time."""

@@ -135,7 +135,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         localizer = self._localizer
         if localizer is None:
             return {"streams": "none"}
-        values = {"streams": ", ".join(localizer.tasks.names)}
+        values = {"streams": ", ".join(localizer.tasks.names), "odometry subscribers": str(self._odometry.subscribers)}
         if isinstance(localizer, KeyframeLocalizer):
             values = {"streams": "pose, of the keyframe map", "odometry": self._wheels.value}
         elif not isinstance(localizer, RefiningLocalizer):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from deep_localization.demo.simulated_robot import SimulatedRobot
 from deep_localization.evaluation.drive_results import Results
-from deep_localization.evaluation.live import FRAME_WITHIN, wait_until_frame, wait_until_ready
 from deep_localization.evaluation.models import Models
 from deep_localization.evaluation.node_processes import collect, commands
+from deep_localization.evaluation.node_waits import FRAME_WITHIN, wait_until_frame, wait_until_ready
 from deep_localization.evaluation.processes import ProcessError, Processes, adopt, ros_environment
 from localization_common.files.shipped_files import shipped
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deep_localization.evaluation.drive_results import Results
 from deep_localization.evaluation.models import Models
 from deep_localization.evaluation.node_processes import collect, commands
+from deep_localization.evaluation.node_waits import FRAME_WITHIN, wait_until_frame, wait_until_read, wait_until_ready
 from deep_localization.evaluation.processes import Processes, adopt, ros_environment
 from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.sequence import Sequence
@@ -16,16 +17,11 @@ from localization_common.files.shipped_files import shipped
 
 if TYPE_CHECKING:
     from localization_common.ros.listener import Listener
-    from localization_common.ros.sequence_player import SequencePlayer
 
 Progress = Callable[[int, int], None]
 
-#: Longest time, seconds, until nodes have loaded their weights on a busy computer.
-READY_WITHIN = 180.0
 #: Frame of the base in the replay.
 BASE_FRAME = "base_link"
-#: Longest time of one frame, seconds.
-FRAME_WITHIN = 30.0
 
 
 def run_live(
@@ -71,43 +67,13 @@ def run_live(
         ).items():
             processes.start(name, arguments)
         wait_until_ready(listener, processes, models, player)
+        if not recorded_odometry:
+            wait_until_read(listener, processes, models)
         player.play(before_image=_one_at_a_time(listener, processes, models, progress, len(played)))
         wait_until_frame(listener, processes, models, max(player.published))
         # The next diagnostics messages have the final counters and arrive after all results.
         listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=FRAME_WITHIN)
         return collect(listener, models, player.published)
-
-
-def wait_until_ready(
-    listener: Listener, processes: Processes, models: Models, player: SequencePlayer | None = None
-) -> None:
-    """Wait until every node is active and all topics are connected, on both sides.
-
-    Raises:
-        ProcessError: a node ended.
-        NotReadyError: a node is not ready in time; the message has the reason from its diagnostics.
-    """
-    from localization_common.ros.listener import NotReadyError
-
-    for name in models.nodes:
-
-        def active(name: str = name) -> bool:
-            processes.check()
-            status = listener.status(f"/{name}")
-            return status is not None and (status.values["state"] == "active" or "failed" in status.message)
-
-        listener.wait(active, READY_WITHIN)
-        status = listener.status(f"/{name}")
-        if status is None or status.values["state"] != "active":
-            why = "it did not report on /diagnostics" if status is None else status.message
-            raise NotReadyError(f"node {name} is not ready: {why}")
-    listener.wait(lambda: not listener.missing_publishers(), READY_WITHIN)
-    if missing := listener.missing_publishers():
-        raise NotReadyError(f"nobody publishes {', '.join(missing)}")
-    if player is not None and not player.wait_for_subscribers(len(models.nodes), timeout=FRAME_WITHIN):
-        raise NotReadyError(f"not all of {len(models.nodes)} nodes subscribe to the images")
-    # A connection may exist on this side before the other: wait for the next diagnostics message of each node.
-    listener.wait_for_status([f"/{name}" for name in models.nodes], timeout=FRAME_WITHIN)
 
 
 def _one_at_a_time(
@@ -128,21 +94,3 @@ def _one_at_a_time(
             progress(len(sent), frames)
 
     return before_image
-
-
-def wait_until_frame(listener: Listener, processes: Processes, models: Models, stamp: int) -> None:
-    """Wait until every node has reported this frame, or a later one, as processed.
-
-    Raises:
-        ProcessError: a node ended.
-        NotReadyError: a node did not process the frame in time.
-    """
-    from localization_common.ros.listener import NotReadyError
-
-    def done() -> bool:
-        processes.check()
-        records = [listener.recorder.latest(f"{name}/processed") for name in models.nodes]
-        return all(record is not None and record.stamp >= stamp for record in records)
-
-    if not listener.wait(done, FRAME_WITHIN):
-        raise NotReadyError(f"frame {stamp} was not processed by {' and '.join(models.nodes)} in {FRAME_WITHIN:.0f} s")

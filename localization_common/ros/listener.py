@@ -16,7 +16,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header, UInt64
 
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import LocalizationError
+from localization_common.errors import NotReadyError
 from localization_common.ros.recorder import Recorder, StatusRecord
 from localization_common.ros.sequence_player import SequencePlayer
 from localization_common.ros.spinning import spinning
@@ -34,10 +34,6 @@ KINDS: Mapping[str, type[Any]] = {
 }
 
 DIAGNOSTICS = "/diagnostics"
-
-
-class NotReadyError(LocalizationError):
-    """Error: nodes did not become ready, or did not finish, in time."""
 
 
 class Listener:

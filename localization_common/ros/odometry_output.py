@@ -30,6 +30,11 @@ class OdometryOutput:
         self._sum = OdometryIntegrator()
         self._publisher = node.create_lifecycle_publisher(Odometry, "~/odometry", 50)
 
+    @property
+    def subscribers(self) -> int:
+        """Number of connected subscribers: a subscriber that connects later misses the messages before."""
+        return int(self._publisher.get_subscription_count())
+
     def reset(self) -> None:
         """Begin a new odometry at the base."""
         self._sum.reset()

@@ -49,10 +49,20 @@ class SequencePlayer:
         """Stamp of each published image -> time of its publication (`time.monotonic` seconds)."""
         return dict(self._published)
 
-    def wait_for_subscribers(self, count: int = 1, timeout: float = 20.0) -> bool:
-        """Wait until ``count`` nodes subscribe to the images; False after timeout. Another thread spins the node."""
+    def wait_for_subscribers(self, count: int = 1, odometry_count: int = 0, timeout: float = 20.0) -> bool:
+        """Wait until nodes subscribe: what is published before is lost to them. Another thread spins the node.
+
+        Args:
+            count: number of nodes that use the images with their calibration.
+            odometry_count: number of nodes that use the odometry.
+            timeout: longest wait, seconds.
+
+        Returns:
+            True if all are connected.
+        """
+        expected = [(self._images, count), (self._infos, count), (self._odometry, odometry_count)]
         give_up = time.monotonic() + timeout
-        while self._images.get_subscription_count() < count:
+        while any(one is not None and one.get_subscription_count() < number for one, number in expected):
             # rclpy of Humble has no event for a new subscriber; discovery takes longer than this.
             if time.monotonic() > give_up or self._stopped.wait(0.02):
                 return False

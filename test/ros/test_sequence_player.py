@@ -78,6 +78,18 @@ def test_everything_arrives_unchanged(two_nodes: tuple[Node, Node], drive: Seque
     assert list(player.published) == drive.stamps.tolist()
 
 
+def test_the_wait_for_subscribers_needs_all_topics(two_nodes: tuple[Node, Node], drive: Sequence) -> None:
+    player = SequencePlayer(two_nodes[0], drive, base_frame="base_link", odometry=True)
+    two_nodes[1].create_subscription(Image, "/image", lambda _: None, 10)
+    assert wait_until(lambda: two_nodes[0].count_subscribers("/image") == 1)
+    assert not player.wait_for_subscribers(timeout=0.2)  # nobody would have the calibration of the images
+    two_nodes[1].create_subscription(CameraInfo, "/camera_info", lambda _: None, 10)
+    assert player.wait_for_subscribers()
+    assert not player.wait_for_subscribers(odometry_count=1, timeout=0.2)
+    two_nodes[1].create_subscription(Odometry, "/odom", lambda _: None, 10)
+    assert player.wait_for_subscribers(odometry_count=1)
+
+
 def test_playing_waits_and_can_be_stopped(two_nodes: tuple[Node, Node], drive: Sequence) -> None:
     go, counted = threading.Semaphore(3), []
     player = SequencePlayer(two_nodes[0], drive, base_frame="base_link", odometry=False)
