@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +13,7 @@ from localization_common.keyframes.feature_tracks import FeatureTracks, PairMatc
 from localization_common.keyframes.lens_correction import LensCorrection
 from localization_common.refinement.candidates import field_of_view
 from localization_mapping.adjustment import Structure
+from localization_mapping.drive_identity import identity
 from localization_mapping.drive_keyframes import keyframes_of_drive
 from localization_mapping.drive_poses import mapped_drives
 from localization_mapping.floor import Up, up_direction
@@ -34,15 +34,6 @@ from localization_mapping.stored_map import StoredMap
 from localization_mapping.visual_odometry import NOISE as VISUAL_NOISE
 
 Array = npt.NDArray[np.float64]
-
-
-def identity(sequence: data.Sequence) -> str:
-    """Text that differs for other frames, odometry, camera or mount."""
-    digest = hashlib.sha256()
-    for array in (sequence.frame_numbers, sequence.stamps, sequence.odom_T_base, sequence.base_T_camera):
-        digest.update(np.ascontiguousarray(array if array is not None else np.empty(0)).tobytes())
-    depth = "" if sequence.read_depth is None else "depth"
-    return f"{sequence.summary.source} {sequence.name} {sequence.camera} {depth} {digest.hexdigest()}"
 
 
 @dataclass(frozen=True)

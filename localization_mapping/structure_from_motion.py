@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.errors import ConfigError, DatasetError
+from localization_common.errors import DatasetError
 from localization_common.geometry import se3
 from localization_common.keyframes.feature_tracks import PairMatches
 from localization_common.keyframes.lens_correction import LensCorrection
+from localization_mapping.colmap_database import FOCAL, import_colmap, quiet, verify_matches, write_database
 from localization_mapping.keyframe_set import KeyframeSet
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-#: Focal length in pixels of the camera for COLMAP: its limits in pixels suit images of this size.
-_FOCAL = 500.0
-#: Smallest number of matches of a pair.
-_FEWEST = 15
-#: Most attempts to find the motion between two keyframes; COLMAP's 10,000 take most of the time, for pairs that share
-#: next to nothing.
-_TRIALS = 1000
 #: Median distance of the points from the keyframes that see them, after structure from motion: limits of distances of
 #: points (`triangulation`) suit a room in metres.
 _DISTANCE = 2.5
@@ -85,11 +77,11 @@ def structure_from_motion(
         ConfigError: pycolmap is not installed.
         DatasetError: no keyframes fit together.
     """
-    pycolmap = _import()
-    with tempfile.TemporaryDirectory(prefix="structure_from_motion_") as folder, _quiet(pycolmap):
+    pycolmap = import_colmap()
+    with tempfile.TemporaryDirectory(prefix="structure_from_motion_") as folder, quiet(pycolmap):
         database = Path(folder) / "database.db"
-        _write(pycolmap, database, keyframes, matches, calibrate)
-        _verify(pycolmap, database, matches)
+        write_database(pycolmap, database, keyframes, matches, calibrate)
+        verify_matches(pycolmap, database, matches)
         options = pycolmap.GlobalPipelineOptions()
         options.random_seed, options.min_model_size = 0, _SMALLEST
         adjustment = options.mapper.bundle_adjustment
@@ -107,73 +99,6 @@ def structure_from_motion(
     return _result(models, len(keyframes))
 
 
-def _import() -> ModuleType:
-    try:
-        import pycolmap
-    except ImportError as error:
-        raise ConfigError(
-            f"drives without odometry are mapped with pycolmap ({error}); pip install pycolmap (there is none for "
-            "aarch64: map on a workstation), or record odometry or a depth camera"
-        ) from error
-    return pycolmap
-
-
-@contextmanager
-def _quiet(pycolmap: ModuleType) -> Iterator[None]:
-    """Show COLMAP's errors only."""
-    before = pycolmap.logging.minloglevel
-    pycolmap.logging.minloglevel = 2
-    try:
-        yield
-    finally:
-        pycolmap.logging.minloglevel = before
-
-
-def _write(
-    pycolmap: ModuleType, path: Path, keyframes: KeyframeSet, matches: Sequence[PairMatches], calibrate: bool
-) -> None:
-    """Write camera, features and matches into a database; images and frames are numbered from 1."""
-    rays = keyframes.features.image_rays
-    centre = np.ceil(_FOCAL * max(float(np.abs(r).max(initial=0.0)) for r in rays)) + 1.0
-    model, lens = ("SIMPLE_RADIAL", [0.0]) if calibrate else ("SIMPLE_PINHOLE", [])
-    size = int(2 * centre)
-    camera = pycolmap.Camera(model=model, width=size, height=size, params=[_FOCAL, centre, centre, *lens], camera_id=1)
-    camera.has_prior_focal_length = True
-    rig = pycolmap.Rig(rig_id=1)
-    rig.add_ref_sensor(camera.sensor_id)
-    database = pycolmap.Database.open(path)
-    try:
-        database.write_camera(camera, use_camera_id=True)
-        database.write_rig(rig, use_rig_id=True)
-        for k, seen in enumerate(rays):
-            image = pycolmap.Image(name=_name(k), camera_id=1, image_id=k + 1)
-            frame = pycolmap.Frame(frame_id=k + 1, rig_id=1)
-            frame.add_data_id(image.data_id)
-            image.frame_id = frame.frame_id
-            database.write_frame(frame, use_frame_id=True)
-            database.write_image(image, use_image_id=True)
-            database.write_keypoints(k + 1, (seen * _FOCAL + centre).astype(np.float32))
-        for m in matches:
-            if len(m.left) >= _FEWEST:
-                database.write_matches(m.a + 1, m.b + 1, np.stack([m.left, m.right], axis=1).astype(np.uint32))
-    finally:
-        database.close()
-
-
-def _name(keyframe: int) -> str:
-    return f"{keyframe:06d}"
-
-
-def _verify(pycolmap: ModuleType, database: Path, matches: Sequence[PairMatches]) -> None:
-    """Keep the matches of each pair that agree with a motion of the camera."""
-    pairs = database.with_name("pairs.txt")
-    pairs.write_text("".join(f"{_name(m.a)} {_name(m.b)}\n" for m in matches if len(m.left) >= _FEWEST))
-    options = pycolmap.TwoViewGeometryOptions()
-    options.compute_relative_pose = True
-    options.ransac.random_seed, options.ransac.max_num_trials, options.ransac.confidence = 0, _TRIALS, 0.99
-    pycolmap.verify_matches(database, pairs, options)
-
-
 def _result(models: Sequence[Any], count: int) -> MotionStructure:
     """Read the largest of COLMAP's models, and scale it to the size of a room."""
     model = models[0]
@@ -189,5 +114,5 @@ def _result(models: Sequence[Any], count: int) -> MotionStructure:
     sights = seen[:, 1:] - map_T_camera[seen[:, 0].astype(np.int64), :3, 3]
     map_T_camera[:, :3, 3] *= _DISTANCE / float(np.median(np.linalg.norm(sights, axis=1)))
     focal, _, _, *radial = model.cameras[1].params
-    lens = LensCorrection(float(focal) / _FOCAL, float(radial[0]) if radial else 0.0)
+    lens = LensCorrection(float(focal) / FOCAL, float(radial[0]) if radial else 0.0)
     return MotionStructure(map_T_camera, lens, tuple(int(m.num_reg_images()) for m in models))

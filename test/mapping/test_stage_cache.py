@@ -17,6 +17,7 @@ from made_room import circle, odometry
 from painted_room import drive
 
 from localization_common.datasets.sequence import Sequence
+from localization_mapping.drive_identity import identity
 from localization_mapping.mapping import map_drives
 from localization_mapping.options import MappingOptions
 from localization_mapping.progress import Progress, Tick
@@ -135,6 +136,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from test_stage_cache import OPTIONS, made_drive
+from localization_mapping.drive_identity import identity
 from localization_mapping.mapping import map_drives
 
 @contextmanager
@@ -214,3 +216,10 @@ def test_other_options_odometry_or_depth_are_mapped_again(mapped: tuple[Sequence
         "depth": (replace(given, read_depth=lambda position: far), OPTIONS),
     }
     assert {"monday: features", "loop closures", "matching"} <= set(stages_of(*changed[change], cache))
+
+
+def test_a_drive_with_other_images_is_another_drive() -> None:
+    known = drive(circle(6), None)
+    assert identity(known) == identity(drive(circle(6), None))
+    darker = replace(known, read_image=lambda position: known.read_image(position) // 2)
+    assert identity(darker) != identity(known)
