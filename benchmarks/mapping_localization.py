@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from camera_offset import OffsetAlignment
 from localization_common.datasets.sequence import Sequence
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.metrics.alignment import Alignment
 from localization_common.metrics.pose_metrics import PoseErrors
 from localization_common.refinement.refiner import Refiner
 from mapping_scoring import percentile
-from refinement_priors import FramePrior, from_odometry
+from refinement_priors import from_odometry
 from refinement_trials import RefinementOutcome, refined
 from vlocnet_ros.runtime.keyframe_localizer import KeyframeLocalizer
 from vlocnet_ros.runtime.replay import recorded_odometry, replay
@@ -22,9 +23,8 @@ Numbers = dict[str, Any]
 
 
 def refined_poses(known: KeyframeMap, test: Sequence) -> RefinementOutcome:
-    """Refine every frame against a map, without a network: guided by the recorded odometry where there is some."""
-    priors = [_NOTHING] * len(test) if test.odom_T_base is None else from_odometry(test)
-    return refined(Refiner(known), test, priors)[0]
+    """Refine every frame against a map, without a network, guided by the recorded odometry."""
+    return refined(Refiner(known), test, from_odometry(test))[0]
 
 
 def keyframe_localizer(known: KeyframeMap, test: Sequence) -> KeyframeLocalizer:
@@ -44,7 +44,7 @@ def plain_poses(known: KeyframeMap, test: Sequence) -> RefinementOutcome:
     return RefinementOutcome(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def scored(outcome: RefinementOutcome, alignment: Alignment) -> Numbers:
+def scored(outcome: RefinementOutcome, alignment: Alignment | OffsetAlignment) -> Numbers:
     """Numbers of the answered frames, after the alignment of the map with the truth on the *mapping* drives."""
     aligned = replace(outcome, poses=alignment.applied(outcome.poses))
     answered = aligned.confirmed
@@ -63,7 +63,3 @@ def scored(outcome: RefinementOutcome, alignment: Alignment) -> Numbers:
 
 def _or_none(value: float) -> float | None:
     return value if np.isfinite(value) else None
-
-
-#: Prior of a camera without odometry.
-_NOTHING = FramePrior(np.eye(4), np.full((6, 6), np.nan), (), None)

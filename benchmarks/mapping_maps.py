@@ -7,17 +7,23 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from camera_offset import align_with_offset
 from deep_localization.place_building.keyframes import keyframes_of
 from localization_common.datasets.sequence import Sequence
+from localization_common.metrics.alignment import Alignment
+from localization_mapping.mapped_place import MappedPlace
 from localization_mapping.mapping import map_drives
+from localization_mapping.monocular import MeasuredLength
 from mapping_config import Part
 from mapping_drives import hidden, opened, without_odometry
 from mapping_grids import grid_scores
-from mapping_localization import refined_poses, scored
+from mapping_localization import plain_poses, scored
 from mapping_rows import Numbers
 from mapping_run import MappingRun
 from mapping_scoring import score_map, wheels_alone
-from mapping_tables import RECORDED, REDKITCHEN, REFINED, RPY, TOGETHER, WHEELS
+from mapping_tables import NO_WHEELS, PLAIN, RECORDED, REDKITCHEN, RPY, TOGETHER, WHEELS, WITH_OFFSET
 from refinement_scenes import HELD_OUT, missing
 
 Drives = Callable[[], list[Sequence]]
@@ -39,7 +45,7 @@ def measure_maps(run: MappingRun) -> None:
             run.numbers["left_out"][place] = lacking
             continue
         test = partial(_by_hand, path, frames=held_out) if held_out else None
-        _map(run, "without odometry", place, "none", partial(_by_hand, path, exclude=held_out), test)
+        _map(run, "without odometry", place, NO_WHEELS, partial(_by_hand, path, exclude=held_out), test)
 
 
 def _drives(run: MappingRun, names: str, factor: float = 1.0) -> list[Sequence]:
@@ -64,22 +70,19 @@ def _map(
     def measure() -> Numbers:
         true = truth()
         began = time.monotonic()
-        place = map_drives([hidden(one) for one in true], run.config.mapping)
+        length = MeasuredLength() if test is None else _farthest(true[0])
+        place = map_drives([hidden(one) for one in true], run.config.mapping, length=length)
         seconds = time.monotonic() - began
-        score = score_map(place, true, scaled=not place.scale.metric)
+        score = score_map(place, true, scaled=wheels == NO_WHEELS)
         alone = len(true) == 1 and true[0].odom_T_base is not None
         grids = grid_scores(place, true, score.alignment, run.config.seed) if wheels == RECORDED else {}
-        found = None
-        if test is not None:
-            known = keyframes_of(place, features=_FEATURES, card={})
-            found = scored(refined_poses(known, *test()), score.alignment)
         return score.numbers() | {
             "metric": place.scale.metric,
             "seconds": seconds,
             "odometry": wheels_alone(true[0]) if alone else None,
             "notes": list(place.notes),
             "grids": grids,
-            "held_out": found,
+            "held_out": {} if test is None else _held_out(place, true, test()[0], score.alignment),
         }
 
     row = run.row(part, f"{drives}, odometry {wheels}", measure)
@@ -87,5 +90,22 @@ def _map(
         run.numbers["maps"].setdefault(drives, {})[wheels] = row
         for name, grid in row["grids"].items():
             run.numbers["occupancy"][f"{drives}, {name}"] = grid
-        if row["held_out"] is not None:
-            run.numbers["localization"].setdefault(drives, {})[REFINED] = row["held_out"]
+        if row["held_out"]:
+            run.numbers["localization"].setdefault(drives, {}).update(row["held_out"])
+
+
+def _farthest(drive: Sequence) -> MeasuredLength:
+    """Distance between the first frame and the one farthest from it, as a user would measure it."""
+    distances = np.linalg.norm(drive.map_T_camera[:, :3, 3] - drive.map_T_camera[0, :3, 3], axis=1)
+    last = int(np.argmax(distances))
+    first_number, last_number = (int(drive.frame_numbers[i]) for i in (0, last))
+    return MeasuredLength(distance=(first_number, last_number, float(distances[last])))
+
+
+def _held_out(place: MappedPlace, true: list[Sequence], test: Sequence, alignment: Alignment) -> Numbers:
+    """Localize frames that the map does not have; scored with and without the offset of the truth's camera."""
+    known = keyframes_of(place, features=_FEATURES, card={})
+    outcome = plain_poses(known, test)
+    frames = np.concatenate([drive.map_T_camera for drive in place.drives])
+    offset = align_with_offset(frames, np.concatenate([one.map_T_camera for one in true]))
+    return {PLAIN: scored(outcome, alignment), WITH_OFFSET: scored(outcome, offset)}
