@@ -61,7 +61,7 @@ def rejection_reason(share: float, fit: float, config: FilterConfig) -> str:
         share: see `confirmed_share`. fit: `ParticleFilter.fit`.
     """
     if share < config.localized_share:
-        return f"the densest cluster holds {share:.0%} of the weight, {config.localized_share:.0%} is needed"
+        return f"the densest cluster holds {share:.1%} of the weight, {config.localized_share:.0%} is needed"
     if fit < config.localized_fit:
         return (
             f"the last images fit the belief worse than the whole map: logarithm {fit:.1f}, "

@@ -69,7 +69,7 @@ def check_agreement(sequence: Sequence, pairs: int = PAIRS) -> CheckResult:
 
 
 def _judged(source: str, apart: float, tilt: float, offset: float, numbers: dict[str, object]) -> CheckResult:
-    sentence = f"the pictures turn as the {source} do, within {apart:.1f} deg"
+    sentence = f"the turns of the pictures and of the {source} agree within {apart:.1f} deg"
     wrong, advice = [], []
     if offset:
         wrong.append(f"the pictures fit the {source} of {abs(offset):.2f} s {'later' if offset > 0 else 'earlier'}")

@@ -149,7 +149,8 @@ def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Ju
         segments = segments.without(jumps + others)
     if segments is None or len(segments) < _MIN_SEGMENTS:
         advice = "" if share >= _ENOUGH else "Record odometry for the whole drive."
-        text = f"{sentence}; too few true poses and too short a way to compare it with"
+        lacking = "no true poses" if segments is None else "too few true poses and too short a way"
+        text = f"{sentence}; {lacking} to compare it with"
         return CheckResult("odometry", Grade.WARN if advice else Grade.OK, text, advice, numbers)
     numbers |= _numbers(segments, jumps)
     return _judged(sentence, share, numbers, jumps)

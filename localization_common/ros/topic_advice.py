@@ -23,7 +23,7 @@ def why_silent(node: Node, name: str, topic: str, message_type: str, *, reliable
     """
     publishers = node.get_publishers_info_by_topic(topic)
     if not publishers:
-        return f"nobody publishes there{_elsewhere(node, name, message_type)}"
+        return f"nobody publishes there{_elsewhere(node, name, topic, message_type)}"
     names = ", ".join(sorted({full_name(endpoint) for endpoint in publishers}))
     others = sorted({endpoint.topic_type for endpoint in publishers} - {message_type})
     if others and all(endpoint.topic_type != message_type for endpoint in publishers):
@@ -37,12 +37,14 @@ def why_silent(node: Node, name: str, topic: str, message_type: str, *, reliable
     return f"{names} publishes there, but sends nothing: is the camera streaming, and is the network fast enough?"
 
 
-def _elsewhere(node: Node, name: str, message_type: str) -> str:
-    own = node.get_fully_qualified_name()
+def _elsewhere(node: Node, name: str, topic: str, message_type: str) -> str:
+    # A node that waits for the same messages does not make them: the labels of vlocnet are no camera of dmn.
+    waiting = {full_name(endpoint) for endpoint in node.get_subscriptions_info_by_topic(topic)}
+    ours = waiting | {node.get_fully_qualified_name()}
     topics = sorted(
-        topic
-        for topic, types in node.get_topic_names_and_types()
-        if message_type in types and any(full_name(e) != own for e in node.get_publishers_info_by_topic(topic))
+        other
+        for other, types in node.get_topic_names_and_types()
+        if message_type in types and any(full_name(e) not in ours for e in node.get_publishers_info_by_topic(other))
     )
     if not topics:
         return f", and {message_type} is published nowhere: is the camera driver running?"

@@ -122,11 +122,13 @@ class Plan:
         for value in _multiples(self._low[0], self._high[0], step):
             x = (value - self._low[0]) * self._scale
             parts.append(f'<path d="M{x:.0f} 0V{height:.0f}"/>')
-            parts.append(self._text(x, height - 0.4 * _LETTER, f"{value:g}", INK, "middle"))
+            if _LETTER < x < width - _LETTER:  # a label at the edge would be cut off
+                parts.append(self._text(x, height - 0.4 * _LETTER, f"{value:g}", INK, "middle"))
         for value in _multiples(self._low[1], self._high[1], step):
             y = (self._high[1] - value) * self._scale
             parts.append(f'<path d="M0 {y:.0f}H{width:.0f}"/>')
-            parts.append(self._text(0.3 * _LETTER, y + 0.3 * _LETTER, f"{value:g} {unit}", INK, "start"))
+            if _LETTER < y < height - _LETTER:
+                parts.append(self._text(0.3 * _LETTER, y + 0.3 * _LETTER, f"{value:g} {unit}", INK, "start"))
         return f'<g stroke="{MUTED}" stroke-width="1" stroke-opacity="0.25">{"".join(parts)}</g>'
 
     def _text(self, x: float, y: float, text: str, color: str, anchor: str) -> str:

@@ -23,6 +23,8 @@ Numbers = Mapping[str, Any]
 
 #: Errors that are compared: the part of an evaluation, and their names.
 _COMPARED = (("pose", ("median_m", "median_deg")), ("odometry", ("rpe_percent", "rpe_deg_per_m")))
+#: Largest median error of poses, metres, of a first network that is put into a place with a keyframe map.
+USEFUL = 0.5
 #: Smallest error in a logarithm.
 _LEAST = 1e-6
 
@@ -69,7 +71,8 @@ def writing_if_better(
         numbers: scores of the trained network on the held-out frames.
         held_out: held-out frames.
         max_frame_gap: largest difference of the frame numbers of a pair.
-        otherwise: path for the trained network if the place has one that is at least as good.
+        otherwise: path for the trained network if the place has one that is at least as good, or localizes better
+            without one.
 
     Raises:
         ConfigError: there is neither output nor place.
@@ -77,18 +80,32 @@ def writing_if_better(
         CheckpointError: the place's network is damaged.
     """
     print(f"on held-out frames: {brief(numbers)}")
-    if output is None and place is not None and place.has("vlocnet"):
-        file = place.location("vlocnet")
-        old, _ = measure(file, held_out, max_frame_gap)
-        print(f"{file}, the network that the place has: {brief(old)}")
-        if not better(numbers, old):
-            print(f"{file} stays, since the new network is not better; the new one is {otherwise}")
+    if output is None and place is not None:
+        reason = _why_not(place, numbers, held_out, max_frame_gap)
+        if reason:
+            print(f"{reason}; the new network is {otherwise}")
             yield otherwise
             return
     with writing(output, place, "vlocnet") as file:
         yield file
         if output is None:
             print(f"{file} is new; a running vlocnet node loads it with its service ~/load_checkpoint")
+
+
+def _why_not(place: Place, numbers: Numbers, held_out: Collection[Sequence], max_frame_gap: int) -> str:
+    """Reason why a trained network is not put into a place; empty if it is."""
+    file = place.location("vlocnet")
+    if place.has("vlocnet"):
+        old, _ = measure(file, held_out, max_frame_gap)
+        print(f"{file}, the network that the place has: {brief(old)}")
+        return "" if better(numbers, old) else f"{file} stays, since the new network is not better"
+    error = numbers["pose"]["median_m"] if "pose" in numbers else 0.0
+    if place.has("keyframes") and error > USEFUL:
+        return (
+            f"{place.path} gets no network: half of its poses are off by more than {error:.2f} m, and the keyframes "
+            "alone localize better; train longer (--minutes)"
+        )
+    return ""
 
 
 def better(new: Numbers, old: Numbers) -> bool:

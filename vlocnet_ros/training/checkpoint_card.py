@@ -23,7 +23,7 @@ def describe(config: TrainConfig, frames: TrainingFrames) -> dict[str, Any]:
     return {
         "data": [path.name for path in config.train] or [config.place_name],
         "frames": len(frames),
-        "validation": [path.name for path in config.validate] or [f"frames {config.exclude}"],
+        "validation": [path.name for path in config.validate] or [_validation_frames(config)],
         "command": shlex.join(["vlocnet_train", *sys.argv[1:]]),
         "system": config.system,
         "ablations": list(config.ablate),
@@ -34,6 +34,13 @@ def describe(config: TrainConfig, frames: TrainingFrames) -> dict[str, Any]:
         "initial": [{"file": path.name} | _origin(load_vlocnet(path).card) for path in config.initial],
         "torch": str(torch.__version__),
     }
+
+
+def _validation_frames(config: TrainConfig) -> str:
+    """Frames of the training sequences that are held out."""
+    if named := config.validate_frames or config.exclude:
+        return f"frames {named}"
+    return f"{config.hold_out:.0%} of each drive" if config.recording.place is not None else "none"
 
 
 def _origin(card: dict[str, Any]) -> dict[str, Any]:

@@ -84,6 +84,23 @@ def test_a_better_network_stays_and_a_worse_one_is_replaced(place: Place, tmp_pa
     assert place.file("vlocnet").read_bytes() == good
 
 
+def test_a_first_network_that_is_worse_than_keyframes_is_not_put_into_the_place(place: Place, tmp_path: Path, capsys):
+    otherwise = tmp_path / "otherwise.safetensors"
+
+    def installed(metres: float) -> bool:
+        numbers = {"frames": 9, "pose": {"median_m": metres, "median_deg": 1.0, "within_25cm_5deg": 0.4}}
+        with writing_if_better(None, place, numbers, [], max_frame_gap=1, otherwise=otherwise) as file:
+            file.write_bytes(b"")
+        place.location("vlocnet").unlink(missing_ok=True)
+        return file != otherwise
+
+    assert installed(0.9)  # without keyframes it is better than nothing
+    place.location("keyframes").write_bytes(b"")
+    assert installed(0.4)
+    assert not installed(0.9)
+    assert "gets no network: half of its poses are off by more than 0.90 m" in capsys.readouterr().out
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_schedule_keeps_a_network_that_is_better(place: Place, tmp_path: Path, capsys) -> None:
     """A network after twelve steps is not replaced by the same training with one step."""
