@@ -22,7 +22,7 @@ from mapping_grids import grid_scores
 from mapping_localization import plain_poses, scored
 from mapping_rows import Numbers
 from mapping_run import MappingRun
-from mapping_scoring import score_map, wheels_alone
+from mapping_scoring import known_errors, percentile, score_map, true_poses, wheels_alone
 from mapping_tables import NO_WHEELS, PLAIN, RECORDED, REDKITCHEN, RPY, TOGETHER, WHEELS, WITH_OFFSET
 from refinement_scenes import HELD_OUT, missing
 
@@ -82,7 +82,7 @@ def _map(
             "odometry": wheels_alone(true[0]) if alone else None,
             "notes": list(place.notes),
             "grids": grids,
-            "held_out": {} if test is None else _held_out(place, true, test()[0], score.alignment),
+            **({} if test is None else _held_out(place, true[0], test()[0], score.alignment)),
         }
 
     row = run.row(part, f"{drives}, odometry {wheels}", measure)
@@ -90,8 +90,9 @@ def _map(
         run.numbers["maps"].setdefault(drives, {})[wheels] = row
         for name, grid in row["grids"].items():
             run.numbers["occupancy"][f"{drives}, {name}"] = grid
-        if row["held_out"]:
-            run.numbers["localization"].setdefault(drives, {}).update(row["held_out"])
+        run.numbers["localization"].setdefault(drives, {}).update(row.get("held_out", {}))
+        if "with_offset" in row:
+            run.numbers["maps"][drives][WITH_OFFSET] = row | row["with_offset"]
 
 
 def _farthest(drive: Sequence) -> MeasuredLength:
@@ -102,10 +103,20 @@ def _farthest(drive: Sequence) -> MeasuredLength:
     return MeasuredLength(distance=(first_number, last_number, float(distances[last])))
 
 
-def _held_out(place: MappedPlace, true: list[Sequence], test: Sequence, alignment: Alignment) -> Numbers:
-    """Localize frames that the map does not have; scored with and without the offset of the truth's camera."""
+def _held_out(place: MappedPlace, true: Sequence, test: Sequence, alignment: Alignment) -> Numbers:
+    """Localize frames that the map does not have; score map and frames after the offset of the truth's camera, too."""
     known = keyframes_of(place, features=_FEATURES, card={})
     outcome = plain_poses(known, test)
-    frames = np.concatenate([drive.map_T_camera for drive in place.drives])
-    offset = align_with_offset(frames, np.concatenate([one.map_T_camera for one in true]))
-    return {PLAIN: scored(outcome, alignment), WITH_OFFSET: scored(outcome, offset)}
+    keyframes = true_poses(place.drives[0].sequence, true)[place.keyframe_position]
+    offset = align_with_offset(place.map_T_camera, keyframes)
+    errors = known_errors(offset.applied(place.map_T_camera), keyframes)
+    all_errors = known_errors(offset.applied(place.drives[0].map_T_camera), true.map_T_camera)
+    return {
+        "held_out": {PLAIN: scored(outcome, alignment), f"{PLAIN}, {WITH_OFFSET}": scored(outcome, offset)},
+        "with_offset": {
+            "median_m": errors.median_m,
+            "p95_m": percentile(errors.metres, 95.0),
+            "median_deg": errors.median_deg,
+            "frames_median_m": all_errors.median_m,
+        },
+    }

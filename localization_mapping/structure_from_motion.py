@@ -85,6 +85,8 @@ def structure_from_motion(
         options = pycolmap.GlobalPipelineOptions()
         options.random_seed, options.min_model_size = 0, _SMALLEST
         adjustment = options.mapper.bundle_adjustment
+        # One thread: sums in another order give another map.
+        options.num_threads = options.mapper.num_threads = adjustment.ceres.solver_options.num_threads = 1
         adjustment.refine_focal_length = adjustment.refine_extra_params = calibrate
         output = Path(folder) / "models"
         output.mkdir()
