@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.geometry import se3
+from localization_mapping.adjustment import Structure
 
 Array = npt.NDArray[np.float64]
 
@@ -30,3 +31,10 @@ def levelled(map_T_base: Array, up: Array | None = None) -> Array:
     frame_T_map[:3, :3] = np.column_stack([ahead, np.cross(up, ahead), up])
     frame_T_map[:3, 3] = map_T_base[0, :3, 3]
     return np.asarray(se3.inverse(frame_T_map))
+
+
+def upright(structure: Structure, up: Array | None) -> Structure:
+    """Turn poses and points; see `levelled`."""
+    map_T_now = levelled(structure.map_T_base, up)
+    points = structure.points @ map_T_now[:3, :3].T + map_T_now[:3, 3]
+    return Structure(map_T_now @ structure.map_T_base, points)

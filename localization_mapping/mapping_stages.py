@@ -15,17 +15,17 @@ from localization_common.refinement.candidates import field_of_view
 from localization_mapping.adjustment import Structure
 from localization_mapping.drive_identity import identity
 from localization_mapping.drive_keyframes import keyframes_of_drive
-from localization_mapping.drive_poses import mapped_drives
 from localization_mapping.floor import Up, up_direction
 from localization_mapping.initial_poses import InitialPoses, initial_poses
 from localization_mapping.keyframe_extraction import map_focal
 from localization_mapping.keyframe_set import KeyframeSet
-from localization_mapping.levelling import levelled
+from localization_mapping.levelling import upright
 from localization_mapping.mapped_place import MappedPlace, Scale
 from localization_mapping.motion_noise import MotionNoise
 from localization_mapping.options import MappingOptions
 from localization_mapping.overlap import overlapping_pairs
 from localization_mapping.pair_matching import from_arrays, match_pairs, to_arrays
+from localization_mapping.place_assembly import assembled
 from localization_mapping.progress import Progress
 from localization_mapping.rounds import ROUNDS, adjust_in_rounds
 from localization_mapping.stage_cache import Arrays, StageCache
@@ -133,9 +133,7 @@ class MappingStages:
         if not self._wheels:
             camera = structure.map_T_base @ keyframes.base_T_camera
             up = up_direction(structure.points, structure.map_T_base, camera)
-        map_T_now = levelled(structure.map_T_base, up.direction)
-        points = structure.points @ map_T_now[:3, :3].T + map_T_now[:3, 3]
-        return Structure(map_T_now @ structure.map_T_base, points), tracks, up.source
+        return upright(structure, up.direction), tracks, up.source
 
     def place(
         self,
@@ -150,21 +148,16 @@ class MappingStages:
         notes = [f"{len(initial.closures)} loop closures agree; {initial.rejected} others do not and are left out"]
         notes.append(up)
         structure, tracks = self._without_stale(keyframes, structure, tracks, notes)
-        with self.progress("frames between keyframes", sum(map(len, self.drives)) - len(keyframes)) as tick:
-            located = mapped_drives(self.drives, keyframes, structure, tracks, self.options, tick)
         wheels = any(drive.odom_T_base is not None for drive in self.drives)
         local = np.concatenate(initial.points).astype(np.float32)
         names = tuple(drive.name for drive in self.drives)
-        return MappedPlace(
-            drives=located,
-            keyframe_drive=keyframes.drive,
-            keyframe_position=keyframes.position,
-            map_T_camera=structure.map_T_base @ keyframes.base_T_camera,
-            features=keyframes.features,
-            thumbnails=keyframes.thumbnails,
-            focal=keyframes.focal,
-            points=structure.points,
-            tracks=tracks,
+        return assembled(
+            self.drives,
+            keyframes,
+            structure,
+            tracks,
+            self.options,
+            self.progress,
             scale=Scale(True, "wheel odometry" if wheels else "depth camera"),
             closures=initial.closures,
             notes=tuple(notes),

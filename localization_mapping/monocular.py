@@ -11,17 +11,14 @@ import numpy.typing as npt
 from localization_common.datasets import sequence as data
 from localization_common.errors import ConfigError
 from localization_common.geometry import se3
-from localization_common.keyframes.feature_tracks import FeatureTracks
-from localization_common.keyframes.lens_correction import LensCorrection
-from localization_mapping.adjustment import Structure
-from localization_mapping.drive_poses import mapped_drives
 from localization_mapping.floor import up_direction
 from localization_mapping.keyframe_set import KeyframeSet
 from localization_mapping.keyframe_subset import matches_within, subset, undistorted
-from localization_mapping.levelling import levelled
+from localization_mapping.levelling import upright
 from localization_mapping.mapped_place import MappedPlace
 from localization_mapping.options import MappingOptions
 from localization_mapping.pair_matching import from_arrays, match_pairs, to_arrays
+from localization_mapping.place_assembly import assembled
 from localization_mapping.progress import Progress
 from localization_mapping.rounds import ROUNDS, adjust_in_rounds
 from localization_mapping.scaling import NOT_METRIC, from_camera_height, from_distance
@@ -87,45 +84,12 @@ def map_without_odometry(
     start = found.map_T_camera[kept] @ part.camera_T_base
     with progress("adjustment", len(ROUNDS)) as tick:
         structure, tracks = adjust_in_rounds(part, start, matches_within(matches, kept), None, tick=tick)
-    structure, up = _level(structure, part)
-    place = _located(drives, part, structure, tracks, found.lens, options, progress)
-    place = replace(place, notes=(*found.notes, up))
+    up = up_direction(structure.points, structure.map_T_base, structure.map_T_base @ part.base_T_camera)
+    place = assembled(
+        drives, part, upright(structure, up.direction), tracks, options, progress, lens=found.lens, scale=NOT_METRIC,
+        closures=np.empty((0, 2), dtype=np.int64), notes=(*found.notes, up.source),
+    )  # fmt: skip
     return _scaled(place, length)
-
-
-def _level(structure: Structure, keyframes: KeyframeSet) -> tuple[Structure, str]:
-    """Turn the map upright, and return the source of the direction up."""
-    up = up_direction(structure.points, structure.map_T_base, structure.map_T_base @ keyframes.base_T_camera)
-    map_T_now = levelled(structure.map_T_base, up.direction)
-    points = structure.points @ map_T_now[:3, :3].T + map_T_now[:3, 3]
-    return Structure(map_T_now @ structure.map_T_base, points), up.source
-
-
-def _located(
-    drives: Sequence[data.Sequence],
-    keyframes: KeyframeSet,
-    structure: Structure,
-    tracks: FeatureTracks,
-    lens: LensCorrection,
-    options: MappingOptions,
-    progress: Progress,
-) -> MappedPlace:
-    with progress("frames between keyframes", sum(map(len, drives)) - len(keyframes)) as tick:
-        located = mapped_drives(drives, keyframes, structure, tracks, options, tick, lens=lens)
-    return MappedPlace(
-        drives=located,
-        keyframe_drive=keyframes.drive,
-        keyframe_position=keyframes.position,
-        map_T_camera=structure.map_T_base @ keyframes.base_T_camera,
-        features=keyframes.features,
-        thumbnails=keyframes.thumbnails,
-        focal=keyframes.focal,
-        points=structure.points,
-        tracks=tracks,
-        scale=NOT_METRIC,
-        closures=np.empty((0, 2), dtype=np.int64),
-        lens=lens,
-    )
 
 
 def _scaled(place: MappedPlace, length: MeasuredLength) -> MappedPlace:
