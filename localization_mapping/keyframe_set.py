@@ -20,7 +20,7 @@ Indices = npt.NDArray[np.int64]
 #: Arrays of a `KeyframeSet`, beside those of its features.
 _NAMES = ("drive", "position", "odom_T_base", "motion_factor", "base_T_camera", "thumbnails")
 #: Number of images whose features are kept in memory as floats.
-_KEPT = 500
+_KEPT = 200
 
 
 class StoredFeatures(Sequence[Features]):
