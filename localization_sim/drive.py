@@ -12,6 +12,7 @@ from localization_common.datasets.bag_writer import OdometryReading
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
 from localization_sim.apartments.drive_paths import DriveSettings, Trajectory, plan_drive
+from localization_sim.lights.camera_response import CameraResponse
 from localization_sim.rendering import Renderer, mounted_camera
 from localization_sim.wheel_odometry import WheelNoise, WheelOdometry, measure
 
@@ -90,9 +91,11 @@ def as_sequence(renderer: Renderer, drive: ApartmentDrive, *, depth: bool = True
     base_T_camera = mounted_camera()
     map_T_camera = planar.to_se3(drive.trajectory.at(times)) @ base_T_camera
 
-    def image(i: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    def rendered(i: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         renderer.look_from(map_T_camera[i])
         return renderer.colour()
+
+    image = CameraResponse(renderer.lighting.camera, rendered, zlib.crc32(drive.name.encode()))
 
     def read_depth(i: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         renderer.look_from(map_T_camera[i])

@@ -33,6 +33,7 @@ from localization_common.ros.spinning import spinning
 from localization_common.ros.transforms import transform_stamped
 from localization_sim.drive import START_STAMP
 from localization_sim.frame_source import FrameSource, RenderedFrame
+from localization_sim.lights.lighting import light_of_drive
 from localization_sim.rendering import open_apartment
 from localization_sim.settings import ApartmentCameraSettings
 
@@ -85,6 +86,7 @@ class ApartmentCamera(AcceptsUnchangedParameters, Node):
             self.camera,
             rearranged=settings.rearranged,
             twin_room=settings.twin_room,
+            light=light_of_drive(settings.light, settings.drive),
         )
         with FrameSource(
             apartment,

@@ -12,6 +12,8 @@ from localization_common.camera import Camera
 from localization_common.errors import CameraError
 from localization_common.geometry import se3
 from localization_sim.apartments.apartment import Apartment
+from localization_sim.lights.lighting import STANDARD, Lighting, lighting_of
+from localization_sim.lights.room_light import set_light
 
 #: Rotation between MuJoCo's camera frame (x right, y up, z backward) and the optical frame, in both directions.
 _GL_FLIP = np.diag([1.0, -1.0, -1.0])
@@ -23,16 +25,19 @@ class Renderer:
     Args:
         apartment: apartment to render.
         camera: intrinsics; square pixels, centred, without distortion.
+        lighting: light in the apartment; by default the standard light.
 
     Raises:
         CameraError: OpenGL cannot render this camera, or does not start.
     """
 
-    def __init__(self, apartment: Apartment, camera: Camera) -> None:
+    def __init__(self, apartment: Apartment, camera: Camera, lighting: Lighting | None = None) -> None:
         centred = np.allclose([camera.cx, camera.cy], [(camera.width - 1) / 2, (camera.height - 1) / 2])
         if camera.distorted or not centred or not np.isclose(camera.fx, camera.fy):
             raise CameraError("the simulator renders centred cameras with square pixels and without distortion only")
-        self.apartment, self.camera = apartment, camera
+        self.apartment, self.camera, self.lighting = apartment, camera, lighting or Lighting()
+        if self.lighting != Lighting():
+            set_light(apartment.model, self.lighting)
         self._data = mujoco.MjData(apartment.model)
         apartment.model.cam_fovy[0] = np.degrees(2 * np.arctan(camera.height / 2 / camera.fy))
         mujoco.mj_forward(apartment.model, self._data)
@@ -93,9 +98,12 @@ def mounted_camera(height: float = 0.6, forward: float = 0.1) -> npt.NDArray[np.
     return base_T_camera
 
 
-def open_apartment(seed: int, camera: Camera, *, rearranged: float = 0.0, twin_room: bool = False) -> Renderer:
-    """Make the renderer of an apartment (see `Apartment.from_seed`) for a camera."""
+def open_apartment(
+    seed: int, camera: Camera, *, rearranged: float = 0.0, twin_room: bool = False, light: str = STANDARD
+) -> Renderer:
+    """Make the renderer of an apartment (see `Apartment.from_seed`) for a camera, in a light (see `lighting_of`)."""
+    lighting = lighting_of(light)
     apartment = Apartment.from_seed(
         seed, rearranged=rearranged, twin_room=twin_room, width=camera.width, height=camera.height
     )
-    return Renderer(apartment, camera)
+    return Renderer(apartment, camera, lighting)

@@ -20,6 +20,11 @@ class ApartmentCameraSettings:
         when=START,
     )
     twin_room: bool = parameter(False, "Use another floor plan, which contains one room twice.", when=START)
+    light: str = parameter(
+        "standard",
+        "Light: standard, a test light (see `apartment_record --help`), random_N, or random.",
+        when=START,
+    )
     drive: str = parameter("test", "Name of the drive: test, val, train_00, train_01, ...", when=START)
     loops: int = parameter(1, "Number of times that the drive is driven; 0: without end.", minimum=0, when=START)
     max_duration: float = parameter(

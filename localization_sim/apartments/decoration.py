@@ -6,7 +6,7 @@ from localization_sim import textures
 from localization_sim.apartments import wall_pictures
 from localization_sim.apartments.floor_plan import DOOR_WIDTH, FloorPlan, WallSide
 from localization_sim.apartments.placing import FurniturePlace
-from localization_sim.apartments.scene import ApartmentScene
+from localization_sim.apartments.scene import SUN, ApartmentScene
 from localization_sim.textures import Random
 
 Interval = tuple[float, float]
@@ -59,6 +59,8 @@ def hang_windows(scene: ApartmentScene, plan: FloorPlan, random: Random) -> None
             )
             half = width / 2
             place.box(scene, "window", frame, (-half, half), (0.0, 0.03), (0.95, 2.15))
+            sun = f"{SUN}_{room.index}_{count}"
+            scene.window_light(sun, (*place.point(0.0, 0.12), 1.55), (*place.forward, 0.0))
             for left, right in ((-half + 0.05, -0.025), (0.025, half - 0.05)):
                 place.front(scene, "window", view, (left, right), 0.034, (1.0, 2.1))
             for side in (-1, 1):

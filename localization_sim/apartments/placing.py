@@ -24,6 +24,11 @@ class FurniturePlace:
         """Quarter turns, anticlockwise, from the direction ``"+x"``."""
         return list(_FORWARD).index(self.facing)
 
+    @property
+    def forward(self) -> tuple[int, int]:
+        """Direction (x, y) of the front."""
+        return _FORWARD[self.facing]
+
     def footprint(self, width: float, depth: float) -> Footprint:
         """Floor area of a piece of this width (along the wall) and depth (away from it)."""
         x, y = self.point(0.0, depth / 2)

@@ -14,6 +14,9 @@ from localization_sim.apartments.solid import CLASS_NAMES, PANEL_AXES, Footprint
 
 Image = npt.NDArray[np.uint8]
 
+#: Names of the lamps, of the materials of their shades, and of the sun's light through windows, before a number.
+LAMP, SHADE, SUN = "lamp", "shade", "sun"
+
 
 @dataclass
 class ApartmentScene:
@@ -38,6 +41,7 @@ class ApartmentScene:
         tile_m: float | None = None,
         emission: float = 0.0,
         shine: float = 0.05,
+        name: str = "",
     ) -> str:
         """Add a material and return its name.
 
@@ -48,8 +52,9 @@ class ApartmentScene:
             tile_m: period of the texture in metres (panels); None stretches it once over the panel.
             emission: light that it emits, 0..1.
             shine: specular reflection, 0..1.
+            name: name of the material; by default a number.
         """
-        name = f"m{len(self._declarations)}"
+        name = name or f"m{len(self._declarations)}"
         attributes = f'name="{name}" rgba="{rgb[0]:.3f} {rgb[1]:.3f} {rgb[2]:.3f} 1" emission="{emission}"'
         attributes += f' specular="{shine}" shininess="0.2" reflectance="0"'
         if image is not None:
@@ -86,12 +91,22 @@ class ApartmentScene:
         half = " ".join(f"{length / 2:.4f}" for length in size)
         self.solids.append(Solid(label, f'type="ellipsoid" size="{half}"', centre, size, material))
 
-    def light(self, position: Vector, brightness: float) -> None:
+    def light(self, name: str, position: Vector, brightness: float) -> None:
         """Add a lamp that shines in all directions, weaker with distance, without shadows: also through walls."""
         self._add_light(
             position,
             brightness,
-            'type="spot" attenuation="0.7 0.1 0.12" cutoff="180" exponent="0" range="20"',
+            f'name="{name}" type="spot" attenuation="0.7 0.1 0.12" cutoff="180" exponent="0" range="20"',
+        )
+
+    def window_light(self, name: str, position: Vector, inward: Vector) -> None:
+        """Add the sun through a window, with shadows. It is off; `room_light.set_light` turns it on."""
+        towards = " ".join(f"{d:.3f}" for d in inward)
+        place = " ".join(f"{p:.3f}" for p in position)
+        self._lights.append(
+            f'<light name="{name}" pos="{place}" dir="{towards}" type="spot" attenuation="1 0 0" cutoff="42" '
+            'exponent="4" range="12" diffuse="0 0 0" specular="0 0 0" ambient="0 0 0" castshadow="true" '
+            'active="false"/>'
         )
 
     def daylight(self, direction: Vector, brightness: float) -> None:
@@ -108,7 +123,7 @@ class ApartmentScene:
         geoms = "".join(solid.xml(number) for number, solid in enumerate(self.solids))
         xml = (
             '<mujoco><compiler angle="radian"/>'
-            f'<visual><global offwidth="{size[0]}" offheight="{size[1]}"/><quality offsamples="4"/>'
+            f'<visual><global offwidth="{size[0]}" offheight="{size[1]}"/><quality offsamples="4" shadowsize="1024"/>'
             '<headlight ambient="0.42 0.42 0.43" diffuse="0.15 0.15 0.15" specular="0 0 0"/>'
             '<map znear="0.005" zfar="6"/></visual>'
             '<statistic extent="6" center="0 0 1"/>'

@@ -15,7 +15,7 @@ from localization_sim.apartments.floor_plan import (
 )
 from localization_sim.apartments.furnishing import Furnishing
 from localization_sim.apartments.placing import FurniturePlace
-from localization_sim.apartments.scene import ApartmentScene
+from localization_sim.apartments.scene import LAMP, SHADE, ApartmentScene
 from localization_sim.textures import Random
 
 #: Directions and brightness of the light of twin rooms: from above on two sides, and from the floor.
@@ -38,11 +38,11 @@ def build_shell(scene: ApartmentScene, plan: FloorPlan, random: Random) -> None:
         size = (area.max_x - area.min_x + WALL_THICKNESS, area.max_y - area.min_y + WALL_THICKNESS)
         scene.panel("floor", "+z", (*room.centre, 0.0), *size, _floor(scene, room.kind, random))
         scene.panel("ceiling", "-z", (*room.centre, CEILING_HEIGHT), *size, white)
-        shade = scene.material(rgb=(1.0, 0.98, 0.9), emission=0.7)
+        shade = scene.material(rgb=(1.0, 0.98, 0.9), emission=0.7, name=f"{SHADE}_{room.index}")
         scene.ellipsoid("ceiling", (*room.centre, CEILING_HEIGHT - 0.08), (0.5, 0.5, 0.16), shade)
         brightness = float(random.uniform(0.5, 0.64))
         if plan.twins is None:
-            scene.light((*room.centre, CEILING_HEIGHT - 0.45), brightness)
+            scene.light(f"{LAMP}_{room.index}", (*room.centre, CEILING_HEIGHT - 0.45), brightness)
         walls = [wall for wall in plan.walls if wall.room == room.index]
         accent = int(random.integers(4))
         papers = [

@@ -19,6 +19,7 @@ from localization_common.errors import LocalizationError
 from localization_common.files.trajectory_files import write_tum
 from localization_sim import drive
 from localization_sim.apartments.changes import write_changes
+from localization_sim.lights.lighting import STANDARD, light_of_drive
 from localization_sim.rendering import open_apartment
 
 
@@ -31,6 +32,9 @@ class ApartmentRecording:
         seed: seed of the apartment.
         rearranged: share, 0..1, of the furniture that is moved; everything else is the apartment of the seed.
         twin_room: use another floor plan, which contains one room twice.
+        light: light in the apartment: standard; one of evening, one_lamp, morning_sun, afternoon_sun, overcast,
+            cold_lamps, dark, overexposed, which are for tests; random_N, drawn from the number N, for training; or
+            random, a random light for each drive.
         train: number of training drives (train_00, train_01, ...).
         val: record the validation drive, too.
         test: record the held-out test drive, too.
@@ -53,6 +57,7 @@ class ApartmentRecording:
     seed: int = 0
     rearranged: float = 0.0
     twin_room: bool = False
+    light: str = STANDARD
     train: int = 12
     val: bool = True
     test: bool = True
@@ -102,17 +107,21 @@ def record(recording: ApartmentRecording) -> None:
     If the apartment differs from that of its seed, ``changes.json`` beside the bags lists the differences.
     """
     camera = Camera.from_field_of_view(recording.width, recording.height, recording.field_of_view)
-    with open_apartment(
-        recording.seed, camera, rearranged=recording.rearranged, twin_room=recording.twin_room
-    ) as renderer:
-        write_changes(renderer.apartment, recording.output)
-        for name in recording.drives:
-            target, unfinished = recording.output / name, recording.output / f".{name}" / name
-            if target.exists() and not recording.overwrite:
-                print(f"{target} exists already and is kept")
-                continue
-            shutil.rmtree(unfinished.parent, ignore_errors=True)
-            started = time.monotonic()
+    for name in recording.drives:
+        target, unfinished = recording.output / name, recording.output / f".{name}" / name
+        if target.exists() and not recording.overwrite:
+            print(f"{target} exists already and is kept")
+            continue
+        shutil.rmtree(unfinished.parent, ignore_errors=True)
+        started = time.monotonic()
+        with open_apartment(
+            recording.seed,
+            camera,
+            rearranged=recording.rearranged,
+            twin_room=recording.twin_room,
+            light=light_of_drive(recording.light, name),
+        ) as renderer:
+            write_changes(renderer.apartment, recording.output)
             planned = drive.plan(
                 renderer,
                 name,
@@ -122,10 +131,10 @@ def record(recording: ApartmentRecording) -> None:
             )
             sequence = drive.as_sequence(renderer, planned, depth=recording.depth, labels=recording.labels)
             frames = _write(recording, sequence, planned, unfinished)
-            shutil.rmtree(target, ignore_errors=True)
-            unfinished.rename(target)
-            unfinished.parent.rmdir()
-            print(f"{target}: {frames} frames in {time.monotonic() - started:.0f} s", flush=True)
+        shutil.rmtree(target, ignore_errors=True)
+        unfinished.rename(target)
+        unfinished.parent.rmdir()
+        print(f"{target}: {frames} frames in {time.monotonic() - started:.0f} s", flush=True)
 
 
 def _write(recording: ApartmentRecording, sequence: Sequence, planned: drive.ApartmentDrive, bag: Path) -> int:
