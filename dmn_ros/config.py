@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from localization_common.errors import ConfigError
 from localization_common.files.configuration import MAX_PIXELS, require_at_most
+from localization_common.photometry.normalization import Normalization
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class NetworkConfig:
 
     Attributes:
         image_width, image_height: network input in pixels.
+        normalization: front end: ``none``; ``picture`` or ``local`` remove exposure, white balance and contrast of each
+            image (`localization_common.photometry.normalization`).
         block_widths: channels of each convolution block of the embedding.
         block_strides: (vertical, horizontal) stride of each block. A robot on a floor moves and turns in the plane, so
             that its image shifts sideways far more than up and down: the light form keeps columns and merges rows.
@@ -42,6 +45,7 @@ class NetworkConfig:
 
     image_width: int = 64
     image_height: int = 48
+    normalization: Normalization = "none"
     block_widths: tuple[int, ...] = (32, 64, 64, 96, 96)
     block_strides: tuple[tuple[int, int], ...] = ((2, 2), (2, 2), (1, 1), (2, 1), (2, 1))
     feature_channels: int = 64
@@ -83,6 +87,8 @@ class NetworkConfig:
                 f"block_strides leave a {self.grid} feature grid of a {self.image_height}x{self.image_width} image; "
                 "at least 2x2 is needed"
             )
+        if self.normalization not in get_args(Normalization):
+            raise ConfigError(f"normalization must be one of {get_args(Normalization)}, not {self.normalization!r}")
         if self.observation not in ("attention", "matching", "projection"):
             raise ConfigError(f"observation must be 'attention', 'matching' or 'projection', not {self.observation!r}")
         if self.metres_per_unit <= 0 or self.view_reach <= 0 or self.nearest_views < 1:

@@ -7,6 +7,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 from localization_common.errors import ConfigError
 from localization_common.files.configuration import MAX_PIXELS, require_at_most
+from localization_common.photometry.normalization import Normalization
 
 #: Places where segmentation features of the previous frame can be fused, in the encoder's order, with their output
 #: stride.
@@ -59,6 +60,8 @@ class VLocNetConfig:
 
     Attributes:
         width, height: size of the input in pixels; multiples of 16, the output stride of the segmentation encoder.
+        normalization: front end: ``none``; ``picture`` or ``local`` remove exposure, white balance and contrast of each
+            image (`localization_common.photometry.normalization`).
         stem: channels of Res1.
         mids: channels of the 3x3 convolutions of Res2..Res5; a unit's output has ``expansion`` times as many.
         units: residual units of Res2..Res5.
@@ -102,6 +105,7 @@ class VLocNetConfig:
 
     width: int = 224
     height: int = 224
+    normalization: Normalization = "none"
     stem: int = 64
     mids: tuple[int, int, int, int] = (64, 128, 256, 512)
     expansion: int = 4

@@ -30,6 +30,7 @@ from localization_common.datasets.place_drives import named_or_drives
 from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import ConfigError, LocalizationError, MapError
 from localization_common.files.git_commit import commit_of
+from localization_common.photometry.normalization import Normalization
 from localization_common.place import Place
 from localization_common.place.choice import open_if_given
 from localization_common.training.allocator import keep_freed_memory
@@ -51,6 +52,7 @@ class TrainCommand:
         max_steps: largest number of steps; -1 is no limit.
         network: `light` is the shipped form, with geometry in the network; `matching` learns the geometry; `paper` is
             the plain form of the paper.
+        normalization: front end (see `NetworkConfig`): ``picture`` and ``local`` bear changes of the light.
         training: objective and numbers of the training.
         horizontal_fov: horizontal field of view of the network's camera, degrees; images of drives are cropped to it.
         initial: checkpoint with the initial weights.
@@ -68,6 +70,7 @@ class TrainCommand:
     minutes: float = 30.0
     max_steps: int = -1
     network: Literal["light", "matching", "paper"] = "light"
+    normalization: Normalization = "local"
     training: TrainingConfig = field(default_factory=TrainingConfig)
     horizontal_fov: float = 90.0
     initial: Annotated[Path | None, tyro.conf.arg(aliases=["--start"])] = None
@@ -127,11 +130,7 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
     keep_freed_memory()
     torch.set_num_threads(arguments.threads)
     lightning.seed_everything(arguments.training.seed, verbose=False)
-    if arguments.initial is None:
-        config: NetworkConfig = getattr(NetworkConfig, arguments.network)()
-        network = DMN(replace(config, view_angle=arguments.horizontal_fov))
-    else:
-        network = load_network(arguments.initial)[0]
+    network = _starting_network(arguments)
     camera = network_camera(network.config, arguments.horizontal_fov)
     place = open_if_given(arguments.recording.place)
     places = _places(arguments, place, camera)
@@ -169,6 +168,17 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
     if place is not None and arguments.output is None and trainer.is_global_zero:
         _install(arguments.checkpoint, arguments.recording)
     return module
+
+
+def _starting_network(arguments: TrainCommand) -> DMN:
+    """Build the network, with random weights or those of a checkpoint, whose front end may be another one."""
+    if arguments.initial is None:
+        config: NetworkConfig = getattr(NetworkConfig, arguments.network)()
+        return DMN(replace(config, view_angle=arguments.horizontal_fov, normalization=arguments.normalization))
+    found = load_network(arguments.initial)[0]
+    network = DMN(replace(found.config, normalization=arguments.normalization))
+    network.load_state_dict(found.state_dict())
+    return network
 
 
 def _install(checkpoint: Path, recording: RecordingOptions) -> None:

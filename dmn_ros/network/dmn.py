@@ -125,7 +125,8 @@ class DMN(nn.Module):
         """Compute a hash of the context embedding's shape and weights; it must be that of the map."""
         config = self.config
         shape = (self.context_embedding.size, config.block_widths, config.block_strides, config.feature_channels)
-        digest = hashlib.sha256(repr(shape).encode())
+        front_end = "" if config.normalization == "none" else config.normalization  # maps from before have none
+        digest = hashlib.sha256(f"{shape}{front_end}".encode())
         for name, tensor in sorted(self.context_embedding.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().to(torch.float32).numpy().tobytes())

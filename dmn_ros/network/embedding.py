@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dmn_ros.config import NetworkConfig
+from localization_common.photometry.normalization import PhotometricNormalization
 
 
 class ImageEmbedding(nn.Module):
@@ -13,6 +14,7 @@ class ImageEmbedding(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
+        self.front_end = PhotometricNormalization(config.normalization)
         self.size = (config.image_height, config.image_width)
         blocks: list[nn.Module] = []
         channels = 3
@@ -31,7 +33,7 @@ class ImageEmbedding(nn.Module):
             raise ValueError(
                 f"images are {tuple(images.shape)}, the embedding needs (B, 3, {self.size[0]}, {self.size[1]})"
             )
-        features: Tensor = self.blocks(images - 0.5)
+        features: Tensor = self.blocks(self.front_end(images) - 0.5)
         return features
 
 

@@ -28,6 +28,8 @@ class TrainingConfig:
             rate warms up and then decays as a cosine to the end of the budget.
         gradient_clip: largest norm of the gradient.
         mirror, recolour: share of the worlds that are mirrored, and whose colour channels are permuted.
+        relight: share of images in other light, through another camera; the views of a map have one light, each query
+            has its own (`localization_common.photometry.relighting`).
         favour: share of the worlds that are drawn from the first place, the place of deployment.
         evaluate_every: steps between validations (and checkpoints).
         seed: seed of all random numbers.
@@ -49,6 +51,7 @@ class TrainingConfig:
     gradient_clip: float = 1.0
     mirror: float = 0.2
     recolour: float = 0.1
+    relight: float = 0.8
     favour: float = 0.7
     evaluate_every: int = 250
     seed: int = 0

@@ -22,6 +22,7 @@ from dmn_ros.training.training_particles import ParticleMixture
 from localization_common.camera import Camera
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
+from localization_common.photometry.relighting import relight
 from localization_common.recording_check.warnings import announce_checked
 
 Array = npt.NDArray[np.float64]
@@ -116,7 +117,9 @@ class TrainingBatches(IterableDataset[DriveBatch]):
         if random.random() < training.mirror:
             images = images.flip(-1)
             view_poses, query_poses, particles = (p * [1.0, -1.0, -1.0] for p in (view_poses, query_poses, particles))
-        images = relight(images, random, recolour=random.random() < training.recolour)
+        images = vary_light(images, random, recolour=random.random() < training.recolour)
+        if training.relight > 0.0:
+            images = _in_other_light(images, views, training.relight, random)
         unit = [config.metres_per_unit, config.metres_per_unit, 1.0]
         poses = [torch.from_numpy(p / unit).float() for p in (view_poses, query_poses, particles)]
         return images[:views], poses[0], images[views:], poses[1], poses[2], log_density
@@ -153,7 +156,14 @@ def _choose_views(poses: Array, views: int, random: np.random.Generator) -> npt.
     return np.asarray(candidates[np.concatenate([spread, extra])])
 
 
-def relight(images: Tensor, random: np.random.Generator, *, recolour: bool) -> Tensor:
+def _in_other_light(images: Tensor, views: int, share: float, random: np.random.Generator) -> Tensor:
+    """Show a map's views (the first images) in one other light, and each query in a light of its own."""
+    generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+    mapped, queries = images[:views], images[views:]
+    return torch.cat([relight(mapped, share, generator, group=views), relight(queries, share, generator)])
+
+
+def vary_light(images: Tensor, random: np.random.Generator, *, recolour: bool) -> Tensor:
     """Vary gamma and, with `recolour`, colour channels of a place; exposure, contrast and noise of each image."""
     if recolour:
         images = images[:, torch.from_numpy(random.permutation(3))]

@@ -14,7 +14,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from dmn_ros.network import egocentric
 from dmn_ros.network.embedding import images_to_tensor
-from dmn_ros.training.training_data import relight
+from dmn_ros.training.training_data import vary_light
 from dmn_ros.training.training_particles import ParticleMixture
 from dmn_ros.worlds.world_config import BeliefConfig, WorldTrainingConfig
 from localization_common.datasets.world_difficulty import pick_views
@@ -104,7 +104,7 @@ class TrainingWorlds(IterableDataset[WorldBatch]):
             view_poses, poses = egocentric.compose(turn, view_poses), egocentric.compose(turn, poses)
         recolour = random.random() < training.recolour
         if training.relight:
-            images = relight(images, random, recolour=recolour)
+            images = vary_light(images, random, recolour=recolour)
         elif recolour:
             images = images[:, torch.from_numpy(random.permutation(3))]
         return images[:count], view_poses, torch.unflatten(images[count:], 0, queries.shape[:2]), poses

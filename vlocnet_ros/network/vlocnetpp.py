@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from localization_common.photometry.normalization import PhotometricNormalization
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.network.alignment import DirectAlignment
 from vlocnet_ros.network.depth import DepthDecoder
@@ -80,7 +81,11 @@ class Prediction(NamedTuple):
 
 
 class VLocNet(nn.Module):
-    """Complete network. Images are (B, 3, height, width) float RGB in 0..1; it normalises them (ImageNet's numbers)."""
+    """Complete network. Images are (B, 3, height, width) float RGB in 0..1; it normalises them.
+
+    First, the front end removes light and contrast of each image, if the configuration selects this. Then ImageNet's
+    mean and deviation are removed.
+    """
 
     image_mean: Tensor
     image_std: Tensor
@@ -90,6 +95,7 @@ class VLocNet(nn.Module):
         super().__init__()
         self.config = config
         tasks = config.tasks
+        self.front_end = PhotometricNormalization(config.normalization)
         self.trunk = Trunk(config) if tasks.pose or (tasks.odometry and config.hard_sharing) else None
         self.pose = PoseStream(config) if tasks.pose else None
         self.odometry = OdometryStream(config) if tasks.odometry else None
@@ -118,6 +124,7 @@ class VLocNet(nn.Module):
             image: (B, 3, height, width) in 0..1.
             keep: whether a later frame uses these features as its previous ones; otherwise that side is skipped.
         """
+        image = self.front_end(image)
         if self.baseline is not None:
             return FrameFeatures(None, None, None, None, baseline=self.baseline.encode(self._normalize(image)))
         segmentation = self.encode_segmentation(image)
@@ -131,13 +138,19 @@ class VLocNet(nn.Module):
         return features._replace(depth=depth, view=view)
 
     def encode_segmentation(self, image: Tensor) -> SegmentationFeatures | None:
-        """Compute the segmentation stream's part of `encode`."""
+        """Compute the segmentation stream's part of `encode`, from the output of the front end."""
         return None if self.segmentation is None else self.segmentation.encode(self._normalize(image))
 
     def encode_localization(
         self, image: Tensor, segmentation: SegmentationFeatures | None, *, keep: bool = True
     ) -> FrameFeatures:
-        """Compute the part of `encode` that uses the segmentation stream's features of the same frame."""
+        """Compute the part of `encode` that uses the segmentation stream's features of the same frame.
+
+        Args:
+            image: (B, 3, height, width) output of the front end.
+            segmentation: features of the same image.
+            keep: see `encode`.
+        """
         x = self._normalize(image)
         fine, trunk = (None, None) if self.trunk is None else self.trunk.stages(x)
         pose_5a, previous, matched = None, None, None

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from localization_common.geometry import quaternions
+from localization_common.photometry.relighting import relight
 from vlocnet_ros.training.losses import IGNORE, Targets
 from vlocnet_ros.training.viewpoint import reproject
 
@@ -24,6 +25,7 @@ class AugmentationConfig:
         relative: deviation of each single frame as a share of the common one; it varies the motion between frames.
         planar: for robots on a floor with a level camera: almost no change of height, roll and pitch.
         light: strength of brightness, contrast and colour changes.
+        relight: share of pairs in other light, through another camera (`localization_common.photometry.relighting`).
         erase: share of images in which a random patch is erased.
         shift: largest shift of the images in pixels, the same for both of a pair.
         mirror: share of pairs that are mirrored together with the map; for odometry without the pose stream only.
@@ -36,6 +38,7 @@ class AugmentationConfig:
     relative: float = 0.25
     planar: bool = False
     light: float = 0.3
+    relight: float = 0.6
     erase: float = 0.3
     shift: int = 3
     mirror: float = 0.0
@@ -79,7 +82,10 @@ def augment(
         images, targets = _mirror(images, targets, config, random, group)
     if config.shift > 0:
         images, targets = _shift(images, targets, config, random)
-    plain, images = images, _erase(_light(images, config, random, group), config, random)
+    plain, images = images, _light(images, config, random, group)
+    if config.relight > 0.0:
+        images = relight(images, config.relight, generator, group=group)
+    images = _erase(images, config, random)
     first = random.uniform(len(images) // group).lt(config.alone).repeat_interleave(group)
     own = torch.arange(len(images), device=images.device)
     targets = Targets(

@@ -9,6 +9,7 @@ from typing import Literal
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import ConfigError
+from localization_common.photometry.normalization import Normalization
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.systems import SYSTEMS, AblationName, SystemName
 from vlocnet_ros.training.augmentation import AugmentationConfig
@@ -36,6 +37,7 @@ class TrainConfig:
         system: system to train, see `vlocnet_systems`: VLocNet++ or one that it is compared with.
         ablate: ablations of the system; each removes or changes one part.
         width, height: size of the input in pixels, multiples of 16; by default that of the structure.
+        normalization: front end (see `VLocNetConfig`): ``picture`` and ``local`` bear changes of the light.
         depth_range: nearest and farthest depth that can be predicted, metres; by default that of the structure.
         tasks: streams of the system to train; streams that the data cannot train are left out. Without depth in the
             data, depth is learned from the points of the place's keyframe map, and from pairs of frames and the motion
@@ -75,6 +77,7 @@ class TrainConfig:
     ablate: tuple[AblationName, ...] = ()
     width: int | None = None
     height: int | None = None
+    normalization: Normalization = "local"
     depth_range: tuple[float, float] | None = None
     tasks: Tasks = field(default_factory=Tasks)
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(minutes=25.0))

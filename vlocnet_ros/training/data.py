@@ -108,4 +108,5 @@ def structure(config: TrainConfig, *, tasks: Tasks | None = None, classes: int =
         width=config.width or model.width,
         height=config.height or model.height,
         depth_range=config.depth_range or model.depth_range,
+        normalization=config.normalization,
     )

@@ -70,6 +70,7 @@ class VLocNetTrainingModule(lightning.LightningModule):
             features = self.network.encode(images)
         else:
             with torch.no_grad():
+                images = self.network.front_end(images)
                 semantics = self.network.encode_segmentation(images)
             features = self.network.encode_localization(images, semantics, keep=batch.kind is StepKind.PAIRS)
             features = features._replace(segmentation=None)

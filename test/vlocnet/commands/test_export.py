@@ -31,7 +31,13 @@ pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
 SECOND = 1_000_000_000
 NETWORKS = {
-    "everything": {"correlation": (1, 0), "alignment": (1, 1), "units": (1, 2, 2, 1), "semantic_unit": 0},
+    "everything": {
+        "correlation": (1, 0),
+        "alignment": (1, 1),
+        "units": (1, 2, 2, 1),
+        "semantic_unit": 0,
+        "normalization": "local",
+    },
     "pose": {"tasks": Tasks(odometry=False, segmentation=False, depth=False)},
 }
 

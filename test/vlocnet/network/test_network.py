@@ -240,3 +240,21 @@ def test_light_fits_a_checkpoint_of_ten_megabytes():
 def test_invalid_configurations_are_refused(field, value):
     with pytest.raises(ConfigError, match=field.split("_")[0]):
         make_config(**{field: value})
+
+
+@pytest.mark.parametrize("normalization", ["picture", "local"])
+def test_the_light_does_not_change_the_prediction_of_a_normalised_network(images, normalization):
+    """Both images get darker, the second one more, and of another colour."""
+    network = VLocNet(make_config(normalization=normalization, alignment=(1, 2)))
+    randomize_statistics(network)
+    network.eval()
+    bright = 0.2 + 0.7 * images
+    balance = torch.tensor([0.9, 0.7, 0.5]).view(1, 3, 1, 1)
+    with torch.inference_mode():
+        expected = network(bright[:1], bright[1:2])
+        seen = network(0.8 * bright[:1], balance * bright[1:2])
+        network.front_end.kind = "none"
+        unprotected = network(0.8 * bright[:1], balance * bright[1:2])
+    for name in ("translation", "relative_translation", "depth"):
+        before, after, without = (getattr(p, name) for p in (expected, seen, unprotected))
+        assert (after - before).norm() < 0.15 * (without - before).norm(), name

@@ -127,7 +127,7 @@ def batch(n: int = 8) -> FrameBatch:
     return FrameBatch(smooth_image().expand(n, 3, H, W), targets)
 
 
-ONLY_VIEWPOINT = AugmentationConfig(viewpoint=1.0, light=0.0, erase=0.0, shift=0, alone=0.0)
+ONLY_VIEWPOINT = AugmentationConfig(viewpoint=1.0, light=0.0, relight=0.0, erase=0.0, shift=0, alone=0.0)
 
 
 def test_moved_poses_and_images_agree():
@@ -202,7 +202,7 @@ def test_shift_moves_image_labels_and_depth_by_the_same_amount():
     labels[:, :, 30:] = 1
     image = labels[:, None].float().expand(2, 3, H, W)
     moved = FrameBatch(image, replace(fixed.targets, labels=labels, depth=labels.float() + 1.0))
-    config = AugmentationConfig(viewpoint=0.0, light=0.0, erase=0.0, shift=3, alone=0.0)
+    config = AugmentationConfig(viewpoint=0.0, light=0.0, relight=0.0, erase=0.0, shift=3, alone=0.0)
     after = augment(moved, INTRINSICS, config, torch.Generator().manual_seed(1))
     known = after.targets.labels != 255
     assert known.float().mean() > 0.8
@@ -212,14 +212,14 @@ def test_shift_moves_image_labels_and_depth_by_the_same_amount():
 
 
 def test_single_frames_are_their_own_previous_ones():
-    config = AugmentationConfig(viewpoint=0.0, light=0.0, erase=0.0, shift=0, alone=1.0)
+    config = AugmentationConfig(viewpoint=0.0, light=0.0, relight=0.0, erase=0.0, shift=0, alone=1.0)
     after = augment(batch(4), INTRINSICS, config, torch.Generator()).targets
     assert torch.equal(after.previous, torch.arange(4))
     assert not after.pair.any()
 
 
 def test_patches_are_erased_in_some_images():
-    config = AugmentationConfig(viewpoint=0.0, light=0.0, erase=0.5, shift=0, alone=0.0)
+    config = AugmentationConfig(viewpoint=0.0, light=0.0, relight=0.0, erase=0.5, shift=0, alone=0.0)
     before = batch(64)
     after = augment(before, INTRINSICS, config, torch.Generator().manual_seed(0))
     changed = ((after.images - before.images).abs() > 1e-5).any(1).float().mean((1, 2))
@@ -229,7 +229,7 @@ def test_patches_are_erased_in_some_images():
 
 def test_a_mirrored_pair_moves_as_its_mirror_image():
     before = batch(4)
-    config = AugmentationConfig(viewpoint=0.0, light=0.0, erase=0.0, shift=0, alone=0.0, mirror=1.0)
+    config = AugmentationConfig(viewpoint=0.0, light=0.0, relight=0.0, erase=0.0, shift=0, alone=0.0, mirror=1.0)
     after = augment(before, INTRINSICS, config, torch.Generator())
     torch.testing.assert_close(after.images, before.images.flip(-1))
     assert torch.equal(after.targets.labels, before.targets.labels.flip(-1))

@@ -10,14 +10,19 @@ from localization_common.errors import InputError
 
 Image = npt.NDArray[np.uint8]
 
+#: Standard deviation of the grey values of an image of usual contrast, and the smallest one that is brought to it.
+_CONTRAST, _LEAST_CONTRAST = 50.0, 5.0
 #: Share of the sharpness of the least sharp validation frame below which an image is refused.
 _LEAST_SHARE = 1.0 / 3.0
 
 
 def sharpness(image: Image) -> float:
-    """Standard deviation of the Laplacian of an image (H, W, 3), RGB, in grey values of 255 per square pixel."""
+    """Standard deviation of the Laplacian of an image (H, W, 3), RGB, in grey values of 255 per square pixel.
+
+    It is that of an image of usual contrast: an image in dim light is not less sharp.
+    """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return float(cv2.Laplacian(grey, cv2.CV_32F).std())
+    return float(cv2.Laplacian(grey, cv2.CV_32F).std() * _CONTRAST / max(float(grey.std()), _LEAST_CONTRAST))
 
 
 class FrozenCameraCheck:

@@ -1,0 +1,1 @@
+"""Light and camera response of images: normalisation inside networks, and random changes for their training."""
