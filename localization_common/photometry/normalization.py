@@ -38,6 +38,10 @@ class PhotometricNormalization(nn.Module):
         """Normalise images (B, 3, H, W) in 0..1; the result has about the same range."""
         if self.kind == "none":
             return images
+        with torch.autocast(images.device.type, enabled=False):  # halves of numbers are too coarse for logarithms
+            return self._normalized(images.float())
+
+    def _normalized(self, images: Tensor) -> Tensor:
         light = (images + _DARK).log()
         if self.kind == "local":
             light = light - illumination(light)

@@ -48,3 +48,10 @@ def test_images_do_not_influence_each_other(images: Tensor) -> None:
     normalize = PhotometricNormalization("local")
     torch.testing.assert_close(normalize(images)[1:], normalize(images[1:]))
     torch.testing.assert_close(PhotometricNormalization("none")(images), images)
+
+
+def test_mixed_precision_does_not_make_it_coarse(images: Tensor) -> None:
+    normalize = PhotometricNormalization("local")
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = normalize(images)
+    torch.testing.assert_close(mixed, normalize(images))
