@@ -118,6 +118,11 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         """Set the localizer's camera."""
         assert self._localizer is not None
         self._localizer.set_camera(camera)
+        if (share := self._localizer.view_share) < 1.0:
+            text = f"the camera shows {share:.0%} of the network's view: poses and labels are less accurate"
+            self.monitor.problem("view", Level.WARN, text)
+        else:
+            self.monitor.solved("view")
         if isinstance(self._localizer, RefiningLocalizer) and self._localizer.obstacle:
             self.monitor.problem("refinement", Level.WARN, f"poses are not refined: {self._localizer.obstacle}")
         else:

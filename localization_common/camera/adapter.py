@@ -14,17 +14,22 @@ from localization_common.errors import CameraError
 
 Pixel = TypeVar("Pixel", bound=np.generic)
 
+#: Smallest horizontal field of view, degrees, of a camera whose images fill a part of the target only.
+NARROWEST = 50.0
+
 
 class CameraAdapter:
     """Undistort, rescale and crop images of one camera to those of the camera that a network was trained with.
 
     The mapping is a lookup table that is computed once. Where the image shrinks, areas are averaged first, against
-    aliasing.
+    aliasing. A camera with a narrower view may fill a part of the target; the other pixels have the mean colour of this
+    part, as in the trainings (`AugmentationConfig.narrow` of vlocnet).
 
     Args:
         source: camera that delivers images.
         target: (undistorted) camera that the network was trained with.
         min_coverage: share of the target's pixels that the source must see.
+        partial: whether a source that sees less is used, too, if its horizontal field of view is `NARROWEST` at least.
 
     Attributes:
         coverage: share of the target's pixels that the source sees.
@@ -33,7 +38,7 @@ class CameraAdapter:
         CameraError: the target is distorted, or the source's field of view is too small.
     """
 
-    def __init__(self, source: Camera, target: Camera, *, min_coverage: float = 0.95) -> None:
+    def __init__(self, source: Camera, target: Camera, *, min_coverage: float = 0.95, partial: bool = False) -> None:
         if target.distorted:
             raise CameraError("the target camera of an adapter must be free of distortion")
         self.source, self.target = source, target
@@ -42,17 +47,23 @@ class CameraAdapter:
         self._rays = target.rays(_pixel_grid(target))
         self._seen = source.sees(self._rays).reshape(target.height, target.width)
         self.coverage = float(self._seen.mean())
-        if self.coverage < min_coverage:
+        self._partial = self.coverage < min_coverage
+        view = _horizontal_view(source)
+        if self._partial and (not partial or view < NARROWEST):
+            needed = f"at least {min_coverage:.0%}" + (f", or {NARROWEST:.0f} deg," if partial else "")
             raise CameraError(
-                f"the camera ({source.width}x{source.height}, fx {source.fx:.1f}) sees only {self.coverage:.0%} of the "
-                f"view that the network was trained with ({target.width}x{target.height}, fx {target.fx:.1f}); "
-                f"at least {min_coverage:.0%} is needed: use a wider lens or retrain with this camera"
+                f"the camera ({source.width}x{source.height}, fx {source.fx:.1f}, {view:.0f} deg) sees only "
+                f"{self.coverage:.0%} of the view that the network was trained with ({target.width}x{target.height}, "
+                f"fx {target.fx:.1f}); {needed} is needed: use a wider lens or retrain with this camera"
             )
         pixels = source.resized(*self._size).project(self._rays)
         self._map = cv2.convertMaps(_as_map(pixels, target), None, cv2.CV_16SC2)
 
     def __call__(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Map an image (H, W, 3) or (H, W) of the source to the target; border pixels are repeated.
+        """Map an image (H, W, 3) or (H, W) of the source to the target.
+
+        Pixels just beyond the border repeat it. Where a camera sees a part of the target only, pixels outside have the
+        mean of this part.
 
         Raises:
             CameraError: the image is not of the source's size.
@@ -62,7 +73,10 @@ class CameraAdapter:
             return image
         if self._size != (image.shape[1], image.shape[0]):
             image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.remap(image, *self._map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        adapted = np.asarray(cv2.remap(image, *self._map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        if self._partial:
+            adapted[~self._seen] = np.rint(adapted[self._seen].mean(axis=0)).astype(np.uint8)
+        return adapted
 
     def nearest(self, image: npt.NDArray[Pixel]) -> npt.NDArray[Pixel]:
         """Map depth or labels (H, W) of the source to the target, without interpolation.
@@ -86,6 +100,11 @@ class CameraAdapter:
         _require_size(labels, self.target)
         return _look_up(labels, self._back_map, fill)
 
+    @property
+    def partial(self) -> bool:
+        """True if the source fills a part of the target only."""
+        return self._partial
+
     @cached_property
     def _nearest_map(self) -> npt.NDArray[np.int16]:
         return _integer_map(self.source.project(self._rays), self._seen.ravel(), self.source, self.target)
@@ -98,6 +117,12 @@ class CameraAdapter:
         reached = np.linalg.norm(self.source.project(rays) - pixels, axis=-1) < 0.5
         seen = reached & self.source.sees(rays) & self.target.sees(rays)
         return _integer_map(self.target.project(rays), seen, self.target, self.source)
+
+
+def _horizontal_view(camera: Camera) -> float:
+    """Horizontal field of view of a camera, degrees."""
+    sides = camera.rays(np.array([[-0.5, camera.cy], [camera.width - 0.5, camera.cy]]))
+    return float(np.degrees(np.diff(np.arctan(sides[:, 0]))[0]))
 
 
 def _pixel_grid(camera: Camera) -> Array:

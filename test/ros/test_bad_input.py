@@ -177,6 +177,20 @@ def test_a_camera_with_a_small_field_of_view_is_refused(stage: Stage) -> None:
     assert "of the view that the network was trained with" in stage.status_now("vlocnet").message
 
 
+def test_a_lens_of_62_degrees_is_used_with_a_warning(stage: Stage) -> None:
+    """Publish images of a depth camera's lens; the network was trained with 90 degrees."""
+    stage.start(VlocnetNode, process_all=True)
+    stage.robot.mount_camera()
+    lens = Camera.from_field_of_view(CAMERA.width, CAMERA.height, 62.0)
+    stage.robot.infos.publish(camera_to_info(lens, HEAD))
+    stage.robot.images.publish(good())
+    stage.robot.await_processed("vlocnet", FIRST)
+    assert list(stage.robot.recorder.by_stamp("vlocnet/pose")) == [FIRST]
+    status = stage.status_now("vlocnet")
+    assert "the camera shows 35% of the network's view" in status.message
+    assert status.level == 1
+
+
 def test_a_missing_transform_is_named_until_it_arrives(stage: Stage) -> None:
     stage.start(VlocnetNode, process_all=True, transform_timeout=0.1)
     stage.robot.await_processed("vlocnet", stage.robot.send(0))

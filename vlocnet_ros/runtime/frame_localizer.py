@@ -41,6 +41,10 @@ class FrameLocalizer(Protocol):
         """Estimate for one frame."""
 
     @property
+    def view_share(self) -> float:
+        """Share of the network's view that the camera shows, 0..1; 1 if it shows enough, or without a network."""
+
+    @property
     def explains(self) -> bool:
         """True if `explain` has a result for this network."""
 

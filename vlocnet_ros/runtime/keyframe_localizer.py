@@ -109,6 +109,11 @@ class KeyframeLocalizer:
         return _KeyframeFrame(self.refiner, self._reckoning, image, stamp, sharpness, features, step, hints, spent)
 
     @property
+    def view_share(self) -> float:
+        """Return 1: there is no network whose view the camera could miss."""
+        return 1.0
+
+    @property
     def explains(self) -> bool:
         """False: there is no network to explain."""
         return False

@@ -93,7 +93,7 @@ class Localizer:
         Raises:
             CameraError: the camera cannot show the network's field of view; the camera before stays.
         """
-        self._adapter = CameraAdapter(camera, self.camera)
+        self._adapter = CameraAdapter(camera, self.camera, partial=True)
         self.reset()
 
     def reset(self) -> None:
@@ -142,6 +142,11 @@ class Localizer:
             total=1e3 * (finished - started),
         )
         return estimate
+
+    @property
+    def view_share(self) -> float:
+        """Share of the network's view that the camera shows, 0..1; 1 if it shows enough, or without a camera."""
+        return self._adapter.coverage if self._adapter is not None and self._adapter.partial else 1.0
 
     @property
     def explains(self) -> bool:

@@ -133,6 +133,11 @@ class RefiningLocalizer:
         return _RefinedFrame(self.refiner, image, estimate, extraction, hints, network_ms, after_gap=interrupted)
 
     @property
+    def view_share(self) -> float:
+        """Share of the network's view that the camera shows, 0..1; 1 if it shows enough."""
+        return self._localizer.view_share
+
+    @property
     def explains(self) -> bool:
         """True if `explain` has a result for this network."""
         return self._localizer.explains

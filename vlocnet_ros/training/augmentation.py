@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from localization_common.camera.adapter import NARROWEST
 from localization_common.geometry import quaternions
 from localization_common.photometry.relighting import relight
 from vlocnet_ros.training.losses import IGNORE, Targets
@@ -26,6 +28,7 @@ class AugmentationConfig:
         planar: for robots on a floor with a level camera: almost no change of height, roll and pitch.
         light: strength of brightness, contrast and colour changes.
         relight: share of pairs in other light, through another camera (`localization_common.photometry.relighting`).
+        narrow: share of pairs as a lens with a narrower view shows them (`localization_common.camera.adapter`).
         erase: share of images in which a random patch is erased.
         shift: largest shift of the images in pixels, the same for both of a pair.
         mirror: share of pairs that are mirrored together with the map; for odometry without the pose stream only.
@@ -39,6 +42,7 @@ class AugmentationConfig:
     planar: bool = False
     light: float = 0.3
     relight: float = 0.6
+    narrow: float = 0.15
     erase: float = 0.3
     shift: int = 3
     mirror: float = 0.0
@@ -85,6 +89,8 @@ def augment(
     plain, images = images, _light(images, config, random, group)
     if config.relight > 0.0:
         images = relight(images, config.relight, generator, group=group)
+    if config.narrow > 0.0:
+        images, targets = _narrow(images, targets, intrinsics, config, random, group)
     images = _erase(images, config, random)
     first = random.uniform(len(images) // group).lt(config.alone).repeat_interleave(group)
     own = torch.arange(len(images), device=images.device)
@@ -214,6 +220,27 @@ def _light(images: Tensor, config: AugmentationConfig, random: _Random, group: i
 
     gain = 1.0 + 0.5 * a * vary(3) + 0.5 * a * vary(1)
     return ((images - 0.45) * gain + 0.45 + 0.35 * a * vary(1)).clamp(0.0, 1.0)
+
+
+def _narrow(
+    images: Tensor, targets: Targets, intrinsics: Tensor, config: AugmentationConfig, random: _Random, group: int
+) -> tuple[Tensor, Targets]:
+    """Fill the pixels that a narrower lens does not see with the mean of the others; they have no labels."""
+    n, _, height, width = images.shape
+    fx, fy, cx, cy = (float(v) for v in intrinsics)
+    numbers = random.uniform(n // group, 3).repeat_interleave(group, dim=0)
+    widest, least = max(cx + 0.5, width - 0.5 - cx) / fx, math.tan(math.radians(NARROWEST / 2.0))
+    across = least + numbers[:, 0] * max(0.0, widest - least)
+    down = across * (0.5 + 0.3 * numbers[:, 1])  # from 2:1 to 5:4
+    columns = ((torch.arange(width, device=images.device) - cx) / fx).abs()
+    rows = ((torch.arange(height, device=images.device) - cy) / fy).abs()
+    seen = (rows[None, :, None] <= down[:, None, None]) & (columns[None, None, :] <= across[:, None, None])
+    seen = (seen | (numbers[:, 2] >= config.narrow)[:, None, None])[:, None]
+    mean = (images * seen).sum((2, 3), keepdim=True) / seen.sum((2, 3), keepdim=True)
+    labels = targets.labels
+    if labels is not None:
+        labels = torch.where(seen[:, 0], labels, torch.full_like(labels, IGNORE))
+    return torch.where(seen, images, mean), replace(targets, labels=labels)
 
 
 def _erase(images: Tensor, config: AugmentationConfig, random: _Random) -> Tensor:

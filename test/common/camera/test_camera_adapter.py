@@ -119,9 +119,29 @@ def test_a_crop_is_exact() -> None:
 def test_too_small_a_field_of_view_is_refused_with_its_share() -> None:
     narrow = Camera.from_field_of_view(640, 480, 40.0)
     share = (np.tan(np.radians(20)) / np.tan(np.radians(30))) ** 2
-    with pytest.raises(CameraError, match=rf"sees only {share:.0%}.*wider lens"):
-        CameraAdapter(narrow, TARGET)
+    with pytest.raises(CameraError, match=rf"40 deg\) sees only {share:.0%}.*or 50 deg, is needed.*wider lens"):
+        CameraAdapter(narrow, TARGET, partial=True)
     assert CameraAdapter(narrow, TARGET, min_coverage=0.3).coverage == pytest.approx(share, abs=0.01)
+
+
+def test_a_narrow_lens_shows_a_part_and_the_rest_is_its_mean() -> None:
+    """A lens of 62 degrees, as of many depth cameras, before a network of 90 degrees."""
+    narrow, target = Camera.from_field_of_view(640, 360, 62.0), Camera.from_field_of_view(160, 120, 90.0)
+    with pytest.raises(CameraError, match="at least 95% is needed"):
+        CameraAdapter(narrow, target)
+    adapter = CameraAdapter(narrow, target, partial=True)
+    assert adapter.partial
+    image = np.random.default_rng(0).integers(0, 255, (360, 640, 3), dtype=np.uint8)
+    adapted = adapter(image)
+    share = np.tan(np.radians(31.0))
+    assert adapter.coverage == pytest.approx(share * share * (360 / 640) / (120 / 160), abs=0.01)
+    seen = narrow.sees(target.rays(grid(target))).reshape(120, 160)
+    np.testing.assert_array_equal(adapted[~seen], np.tile(np.rint(adapted[seen].mean(axis=0)), ((~seen).sum(), 1)))
+    assert adapted[seen].std() > 5.0
+    same = CameraAdapter(narrow, Camera.from_field_of_view(160, 90, 62.0))(image)
+    left, top = 80 - round(80 * share), 60 - round(80 * share * 360 / 640)
+    inner = adapted[top + 2 : 118 - top, left + 2 : 158 - left].astype(float)
+    assert abs(inner.mean() - same.mean()) < 3.0
 
 
 def test_outside_the_sources_view_labels_are_unlabelled_and_depth_unknown() -> None:
