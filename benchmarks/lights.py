@@ -52,7 +52,7 @@ def main() -> None:
 def _row(config: LightsConfig, light: str) -> Numbers:
     """Localize the test drive in one light, with both networks and with the keyframe map."""
     folder = config.work / "drives" / light
-    record(ApartmentRecording(output=folder, light=light, train=0, val=False))
+    record(ApartmentRecording(output=folder, light=light, train=0, val=False, depth=False))
     drive = folder / "test"
     sequence = open_sequence(drive)
     with torch.inference_mode():

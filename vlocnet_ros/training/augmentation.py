@@ -3,50 +3,17 @@
 from __future__ import annotations
 
 import enum
-import math
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from localization_common.camera.adapter import NARROWEST
 from localization_common.geometry import quaternions
-from localization_common.photometry.relighting import relight
+from vlocnet_ros.training.appearance import Random, change_appearance
+from vlocnet_ros.training.augmentation_config import AugmentationConfig
 from vlocnet_ros.training.losses import IGNORE, Targets
 from vlocnet_ros.training.viewpoint import reproject
-
-
-@dataclass(frozen=True)
-class AugmentationConfig:
-    """Strength of the augmentation.
-
-    Attributes:
-        viewpoint: share of pairs that are re-projected to nearby poses; needs depth, of a part of the pixels at least.
-        metres, degrees: standard deviation of such a pose, common to both frames of a pair.
-        relative: deviation of each single frame as a share of the common one; it varies the motion between frames.
-        planar: for robots on a floor with a level camera: almost no change of height, roll and pitch.
-        light: strength of brightness, contrast and colour changes.
-        relight: share of pairs in other light, through another camera (`localization_common.photometry.relighting`).
-        narrow: share of pairs as a lens with a narrower view shows them (`localization_common.camera.adapter`).
-        erase: share of images in which a random patch is erased.
-        shift: largest shift of the images in pixels, the same for both of a pair.
-        mirror: share of pairs that are mirrored together with the map; for odometry without the pose stream only.
-        alone: share of pairs whose frames are each used as a first frame.
-    """
-
-    viewpoint: float = 0.6
-    metres: float = 0.12
-    degrees: float = 8.0
-    relative: float = 0.25
-    planar: bool = False
-    light: float = 0.3
-    relight: float = 0.6
-    narrow: float = 0.15
-    erase: float = 0.3
-    shift: int = 3
-    mirror: float = 0.0
-    alone: float = 0.1
 
 
 class StepKind(enum.Enum):
@@ -77,7 +44,7 @@ def augment(
     batch: FrameBatch, intrinsics: Tensor, config: AugmentationConfig, generator: torch.Generator
 ) -> FrameBatch:
     """Return a randomly augmented batch; the same for the same generator state."""
-    random = _Random(generator, batch.images.device)
+    random = Random(generator, batch.images.device)
     images, targets, group = batch.images, batch.targets, batch.group
     guessed = torch.zeros(len(images), dtype=torch.bool, device=images.device)
     if targets.depth is not None and config.viewpoint > 0.0:
@@ -86,12 +53,8 @@ def augment(
         images, targets = _mirror(images, targets, config, random, group)
     if config.shift > 0:
         images, targets = _shift(images, targets, config, random)
-    plain, images = images, _light(images, config, random, group)
-    if config.relight > 0.0:
-        images = relight(images, config.relight, generator, group=group)
-    if config.narrow > 0.0:
-        images, targets = _narrow(images, targets, intrinsics, config, random, group)
-    images = _erase(images, config, random)
+    plain = images
+    images, targets = change_appearance(images, targets, intrinsics, config, random, group)
     first = random.uniform(len(images) // group).lt(config.alone).repeat_interleave(group)
     own = torch.arange(len(images), device=images.device)
     targets = Targets(
@@ -105,19 +68,8 @@ def augment(
     return replace(batch, images=images, targets=targets, plain=plain, guessed=guessed)
 
 
-class _Random:
-    def __init__(self, generator: torch.Generator, device: torch.device) -> None:
-        self._generator, self._device = generator, device
-
-    def uniform(self, *size: int) -> Tensor:
-        return torch.rand(size, generator=self._generator).to(self._device)
-
-    def normal(self, *size: int) -> Tensor:
-        return torch.randn(size, generator=self._generator).to(self._device)
-
-
 def _viewpoint(
-    images: Tensor, targets: Targets, intrinsics: Tensor, config: AugmentationConfig, random: _Random, group: int
+    images: Tensor, targets: Targets, intrinsics: Tensor, config: AugmentationConfig, random: Random, group: int
 ) -> tuple[Tensor, Targets, Tensor]:
     """Re-project some pairs to nearby poses; both frames get a common deviation and each a small one.
 
@@ -166,7 +118,7 @@ def _rotation(vector: Tensor) -> Tensor:
     return torch.cat([torch.cos(angle / 2.0), torch.sin(angle / 2.0) * vector / angle], dim=-1)
 
 
-def _shift(images: Tensor, targets: Targets, config: AugmentationConfig, random: _Random) -> tuple[Tensor, Targets]:
+def _shift(images: Tensor, targets: Targets, config: AugmentationConfig, random: Random) -> tuple[Tensor, Targets]:
     """Shift the batch by a few pixels; images repeat their border, labels and depth have no values there."""
     s = config.shift
     dx, dy = (int(v) for v in (random.uniform(2) * (2 * s + 1)).long().clamp_max(2 * s))
@@ -189,7 +141,7 @@ def _shift(images: Tensor, targets: Targets, config: AugmentationConfig, random:
 
 
 def _mirror(
-    images: Tensor, targets: Targets, config: AugmentationConfig, random: _Random, group: int
+    images: Tensor, targets: Targets, config: AugmentationConfig, random: Random, group: int
 ) -> tuple[Tensor, Targets]:
     """Exchange left and right in some pairs: image, labels, depth, and the x axis of the map and of the camera."""
     n = len(images)
@@ -208,49 +160,3 @@ def _mirror(
         None if targets.labels is None else some(targets.labels, targets.labels.flip(-1)),
         None if targets.depth is None else some(targets.depth, targets.depth.flip(-1)),
     )
-
-
-def _light(images: Tensor, config: AugmentationConfig, random: _Random, group: int) -> Tensor:
-    """Change colour gains, contrast and brightness, mostly by the same amounts for both frames of a pair."""
-    n, a = len(images), config.light
-
-    def vary(channels: int) -> Tensor:
-        pair = (random.uniform(n // group, channels, 1, 1) - 0.5).repeat_interleave(group, dim=0)
-        return 2.0 * (0.8 * pair + 0.2 * (random.uniform(n, channels, 1, 1) - 0.5))
-
-    gain = 1.0 + 0.5 * a * vary(3) + 0.5 * a * vary(1)
-    return ((images - 0.45) * gain + 0.45 + 0.35 * a * vary(1)).clamp(0.0, 1.0)
-
-
-def _narrow(
-    images: Tensor, targets: Targets, intrinsics: Tensor, config: AugmentationConfig, random: _Random, group: int
-) -> tuple[Tensor, Targets]:
-    """Fill the pixels that a narrower lens does not see with the mean of the others; they have no labels."""
-    n, _, height, width = images.shape
-    fx, fy, cx, cy = (float(v) for v in intrinsics)
-    numbers = random.uniform(n // group, 3).repeat_interleave(group, dim=0)
-    widest, least = max(cx + 0.5, width - 0.5 - cx) / fx, math.tan(math.radians(NARROWEST / 2.0))
-    across = least + numbers[:, 0] * max(0.0, widest - least)
-    down = across * (0.5 + 0.3 * numbers[:, 1])  # from 2:1 to 5:4
-    columns = ((torch.arange(width, device=images.device) - cx) / fx).abs()
-    rows = ((torch.arange(height, device=images.device) - cy) / fy).abs()
-    seen = (rows[None, :, None] <= down[:, None, None]) & (columns[None, None, :] <= across[:, None, None])
-    seen = (seen | (numbers[:, 2] >= config.narrow)[:, None, None])[:, None]
-    mean = (images * seen).sum((2, 3), keepdim=True) / seen.sum((2, 3), keepdim=True)
-    labels = targets.labels
-    if labels is not None:
-        labels = torch.where(seen[:, 0], labels, torch.full_like(labels, IGNORE))
-    return torch.where(seen, images, mean), replace(targets, labels=labels)
-
-
-def _erase(images: Tensor, config: AugmentationConfig, random: _Random) -> Tensor:
-    n, _, height, width = images.shape
-    numbers = random.uniform(n, 8)
-    rows = torch.arange(height, device=images.device)[None, :, None]
-    columns = torch.arange(width, device=images.device)[None, None, :]
-    h, w = ((0.15 + 0.35 * numbers[:, i]) * size for i, size in ((0, height), (1, width)))
-    top, left = numbers[:, 2] * (height - h), numbers[:, 3] * (width - w)
-    inside = (rows >= top[:, None, None]) & (rows < (top + h)[:, None, None])
-    inside = inside & (columns >= left[:, None, None]) & (columns < (left + w)[:, None, None])
-    inside = inside & (numbers[:, 4] < config.erase)[:, None, None]
-    return torch.where(inside[:, None], numbers[:, 5:8, None, None].expand_as(images), images)

@@ -12,7 +12,7 @@ from localization_common.errors import ConfigError
 from localization_common.photometry.normalization import Normalization
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.systems import SYSTEMS, AblationName, SystemName
-from vlocnet_ros.training.augmentation import AugmentationConfig
+from vlocnet_ros.training.augmentation_config import AugmentationConfig
 from vlocnet_ros.training.batches import StepMixture
 from vlocnet_ros.training.optimizer import OptimizerConfig
 

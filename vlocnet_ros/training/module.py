@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from localization_common.errors import ConfigError
 from vlocnet_ros.network.vlocnetpp import Prediction, VLocNet
 from vlocnet_ros.training import validation
-from vlocnet_ros.training.augmentation import AugmentationConfig, FrameBatch, StepKind, augment
+from vlocnet_ros.training.augmentation import FrameBatch, StepKind, augment
+from vlocnet_ros.training.augmentation_config import AugmentationConfig
 from vlocnet_ros.training.batches import RandomBatches, generator_for
 from vlocnet_ros.training.losses import MultitaskLoss, Targets
 from vlocnet_ros.training.optimizer import OptimizerConfig, optimizer_of, set_learning_rate

@@ -25,7 +25,7 @@ from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import save_vlocnet
 from vlocnet_ros.runtime.localizer import Localizer
 from vlocnet_ros.training import data
-from vlocnet_ros.training.augmentation import AugmentationConfig
+from vlocnet_ros.training.augmentation_config import AugmentationConfig
 from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.imagenet import load_imagenet
 from vlocnet_ros.training.module import OptimizerConfig

@@ -20,7 +20,7 @@ from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import set_camera
 from vlocnet_ros.training import data as training_data
-from vlocnet_ros.training.augmentation import AugmentationConfig
+from vlocnet_ros.training.augmentation_config import AugmentationConfig
 from vlocnet_ros.training.batches import RandomBatches, StepMixture, gather
 from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.module import VLocNetTrainingModule

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from localization_common.geometry import quaternions
-from vlocnet_ros.training.augmentation import AugmentationConfig, FrameBatch, augment
+from vlocnet_ros.training.augmentation import FrameBatch, augment
+from vlocnet_ros.training.augmentation_config import AugmentationConfig
 from vlocnet_ros.training.losses import Targets, relative_targets
 from vlocnet_ros.training.viewpoint import reproject
 
@@ -127,7 +128,7 @@ def batch(n: int = 8) -> FrameBatch:
     return FrameBatch(smooth_image().expand(n, 3, H, W), targets)
 
 
-ONLY_VIEWPOINT = AugmentationConfig(viewpoint=1.0, light=0.0, relight=0.0, erase=0.0, shift=0, alone=0.0)
+ONLY_VIEWPOINT = AugmentationConfig(viewpoint=1.0, light=0.0, relight=0.0, narrow=0.0, erase=0.0, shift=0, alone=0.0)
 
 
 def test_moved_poses_and_images_agree():
@@ -202,7 +203,7 @@ def test_shift_moves_image_labels_and_depth_by_the_same_amount():
     labels[:, :, 30:] = 1
     image = labels[:, None].float().expand(2, 3, H, W)
     moved = FrameBatch(image, replace(fixed.targets, labels=labels, depth=labels.float() + 1.0))
-    config = AugmentationConfig(viewpoint=0.0, light=0.0, relight=0.0, erase=0.0, shift=3, alone=0.0)
+    config = AugmentationConfig(viewpoint=0.0, light=0.0, relight=0.0, narrow=0.0, erase=0.0, shift=3, alone=0.0)
     after = augment(moved, INTRINSICS, config, torch.Generator().manual_seed(1))
     known = after.targets.labels != 255
     assert known.float().mean() > 0.8
@@ -212,14 +213,29 @@ def test_shift_moves_image_labels_and_depth_by_the_same_amount():
 
 
 def test_single_frames_are_their_own_previous_ones():
-    config = AugmentationConfig(viewpoint=0.0, light=0.0, relight=0.0, erase=0.0, shift=0, alone=1.0)
+    config = AugmentationConfig(viewpoint=0.0, light=0.0, relight=0.0, narrow=0.0, erase=0.0, shift=0, alone=1.0)
     after = augment(batch(4), INTRINSICS, config, torch.Generator()).targets
     assert torch.equal(after.previous, torch.arange(4))
     assert not after.pair.any()
 
 
+def test_some_pairs_are_shown_by_a_narrower_lens():
+    config = AugmentationConfig(viewpoint=0.0, light=0.0, relight=0.0, narrow=0.5, erase=0.0, shift=0, alone=0.0)
+    before = batch(32)
+    assert before.targets.labels is not None
+    after = augment(before, INTRINSICS, config, torch.Generator().manual_seed(0))
+    seen = after.targets.labels == before.targets.labels
+    narrowed = ~seen.flatten(1).all(1)
+    assert narrowed.view(-1, 2).all(1).eq(narrowed.view(-1, 2).any(1)).all()  # both frames of a pair
+    assert 4 <= narrowed.sum() <= 28
+    for image, old, inside in zip(after.images, before.images, seen, strict=True):
+        torch.testing.assert_close(image[:, inside], old[:, inside])
+        outside = image[:, ~inside]
+        torch.testing.assert_close(outside, old[:, inside].mean(1, keepdim=True).expand_as(outside))
+
+
 def test_patches_are_erased_in_some_images():
-    config = AugmentationConfig(viewpoint=0.0, light=0.0, relight=0.0, erase=0.5, shift=0, alone=0.0)
+    config = AugmentationConfig(viewpoint=0.0, light=0.0, relight=0.0, narrow=0.0, erase=0.5, shift=0, alone=0.0)
     before = batch(64)
     after = augment(before, INTRINSICS, config, torch.Generator().manual_seed(0))
     changed = ((after.images - before.images).abs() > 1e-5).any(1).float().mean((1, 2))
@@ -229,7 +245,9 @@ def test_patches_are_erased_in_some_images():
 
 def test_a_mirrored_pair_moves_as_its_mirror_image():
     before = batch(4)
-    config = AugmentationConfig(viewpoint=0.0, light=0.0, relight=0.0, erase=0.0, shift=0, alone=0.0, mirror=1.0)
+    config = AugmentationConfig(
+        viewpoint=0.0, light=0.0, relight=0.0, narrow=0.0, erase=0.0, shift=0, alone=0.0, mirror=1.0
+    )
     after = augment(before, INTRINSICS, config, torch.Generator())
     torch.testing.assert_close(after.images, before.images.flip(-1))
     assert torch.equal(after.targets.labels, before.targets.labels.flip(-1))
