@@ -25,7 +25,7 @@ from localization_common.refinement.refiner import Refiner
 from localization_sim.commands.record import ApartmentRecording, record
 from mapping_rows import KeptRows
 from refinement_priors import from_vlocnet
-from refinement_trials import refined
+from refinement_trials import as_published, refined
 from vlocnet_ros.commands.evaluate import evaluate as evaluate_vlocnet
 
 Numbers = dict[str, Any]
@@ -60,14 +60,18 @@ def _row(config: LightsConfig, light: str) -> Numbers:
     return {
         "vlocnet": evaluate_vlocnet(config.vlocnet, [sequence]).numbers,
         "dmn": dmn,
-        "refined": _refined(config.vlocnet, config.keyframe_map, sequence),
+        **_poses(config.vlocnet, config.keyframe_map, sequence),
     }
 
 
-def _refined(checkpoint: Path, keyframe_map: Path, sequence: Sequence) -> Numbers:
-    """Refine the poses of vlocnet against the keyframe map."""
+def _poses(checkpoint: Path, keyframe_map: Path, sequence: Sequence) -> Numbers:
+    """Score the poses that vlocnet publishes, and those that are refined against the keyframe map."""
     priors = from_vlocnet(checkpoint, sequence)
-    return refined(Refiner(KeyframeMap.load(keyframe_map)), sequence, priors)[0].numbers()
+    refiner = Refiner(KeyframeMap.load(keyframe_map))
+    return {
+        "published": as_published(priors, sequence.map_T_camera).numbers(),
+        "refined": refined(refiner, sequence, priors)[0].numbers(),
+    }
 
 
 if __name__ == "__main__":
