@@ -99,11 +99,17 @@ def mounted_camera(height: float = 0.6, forward: float = 0.1) -> npt.NDArray[np.
 
 
 def open_apartment(
-    seed: int, camera: Camera, *, rearranged: float = 0.0, twin_room: bool = False, light: str = STANDARD
+    seed: int,
+    camera: Camera,
+    *,
+    rearranged: float = 0.0,
+    twin_room: bool = False,
+    calm: float = 0.0,
+    light: str = STANDARD,
 ) -> Renderer:
     """Make the renderer of an apartment (see `Apartment.from_seed`) for a camera, in a light (see `lighting_of`)."""
     lighting = lighting_of(light)
     apartment = Apartment.from_seed(
-        seed, rearranged=rearranged, twin_room=twin_room, width=camera.width, height=camera.height
+        seed, rearranged=rearranged, twin_room=twin_room, calm=calm, width=camera.width, height=camera.height
     )
     return Renderer(apartment, camera, lighting)

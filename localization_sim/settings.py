@@ -20,6 +20,13 @@ class ApartmentCameraSettings:
         when=START,
     )
     twin_room: bool = parameter(False, "Use another floor plan, which contains one room twice.", when=START)
+    calm: float = parameter(
+        0.0,
+        "Share of patterns and colours that is taken away: walls of one colour, plain fabrics, few pictures.",
+        minimum=0.0,
+        maximum=1.0,
+        when=START,
+    )
     light: str = parameter(
         "standard",
         "Light: standard, a test light (see `apartment_record --help`), random_N, or random.",

@@ -44,6 +44,14 @@ def finish(random: Random, image: Field, grain: float = 0.03) -> Image:
     return np.asarray(np.clip(rough * 255.0, 0, 255), dtype=np.uint8)
 
 
+def calmed(image: Image, pattern: float) -> Image:
+    """Keep a share (0..1) of the pattern of a texture (H, W, 3) around its mean colour, which fades as well."""
+    mean = image.mean(axis=(0, 1))
+    grey = mean.mean()
+    plain = grey + (0.3 + 0.7 * pattern) * (mean - grey)
+    return np.asarray(np.clip(plain + pattern * (image - mean), 0, 255), dtype=np.uint8)
+
+
 def wallpaper(random: Random, hue: float, kind: int) -> Image:
     """Wallpaper in one of six patterns: plaster, stripes, dots, lozenges, bricks, leaves."""
     base, accent = colour(hue, 0.26, 0.9), colour(hue + random.uniform(-0.05, 0.08), 0.45, 0.66)

@@ -51,6 +51,7 @@ class Apartment:
         *,
         rearranged: float = 0.0,
         twin_room: bool = False,
+        calm: float = 0.0,
         width: int = 640,
         height: int = 480,
     ) -> Apartment:
@@ -62,16 +63,20 @@ class Apartment:
                 shares move the same pieces to the same places.
             twin_room: use another floor plan, which contains one room twice; the light is far away, so that both
                 rooms have the same brightness.
+            calm: 0..1: how much of patterns and colours is taken away, up to walls of one colour, plain fabrics and
+                few pictures. Rooms and furniture stay.
             width: width of the largest image, pixels.
             height: height of the largest image, pixels.
 
         Raises:
-            ConfigError: the share is not in 0..1, or there are no other places for so much furniture.
+            ConfigError: a share is not in 0..1, or there are no other places for so much furniture.
         """
         if not 0.0 <= rearranged <= 1.0:
             raise ConfigError(f"rearranged is {rearranged}: it is a share of the furniture, from 0 to 1")
+        if not 0.0 <= calm <= 1.0:
+            raise ConfigError(f"calm is {calm}: it is from 0 to 1")
         plan = draw_twin_plan(seed) if twin_room else draw_floor_plan(seed)
-        scene = ApartmentScene()
+        scene = ApartmentScene(calm)
         random = np.random.default_rng([seed, 2])
         structure.build_shell(scene, plan, random)
         decoration.lay_rugs(scene, plan, random)

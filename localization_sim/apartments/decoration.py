@@ -55,7 +55,9 @@ def hang_windows(scene: ApartmentScene, plan: FloorPlan, random: Random) -> None
             place = FurniturePlace(*wall.point((low + high) / 2, 0.0), wall.facing)
             view = scene.material(wall_pictures.view_outside(random), emission=0.5)
             cloth = scene.material(
-                textures.fabric(random, float(random.random()), 0.6, 0.75, int(random.integers(4))), wrap="cube"
+                textures.fabric(random, float(random.random()), 0.6, 0.75, int(random.integers(4))),
+                wrap="cube",
+                pattern=0.2,
             )
             half = width / 2
             place.box(scene, "window", frame, (-half, half), (0.0, 0.03), (0.95, 2.15))
@@ -80,7 +82,8 @@ def hang_pictures(scene: ApartmentScene, plan: FloorPlan, random: Random) -> Non
                 height = min(max(width * float(random.uniform(0.75, 1.3)), 0.45), 0.9)
                 middle = float(random.uniform(1.25, 1.5))
                 place = FurniturePlace(*wall.point(position + width / 2 + 0.02, 0.0), wall.facing)
-                _picture(scene, place, width, height, middle, number, random)
+                if not (scene.calm > 0.0 and random.random() < 0.7 * scene.calm):
+                    _picture(scene, place, width, height, middle, number, random)
                 number += 1
                 position += width + float(random.uniform(0.15, 0.5))
 
@@ -104,5 +107,5 @@ def lay_rugs(scene: ApartmentScene, plan: FloorPlan, random: Random) -> None:
         size = [0.62 * (area.max_x - area.min_x), 0.62 * (area.max_y - area.min_y)]
         size = [min(length, 2.4) * float(random.uniform(0.8, 1.0)) for length in size]
         x, y = room.centre
-        material = scene.material(textures.rug(random, float(random.random())))
+        material = scene.material(textures.rug(random, float(random.random())), pattern=0.4)
         scene.panel("rug", "+z", (x, y, 0.006), size[0], size[1], material)

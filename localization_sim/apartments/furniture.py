@@ -37,14 +37,14 @@ class Furniture:
 
 def _wood(scene: ApartmentScene, random: Random) -> tuple[str, textures.Image]:
     image = textures.wood(random, random.uniform(0.03, 0.11), random.uniform(0.55, 1.0))
-    return scene.material(image, wrap="cube"), image
+    return scene.material(image, wrap="cube", pattern=0.7), image
 
 
 def _cloth(scene: ApartmentScene, random: Random) -> str:
     image = textures.fabric(
         random, random.random(), random.uniform(0.2, 0.6), random.uniform(0.45, 0.85), int(random.integers(4))
     )
-    return scene.material(image, wrap="cube")
+    return scene.material(image, wrap="cube", pattern=0.2)
 
 
 def _legs(
@@ -76,7 +76,7 @@ def bed(width: float) -> Furniture:
 
     def build(scene: ApartmentScene, place: FurniturePlace, random: Random) -> None:
         frame, _ = _wood(scene, random)
-        blanket = scene.material(wall_pictures.bedspread(random, random.random()), wrap="cube")
+        blanket = scene.material(wall_pictures.bedspread(random, random.random()), wrap="cube", pattern=0.3)
         sheet = scene.material(textures.fabric(random, random.random(), 0.1, 0.92, 0), wrap="cube")
         half = width / 2
         place.box(scene, "seat", frame, (-half, half), (0.0, 0.06), (0.0, 1.0))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from localization_common.errors import ConfigError
 from localization_sim.apartments.solid import CLASS_NAMES, PANEL_AXES, Footprint, Solid, Vector
+from localization_sim.textures import calmed
 
 Image = npt.NDArray[np.uint8]
 
@@ -20,8 +21,14 @@ LAMP, SHADE, SUN = "lamp", "shade", "sun"
 
 @dataclass
 class ApartmentScene:
-    """Geometry in the map frame (x, y on the floor, z up, metres), collected before it is compiled."""
+    """Geometry in the map frame (x, y on the floor, z up, metres), collected before it is compiled.
 
+    Attributes:
+        calm: 0..1: 0 keeps the textures, 1 takes as much of their patterns and colours away as `material` allows.
+        solids: boxes, panels and other shapes.
+    """
+
+    calm: float = 0.0
     solids: list[Solid] = field(default_factory=list)
     _assets: dict[str, bytes] = field(default_factory=dict)
     _declarations: list[str] = field(default_factory=list)
@@ -41,6 +48,7 @@ class ApartmentScene:
         tile_m: float | None = None,
         emission: float = 0.0,
         shine: float = 0.05,
+        pattern: float = 1.0,
         name: str = "",
     ) -> str:
         """Add a material and return its name.
@@ -52,12 +60,14 @@ class ApartmentScene:
             tile_m: period of the texture in metres (panels); None stretches it once over the panel.
             emission: light that it emits, 0..1.
             shine: specular reflection, 0..1.
+            pattern: share, 0..1, of the texture's pattern that stays in a calm apartment.
             name: name of the material; by default a number.
         """
         name = name or f"m{len(self._declarations)}"
         attributes = f'name="{name}" rgba="{rgb[0]:.3f} {rgb[1]:.3f} {rgb[2]:.3f} 1" emission="{emission}"'
         attributes += f' specular="{shine}" shininess="0.2" reflectance="0"'
         if image is not None:
+            image = calmed(image, 1.0 - self.calm * (1.0 - pattern)) if self.calm > 0.0 else image
             done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
             if not done:
                 raise ConfigError(f"texture of shape {image.shape} cannot be stored as PNG")

@@ -51,7 +51,9 @@ def build_shell(scene: ApartmentScene, plan: FloorPlan, random: Random) -> None:
         ]
         for i, wall in enumerate(walls):
             tint = float(random.uniform(0.82, 1.0))
-            paper = scene.material(papers[int(i == accent)], (tint, tint, tint), tile_m=float(random.uniform(1.0, 1.5)))
+            paper = scene.material(
+                papers[int(i == accent)], (tint, tint, tint), tile_m=float(random.uniform(1.0, 1.5)), pattern=0.05
+            )
             _paper_wall(scene, wall, paper, board)
 
 
@@ -63,12 +65,16 @@ def _light_evenly(scene: ApartmentScene) -> None:
 
 def _floor(scene: ApartmentScene, kind: str, random: Random) -> str:
     if kind == "kitchen":
-        return scene.material(textures.tiles(random, float(random.random())), tile_m=1.4, shine=0.2)
+        return scene.material(textures.tiles(random, float(random.random())), tile_m=1.4, shine=0.2, pattern=0.5)
     if kind == "hall":
-        return scene.material(textures.tiles(random, float(random.random()), checker=False), tile_m=1.6, shine=0.2)
+        return scene.material(
+            textures.tiles(random, float(random.random()), checker=False), tile_m=1.6, shine=0.2, pattern=0.4
+        )
     hue, value = random.uniform(0.05, 0.11), random.uniform(0.75, 1.0)
     herringbone = bool(random.random() < 0.4)
-    return scene.material(textures.planks(random, hue, value, herringbone=herringbone), tile_m=1.6, shine=0.15)
+    return scene.material(
+        textures.planks(random, hue, value, herringbone=herringbone), tile_m=1.6, shine=0.15, pattern=0.6
+    )
 
 
 def _paper_wall(scene: ApartmentScene, wall: WallSide, paper: str, board: str) -> None:

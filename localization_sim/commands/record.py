@@ -32,6 +32,8 @@ class ApartmentRecording:
         seed: seed of the apartment.
         rearranged: share, 0..1, of the furniture that is moved; everything else is the apartment of the seed.
         twin_room: use another floor plan, which contains one room twice.
+        calm: 0..1: how much of patterns and colours is taken away, up to walls of one colour, plain fabrics and few
+            pictures.
         light: light in the apartment: standard; one of evening, one_lamp, morning_sun, afternoon_sun, overcast,
             cold_lamps, dark, overexposed, which are for tests; random_N, drawn from the number N, for training; or
             random, a random light for each drive.
@@ -57,6 +59,7 @@ class ApartmentRecording:
     seed: int = 0
     rearranged: float = 0.0
     twin_room: bool = False
+    calm: float = 0.0
     light: str = STANDARD
     train: int = 12
     val: bool = True
@@ -119,6 +122,7 @@ def record(recording: ApartmentRecording) -> None:
             camera,
             rearranged=recording.rearranged,
             twin_room=recording.twin_room,
+            calm=recording.calm,
             light=light_of_drive(recording.light, name),
         ) as renderer:
             write_changes(renderer.apartment, recording.output)
