@@ -103,7 +103,8 @@ print(*(entry.name for entry in distribution("deep_localization").entry_points))
     ln -sfn "../../bin/$command" "$venv/lib/deep_localization/$command"
   done
   # An activated .venv is a prefix of ROS 2, too: ros2 launch and ros2 run find the package.
-  printf '\nexport AMENT_PREFIX_PATH="%s${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}"\n' "$PWD/$venv" >>$venv/bin/activate
+  grep -q AMENT_PREFIX_PATH $venv/bin/activate ||
+    printf '\nexport AMENT_PREFIX_PATH="%s${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}"\n' "$PWD/$venv" >>$venv/bin/activate
 }
 
 if [ -n "${AMENT_PREFIX_PATH:-}" ] && [ -n "${ROS_DISTRO:-}" ] && "${PYTHON:-python3}" -c 'import rclpy' 2>/dev/null; then
