@@ -70,7 +70,7 @@ class TrainCommand:
     minutes: float = 30.0
     max_steps: int = -1
     network: Literal["light", "matching", "paper"] = "light"
-    normalization: Normalization = "local"
+    normalization: Normalization = "none"
     training: TrainingConfig = field(default_factory=TrainingConfig)
     horizontal_fov: float = 90.0
     initial: Annotated[Path | None, tyro.conf.arg(aliases=["--start"])] = None

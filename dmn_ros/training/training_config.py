@@ -51,7 +51,7 @@ class TrainingConfig:
     gradient_clip: float = 1.0
     mirror: float = 0.2
     recolour: float = 0.1
-    relight: float = 0.8
+    relight: float = 0.0
     favour: float = 0.7
     evaluate_every: int = 250
     seed: int = 0

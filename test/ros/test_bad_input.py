@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from localization_common.camera import Camera
 from localization_common.ros.conversions import camera_to_info, image_from_array
 from localization_common.ros.outputs import header
 from vlocnet_ros.node import VlocnetNode
+from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
 
 HEAD = header(FIRST, "camera_optical_frame")
 NODES = [pytest.param(VlocnetNode, id="vlocnet"), pytest.param(DmnNode, id="dmn")]
@@ -177,9 +179,12 @@ def test_a_camera_with_a_small_field_of_view_is_refused(stage: Stage) -> None:
     assert "of the view that the network was trained with" in stage.status_now("vlocnet").message
 
 
-def test_a_lens_of_62_degrees_is_used_with_a_warning(stage: Stage) -> None:
-    """Publish images of a depth camera's lens; the network was trained with 90 degrees."""
-    stage.start(VlocnetNode, process_all=True)
+def test_a_lens_of_62_degrees_is_used_with_a_warning(stage: Stage, models: Path, tmp_path: Path) -> None:
+    """Publish images of a depth camera's lens; the network has 90 degrees, and was trained with narrower views, too."""
+    trained = load_vlocnet(models / "vlocnet.safetensors")
+    path = tmp_path / "trained.safetensors"
+    save_vlocnet(path, trained.network, camera=trained.camera, card={"augmentation": {"narrow": 0.1}})
+    stage.start(VlocnetNode, process_all=True, checkpoint=str(path))
     stage.robot.mount_camera()
     lens = Camera.from_field_of_view(CAMERA.width, CAMERA.height, 62.0)
     stage.robot.infos.publish(camera_to_info(lens, HEAD))

@@ -84,6 +84,13 @@ class Description:
     residuals: Residuals
     card: dict[str, Any]
 
+    @property
+    def narrow_lenses(self) -> bool:
+        """True if the training showed images as lenses with a narrower view show them (`AugmentationConfig.narrow`)."""
+        augmentation = self.card.get("augmentation")
+        narrow = augmentation.get("narrow", 0.0) if isinstance(augmentation, dict) else 0.0
+        return isinstance(narrow, float) and narrow > 0.0
+
     def header(self) -> dict[str, Any]:
         """Header of a file, for JSON."""
         return {

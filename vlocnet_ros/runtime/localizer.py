@@ -65,6 +65,7 @@ class Localizer:
         self._frozen_camera = FrozenCameraCheck(frozen_after, known.sharpness)
         self._out_of_distribution = OutOfDistributionCheck(known.familiarity)
         self.camera: Camera = description.camera
+        self._narrow_lenses = description.narrow_lenses
         self.class_names: tuple[str, ...] = description.class_names
         self.tasks: Tasks = description.config.tasks
         self._adapter: CameraAdapter | None = None
@@ -93,7 +94,7 @@ class Localizer:
         Raises:
             CameraError: the camera cannot show the network's field of view; the camera before stays.
         """
-        self._adapter = CameraAdapter(camera, self.camera, partial=True)
+        self._adapter = CameraAdapter(camera, self.camera, partial=self._narrow_lenses)
         self.reset()
 
     def reset(self) -> None:

@@ -29,8 +29,8 @@ class AugmentationConfig:
     relative: float = 0.25
     planar: bool = False
     light: float = 0.3
-    relight: float = 0.6
-    narrow: float = 0.15
+    relight: float = 0.0
+    narrow: float = 0.0
     erase: float = 0.3
     shift: int = 3
     mirror: float = 0.0

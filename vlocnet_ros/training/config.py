@@ -77,7 +77,7 @@ class TrainConfig:
     ablate: tuple[AblationName, ...] = ()
     width: int | None = None
     height: int | None = None
-    normalization: Normalization = "local"
+    normalization: Normalization = "none"
     depth_range: tuple[float, float] | None = None
     tasks: Tasks = field(default_factory=Tasks)
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(minutes=25.0))

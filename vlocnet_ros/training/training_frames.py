@@ -89,7 +89,7 @@ def _neighbours(sequence: Sequence, max_frame_gap: int) -> npt.NDArray[np.int64]
 
 
 def _read_one(sequence: Sequence, camera: Camera, *, depth: bool, labels: bool) -> tuple[Tensor, Tensor, Tensor]:
-    adapter = CameraAdapter(sequence.camera, camera, partial=True)
+    adapter = CameraAdapter(sequence.camera, camera)
     n, size = len(sequence), (camera.height, camera.width)
     images = torch.empty((n, 3, *size), dtype=torch.uint8)
     depths = torch.full((n if depth else 0, *size), float("nan"), dtype=torch.float16)

@@ -156,7 +156,7 @@ def test_the_command_trains_resumes_and_writes_a_checkpoint_with_its_card(
     assert state["minutes"] > 0.0
     assert resumed.minutes > 0.5
     network, camera, header = load_network(arguments.output)
-    assert network.config == dataclasses.replace(NetworkConfig.paper(), view_angle=90.0, normalization="local")
+    assert network.config == dataclasses.replace(NetworkConfig.paper(), view_angle=90.0)
     assert camera.width == 32
     for name, value in resumed.network.state_dict().items():
         torch.testing.assert_close(network.state_dict()[name], value)
