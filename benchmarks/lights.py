@@ -6,6 +6,7 @@ are those of the standard light.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def main() -> None:
     torch.set_num_threads(config.threads)
     cv2.setNumThreads(config.threads)
     rows = KeptRows(config.work / "rows", f"{config.vlocnet} {config.dmn} {config.map} {config.keyframe_map}")
-    numbers = {light: measured for light in config.lights if (measured := rows.row(light, lambda: _row(config, light)))}  # noqa: B023
+    numbers = {light: rows.row(light, partial(_row, config, light)) for light in config.lights}
     file = BenchmarkFile.of(
         __file__,
         title="Light that no training had",

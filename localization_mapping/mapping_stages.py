@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +58,7 @@ class MappingStages:
     @property
     def inputs(self) -> str:
         """Text of all that the result depends on."""
-        return repr(self.options) + "".join(map(identity, self.drives)) + str(self._known)
+        return repr(self.options) + "".join(self._identities) + str(self._known)
 
     @property
     def noise(self) -> MotionNoise:
@@ -68,6 +69,11 @@ class MappingStages:
     def _wheels(self) -> bool:
         """True if all drives have wheel odometry."""
         return all(drive.odom_T_base is not None for drive in self.drives)
+
+    @cached_property
+    def _identities(self) -> list[str]:
+        """Identities of the drives, once: they read images."""
+        return [identity(drive) for drive in self.drives]
 
     @property
     def _known(self) -> int:
@@ -88,7 +94,7 @@ class MappingStages:
             def compute(d: int = d, drive: data.Sequence = drive) -> Arrays:
                 return keyframes_of_drive(drive, d, focal, self.options, self.progress).arrays
 
-            inputs = f"{self.options} {focal} {d} {identity(drive)}"
+            inputs = f"{self.options} {focal} {d} {self._identities[d]}"
             parts.append(KeyframeSet.of(self.stages.arrays(f"keyframes-{d}", inputs, compute)))
         return KeyframeSet.joined(parts)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localization_common.ros.parameter_fields import START, parameter
+from localization_sim.lights.lighting import STANDARD
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class ApartmentCameraSettings:
         when=START,
     )
     light: str = parameter(
-        "standard",
+        STANDARD,
         "Light: standard, a test light (see `apartment_record --help`), random_N, or random.",
         when=START,
     )

@@ -33,6 +33,7 @@ class CameraAdapter:
 
     Attributes:
         coverage: share of the target's pixels that the source sees.
+        partial: True if the source fills a part of the target only.
 
     Raises:
         CameraError: the target is distorted, or the source's field of view is too small.
@@ -47,9 +48,9 @@ class CameraAdapter:
         self._rays = target.rays(_pixel_grid(target))
         self._seen = source.sees(self._rays).reshape(target.height, target.width)
         self.coverage = float(self._seen.mean())
-        self._partial = self.coverage < min_coverage
+        self.partial = self.coverage < min_coverage
         view = _horizontal_view(source)
-        if self._partial and (not partial or view < NARROWEST):
+        if self.partial and (not partial or view < NARROWEST):
             needed = f"at least {min_coverage:.0%}" + (f", or {NARROWEST:.0f} deg," if partial else "")
             raise CameraError(
                 f"the camera ({source.width}x{source.height}, fx {source.fx:.1f}, {view:.0f} deg) sees only "
@@ -74,7 +75,7 @@ class CameraAdapter:
         if self._size != (image.shape[1], image.shape[0]):
             image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
         adapted = np.asarray(cv2.remap(image, *self._map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-        if self._partial:
+        if self.partial:
             adapted[~self._seen] = np.rint(adapted[self._seen].mean(axis=0)).astype(np.uint8)
         return adapted
 
@@ -99,11 +100,6 @@ class CameraAdapter:
         """
         _require_size(labels, self.target)
         return _look_up(labels, self._back_map, fill)
-
-    @property
-    def partial(self) -> bool:
-        """True if the source fills a part of the target only."""
-        return self._partial
 
     @cached_property
     def _nearest_map(self) -> npt.NDArray[np.int16]:

@@ -27,7 +27,7 @@ class PhotometricNormalization(nn.Module):
     around each pixel (Land's retinex: illumination changes slowly across a picture).
 
     Args:
-        kind: ``none`` returns the images as they are; ``picture`` or ``local``.
+        kind: ``none``, which returns the images unchanged; ``picture`` or ``local``.
     """
 
     def __init__(self, kind: Normalization) -> None:
