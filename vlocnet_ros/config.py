@@ -18,16 +18,25 @@ _MOST_MASKED = 1 << 24
 
 @dataclass(frozen=True)
 class Tasks:
-    """Streams of a network. Data without labels trains the encoder of the segmentation stream only, for depth."""
+    """Streams of a network. Data without labels trains the encoder of the segmentation stream only, for depth.
+
+    Attributes:
+        pose: global pose by regression.
+        odometry: motion since the previous frame.
+        segmentation: labels.
+        depth: depth image.
+        coordinates: scene coordinates, from which a global pose is solved.
+    """
 
     pose: bool = True
     odometry: bool = True
     segmentation: bool = True
     depth: bool = True
+    coordinates: bool = False
 
     def __post_init__(self) -> None:
-        if not (self.pose or self.odometry or self.encoder):
-            raise ConfigError("tasks: at least one of pose, odometry, segmentation and depth is needed")
+        if not any(getattr(self, f.name) for f in fields(self)):
+            raise ConfigError("tasks: at least one of pose, odometry, segmentation, depth and coordinates is needed")
 
     @property
     def encoder(self) -> bool:
@@ -35,9 +44,14 @@ class Tasks:
         return self.segmentation or self.depth
 
     @property
+    def global_pose(self) -> bool:
+        """True if a stream gives poses in the map."""
+        return self.pose or self.coordinates
+
+    @property
     def localizes(self) -> bool:
-        """True if a stream regresses poses, or motions, which can be integrated."""
-        return self.pose or self.odometry
+        """True if a stream gives poses, or motions, which can be integrated."""
+        return self.global_pose or self.odometry
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -80,8 +94,10 @@ class VLocNetConfig:
         tasks: streams that exist.
         classes: segmentation classes; needed with segmentation only.
         segmenter: segmentation stream: ``adapnet``, which the other streams build upon; or one of the networks that it
-            is compared with, without other streams: ``fcn`` (Long et al. 2015) or ``deeplabv3`` (Chen et al. 2017).
-            Both have torchvision's residual backbone with the widths ``stem``, ``mids``, ``expansion`` and ``units``.
+            is compared with, without other streams: ``fcn`` (Long et al. 2015) or ``deeplabv3`` (Chen et al. 2017) with
+            torchvision's residual backbone; ``segnet`` (Badrinarayanan et al. 2017), ``upnet`` (Oliveira et al. 2016)
+            or ``parsenet`` (Liu et al. 2016) with VGG-16's groups of convolutions, whose widths are ``stem`` and
+            ``mids``.
         atrous_rates: dilations of DeepLabV3's pyramid; torchvision's by default.
         segmentation_stem: channels of the extra 3x3 convolution in AdapNet's stem.
         warping: whether warped features of the previous frame are fused; needs predicted motion and depth.
@@ -101,6 +117,7 @@ class VLocNetConfig:
             agree over the predicted depth; none, as in the paper, for the regressed motion alone. Needs depth.
         depth_channels: width of the depth decoder.
         depth_range: nearest and farthest depth that can be predicted, metres.
+        coordinate_channels: width of the decoder of scene coordinates.
     """
 
     width: int = 224
@@ -119,7 +136,7 @@ class VLocNetConfig:
     samples: int = 0
     tasks: Tasks = field(default_factory=Tasks)
     classes: int = 10
-    segmenter: Literal["adapnet", "fcn", "deeplabv3"] = "adapnet"
+    segmenter: Literal["adapnet", "fcn", "deeplabv3", "segnet", "upnet", "parsenet"] = "adapnet"
     atrous_rates: tuple[int, int, int] = (12, 24, 36)
     segmentation_stem: int = 64
     warping: bool = True
@@ -134,12 +151,13 @@ class VLocNetConfig:
     alignment: tuple[int, ...] = ()
     depth_channels: int = 64
     depth_range: tuple[float, float] = (0.1, 80.0)
+    coordinate_channels: int = 256
 
     def __post_init__(self) -> None:
         require_at_most(
             self, width=4096, height=4096, stem=4096, mids=8192, expansion=64, units=64, fc=1 << 20, pool=64,
             samples=10_000, classes=255, atrous_rates=64, segmentation_stem=4096, alignment=1000, depth_channels=8192,
-            count_warp_places=16,
+            coordinate_channels=8192, count_warp_places=16,
         )  # fmt: skip
         if self.correlation is not None:
             require_at_most(self, correlation=64)
@@ -160,10 +178,13 @@ class VLocNetConfig:
             "fc": self.fc,
             "segmentation_stem": self.segmentation_stem,
             "depth_channels": self.depth_channels,
+            "coordinate_channels": self.coordinate_channels,
         }
         for name, value in positive.items():
             if value < 1:
                 raise ConfigError(f"{name}: {value} must be positive")
+        if self.coordinate_channels % 2:
+            raise ConfigError(f"coordinate_channels: {self.coordinate_channels} must be even")
         if any(m < 2 or m % 2 for m in self.mids):
             raise ConfigError(f"mids: {self.mids} must be even (multi-scale units split them)")
         if any(n < 1 for n in self.units) or min(self.pool) < 1:
@@ -232,6 +253,7 @@ class VLocNetConfig:
             alignment=(2, 3, 3),
             depth_channels=32,
             depth_range=(0.1, 20.0),
+            coordinate_channels=128,
         )
 
 

@@ -36,7 +36,7 @@ def ray_errors(points: Array, rays: Array, pose: Array) -> tuple[Array, Array, A
     return np.nan_to_num(local[:, :2] / depth - rays, nan=1e3), sight, local
 
 
-def within(points: Array, rays: Array, pose: Array, limit: float) -> npt.NDArray[np.bool_]:
-    """Return which rays (M, 2) have errors below a limit, at depth one."""
+def within(points: Array, rays: Array, pose: Array, limit: float | Array) -> npt.NDArray[np.bool_]:
+    """Return which rays (M, 2) have errors below a limit at depth one, one for all or (M,) one for each."""
     near: npt.NDArray[np.bool_] = np.linalg.norm(ray_errors(points, rays, pose)[0], axis=1) < limit
     return near

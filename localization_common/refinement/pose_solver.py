@@ -48,7 +48,7 @@ def solve(
     points: Array,
     rays: Array,
     *,
-    noise: float,
+    noise: float | Array,
     inlier: float,
     least: int,
     start: Array | None = None,
@@ -59,7 +59,7 @@ def solve(
     Args:
         points: (M, 3) points in the map.
         rays: (M, 2) rays at depth one.
-        noise: standard deviation of a ray.
+        noise: standard deviation of a ray, one for all or (M,) one for each.
         inlier: largest error of an inlier, in standard deviations.
         least: smallest number of inliers.
         start: (4, 4) pose near the solution, from which the width of the robust weights shrinks (graduated
@@ -73,9 +73,10 @@ def solve(
     if len(points) < least:
         return None
     limit = inlier * noise
-    pose = None if start is None else from_start(points, rays, start, limit)
+    usual = float(np.median(limit))
+    pose = None if start is None else from_start(points, rays, start, usual)
     if pose is None or within(points, rays, pose, limit).mean() < _TRUSTED:
-        sampled = from_samples(points, rays, limit)
+        sampled = from_samples(points, rays, usual)
         if sampled is not None and (
             pose is None or within(points, rays, sampled, limit).sum() > within(points, rays, pose, limit).sum()
         ):
@@ -86,19 +87,20 @@ def solve(
         inliers = within(points, rays, pose, limit)
         if inliers.sum() < least:
             return None
-        pose, information, chi2 = _least_squares(points[inliers], rays[inliers], pose, noise, prior)
+        own = np.broadcast_to(noise, len(points))[inliers]
+        pose, information, chi2 = _least_squares(points[inliers], rays[inliers], pose, own, prior)
     return PoseSolution(pose, information, inliers, chi2)
 
 
 def _least_squares(
-    points: Array, rays: Array, pose: Array, noise: float, prior: PosePrior | None
+    points: Array, rays: Array, pose: Array, noise: Array, prior: PosePrior | None
 ) -> tuple[Array, Array, float]:
     """Solve by Gauss-Newton with Huber's weights; return pose, information and `PoseSolution.chi2`."""
     for _ in range(5):
         errors, sight, local = ray_errors(points, rays, pose)
-        scaled = errors / noise
+        scaled = errors / noise[:, None]
         weight = 1.0 / np.maximum(1.0, np.linalg.norm(scaled, axis=1) / _HUBER)
-        jacobian = ray_jacobian(sight, local, pose[:3, :3]) / noise
+        jacobian = ray_jacobian(sight, local, pose[:3, :3]) / noise[:, None, None]
         weighted = (jacobian * weight[:, None, None]).reshape(-1, 6)
         curvature = weighted.T @ jacobian.reshape(-1, 6)
         gradient = weighted.T @ scaled.ravel()

@@ -62,7 +62,8 @@ def foggy(count: int, seed: int, period: float = 90.0) -> tuple[RegressedDrive, 
         pose[:3, :3] = axangles.axangle2mat(rng.normal(size=3), angle) @ pose[:3, :3]
     features = np.concatenate([3.0 * fog[:, None] + 2.0, rng.normal(0.0, 5.0, (count, 30))], axis=1)
     motions = (None, *[motion] * (count - 1))
-    return RegressedDrive(np.arange(1, count + 1) * STEP, true, regressed, motions, features), np.log(scales)
+    made = RegressedDrive(np.arange(1, count + 1) * STEP, true, regressed, motions, features, features)
+    return made, np.log(scales)
 
 
 def errors_of(one: RegressedDrive) -> np.ndarray:

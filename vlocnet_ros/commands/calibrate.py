@@ -115,7 +115,7 @@ def calibrated(
         frame_error=frame_error,
         uncertainty=uncertainty,
         sharpness=evaluation.sharpness,
-        familiarity=least_feature_norm(np.concatenate([drive.features for drive in drives])) if drives else 0.0,
+        familiarity=least_feature_norm(np.concatenate([drive.pose_features for drive in drives])) if drives else 0.0,
         tracking=tracking,
     )
     return numbers, residuals

@@ -160,7 +160,7 @@ def evaluate(
         "ms_per_frame": 1e3 * (time.perf_counter() - started) / frames,
         "without_true_pose": sum(int((~result.frames.has_pose).sum()) for result in results),
     }
-    if localizer.tasks.pose and numbers["without_true_pose"] < frames:
+    if localizer.tasks.global_pose and numbers["without_true_pose"] < frames:
         numbers |= sequence_scores.pose_scores(results)
     if keyframe_map is not None:
         numbers["refinement"] = sequence_scores.refinement_scores(results)
@@ -172,9 +172,9 @@ def evaluate(
         numbers["segmentation"] = sequence_scores.segmentation_scores(score, localizer.class_names)
     return CheckpointEvaluation(
         numbers,
-        _joined(sequence_scores.regressed_errors(result) for result in results if localizer.tasks.pose),
+        _joined(sequence_scores.regressed_errors(result) for result in results if localizer.tasks.global_pose),
         _joined(sequence_scores.motion_errors(result) for result in results),
-        tuple(_drive(result) for result in results) if localizer.tasks.pose else (),
+        tuple(_drive(result) for result in results) if localizer.tasks.global_pose else (),
         min(e.sharpness for result in results for e in result.estimates),
     )
 
@@ -229,7 +229,7 @@ def _baselines(
     if not train:
         return {}
     constant = sequence_scores.odometry_baseline(results, train, segment_m)
-    return (sequence_scores.pose_baselines(results, train) if tasks.pose else {}) | (
+    return (sequence_scores.pose_baselines(results, train) if tasks.global_pose else {}) | (
         {} if constant is None else {"constant_motion": constant}
     )
 
@@ -245,8 +245,13 @@ def _drive(result: SequenceEstimates) -> RegressedDrive:
         map_T_camera=result.frames.map_T_camera,
         regressed=result.regressed,
         motions=tuple(e.previous_T_camera for e in estimates),
-        features=np.stack([np.zeros(0) if e.pose_features is None else e.pose_features for e in estimates]),
+        features=_stacked([e.error_features for e in estimates]),
+        pose_features=_stacked([e.pose_features for e in estimates]),
     )
+
+
+def _stacked(features: Collection[npt.NDArray[np.floating] | None]) -> npt.NDArray[np.floating]:
+    return np.stack([np.zeros(0) if one is None else one for one in features])
 
 
 if __name__ == "__main__":

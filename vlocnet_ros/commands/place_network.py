@@ -15,6 +15,7 @@ from localization_common.place import Place
 from localization_common.place.choice import writing
 from vlocnet_ros.commands.calibrate import calibrated
 from vlocnet_ros.commands.evaluate import evaluate
+from vlocnet_ros.commands.verdict import USEFUL, verdict
 from vlocnet_ros.evaluation.calibration_replay import with_recencies
 from vlocnet_ros.runtime.checkpoint import Residuals
 from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
@@ -23,8 +24,6 @@ Numbers = Mapping[str, Any]
 
 #: Errors that are compared: the part of an evaluation, and their names.
 _COMPARED = (("pose", ("median_m", "median_deg")), ("odometry", ("rpe_percent", "rpe_deg_per_m")))
-#: Largest median error of poses, metres, of a first network that is put into a place with a keyframe map.
-USEFUL = 0.5
 #: Smallest error in a logarithm.
 _LEAST = 1e-6
 
@@ -80,6 +79,8 @@ def writing_if_better(
         CheckpointError: the place's network is damaged.
     """
     print(f"on held-out frames: {brief(numbers)}")
+    if sentence := verdict(numbers):
+        print(sentence)
     if output is None and place is not None:
         reason = _why_not(place, numbers, held_out, max_frame_gap)
         if reason:

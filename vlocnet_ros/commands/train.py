@@ -119,7 +119,7 @@ def _calibrated(config: TrainConfig, network: VLocNet, data: TrainingData) -> tu
 def _possible(mixture: StepMixture, model: VLocNetConfig) -> StepMixture:
     """Return the mixture without kinds of steps that train none of the streams of this structure."""
     tasks = model.tasks
-    pose = mixture.pose if tasks.pose else 0
+    pose = mixture.pose if tasks.global_pose else 0
     pairs = mixture.pairs if model.paired else 0
     return replace(mixture, pose=pose, pairs=pairs, all=mixture.all if tasks.encoder or not pose + pairs else 0)
 

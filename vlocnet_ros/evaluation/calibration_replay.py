@@ -34,16 +34,18 @@ class RegressedDrive:
     Attributes:
         stamps: (N,) nanoseconds.
         map_T_camera: (N, 4, 4) true poses.
-        regressed: (N, 4, 4) regressed poses of single frames.
+        regressed: (N, 4, 4) poses of single frames, regressed or solved.
         motions: motion of each frame since the previous one (4, 4), or None.
-        features: (N, F) features from which the poses were regressed.
+        features: (N, E) numbers from which the errors of these poses are predicted.
+        pose_features: (N, F) features from which poses were regressed; F is 0 without a pose stream.
     """
 
     stamps: npt.NDArray[np.int64]
     map_T_camera: Array
     regressed: Array
     motions: tuple[Array | None, ...]
-    features: Array
+    features: npt.NDArray[np.floating]
+    pose_features: npt.NDArray[np.floating]
 
 
 class CalibrationFit(NamedTuple):

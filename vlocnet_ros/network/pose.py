@@ -111,29 +111,31 @@ class Trunk(nn.Module):
         return fine, self.res3(fine)
 
 
-class PoseStream(nn.Module):
-    """Res4, Res5 and the regressor, with semantic fusion in Res4 and temporal fusion after Res5a.
+class PoseEncoder(nn.Module):
+    """Res4 and Res5, with semantic fusion in Res4, up to the point where the previous frame comes in.
 
-    The configuration sets the unit after which semantic features are fused (Res4c), and the kind of temporal fusion.
+    The configuration sets the unit after which semantic features are fused (Res4c).
+
+    Args:
+        config: structure.
+        units: residual units of Res5; one is enough for features of a single frame.
     """
 
-    masks: Tensor
-
-    def __init__(self, config: VLocNetConfig) -> None:
+    def __init__(self, config: VLocNetConfig, units: int = 1) -> None:
         super().__init__()
         _, c3, c4, c5 = config.outputs
         activation = ACTIVATIONS[config.activation]
         self.semantic_unit = config.semantic_unit
         self.res4 = block(c3, config.mids[2], c4, config.units[2], stride=2, activation=activation)
         self.semantic_fusion = AdaptiveFusion(c4, c5) if config.tasks.encoder else None
-        self.res5 = block(c4, config.mids[3], c5, config.units[3], stride=2, activation=activation)
-        fusion = config.temporal_fusion
-        self.temporal_fusion = None if fusion == "none" else FUSIONS[fusion](c5, c5)
-        self.regressor = Regressor(c5, config, config.rotation, config.regressor)
-        self.register_buffer("masks", dropout_masks(config.samples, config.fc, config.dropout), persistent=False)
+        self.res5 = block(c4, config.mids[3], c5, units, stride=2, activation=activation)
 
     def encode(self, trunk: Tensor, semantics: Tensor | None) -> Tensor:
-        """Return the output of Res5a before temporal fusion, which needs no other frame.
+        """Return the output of Res5a before temporal fusion, which needs no other frame; see `stages`."""
+        return self.stages(trunk, semantics)[1]
+
+    def stages(self, trunk: Tensor, semantics: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the outputs of Res4 (output stride 16) and of Res5a before temporal fusion (output stride 32).
 
         Args:
             trunk: output of Res3.
@@ -144,7 +146,20 @@ class PoseStream(nn.Module):
             x = unit(x)
             if index == self.semantic_unit and self.semantic_fusion is not None and semantics is not None:
                 x = self.semantic_fusion(x, semantics)
-        return torch.as_tensor(self.res5[0](x))
+        return x, torch.as_tensor(self.res5[0](x))
+
+
+class PoseStream(PoseEncoder):
+    """Encoder and regressor of the global pose, with temporal fusion after Res5a; the configuration sets its kind."""
+
+    masks: Tensor
+
+    def __init__(self, config: VLocNetConfig) -> None:
+        super().__init__(config, config.units[3])
+        c5, fusion = config.outputs[-1], config.temporal_fusion
+        self.temporal_fusion = None if fusion == "none" else FUSIONS[fusion](c5, c5)
+        self.regressor = Regressor(c5, config, config.rotation, config.regressor)
+        self.register_buffer("masks", dropout_masks(config.samples, config.fc, config.dropout), persistent=False)
 
     def decode(self, current_5a: Tensor, previous_5a: Tensor) -> tuple[Tensor, Tensor]:
         """Regress translation (B, 3) and unit quaternion (B, 4) of the current frame in the map."""

@@ -19,10 +19,15 @@ SystemName = Literal[
     "vlocnet",
     "vlocnetpp_single",
     "vlocnetpp",
+    "vlocnetpp_scene",
+    "dsacpp",
     "odometry",
     "adapnet",
     "fcn",
     "deeplabv3",
+    "segnet",
+    "upnet",
+    "parsenet",
 ]
 AblationName = Literal[
     "semantic_4a",
@@ -43,6 +48,7 @@ AblationName = Literal[
 POSE = Tasks(odometry=False, segmentation=False, depth=False)
 POSE_AND_ODOMETRY = Tasks(segmentation=False, depth=False)
 ODOMETRY = Tasks(pose=False, segmentation=False, depth=False)
+COORDINATES = Tasks(pose=False, odometry=False, segmentation=False, depth=False, coordinates=True)
 SEGMENTATION = Tasks(pose=False, odometry=False, depth=False)
 
 
@@ -88,7 +94,7 @@ class VLocNetSystem:
             ConfigError: no stream is left, or an ablation does not fit this system.
         """
         preset, own = (VLocNetConfig.paper, self.paper) if width == "paper" else (VLocNetConfig.light, self.light)
-        config = preset(tasks=self.tasks & (tasks or Tasks()), classes=classes)
+        config = preset(tasks=self.tasks if tasks is None else self.tasks & tasks, classes=classes)
         changes = {**self.changes, **own}
         for name in ablations:
             changes |= ABLATIONS[name]
@@ -150,6 +156,16 @@ SYSTEMS: dict[SystemName, VLocNetSystem] = {
         "VLocNet++, multitask",
         Tasks(),
     ),
+    "vlocnetpp_scene": VLocNetSystem(
+        "VLocNet++ with scene coordinates, from which poses are solved",
+        "VLocNet++, multitask; Brachmann and Rother, CVPR 2018 [DSAC++]",
+        Tasks(coordinates=True),
+    ),
+    "dsacpp": VLocNetSystem(
+        "scene coordinates only, poses solved by RANSAC; trained without differentiable RANSAC, as ACE",
+        "Brachmann and Rother, CVPR 2018; Brachmann et al., CVPR 2023",
+        COORDINATES,
+    ),
     "odometry": VLocNetSystem("odometry streams only", "VLocNet++, section II-A", ODOMETRY),
     "adapnet": VLocNetSystem(
         "segmentation stream only, one frame at a time", "Valada et al., ICRA 2017 [15]", SEGMENTATION
@@ -169,6 +185,27 @@ SYSTEMS: dict[SystemName, VLocNetSystem] = {
         SEGMENTATION,
         {"segmenter": "deeplabv3"},
         light=_NARROW | {"atrous_rates": (3, 6, 9)},
+    ),
+    "segnet": VLocNetSystem(
+        "segmentation only: VGG-16 and its mirror image, which unpools by the pooling's places",
+        "Badrinarayanan et al., TPAMI 2017",
+        SEGMENTATION,
+        {"segmenter": "segnet"},
+        light={"stem": 6, "mids": (6, 12, 24, 48)},
+    ),
+    "upnet": VLocNetSystem(
+        "segmentation only: VGG-16 and five up-convolutions",
+        "Oliveira et al., IROS 2016",
+        SEGMENTATION,
+        {"segmenter": "upnet"},
+        light={"stem": 8, "mids": (8, 16, 32, 64)},
+    ),
+    "parsenet": VLocNetSystem(
+        "segmentation only: dilated VGG-16 with global context, the mean over the image",
+        "Liu et al., ICLR workshop 2016",
+        SEGMENTATION,
+        {"segmenter": "parsenet"},
+        light={"stem": 8, "mids": (8, 16, 32, 64)},
     ),
 }
 

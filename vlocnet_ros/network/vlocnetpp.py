@@ -17,11 +17,13 @@ from vlocnet_ros.network.alignment import DirectAlignment
 from vlocnet_ros.network.depth import DepthDecoder
 from vlocnet_ros.network.named_tensors import flatten, unflatten
 from vlocnet_ros.network.odometry import OdometryStream
-from vlocnet_ros.network.pose import PoseStream, Trunk
+from vlocnet_ros.network.pose import PoseEncoder, PoseStream, Trunk
 from vlocnet_ros.network.pyramid import PyramidLevel
 from vlocnet_ros.network.residual import initialize
+from vlocnet_ros.network.scene_coordinates import SceneCoordinateStream
 from vlocnet_ros.network.segmentation import SegmentationFeatures, SegmentationStream
 from vlocnet_ros.network.segmentation_baselines import SegmentationBaseline
+from vlocnet_ros.network.vgg_baselines import VGG_BASELINES
 from vlocnet_ros.network.warping import sampling_grid
 
 
@@ -38,6 +40,7 @@ class FrameFeatures(NamedTuple):
         depth: (B, 1, H, W) predicted depth, metres.
         view: image pyramid for direct alignment with another frame; None in training, which does not align.
         baseline: last features of the network in place of AdapNet (FCN, DeepLabV3).
+        coordinates: scene coordinates of this frame, see `Prediction`.
     """
 
     trunk: Tensor | None
@@ -48,6 +51,7 @@ class FrameFeatures(NamedTuple):
     depth: Tensor | None = None
     view: tuple[PyramidLevel, ...] | None = None
     baseline: Tensor | None = None
+    coordinates: Tensor | None = None
 
     def select(self, index: Tensor) -> FrameFeatures:
         """Return the features of these members of the batch, in this order."""
@@ -68,6 +72,8 @@ class Prediction(NamedTuple):
             radians; None also for a network that does not sample, and in training.
         pose_features: (B, fc) features of fc1 from which the pose was regressed; the predicted error is computed from
             them (`integrity.predicted_error`).
+        coordinates: (B, 4, h, w) of the cells of the image: point in the map, metres, and logarithm of its expected
+            reprojection error in pixels (`scene_coordinates`).
     """
 
     translation: Tensor | None
@@ -78,6 +84,7 @@ class Prediction(NamedTuple):
     depth: Tensor | None
     pose_covariance: Tensor | None = None
     pose_features: Tensor | None = None
+    coordinates: Tensor | None = None
 
 
 class VLocNet(nn.Module):
@@ -96,8 +103,10 @@ class VLocNet(nn.Module):
         self.config = config
         tasks = config.tasks
         self.front_end = PhotometricNormalization(config.normalization)
-        self.trunk = Trunk(config) if tasks.pose or (tasks.odometry and config.hard_sharing) else None
+        self.trunk = Trunk(config) if tasks.global_pose or (tasks.odometry and config.hard_sharing) else None
         self.pose = PoseStream(config) if tasks.pose else None
+        self.coordinate_encoder = PoseEncoder(config) if tasks.coordinates and not tasks.pose else None
+        self.coordinates = SceneCoordinateStream(config) if tasks.coordinates else None
         self.odometry = OdometryStream(config) if tasks.odometry else None
         adapnet = config.segmenter == "adapnet"
         self.segmentation = SegmentationStream(config) if tasks.encoder and adapnet else None
@@ -110,7 +119,7 @@ class VLocNet(nn.Module):
         if self.segmentation is not None and self.segmentation.decoder is not None:
             self.segmentation.decoder.initialize()
         # After `initialize`: a baseline keeps torchvision's initial weights.
-        self.baseline = None if adapnet else SegmentationBaseline(config)
+        self.baseline = None if adapnet else VGG_BASELINES.get(config.segmenter, SegmentationBaseline)(config)
         self.register_buffer("image_mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
         self.register_buffer("image_std", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1))
         focal = config.width / 2.0
@@ -153,33 +162,36 @@ class VLocNet(nn.Module):
         """
         x = self._normalize(image)
         fine, trunk = (None, None) if self.trunk is None else self.trunk.stages(x)
-        pose_5a, previous, matched = None, None, None
-        if self.pose is not None and trunk is not None:
-            pose_5a = self.pose.encode(trunk, None if segmentation is None else segmentation.res5c)
+        pose_5a, previous, matched, coordinates = None, None, None, None
+        encoder = self.pose or self.coordinate_encoder
+        if encoder is not None and trunk is not None:
+            pose_4, pose_5a = encoder.stages(trunk, None if segmentation is None else segmentation.res5c)
+            if self.coordinates is not None:
+                coordinates = self.coordinates(trunk, pose_4, pose_5a)
         if self.odometry is not None:
             if self.odometry.current_trunk is not None:
                 fine, trunk = self.odometry.current_trunk.stages(x)
             if self.config.correlation is not None:
                 matched = fine if self.config.correlation_at == "res2" else trunk
             previous = self.odometry.encode_previous(x) if keep else None
-        return FrameFeatures(trunk, pose_5a, previous, segmentation, matched)
+        return FrameFeatures(trunk, pose_5a, previous, segmentation, matched, coordinates=coordinates)
 
     def decode(self, current: FrameFeatures, previous: FrameFeatures) -> Prediction:
         """Predict for the current frame. A first frame is decoded with itself as previous."""
         if self.baseline is not None and current.baseline is not None:
             return Prediction(None, None, None, None, self.baseline.decode(current.baseline), None)
-        translation, quaternion, covariance, pose_features = self._pose(current, previous)
+        pose = self._pose(current, previous)
         motion = self.motion(current, previous)
         # Losses use the regressed motion: the alignment has no weights, and steps without it are faster.
         if self.alignment is not None and not self.training and current.view is not None and previous.view is not None:
             motion = self.alignment(current.view, previous.view, *motion, self.intrinsics)
         if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
-            return Prediction(translation, quaternion, *motion, None, current.depth, covariance, pose_features)
+            return Prediction(*pose[:2], *motion, None, current.depth, *pose[2:], current.coordinates)
         depth, grid = current.depth, None
         if self.config.tasks.warping and depth is not None and motion[0] is not None and motion[1] is not None:
             grid = sampling_grid(depth, motion[0], motion[1], self.intrinsics)
         logits = self.segmentation.decode(current.segmentation, previous.segmentation, grid)
-        return Prediction(translation, quaternion, *motion, logits, depth, covariance, pose_features)
+        return Prediction(*pose[:2], *motion, logits, depth, *pose[2:], current.coordinates)
 
     def motion(self, current: FrameFeatures, previous: FrameFeatures) -> tuple[Tensor | None, Tensor | None]:
         """Regress the motion, before any alignment: see `Prediction`."""

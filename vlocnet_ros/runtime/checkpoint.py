@@ -23,6 +23,7 @@ from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.integrity.predicted_error import PredictedError
 from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
 from vlocnet_ros.runtime.integrity.uncertainty import Uncertainty
+from vlocnet_ros.runtime.scene_pose import UNSOLVED
 
 KIND = "vlocnet"
 
@@ -123,9 +124,10 @@ class Description:
                 f"{path}: camera {camera.width}x{camera.height}, but network input {config.width}x{config.height}"
             )
         predicted = residuals.frame_error
-        if predicted is not None and len(predicted.slopes[0]) != config.fc:
+        numbers = len(UNSOLVED) if config.tasks.coordinates else config.fc
+        if predicted is not None and len(predicted.slopes[0]) != numbers:
             raise CheckpointError(
-                f"{path}: predicted error of {len(predicted.slopes[0])} features, but fc is {config.fc}"
+                f"{path}: predicted error of {len(predicted.slopes[0])} features, but the network gives {numbers}"
             )
         return cls(config, camera, class_names, residuals, card)
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from localization_common.refinement.acceptance import Status
 from localization_common.refinement.refiner import Refinement
+from vlocnet_ros.runtime.scene_pose import ScenePose
 
 Array = npt.NDArray[np.float64]
 
@@ -40,12 +41,16 @@ class Estimate:
         covariance: (6, 6) of x y z rX rY rZ, in metres and radians, about the map's axes (as in geometry_msgs).
         previous_T_camera: (4, 4) motion since the previous frame, in the previous optical frame; None on a first frame.
         motion_covariance: (6, 6) of that motion, about the previous optical frame's axes; None on a first frame.
-        regressed_T_camera: (4, 4) pose in the map that the network regressed from this frame and the one before; None
-            if it has no pose stream.
+        regressed_T_camera: (4, 4) pose of this frame in the map, before any fusion: solved from its scene coordinates,
+            or else regressed from this frame and the one before; None if the network has no global pose.
+        solved: pose that was solved from the scene coordinates of this frame; None if the network has none, or too few
+            of them agree.
         evidence: (6,) that the covariance was computed from (`integrity.uncertainty.evidence`); None after too few
             frames.
         pose_features: (F,) features that the pose was regressed from; None if there is no pose stream, and with an ONNX
             file that was made without them.
+        error_features: (E,) numbers from which the error of this frame's pose is predicted: evidence of the scene
+            coordinates, in networks without them the features of the pose; None if there are neither.
         labels: (H, W) uint8 class ids at the network's resolution; None if the network has no segmentation.
         label_confidence: (H, W) uint8, 255 is certain; None if the network has no segmentation.
         consistency: geometric consistency of the loss at run time: distance between the odometry and the difference of
@@ -64,8 +69,10 @@ class Estimate:
     previous_T_camera: Array | None = None
     motion_covariance: Array | None = None
     regressed_T_camera: Array | None = None
+    solved: ScenePose | None = None
     evidence: Array | None = None
     pose_features: npt.NDArray[np.float32] | None = None
+    error_features: npt.NDArray[np.floating] | None = None
     labels: npt.NDArray[np.uint8] | None = None
     label_confidence: npt.NDArray[np.uint8] | None = None
     consistency: tuple[float, float] | None = None

@@ -21,11 +21,13 @@ from vlocnet_ros.runtime.backends.backend import Backend, Features
 from vlocnet_ros.runtime.backends.opening import AUTO, open_backend
 from vlocnet_ros.runtime.checkpoint import Description
 from vlocnet_ros.runtime.estimate import Estimate, Health
+from vlocnet_ros.runtime.frame_pose import FramePose, frame_pose, transform
 from vlocnet_ros.runtime.grad_cam import Layer, explain
 from vlocnet_ros.runtime.integrity.frozen_camera import FrozenCameraCheck
 from vlocnet_ros.runtime.integrity.out_of_distribution import FrameKind, OutOfDistributionCheck
 from vlocnet_ros.runtime.integrity.pose_fusion import FusedPose, PoseFusion
 from vlocnet_ros.runtime.integrity.predicted_error import UNKNOWN
+from vlocnet_ros.runtime.scene_pose import ScenePoseSolver
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
@@ -69,6 +71,7 @@ class Localizer:
         self.class_names: tuple[str, ...] = description.class_names
         self.tasks: Tasks = description.config.tasks
         self._adapter: CameraAdapter | None = None
+        self._solver = ScenePoseSolver(self.camera) if self.tasks.coordinates else None
         self._previous: tuple[int, Features, Estimate] | None = None
         self._before: Features | None = None  # features of the frame before the last one
 
@@ -182,11 +185,12 @@ class Localizer:
     def _estimate(self, stamp: int, prediction: Prediction, sharpness: float) -> Estimate:
         motion = None
         if self._previous is not None:
-            motion = _transform(prediction.relative_translation, prediction.relative_quaternion)
+            motion = transform(prediction.relative_translation, prediction.relative_quaternion)
         motion_covariance = None if motion is None else np.asarray(self._residuals.motion)
-        pose = _transform(prediction.translation, prediction.quaternion)
-        features = None if prediction.pose_features is None else prediction.pose_features[0].numpy()
-        fused = self._dead_reckoning(motion) if pose is None else self._fused(pose, motion, stamp, features)
+        before = np.eye(4) if self._previous is None else self._previous[2].map_T_camera
+        frame = frame_pose(prediction, self._solver, before)
+        pose = frame.map_T_camera
+        fused = self._dead_reckoning(motion) if pose is None else self._fused(frame, pose, motion, stamp)
         covariance = fused.covariance
         if prediction.pose_covariance is not None:
             # Variance over the weights for this frame; the error that all of them share is in the residuals.
@@ -199,8 +203,10 @@ class Localizer:
             previous_T_camera=motion,
             motion_covariance=motion_covariance,
             regressed_T_camera=pose,
+            solved=frame.solved,
             evidence=fused.evidence,
-            pose_features=features,
+            pose_features=frame.pose_features,
+            error_features=frame.error_features,
             labels=labels,
             label_confidence=confidence,
             consistency=None if pose is None else self._consistency(pose, motion),
@@ -209,12 +215,15 @@ class Localizer:
             reason=fused.reason,
         )
 
-    def _fused(self, pose: Array, motion: Array | None, stamp: int, features: Array | None) -> FusedPose:
-        """Fuse a regressed pose, unless its frame is out of distribution."""
-        kind, reason = self._out_of_distribution.step(features)
+    def _fused(self, frame: FramePose, pose: Array, motion: Array | None, stamp: int) -> FusedPose:
+        """Fuse the pose of a frame, unless the frame is out of distribution."""
+        kind, reason = self._out_of_distribution.step(frame.pose_features)
+        if kind is FrameKind.IN_DISTRIBUTION and frame.obstacle:
+            kind, reason = FrameKind.SUSPECT, frame.obstacle
         if kind is FrameKind.OUT_OF_DISTRIBUTION:
             self._fusion.reset()  # the motion of the camera since then is unknown
-        expected = np.full(2, UNKNOWN) if kind is FrameKind.SUSPECT else self._residuals.expected(features)
+        suspect = kind is FrameKind.SUSPECT
+        expected = np.full(2, UNKNOWN) if suspect else self._residuals.expected(frame.error_features)
         fused = self._fusion.step(pose, motion, stamp, expected)
         if kind is FrameKind.IN_DISTRIBUTION:
             return fused
@@ -237,12 +246,6 @@ class Localizer:
             return None
         disagreement = se3.inverse(motion) @ se3.inverse(before) @ pose
         return float(np.linalg.norm(disagreement[:3, 3])), float(se3.rotation_angle(disagreement[:3, :3]))
-
-
-def _transform(translation: torch.Tensor | None, quaternion: torch.Tensor | None) -> Array | None:
-    if translation is None or quaternion is None:
-        return None
-    return se3.from_parts(translation[0].double().numpy(), quaternion[0].double().numpy())
 
 
 def _labels(prediction: Prediction) -> tuple[Image | None, Image | None]:

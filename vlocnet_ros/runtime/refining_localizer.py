@@ -26,6 +26,9 @@ from vlocnet_ros.runtime.grad_cam import Layer
 Image = npt.NDArray[np.uint8]
 Pixel = TypeVar("Pixel", bound=np.generic)
 
+#: Factor of the covariance of scene coordinates: the errors of neighbouring cells are not independent.
+_SOLVED = 25.0
+
 
 class RefiningLocalizer:
     """Localizer whose poses are refined where the image confirms it, and are the network's elsewhere.
@@ -45,7 +48,7 @@ class RefiningLocalizer:
     """
 
     def __init__(self, localizer: FrameLocalizer, refiner: Refiner) -> None:
-        if not localizer.tasks.pose:
+        if not localizer.tasks.global_pose:
             raise ConfigError(
                 f"a keyframe map refines poses, but the network's streams are {', '.join(localizer.tasks.names)}: "
                 "leave the map away, or take a network with a pose stream"
@@ -219,8 +222,11 @@ class _RefinedFrame:
 
 
 def guesses_of(estimate: Estimate) -> tuple[Guess, ...]:
-    """Start of a refinement: the network's own pose, unless it is lost."""
-    return (Guess(estimate.map_T_camera, estimate.covariance),) if estimate.health.published else ()
+    """Starts of a refinement: the network's own pose, unless it is lost; and that of the scene coordinates."""
+    published = (Guess(estimate.map_T_camera, estimate.covariance),) if estimate.health.published else ()
+    if estimate.solved is None:
+        return published
+    return (*published, Guess(estimate.solved.map_T_camera, _SOLVED * estimate.solved.covariance))
 
 
 def motion_of(estimate: Estimate) -> Motion | None:

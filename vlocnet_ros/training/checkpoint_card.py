@@ -40,7 +40,7 @@ def _validation_frames(config: TrainConfig) -> str:
     """Frames of the training sequences that are held out."""
     if named := config.validate_frames or config.exclude:
         return f"frames {named}"
-    return f"{config.hold_out:.0%} of each drive" if config.recording.place is not None else "none"
+    return f"{config.hold_out:.0%} of each sequence" if config.hold_out > 0.0 else "none"
 
 
 def _origin(card: dict[str, Any]) -> dict[str, Any]:

@@ -26,11 +26,11 @@ class TrainConfig:
             the place.
         output: checkpoint to write; its card is written beside it as .md. By default the place's checkpoint.
         validate: sequences for the validation, also for the covariances. By default the frames of ``exclude`` in the
-            training sequences.
+            training sequences, without these the blocks of ``hold_out``.
         frames: only these frame numbers of the training sequences, such as 0-119.
         exclude: not these frame numbers.
         validate_frames: only these frame numbers of the validation sequences; by default those of ``exclude``.
-        hold_out: share of each drive of a place that is held out for the validation, in blocks of consecutive frames,
+        hold_out: share of each training sequence that is held out for the validation, in blocks of consecutive frames,
             where ``validate``, ``validate_frames`` and ``exclude`` are not given; 0 for none.
         max_frame_gap: largest difference of the frame numbers of a pair.
         model: structure; light or paper.
@@ -59,7 +59,7 @@ class TrainConfig:
             for several machines, sets the number itself.
         precision: number format; bf16-mixed computes most in half precision.
         threads: number of threads of torch; 0 for torch's default.
-        progress_bar: whether to draw a progress bar.
+        progress_bar: whether to draw a progress bar; otherwise there is a line of text a minute.
         runs: directory for TensorBoard logs and the state of unfinished runs.
         recording: options for reading the recordings.
     """
@@ -79,7 +79,7 @@ class TrainConfig:
     height: int | None = None
     normalization: Normalization = "none"
     depth_range: tuple[float, float] | None = None
-    tasks: Tasks = field(default_factory=Tasks)
+    tasks: Tasks = field(default_factory=lambda: Tasks(coordinates=True))
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(minutes=25.0))
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     batch: int = 24

@@ -67,13 +67,13 @@ class TrainingData:
         """
         labels, depth = self.frames.labels is not None, self.frames.depth is not None
         kept = {"segmentation": wanted.segmentation and labels, "depth": wanted.depth and (depth or self.moving)}
-        return replace(wanted, **kept) if wanted.pose or wanted.odometry or any(kept.values()) else None
+        return replace(wanted, **kept) if wanted.localizes or any(kept.values()) else None
 
 
 def open_data(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
     """Open the training sequences and the held-out sequences; without a depth camera, depth comes from the place's map.
 
-    Of the drives of a place, parts are held out if the options name no frames and no sequences for the validation.
+    Parts of the drives are held out if the options name no frames and no sequences for the validation.
     """
     options = config.recording
     place = open_if_given(options.place)
@@ -85,7 +85,7 @@ def open_data(config: TrainConfig) -> tuple[list[Sequence], list[Sequence]]:
     if not held_out and ranges:
         held_out = every
     held_out = [s.chosen(ranges).with_poses() for s in held_out]
-    if place is not None and not held_out:
+    if not held_out:
         chosen, held_out = split_drives(chosen, config.hold_out)
     return [with_depth_of(place, s) for s in chosen], [with_depth_of(place, s) for s in held_out]
 

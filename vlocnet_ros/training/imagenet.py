@@ -1,6 +1,6 @@
 """ImageNet weights for the streams of the `paper` structure, from timm: a pre-activation ResNet-50.
 
-FCN and DeepLabV3 use torchvision's post-activation ResNet-50, which timm has, too.
+FCN and DeepLabV3 use torchvision's post-activation ResNet-50, SegNet, UpNet and ParseNet VGG-16. timm has both, too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vlocnet_ros.network.residual import ResidualUnit
+from vlocnet_ros.network.segmentation_baselines import SegmentationBaseline
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
 
@@ -24,8 +25,7 @@ def load_imagenet(network: VLocNet) -> bool:
     try:
         import timm
 
-        name = "resnetv2_50" if network.baseline is None else "resnet50.tv2_in1k"
-        source = timm.create_model(name, pretrained=True).state_dict()
+        source = timm.create_model(_source(network), pretrained=True).state_dict()
     except Exception as error:  # timm passes on all errors of its download, and each means that there are no weights
         warnings.warn(f"no ImageNet weights ({type(error).__name__}: {error}); starting from random ones", stacklevel=2)
         return False
@@ -33,11 +33,20 @@ def load_imagenet(network: VLocNet) -> bool:
     return True
 
 
+def _source(network: VLocNet) -> str:
+    """Return timm's name of the model whose weights fit."""
+    if network.baseline is None:
+        return "resnetv2_50"
+    return "resnet50.tv2_in1k" if isinstance(network.baseline, SegmentationBaseline) else "vgg16_bn.tv_in1k"
+
+
 def copy_weights(network: VLocNet, source: dict[str, Tensor]) -> int:
     """Copy a timm `resnetv2_50` state into the network's streams; return the number of units that were copied.
 
-    The backbone of FCN and DeepLabV3 takes a complete timm `resnet50` state.
+    The backbone of FCN and DeepLabV3 takes a complete timm `resnet50` state, the other baselines' a `vgg16_bn` one.
     """
+    if network.baseline is not None and not isinstance(network.baseline, SegmentationBaseline):
+        return _copy_vgg(network.baseline.down, source)
     if network.baseline is not None:
         fits = network.baseline.backbone.state_dict()
         network.baseline.backbone.load_state_dict({name: source[name] for name in fits})
@@ -51,8 +60,9 @@ def copy_weights(network: VLocNet, source: dict[str, Tensor]) -> int:
         if trunk is not None:
             stages += [(0, trunk.res2), (1, trunk.res3)]
             stems += [layer for layer in trunk.res1 if isinstance(layer, nn.Conv2d)]
-    if network.pose is not None:
-        stages += [(2, network.pose.res4), (3, network.pose.res5)]
+    for encoder in (network.pose, network.coordinate_encoder):
+        if encoder is not None:
+            stages += [(2, encoder.res4), (3, encoder.res5)]
     if network.odometry is not None:
         stages += [(2, network.odometry.previous_res4), (2, network.odometry.current_res4), (3, network.odometry.res5)]
     if network.segmentation is not None:
@@ -67,6 +77,21 @@ def copy_weights(network: VLocNet, source: dict[str, Tensor]) -> int:
             for index, unit in enumerate(units)
             if isinstance(unit, ResidualUnit) and (p := f"stages.{stage}.blocks.{index}.")
         )
+
+
+def _copy_vgg(groups: nn.Module, source: dict[str, Tensor]) -> int:
+    """Copy VGG's convolutions and normalisations in their order; its biases move into the normalisations' means."""
+    layers = [m for m in groups.modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d)]
+    names = [n.removesuffix(".weight") for n in source if n.startswith("features.") and n.endswith(".weight")]
+    bias = torch.zeros(())
+    for layer, name in zip(layers, names, strict=True):
+        state = {key: source[f"{name}.{key}"] for key in layer.state_dict()}
+        if isinstance(layer, nn.BatchNorm2d):
+            state["running_mean"] = state["running_mean"] - bias
+        else:
+            bias = source[f"{name}.bias"]
+        layer.load_state_dict(state)
+    return sum(isinstance(layer, nn.Conv2d) for layer in layers)
 
 
 def _copy_unit(unit: ResidualUnit, source: dict[str, Tensor]) -> bool:

@@ -19,6 +19,7 @@ FROM_POSE = {
     "odometry.current_trunk.": "trunk.",
     "odometry.previous_res4.": "pose.res4.",
     "odometry.current_res4.": "pose.res4.",
+    "coordinate_encoder.": "pose.",
 }
 
 

@@ -33,6 +33,7 @@ INITIAL = {
     "seg": 0.0,
     "depth": 0.0,
     "photometric": 0.0,
+    "coordinates": 0.0,
 }
 
 #: Bounds of the learned weights. A task's loss may be negative, since its own s are part of it. Without bounds, the
@@ -41,7 +42,7 @@ INITIAL = {
 #: errors of the poses exceed the motion between two frames, a constant pose is the most consistent one.
 COMPONENT_BOUNDS = (-8.0, 3.0)
 TASK_BOUNDS = (-2.0, 3.0)
-TASKS = ("loc", "vo", "seg", "depth", "photometric")
+TASKS = ("loc", "vo", "seg", "depth", "photometric", "coordinates")
 
 
 @dataclass(frozen=True)
@@ -130,23 +131,25 @@ class MultitaskLoss(nn.Module):
         targets: Targets,
         smoothing: tuple[float, float] = (0.0, 0.0),
         photometric: Tensor | None = None,
+        coordinates: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the sum to minimise, and every unweighted term by name.
 
         Args:
             smoothing: smoothing of the odometry's translation and quaternion, see `euclidean`; (0, 0) is equation 4.
             photometric: loss of the depth of frames without true depth, see `training.photometric`.
+            coordinates: loss of the scene coordinates, see `training.coordinate_loss`.
         """
         terms = self._terms(prediction, targets, smoothing)
-        if photometric is not None:
-            terms["photometric"] = photometric
+        further = {"photometric": photometric, "coordinates": coordinates}
+        terms |= {name: term for name, term in further.items() if term is not None}
         total = next(t for t in prediction if t is not None).new_zeros(())
         if "x" in terms:
             components = [name for name in ("x", "q", "x_rel", "q_rel") if name in terms]
             total = total + self._weigh("loc", self._combine(terms, components))
         if "x_vo" in terms:
             total = total + self._weigh("vo", self._combine(terms, ["x_vo", "q_vo"]))
-        for name in ("seg", "depth", "photometric"):
+        for name in ("seg", "depth", "photometric", "coordinates"):
             if name in terms:
                 total = total + self._weigh(name, terms[name])
         return total, {name: value.detach() for name, value in terms.items()}

@@ -18,6 +18,7 @@ from vlocnet_ros.training import validation
 from vlocnet_ros.training.augmentation import FrameBatch, StepKind, augment
 from vlocnet_ros.training.augmentation_config import AugmentationConfig
 from vlocnet_ros.training.batches import RandomBatches, generator_for
+from vlocnet_ros.training.coordinate_loss import CoordinateErrors, coordinate_loss
 from vlocnet_ros.training.losses import MultitaskLoss, Targets
 from vlocnet_ros.training.optimizer import OptimizerConfig, optimizer_of, set_learning_rate
 from vlocnet_ros.training.photometric import photometric
@@ -87,7 +88,8 @@ class VLocNetTrainingModule(lightning.LightningModule):
         # All random numbers of a step follow from its number, those of dropout, too.
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=self._generator(1)).item()))
         prediction = self(batch)
-        total, terms = self.loss(prediction, batch.targets, self._smoothing(), self._photometric(prediction, batch))
+        unlabelled = self._photometric(prediction, batch), self._coordinates(prediction, batch)
+        total, terms = self.loss(prediction, batch.targets, self._smoothing(), *unlabelled)
         if not torch.isfinite(total):
             raise ConfigError(f"loss is {total.item()} at step {self.global_step}: lower the learning rate")
         self.log("loss", total, prog_bar=True)
@@ -107,7 +109,7 @@ class VLocNetTrainingModule(lightning.LightningModule):
 
     def validation_step(self, batch: FrameBatch, batch_index: int) -> None:
         prediction = self(batch)
-        errors = validation.errors(prediction, batch.targets)
+        errors = validation.errors(prediction, batch.targets, self.network.intrinsics)
         disagreement = self._photometric(prediction, batch)
         if disagreement is not None:
             errors["photometric"] = disagreement[None]
@@ -164,6 +166,13 @@ class VLocNetTrainingModule(lightning.LightningModule):
         images = batch.images if batch.plain is None else batch.plain
         with torch.autocast(images.device.type, enabled=False):
             return photometric(prediction.depth, images, batch.targets, self.network.intrinsics, batch.guessed)
+
+    def _coordinates(self, prediction: Prediction, batch: FrameBatch) -> Tensor | None:
+        """Return the loss of the scene coordinates, in full precision."""
+        if prediction.coordinates is None:
+            return None
+        with torch.autocast(batch.images.device.type, enabled=False):
+            return coordinate_loss(CoordinateErrors(prediction.coordinates, batch.targets, self.network.intrinsics))
 
     def _advance_clock(self) -> None:
         now = time.monotonic()

@@ -10,14 +10,24 @@ from torch import Tensor
 
 from localization_common.errors import ConfigError
 from localization_common.geometry import se3
+from vlocnet_ros.network.scene_coordinates import STRIDE, SceneCoordinateStream
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import set_camera
+from vlocnet_ros.training.batches import gather
 from vlocnet_ros.training.config import TrainConfig
+from vlocnet_ros.training.coordinate_loss import CoordinateErrors
 from vlocnet_ros.training.data import TrainingData, structure
 from vlocnet_ros.training.imagenet import load_imagenet
 from vlocnet_ros.training.initial_weights import copy_initial_weights
 from vlocnet_ros.training.outcome import copy_of_weights
 from vlocnet_ros.training.training_frames import TrainingFrames
+
+#: Scale of scene coordinates without depth, metres.
+_ROOM = 2.0
+#: Smallest scale of scene coordinates, metres.
+_FLAT = 0.1
+#: Number of frames whose points give the range of the map.
+_SEEN_FRAMES = 200
 
 
 def starting_network(config: TrainConfig, data: TrainingData) -> tuple[VLocNet, set[str]]:
@@ -54,11 +64,30 @@ def first_of_combination(config: TrainConfig, data: TrainingData) -> dict[str, T
     return copy_of_weights(starting_network(replace(config, initial=config.initial[:1]), data)[0])
 
 
+def set_map_range(stream: SceneCoordinateStream, frames: TrainingFrames, intrinsics: Tensor) -> None:
+    """Set mean and scale of the scene coordinates to those of the points that the frames show.
+
+    Without depth, these are the positions of the camera, and a scale of some metres: the size of a room.
+    """
+    points, scale = frames.translation, frames.translation.std(0).clamp_min(_ROOM)
+    if frames.depth is not None:
+        some = torch.linspace(0, len(frames) - 1, min(len(frames), _SEEN_FRAMES)).long()
+        empty = torch.zeros(len(some), 4, frames.camera.height // STRIDE, frames.camera.width // STRIDE)
+        cells = CoordinateErrors(empty, gather(frames, some).targets, intrinsics)
+        if cells.known.any():
+            points = cells.true_points[cells.known]
+            scale = points.std(0).clamp_min(_FLAT)
+    stream.mean.copy_(points.mean(0))
+    stream.scale.copy_(scale)
+
+
 def set_scales(network: VLocNet, frames: TrainingFrames, *, forward: bool) -> None:
     """Set the scales of the regressors, whose outputs are of the order of one, to the range of the data."""
     if network.pose is not None:
         network.pose.regressor.translation_mean.copy_(frames.translation.mean(0))
         network.pose.regressor.translation_scale.copy_(frames.translation.std(0).clamp_min(0.05))
+    if network.coordinates is not None:
+        set_map_range(network.coordinates, frames, network.intrinsics)
     if network.odometry is not None:
         t, q = frames.translation.double().numpy(), frames.quaternion.double().numpy()
         poses = np.stack([se3.from_parts(a, b) for a, b in zip(t, q, strict=True)])

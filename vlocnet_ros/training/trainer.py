@@ -24,6 +24,7 @@ from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.module import VLocNetTrainingModule
 from vlocnet_ros.training.outcome import TrainingOutcome, copy_of_weights, restore_worse_tasks
+from vlocnet_ros.training.progress_lines import ProgressLines
 from vlocnet_ros.training.run_files import KeepBest, KeepState
 from vlocnet_ros.training.training_frames import TrainingFrames
 
@@ -116,8 +117,7 @@ def fit(
 
 def _trainer(config: TrainConfig, callbacks: list[Any], *, validate_start: bool) -> lightning.Trainer:
     devices, machines = _processes(config)
-    if config.progress_bar:
-        callbacks = [*callbacks, TQDMProgressBar(refresh_rate=10)]
+    callbacks = [*callbacks, TQDMProgressBar(refresh_rate=10) if config.progress_bar else ProgressLines()]
     return lightning.Trainer(
         accelerator=config.accelerator,
         devices=devices,

@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from localization_common.geometry import quaternions
+from localization_common.camera import Camera
+from localization_common.geometry import quaternions, se3
+from vlocnet_ros.network.scene_coordinates import STRIDE
 from vlocnet_ros.network.vlocnetpp import Prediction
+from vlocnet_ros.runtime.scene_pose import ScenePoseSolver
+from vlocnet_ros.training.coordinate_loss import CoordinateErrors
 from vlocnet_ros.training.losses import IGNORE, Targets, relative_targets
 
 #: Names of the errors of each task, with their units. Depth without true depth is measured by the photometric loss.
 TASKS: dict[str, dict[str, str]] = {
     "pose": {"pose_m": "m", "pose_deg": "deg"},
+    "coordinates": {"reprojection_px": "px", "solved_m": "m", "solved_deg": "deg"},
     "odometry": {"motion_m": "m", "motion_deg": "deg"},
     "segmentation": {"pixels_wrong": "of the pixels"},
     "depth": {"depth_relative": "of the depth"},
@@ -24,8 +30,12 @@ TASKS: dict[str, dict[str, str]] = {
 _LEAST = 1e-6
 
 
-def errors(prediction: Prediction, targets: Targets) -> dict[str, Tensor]:
-    """Compute errors (N,) of a batch by name, for the streams and the ground truth that exist."""
+def errors(prediction: Prediction, targets: Targets, intrinsics: Tensor) -> dict[str, Tensor]:
+    """Compute errors (N,) of a batch by name, for the streams and the ground truth that exist.
+
+    Args:
+        intrinsics: (4,) fx, fy, cx, cy of the images in pixels.
+    """
     p, t = prediction, targets
     found: dict[str, Tensor] = {}
     if p.translation is not None and p.quaternion is not None:
@@ -40,7 +50,31 @@ def errors(prediction: Prediction, targets: Targets) -> dict[str, Tensor]:
         found["pixels_wrong"] = (p.logits.argmax(1) != t.labels)[labelled].float().mean()[None]
     if p.depth is not None and t.depth is not None:
         found["depth_relative"] = ((p.depth[:, 0] - t.depth).abs() / t.depth).nanmedian()[None]
+    if p.coordinates is not None:
+        found |= coordinate_errors(p.coordinates, t, intrinsics)
     return found
+
+
+def coordinate_errors(coordinates: Tensor, targets: Targets, intrinsics: Tensor) -> dict[str, Tensor]:
+    """Compute reprojection errors (N,) of scene coordinates (B, 4, h, w), and errors (B,) of poses solved from them.
+
+    A frame without a solution counts as infinitely far off, in the medians too.
+    """
+    cells = CoordinateErrors(coordinates, targets, intrinsics)
+    height, width = (STRIDE * n for n in coordinates.shape[-2:])
+    solver = ScenePoseSolver(Camera(width, height, *intrinsics.tolist()))
+    metres, degrees = [], []
+    for one, translation, quaternion in zip(coordinates, targets.translation, targets.quaternion, strict=True):
+        solved, _ = solver.solve(one.float().cpu().numpy())
+        true = se3.from_parts(translation.double().cpu().numpy(), quaternion.double().cpu().numpy())
+        apart = None if solved is None else se3.inverse(true) @ solved.map_T_camera
+        metres.append(math.inf if apart is None else float(np.linalg.norm(apart[:3, 3])))
+        degrees.append(180.0 if apart is None else math.degrees(float(se3.rotation_angle(apart[:3, :3]))))
+    return {
+        "reprojection_px": cells.reprojection[cells.known],
+        "solved_m": torch.tensor(metres),
+        "solved_deg": torch.tensor(degrees),
+    }
 
 
 def task_scores(medians: Mapping[str, float]) -> dict[str, float]:

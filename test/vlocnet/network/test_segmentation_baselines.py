@@ -21,6 +21,7 @@ from vlocnet_ros.commands.train import train
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.folding import folded
 from vlocnet_ros.network.systems import SEGMENTATION, SYSTEMS
+from vlocnet_ros.network.vgg_baselines import VGG_BASELINES
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import save_vlocnet
 from vlocnet_ros.runtime.localizer import Localizer
@@ -61,7 +62,7 @@ def test_at_paper_width_it_is_torchvisions_model(name):
     assert expected.std() > 0
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", [*BASELINES, *VGG_BASELINES])
 def test_at_light_width_it_multiplies_about_as_much_as_adapnet(name):
     with FakeTensorMode():
         ours, theirs = (complexity.size(VLocNet(SYSTEMS[n].structure("light"))).step for n in (name, "adapnet"))
@@ -111,7 +112,7 @@ def test_they_are_trained_evaluated_and_run_as_any_other_system(wall_sequence, t
     assert (localizer.labels_in_image(estimate.labels) == wall_sequence.read_labels(0)).mean() > 0.9
 
 
-@pytest.mark.parametrize("segmenter", BASELINES)
+@pytest.mark.parametrize("segmenter", [*BASELINES, *VGG_BASELINES])
 def test_folding_changes_nothing(segmenter, images):
     network = tiny(segmenter)
     with torch.inference_mode():

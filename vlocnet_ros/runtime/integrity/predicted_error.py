@@ -54,7 +54,7 @@ class PredictedError:
         return np.clip(values, -10.0, UNKNOWN)
 
 
-def fit_predicted_error(features: Array, errors: Array) -> PredictedError:
+def fit_predicted_error(features: npt.NDArray[np.floating], errors: Array) -> PredictedError:
     """Ridge regression of the errors' logarithms.
 
     Args:
@@ -69,7 +69,7 @@ def fit_predicted_error(features: Array, errors: Array) -> PredictedError:
     return PredictedError(tuple(map(tuple, slopes.tolist())), tuple((true.mean(0) - slopes @ middle).tolist()))
 
 
-def cross_validated_errors(features: Sequence[Array], errors: Sequence[Array]) -> Array | None:
+def cross_validated_errors(features: Sequence[npt.NDArray[np.floating]], errors: Sequence[Array]) -> Array | None:
     """Predicted logarithms (N, 2) of each frame of some drives, by a fit to the frames of the other folds.
 
     A fold is a drive, or a part of a drive where there are few.

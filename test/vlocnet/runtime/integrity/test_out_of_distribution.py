@@ -94,4 +94,4 @@ def test_after_another_place_earlier_poses_are_not_used(estimate_all, wall_seque
 def test_calibration_measures_the_limit(tiny_checkpoint, wall_sequence):
     evaluation = evaluate(tiny_checkpoint, [wall_sequence])
     _, residuals = calibrate.calibrated(evaluation, [TrackingConfig()])
-    assert residuals.familiarity == least_feature_norm(evaluation.drives[0].features) > 0.0
+    assert residuals.familiarity == least_feature_norm(evaluation.drives[0].pose_features) > 0.0
