@@ -15,6 +15,9 @@ Array = npt.NDArray[np.float64]
 Descriptors = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 
+#: Standard deviation of the grey values of an image of usual contrast. In an image of less contrast, in dim light or
+#: overexposed, features have less contrast, too; the threshold falls with it, but not below this share.
+_CONTRAST, _LEAST_SHARE = 50.0, 0.1
 #: Smallest focal length of a camera as a share of the map's; images with less detail have different features.
 _COARSEST = 0.5
 
@@ -44,7 +47,8 @@ class FeatureExtractor:
         camera: camera of the images.
         focal: focal length in pixels to which images are reduced; images with less detail are not resized.
         count: largest number of features; the strongest are kept.
-        contrast: smallest contrast of a feature, for brightness from 0 to 1; OpenCV's default is 0.04.
+        contrast: smallest contrast of a feature in an image of usual contrast, for brightness from 0 to 1; OpenCV's
+            default is 0.04.
 
     Raises:
         CameraError: the camera has less than half the detail.
@@ -60,6 +64,7 @@ class FeatureExtractor:
         self._size = (max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
         self._full = camera
         self._camera = camera.resized(*self._size)
+        self._contrast = contrast
         self._sift = cv2.SIFT.create(nfeatures=count, contrastThreshold=contrast)
 
     def __call__(self, image: Image, ignored: npt.NDArray[np.bool_] | None = None) -> Features:
@@ -78,6 +83,8 @@ class FeatureExtractor:
         mask = None
         if ignored is not None:
             mask = cv2.resize(np.uint8(255) * ~ignored, self._size, interpolation=cv2.INTER_NEAREST)
+        share = min(1.0, max(_LEAST_SHARE, float(grey.std()) / _CONTRAST))
+        self._sift.setContrastThreshold(self._contrast * share)
         keypoints, descriptors = self._sift.detectAndCompute(grey, mask)
         if descriptors is None:
             return Features(np.empty((0, 2)), np.empty((0, 128), dtype=np.float32), np.empty(0))

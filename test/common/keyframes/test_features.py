@@ -40,6 +40,17 @@ def test_a_larger_image_has_the_same_features(image: np.ndarray) -> None:
     np.testing.assert_allclose(left, right, atol=0.01 / CAMERA.fx)
 
 
+@pytest.mark.parametrize(("gain", "offset"), [(0.25, 10.0), (0.25, 180.0)], ids=["dim", "overexposed"])
+def test_an_image_of_little_contrast_has_the_same_features(image: np.ndarray, gain: float, offset: float) -> None:
+    extract = FeatureExtractor(LARGE, focal=LARGE.fx, count=3000)
+    flat = np.rint(gain * image + offset).astype(np.uint8)
+    usual = extract(image)
+    left, right = matched(usual, extract(flat))
+    assert len(left) > 0.8 * len(usual)
+    assert np.median(np.linalg.norm(left - right, axis=1)) < 0.2 / LARGE.fx
+    assert len(extract(image)) == len(usual)  # the threshold belongs to the image, not to the extractor
+
+
 def test_a_cropped_image_has_the_same_rays(image: np.ndarray) -> None:
     cropped = Camera(500, 400, LARGE.fx, LARGE.fy, LARGE.cx - 100, LARGE.cy - 50)
     a = FeatureExtractor(LARGE, focal=LARGE.fx, count=1000)(image)
