@@ -57,10 +57,12 @@ RUNS = (
     VlocnetRun("vlocnet", "vlocnet", "Systems", options=PAIRS, main=True),
     VlocnetRun("vlocnetpp_single", "vlocnetpp_single", "Systems", options=PAIRS, main=True),
     VlocnetRun("vlocnetpp", "vlocnetpp", "Systems", 0.5, initial=JOINT, options=PAIRS, main=True),
+    VlocnetRun("dsacpp", "dsacpp", "Systems"),
+    VlocnetRun("vlocnetpp_scene", "vlocnetpp_scene", "Systems", 0.5, initial=("dsacpp", *JOINT), options=PAIRS),
     VlocnetRun("odometry", "odometry", "Systems"),
     VlocnetRun("adapnet", "adapnet", "Systems", 0.5, main=True),
     VlocnetRun("fcn", "fcn", "Systems", 0.5),
-    VlocnetRun("deeplabv3", "deeplabv3", "Systems", 0.5),
+    *(VlocnetRun(name, name, "Systems", 0.5) for name in ("deeplabv3", "segnet", "upnet", "parsenet")),
     # effect of joint training at an equal number of batches, and of the previous frame on the labels
     VlocnetRun("single, as long", "vlocnetpp_single", AS_LONG, 0.5, initial=("vlocnetpp_single",), options=PAIRS),
     VlocnetRun(NO_WARPING, "vlocnetpp", AS_LONG, 0.5, ("no_warping",), JOINT, PAIRS),
@@ -75,6 +77,12 @@ RUNS = (
     _ablation("no hard sharing", "own_trunk"),
     *(
         VlocnetRun(f"{system} in RedKitchen", system, "RedKitchen", options=options, data="redkitchen")
-        for system, options in (("posenet", ()), ("svs_pose", ()), ("vlocnet", PAIRS), ("vlocnetpp_single", PAIRS))
+        for system, options in (
+            ("posenet", ()),
+            ("svs_pose", ()),
+            ("vlocnet", PAIRS),
+            ("vlocnetpp_single", PAIRS),
+            ("dsacpp", ()),
+        )
     ),
 )

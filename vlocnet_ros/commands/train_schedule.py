@@ -20,12 +20,14 @@ from localization_common.place import Place
 from localization_common.place.choice import open_if_given
 from vlocnet_ros.commands.place_network import require_comparable, writing_if_better
 from vlocnet_ros.commands.train import train
+from vlocnet_ros.network.systems import SYSTEMS
 from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
 from vlocnet_ros.training.checkpoint_card import write_card
 from vlocnet_ros.training.config import TrainConfig, restricted_to_system
 from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.outcome import TrainingOutcome
-from vlocnet_ros.training.stages import SCHEDULE, PlannedStage, TrainingStage, changed, plan
+from vlocnet_ros.training.place_config import PlaceTrainConfig, with_general_network
+from vlocnet_ros.training.stages import PLACE_SCHEDULE, SCHEDULE, PlannedStage, TrainingStage, changed, plan
 from vlocnet_ros.training.trainer import process_rank, run_directory, state_file
 
 #: Options that may differ when a run is resumed: they do not change the training.
@@ -34,8 +36,8 @@ FREE = ("resume", "accelerator", "devices", "threads", "progress_bar", "runs")
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """Train VLocNet++ in stages: first pose, and segmentation with depth, separately; then all streams together from
-    the best of them; then odometry only.
+    """Train VLocNet++ in stages. A network of a place starts from the shipped general one and learns poses first, then
+    labels and depth, then odometry.
 
     Attributes:
         common: options that all stages share. A stage replaces some, such as batch and learning rate.
@@ -44,7 +46,7 @@ class ScheduleConfig:
         stages: stages to train, from the files of earlier ones; all by default.
     """
 
-    common: Annotated[TrainConfig, tyro.conf.arg(name="")]
+    common: Annotated[PlaceTrainConfig, tyro.conf.arg(name="")]
     minutes: float | None = 60.0
     steps: int | None = None
     stages: tuple[str, ...] = ()
@@ -59,10 +61,12 @@ def main() -> None:
         sys.exit(f"vlocnet_train_schedule: {error}")
 
 
-def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] = SCHEDULE) -> Checkpoint | None:
+def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] | None = None) -> Checkpoint | None:
     """Train every stage that is not finished, and copy the last one's checkpoint to the output.
 
     The network of a place is replaced only by a better one, see `place_network`.
+
+    Without a schedule, systems with scene coordinates take `PLACE_SCHEDULE`, the others `SCHEDULE`.
 
     Files of stages are in the run's directory: ``<runs>/<output's name>/<stage>.safetensors``.
 
@@ -73,6 +77,9 @@ def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] = SCHEDULE) ->
         ConfigError: a stage does not exist, starts from one that is not finished, or is resumed with other options.
         MapError: the place cannot be read, or was built anew during the training.
     """
+    if schedule is None:
+        schedule = PLACE_SCHEDULE if SYSTEMS[config.common.system].tasks.coordinates else SCHEDULE
+    config = replace(config, common=with_general_network(config.common))
     unknown = set(config.stages) - {stage.name for stage in schedule}
     if unknown:
         raise ConfigError(f"stages: {', '.join(unknown)} are not among {', '.join(s.name for s in schedule)}")
@@ -113,7 +120,7 @@ def _training(config: ScheduleConfig, part: PlannedStage, directory: Path) -> Tr
         {
             **part.stage.changes,
             "tasks": part.tasks,
-            "initial": tuple(_file(directory, name) for name in part.start) or config.common.initial,
+            "initial": (*(config.common.initial if part.new else ()), *(_file(directory, n) for n in part.start)),
             "output": _file(directory, part.stage.name),
             "runs": directory,
             "optimizer.minutes": minutes,

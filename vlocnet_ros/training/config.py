@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument
@@ -127,7 +127,10 @@ class TrainConfig:
         return f"place_{'' if self.recording.place is None else self.recording.place.expanduser().resolve().name}"
 
 
-def restricted_to_system(config: TrainConfig) -> TrainConfig:
+C = TypeVar("C", bound=TrainConfig)
+
+
+def restricted_to_system(config: C) -> C:
     """Return the options without tasks and augmentation that the system does not have."""
     system = SYSTEMS[config.system]
     augmentation = config.augmentation if system.viewpoint else replace(config.augmentation, viewpoint=0.0)

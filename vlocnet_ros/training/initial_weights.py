@@ -13,21 +13,23 @@ from vlocnet_ros.network.fusion import Fusion
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import load_vlocnet
 
-#: Blocks that start as copies of the pose stream's blocks of the same shape if no checkpoint has weights for them.
-FROM_POSE = {
+#: Blocks that start as copies of another stream's blocks of the same shape if no checkpoint has weights for them.
+COPIES = {
     "odometry.previous_trunk.": "trunk.",
     "odometry.current_trunk.": "trunk.",
     "odometry.previous_res4.": "pose.res4.",
     "odometry.current_res4.": "pose.res4.",
     "coordinate_encoder.": "pose.",
+    "coordinate_encoder.res4.": "odometry.current_res4.",
+    "pose.res4.": "odometry.current_res4.",
 }
 
 
 def copy_initial_weights(network: VLocNet, paths: Sequence[Path], images: Tensor) -> tuple[set[str], str]:
     """Copy every tensor of these checkpoints whose name and shape agree; later files override earlier ones.
 
-    Odometry without weights starts as a copy of the pose stream. Fusions without weights start as the identity on the
-    stream that they refine, so that joint training starts with the accuracy of the single tasks.
+    Odometry without weights starts as a copy of the pose stream, and the other way round. Fusions without weights start
+    as the identity on the stream that they refine, so that joint training starts with the accuracy of the single tasks.
 
     Args:
         network: network to initialise.
@@ -54,7 +56,7 @@ def copy_initial_weights(network: VLocNet, paths: Sequence[Path], images: Tensor
         seen |= theirs
         lines.append(f"{path}: {len(learned)} tensors of {', '.join(sorted({n.split('.')[0] for n in learned}))}")
     trained = set(taken)
-    for target, source in FROM_POSE.items():
+    for target, source in COPIES.items():
         if not any(name.startswith(target) for name in taken):
             copies = {target + n.removeprefix(source): t for n, t in seen.items() if n.startswith(source)}
             taken |= {n: t for n, t in copies.items() if n in own and own[n].shape == t.shape}

@@ -1,4 +1,4 @@
-"""Training schedule: single tasks first, then all streams from the best of them, then odometry only.
+"""Training schedules: single tasks first, then all streams from the best of them, then odometry only.
 
 A schedule is a table of stages. Each is one training, with its changes of the options that all stages share.
 """
@@ -36,12 +36,28 @@ class TrainingStage:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
-#: Schedule of `light` and `paper`; results are in docs/experiments/vlocnet_accuracy.md. Odometry is trained last, in
-#: the true direction of time and with a frozen trunk, so that the poses do not change. A third of its pairs are frames
-#: paired with themselves, so that its batches have other statistics than the drive: the layers keep those they have.
+#: Odometry is trained last, in the true direction of time and with a frozen trunk, so that the poses do not change. A
+#: third of its pairs are frames paired with themselves, so that its batches have other statistics than the drive: the
+#: layers keep those they have.
+_ODOMETRY: Mapping[str, Any] = {
+    "batch": 30,
+    "clip": 3,
+    "freeze": ("trunk",),
+    "keep_statistics": True,
+    "optimizer.taken_rate": 1.0,
+    "optimizer.learning_rate": 1.2e-3,
+    "augmentation.viewpoint": 0.4,
+    "augmentation.relative": 0.1,
+    "augmentation.alone": 0.0,
+}
+_POSE: Mapping[str, Any] = {"batch": 32, "optimizer.learning_rate": 1.5e-3}
+_SCENE: Mapping[str, Any] = {"batch": 16, "optimizer.learning_rate": 2e-3}
+_TOGETHER: Mapping[str, Any] = {"batch": 30, "clip": 3}
+
+#: Schedule of the paper's systems; results are in docs/experiments/vlocnet_accuracy.md.
 SCHEDULE = (
-    TrainingStage("pose", 0.4, ("pose",), changes={"batch": 32, "optimizer.learning_rate": 1.5e-3}),
-    TrainingStage("scene", 0.15, ("segmentation", "depth"), changes={"batch": 16, "optimizer.learning_rate": 2e-3}),
+    TrainingStage("pose", 0.4, ("pose",), changes=_POSE),
+    TrainingStage("scene", 0.15, ("segmentation", "depth"), changes=_SCENE),
     TrainingStage(
         "joint",
         0.35,
@@ -54,35 +70,46 @@ SCHEDULE = (
             "optimizer.learning_rate": 1.2e-3,
         },
     ),
+    TrainingStage("odometry", 0.1, ("odometry",), start=("joint",), changes=_ODOMETRY),
+    TrainingStage("together", 0.0, start=("joint", "odometry"), changes=_TOGETHER),
+)
+
+#: Steps that train poses and scene coordinates only; the segmentation encoder, whose features they use, stays.
+_POSE_ONLY: Mapping[str, Any] = {"mixture.pose": 1, "mixture.pairs": 0, "mixture.all": 0, "optimizer.taken_rate": 1.0}
+
+#: Schedule of systems with scene coordinates, which start from a general network: the pose has most of the time, since
+#: the other streams are trained already.
+PLACE_SCHEDULE = (
+    TrainingStage("scene", 0.1, ("segmentation", "depth"), changes=_SCENE),
     TrainingStage(
-        "odometry",
-        0.1,
-        ("odometry",),
-        start=("joint",),
-        changes={
-            "batch": 30,
-            "clip": 3,
-            "freeze": ("trunk",),
-            "keep_statistics": True,
-            "optimizer.taken_rate": 1.0,
-            "optimizer.learning_rate": 1.2e-3,
-            "augmentation.viewpoint": 0.4,
-            "augmentation.relative": 0.1,
-            "augmentation.alone": 0.0,
-        },
+        "pose",
+        0.75,
+        ("pose", "coordinates", "segmentation", "depth"),
+        start=("scene",),
+        changes={**_POSE, **_POSE_ONLY},
     ),
-    TrainingStage("together", 0.0, start=("joint", "odometry"), changes={"batch": 30, "clip": 3}),
+    TrainingStage("odometry", 0.15, ("odometry",), start=("pose",), changes=_ODOMETRY),
+    TrainingStage("together", 0.0, start=("pose", "odometry"), changes=_TOGETHER),
 )
 
 
 @dataclass(frozen=True)
 class PlannedStage:
-    """Stage for given data: its streams, its share of the time, 0..1, and the stages from which it starts."""
+    """Stage for given data.
+
+    Attributes:
+        stage: stage.
+        tasks: its streams.
+        share: its share of the time, 0..1.
+        start: stages from which it starts.
+        new: whether it has streams that none of these has.
+    """
 
     stage: TrainingStage
     tasks: Tasks
     share: float
     start: tuple[str, ...]
+    new: bool
 
 
 def plan(
@@ -110,7 +137,8 @@ def plan(
             stands_for[stage.name] = start
         else:
             stands_for[stage.name] = (stage.name,)
-            kept[stage.name] = PlannedStage(stage, tasks, stage.share, start)
+            before = {name for earlier in start for name in kept[earlier].tasks.names}
+            kept[stage.name] = PlannedStage(stage, tasks, stage.share, start, not before >= set(tasks.names))
     if not kept:
         raise ConfigError(f"tasks: the data has ground truth for none of {wanted}")
     whole = sum(planned.share for planned in kept.values()) or 1.0

@@ -24,6 +24,7 @@ from vlocnet_ros.runtime.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.runtime.estimate import Estimate
 from vlocnet_ros.runtime.integrity.predicted_error import PredictedError
 from vlocnet_ros.runtime.localizer import Localizer
+from vlocnet_ros.runtime.scene_pose import UNSOLVED
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 pytest.importorskip("onnxscript", reason="onnxscript is not installed")
@@ -37,6 +38,8 @@ NETWORKS = {
         "units": (1, 2, 2, 1),
         "semantic_unit": 0,
         "normalization": "local",
+        "tasks": Tasks(coordinates=True),
+        "coordinate_channels": 8,
     },
     "pose": {"tasks": Tasks(odometry=False, segmentation=False, depth=False)},
 }
@@ -47,7 +50,8 @@ def make_checkpoint(path: Path, **changes: object) -> Path:
     network = VLocNet(make_config(**changes))
     randomize_statistics(network)
     camera = Camera(WIDTH, HEIGHT, 40.0, 41.0, 30.0, 25.0)
-    slopes = np.random.default_rng(0).normal(size=(2, network.config.fc))
+    numbers = len(UNSOLVED) if network.config.tasks.coordinates else network.config.fc
+    slopes = np.random.default_rng(0).normal(size=(2, numbers))
     residuals = Residuals(frame_error=PredictedError(tuple(map(tuple, slopes.tolist())), (-2.0, -3.0)), sharpness=0.1)
     save_vlocnet(path, network, camera=camera, residuals=residuals, card={"seed": 3})
     return path

@@ -90,7 +90,8 @@ def test_time_is_divided_by_the_shares(tmp_path):
     trainings = [_training(config, p, tmp_path) for p in planned]
     assert [t.optimizer.minutes for t in trainings] == pytest.approx([20.0, 7.5, 17.5, 5.0, None])
     assert [t.optimizer.steps for t in trainings] == [400, 150, 350, 100, 0]
-    assert trainings[2].initial == (tmp_path / "pose.safetensors", tmp_path / "scene.safetensors")
+    assert trainings[2].initial == (Path("old"), tmp_path / "pose.safetensors", tmp_path / "scene.safetensors")
+    assert trainings[3].initial == (tmp_path / "joint.safetensors",)
     assert trainings[0].initial == (Path("old"),)
     assert trainings[3].freeze == ("trunk",)
 
