@@ -75,7 +75,13 @@ SCHEDULE = (
 )
 
 #: Steps that train poses and scene coordinates only; the segmentation encoder, whose features they use, stays.
-_POSE_ONLY: Mapping[str, Any] = {"mixture.pose": 1, "mixture.pairs": 0, "mixture.all": 0, "optimizer.taken_rate": 1.0}
+_POSE_ONLY: Mapping[str, Any] = {
+    "mixture.pose": 1,
+    "mixture.pairs": 0,
+    "mixture.all": 0,
+    "freeze": ("segmentation", "depth"),
+    "optimizer.taken_rate": 1.0,
+}
 
 #: Schedule of systems with scene coordinates, which start from a general network: the pose has most of the time, since
 #: the other streams are trained already.

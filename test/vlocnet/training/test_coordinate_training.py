@@ -1,0 +1,68 @@
+"""Training of scene coordinates, and of a place with them: poses are solved from what was learned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from vlocnet_ros.commands.evaluate import evaluate
+from vlocnet_ros.commands.train import train
+from vlocnet_ros.commands.train_schedule import ScheduleConfig, run
+from vlocnet_ros.config import Tasks
+from vlocnet_ros.runtime.checkpoint import load_vlocnet
+from vlocnet_ros.training import data
+from vlocnet_ros.training.augmentation_config import AugmentationConfig
+from vlocnet_ros.training.config import TrainConfig
+from vlocnet_ros.training.optimizer import OptimizerConfig
+
+
+@pytest.fixture
+def config(tmp_path, wall_sequence, monkeypatch) -> TrainConfig:
+    monkeypatch.setattr(data, "open_sequences", lambda *_, **__: [wall_sequence])
+    return TrainConfig(
+        train=(Path("wall"),),
+        output=tmp_path / "a.safetensors",
+        system="dsacpp",
+        width=96,
+        height=64,
+        batch=8,
+        hold_out=0.0,
+        optimizer=OptimizerConfig(steps=150, warmup=10, learning_rate=2e-3),
+        augmentation=AugmentationConfig(viewpoint=0.0, shift=0, light=0.0, erase=0.0),
+        progress_bar=False,
+        precision="32-true",
+        accelerator="cpu",
+        threads=1,
+        runs=tmp_path,
+    )
+
+
+@pytest.mark.parametrize("depth", [True, False], ids=["with depth", "without depth"])
+def test_poses_are_solved_from_learned_coordinates(config, wall_sequence, monkeypatch, depth):
+    """Overfit to eight pictures of a wall. Without depth, its distance follows from the motion between them."""
+    seen = wall_sequence if depth else replace(wall_sequence, read_depth=None)
+    monkeypatch.setattr(data, "open_sequences", lambda *_, **__: [seen])
+    checkpoint = train(config)
+    assert checkpoint.config.tasks == Tasks(False, False, False, False, coordinates=True)
+    found = evaluate(config.output, [wall_sequence]).numbers["pose"]
+    assert found["median_m"] < (0.1 if depth else 0.3)
+    assert found["median_deg"] < 5.0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_place_is_trained_in_stages(config):
+    common = replace(config, system="vlocnetpp_scene", validate=(Path("wall"),), validate_every=10)
+    written = run(ScheduleConfig(common, minutes=None, steps=40))
+    assert written is not None
+    assert written.config.tasks == Tasks(coordinates=True)
+    assert [origin["stage"] for origin in written.card["initial"]] == ["pose", "odometry"]
+    stages = common.runs / "a"
+    scene, pose = (load_vlocnet(stages / f"{name}.safetensors").network for name in ("scene", "pose"))
+    assert pose.odometry is None
+    # Labels and depth stay as the stage of the scene left them, with their statistics.
+    for module in ("segmentation", "depth"):
+        before, after = (getattr(n, module).state_dict() for n in (scene, pose))
+        assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
