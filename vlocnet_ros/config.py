@@ -117,7 +117,7 @@ class VLocNetConfig:
             agree over the predicted depth; none, as in the paper, for the regressed motion alone. Needs depth.
         depth_channels: width of the depth decoder.
         depth_range: nearest and farthest depth that can be predicted, metres.
-        coordinate_channels: width of the decoder of scene coordinates.
+        coordinate_channels: width of the perceptron of scene coordinates.
     """
 
     width: int = 224
@@ -151,7 +151,7 @@ class VLocNetConfig:
     alignment: tuple[int, ...] = ()
     depth_channels: int = 64
     depth_range: tuple[float, float] = (0.1, 80.0)
-    coordinate_channels: int = 256
+    coordinate_channels: int = 512
 
     def __post_init__(self) -> None:
         require_at_most(
@@ -183,8 +183,6 @@ class VLocNetConfig:
         for name, value in positive.items():
             if value < 1:
                 raise ConfigError(f"{name}: {value} must be positive")
-        if self.coordinate_channels % 2:
-            raise ConfigError(f"coordinate_channels: {self.coordinate_channels} must be even")
         if any(m < 2 or m % 2 for m in self.mids):
             raise ConfigError(f"mids: {self.mids} must be even (multi-scale units split them)")
         if any(n < 1 for n in self.units) or min(self.pool) < 1:
@@ -253,7 +251,7 @@ class VLocNetConfig:
             alignment=(2, 3, 3),
             depth_channels=32,
             depth_range=(0.1, 20.0),
-            coordinate_channels=128,
+            coordinate_channels=256,
         )
 
 

@@ -66,20 +66,30 @@ def train(
     module = training_module(config, data, rank=process_rank())
     earlier = first_of_combination(config, data)
     trainer, outcome = fit(config, module, data, earlier)
-    written = run_directory(config) / "trained.safetensors"
+    written = trained_file(config)
     if trainer.is_global_zero:
         print("weights", "\n".join(outcome.lines()))
         card |= {"minutes": round(module.trained_seconds / 60.0, 1), "steps": outcome.steps, "outcome": outcome.card()}
-        card["numbers"], residuals = _calibrated(config, module.network, data)
-        camera, names = data.frames.camera, data.frames.class_names
-        given, numbers, frames = (config.output, place), card["numbers"], data.held_out
-        gap = config.max_frame_gap
-        with writing_if_better(*given, numbers, frames, max_frame_gap=gap, otherwise=written) as written:
-            save_vlocnet(written, module.network, camera=camera, class_names=names, residuals=residuals, card=card)
-            write_card(written, card)
+        written = publish(config, module.network, data, card)
         state_file(config).unlink(missing_ok=True)
     # The other processes wait for the file.
     return load_vlocnet(Path(trainer.strategy.broadcast(str(written))))
+
+
+def trained_file(config: TrainConfig) -> Path:
+    """Return the path of a trained network that is not put into its place."""
+    return run_directory(config) / "trained.safetensors"
+
+
+def publish(config: TrainConfig, network: VLocNet, data: TrainingData, card: dict[str, Any]) -> Path:
+    """Calibrate and measure a trained network, and write it with its card; return the path of the checkpoint."""
+    card["numbers"], residuals = _calibrated(config, network, data)
+    camera, names = data.frames.camera, data.frames.class_names
+    given = (config.output, open_if_given(config.recording.place), card["numbers"], data.held_out)
+    with writing_if_better(*given, max_frame_gap=config.max_frame_gap, otherwise=trained_file(config)) as written:
+        save_vlocnet(written, network, camera=camera, class_names=names, residuals=residuals, card=card)
+        write_card(written, card)
+    return written
 
 
 def training_module(config: TrainConfig, data: TrainingData, rank: int = 0) -> VLocNetTrainingModule:

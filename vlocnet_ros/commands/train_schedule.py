@@ -20,6 +20,7 @@ from localization_common.place import Place
 from localization_common.place.choice import open_if_given
 from vlocnet_ros.commands.place_network import require_comparable, writing_if_better
 from vlocnet_ros.commands.train import train
+from vlocnet_ros.commands.train_coordinates import train_on_cells
 from vlocnet_ros.network.systems import SYSTEMS
 from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
 from vlocnet_ros.training.checkpoint_card import write_card
@@ -104,7 +105,10 @@ def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] | None = None)
             raise ConfigError(f"stage {part.stage.name} starts from {missing}, not trained yet in {directory}")
         print(f"stage {part.stage.name}: {100 * part.share:.0f} % of the time")
         about = {"command": command, "stage": part.stage.name, "changes": dict(part.stage.changes)}
-        train(replace(training, resume=resume and state_file(training).is_file()), data, about=about)
+        if part.stage.on_cells:
+            train_on_cells(training, data, about=about)
+        else:
+            train(replace(training, resume=resume and state_file(training).is_file()), data, about=about)
     print(_report([(part.stage.name, _file(directory, part.stage.name)) for part, _ in selected]))
     last = trainings[-1]
     return _publish(_file(directory, last[0].stage.name), config.common, place, data) if last in selected else None

@@ -157,9 +157,9 @@ SYSTEMS: dict[SystemName, VLocNetSystem] = {
         Tasks(),
     ),
     "vlocnetpp_scene": VLocNetSystem(
-        "VLocNet++ with scene coordinates, from which poses are solved",
-        "VLocNet++, multitask; Brachmann and Rother, CVPR 2018 [DSAC++]",
-        Tasks(coordinates=True),
+        "VLocNet++ with scene coordinates, from which poses are solved, in place of the regression",
+        "VLocNet++, multitask; Brachmann et al., CVPR 2023 [ACE]",
+        Tasks(pose=False, coordinates=True),
     ),
     "dsacpp": VLocNetSystem(
         "scene coordinates only, poses solved by RANSAC; trained without differentiable RANSAC, as ACE",

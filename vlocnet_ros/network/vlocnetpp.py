@@ -20,7 +20,7 @@ from vlocnet_ros.network.odometry import OdometryStream
 from vlocnet_ros.network.pose import PoseEncoder, PoseStream, Trunk
 from vlocnet_ros.network.pyramid import PyramidLevel
 from vlocnet_ros.network.residual import initialize
-from vlocnet_ros.network.scene_coordinates import SceneCoordinateStream
+from vlocnet_ros.network.scene_coordinates import SceneCoordinateStream, cell_features
 from vlocnet_ros.network.segmentation import SegmentationFeatures, SegmentationStream
 from vlocnet_ros.network.segmentation_baselines import SegmentationBaseline
 from vlocnet_ros.network.vgg_baselines import VGG_BASELINES
@@ -105,7 +105,7 @@ class VLocNet(nn.Module):
         self.front_end = PhotometricNormalization(config.normalization)
         self.trunk = Trunk(config) if tasks.global_pose or (tasks.odometry and config.hard_sharing) else None
         self.pose = PoseStream(config) if tasks.pose else None
-        self.coordinate_encoder = PoseEncoder(config) if tasks.coordinates and not tasks.pose else None
+        self.coordinate_encoder = PoseEncoder(config) if tasks.coordinates and not tasks.encoder else None
         self.coordinates = SceneCoordinateStream(config) if tasks.coordinates else None
         self.odometry = OdometryStream(config) if tasks.odometry else None
         adapnet = config.segmenter == "adapnet"
@@ -163,11 +163,10 @@ class VLocNet(nn.Module):
         x = self._normalize(image)
         fine, trunk = (None, None) if self.trunk is None else self.trunk.stages(x)
         pose_5a, previous, matched, coordinates = None, None, None, None
-        encoder = self.pose or self.coordinate_encoder
-        if encoder is not None and trunk is not None:
-            pose_4, pose_5a = encoder.stages(trunk, None if segmentation is None else segmentation.res5c)
-            if self.coordinates is not None:
-                coordinates = self.coordinates(trunk, pose_4, pose_5a)
+        if self.pose is not None and trunk is not None:
+            pose_5a = self.pose.encode(trunk, None if segmentation is None else segmentation.res5c)
+        if self.coordinates is not None and trunk is not None:
+            coordinates = self.coordinates(self._coordinate_maps(trunk, segmentation))
         if self.odometry is not None:
             if self.odometry.current_trunk is not None:
                 fine, trunk = self.odometry.current_trunk.stages(x)
@@ -175,6 +174,24 @@ class VLocNet(nn.Module):
                 matched = fine if self.config.correlation_at == "res2" else trunk
             previous = self.odometry.encode_previous(x) if keep else None
         return FrameFeatures(trunk, pose_5a, previous, segmentation, matched, coordinates=coordinates)
+
+    def coordinate_features(self, image: Tensor) -> Tensor:
+        """Return the features (B, h * w, C) that scene coordinates are predicted from (`scene_coordinates`).
+
+        Args:
+            image: (B, 3, height, width) in 0..1.
+        """
+        image = self.front_end(image)
+        assert self.trunk is not None
+        maps = self._coordinate_maps(self.trunk(self._normalize(image)), self.encode_segmentation(image))
+        return cell_features(maps)
+
+    def _coordinate_maps(self, trunk: Tensor, segmentation: SegmentationFeatures | None) -> tuple[Tensor, ...]:
+        """Return the feature maps that scene coordinates are predicted from."""
+        if self.coordinate_encoder is not None:
+            return trunk, *self.coordinate_encoder.stages(trunk, None)
+        assert segmentation is not None
+        return trunk, segmentation.res3d, segmentation.res5c
 
     def decode(self, current: FrameFeatures, previous: FrameFeatures) -> Prediction:
         """Predict for the current frame. A first frame is decoded with itself as previous."""

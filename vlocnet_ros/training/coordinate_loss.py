@@ -7,8 +7,7 @@ the likelihood of Laplace's distribution with a predicted scale, so that each ce
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,87 +30,104 @@ _DISTANCE_WEIGHT = 3.0
 _ASSUMED_DEPTH = 3.0
 
 
-@dataclass(frozen=True)
-class CoordinateErrors:
-    """Predicted scene coordinates beside the truth, for the P cells of B frames.
+class Cells(NamedTuple):
+    """Cells of some frames with what is known of them.
+
+    Attributes:
+        rays: (..., 3) at depth one, optical axes.
+        depth: (...) true depth of their centres, metres; NaN where it is unknown.
+        judged: (...) whether a cell takes part: with true depth, or in a frame without any depth.
+        translation, quaternion: (..., 3), (..., 4) pose of their camera in the map.
+    """
+
+    rays: Tensor
+    depth: Tensor
+    judged: Tensor
+    translation: Tensor
+    quaternion: Tensor
+
+    @property
+    def points(self) -> Tensor:
+        """True points (..., 3) in the map, metres; NaN where the depth is unknown."""
+        return quaternions.rotate(self.quaternion, self.rays * self.depth[..., None]) + self.translation
+
+    @property
+    def known(self) -> Tensor:
+        """True (...) for cells with true depth."""
+        return torch.isfinite(self.depth)
+
+
+def cells_of(targets: Targets, height: int, width: int, intrinsics: Tensor) -> Cells:
+    """Return the cells (B, P) of frames.
 
     Args:
-        coordinates: (B, 4, h, w) of `SceneCoordinateStream`.
         targets: poses of the camera, and depth if there is any.
+        height, width: size of the images in pixels.
         intrinsics: (4,) fx, fy, cx, cy in pixels.
     """
-
-    coordinates: Tensor
-    targets: Targets
-    intrinsics: Tensor
-
-    @cached_property
-    def rays(self) -> Tensor:
-        """Rays (P, 3) of the cells at depth one, optical axes."""
-        height, width = (STRIDE * n for n in self.coordinates.shape[-2:])
-        return cell_rays(height, width, self.intrinsics)
-
-    @cached_property
-    def depth(self) -> Tensor:
-        """True depth (B, P) of the cells' centres, metres; NaN where it is unknown or the surface is not one."""
-        batch, _, rows, columns = self.coordinates.shape
-        if self.targets.depth is None:
-            return self.coordinates.new_full((batch, rows * columns), float("nan"))
-        depth = self.targets.depth.float()[:, : rows * STRIDE, : columns * STRIDE]
-        near = slice(STRIDE // 2 - 1, STRIDE // 2 + 1)
-        middle = depth.reshape(batch, rows, STRIDE, columns, STRIDE)[:, :, near, :, near]
-        middle = middle.permute(0, 1, 3, 2, 4).flatten(3)
-        low, high = middle.amin(-1), middle.amax(-1)  # NaN if one of the four is
-        return torch.where(high - low < _EDGE * low, middle.mean(-1), torch.full_like(low, float("nan"))).flatten(1)
-
-    @cached_property
-    def true_points(self) -> Tensor:
-        """True points (B, P, 3) in the map, metres; NaN where the depth is unknown."""
-        optical = self.rays * self.depth[..., None]
-        turns = self.targets.quaternion[:, None].expand(-1, optical.shape[1], -1)
-        return quaternions.rotate(turns, optical) + self.targets.translation[:, None]
-
-    @cached_property
-    def points(self) -> Tensor:
-        """Predicted points (B, P, 3) in the camera's optical frame, metres."""
-        points = self.coordinates[:, :3].flatten(2).transpose(1, 2) - self.targets.translation[:, None]
-        inverse = quaternions.conjugate(self.targets.quaternion)
-        return quaternions.rotate(inverse[:, None].expand(-1, points.shape[1], -1), points)
-
-    @cached_property
-    def log_scale(self) -> Tensor:
-        """Logarithm (B, P) of the expected reprojection error, pixels."""
-        return self.coordinates[:, 3].flatten(1).clamp(*_LOG_RANGE)
-
-    @cached_property
-    def known(self) -> Tensor:
-        """True (B, P) for cells with true depth."""
-        return torch.isfinite(self.depth) & (self.depth > _NEAR)
-
-    @cached_property
-    def reprojection(self) -> Tensor:
-        """Distance (B, P) between the projection of a point and the centre of its cell, pixels; `_FAR` behind."""
-        z = self.points[..., 2:]
-        offset = (self.points[..., :2] / z.clamp_min(_NEAR) - self.rays[:, :2]) * self.intrinsics[:2]
-        pixels = (offset.square().sum(-1) + 1e-4).sqrt()
-        return torch.where(z[..., 0] > _NEAR, pixels, torch.full_like(pixels, _FAR))
-
-    def distance(self, depth: Tensor) -> Tensor:
-        """Distance (B, P) of the points to those at a depth (B, P) on their rays, as a share of this depth."""
-        return (self.points - self.rays * depth[..., None]).norm(dim=-1) / depth
+    rays, batch = cell_rays(height, width, intrinsics), len(targets.translation)
+    shape = (batch, len(rays))
+    depth = rays.new_full(shape, float("nan"))
+    if targets.depth is not None:
+        depth = _centres(targets.depth.float())
+    known = torch.isfinite(depth)
+    return Cells(
+        rays.expand(batch, -1, -1),
+        depth,
+        known | ~known.any(1, keepdim=True),
+        targets.translation[:, None].expand(*shape, 3),
+        targets.quaternion[:, None].expand(*shape, 4),
+    )
 
 
-def coordinate_loss(errors: CoordinateErrors) -> Tensor:
-    """Compute the mean over the cells whose point can be judged; 0 without any.
+def _centres(depth: Tensor) -> Tensor:
+    """Return depth (B, P) in the middle of cells from depth (B, H, W); NaN where the surface is not one."""
+    batch, rows, columns = depth.shape[0], depth.shape[1] // STRIDE, depth.shape[2] // STRIDE
+    near = slice(STRIDE // 2 - 1, STRIDE // 2 + 1)
+    grid = depth[:, : rows * STRIDE, : columns * STRIDE].reshape(batch, rows, STRIDE, columns, STRIDE)
+    middle = grid[:, :, near, :, near].permute(0, 1, 3, 2, 4).flatten(3)
+    low, high = middle.amin(-1), middle.amax(-1)  # NaN if one of the four is
+    one = (high - low < _EDGE * low) & (low > _NEAR)
+    return torch.where(one, middle.mean(-1), torch.full_like(low, float("nan"))).flatten(1)
 
-    In a frame without any depth, every cell is judged by its reprojection; points that project far from their cells are
-    moved to an assumed depth first. In a frame with depth, cells without depth are left out.
+
+class CellErrors(NamedTuple):
+    """Errors of predicted scene coordinates.
+
+    Attributes:
+        pixels: (...) distance between the projection of a point and the centre of its cell; `_FAR` behind the camera.
+        distance: (...) distance to the true point, as a share of its depth; to an assumed one where it is unknown.
     """
-    known = errors.known
-    blind = ~known.any(1, keepdim=True)
-    projected = errors.reprojection < _FAR
-    likelihood = errors.reprojection / errors.log_scale.exp() + 2.0 * errors.log_scale
-    depth = torch.where(known, errors.depth, torch.full_like(errors.depth, _ASSUMED_DEPTH))
-    distance = _DISTANCE_WEIGHT * errors.distance(depth)
-    total = (likelihood * (projected & (known | blind))).sum() + (distance * (known | (blind & ~projected))).sum()
-    return total / (known | blind).sum().clamp_min(1)
+
+    pixels: Tensor
+    distance: Tensor
+
+
+def cell_errors(coordinates: Tensor, cells: Cells, intrinsics: Tensor) -> CellErrors:
+    """Compute the errors of scene coordinates (..., 4) of cells (...)."""
+    points = quaternions.rotate(quaternions.conjugate(cells.quaternion), coordinates[..., :3] - cells.translation)
+    z = points[..., 2:]
+    offset = (points[..., :2] / z.clamp_min(_NEAR) - cells.rays[..., :2]) * intrinsics[:2]
+    pixels = (offset.square().sum(-1) + 1e-4).sqrt()
+    depth = torch.where(cells.known, cells.depth, torch.full_like(cells.depth, _ASSUMED_DEPTH))
+    distance = (points - cells.rays * depth[..., None]).norm(dim=-1) / depth
+    return CellErrors(torch.where(z[..., 0] > _NEAR, pixels, torch.full_like(pixels, _FAR)), distance)
+
+
+def coordinate_loss(coordinates: Tensor, cells: Cells, intrinsics: Tensor) -> Tensor:
+    """Compute the mean over the cells that are judged; 0 without any.
+
+    A cell without depth is judged by its reprojection; a point that projects far from its cell is moved to an assumed
+    depth first.
+
+    Args:
+        coordinates: (..., 4) of the network.
+        cells: cells (...).
+        intrinsics: (4,) fx, fy, cx, cy in pixels.
+    """
+    errors, log_scale = cell_errors(coordinates, cells, intrinsics), coordinates[..., 3].clamp(*_LOG_RANGE)
+    beyond = (coordinates[..., 3] - log_scale).abs()  # outside of the bounds, the likelihood has no gradient
+    projected = errors.pixels < _FAR
+    likelihood = (errors.pixels / log_scale.exp() + 2.0 * log_scale) * projected
+    distance = _DISTANCE_WEIGHT * errors.distance * (cells.known | ~projected)
+    return ((likelihood + distance + beyond) * cells.judged).sum() / cells.judged.sum().clamp_min(1)

@@ -66,7 +66,9 @@ class TrainingData:
         Without depth in the data, depth is learned from the motion between frames.
         """
         labels, depth = self.frames.labels is not None, self.frames.depth is not None
-        kept = {"segmentation": wanted.segmentation and labels, "depth": wanted.depth and (depth or self.moving)}
+        # Scene coordinates read the encoder that depth is decoded from.
+        depth = depth or self.moving or wanted.coordinates
+        kept = {"segmentation": wanted.segmentation and labels, "depth": wanted.depth and depth}
         return replace(wanted, **kept) if wanted.localizes or any(kept.values()) else None
 
 

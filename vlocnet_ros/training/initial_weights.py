@@ -20,7 +20,6 @@ COPIES = {
     "odometry.previous_res4.": "pose.res4.",
     "odometry.current_res4.": "pose.res4.",
     "coordinate_encoder.": "pose.",
-    "coordinate_encoder.res4.": "odometry.current_res4.",
     "pose.res4.": "odometry.current_res4.",
 }
 

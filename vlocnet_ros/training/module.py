@@ -18,7 +18,7 @@ from vlocnet_ros.training import validation
 from vlocnet_ros.training.augmentation import FrameBatch, StepKind, augment
 from vlocnet_ros.training.augmentation_config import AugmentationConfig
 from vlocnet_ros.training.batches import RandomBatches, generator_for
-from vlocnet_ros.training.coordinate_loss import CoordinateErrors, coordinate_loss
+from vlocnet_ros.training.coordinate_loss import cells_of, coordinate_loss
 from vlocnet_ros.training.losses import MultitaskLoss, Targets
 from vlocnet_ros.training.optimizer import OptimizerConfig, optimizer_of, set_learning_rate
 from vlocnet_ros.training.photometric import photometric
@@ -172,7 +172,10 @@ class VLocNetTrainingModule(lightning.LightningModule):
         if prediction.coordinates is None:
             return None
         with torch.autocast(batch.images.device.type, enabled=False):
-            return coordinate_loss(CoordinateErrors(prediction.coordinates, batch.targets, self.network.intrinsics))
+            height, width = batch.images.shape[-2:]
+            cells = cells_of(batch.targets, height, width, self.network.intrinsics)
+            coordinates = prediction.coordinates.flatten(2).transpose(1, 2)
+            return coordinate_loss(coordinates, cells, self.network.intrinsics)
 
     def _advance_clock(self) -> None:
         now = time.monotonic()

@@ -26,6 +26,7 @@ class TrainingStage:
         share: share of the time, relative to the other stages; 0 only combines streams.
         streams: streams that are trained; the stage is left out if the data has ground truth for none of them.
         start: stages from which it starts; a stage that is left out is replaced by the stages from which it starts.
+        on_cells: whether it trains scene coordinates only, on the features of single cells (`training.cell_buffer`).
         changes: options that differ from the common ones, by their names on the command line of `vlocnet_train`.
     """
 
@@ -33,6 +34,7 @@ class TrainingStage:
     share: float
     streams: tuple[str, ...] = STREAMS
     start: tuple[str, ...] = ()
+    on_cells: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -74,28 +76,15 @@ SCHEDULE = (
     TrainingStage("together", 0.0, start=("joint", "odometry"), changes=_TOGETHER),
 )
 
-#: Steps that train poses and scene coordinates only; the segmentation encoder, whose features they use, stays.
-_POSE_ONLY: Mapping[str, Any] = {
-    "mixture.pose": 1,
-    "mixture.pairs": 0,
-    "mixture.all": 0,
-    "freeze": ("segmentation", "depth"),
-    "optimizer.taken_rate": 1.0,
-}
-
-#: Schedule of systems with scene coordinates, which start from a general network: the pose has most of the time, since
-#: the other streams are trained already.
+#: Schedule of systems with scene coordinates, which start from a general network: labels, depth and odometry adapt to
+#: the camera and the place, then the scene coordinates are trained on features that stay.
 PLACE_SCHEDULE = (
     TrainingStage("scene", 0.1, ("segmentation", "depth"), changes=_SCENE),
+    TrainingStage("odometry", 0.2, ("odometry",), changes={**_ODOMETRY, "freeze": (), "optimizer.taken_rate": 0.3}),
     TrainingStage(
-        "pose",
-        0.75,
-        ("pose", "coordinates", "segmentation", "depth"),
-        start=("scene",),
-        changes={**_POSE, **_POSE_ONLY},
+        "together", 0.0, ("odometry", "segmentation", "depth"), start=("scene", "odometry"), changes=_TOGETHER
     ),
-    TrainingStage("odometry", 0.15, ("odometry",), start=("pose",), changes=_ODOMETRY),
-    TrainingStage("together", 0.0, start=("pose", "odometry"), changes=_TOGETHER),
+    TrainingStage("coordinates", 0.7, start=("together",), on_cells=True, changes=_TOGETHER),
 )
 
 

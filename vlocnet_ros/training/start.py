@@ -10,12 +10,12 @@ from torch import Tensor
 
 from localization_common.errors import ConfigError
 from localization_common.geometry import se3
-from vlocnet_ros.network.scene_coordinates import STRIDE, SceneCoordinateStream
+from vlocnet_ros.network.scene_coordinates import SceneCoordinateStream
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import set_camera
 from vlocnet_ros.training.batches import gather
 from vlocnet_ros.training.config import TrainConfig
-from vlocnet_ros.training.coordinate_loss import CoordinateErrors
+from vlocnet_ros.training.coordinate_loss import cells_of
 from vlocnet_ros.training.data import TrainingData, structure
 from vlocnet_ros.training.imagenet import load_imagenet
 from vlocnet_ros.training.initial_weights import copy_initial_weights
@@ -26,6 +26,8 @@ from vlocnet_ros.training.training_frames import TrainingFrames
 _ROOM = 2.0
 #: Smallest scale of scene coordinates, metres.
 _FLAT = 0.1
+#: Number of images that show the range of the features.
+_SEEN_IMAGES = 32
 #: Number of frames whose points give the range of the map.
 _SEEN_FRAMES = 200
 
@@ -48,13 +50,16 @@ def starting_network(config: TrainConfig, data: TrainingData) -> tuple[VLocNet, 
     set_camera(network, frames.camera)
     set_scales(network, frames, forward=config.clip > 0)
     taken: set[str] = set()
+    some = frames.images[:: max(1, len(frames) // _SEEN_IMAGES)].float() / 255.0
     if config.initial:
-        images = frames.images[:: max(1, len(frames) // 32)].float() / 255.0
-        taken, report = copy_initial_weights(network, config.initial, images)
+        taken, report = copy_initial_weights(network, config.initial, some)
         print(report)
     elif config.model == "paper" and config.imagenet:
         load_imagenet(network)
-    return network, taken
+    if network.coordinates is not None and "coordinates.feature_mean" not in taken:
+        with torch.no_grad():
+            network.coordinates.set_feature_range(network.eval().coordinate_features(some).flatten(0, 1))
+    return network.train(), taken
 
 
 def first_of_combination(config: TrainConfig, data: TrainingData) -> dict[str, Tensor] | None:
@@ -72,10 +77,10 @@ def set_map_range(stream: SceneCoordinateStream, frames: TrainingFrames, intrins
     points, scale = frames.translation, frames.translation.std(0).clamp_min(_ROOM)
     if frames.depth is not None:
         some = torch.linspace(0, len(frames) - 1, min(len(frames), _SEEN_FRAMES)).long()
-        empty = torch.zeros(len(some), 4, frames.camera.height // STRIDE, frames.camera.width // STRIDE)
-        cells = CoordinateErrors(empty, gather(frames, some).targets, intrinsics)
+        size = frames.camera.height, frames.camera.width
+        cells = cells_of(gather(frames, some).targets, *size, intrinsics)
         if cells.known.any():
-            points = cells.true_points[cells.known]
+            points = cells.points[cells.known]
             scale = points.std(0).clamp_min(_FLAT)
     stream.mean.copy_(points.mean(0))
     stream.scale.copy_(scale)

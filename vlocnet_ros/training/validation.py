@@ -14,7 +14,7 @@ from localization_common.geometry import quaternions, se3
 from vlocnet_ros.network.scene_coordinates import STRIDE
 from vlocnet_ros.network.vlocnetpp import Prediction
 from vlocnet_ros.runtime.scene_pose import ScenePoseSolver
-from vlocnet_ros.training.coordinate_loss import CoordinateErrors
+from vlocnet_ros.training.coordinate_loss import cell_errors, cells_of
 from vlocnet_ros.training.losses import IGNORE, Targets, relative_targets
 
 #: Names of the errors of each task, with their units. Depth without true depth is measured by the photometric loss.
@@ -60,8 +60,9 @@ def coordinate_errors(coordinates: Tensor, targets: Targets, intrinsics: Tensor)
 
     A frame without a solution counts as infinitely far off, in the medians too.
     """
-    cells = CoordinateErrors(coordinates, targets, intrinsics)
     height, width = (STRIDE * n for n in coordinates.shape[-2:])
+    cells = cells_of(targets, height, width, intrinsics)
+    pixels = cell_errors(coordinates.flatten(2).transpose(1, 2), cells, intrinsics).pixels
     solver = ScenePoseSolver(Camera(width, height, *intrinsics.tolist()))
     metres, degrees = [], []
     for one, translation, quaternion in zip(coordinates, targets.translation, targets.quaternion, strict=True):
@@ -71,7 +72,7 @@ def coordinate_errors(coordinates: Tensor, targets: Targets, intrinsics: Tensor)
         metres.append(math.inf if apart is None else float(np.linalg.norm(apart[:3, 3])))
         degrees.append(180.0 if apart is None else math.degrees(float(se3.rotation_angle(apart[:3, :3]))))
     return {
-        "reprojection_px": cells.reprojection[cells.known],
+        "reprojection_px": pixels[cells.judged],
         "solved_m": torch.tensor(metres),
         "solved_deg": torch.tensor(degrees),
     }

@@ -30,7 +30,7 @@ def config(tmp_path, wall_sequence, monkeypatch) -> TrainConfig:
         height=64,
         batch=8,
         hold_out=0.0,
-        optimizer=OptimizerConfig(steps=150, warmup=10, learning_rate=2e-3),
+        optimizer=OptimizerConfig(steps=300, warmup=10, learning_rate=2e-3),
         augmentation=AugmentationConfig(viewpoint=0.0, shift=0, light=0.0, erase=0.0),
         progress_bar=False,
         precision="32-true",
@@ -53,16 +53,16 @@ def test_poses_are_solved_from_learned_coordinates(config, wall_sequence, monkey
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_place_is_trained_in_stages(config):
+def test_a_place_is_trained_in_stages(config, wall_sequence):
     common = replace(config, system="vlocnetpp_scene", validate=(Path("wall"),), validate_every=10)
-    written = run(ScheduleConfig(common, minutes=None, steps=40))
+    written = run(ScheduleConfig(common, minutes=None, steps=300))
     assert written is not None
-    assert written.config.tasks == Tasks(coordinates=True)
-    assert [origin["stage"] for origin in written.card["initial"]] == ["pose", "odometry"]
-    stages = common.runs / "a"
-    scene, pose = (load_vlocnet(stages / f"{name}.safetensors").network for name in ("scene", "pose"))
-    assert pose.odometry is None
-    # Labels and depth stay as the stage of the scene left them, with their statistics.
-    for module in ("segmentation", "depth"):
-        before, after = (getattr(n, module).state_dict() for n in (scene, pose))
-        assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    assert written.config.tasks == Tasks(pose=False, coordinates=True)
+    assert written.card["stage"] == "coordinates"
+    # The features that the coordinates were trained on stay.
+    before = load_vlocnet(common.runs / "a" / "together.safetensors").network
+    for module in ("trunk", "segmentation", "depth"):
+        after = getattr(written.network, module).state_dict()
+        assert all(torch.equal(t, after[name]) for name, t in getattr(before, module).state_dict().items()), module
+    found = evaluate(common.output, [wall_sequence]).numbers["pose"]
+    assert found["median_m"] < 0.2

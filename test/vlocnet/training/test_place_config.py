@@ -30,26 +30,26 @@ def test_structures_without_its_streams_start_from_nothing(changes):
     assert with_general_network(options(**changes)).initial == ()
 
 
-def test_poses_have_most_of_the_time_and_every_stream_starts_from_the_general_network(tmp_path):
+def test_the_general_network_adapts_before_scene_coordinates_are_trained_on_its_features(tmp_path):
     general = tmp_path / "general.safetensors"
     config = ScheduleConfig(options(initial=(general,)), minutes=40.0)
-    planned = plan(PLACE_SCHEDULE, Tasks(coordinates=True), lambda tasks: tasks)
+    planned = plan(PLACE_SCHEDULE, Tasks(pose=False, coordinates=True), lambda tasks: tasks)
     trainings = {p.stage.name: _training(config, p, tmp_path) for p in planned}
-    assert trainings["pose"].tasks == Tasks(odometry=False, coordinates=True)
-    assert trainings["pose"].optimizer.minutes == 30.0
-    # The encoder of the labels, whose features the poses use, is trained before them, and not with them.
-    assert trainings["pose"].initial == (general, tmp_path / "scene.safetensors")
-    assert (trainings["pose"].mixture.pairs, trainings["pose"].mixture.all) == (0, 0)
-    assert trainings["scene"].initial == (general,)
-    # The odometry sees the trunk that the pose was trained with, and keeps it.
-    assert trainings["odometry"].initial == (general, tmp_path / "pose.safetensors")
-    assert trainings["odometry"].freeze == ("trunk",)
-    stages = tuple(tmp_path / f"{name}.safetensors" for name in ("pose", "odometry"))
-    assert trainings["together"].initial == stages
+    assert list(trainings) == ["scene", "odometry", "together", "coordinates"]
+    assert trainings["scene"].initial == trainings["odometry"].initial == (general,)
+    assert trainings["together"].initial == (tmp_path / "scene.safetensors", tmp_path / "odometry.safetensors")
     assert trainings["together"].optimizer.steps == 0
+    assert trainings["coordinates"].initial == (general, tmp_path / "together.safetensors")
+    assert trainings["coordinates"].tasks == Tasks(pose=False, coordinates=True)
+    assert trainings["coordinates"].optimizer.minutes == pytest.approx(28.0)
+    assert [p.stage.name for p in planned if p.stage.on_cells] == ["coordinates"]
 
 
-def test_without_labels_and_depth_there_is_no_stage_of_the_scene():
-    planned = plan(PLACE_SCHEDULE, Tasks(segmentation=False, depth=False, coordinates=True), lambda tasks: tasks)
-    assert [p.stage.name for p in planned] == ["pose", "odometry", "together"]
-    assert planned[-1].start == ("pose", "odometry")
+def test_a_general_network_alone_is_enough_for_coordinates():
+    """Plan for data that trains no other stream: single images with poses."""
+
+    def trainable(tasks: Tasks) -> Tasks | None:
+        return replace(tasks, odometry=False, segmentation=False) if tasks.coordinates else None
+
+    planned = plan(PLACE_SCHEDULE, Tasks(pose=False, coordinates=True), trainable)
+    assert [(p.stage.name, p.start, p.new) for p in planned] == [("coordinates", (), True)]
