@@ -76,15 +76,16 @@ SCHEDULE = (
     TrainingStage("together", 0.0, start=("joint", "odometry"), changes=_TOGETHER),
 )
 
-#: Schedule of systems with scene coordinates, which start from a general network: labels, depth and odometry adapt to
-#: the camera and the place, then the scene coordinates are trained on features that stay.
+#: Schedule of systems with scene coordinates, which start from a general network: its streams adapt together to the
+#: camera and the place, since labels use the motion, then scene coordinates are trained on features that stay.
 PLACE_SCHEDULE = (
-    TrainingStage("scene", 0.1, ("segmentation", "depth"), changes=_SCENE),
-    TrainingStage("odometry", 0.2, ("odometry",), changes={**_ODOMETRY, "freeze": (), "optimizer.taken_rate": 0.3}),
     TrainingStage(
-        "together", 0.0, ("odometry", "segmentation", "depth"), start=("scene", "odometry"), changes=_TOGETHER
+        "adapt",
+        0.3,
+        ("odometry", "segmentation", "depth"),
+        changes={**_ODOMETRY, "freeze": (), "optimizer.taken_rate": 0.3, "mixture.pairs": 1, "mixture.all": 1},
     ),
-    TrainingStage("coordinates", 0.7, start=("together",), on_cells=True, changes=_TOGETHER),
+    TrainingStage("coordinates", 0.7, start=("adapt",), on_cells=True, changes=_TOGETHER),
 )
 
 

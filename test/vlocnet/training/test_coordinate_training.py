@@ -60,7 +60,7 @@ def test_a_place_is_trained_in_stages(config, wall_sequence):
     assert written.config.tasks == Tasks(pose=False, coordinates=True)
     assert written.card["stage"] == "coordinates"
     # The features that the coordinates were trained on stay.
-    before = load_vlocnet(common.runs / "a" / "together.safetensors").network
+    before = load_vlocnet(common.runs / "a" / "adapt.safetensors").network
     for module in ("trunk", "segmentation", "depth"):
         after = getattr(written.network, module).state_dict()
         assert all(torch.equal(t, after[name]) for name, t in getattr(before, module).state_dict().items()), module

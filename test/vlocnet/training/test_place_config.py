@@ -35,11 +35,10 @@ def test_the_general_network_adapts_before_scene_coordinates_are_trained_on_its_
     config = ScheduleConfig(options(initial=(general,)), minutes=40.0)
     planned = plan(PLACE_SCHEDULE, Tasks(pose=False, coordinates=True), lambda tasks: tasks)
     trainings = {p.stage.name: _training(config, p, tmp_path) for p in planned}
-    assert list(trainings) == ["scene", "odometry", "together", "coordinates"]
-    assert trainings["scene"].initial == trainings["odometry"].initial == (general,)
-    assert trainings["together"].initial == (tmp_path / "scene.safetensors", tmp_path / "odometry.safetensors")
-    assert trainings["together"].optimizer.steps == 0
-    assert trainings["coordinates"].initial == (general, tmp_path / "together.safetensors")
+    assert list(trainings) == ["adapt", "coordinates"]
+    assert trainings["adapt"].initial == (general,)
+    assert trainings["adapt"].tasks == Tasks(pose=False)  # labels use the motion, so they are trained together
+    assert trainings["coordinates"].initial == (general, tmp_path / "adapt.safetensors")
     assert trainings["coordinates"].tasks == Tasks(pose=False, coordinates=True)
     assert trainings["coordinates"].optimizer.minutes == pytest.approx(28.0)
     assert [p.stage.name for p in planned if p.stage.on_cells] == ["coordinates"]
