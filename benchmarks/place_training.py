@@ -150,9 +150,17 @@ def _table(numbers: dict[str, Numbers]) -> Table:
 
 def _aims(place: NewPlace, row: Numbers) -> list[tuple[str, str]]:
     (metres, degrees), pose = place.aims, row["pose"]
-    found = f"{100.0 * pose['median_m']:.1f} cm, {pose['median_deg']:.2f} deg"
-    met = pose["median_m"] <= metres and pose["median_deg"] <= degrees
-    return [(f"{place.name}: at most {100.0 * metres:g} cm, {degrees:g} deg", f"{found}: {judged(met)}")]
+    position, rotation = 100.0 * pose["median_m"], pose["median_deg"]
+    return [
+        (
+            f"{place.name}, position, median: at most {100.0 * metres:g} cm",
+            f"{position:.1f} cm: {judged(pose['median_m'] <= metres)}",
+        ),
+        (
+            f"{place.name}, rotation, median: at most {degrees:g} deg",
+            f"{rotation:.2f} deg: {judged(rotation <= degrees)}",
+        ),
+    ]
 
 
 if __name__ == "__main__":

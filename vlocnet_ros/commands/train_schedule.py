@@ -48,7 +48,7 @@ class ScheduleConfig:
     """
 
     common: Annotated[PlaceTrainConfig, tyro.conf.arg(name="")]
-    minutes: float | None = 60.0
+    minutes: float | None = 40.0
     steps: int | None = None
     stages: tuple[str, ...] = ()
 
