@@ -116,7 +116,7 @@ def test_the_objective_decreases_on_a_tiny_place(tiny_config: NetworkConfig, obj
 
 def test_validation_localises_the_held_out_drive(tiny_config: NetworkConfig) -> None:
     place = _place()
-    batches = list(ValidationBatches(place, _place(1, 90).drives[0], tiny_config, MapOptions()))
+    batches = list(ValidationBatches([(place, _place(1, 90).drives[0])], tiny_config, MapOptions()))
     assert len(batches) == 10
     assert batches[0].particles.shape == (1, 8, 2048, 3)
     low, high = batches[0].particles.amin((0, 1, 2)), batches[0].particles.amax((0, 1, 2))
