@@ -73,13 +73,24 @@ class EvaluateCommand:
 
 def evaluate(arguments: EvaluateCommand) -> dict[str, Any]:
     """Evaluate all settings; keys are the names of the settings, values numbers with the unit in the name."""
-    sequence = _usable(announce(open_sequence(arguments.drive, arguments.recording)))
+    sequence = announce(open_sequence(arguments.drive, arguments.recording))
     place = open_if_given(arguments.recording.place)
     checkpoint = dmn_checkpoint(arguments.checkpoint, place)
     context_map = arguments.map or (shipped(APARTMENT_MAP) if place is None else place.file("context_map"))
     localizer = Localizer.from_files(checkpoint, context_map, filter_config=arguments.filter, threads=arguments.threads)
     if arguments.hand_held:
         sequence = upright(sequence, localizer.camera, partial_views=localizer.partial_views)
+    return evaluate_sequence(sequence, localizer, arguments)
+
+
+def evaluate_sequence(sequence: Sequence, localizer: Localizer, arguments: EvaluateCommand) -> dict[str, Any]:
+    """Evaluate all settings on a sequence that was read; see `evaluate`.
+
+    Raises:
+        CameraError: the network does not accept the camera.
+        DatasetError: the sequence is too short, or holds no true pose.
+    """
+    sequence = _usable(sequence)
     localizer.set_camera(sequence.camera, sequence.base_T_camera[:3, :3])
     posed = sequence.has_pose
     truth = np.full((len(sequence), 3), np.nan)

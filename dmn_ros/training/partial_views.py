@@ -9,7 +9,7 @@ from torch import Tensor
 from localization_common.camera.adapter import NARROWEST
 
 #: Largest angle by which a camera is tilted, degrees; share of the cameras that are tilted.
-_TILT, _TILTED = 20.0, 0.5
+_TILT, _TILTED = 30.0, 0.5
 #: Ratios of width and height of an image.
 _SHAPES = (4.0 / 3.0, 16.0 / 9.0)
 
