@@ -15,7 +15,7 @@ class HomesConfig:
     Attributes:
         networks: checkpoints of dmn; they are named by their files.
         seeds: first and last seed of the apartments. Seeds 200 to 299 are for tests only.
-        varied: every n-th apartment is recorded a second time, with another lens, mount and light.
+        varied: every n-th apartment is recorded a second time, with another lens, mount and light; 0 is none.
         data: directory of the real recordings (7scenes/redkitchen, tum); those that are absent are left out.
         one_step, starts, kidnapped: number of single images, of starts from a uniform belief, and of kidnapped robots
             in each place.
@@ -28,9 +28,9 @@ class HomesConfig:
     seeds: tuple[int, int] = (200, 229)
     varied: int = 2
     data: Path = Path("../shared/data")
-    one_step: int = 30
-    starts: int = 8
-    kidnapped: int = 3
+    one_step: int = 20
+    starts: int = 6
+    kidnapped: int = 2
     work: Path = Path("build/homes_test")
     threads: int = 1
     json: Path | None = None

@@ -25,7 +25,7 @@ from localization_sim.lights.lighting import TEST_LIGHTS
 Numbers = dict[str, Any]
 
 #: Images per second of the drives for the map, and of the drive to localize; seconds of the latter.
-_MAP_RATE, _RATE, _SECONDS = 2.0, 5.0, 60.0
+_MAP_RATE, _RATE, _SECONDS = 1.0, 5.0, 40.0
 _QUERY = "train_02"
 
 
@@ -61,6 +61,8 @@ class Home:
 def homes(config: HomesConfig, *, varied: bool) -> list[Home]:
     """List the apartments with the camera of all other recordings, or with others and in the lights for tests."""
     first, last = config.seeds
+    if varied and config.varied == 0:
+        return []
     seeds = range(first, last + 1, config.varied if varied else 1)
     made = [_home(config.work / "drives" / str(seed), seed) for seed in seeds]
     return [_varied(home) for home in made] if varied else made
