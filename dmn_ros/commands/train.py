@@ -68,7 +68,7 @@ class TrainCommand:
 
     places: Annotated[list[Path], tyro.conf.Positional] = field(default_factory=list)
     output: Path | None = None
-    validate: Annotated[list[Path], tyro.conf.arg(aliases=["--validation"])] = field(default_factory=list)
+    validate: Annotated[tuple[Path, ...], tyro.conf.arg(aliases=["--validation"])] = ()
     minutes: float = 30.0
     max_steps: int = -1
     network: Literal["light", "matching", "paper"] = "light"
