@@ -41,6 +41,8 @@ class NetworkConfig:
         view_angle: horizontal field of view, degrees, with which training starts; 360 is a panorama (``projection``).
         compass: order of the Fourier series by which all views together rate a heading (``projection``); 0 is off.
         likeness: True adds the similarity of query and view as whole images to their features (``projection``).
+        partial_views: True if the training showed images of narrow and tilted cameras, which fill a part of the view
+            (`TrainingConfig.narrow`): then the network accepts such cameras.
     """
 
     image_width: int = 64
@@ -63,6 +65,7 @@ class NetworkConfig:
     view_angle: float = 60.0
     compass: int = 0
     likeness: bool = False
+    partial_views: bool = False
 
     def __post_init__(self) -> None:
         require_at_most(

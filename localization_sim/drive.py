@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from localization_common.datasets.bag_writer import OdometryReading
 from localization_common.datasets.sequence import Sequence
@@ -85,10 +86,24 @@ def plan(
     return ApartmentDrive(name, trajectory, measure(trajectory, noise_seed, noise), rate)
 
 
-def as_sequence(renderer: Renderer, drive: ApartmentDrive, *, depth: bool = True, labels: bool = True) -> Sequence:
-    """Sequence of a drive; each read renders a frame. The renderer must stay open as long as frames are read."""
+def as_sequence(
+    renderer: Renderer,
+    drive: ApartmentDrive,
+    *,
+    depth: bool = True,
+    labels: bool = True,
+    mount: npt.NDArray[np.float64] | None = None,
+) -> Sequence:
+    """Sequence of a drive; each read renders a frame. The renderer must stay open as long as frames are read.
+
+    Args:
+        renderer: apartment and camera.
+        drive: trajectory.
+        depth, labels: read depth and labels, too.
+        mount: base_T_camera (4, 4); by default that of `mounted_camera`.
+    """
     times = drive.image_times
-    base_T_camera = mounted_camera()
+    base_T_camera = mounted_camera() if mount is None else mount
     map_T_camera = planar.to_se3(drive.trajectory.at(times)) @ base_T_camera
 
     def rendered(i: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -91,9 +91,21 @@ class Renderer:
         self.close()
 
 
-def mounted_camera(height: float = 0.6, forward: float = 0.1) -> npt.NDArray[np.float64]:
-    """Mount base_T_camera of a camera that looks forward, in metres above the floor and ahead of the axle."""
-    base_T_camera = se3.BODY_T_OPTICAL.copy()
+def mounted_camera(
+    height: float = 0.6, forward: float = 0.1, *, tilt: float = 0.0, roll: float = 0.0
+) -> npt.NDArray[np.float64]:
+    """Mount base_T_camera (4, 4) of a camera that looks forward.
+
+    Args:
+        height, forward: metres above the floor and ahead of the axle.
+        tilt: radians that it looks down; up if negative.
+        roll: radians about its axis, the right side down.
+    """
+    cos_tilt, sin_tilt, cos_roll, sin_roll = np.cos(tilt), np.sin(tilt), np.cos(roll), np.sin(roll)
+    about_left = np.array([[cos_tilt, 0.0, sin_tilt], [0.0, 1.0, 0.0], [-sin_tilt, 0.0, cos_tilt]])
+    about_ahead = np.array([[1.0, 0.0, 0.0], [0.0, cos_roll, -sin_roll], [0.0, sin_roll, cos_roll]])
+    base_T_camera = np.eye(4)
+    base_T_camera[:3, :3] = about_left @ about_ahead @ se3.BODY_R_OPTICAL
     base_T_camera[:3, 3] = (forward, 0.0, height)
     return base_T_camera
 

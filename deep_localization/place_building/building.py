@@ -96,7 +96,7 @@ def _context_map(
         frames = []
         for drive in reversed(place.drives):
             try:
-                frames.append(read_frames(posed(drive), camera))
+                frames.append(read_frames(posed(drive), camera, partial_views=loaded.config.partial_views))
             except (CameraError, DatasetError, MapError) as error:
                 return f"no context map, so that dmn does not run in this place: {error}"
             tick()

@@ -11,6 +11,7 @@ import tyro
 
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.map.drive_frames import read_frames
+from dmn_ros.map.hand_held import upright
 from dmn_ros.map.map_building import MapOptions, build_map, extend_map
 from dmn_ros.map.place_map import install
 from dmn_ros.runtime.checkpoint import load_network
@@ -33,6 +34,8 @@ class BuildMapCommand:
             simulated apartment. With --place and without --output, it becomes the place's.
         output: map file to write; by default the place's context map, without a place build/map.safetensors.
         extend: context map of the same place to extend: its unreliable views are replaced, new parts are added.
+        hand_held: the camera is held by hand: each image is rotated upright by the roll and pitch of its pose. The z
+            axis of the poses' frame points up.
         options: choice of the views.
         recording: options of reading recordings.
     """
@@ -41,6 +44,7 @@ class BuildMapCommand:
     checkpoint: Path | None = None
     output: Path | None = None
     extend: Path | None = None
+    hand_held: bool = False
     options: MapOptions = field(default_factory=MapOptions)
     recording: RecordingArgument = field(default_factory=RecordingOptions)
 
@@ -52,7 +56,10 @@ def build(arguments: BuildMapCommand) -> str:
     checkpoint = dmn_checkpoint(arguments.checkpoint, place)
     network, camera, _ = load_network(checkpoint)
     opened = [announce_checked(open_sequence(path, arguments.recording)) for path in recordings]
-    drives = [read_frames(sequence.with_poses(), camera) for sequence in opened]
+    partial = network.config.partial_views
+    if arguments.hand_held:
+        opened = [upright(sequence, camera, partial_views=partial) for sequence in opened]
+    drives = [read_frames(sequence.with_poses(), camera, partial_views=partial) for sequence in opened]
     context_map = build_map(network, drives, arguments.options)
     if arguments.extend is not None:
         context_map = extend_map(ContextMap.load(arguments.extend), context_map, arguments.options)

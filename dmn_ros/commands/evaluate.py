@@ -15,6 +15,7 @@ import tyro
 
 from dmn_ros.evaluation import localization_scores
 from dmn_ros.filter.filter_config import FilterConfig
+from dmn_ros.map.hand_held import upright
 from dmn_ros.runtime.localizer import Localizer
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
@@ -46,6 +47,9 @@ class EvaluateCommand:
         frames: number of frames after which the sequential settings are scored.
         radius: largest position error of a success, metres.
         one_step: number of images of the one-step setting.
+        hand_held: the camera is held by hand: each image is rotated upright by the roll and pitch of its true pose,
+            which stand for those of an IMU. The z axis of the poses' frame points up. Frames that are tilted too far
+            are left out.
         seed: seed of starts and particles.
         filter: configuration of the particle filter.
         threads: number of threads of torch.
@@ -60,6 +64,7 @@ class EvaluateCommand:
     frames: int = 10
     radius: float = 0.5
     one_step: int = 200
+    hand_held: bool = False
     seed: int = 0
     filter: FilterConfig = field(default_factory=FilterConfig)
     threads: int = 1
@@ -68,12 +73,25 @@ class EvaluateCommand:
 
 def evaluate(arguments: EvaluateCommand) -> dict[str, Any]:
     """Evaluate all settings; keys are the names of the settings, values numbers with the unit in the name."""
-    sequence = _usable(announce(open_sequence(arguments.drive, arguments.recording)))
+    sequence = announce(open_sequence(arguments.drive, arguments.recording))
     place = open_if_given(arguments.recording.place)
     checkpoint = dmn_checkpoint(arguments.checkpoint, place)
     context_map = arguments.map or (shipped(APARTMENT_MAP) if place is None else place.file("context_map"))
     localizer = Localizer.from_files(checkpoint, context_map, filter_config=arguments.filter, threads=arguments.threads)
-    localizer.set_camera(sequence.camera)
+    if arguments.hand_held:
+        sequence = upright(sequence, localizer.camera, partial_views=localizer.partial_views)
+    return evaluate_sequence(sequence, localizer, arguments)
+
+
+def evaluate_sequence(sequence: Sequence, localizer: Localizer, arguments: EvaluateCommand) -> dict[str, Any]:
+    """Evaluate all settings on a sequence that was read; see `evaluate`.
+
+    Raises:
+        CameraError: the network does not accept the camera.
+        DatasetError: the sequence is too short, or holds no true pose.
+    """
+    sequence = _usable(sequence)
+    localizer.set_camera(sequence.camera, sequence.base_T_camera[:3, :3])
     posed = sequence.has_pose
     truth = np.full((len(sequence), 3), np.nan)
     truth[posed] = planar.from_se3(sequence.map_T_base[posed])

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from dmn_ros.commands.build_map import BuildMapCommand, build
 from dmn_ros.config import NetworkConfig
+from dmn_ros.map.drive_frames import DriveFrames
 from dmn_ros.map.map_building import MapOptions
 from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.checkpoint import load_network, network_camera, save_network
@@ -23,7 +24,7 @@ from dmn_ros.training.checkpoint_card import write_card
 from dmn_ros.training.training_config import TrainingConfig
 from dmn_ros.training.training_data import TrainingBatches, TrainingPlace, read_drives, read_place
 from dmn_ros.training.training_module import DriveTrainingModule
-from dmn_ros.training.validation import ValidationBatches
+from dmn_ros.training.validation import ValidationBatches, held_out_drive
 from localization_common.camera import Camera
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.place_drives import named_or_drives
@@ -47,7 +48,8 @@ class TrainCommand:
         output: checkpoint to write at every validation and at the end; the card is written beside it as .md. By default
             build/dmn.safetensors. With --place, by default the place gets the network at the end, with a new context
             map.
-        validate: drive through the first place, localised in a map of that place's training drives.
+        validate: drive through the first place, localised in a map of that place's training drives; or directories of
+            drives through places that are not trained on: the last drive of each is localised in a map of the others.
         minutes: time budget; the learning rate falls to nearly zero at its end.
         max_steps: largest number of steps; -1 is no limit.
         network: `light` is the shipped form, with geometry in the network; `matching` learns the geometry; `paper` is
@@ -66,7 +68,7 @@ class TrainCommand:
 
     places: Annotated[list[Path], tyro.conf.Positional] = field(default_factory=list)
     output: Path | None = None
-    validate: Annotated[Path | None, tyro.conf.arg(aliases=["--validation"])] = None
+    validate: Annotated[tuple[Path, ...], tyro.conf.arg(aliases=["--validation"])] = ()
     minutes: float = 30.0
     max_steps: int = -1
     network: Literal["light", "matching", "paper"] = "light"
@@ -133,7 +135,7 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
     network = _starting_network(arguments)
     camera = network_camera(network.config, arguments.horizontal_fov)
     place = open_if_given(arguments.recording.place)
-    places = _places(arguments, place, camera)
+    places = _places(arguments, place, camera, network.config.partial_views)
     command = " ".join(["dmn_train", *sys.argv[1:]])
     module = DriveTrainingModule(network.train(), arguments.training, arguments.minutes, command)
     trainer = lightning.Trainer(
@@ -160,9 +162,9 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
     )
     batches = DataLoader(TrainingBatches(places, network.config, arguments.training), batch_size=None)
     held = None
-    if arguments.validate is not None:
-        drive = read_place(arguments.validate, camera, recording=arguments.recording).drives[0]
-        held = DataLoader(ValidationBatches(places[0], drive, network.config, MapOptions()), batch_size=None)
+    if arguments.validate:
+        drives = [_validation(path, places[0], camera, arguments.recording, network) for path in arguments.validate]
+        held = DataLoader(ValidationBatches(drives, network.config, MapOptions()), batch_size=None)
     resume = None if arguments.resume is None else str(arguments.resume)
     trainer.fit(module, batches, held, ckpt_path=resume, weights_only=True)
     if place is not None and arguments.output is None and trainer.is_global_zero:
@@ -172,13 +174,23 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
 
 def _starting_network(arguments: TrainCommand) -> DMN:
     """Build the network, with random weights or those of a checkpoint, whose front end may be another one."""
+    partial_views = arguments.training.narrow > 0.0
     if arguments.initial is None:
         config: NetworkConfig = getattr(NetworkConfig, arguments.network)()
-        return DMN(replace(config, view_angle=arguments.horizontal_fov, normalization=arguments.normalization))
+        config = replace(config, view_angle=arguments.horizontal_fov, partial_views=partial_views)
+        return DMN(replace(config, normalization=arguments.normalization))
     found = load_network(arguments.initial)[0]
-    network = DMN(replace(found.config, normalization=arguments.normalization))
+    network = DMN(replace(found.config, normalization=arguments.normalization, partial_views=partial_views))
     network.load_state_dict(found.state_dict())
     return network
+
+
+def _validation(
+    path: Path, place: TrainingPlace, camera: Camera, recording: RecordingOptions, network: DMN
+) -> tuple[TrainingPlace, DriveFrames]:
+    """Read a drive through the first place, or split a place of its own."""
+    read = read_place(path, camera, recording=recording, partial_views=network.config.partial_views)
+    return (place, read.drives[0]) if len(read.drives) == 1 else held_out_drive(read)
 
 
 def _install(checkpoint: Path, recording: RecordingOptions) -> None:
@@ -196,15 +208,15 @@ def _install(checkpoint: Path, recording: RecordingOptions) -> None:
         ) from error
 
 
-def _places(arguments: TrainCommand, place: Place | None, camera: Camera) -> list[TrainingPlace]:
+def _places(arguments: TrainCommand, place: Place | None, camera: Camera, partial_views: bool) -> list[TrainingPlace]:
     """Read the drives of the place, without that of the validation, then the places that are named."""
     found = []
     if place is not None:
-        held_out = () if arguments.validate is None else (arguments.validate,)
-        recordings = named_or_drives((), place, left_out=held_out)
-        found.append(read_drives(place.description.name, recordings, camera, arguments.recording))
+        recordings = named_or_drives((), place, left_out=arguments.validate)
+        name = place.description.name
+        found.append(read_drives(name, recordings, camera, arguments.recording, partial_views=partial_views))
     elsewhere = replace(arguments.recording, place=None)
-    found += [read_place(path, camera, recording=elsewhere) for path in arguments.places]
+    found += [read_place(path, camera, recording=elsewhere, partial_views=partial_views) for path in arguments.places]
     if not found:
         raise ConfigError("places: name at least one place to train on, or give --place PLACE")
     return found

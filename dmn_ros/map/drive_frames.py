@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from dmn_ros.map.planar_mount import PlanarMount, mount_of
-from localization_common.camera import Camera, CameraAdapter
+from localization_common.camera import Camera
+from localization_common.camera.upright import level_adapter
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
 from localization_common.geometry.odometry_integration import planar_odometry
@@ -29,6 +30,7 @@ class DriveFrames:
         odometry: (N, 3) planar odom_P_base; the ground truth if the drive has no odometry.
         stamps: (N,) nanoseconds.
         mount: (x, y, yaw) planar base_P_camera, metres and radians; x ahead, y left for both frames.
+        seen: (N, H, W) True for the pixels that the camera sees; the others have the mean colour. None: all are seen.
     """
 
     name: str
@@ -37,6 +39,7 @@ class DriveFrames:
     odometry: Array
     stamps: npt.NDArray[np.int64]
     mount: PlanarMount = (0.0, 0.0, 0.0)
+    seen: Tensor | None = None
 
     def of_camera(self) -> DriveFrames:
         """Return the frames with the poses of the camera instead of those of the base."""
@@ -50,18 +53,24 @@ class DriveFrames:
         return replace(self, poses=planar.compose(self.poses, old_P_new), mount=mount)
 
 
-def read_frames(sequence: Sequence, camera: Camera) -> DriveFrames:
+def read_frames(sequence: Sequence, camera: Camera, *, partial_views: bool = False) -> DriveFrames:
     """Read all frames of a sequence, adapted to the network's camera.
+
+    Args:
+        sequence: frames with poses.
+        camera: camera of the network.
+        partial_views: accept a narrow or tilted camera, and rotate the images of a tilted one upright.
 
     Raises:
         CameraError: the sequence's camera does not see the field of view that the network needs.
     """
-    adapter = CameraAdapter(sequence.camera, camera)
-    images = np.stack([adapter(sequence.read_image(i)) for i in range(len(sequence))])
+    adapter = level_adapter(sequence.camera, camera, sequence.base_T_camera[:3, :3], partial=partial_views)
+    images = torch.from_numpy(np.stack([adapter(sequence.read_image(i)) for i in range(len(sequence))]))
+    seen = torch.from_numpy(adapter.seen).expand(images.shape[:3]) if adapter.partial else None
     poses = planar.from_se3(sequence.map_T_base)
     odometry = poses if sequence.odom_T_base is None else planar_odometry(sequence.odom_T_base, sequence.has_odometry)
     mount = mount_of(sequence.base_T_camera)
-    return DriveFrames(sequence.name, torch.from_numpy(images), poses, odometry, sequence.stamps, mount)
+    return DriveFrames(sequence.name, images, poses, odometry, sequence.stamps, mount, seen)
 
 
 def bounds_of(poses: Array, margin: float) -> tuple[float, float, float, float]:

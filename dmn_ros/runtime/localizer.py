@@ -21,6 +21,7 @@ from dmn_ros.runtime.checkpoint import load_network
 from dmn_ros.runtime.localized_check import confirmed_covariance, confirmed_share, proposal_agreement, rejection_reason
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.camera.image_checks import require_usable
+from localization_common.camera.upright import level_adapter
 from localization_common.errors import CameraError, InputError
 from localization_common.geometry import planar
 
@@ -54,6 +55,7 @@ class Localizer:
         self._reader = MapReader(
             network, device=self._device, half=half, most_views=self.filter_config.max_evaluated_views
         )
+        self._partial_views = network.config.partial_views
         self._adapter = CameraAdapter(camera, camera)
         self._odom: Array | None = None
         self._stamp: int | None = None
@@ -85,13 +87,28 @@ class Localizer:
             network, camera, context_map, filter_config=filter_config, device=device, half=half, map_name=map_path
         )
 
-    def set_camera(self, camera: Camera) -> None:
+    def set_camera(self, camera: Camera, base_R_camera: Array | None = None) -> None:
         """Set the camera that delivers the images.
+
+        Args:
+            camera: its intrinsics.
+            base_R_camera: (3, 3) rotation of its optical frame in a frame whose z axis points up: images are rotated
+                upright by the roll and pitch in it, if the network accepts partial views. By default it is level.
 
         Raises:
             CameraError: its field of view is smaller than that of the network's training.
         """
-        self._adapter = CameraAdapter(camera, self.camera)
+        self._adapter = level_adapter(camera, self.camera, base_R_camera, partial=self.partial_views)
+
+    @property
+    def partial_views(self) -> bool:
+        """True if the network accepts images of narrow and tilted cameras, which fill a part of its view."""
+        return self._partial_views
+
+    @property
+    def view_share(self) -> float:
+        """Share of the network's view that the camera shows, 0..1; 1 if it shows enough."""
+        return self._adapter.coverage if self._adapter.partial else 1.0
 
     def reset_uniform(self, seed: int | None = None) -> None:
         """Set a belief over the whole map. Random numbers restart from this seed, or from that of the configuration."""

@@ -45,7 +45,7 @@ def replay(
     Raises:
         CameraError: the localizer cannot use the sequence's camera.
     """
-    localizer.set_camera(sequence.camera)
+    localizer.set_camera(sequence.camera, sequence.base_T_camera[:3, :3])
     for position in range(len(sequence)) if positions is None else positions:
         stamp = int(sequence.stamps[position])
         try:

@@ -30,6 +30,8 @@ class TrainingConfig:
         mirror, recolour: share of the worlds that are mirrored, and whose colour channels are permuted.
         relight: share of images in other light, through another camera; the views of a map have one light, each query
             has its own (`localization_common.photometry.relighting`).
+        narrow: share of the maps, and of the queries, as a narrow or tilted camera shows them: a part of the view.
+            Networks of such trainings accept such cameras (`NetworkConfig.partial_views`).
         favour: share of the worlds that are drawn from the first place, the place of deployment.
         evaluate_every: steps between validations (and checkpoints).
         seed: seed of all random numbers.
@@ -52,6 +54,7 @@ class TrainingConfig:
     mirror: float = 0.2
     recolour: float = 0.1
     relight: float = 0.0
+    narrow: float = 0.0
     favour: float = 0.7
     evaluate_every: int = 250
     seed: int = 0

@@ -17,6 +17,7 @@ from dmn_ros.config import NetworkConfig
 from dmn_ros.map.drive_frames import DriveFrames, bounds_of, read_frames
 from dmn_ros.map.view_coverage import cover
 from dmn_ros.network.embedding import images_to_tensor
+from dmn_ros.training.partial_views import fill, narrow
 from dmn_ros.training.training_config import TrainingConfig
 from dmn_ros.training.training_particles import ParticleMixture
 from localization_common.camera import Camera
@@ -59,6 +60,7 @@ def read_place(
     pattern: str = "train*",
     margin: float = 0.5,
     recording: RecordingOptions | None = None,
+    partial_views: bool = False,
 ) -> TrainingPlace:
     """Read a sequence, or a directory whose entries of this pattern are drives through one place.
 
@@ -66,19 +68,24 @@ def read_place(
         DatasetError: the path is no recording, or a drive has no poses.
     """
     inner = sorted(path.glob(pattern)) if path.is_dir() else []
-    return read_drives(path.name, inner or [path], camera, recording, margin)
+    return read_drives(path.name, inner or [path], camera, recording, margin, partial_views)
 
 
 def read_drives(
-    name: str, paths: Collection[Path], camera: Camera, recording: RecordingOptions | None = None, margin: float = 0.5
+    name: str,
+    paths: Collection[Path],
+    camera: Camera,
+    recording: RecordingOptions | None = None,
+    margin: float = 0.5,
+    partial_views: bool = False,
 ) -> TrainingPlace:
-    """Read drives through one place, at least one.
+    """Read drives through one place, at least one; with `partial_views` also of a narrow or tilted camera.
 
     Raises:
         DatasetError: a path is no recording, or a drive has no poses.
     """
     opened = (announce_checked(open_sequence(path, recording)) for path in paths)
-    drives = tuple(read_frames(sequence.with_poses(), camera).of_camera() for sequence in opened)
+    drives = tuple(read_frames(s.with_poses(), camera, partial_views=partial_views).of_camera() for s in opened)
     return TrainingPlace(name, drives, bounds_of(np.concatenate([d.poses for d in drives]), margin))
 
 
@@ -107,19 +114,28 @@ class TrainingBatches(IterableDataset[DriveBatch]):
     def _world(self, place: TrainingPlace, views: int, random: np.random.Generator) -> tuple[Tensor, ...]:
         training, config = self._training, self._network
         maps, held_out = _split(place, random)
-        chosen = _choose_views(maps[1], views, random)
-        queries = random.integers(0, len(held_out[1]), training.queries)
-        view_poses, query_poses = maps[1][chosen], held_out[1][queries]
+        chosen = _choose_views(maps.poses, views, random)
+        queries = random.integers(0, len(held_out.poses), training.queries)
+        view_poses, query_poses = maps.poses[chosen], held_out.poses[queries]
         particles, log_density = self._particles(place, query_poses, random)
-        images = images_to_tensor(
-            torch.cat([maps[0][torch.from_numpy(chosen)], held_out[0][torch.from_numpy(queries)]])
-        )
+        parts = ((maps, torch.from_numpy(chosen)), (held_out, torch.from_numpy(queries)))
+        images = images_to_tensor(torch.cat([frames.images[rows] for frames, rows in parts]))
+        seen = torch.cat([frames.seen[rows] for frames, rows in parts])
         if random.random() < training.mirror:
-            images = images.flip(-1)
+            images, seen = images.flip(-1), seen.flip(-1)
             view_poses, query_poses, particles = (p * [1.0, -1.0, -1.0] for p in (view_poses, query_poses, particles))
         images = vary_light(images, random, recolour=random.random() < training.recolour)
         if training.relight > 0.0:
             images = _in_other_light(images, views, training.relight, random)
+        if training.narrow > 0.0:
+            seen = torch.cat(
+                [
+                    narrow(seen[:views], config.view_angle, training.narrow, random, group=views),
+                    narrow(seen[views:], config.view_angle, training.narrow, random),
+                ]
+            )
+        if not seen.all():
+            images = fill(images, seen)
         unit = [config.metres_per_unit, config.metres_per_unit, 1.0]
         poses = [torch.from_numpy(p / unit).float() for p in (view_poses, query_poses, particles)]
         return images[:views], poses[0], images[views:], poses[1], poses[2], log_density
@@ -136,15 +152,25 @@ class TrainingBatches(IterableDataset[DriveBatch]):
         return particles, mixture.log_density(torch.from_numpy(particles).float(), torch.from_numpy(truth).float())
 
 
-def _split(place: TrainingPlace, random: np.random.Generator) -> tuple[tuple[Tensor, Array], tuple[Tensor, Array]]:
-    """Select images and poses for the map, and those of another drive, if there is one, for queries."""
+class _Frames(NamedTuple):
+    """Images (N, H, W, 3) of drives, camera poses (N, 3), and the pixels (N, H, W) that the cameras see."""
+
+    images: Tensor
+    poses: Array
+    seen: Tensor
+
+
+def _split(place: TrainingPlace, random: np.random.Generator) -> tuple[_Frames, _Frames]:
+    """Select frames for the map, and those of another drive, if there is one, for queries."""
     held = int(random.integers(len(place.drives)))
     others = [d for i, d in enumerate(place.drives) if i != held or len(place.drives) == 1]
     index = int(random.integers(len(others))) if len(others) > 2 and random.random() < 0.3 else None
-    maps = others if index is None else [others[index]]
-    queries = place.drives[held]
-    map_frames = torch.cat([d.images for d in maps]), np.concatenate([d.poses for d in maps])
-    return map_frames, (queries.images, queries.poses)
+    return _joined(others if index is None else [others[index]]), _joined([place.drives[held]])
+
+
+def _joined(drives: list[DriveFrames]) -> _Frames:
+    seen = [torch.ones(d.images.shape[:3], dtype=torch.bool) if d.seen is None else d.seen for d in drives]
+    return _Frames(torch.cat([d.images for d in drives]), np.concatenate([d.poses for d in drives]), torch.cat(seen))
 
 
 def _choose_views(poses: Array, views: int, random: np.random.Generator) -> npt.NDArray[np.int64]:

@@ -16,6 +16,10 @@ Pixel = TypeVar("Pixel", bound=np.generic)
 
 #: Smallest horizontal field of view, degrees, of a camera whose images fill a part of the target only.
 NARROWEST = 50.0
+#: Least share of the target that a rotated camera sees, about that of a level camera of `NARROWEST`.
+LEAST_SHARE = 0.15
+#: Least depth along the source's axis of a ray of length one that the source can see: 84 degrees off the axis.
+_AHEAD = 0.1
 
 
 class CameraAdapter:
@@ -23,31 +27,46 @@ class CameraAdapter:
 
     The mapping is a lookup table that is computed once. Where the image shrinks, areas are averaged first, against
     aliasing. A camera with a narrower view may fill a part of the target; the other pixels have the mean colour of this
-    part, as in the trainings (`AugmentationConfig.narrow` of vlocnet).
+    part, as in the trainings (`AugmentationConfig.narrow` of vlocnet, `TrainingConfig.narrow` of dmn).
 
     Args:
         source: camera that delivers images.
         target: (undistorted) camera that the network was trained with.
         min_coverage: share of the target's pixels that the source must see.
         partial: whether a source that sees less is used, too, if its horizontal field of view is `NARROWEST` at least.
+        source_R_target: (3, 3) rotation from the target's optical frame to the source's, both at one place; by default
+            they have the same directions (see `localization_common.camera.upright`).
 
     Attributes:
         coverage: share of the target's pixels that the source sees.
         partial: True if the source fills a part of the target only.
+        seen: (H, W) True for the pixels of the target that the source sees.
 
     Raises:
-        CameraError: the target is distorted, or the source's field of view is too small.
+        CameraError: the target is distorted, the source's field of view is too small, or a rotated source sees too
+            little of the target.
     """
 
-    def __init__(self, source: Camera, target: Camera, *, min_coverage: float = 0.95, partial: bool = False) -> None:
+    def __init__(
+        self,
+        source: Camera,
+        target: Camera,
+        *,
+        min_coverage: float = 0.95,
+        partial: bool = False,
+        source_R_target: Array | None = None,
+    ) -> None:
         if target.distorted:
             raise CameraError("the target camera of an adapter must be free of distortion")
         self.source, self.target = source, target
+        self._rotation = np.eye(3) if source_R_target is None else source_R_target
+        self._same = source == target and source_R_target is None
         scale = min(1.0, max(target.fx / source.fx, target.fy / source.fy))
         self._size = (max(1, round(source.width * scale)), max(1, round(source.height * scale)))
-        self._rays = target.rays(_pixel_grid(target))
-        self._seen = source.sees(self._rays).reshape(target.height, target.width)
-        self.coverage = float(self._seen.mean())
+        self._rays, seen = _rotated(target.rays(_pixel_grid(target)), self._rotation)
+        seen[seen] = source.sees(self._rays[seen])
+        self.seen = seen.reshape(target.height, target.width)
+        self.coverage = float(self.seen.mean())
         self.partial = self.coverage < min_coverage
         view = _horizontal_view(source)
         if self.partial and (not partial or view < NARROWEST):
@@ -56,6 +75,11 @@ class CameraAdapter:
                 f"the camera ({source.width}x{source.height}, fx {source.fx:.1f}, {view:.0f} deg) sees only "
                 f"{self.coverage:.0%} of the view that the network was trained with ({target.width}x{target.height}, "
                 f"fx {target.fx:.1f}); {needed} is needed: use a wider lens or retrain with this camera"
+            )
+        if source_R_target is not None and self.coverage < min(LEAST_SHARE, min_coverage):
+            raise CameraError(
+                f"the camera is tilted so far that it sees only {self.coverage:.0%} of the level view of the network; "
+                f"{LEAST_SHARE:.0%} is needed: tilt it less"
             )
         pixels = source.resized(*self._size).project(self._rays)
         self._map = cv2.convertMaps(_as_map(pixels, target), None, cv2.CV_16SC2)
@@ -70,13 +94,13 @@ class CameraAdapter:
             CameraError: the image is not of the source's size.
         """
         _require_size(image, self.source)
-        if self.source == self.target:
+        if self._same:
             return image
         if self._size != (image.shape[1], image.shape[0]):
             image = cv2.resize(image, self._size, interpolation=cv2.INTER_AREA)
         adapted = np.asarray(cv2.remap(image, *self._map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
         if self.partial:
-            adapted[~self._seen] = np.rint(adapted[self._seen].mean(axis=0)).astype(np.uint8)
+            adapted[~self.seen] = np.rint(adapted[self.seen].mean(axis=0)).astype(np.uint8)
         return adapted
 
     def nearest(self, image: npt.NDArray[Pixel]) -> npt.NDArray[Pixel]:
@@ -103,7 +127,7 @@ class CameraAdapter:
 
     @cached_property
     def _nearest_map(self) -> npt.NDArray[np.int16]:
-        return _integer_map(self.source.project(self._rays), self._seen.ravel(), self.source, self.target)
+        return _integer_map(self.source.project(self._rays), self.seen.ravel(), self.source, self.target)
 
     @cached_property
     def _back_map(self) -> npt.NDArray[np.int16]:
@@ -111,8 +135,17 @@ class CameraAdapter:
         rays = _ray_grid(self.source)
         # Where no ray leads to a pixel, the inversion of the distortion gives a wrong ray: it projects elsewhere.
         reached = np.linalg.norm(self.source.project(rays) - pixels, axis=-1) < 0.5
-        seen = reached & self.source.sees(rays) & self.target.sees(rays)
-        return _integer_map(self.target.project(rays), seen, self.target, self.source)
+        turned, seen = _rotated(rays, self._rotation.T)
+        seen &= reached & self.source.sees(rays) & self.target.sees(turned)
+        return _integer_map(self.target.project(turned), seen, self.target, self.source)
+
+
+def _rotated(rays: Array, b_R_a: Array) -> tuple[Array, Mask]:
+    """Rays (N, 2) of one camera in the frame of another, and (N,) True for those that lie ahead of it; others are 0."""
+    turned = np.column_stack([rays, np.ones(len(rays))]) @ b_R_a.T
+    ahead = turned[:, 2] > _AHEAD * np.linalg.norm(turned, axis=1)
+    depth = np.where(ahead, turned[:, 2], 1.0)[:, None]
+    return np.where(ahead[:, None], turned[:, :2] / depth, 0.0), ahead
 
 
 def _horizontal_view(camera: Camera) -> float:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import tyro
 
 from localization_common.camera import Camera
@@ -20,7 +24,7 @@ from localization_common.files.trajectory_files import write_tum
 from localization_sim import drive
 from localization_sim.apartments.changes import write_changes
 from localization_sim.lights.lighting import STANDARD, light_of_drive
-from localization_sim.rendering import open_apartment
+from localization_sim.rendering import Renderer, mounted_camera, open_apartment
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,9 @@ class ApartmentRecording:
         width: image width in pixels.
         height: image height in pixels.
         field_of_view: horizontal field of view in degrees.
+        camera_height: height of the camera above the floor in metres.
+        tilt: angle in degrees by which the camera looks down; up if it is negative.
+        roll: angle in degrees of the camera about its axis, the right side down.
         rate: images per second.
         max_duration: longest time of a drive in seconds; 0 is no limit.
         depth: write depth images.
@@ -68,6 +75,9 @@ class ApartmentRecording:
     width: int = 320
     height: int = 240
     field_of_view: float = 90.0
+    camera_height: float = 0.6
+    tilt: float = 0.0
+    roll: float = 0.0
     rate: float = 5.0
     max_duration: float = 0.0
     depth: bool = True
@@ -77,6 +87,11 @@ class ApartmentRecording:
     random_seed: int = 0
     odometry_errors: float = 1.0
     overwrite: bool = False
+
+    @property
+    def mount(self) -> npt.NDArray[np.float64]:
+        """Mount base_T_camera (4, 4)."""
+        return mounted_camera(self.camera_height, tilt=np.radians(self.tilt), roll=np.radians(self.roll))
 
     @property
     def drives(self) -> list[str]:
@@ -110,35 +125,50 @@ def record(recording: ApartmentRecording) -> None:
     If the apartment differs from that of its seed, ``changes.json`` beside the bags lists the differences.
     """
     camera = Camera.from_field_of_view(recording.width, recording.height, recording.field_of_view)
-    for name in recording.drives:
-        target, unfinished = recording.output / name, recording.output / f".{name}" / name
-        if target.exists() and not recording.overwrite:
-            print(f"{target} exists already and is kept")
-            continue
-        shutil.rmtree(unfinished.parent, ignore_errors=True)
-        started = time.monotonic()
+    for light, names in groupby(_wanted(recording), partial(light_of_drive, recording.light)):
         with open_apartment(
             recording.seed,
             camera,
             rearranged=recording.rearranged,
             twin_room=recording.twin_room,
             calm=recording.calm,
-            light=light_of_drive(recording.light, name),
+            light=light,
         ) as renderer:
             write_changes(renderer.apartment, recording.output)
-            planned = drive.plan(
-                renderer,
-                name,
-                rate=recording.rate,
-                random_seed=recording.random_seed,
-                odometry_errors=recording.odometry_errors,
-            )
-            sequence = drive.as_sequence(renderer, planned, depth=recording.depth, labels=recording.labels)
-            frames = _write(recording, sequence, planned, unfinished)
-        shutil.rmtree(target, ignore_errors=True)
-        unfinished.rename(target)
-        unfinished.parent.rmdir()
-        print(f"{target}: {frames} frames in {time.monotonic() - started:.0f} s", flush=True)
+            for name in names:
+                _record_drive(recording, renderer, name)
+
+
+def _wanted(recording: ApartmentRecording) -> Iterator[str]:
+    """Yield the drives that are to be recorded."""
+    for name in recording.drives:
+        target = recording.output / name
+        if target.exists() and not recording.overwrite:
+            print(f"{target} exists already and is kept")
+        else:
+            yield name
+
+
+def _record_drive(recording: ApartmentRecording, renderer: Renderer, name: str) -> None:
+    """Write the bag of a drive."""
+    started = time.monotonic()
+    target, unfinished = recording.output / name, recording.output / f".{name}" / name
+    shutil.rmtree(unfinished.parent, ignore_errors=True)
+    planned = drive.plan(
+        renderer,
+        name,
+        rate=recording.rate,
+        random_seed=recording.random_seed,
+        odometry_errors=recording.odometry_errors,
+    )
+    sequence = drive.as_sequence(
+        renderer, planned, depth=recording.depth, labels=recording.labels, mount=recording.mount
+    )
+    frames = _write(recording, sequence, planned, unfinished)
+    shutil.rmtree(target, ignore_errors=True)
+    unfinished.rename(target)
+    unfinished.parent.rmdir()
+    print(f"{target}: {frames} frames in {time.monotonic() - started:.0f} s", flush=True)
 
 
 def _write(recording: ApartmentRecording, sequence: Sequence, planned: drive.ApartmentDrive, bag: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from nav_msgs.msg import OccupancyGrid
 from robot_stage import Stage
 from stage_robot import CAMERA, FIRST, PERIOD, textured
 from std_srvs.srv import Empty, Trigger
+from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 from waiting import wait_until
 
@@ -19,10 +21,13 @@ from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.node import DmnNode
+from dmn_ros.runtime.checkpoint import load_network, save_network
 from dmn_ros.runtime.localizer import Localizer
 from dmn_ros.settings import InitialPoseSettings
 from localization_common.geometry import planar
 from localization_common.ros.outputs import header
+from localization_common.ros.transforms import transform_stamped
+from localization_sim.rendering import mounted_camera
 
 ALWAYS_LOCALIZED = 1e-9
 START = InitialPoseSettings(x=1.0)
@@ -240,3 +245,30 @@ def test_services_of_a_node_that_is_not_configured_respond(stage: Stage) -> None
     assert not response.success
     assert "not configured" in response.message
     stage.call(Empty, "reinitialize_global_localization")
+
+
+def test_images_of_a_tilted_camera_are_rotated_upright_by_the_mount_in_tf(
+    stage: Stage, models: Path, tmp_path: Path
+) -> None:
+    """The network accepts partial views: the belief is that of the localizer with the mount, and the share is shown."""
+    network, camera, _ = load_network(models / "dmn.safetensors")
+    network.config = replace(network.config, partial_views=True)
+    save_network(tmp_path / "partial.safetensors", network, camera, {})
+    base_T_camera = mounted_camera(tilt=np.radians(20.0))
+    mount = transform_stamped("base_link", "camera_optical_frame", base_T_camera, 0)
+    node = stage.start(
+        DmnNode, checkpoint=str(tmp_path / "partial.safetensors"), process_all=True, localized_share=ALWAYS_LOCALIZED
+    )
+    stage.robot.static.publish(TFMessage(transforms=[mount]))
+
+    def turned() -> bool:
+        number = next(counter)
+        stage.robot.await_processed("dmn", stage.robot.send(number))
+        return "view" in node.monitor.problems
+
+    counter = itertools.count()
+    assert wait_until(turned)
+    assert 0.6 < node.localizer.view_share < 0.85
+    expected = Localizer.from_files(tmp_path / "partial.safetensors", models / "map.safetensors")
+    expected.set_camera(CAMERA, base_T_camera[:3, :3])
+    assert node.localizer.view_share == expected.view_share

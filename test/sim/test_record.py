@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from localization_common.camera import Camera
+from dmn_ros.map.planar_mount import mount_of
+from localization_common.camera import Camera, CameraAdapter
+from localization_common.camera.upright import level_adapter
 from localization_common.datasets import open_sequence
 from localization_common.datasets.bag_writer import BagStorage
 from localization_common.files.trajectory_files import read_tum
@@ -89,3 +91,31 @@ def test_names_of_drives() -> None:
     assert ApartmentRecording(train=2).drives == ["test", "val", "train_00", "train_01"]
     assert ApartmentRecording(train=1, val=False, test=False).drives == ["train_00"]
     assert ApartmentRecording(train=1, test=False, more=2).drives == ["val", "val_01", "val_02", "train_00"]
+
+
+def test_the_mount_of_the_camera_is_in_the_bag_and_in_the_pictures(tmp_path: Path) -> None:
+    """A camera that looks down and leans: rotated upright, it sees what a level camera at the same height sees."""
+    wide = replace(recording(tmp_path / "wide"), field_of_view=110.0, camera_height=1.1, depth=False, labels=False)
+    wide = replace(wide, max_duration=20.0)
+    record(replace(wide, tilt=15.0, roll=-6.0))
+    record(replace(wide, output=tmp_path / "level"))
+    tilted, level = (open_sequence(tmp_path / name / "test") for name in ("wide", "level"))
+    base_T_camera = tilted.base_T_camera
+    assert base_T_camera[2, 3] == pytest.approx(1.1)
+    assert base_T_camera[2, 2] == pytest.approx(-np.sin(np.radians(15.0)))  # the optical axis points down
+    assert base_T_camera[2, 0] == pytest.approx(np.sin(np.radians(-6.0)) * -np.cos(np.radians(15.0)))
+    assert mount_of(base_T_camera) == pytest.approx((0.1, 0.0, 0.0))
+    np.testing.assert_allclose(tilted.map_T_base, level.map_T_base, atol=1e-9)
+    target = Camera.from_field_of_view(32, 24, 80.0)
+    upright = level_adapter(tilted.camera, target, base_T_camera[:3, :3], partial=True)
+    plain, as_it_is = CameraAdapter(level.camera, target), CameraAdapter(tilted.camera, target)
+    errors = np.array(
+        [
+            [
+                np.abs(adapter(tilted.read_image(i)).astype(float) - plain(level.read_image(i)))[upright.seen].mean()
+                for adapter in (upright, as_it_is)
+            ]
+            for i in range(len(level))
+        ]
+    )
+    assert errors[:, 0].mean() < 0.4 * errors[:, 1].mean()

@@ -34,7 +34,7 @@ def parsed(command: str, words: list[str]) -> Any:
 def test_sister_commands_share_the_names_of_their_options(command: str) -> None:
     config = parsed(command, [*NEW, *(["--resume", "last.ckpt"] if command == "dmn_train" else ["--resume"])])
     several = command.startswith("vlocnet")
-    assert config.validate == ((Path("v"),) if several else Path("v"))
+    assert config.validate == ((Path("v"),) if several or command == "dmn_train" else Path("v"))
     assert config.initial == ((Path("i"),) if several else Path("i"))
     assert config.runs == Path("r")
     assert config.resume

@@ -100,11 +100,12 @@ def test_a_trained_network_joins_the_place_with_its_map(
     quick = TrainingConfig(particles=16, contexts=(4, 6), worlds=1, queries=2, evaluate_every=2, mirror=0.0)
     arguments = train.TrainCommand(
         minutes=1.0, initial=tiny_files[0], training=quick, runs=tmp_path / "runs", accelerator="cpu",
-        precision="32-true", max_steps=2, progress_bar=False, recording=recording(place), validate=tmp_path / "tuesday",
+        precision="32-true", max_steps=2, progress_bar=False, recording=recording(place),
+        validate=(tmp_path / "tuesday",),
     )  # fmt: skip
-    places = train._places(arguments, place, load_network(tiny_files[0])[1])
+    places = train._places(arguments, place, load_network(tiny_files[0])[1], False)
     assert [drive.name for drive in places[0].drives] == ["monday"]  # the other one is for the validation
-    train.train(replace(arguments, validate=None))
+    train.train(replace(arguments, validate=()))
     place = Place.open(place.path)
     localizer = Localizer.from_files(place.file("dmn"), place.file("context_map"))
     assert localizer.context_map.fingerprint != ContextMap.load(tiny_files[1]).fingerprint

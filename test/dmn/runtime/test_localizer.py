@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from dmn_ros.runtime.localizer import Localizer
 from localization_common.camera import Camera
 from localization_common.errors import CameraError, CheckpointError, InputError, MapError
 from localization_common.geometry import planar
+from localization_sim.rendering import mounted_camera
 
 CAMERA = Camera.from_field_of_view(64, 48, 90.0)
 CONFIG = FilterConfig(min_particles=50, max_particles=300, global_particles=300, reference_poses=16)
@@ -201,6 +203,26 @@ def test_an_impossible_initial_pose_is_refused(localizer: Localizer, mean: list[
 def test_a_narrow_camera_is_refused(localizer: Localizer) -> None:
     with pytest.raises(CameraError, match="wider lens"):
         localizer.set_camera(Camera.from_field_of_view(64, 48, 50.0))
+
+
+def test_narrow_and_tilted_cameras_need_a_training_with_partial_views(tiny_files: tuple[Path, Path]) -> None:
+    network, camera, _ = load_network(tiny_files[0])
+    context_map = ContextMap.load(tiny_files[1])
+    narrow = Camera.from_field_of_view(64, 48, 60.0)
+    tilted = mounted_camera(tilt=np.radians(20.0))[:3, :3]
+    trained = copy.deepcopy(network)
+    trained.config = dataclasses.replace(network.config, partial_views=True)
+    as_it_is, accepted = (Localizer(n, camera, context_map, filter_config=CONFIG) for n in (network, trained))
+    with pytest.raises(CameraError, match="wider lens"):
+        as_it_is.set_camera(narrow)
+    accepted.set_camera(narrow)
+    assert accepted.view_share == pytest.approx(np.tan(np.radians(30.0)) ** 2, abs=0.03)
+    as_it_is.set_camera(CAMERA, tilted)
+    accepted.set_camera(CAMERA, tilted)
+    assert as_it_is.view_share == 1.0
+    assert 0.6 < accepted.view_share < 0.8
+    weights = [localizer.step(_image(), 0, [0.0, 0.0, 0.0]).weights for localizer in (as_it_is, accepted)]
+    assert not np.array_equal(*weights)
 
 
 def test_another_resolution_gives_the_same_weights(tiny_files: tuple[Path, Path]) -> None:

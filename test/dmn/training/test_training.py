@@ -17,7 +17,8 @@ from dmn_ros.runtime.checkpoint import load_network
 from dmn_ros.training.training_config import TrainingConfig
 from dmn_ros.training.training_data import TrainingBatches, TrainingPlace
 from dmn_ros.training.training_module import DriveTrainingModule
-from dmn_ros.training.validation import ValidationBatches
+from dmn_ros.training.validation import ValidationBatches, held_out_drive
+from localization_common.errors import ConfigError
 
 BOUNDS = (-2.0, -2.0, 2.0, 2.0)
 QUICK = TrainingConfig(
@@ -116,7 +117,7 @@ def test_the_objective_decreases_on_a_tiny_place(tiny_config: NetworkConfig, obj
 
 def test_validation_localises_the_held_out_drive(tiny_config: NetworkConfig) -> None:
     place = _place()
-    batches = list(ValidationBatches(place, _place(1, 90).drives[0], tiny_config, MapOptions()))
+    batches = list(ValidationBatches([(place, _place(1, 90).drives[0])], tiny_config, MapOptions()))
     assert len(batches) == 10
     assert batches[0].particles.shape == (1, 8, 2048, 3)
     low, high = batches[0].particles.amin((0, 1, 2)), batches[0].particles.amax((0, 1, 2))
@@ -172,3 +173,21 @@ def _big_place() -> TrainingPlace:
     images = [d.images.repeat_interleave(2, 1)[:, :32] for d in place.drives]
     drives = tuple(dataclasses.replace(d, images=i) for d, i in zip(place.drives, images, strict=True))
     return dataclasses.replace(place, drives=drives)
+
+
+def test_validation_in_places_of_their_own_localises_their_last_drives(tiny_config: NetworkConfig) -> None:
+    place = _place(drives=3)
+    mapped, drive = held_out_drive(place)
+    assert (mapped.drives, drive) == (place.drives[:2], place.drives[2])
+    batches = list(ValidationBatches([(mapped, drive), (place, drive)], tiny_config, MapOptions()))
+    assert len(batches) == 20
+    with pytest.raises(ConfigError, match="needs two drives to validate"):
+        held_out_drive(_place(drives=1))
+
+
+def test_trainings_with_narrow_views_make_networks_that_accept_them() -> None:
+    from dmn_ros.commands import train
+
+    for share in (0.0, 0.2):
+        arguments = train.TrainCommand(training=dataclasses.replace(QUICK, narrow=share))
+        assert train._starting_network(arguments).config.partial_views == (share > 0.0)
