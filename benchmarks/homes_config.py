@@ -24,7 +24,7 @@ class HomesConfig:
         json: file for the numbers.
     """
 
-    networks: tuple[Path, ...] = (MODELS / "dmn_apartment.safetensors", MODELS / "dmn_home.safetensors")
+    networks: tuple[Path, ...] = (MODELS / "dmn_apartment.safetensors",)
     seeds: tuple[int, int] = (200, 229)
     varied: int = 2
     data: Path = Path("../shared/data")
