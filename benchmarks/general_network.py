@@ -6,7 +6,7 @@ recording does on average.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -116,14 +116,14 @@ def _real(config: GeneralNetworkConfig, network: Path, real: RealRecording) -> N
 
 
 def _slower(sequence: Sequence) -> Sequence:
-    """Leave frames out, so that about `_RATE` a second are left, and number the others without gaps."""
+    """Leave frames out, so that about `_RATE` a second are left, and number them one by one."""
     every = max(1, round(1e9 / _RATE / float(np.median(np.diff(sequence.stamps)))))
-    return sequence.select(np.arange(0, len(sequence), every))
+    left = sequence.select(np.arange(0, len(sequence), every))
+    return replace(left, frame_numbers=np.arange(len(left)))
 
 
 def _scores(network: Path, sequence: Sequence, segment_m: float) -> dict[str, Any]:
-    gap = int(np.median(np.diff(sequence.frame_numbers))) + 1
-    numbers = evaluate(network, [sequence], train=[sequence], max_frame_gap=gap, segment_m=segment_m).numbers
+    numbers = evaluate(network, [sequence], train=[sequence], segment_m=segment_m).numbers
     found: Numbers = {name: numbers[name] for name in ("frames", "refused", "odometry") if name in numbers}
     if "segmentation" in numbers:
         found["miou"] = numbers["segmentation"]["miou"]

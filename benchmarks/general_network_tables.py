@@ -62,9 +62,10 @@ def _means(apartments: Rows, network: str) -> tuple[float, float, float, float]:
     return a, b, c, d
 
 
-def _values(row: Numbers) -> tuple[float, float, float, float | None]:
+def _values(row: Numbers) -> tuple[float, float, float | None, float | None]:
     odometry, constant = row["odometry"], row["constant_motion"]
-    return odometry["rpe_percent"], odometry["rpe_deg_per_m"], constant["rpe_percent"], row.get("miou")
+    baseline = None if constant is None else constant["rpe_percent"]
+    return odometry["rpe_percent"], odometry["rpe_deg_per_m"], baseline, row.get("miou")
 
 
 def _row(place: str, network: str, row: Numbers) -> list[Cell]:
