@@ -125,7 +125,7 @@ class Oracle:
         self.truth = dict(zip(drive.stamps.tolist(), planar.from_se3(drive.map_T_base), strict=True))
         self.starts: list[int] = []
 
-    def set_camera(self, camera) -> None:
+    def set_camera(self, camera, base_R_camera=None) -> None:
         self.camera = camera
 
     def reset_uniform(self) -> None:
