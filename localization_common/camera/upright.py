@@ -37,7 +37,7 @@ def level_adapter(
     Args:
         source, target, partial: see `CameraAdapter`.
         base_R_camera: (3, 3) rotation of the source's optical frame, in any frame whose z axis points up; None if it is
-            level. A network without partial views gets the images of a tilted camera as they are.
+            level. A network without partial views does not rotate the images of a tilted camera.
 
     Raises:
         CameraError: see `CameraAdapter`.

@@ -17,6 +17,7 @@ import tyro
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import LocalizationError
+from localization_common.place import Place
 from localization_common.place.choice import open_if_given
 from localization_common.training.allocator import keep_freed_memory
 from vlocnet_ros.commands.evaluate import table
@@ -53,12 +54,8 @@ def train(
         data: frames, for trainings that share them; by default they are read according to the options.
         about: additional entries of the card.
     """
-    keep_freed_memory()
-    lightning.seed_everything(config.seed)
+    prepare_torch(config)
     config = restricted_to_system(config)
-    torch.set_float32_matmul_precision("high")
-    if config.threads > 0:
-        torch.set_num_threads(config.threads)
     place = open_if_given(config.recording.place)
     data = TrainingData.read(config) if data is None else data
     require_comparable(config.output, place, data.held_out)
@@ -70,10 +67,19 @@ def train(
     if trainer.is_global_zero:
         print("weights", "\n".join(outcome.lines()))
         card |= {"minutes": round(module.trained_seconds / 60.0, 1), "steps": outcome.steps, "outcome": outcome.card()}
-        written = publish(config, module.network, data, card)
+        written = publish(config, module.network, data, card, place)
         state_file(config).unlink(missing_ok=True)
     # The other processes wait for the file.
     return load_vlocnet(Path(trainer.strategy.broadcast(str(written))))
+
+
+def prepare_torch(config: TrainConfig) -> None:
+    """Set the seed, the precision and the number of threads of this process."""
+    keep_freed_memory()
+    lightning.seed_everything(config.seed)
+    torch.set_float32_matmul_precision("high")
+    if config.threads > 0:
+        torch.set_num_threads(config.threads)
 
 
 def trained_file(config: TrainConfig) -> Path:
@@ -81,11 +87,21 @@ def trained_file(config: TrainConfig) -> Path:
     return run_directory(config) / "trained.safetensors"
 
 
-def publish(config: TrainConfig, network: VLocNet, data: TrainingData, card: dict[str, Any]) -> Path:
-    """Calibrate and measure a trained network, and write it with its card; return the path of the checkpoint."""
+def publish(
+    config: TrainConfig, network: VLocNet, data: TrainingData, card: dict[str, Any], place: Place | None
+) -> Path:
+    """Calibrate and measure a trained network, and write it with its card; return the path of the checkpoint.
+
+    Args:
+        config: options of the training.
+        network: trained network.
+        data: frames.
+        card: entries of the card, to which the numbers are added.
+        place: place, opened before the training, so that one that was built anew meanwhile is noticed.
+    """
     card["numbers"], residuals = _calibrated(config, network, data)
     camera, names = data.frames.camera, data.frames.class_names
-    given = (config.output, open_if_given(config.recording.place), card["numbers"], data.held_out)
+    given = (config.output, place, card["numbers"], data.held_out)
     with writing_if_better(*given, max_frame_gap=config.max_frame_gap, otherwise=trained_file(config)) as written:
         save_vlocnet(written, network, camera=camera, class_names=names, residuals=residuals, card=card)
         write_card(written, card)

@@ -6,10 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
-from localization_common.training.allocator import keep_freed_memory
-from vlocnet_ros.commands.train import publish
+from localization_common.place.choice import open_if_given
+from vlocnet_ros.commands.train import prepare_torch, publish
 from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
 from vlocnet_ros.training.cell_buffer import copies_of, fill_buffer
 from vlocnet_ros.training.checkpoint_card import describe
@@ -30,11 +28,8 @@ def train_on_cells(config: TrainConfig, data: TrainingData, *, about: Mapping[st
         data: frames.
         about: additional entries of the card.
     """
-    keep_freed_memory()
-    torch.manual_seed(config.seed)
-    torch.set_float32_matmul_precision("high")
-    if config.threads > 0:
-        torch.set_num_threads(config.threads)
+    prepare_torch(config)
+    place = open_if_given(config.recording.place)
     began, minutes = time.monotonic(), config.optimizer.minutes
     card = describe(config, data.frames) | dict(about)
     network, _ = starting_network(config, data)
@@ -46,4 +41,4 @@ def train_on_cells(config: TrainConfig, data: TrainingData, *, about: Mapping[st
     limit, seed = config.optimizer.steps, config.seed
     steps = train_coordinates(network, buffer, held_out, seconds=seconds, steps=limit, seed=seed)
     card |= {"minutes": round((time.monotonic() - began) / 60.0, 1), "steps": steps, "copies": copies}
-    return load_vlocnet(publish(config, network.eval(), data, card))
+    return load_vlocnet(publish(config, network.eval(), data, card, place))

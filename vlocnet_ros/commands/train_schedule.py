@@ -37,8 +37,8 @@ FREE = ("resume", "accelerator", "devices", "threads", "progress_bar", "runs")
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """Train VLocNet++ in stages. A network of a place starts from the shipped general one and learns poses first, then
-    labels and depth, then odometry.
+    """Train VLocNet++ in stages. A network of a place starts from the shipped general one, which adapts to the place;
+    then scene coordinates are trained.
 
     Attributes:
         common: options that all stages share. A stage replaces some, such as batch and learning rate.

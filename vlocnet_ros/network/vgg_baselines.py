@@ -32,14 +32,19 @@ def convolutions(channels: int, out: int, count: int, *, dilation: int = 1) -> n
     return nn.Sequential(*layers)
 
 
+def encoder(widths: tuple[int, ...], dilations: tuple[int, ...] = (1, 1, 1, 1, 1)) -> nn.ModuleList:
+    """Build the five groups of convolutions of an image with three channels."""
+    groups = zip((3, *widths[:-1]), widths, _CONVOLUTIONS, dilations, strict=True)
+    return nn.ModuleList(convolutions(before, after, n, dilation=d) for before, after, n, d in groups)
+
+
 class SegNet(nn.Module):
     """Decoder that mirrors the encoder and puts each value back where the pooling found it (Badrinarayanan 2017)."""
 
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
         widths = vgg_widths(config)
-        groups = list(zip((3, *widths), widths, _CONVOLUTIONS, strict=False))
-        self.down = nn.ModuleList(convolutions(before, after, n) for before, after, n in groups)
+        self.down = encoder(widths)
         narrower = [widths[0], *widths[:-1]]
         self.up = nn.ModuleList(
             nn.Sequential(convolutions(after, after, n - 1), convolutions(after, before, 1))
@@ -73,10 +78,7 @@ class UpNet(nn.Module):
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
         widths = vgg_widths(config)
-        self.down = nn.ModuleList(
-            convolutions(before, after, n)
-            for before, after, n in zip((3, *widths), widths, _CONVOLUTIONS, strict=False)
-        )
+        self.down = encoder(widths)
         steps = list(zip(reversed(widths), [*reversed(widths[:-1]), widths[0]], strict=True))
         self.up = nn.ModuleList(
             nn.Sequential(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
@@ -111,10 +113,7 @@ class ParseNet(nn.Module):
     def __init__(self, config: VLocNetConfig) -> None:
         super().__init__()
         widths = vgg_widths(config)
-        self.down = nn.ModuleList(
-            convolutions(before, after, n, dilation=d)
-            for before, after, n, d in zip((3, *widths), widths, _CONVOLUTIONS, (1, 1, 1, 1, 2), strict=False)
-        )
+        self.down = encoder(widths, dilations=(1, 1, 1, 1, 2))
         self._size = (config.height, config.width)
         self.scale = nn.Parameter(torch.full((2, widths[-1]), _SCALE))
         self.classify = nn.Conv2d(2 * widths[-1], config.classes, 1)
