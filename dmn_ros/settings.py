@@ -46,7 +46,9 @@ _FILTER = {
     "min_noise_d": detail("Least motion noise per update, metres; keeps copies of a particle apart.", 0.0, 10.0),
     "min_noise_a": detail("Least motion noise per update, radians; keeps copies of a particle apart.", 0.0, 6.3),
     "likelihood_exponent": detail(
-        "Power of each likelihood; below 1 because successive images are similar.", 0.0, 10.0
+        "Power of each likelihood but that of a lost robot's first image; below 1: successive images are similar.",
+        0.0,
+        10.0,
     ),
     "reference_poses": detail(
         "Poses all over the map that recovery draws from; their mean likelihood is the unit of recovery.", 1, 100_000

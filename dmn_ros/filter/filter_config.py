@@ -31,7 +31,8 @@ class FilterConfig:
             differential model).
         min_noise_d, min_noise_a: least motion noise per update, metres and radians; keeps copies of a particle apart.
         likelihood_exponent: power of each likelihood. Successive images are similar, and so are their errors; a power
-            below 1 keeps the filter from counting the same evidence in full several times.
+            below 1 keeps the filter from counting the same evidence in full several times. The first image of a belief
+            over the whole map has no predecessor and counts in full.
         reference_poses: number of poses all over the map that each image is also weighed at. Their mean likelihood is
             the unit in which recovery measures how well an image fits the belief, and recovery draws from them.
         max_evaluated_views: largest number of views that one image is compared with: the views that the particles

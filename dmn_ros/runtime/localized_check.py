@@ -12,6 +12,8 @@ from dmn_ros.filter.planar_gaussian import PlanarGaussian
 
 Array = npt.NDArray[np.float64]
 
+#: Least agreement of another localizer with a belief that comes from one image only.
+_AGREES = 0.5
 #: Number of draws from a proposal that measure its share in a cluster.
 _DRAWS = 256
 
@@ -22,6 +24,11 @@ def proposal_agreement(cluster: Cluster, proposal: PlanarGaussian | None, config
         return 0.0
     draws = proposal.sample(_DRAWS, torch.Generator().manual_seed(0)).double().numpy()
     return float(near(cluster.pose, draws, radius_d=config.cluster_d, radius_a=config.cluster_a).mean())
+
+
+def confirms(agreed: float) -> bool:
+    """Return True if another localizer agrees (`proposal_agreement`) with a belief that comes from one image only."""
+    return agreed >= _AGREES
 
 
 def confirmed_share(share: float, agreed: float, trust: float) -> float:
@@ -54,11 +61,12 @@ def confirmed_covariance(covariance: Array, cluster: Cluster, share: float) -> A
     return share * cluster.covariance + (1.0 - share) * elsewhere
 
 
-def rejection_reason(share: float, fit: float, config: FilterConfig) -> str:
+def rejection_reason(share: float, fit: float, config: FilterConfig, *, unconfirmed: bool = False) -> str:
     """Reason why the pose is not published; empty if it may be.
 
     Args:
         share: see `confirmed_share`. fit: `ParticleFilter.fit`.
+        unconfirmed: True if the belief comes from one image, and neither an image nor a localizer agrees with it.
     """
     if share < config.localized_share:
         return f"the densest cluster holds {share:.1%} of the weight, {config.localized_share:.0%} is needed"
@@ -67,4 +75,6 @@ def rejection_reason(share: float, fit: float, config: FilterConfig) -> str:
             f"the last images fit the belief worse than the whole map: logarithm {fit:.1f}, "
             f"{config.localized_fit:.1f} is needed"
         )
+    if unconfirmed:
+        return "only one image was weighed since the robot may be anywhere, and no other localizer agrees"
     return ""

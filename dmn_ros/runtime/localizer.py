@@ -18,7 +18,13 @@ from dmn_ros.map.context_map import ContextMap
 from dmn_ros.map.map_reader import MapReader
 from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.checkpoint import load_network
-from dmn_ros.runtime.localized_check import confirmed_covariance, confirmed_share, proposal_agreement, rejection_reason
+from dmn_ros.runtime.localized_check import (
+    confirmed_covariance,
+    confirmed_share,
+    confirms,
+    proposal_agreement,
+    rejection_reason,
+)
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.camera.image_checks import require_usable
 from localization_common.camera.upright import level_adapter
@@ -251,7 +257,8 @@ class Localizer:
             self._agreed = proposal_agreement(cluster, proposal, config)
         share = confirmed_share(cluster.share, self._agreed, config.proposal_trust)
         about = covariance_about(cluster.pose, particles, weights)
-        reason = rejection_reason(share, self._filter.fit, config)
+        unconfirmed = self._filter.of_one_image and not confirms(self._agreed)
+        reason = rejection_reason(share, self._filter.fit, config, unconfirmed=unconfirmed)
         timings["total"] = (time.perf_counter() - start) * 1e3
         return Belief(
             stamp=stamp,

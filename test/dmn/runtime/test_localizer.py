@@ -164,6 +164,16 @@ def test_a_pose_that_images_do_not_fit_is_not_published(localizer: Localizer) ->
     assert "worse than the whole map" in belief.reason
 
 
+def test_a_lost_robot_is_localized_from_its_second_image_on(tiny_files: tuple[Path, Path]) -> None:
+    lenient = dataclasses.replace(CONFIG, localized_share=1e-3, localized_fit=-10.0)
+    localizer = Localizer.from_files(*tiny_files, filter_config=lenient)
+    localizer.set_camera(CAMERA)
+    first, second = _drive(localizer, 2)
+    assert not first.localized
+    assert "only one image" in first.reason
+    assert second.localized
+
+
 def test_a_cluster_that_another_localizer_agrees_with_is_published_sooner(tiny_files: tuple[Path, Path]) -> None:
     def drive(proposed: tuple[float, float] | None, trust: float) -> list[Belief]:
         localizer = Localizer.from_files(*tiny_files, filter_config=dataclasses.replace(CONFIG, proposal_trust=trust))
