@@ -54,6 +54,7 @@ RUNS = (
     VlocnetRun("bayesian_posenet", "bayesian_posenet", "Systems"),
     VlocnetRun("lstm_pose", "lstm_pose", "Systems"),
     VlocnetRun("svs_pose", "svs_pose", "Systems"),
+    VlocnetRun("nnnet", "nnnet", "Systems"),
     VlocnetRun("vlocnet", "vlocnet", "Systems", options=PAIRS, main=True),
     VlocnetRun("vlocnetpp_single", "vlocnetpp_single", "Systems", options=PAIRS, main=True),
     VlocnetRun("vlocnetpp", "vlocnetpp", "Systems", 0.5, initial=JOINT, options=PAIRS, main=True),

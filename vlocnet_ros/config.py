@@ -87,7 +87,9 @@ class VLocNetConfig:
             matrix, Zhou et al. 2019). No continuous function gives quaternions for a full turn, so a camera that looks
             in all directions learns axes much faster. Results and losses use unit quaternions in both cases.
         regressor: layers of the global pose between fc1 and fc2/fc3: ``mlp`` has none, as in the paper; ``lstm`` reads
-            fc1's features as a grid in four directions (Walch et al. 2017).
+            fc1's features as a grid in four directions (Walch et al. 2017); ``neighbours`` regresses poses relative to
+            similar frames of a database (Laskar et al. 2017).
+        neighbours: number of frames in this database; 0 without.
         dropout: rate of dropout before fc2 and fc3, and in the last unit of the segmentation encoder.
         samples: passes with dropout from which a pose and its covariance are estimated (Monte Carlo dropout, Kendall
             and Cipolla 2016); 0 for one pass without dropout.
@@ -131,7 +133,8 @@ class VLocNetConfig:
     fc: int = 1024
     pool: tuple[int, int] = (1, 1)
     rotation: Literal["quaternion", "axes"] = "quaternion"
-    regressor: Literal["mlp", "lstm"] = "mlp"
+    regressor: Literal["mlp", "lstm", "neighbours"] = "mlp"
+    neighbours: int = 0
     dropout: float = 0.2
     samples: int = 0
     tasks: Tasks = field(default_factory=Tasks)
@@ -157,10 +160,14 @@ class VLocNetConfig:
         require_at_most(
             self, width=4096, height=4096, stem=4096, mids=8192, expansion=64, units=64, fc=1 << 20, pool=64,
             samples=10_000, classes=255, atrous_rates=64, segmentation_stem=4096, alignment=1000, depth_channels=8192,
-            coordinate_channels=8192, count_warp_places=16,
+            coordinate_channels=8192, count_warp_places=16, neighbours=1 << 16,
         )  # fmt: skip
         if self.correlation is not None:
             require_at_most(self, correlation=64)
+        if self.neighbours < 0 or (self.regressor == "neighbours") != (self.neighbours > 0):
+            raise ConfigError(f"neighbours: {self.neighbours}, but the regressor is {self.regressor}")
+        if self.neighbours * self.fc > _MOST_MASKED:
+            raise ConfigError(f"neighbours, fc: {self.neighbours} x {self.fc} are more than {_MOST_MASKED} features")
         if self.samples * self.fc > _MOST_MASKED:
             raise ConfigError(f"samples, fc: {self.samples} x {self.fc} are more than {_MOST_MASKED} masks")
         if self.width * self.height > MAX_PIXELS:

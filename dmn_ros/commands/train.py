@@ -35,6 +35,8 @@ from localization_common.photometry.normalization import Normalization
 from localization_common.place import Place
 from localization_common.place.choice import open_if_given
 from localization_common.training.allocator import keep_freed_memory
+from localization_common.training.precision import Precision, chosen_precision
+from localization_common.training.progress_lines import ProgressLines
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,10 @@ class TrainCommand:
         initial: checkpoint with the initial weights.
         resume: Lightning checkpoint (last.ckpt in the run's directory) to resume from.
         runs: directory of the run: TensorBoard, last.ckpt.
-        accelerator, devices, precision: options of Lightning; several GPUs train with DDP.
+        accelerator, devices: options of Lightning; several GPUs train with DDP.
+        precision: number format; bf16-mixed computes most in half precision; auto takes the faster one on this machine.
         threads: number of threads of torch.
-        progress_bar: show a progress bar.
+        progress_bar: whether to draw a progress bar; otherwise there is a line of text a minute.
         recording: options of reading recordings.
     """
 
@@ -80,7 +83,7 @@ class TrainCommand:
     runs: Annotated[Path, tyro.conf.arg(aliases=["--logs"])] = Path("build/dmn_training")
     accelerator: str = "auto"
     devices: int = 1
-    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    precision: Precision = "auto"
     threads: int = 1
     progress_bar: Annotated[bool, tyro.conf.arg(aliases=["--progress"])] = True
     recording: RecordingArgument = field(default_factory=RecordingOptions)
@@ -141,7 +144,7 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
     trainer = lightning.Trainer(
         accelerator=arguments.accelerator,
         devices=arguments.devices,
-        precision=arguments.precision,
+        precision=chosen_precision(arguments.precision, arguments.accelerator),
         max_epochs=-1,
         max_steps=arguments.max_steps,
         gradient_clip_val=arguments.training.gradient_clip,
@@ -157,7 +160,7 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
             ModelCheckpoint(
                 arguments.runs, save_last=True, save_top_k=0, every_n_train_steps=arguments.training.evaluate_every
             ),
-            *([TQDMProgressBar(refresh_rate=20)] if arguments.progress_bar else []),
+            TQDMProgressBar(refresh_rate=20) if arguments.progress_bar else ProgressLines(),
         ],
     )
     batches = DataLoader(TrainingBatches(places, network.config, arguments.training), batch_size=None)

@@ -32,7 +32,17 @@ class DriveTrainingModule(ClockedModule):
     @property
     def finished(self) -> bool:
         """True if the time budget is used up."""
-        return self.minutes * 60.0 >= self._budget
+        return self.progress >= 1.0
+
+    @property
+    def trained_seconds(self) -> float:
+        """Seconds of training so far, with earlier runs."""
+        return self.minutes * 60.0
+
+    @property
+    def progress(self) -> float:
+        """Used share of the time budget, 0..1."""
+        return min(1.0, self.trained_seconds / self._budget)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the time and the commands."""
@@ -55,8 +65,9 @@ class DriveTrainingModule(ClockedModule):
         if self.finished:
             self.trainer.should_stop = True
             return -1
-        progress = self.minutes * 60.0 / self._budget
-        rate = warm_up_and_cosine(self.config.learning_rate, self.global_step, progress, warm_up=_WARM_UP, floor=_FLOOR)
+        rate = warm_up_and_cosine(
+            self.config.learning_rate, self.global_step, self.progress, warm_up=_WARM_UP, floor=_FLOOR
+        )
         optimizer = self.optimizers()
         assert not isinstance(optimizer, list)
         for group in optimizer.param_groups:
@@ -91,6 +102,12 @@ class DriveTrainingModule(ClockedModule):
         loss = self.loss(batch)
         self.log("loss", loss, prog_bar=True)
         return loss
+
+    def on_validation_end(self) -> None:
+        """Print the shares of the validation."""
+        numbers = {k: v for k, v in self.trainer.callback_metrics.items() if k.startswith("within")}
+        shown = ", ".join(f"{name} {float(value):.3f}" for name, value in numbers.items())
+        self.print(f"{self.minutes:5.1f} min, step {self.global_step}: {shown}")
 
     def validation_step(self, batch: DriveBatch, batch_idx: int) -> None:
         """Log the share of the queries that mean and most likely particle localise within 0.5 m, in one step."""

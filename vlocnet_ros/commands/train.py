@@ -30,6 +30,7 @@ from vlocnet_ros.training.checkpoint_card import describe, write_card
 from vlocnet_ros.training.config import TrainConfig, restricted_to_system
 from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.module import VLocNetTrainingModule
+from vlocnet_ros.training.neighbour_pairs import fill_database
 from vlocnet_ros.training.odometry_bias import calibrate_odometry
 from vlocnet_ros.training.start import first_of_combination, starting_network
 from vlocnet_ros.training.trainer import fit, process_rank, run_directory, state_file
@@ -135,6 +136,7 @@ def training_module(config: TrainConfig, data: TrainingData, rank: int = 0) -> V
 def _calibrated(config: TrainConfig, network: VLocNet, data: TrainingData) -> tuple[dict[str, Any], Residuals]:
     """Calibrate the network and measure it as it will be stored; return scores and residuals."""
     camera, names = data.frames.camera, data.frames.class_names
+    fill_database(network, data.frames)
     calibrate_odometry(network, data.frames, forward=config.clip > 0)
     with tempfile.TemporaryDirectory() as directory:
         unmeasured = Path(directory) / "unmeasured.safetensors"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localization_common.place.choice import open_if_given
+from localization_common.training.precision import chosen_precision
 from vlocnet_ros.commands.train import prepare_torch, publish
 from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
 from vlocnet_ros.training.cell_buffer import copies_of, fill_buffer
@@ -38,7 +39,14 @@ def train_on_cells(config: TrainConfig, data: TrainingData, *, about: Mapping[st
     print(f"{len(buffer)} cells", flush=True)
     seconds = None if minutes is None else max(1.0, 60.0 * minutes - (time.monotonic() - began))
     held_out = HeldOutFrames(network, data.validation)
-    limit, seed = config.optimizer.steps, config.seed
-    steps = train_coordinates(network, buffer, held_out, seconds=seconds, steps=limit, seed=seed)
+    steps = train_coordinates(
+        network,
+        buffer,
+        held_out,
+        seconds=seconds,
+        steps=config.optimizer.steps,
+        seed=config.seed,
+        half=chosen_precision(config.precision, "cpu") == "bf16-mixed",
+    )
     card |= {"minutes": round((time.monotonic() - began) / 60.0, 1), "steps": steps, "copies": copies}
     return load_vlocnet(publish(config, network.eval(), data, card, place))

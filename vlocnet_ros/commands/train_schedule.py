@@ -38,7 +38,7 @@ FREE = ("resume", "accelerator", "devices", "threads", "progress_bar", "runs")
 @dataclass(frozen=True)
 class ScheduleConfig:
     """Train VLocNet++ in stages. A network of a place starts from the shipped general one, which adapts to the place;
-    then scene coordinates are trained.
+    then scene coordinates are trained, at last all streams together.
 
     Attributes:
         common: options that all stages share. A stage replaces some, such as batch and learning rate.

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.network.correlation import Correlation
-from vlocnet_ros.network.pose import Regressor, Trunk
+from vlocnet_ros.network.pose import Trunk
+from vlocnet_ros.network.regressor import Regressor
 from vlocnet_ros.network.residual import ACTIVATIONS, block
 
 

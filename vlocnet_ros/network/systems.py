@@ -16,6 +16,7 @@ SystemName = Literal[
     "bayesian_posenet",
     "lstm_pose",
     "svs_pose",
+    "nnnet",
     "vlocnet",
     "vlocnetpp_single",
     "vlocnetpp",
@@ -136,6 +137,13 @@ SYSTEMS: dict[SystemName, VLocNetSystem] = {
         "Naseer and Burgard, IROS 2017 [23]",
         POSE,
         _SINGLE,
+    ),
+    "nnnet": VLocNetSystem(
+        "poses relative to similar frames of a database; their majority gives the pose",
+        "Laskar et al., ICCV workshops 2017 [3]",
+        POSE,
+        _SINGLE | {"regressor": "neighbours", "neighbours": 512},
+        viewpoint=False,
     ),
     # The published network gets the previous pose as an input, in training the true one. Here the previous frame's
     # features are concatenated instead: they come from the network in training and at test time, and no estimate is an

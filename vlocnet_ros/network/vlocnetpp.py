@@ -231,6 +231,8 @@ class VLocNet(nn.Module):
         if self.pose is None or current.pose_5a is None or previous.pose_5a is None:
             return None, None, None, None
         features = self.pose.features(current.pose_5a, previous.pose_5a)
+        if self.training and self.config.neighbours > 0:  # the database has features of earlier weights
+            return None, None, None, features
         if self.config.samples > 0 and not self.training:
             return *self.pose.sample(features), features
         return *self.pose.regressor.regress(features), None, features

@@ -96,7 +96,7 @@ class RandomBatches:
         paired: bool = True,
         clip: int = 0,
     ) -> None:
-        self._frames, self._size, self._seed, self._rank = frames, size, seed, rank
+        self.frames, self._size, self._seed, self._rank = frames, size, seed, rank
         self._mixture, self._paired, self._clip = mixture or StepMixture(0, 0, 1), paired, clip
         self._following = torch.arange(len(frames))
         self._following[frames.pairs[:, 0]] = frames.pairs[:, 1]
@@ -106,15 +106,15 @@ class RandomBatches:
         generator = generator_for(self._seed, step, self._rank)
         kind = self._mixture.kind(step)
         if not self._paired or kind is StepKind.POSE:
-            positions = torch.randint(len(self._frames), (self._size,), generator=generator)
-            return gather(self._frames, positions, kind, previous=torch.arange(self._size), group=1)
+            positions = torch.randint(len(self.frames), (self._size,), generator=generator)
+            return gather(self.frames, positions, kind, previous=torch.arange(self._size), group=1)
         if self._clip == 0:
-            chosen = torch.randint(len(self._frames.pairs), (self._size // 2,), generator=generator)
-            return gather(self._frames, self._frames.pairs[chosen].flatten(), kind)
-        first = torch.randint(len(self._frames), (self._size // self._clip,), generator=generator)
+            chosen = torch.randint(len(self.frames.pairs), (self._size // 2,), generator=generator)
+            return gather(self.frames, self.frames.pairs[chosen].flatten(), kind)
+        first = torch.randint(len(self.frames), (self._size // self._clip,), generator=generator)
         sequence = [first]
         for _ in range(self._clip - 1):
             sequence.append(self._following[sequence[-1]])
         own = torch.arange(self._size)
         previous = torch.where(own % self._clip == 0, own, own - 1)
-        return gather(self._frames, torch.stack(sequence, dim=1).flatten(), kind, previous=previous, group=self._clip)
+        return gather(self.frames, torch.stack(sequence, dim=1).flatten(), kind, previous=previous, group=self._clip)

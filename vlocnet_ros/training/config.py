@@ -10,6 +10,7 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import ConfigError
 from localization_common.photometry.normalization import Normalization
+from localization_common.training.precision import Precision
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.systems import SYSTEMS, AblationName, SystemName
 from vlocnet_ros.training.augmentation_config import AugmentationConfig
@@ -57,7 +58,7 @@ class TrainConfig:
         seed: seed of all random numbers: weights, batches, augmentation, dropout.
         accelerator, devices: kind and number of devices to train on, in Lightning's terms: auto, cpu, gpu. torchrun,
             for several machines, sets the number itself.
-        precision: number format; bf16-mixed computes most in half precision.
+        precision: number format; bf16-mixed computes most in half precision; auto takes the faster one on this machine.
         threads: number of threads of torch; 0 for torch's default.
         progress_bar: whether to draw a progress bar; otherwise there is a line of text a minute.
         runs: directory for TensorBoard logs and the state of unfinished runs.
@@ -95,7 +96,7 @@ class TrainConfig:
     seed: int = 0
     accelerator: str = "auto"
     devices: int = 1
-    precision: Literal["32-true", "bf16-mixed"] = "bf16-mixed"
+    precision: Precision = "auto"
     threads: int = 0
     progress_bar: bool = True
     runs: Path = Path("build/runs")

@@ -74,6 +74,7 @@ def train_coordinates(
     seconds: float | None,
     steps: int | None,
     seed: int,
+    half: bool = False,
 ) -> int:
     """Train the scene coordinates of a network, whose other weights do not change; return the number of steps.
 
@@ -84,6 +85,7 @@ def train_coordinates(
         seconds: length of the training; None to use steps.
         steps: length in steps; the training ends at the first of both limits.
         seed: seed of the batches.
+        half: compute in bfloat16.
     """
     stream, optimizer = _prepared(network, buffer)
     generator = torch.Generator().manual_seed(seed)
@@ -98,7 +100,7 @@ def train_coordinates(
         for group in optimizer.param_groups:
             group["lr"] = rate * group["share"]
         features, cells = buffer.batch(_CELLS, generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
             coordinates = stream.predict(features)
         loss = coordinate_loss(coordinates, cells, network.intrinsics)
         optimizer.zero_grad()

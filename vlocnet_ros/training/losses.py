@@ -34,6 +34,7 @@ INITIAL = {
     "depth": 0.0,
     "photometric": 0.0,
     "coordinates": 0.0,
+    "neighbours": 0.0,
 }
 
 #: Bounds of the learned weights. A task's loss may be negative, since its own s are part of it. Without bounds, the
@@ -42,7 +43,7 @@ INITIAL = {
 #: errors of the poses exceed the motion between two frames, a constant pose is the most consistent one.
 COMPONENT_BOUNDS = (-8.0, 3.0)
 TASK_BOUNDS = (-2.0, 3.0)
-TASKS = ("loc", "vo", "seg", "depth", "photometric", "coordinates")
+TASKS = ("loc", "vo", "seg", "depth", "photometric", "coordinates", "neighbours")
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class MultitaskLoss(nn.Module):
         smoothing: tuple[float, float] = (0.0, 0.0),
         photometric: Tensor | None = None,
         coordinates: Tensor | None = None,
+        neighbours: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the sum to minimise, and every unweighted term by name.
 
@@ -139,9 +141,10 @@ class MultitaskLoss(nn.Module):
             smoothing: smoothing of the odometry's translation and quaternion, see `euclidean`; (0, 0) is equation 4.
             photometric: loss of the depth of frames without true depth, see `training.photometric`.
             coordinates: loss of the scene coordinates, see `training.coordinate_loss`.
+            neighbours: loss of the poses relative to neighbours, see `training.neighbour_pairs`.
         """
         terms = self._terms(prediction, targets, smoothing)
-        further = {"photometric": photometric, "coordinates": coordinates}
+        further = {"photometric": photometric, "coordinates": coordinates, "neighbours": neighbours}
         terms |= {name: term for name, term in further.items() if term is not None}
         total = next(t for t in prediction if t is not None).new_zeros(())
         if "x" in terms:
@@ -149,7 +152,7 @@ class MultitaskLoss(nn.Module):
             total = total + self._weigh("loc", self._combine(terms, components))
         if "x_vo" in terms:
             total = total + self._weigh("vo", self._combine(terms, ["x_vo", "q_vo"]))
-        for name in ("seg", "depth", "photometric", "coordinates"):
+        for name in ("seg", "depth", "photometric", "coordinates", "neighbours"):
             if name in terms:
                 total = total + self._weigh(name, terms[name])
         return total, {name: value.detach() for name, value in terms.items()}

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from localization_common.errors import ConfigError
+from vlocnet_ros.network.neighbours import NeighbourRegressor
 from vlocnet_ros.network.vlocnetpp import Prediction, VLocNet
 from vlocnet_ros.training import validation
 from vlocnet_ros.training.augmentation import FrameBatch, StepKind, augment
@@ -20,6 +21,7 @@ from vlocnet_ros.training.augmentation_config import AugmentationConfig
 from vlocnet_ros.training.batches import RandomBatches, generator_for
 from vlocnet_ros.training.coordinate_loss import cells_of, coordinate_loss
 from vlocnet_ros.training.losses import MultitaskLoss, Targets
+from vlocnet_ros.training.neighbour_pairs import fill_database, neighbour_loss
 from vlocnet_ros.training.optimizer import OptimizerConfig, optimizer_of, set_learning_rate
 from vlocnet_ros.training.photometric import photometric
 
@@ -71,7 +73,8 @@ class VLocNetTrainingModule(lightning.LightningModule):
         if batch.kind is StepKind.ALL:
             features = self.network.encode(images)
         else:
-            with torch.no_grad():
+            # Scene coordinates are read from the encoder of the labels, so that these steps train it, too.
+            with torch.set_grad_enabled(torch.is_grad_enabled() and self.network.coordinates is not None):
                 images = self.network.front_end(images)
                 semantics = self.network.encode_segmentation(images)
             features = self.network.encode_localization(images, semantics, keep=batch.kind is StepKind.PAIRS)
@@ -88,8 +91,14 @@ class VLocNetTrainingModule(lightning.LightningModule):
         # All random numbers of a step follow from its number, those of dropout, too.
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=self._generator(1)).item()))
         prediction = self(batch)
-        unlabelled = self._photometric(prediction, batch), self._coordinates(prediction, batch)
-        total, terms = self.loss(prediction, batch.targets, self._smoothing(), *unlabelled)
+        total, terms = self.loss(
+            prediction,
+            batch.targets,
+            self._smoothing(),
+            photometric=self._photometric(prediction, batch),
+            coordinates=self._coordinates(prediction, batch),
+            neighbours=self._neighbours(prediction, batch),
+        )
         if not torch.isfinite(total):
             raise ConfigError(f"loss is {total.item()} at step {self.global_step}: lower the learning rate")
         self.log("loss", total, prog_bar=True)
@@ -106,6 +115,7 @@ class VLocNetTrainingModule(lightning.LightningModule):
 
     def on_validation_start(self) -> None:
         self._clock = None
+        fill_database(self.network, self.batches.frames)
 
     def validation_step(self, batch: FrameBatch, batch_index: int) -> None:
         prediction = self(batch)
@@ -176,6 +186,14 @@ class VLocNetTrainingModule(lightning.LightningModule):
             cells = cells_of(batch.targets, height, width, self.network.intrinsics)
             coordinates = prediction.coordinates.flatten(2).transpose(1, 2)
             return coordinate_loss(coordinates, cells, self.network.intrinsics)
+
+    def _neighbours(self, prediction: Prediction, batch: FrameBatch) -> Tensor | None:
+        """Return the loss of the poses relative to neighbours, in full precision."""
+        regressor = None if self.network.pose is None else self.network.pose.regressor
+        if not isinstance(regressor, NeighbourRegressor) or prediction.pose_features is None:
+            return None
+        with torch.autocast(batch.images.device.type, enabled=False):
+            return neighbour_loss(regressor, prediction.pose_features, batch.targets)
 
     def _advance_clock(self) -> None:
         now = time.monotonic()

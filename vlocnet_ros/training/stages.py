@@ -55,6 +55,17 @@ _ODOMETRY: Mapping[str, Any] = {
 _POSE: Mapping[str, Any] = {"batch": 32, "optimizer.learning_rate": 1.5e-3}
 _SCENE: Mapping[str, Any] = {"batch": 16, "optimizer.learning_rate": 2e-3}
 _TOGETHER: Mapping[str, Any] = {"batch": 30, "clip": 3}
+#: Most batches are single images, for the scene coordinates; the others keep the streams that use pairs.
+_WHOLE: Mapping[str, Any] = {
+    "batch": 30,
+    "clip": 3,
+    "keep_statistics": True,
+    "mixture.pose": 3,
+    "mixture.pairs": 0,
+    "mixture.all": 1,
+    "optimizer.taken_rate": 1.0,
+    "optimizer.learning_rate": 5e-4,
+}
 
 #: Schedule of the paper's systems; results are in docs/experiments/vlocnet_accuracy.md.
 SCHEDULE = (
@@ -77,15 +88,17 @@ SCHEDULE = (
 )
 
 #: Schedule of systems with scene coordinates, which start from a general network: its streams adapt together to the
-#: camera and the place, since labels use the motion, then scene coordinates are trained on features that stay.
+#: camera and the place, since labels use the motion. Then scene coordinates are trained on features that stay, which
+#: takes minutes, and at last with the features, which become those of the place.
 PLACE_SCHEDULE = (
     TrainingStage(
         "adapt",
-        0.3,
+        0.15,
         ("odometry", "segmentation", "depth"),
         changes={**_ODOMETRY, "freeze": (), "optimizer.taken_rate": 0.3, "mixture.pairs": 1, "mixture.all": 1},
     ),
-    TrainingStage("coordinates", 0.7, start=("adapt",), on_cells=True, changes=_TOGETHER),
+    TrainingStage("coordinates", 0.2, start=("adapt",), on_cells=True, changes=_TOGETHER),
+    TrainingStage("together", 0.65, start=("coordinates",), changes=_WHOLE),
 )
 
 
@@ -113,7 +126,8 @@ def plan(
 ) -> list[PlannedStage]:
     """Select the stages that the data can train.
 
-    Stages without any stream are left out, and those that start from a single stage with the same streams.
+    Stages without any stream are left out, and those that start from a single stage with the same streams, unless that
+    one trained single cells only.
 
     Args:
         schedule: stages in the order of training.
@@ -129,7 +143,8 @@ def plan(
         start = tuple(dict.fromkeys(name for before in stage.start for name in stands_for[before]))
         streams = {name: name in stage.streams and getattr(wanted, name) for name in STREAMS}
         tasks = trainable(Tasks(**streams)) if any(streams.values()) else None
-        if tasks is None or (len(start) == 1 and kept[start[0]].tasks == tasks):
+        same = [kept[name].tasks == tasks and not kept[name].stage.on_cells for name in start] == [True]
+        if tasks is None or same:
             stands_for[stage.name] = start
         else:
             stands_for[stage.name] = (stage.name,)

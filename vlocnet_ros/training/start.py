@@ -88,7 +88,7 @@ def set_map_range(stream: SceneCoordinateStream, frames: TrainingFrames, intrins
 
 def set_scales(network: VLocNet, frames: TrainingFrames, *, forward: bool) -> None:
     """Set the scales of the regressors, whose outputs are of the order of one, to the range of the data."""
-    if network.pose is not None:
+    if network.pose is not None and network.config.neighbours == 0:  # poses relative to neighbours are of some metres
         network.pose.regressor.translation_mean.copy_(frames.translation.mean(0))
         network.pose.regressor.translation_scale.copy_(frames.translation.std(0).clamp_min(0.05))
     if network.coordinates is not None:

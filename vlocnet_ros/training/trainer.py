@@ -17,6 +17,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from localization_common.errors import ConfigError
+from localization_common.training.precision import chosen_precision
+from localization_common.training.progress_lines import ProgressLines
 from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
 from vlocnet_ros.training.augmentation import FrameBatch
 from vlocnet_ros.training.batches import gather
@@ -24,7 +26,6 @@ from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.module import VLocNetTrainingModule
 from vlocnet_ros.training.outcome import TrainingOutcome, copy_of_weights, restore_worse_tasks
-from vlocnet_ros.training.progress_lines import ProgressLines
 from vlocnet_ros.training.run_files import KeepBest, KeepState
 from vlocnet_ros.training.training_frames import TrainingFrames
 
@@ -124,7 +125,7 @@ def _trainer(config: TrainConfig, callbacks: list[Any], *, validate_start: bool)
         num_nodes=machines,
         # In steps that train a part of the network, the other parameters have no gradients.
         strategy=DDPStrategy(find_unused_parameters=True) if devices * machines > 1 else "auto",
-        precision=config.precision,
+        precision=chosen_precision(config.precision, config.accelerator),
         max_epochs=-1,
         max_steps=-1 if config.optimizer.steps is None else config.optimizer.steps,
         callbacks=callbacks,

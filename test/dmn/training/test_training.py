@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from dmn_ros.training.training_data import TrainingBatches, TrainingPlace
 from dmn_ros.training.training_module import DriveTrainingModule
 from dmn_ros.training.validation import ValidationBatches, held_out_drive
 from localization_common.errors import ConfigError
+from localization_common.training.progress_lines import ProgressLines
 
 BOUNDS = (-2.0, -2.0, 2.0, 2.0)
 QUICK = TrainingConfig(
@@ -130,10 +132,11 @@ def test_validation_localises_the_held_out_drive(tiny_config: NetworkConfig) -> 
 
 
 def test_the_command_trains_resumes_and_writes_a_checkpoint_with_its_card(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from dmn_ros.commands import train
 
+    monkeypatch.setattr(train, "ProgressLines", lambda: ProgressLines(every=0.0))
     monkeypatch.setattr(train, "read_place", lambda *_, **__: _big_place())
     monkeypatch.setattr("sys.argv", ["dmn_train", "somewhere"])
     arguments = train.TrainCommand(
@@ -156,6 +159,9 @@ def test_the_command_trains_resumes_and_writes_a_checkpoint_with_its_card(
     assert resumed.global_step == 4
     assert state["minutes"] > 0.0
     assert resumed.minutes > 0.5
+    lines = re.findall(r"(\d+)% done, \d+ min left: step (\d), \d+\.\d steps/s, loss", capsys.readouterr().out)
+    assert [step for _, step in lines] == ["1", "2", "3", "4"]
+    assert int(lines[-1][0]) >= 50  # of the time, with the earlier run's
     network, camera, header = load_network(arguments.output)
     assert network.config == dataclasses.replace(NetworkConfig.paper(), view_angle=90.0)
     assert camera.width == 32

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from tiny_networks import HEIGHT, WIDTH, make_config, randomize_statistics
 
 from localization_common.camera import Camera
-from vlocnet_ros.network.pose import Regressor
+from vlocnet_ros.network.regressor import Regressor
 from vlocnet_ros.network.sampling import dropout_masks, summarize
 from vlocnet_ros.network.systems import SYSTEMS
 from vlocnet_ros.network.vlocnetpp import VLocNet

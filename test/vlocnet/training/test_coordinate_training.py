@@ -58,11 +58,11 @@ def test_a_place_is_trained_in_stages(config, wall_sequence):
     written = run(ScheduleConfig(common, minutes=None, steps=300))
     assert written is not None
     assert written.config.tasks == Tasks(pose=False, coordinates=True)
-    assert written.card["stage"] == "coordinates"
-    # The features that the coordinates were trained on stay.
-    before = load_vlocnet(common.runs / "a" / "adapt.safetensors").network
+    assert written.card["stage"] == "together"
+    # The features that the coordinates are trained on stay until all streams are trained together.
+    adapted, on_cells = (load_vlocnet(common.runs / "a" / f"{n}.safetensors").network for n in ("adapt", "coordinates"))
     for module in ("trunk", "segmentation", "depth"):
-        after = getattr(written.network, module).state_dict()
-        assert all(torch.equal(t, after[name]) for name, t in getattr(before, module).state_dict().items()), module
+        after = getattr(on_cells, module).state_dict()
+        assert all(torch.equal(t, after[name]) for name, t in getattr(adapted, module).state_dict().items()), module
     found = evaluate(common.output, [wall_sequence]).numbers["pose"]
     assert found["median_m"] < 0.2

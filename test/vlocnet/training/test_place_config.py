@@ -35,13 +35,16 @@ def test_the_general_network_adapts_before_scene_coordinates_are_trained_on_its_
     config = ScheduleConfig(options(initial=(general,)), minutes=40.0)
     planned = plan(PLACE_SCHEDULE, Tasks(pose=False, coordinates=True), lambda tasks: tasks)
     trainings = {p.stage.name: _training(config, p, tmp_path) for p in planned}
-    assert list(trainings) == ["adapt", "coordinates"]
+    assert list(trainings) == ["adapt", "coordinates", "together"]
     assert trainings["adapt"].initial == (general,)
     assert trainings["adapt"].tasks == Tasks(pose=False)  # labels use the motion, so they are trained together
     assert trainings["coordinates"].initial == (general, tmp_path / "adapt.safetensors")
     assert trainings["coordinates"].tasks == Tasks(pose=False, coordinates=True)
-    assert trainings["coordinates"].optimizer.minutes == pytest.approx(28.0)
+    assert trainings["coordinates"].optimizer.minutes == pytest.approx(8.0)
     assert [p.stage.name for p in planned if p.stage.on_cells] == ["coordinates"]
+    # The same streams once more, but on whole images.
+    assert trainings["together"].initial == (tmp_path / "coordinates.safetensors",)
+    assert trainings["together"].tasks == Tasks(pose=False, coordinates=True)
 
 
 def test_a_general_network_alone_is_enough_for_coordinates():
@@ -51,4 +54,7 @@ def test_a_general_network_alone_is_enough_for_coordinates():
         return replace(tasks, odometry=False, segmentation=False) if tasks.coordinates else None
 
     planned = plan(PLACE_SCHEDULE, Tasks(pose=False, coordinates=True), trainable)
-    assert [(p.stage.name, p.start, p.new) for p in planned] == [("coordinates", (), True)]
+    assert [(p.stage.name, p.start, p.new) for p in planned] == [
+        ("coordinates", (), True),
+        ("together", ("coordinates",), False),
+    ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from localization_common.training.progress_lines import ProgressLines
 from vlocnet_ros.commands.train import train
 from vlocnet_ros.training import data, trainer
 from vlocnet_ros.training.augmentation_config import AugmentationConfig
 from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.optimizer import OptimizerConfig
-from vlocnet_ros.training.progress_lines import ProgressLines
 
 
 def test_a_training_without_a_bar_prints_lines_that_end_with_all_done(wall_sequence, tmp_path, monkeypatch, capsys):

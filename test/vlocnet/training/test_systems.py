@@ -88,7 +88,7 @@ def test_a_system_leaves_out_what_the_data_cannot_train():
 
 
 def test_single_frame_systems_do_not_use_the_previous_frame(images):
-    for name in ("posenet", "bayesian_posenet", "lstm_pose", "svs_pose"):
+    for name in ("posenet", "bayesian_posenet", "lstm_pose", "svs_pose", "nnnet"):
         network = tiny(name)
         assert not network.config.paired
         with torch.inference_mode():

@@ -20,6 +20,7 @@ from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import set_camera
 from vlocnet_ros.training import data as training_data
+from vlocnet_ros.training.augmentation import StepKind
 from vlocnet_ros.training.augmentation_config import AugmentationConfig
 from vlocnet_ros.training.batches import RandomBatches, StepMixture, gather
 from vlocnet_ros.training.data import TrainingData
@@ -94,6 +95,19 @@ def fit(module: VLocNetTrainingModule, steps: int, directory: Path, resume: Path
     loader = torch.utils.data.DataLoader(range(4), batch_size=None)
     trainer.fit(module, loader, ckpt_path=None if resume is None else str(resume), weights_only=True)
     return directory / "last.ckpt"
+
+
+@pytest.mark.parametrize("coordinates", [True, False])
+def test_steps_of_single_poses_train_the_encoder_that_scene_coordinates_are_read_from(frames, coordinates):
+    module = make_module(frames, tasks=Tasks(pose=not coordinates, coordinates=coordinates))
+    batch = gather(frames, torch.arange(4), StepKind.POSE, previous=torch.arange(4), group=1)
+    prediction = module(batch)
+    module.loss(prediction, batch.targets, coordinates=module._coordinates(prediction, batch))[0].backward()
+    encoder = module.network.segmentation
+    gradients = [p.grad for name, p in encoder.named_parameters() if name.startswith("block2")]
+    assert gradients
+    assert all(g is not None and g.abs().max() > 0 for g in gradients) == coordinates
+    assert module.network.trunk.res3[0].conv1.weight.grad.abs().max() > 0
 
 
 class Killed(BaseException):

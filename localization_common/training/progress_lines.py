@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from vlocnet_ros.training.module import VLocNetTrainingModule
-
 #: Seconds between two lines.
 _EVERY = 60.0
+
+
+@runtime_checkable
+class TimedTraining(Protocol):
+    """Module that knows its progress.
+
+    Attributes:
+        trained_seconds: seconds of training so far, with earlier runs.
+        progress: completed share of the training, 0..1.
+    """
+
+    @property
+    def trained_seconds(self) -> float: ...
+
+    @property
+    def progress(self) -> float: ...
 
 
 class ProgressLines(Callback):
@@ -34,7 +48,7 @@ class ProgressLines(Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, *_: Any
     ) -> None:
-        assert isinstance(pl_module, VLocNetTrainingModule)
+        assert isinstance(pl_module, TimedTraining)
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
         if isinstance(loss, torch.Tensor):
             self._losses.append(float(loss.detach()))
@@ -46,7 +60,7 @@ class ProgressLines(Callback):
         self._printed, self._step, self._losses = time.monotonic(), trainer.global_step, []
 
 
-def progress_line(module: VLocNetTrainingModule, step: int, pace: float, losses: list[float]) -> str:
+def progress_line(module: TimedTraining, step: int, pace: float, losses: list[float]) -> str:
     """Format one line.
 
     Args:
