@@ -56,7 +56,8 @@ class TrainCommand:
         max_steps: largest number of steps; -1 is no limit.
         network: `light` is the shipped form, with geometry in the network; `matching` learns the geometry; `paper` is
             the plain form of the paper.
-        normalization: front end (see `NetworkConfig`): ``picture`` and ``local`` bear changes of the light.
+        normalization: front end (see `NetworkConfig`): ``picture`` and ``local`` bear changes of the light. By default
+            that of ``initial``, without it none.
         training: objective and numbers of the training.
         horizontal_fov: horizontal field of view of the network's camera, degrees; images of drives are cropped to it.
         initial: checkpoint with the initial weights.
@@ -75,7 +76,7 @@ class TrainCommand:
     minutes: float = 30.0
     max_steps: int = -1
     network: Literal["light", "matching", "paper"] = "light"
-    normalization: Normalization = "none"
+    normalization: Normalization | None = None
     training: TrainingConfig = field(default_factory=TrainingConfig)
     horizontal_fov: float = 90.0
     initial: Annotated[Path | None, tyro.conf.arg(aliases=["--start"])] = None
@@ -176,14 +177,19 @@ def train(arguments: TrainCommand) -> DriveTrainingModule:
 
 
 def _starting_network(arguments: TrainCommand) -> DMN:
-    """Build the network, with random weights or those of a checkpoint, whose front end may be another one."""
-    partial_views = arguments.training.narrow > 0.0
+    """Build the network, with random weights or those of a checkpoint, whose front end may be another one.
+
+    A network that accepts narrow and tilted cameras still does: a training on with such a camera has only such views.
+    """
+    narrow = arguments.training.narrow > 0.0
     if arguments.initial is None:
         config: NetworkConfig = getattr(NetworkConfig, arguments.network)()
-        config = replace(config, view_angle=arguments.horizontal_fov, partial_views=partial_views)
-        return DMN(replace(config, normalization=arguments.normalization))
+        config = replace(config, view_angle=arguments.horizontal_fov, partial_views=narrow)
+        return DMN(replace(config, normalization=arguments.normalization or config.normalization))
     found = load_network(arguments.initial)[0]
-    network = DMN(replace(found.config, normalization=arguments.normalization, partial_views=partial_views))
+    front_end = arguments.normalization or found.config.normalization
+    partial_views = narrow or found.config.partial_views
+    network = DMN(replace(found.config, normalization=front_end, partial_views=partial_views))
     network.load_state_dict(found.state_dict())
     return network
 

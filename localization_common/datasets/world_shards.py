@@ -53,9 +53,8 @@ def read_shard_header(path: Path) -> dict[str, Any]:
         DatasetError: missing, damaged or no shard.
     """
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            return tensor_files.read_header(path, file.metadata() or {}, KIND)
-    except (safetensors.SafetensorError, OSError, CheckpointError) as error:
+        return tensor_files.load_header(path, kind=KIND)
+    except CheckpointError as error:
         raise DatasetError(f"{path}: no shard of worlds ({error}); delete it and generate it again") from error
 
 

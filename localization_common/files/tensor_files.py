@@ -74,6 +74,20 @@ def load(path: str | Path, *, kind: str, mapped: bool = False) -> tuple[dict[str
     return tensors, header
 
 
+def load_header(path: str | Path, *, kind: str) -> dict[str, Any]:
+    """Header of a file that `save` wrote with this kind; its tensors are not read.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, of another program or of another kind.
+    """
+    path = _existing(path, kind)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return read_header(path, file.metadata() or {}, kind)
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a complete safetensors file ({error}); copy or train it again") from error
+
+
 def read_header(path: Path, metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
     """Header from a file's metadata, as `save` writes it.
 

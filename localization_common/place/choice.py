@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from localization_common.errors import ConfigError
+from localization_common.files import tensor_files
 from localization_common.files.shipped_files import shipped
 from localization_common.place.parts import PartName
 from localization_common.place.place import Place
 
 #: Network of dmn for places without one of their own.
-GENERAL_DMN = "models/dmn_apartment.safetensors"
+GENERAL_DMN = "models/dmn_home.safetensors"
+#: Earlier ones, by the fingerprints of the context maps that were made with them.
+EARLIER_DMN = {"fd451cc0c153028b": "models/dmn_apartment.safetensors"}
 
 
 def open_if_given(place: Path | None) -> Place | None:
@@ -52,10 +55,19 @@ def named_or_part_if_any(named: Path | None, place: Place | None, part: PartName
 def dmn_checkpoint(named: Path | None, place: Place | None) -> Path:
     """Checkpoint of dmn: the one that a user names, else that of the place, else the general one of this package.
 
+    A place whose context map was made with an earlier general network keeps this one.
+
     Raises:
         ConfigError: the package lacks its file.
+        CheckpointError: the place's context map cannot be read.
     """
-    return named_or_part_if_any(named, place, "dmn") or shipped(GENERAL_DMN)
+    chosen = named_or_part_if_any(named, place, "dmn")
+    if chosen is not None:
+        return chosen
+    if place is None or not place.has("context_map"):
+        return shipped(GENERAL_DMN)
+    known = tensor_files.load_header(place.file("context_map"), kind="context_map").get("fingerprint")
+    return shipped(EARLIER_DMN.get(str(known), GENERAL_DMN))
 
 
 def output_path(named: Path | None, place: Place | None, part: PartName) -> Path:

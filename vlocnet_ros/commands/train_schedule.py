@@ -28,7 +28,7 @@ from vlocnet_ros.training.config import TrainConfig, restricted_to_system
 from vlocnet_ros.training.data import TrainingData
 from vlocnet_ros.training.outcome import TrainingOutcome
 from vlocnet_ros.training.place_config import PlaceTrainConfig, with_general_network
-from vlocnet_ros.training.stages import PLACE_SCHEDULE, SCHEDULE, PlannedStage, TrainingStage, changed, plan
+from vlocnet_ros.training.stages import SCHEDULE, PlannedStage, TrainingStage, changed, place_schedule, plan
 from vlocnet_ros.training.trainer import process_rank, run_directory, state_file
 
 #: Options that may differ when a run is resumed: they do not change the training.
@@ -38,7 +38,7 @@ FREE = ("resume", "accelerator", "devices", "threads", "progress_bar", "runs")
 @dataclass(frozen=True)
 class ScheduleConfig:
     """Train VLocNet++ in stages. A network of a place starts from the shipped general one, which adapts to the place;
-    then scene coordinates are trained, at last all streams together.
+    then scene coordinates are trained, in small places at last all streams together.
 
     Attributes:
         common: options that all stages share. A stage replaces some, such as batch and learning rate.
@@ -67,7 +67,7 @@ def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] | None = None)
 
     The network of a place is replaced only by a better one, see `place_network`.
 
-    Without a schedule, systems with scene coordinates take `PLACE_SCHEDULE`, the others `SCHEDULE`.
+    Without a schedule, systems with scene coordinates take that of `place_schedule`, the others `SCHEDULE`.
 
     Files of stages are in the run's directory: ``<runs>/<output's name>/<stage>.safetensors``.
 
@@ -78,12 +78,7 @@ def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] | None = None)
         ConfigError: a stage does not exist, starts from one that is not finished, or is resumed with other options.
         MapError: the place cannot be read, or was built anew during the training.
     """
-    if schedule is None:
-        schedule = PLACE_SCHEDULE if SYSTEMS[config.common.system].tasks.coordinates else SCHEDULE
     config = replace(config, common=with_general_network(config.common))
-    unknown = set(config.stages) - {stage.name for stage in schedule}
-    if unknown:
-        raise ConfigError(f"stages: {', '.join(unknown)} are not among {', '.join(s.name for s in schedule)}")
     command = shlex.join(["vlocnet_train_schedule", *sys.argv[1:]])
     resume, directory = config.common.resume, run_directory(config.common)
     place = open_if_given(config.common.recording.place)
@@ -91,6 +86,12 @@ def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] | None = None)
     config = replace(config, common=restricted_to_system(config.common))
     data = TrainingData.read(config.common)
     require_comparable(config.common.output, place, data.held_out)
+    if schedule is None:
+        solved = SYSTEMS[config.common.system].tasks.coordinates
+        schedule = place_schedule(len(data.frames)) if solved else SCHEDULE
+    unknown = set(config.stages) - {stage.name for stage in schedule}
+    if unknown:
+        raise ConfigError(f"stages: {', '.join(unknown)} are not among {', '.join(s.name for s in schedule)}")
     planned = plan(schedule, config.common.tasks, data.trainable)
     trainings = [(p, _training(config, p, directory)) for p in planned]
     selected = [(p, t) for p, t in trainings if p.stage.name in config.stages or not config.stages]

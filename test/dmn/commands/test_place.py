@@ -22,7 +22,7 @@ from localization_common.errors import ConfigError, MapError
 from localization_common.files.shipped_files import shipped
 from localization_common.geometry import planar
 from localization_common.place import Place
-from localization_common.place.choice import GENERAL_DMN
+from localization_common.place.choice import EARLIER_DMN, GENERAL_DMN, dmn_checkpoint
 
 
 @pytest.fixture
@@ -45,6 +45,21 @@ def test_a_map_of_all_drives_with_the_general_network_joins_the_place(place: Pla
     expected = planar.from_se3(PLACE_T_RECORDED @ drawn_drive().map_T_base[0])
     assert np.abs(known.poses - expected).sum(axis=1).min() < 1e-5
     assert sorted(file.name for file in (place.path / "poses").iterdir()) == ["monday.tum", "tuesday.tum"]
+
+
+@pytest.mark.parametrize(("fingerprint", "network"), EARLIER_DMN.items())
+def test_a_map_of_an_earlier_general_network_keeps_this_network(
+    place: Place, tmp_path: Path, fingerprint: str, network: str
+) -> None:
+    assert load_network(shipped(network))[0].context_fingerprint() == fingerprint
+    assert dmn_checkpoint(None, place) == shipped(GENERAL_DMN)
+    output = tmp_path / "map.safetensors"
+    build(BuildMapCommand(recording=recording(place), checkpoint=shipped(network), output=output))
+    shutil.copy(output, place.path / "context_map.safetensors")
+    place = Place.open(place.path)
+    assert dmn_checkpoint(None, place) == shipped(network)
+    build(BuildMapCommand(recording=recording(place)))
+    assert ContextMap.load(Place.open(place.path).file("context_map")).fingerprint == fingerprint
 
 
 def test_a_network_that_is_named_joins_the_place_with_its_map(place: Place, tiny_files: tuple[Path, Path]) -> None:

@@ -14,7 +14,7 @@ from dmn_ros.config import NetworkConfig
 from dmn_ros.map.drive_frames import DriveFrames
 from dmn_ros.map.map_building import MapOptions
 from dmn_ros.network.dmn import DMN
-from dmn_ros.runtime.checkpoint import load_network
+from dmn_ros.runtime.checkpoint import load_network, network_camera, save_network
 from dmn_ros.training.training_config import TrainingConfig
 from dmn_ros.training.training_data import TrainingBatches, TrainingPlace
 from dmn_ros.training.training_module import DriveTrainingModule
@@ -197,3 +197,15 @@ def test_trainings_with_narrow_views_make_networks_that_accept_them() -> None:
     for share in (0.0, 0.2):
         arguments = train.TrainCommand(training=dataclasses.replace(QUICK, narrow=share))
         assert train._starting_network(arguments).config.partial_views == (share > 0.0)
+
+
+def test_a_training_on_keeps_front_end_and_cameras_of_its_network(tmp_path: Path, tiny_config: NetworkConfig) -> None:
+    from dmn_ros.commands import train
+
+    initial = tmp_path / "home.safetensors"
+    config = dataclasses.replace(tiny_config, normalization="local", partial_views=True)
+    save_network(initial, DMN(config), network_camera(config, 90.0), {})
+    arguments = train.TrainCommand(initial=initial)
+    assert train._starting_network(arguments).config == config
+    assert train._starting_network(dataclasses.replace(arguments, normalization="none")).config.normalization == "none"
+    assert train._starting_network(train.TrainCommand()).config.normalization == "none"

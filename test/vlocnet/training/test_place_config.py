@@ -11,7 +11,7 @@ from localization_common.files.shipped_files import shipped
 from vlocnet_ros.commands.train_schedule import ScheduleConfig, _training
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.training.place_config import GENERAL, PlaceTrainConfig, with_general_network
-from vlocnet_ros.training.stages import PLACE_SCHEDULE, plan
+from vlocnet_ros.training.stages import PLACE_SCHEDULE, SMALL_PLACE_SCHEDULE, place_schedule, plan
 
 
 def options(**changes: object) -> PlaceTrainConfig:
@@ -33,7 +33,7 @@ def test_structures_without_its_streams_start_from_nothing(changes):
 def test_the_general_network_adapts_before_scene_coordinates_are_trained_on_its_features(tmp_path):
     general = tmp_path / "general.safetensors"
     config = ScheduleConfig(options(initial=(general,)), minutes=40.0)
-    planned = plan(PLACE_SCHEDULE, Tasks(pose=False, coordinates=True), lambda tasks: tasks)
+    planned = plan(SMALL_PLACE_SCHEDULE, Tasks(pose=False, coordinates=True), lambda tasks: tasks)
     trainings = {p.stage.name: _training(config, p, tmp_path) for p in planned}
     assert list(trainings) == ["adapt", "coordinates", "together"]
     assert trainings["adapt"].initial == (general,)
@@ -53,8 +53,15 @@ def test_a_general_network_alone_is_enough_for_coordinates():
     def trainable(tasks: Tasks) -> Tasks | None:
         return replace(tasks, odometry=False, segmentation=False) if tasks.coordinates else None
 
-    planned = plan(PLACE_SCHEDULE, Tasks(pose=False, coordinates=True), trainable)
+    planned = plan(SMALL_PLACE_SCHEDULE, Tasks(pose=False, coordinates=True), trainable)
     assert [(p.stage.name, p.start, p.new) for p in planned] == [
         ("coordinates", (), True),
         ("together", ("coordinates",), False),
     ]
+
+
+def test_few_images_also_train_the_features():
+    assert place_schedule(600) == SMALL_PLACE_SCHEDULE
+    assert place_schedule(4000) == PLACE_SCHEDULE
+    assert [stage.name for stage in PLACE_SCHEDULE] == ["adapt", "coordinates"]
+    assert [stage.name for stage in SMALL_PLACE_SCHEDULE] == ["adapt", "coordinates", "together"]
