@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from localization_common.errors import ConfigError
+from localization_common.errors import CheckpointError, ConfigError
 from localization_common.files import tensor_files
 from localization_common.files.shipped_files import shipped
 from localization_common.place.parts import PartName
@@ -59,15 +59,16 @@ def dmn_checkpoint(named: Path | None, place: Place | None) -> Path:
 
     Raises:
         ConfigError: the package lacks its file.
-        CheckpointError: the place's context map cannot be read.
     """
     chosen = named_or_part_if_any(named, place, "dmn")
     if chosen is not None:
         return chosen
-    if place is None or not place.has("context_map"):
-        return shipped(GENERAL_DMN)
-    known = tensor_files.load_header(place.file("context_map"), kind="context_map").get("fingerprint")
-    return shipped(EARLIER_DMN.get(str(known), GENERAL_DMN))
+    made_with = ""
+    if place is not None and place.has("context_map"):
+        with contextlib.suppress(CheckpointError):  # a damaged map is reported where it is opened
+            header = tensor_files.load_header(place.file("context_map"), kind="context_map")
+            made_with = str(header.get("fingerprint"))
+    return shipped(EARLIER_DMN.get(made_with, GENERAL_DMN))
 
 
 def output_path(named: Path | None, place: Place | None, part: PartName) -> Path:

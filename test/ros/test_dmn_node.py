@@ -31,15 +31,16 @@ from localization_sim.rendering import mounted_camera
 
 ALWAYS_LOCALIZED = 1e-9
 START = InitialPoseSettings(x=1.0)
+#: Parameters of a robot that knows where it starts: its first image is enough for a pose.
+AT_START = {"set_initial_pose": True, "initial_pose__x": START.x}
 
 
 def offline(models: Path, indices: range, proposals: dict[int, PlanarGaussian] | None = None) -> list[Belief]:
-    """Compute beliefs of the localizer with the robot's odometry, and with proposals, from START."""
+    """Compute beliefs of the localizer with the robot's odometry and with proposals, from START."""
     config = FilterConfig(max_particles=500, global_particles=500, localized_share=ALWAYS_LOCALIZED)
     localizer = Localizer.from_files(models / "dmn.safetensors", models / "map.safetensors", filter_config=config)
     localizer.set_camera(CAMERA)
-    if proposals is not None:
-        localizer.reset_gaussian(START.mean, START.covariance)
+    localizer.reset_gaussian(START.mean, START.covariance)
     return [
         localizer.step(textured(i), FIRST + i * PERIOD, np.array([0.1 * i, 0.0, 0.0]), (proposals or {}).get(i))
         for i in indices
@@ -47,7 +48,7 @@ def offline(models: Path, indices: range, proposals: dict[int, PlanarGaussian] |
 
 
 def test_published_poses_are_those_of_the_localizer(stage: Stage, models: Path) -> None:
-    stage.start(DmnNode, process_all=True, localized_share=ALWAYS_LOCALIZED)
+    stage.start(DmnNode, process_all=True, localized_share=ALWAYS_LOCALIZED, **AT_START)
     stamps = [stage.robot.send(i) for i in range(8)]
     stage.robot.await_processed("dmn", stamps[-1])
     published = stage.robot.recorder.by_stamp("dmn/pose")
@@ -69,7 +70,7 @@ def proposal(stamp: int, x: float, *, variance: float = 0.01) -> PoseWithCovaria
 
 
 def test_proposals_reach_the_filter_moved_on_by_the_odometry(stage: Stage, models: Path) -> None:
-    node = stage.start(DmnNode, process_all=True, set_initial_pose=True, initial_pose__x=START.x)
+    node = stage.start(DmnNode, process_all=True, **AT_START)
     publisher = stage.robot.node.create_publisher(PoseWithCovarianceStamped, "proposal", 10)
     assert wait_until(lambda: publisher.get_subscription_count() == 1)
     stage.robot.await_processed("dmn", stage.robot.send(0))
@@ -110,7 +111,7 @@ def test_no_pose_is_published_until_localized(stage: Stage) -> None:
 
 
 def test_images_wait_for_their_odometry_and_it_is_interpolated(stage: Stage, models: Path) -> None:
-    stage.start(DmnNode, process_all=True, localized_share=ALWAYS_LOCALIZED, odometry_timeout=20.0)
+    stage.start(DmnNode, process_all=True, localized_share=ALWAYS_LOCALIZED, odometry_timeout=20.0, **AT_START)
     stage.robot.send_odometry(FIRST - PERIOD, -0.1)
     stamps = [stage.robot.send(i, odometry=False) for i in range(8)]
     for i in range(0, 9, 2):  # at every second image, and beyond the last
@@ -178,7 +179,8 @@ def test_request_nomotion_update_weighs_an_image_of_a_robot_that_stands(stage: S
 
 def test_add_context_save_map_and_load_map(stage: Stage, models: Path, tmp_path: Path) -> None:
     saved = tmp_path / "larger.safetensors"
-    node = stage.start(DmnNode, process_all=True, localized_share=ALWAYS_LOCALIZED, saved_map_path=str(saved))
+    options = {"localized_share": ALWAYS_LOCALIZED, "saved_map_path": str(saved), **AT_START}
+    node = stage.start(DmnNode, process_all=True, **options)
     refused = stage.call(Trigger, "dmn/add_context")
     assert not refused.success
     assert "not localized" in refused.message
@@ -201,7 +203,7 @@ def test_a_damaged_map_is_refused_and_the_old_one_stays(stage: Stage, models: Pa
     path = tmp_path / "map.safetensors"
     whole = (models / "map.safetensors").read_bytes()
     path.write_bytes(whole)
-    stage.start(DmnNode, process_all=True, map_path=str(path), localized_share=ALWAYS_LOCALIZED)
+    stage.start(DmnNode, process_all=True, map_path=str(path), localized_share=ALWAYS_LOCALIZED, **AT_START)
     path.write_bytes(whole[: len(whole) // 2])
     refused = stage.call(Trigger, "dmn/load_map")
     assert not refused.success

@@ -159,8 +159,8 @@ def test_gradient_reaches_every_parameter(images, correlation, at):
     total, _ = loss(prediction, Targets(torch.randn(4, 3), quaternion, previous, pair, labels, depth))
     total.backward()
     parameters = [*network.named_parameters(), *loss.named_parameters()]
-    # Depth is in the data, and the network has no scene coordinates.
-    parameters = [(name, p) for name, p in parameters if name not in ("s.photometric", "s.coordinates")]
+    # Depth is in the data, and the network has neither scene coordinates nor neighbours.
+    parameters = [(name, p) for name, p in parameters if name not in ("s.photometric", "s.coordinates", "s.neighbours")]
     assert not [name for name, p in parameters if p.grad is None or not p.grad.abs().max() > 0]
 
 
