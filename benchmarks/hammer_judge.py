@@ -98,7 +98,7 @@ def replayed_dmn(robot: HammerRobot, models: Models) -> dict[int, Array]:
     """Replay the frames that the dmn node processed; return map_T_base (4, 4) by stamp."""
     assert models.dmn is not None
     assert models.map is not None
-    config = FilterConfig(localized_share=1e-9, localized_fit=-100.0)
+    config = FilterConfig(localized_share=1e-9, localized_images=1, localized_fit=-100.0)
     localizer = DmnLocalizer.from_files(models.dmn, models.map, filter_config=config, threads=1)
     localizer.reset_uniform()
     localizer.set_camera(_camera(robot))

@@ -67,7 +67,14 @@ def commands(models: Models, *, compressed: bool) -> dict[str, list[str]]:
     files = {"checkpoint": models.dmn.resolve(), "map_path": models.map.resolve()}
     values: dict[str, dict[str, Any]] = {
         "vlocnet": {**common, "checkpoint": models.vlocnet.resolve()},
-        "dmn": {**common, **files, "localized_share": 1e-9, "localized_fit": -100.0, "tf_mode": "none"},
+        "dmn": {
+            **common,
+            **files,
+            "localized_share": 1e-9,
+            "localized_images": 1,
+            "localized_fit": -100.0,
+            "tf_mode": "none",
+        },
     }
     started = {}
     for name, parameters in values.items():

@@ -61,6 +61,11 @@ _FILTER = {
     "cluster_d": detail("Radius of a cluster of particles, metres.", 0.0, 100.0),
     "cluster_a": detail("Radius of a cluster of particles, radians.", 0.0, 6.3),
     "localized_share": detail("Least share of the weight in one cluster for a published pose.", 0.0, 1.0),
+    "localized_images": detail(
+        "Least number of weighed images for a pose after a belief over the whole map, unless `proposal` agrees.",
+        1,
+        1000,
+    ),
     "localized_fit": detail(
         "Least log-likelihood of the last images against the whole map's for a published pose.", -100.0, 100.0
     ),

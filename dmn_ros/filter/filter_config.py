@@ -43,6 +43,8 @@ class FilterConfig:
             bounds. The names are those of amcl.
         cluster_d, cluster_a: size of the cluster that `most_likely` is the pose of, metres and radians.
         localized_share: share of the weight that this cluster needs for ``localized``, without another localizer.
+        localized_images: least number of weighed images for ``localized`` after a belief over the whole map, unless
+            another localizer agrees; one image alone often fits several places.
         localized_fit: least logarithm of the likelihood of the last images against that of the whole map for
             ``localized``; the particles of a kidnapped robot stay together, but the images do not fit them.
         random_seed: seed; the same seed and frames give the same beliefs.
@@ -76,6 +78,7 @@ class FilterConfig:
     cluster_d: float = 0.5
     cluster_a: float = 0.5
     localized_share: float = 0.7
+    localized_images: int = 2
     localized_fit: float = -0.5
     random_seed: int = 0
 
@@ -88,6 +91,8 @@ class FilterConfig:
             raise ConfigError("resample_interval must be at least 1 and resample_threshold in (0, 1]")
         if not 0.0 <= self.recovery_alpha_slow <= self.recovery_alpha_fast <= 1.0:
             raise ConfigError("recovery needs 0 <= recovery_alpha_slow <= recovery_alpha_fast <= 1")
+        if self.localized_images < 1:
+            raise ConfigError("localized_images must be at least 1")
         for name in (
             "update_min_d",
             "update_min_a",

@@ -120,9 +120,9 @@ class ParticleFilter:
         self._weighed, self._anywhere = self._weighed + 1, False
 
     @property
-    def of_one_image(self) -> bool:
-        """True if the belief covered the whole map until the last image: then no image has confirmed another."""
-        return self._from_anywhere and self._weighed == 1
+    def of_few_images(self) -> bool:
+        """True if the belief covered the whole map until one of the last images (`FilterConfig.localized_images`)."""
+        return self._from_anywhere and self._weighed < self.config.localized_images
 
     @property
     def effective_sample_size(self) -> float:

@@ -12,7 +12,7 @@ from dmn_ros.filter.planar_gaussian import PlanarGaussian
 
 Array = npt.NDArray[np.float64]
 
-#: Least agreement of another localizer with a belief that comes from one image only.
+#: Least agreement of another localizer with a belief that comes from few images.
 _AGREES = 0.5
 #: Number of draws from a proposal that measure its share in a cluster.
 _DRAWS = 256
@@ -27,7 +27,7 @@ def proposal_agreement(cluster: Cluster, proposal: PlanarGaussian | None, config
 
 
 def confirms(agreed: float) -> bool:
-    """Return True if another localizer agrees (`proposal_agreement`) with a belief that comes from one image only."""
+    """Return True if another localizer agrees (`proposal_agreement`) with a belief that comes from few images."""
     return agreed >= _AGREES
 
 
@@ -66,7 +66,7 @@ def rejection_reason(share: float, fit: float, config: FilterConfig, *, unconfir
 
     Args:
         share: see `confirmed_share`. fit: `ParticleFilter.fit`.
-        unconfirmed: True if the belief comes from one image, and neither an image nor a localizer agrees with it.
+        unconfirmed: True if the belief comes from too few images, and no other localizer agrees with it.
     """
     if share < config.localized_share:
         return f"the densest cluster holds {share:.1%} of the weight, {config.localized_share:.0%} is needed"
@@ -76,5 +76,8 @@ def rejection_reason(share: float, fit: float, config: FilterConfig, *, unconfir
             f"{config.localized_fit:.1f} is needed"
         )
     if unconfirmed:
-        return "only one image was weighed since the robot may be anywhere, and no other localizer agrees"
+        return (
+            f"too few images were weighed since the robot may be anywhere, {config.localized_images} are needed, "
+            "and no other localizer agrees"
+        )
     return ""

@@ -257,7 +257,7 @@ class Localizer:
             self._agreed = proposal_agreement(cluster, proposal, config)
         share = confirmed_share(cluster.share, self._agreed, config.proposal_trust)
         about = covariance_about(cluster.pose, particles, weights)
-        unconfirmed = self._filter.of_one_image and not confirms(self._agreed)
+        unconfirmed = self._filter.of_few_images and not confirms(self._agreed)
         reason = rejection_reason(share, self._filter.fit, config, unconfirmed=unconfirmed)
         timings["total"] = (time.perf_counter() - start) * 1e3
         return Belief(

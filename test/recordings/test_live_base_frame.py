@@ -60,7 +60,7 @@ def test_a_missing_base_is_named_with_all_names_that_were_tried(stage: Stage) ->
 
 
 def test_odometry_of_another_frame_is_brought_to_the_base(stage: Stage) -> None:
-    node = stage.start(DmnNode, base_frame_id="base_link", localized_share=1e-9, tf_mode="none")
+    node = stage.start(DmnNode, base_frame_id="base_link", localized_share=1e-9, localized_images=1, tf_mode="none")
     wheels_T_base = se3.from_parts([0.3, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0])
     fix(stage, "wheels", "base_link", wheels_T_base)
     assert wait_until(lambda: node.transforms.connected("wheels", "base_link"))
@@ -71,7 +71,7 @@ def test_odometry_of_another_frame_is_brought_to_the_base(stage: Stage) -> None:
 
 
 def test_odometry_of_a_frame_that_tf_does_not_join_to_the_base_is_named(stage: Stage) -> None:
-    node = stage.start(DmnNode, base_frame_id="base_link", localized_share=1e-9, tf_mode="none")
+    node = stage.start(DmnNode, base_frame_id="base_link", localized_share=1e-9, localized_images=1, tf_mode="none")
     send_odometry(stage, "nothing")
     assert wait_until(lambda: "odometry_frame" in node.monitor.problems)
     assert "of 'nothing' (child_frame_id)" in node.monitor.problems["odometry_frame"].text

@@ -129,7 +129,9 @@ def test_a_base_frame_that_does_not_exist_is_named_with_those_that_do(stage: Sta
 
 
 def test_odometry_of_another_base_frame_is_named_with_the_parameters(stage: Stage) -> None:
-    node = stage.start(DmnNode, process_all=True, localized_share=1e-9, base_frame_id="base_footprint")
+    node = stage.start(
+        DmnNode, process_all=True, localized_share=1e-9, localized_images=1, base_frame_id="base_footprint"
+    )
     stage.robot.send_transform("odom", "base_link", np.eye(4), FIRST)
     assert wait_until(lambda: node.transforms.connected("odom", "base_link"))
     stage.robot.await_processed("dmn", stage.robot.send(0))
@@ -216,7 +218,7 @@ def test_a_bad_estimate_is_reported_instead_of_published_and_the_next_good_one_i
     stage: Stage, make_node: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Test a bad estimate of a good frame, like one from NaN in a map's variances."""
-    values = {"localized_share": 1e-9} if make_node is DmnNode else {}
+    values = {"localized_share": 1e-9, "localized_images": 1} if make_node is DmnNode else {}
     node = stage.start(make_node, process_all=True, tf_mode="map_base", **values)
     stage.robot.mount_camera()
     name, covariance = node.get_name(), f"{make_node.__module__}.{spoilt(make_node)}"
@@ -246,7 +248,7 @@ def test_an_image_larger_than_the_parameter_allows_is_refused(stage: Stage) -> N
 
 def test_a_pose_in_a_foreign_frame_waits_for_tf_beside_the_frames(stage: Stage) -> None:
     """Test a live node: it processes the first images, and uses the pose once TF joins its frame to the map."""
-    node = stage.start(DmnNode, localized_share=1e-9, tf_mode="none", transform_timeout=10.0)
+    node = stage.start(DmnNode, localized_share=1e-9, localized_images=1, tf_mode="none", transform_timeout=10.0)
     robot, now = stage.robot, time.time_ns()
     robot.send_initial_pose(np.eye(4), frame_id="room")
     assert wait_until(lambda: node.pending_initial_pose is not None)

@@ -25,7 +25,7 @@ NODES = [pytest.param(VlocnetNode, id="vlocnet"), pytest.param(DmnNode, id="dmn"
 def start(stage: Stage, make: Any = DmnNode, **values: Any) -> Any:
     """Start a node that publishes a pose for every image, and does not wait for TF."""
     if make is DmnNode:
-        values |= {"localized_share": 1e-9, "odometry_timeout": 0.2}
+        values |= {"localized_share": 1e-9, "localized_images": 1, "odometry_timeout": 0.2}
     node = stage.start(make, process_all=True, tf_mode="none", **values)
     stage.robot.mount_camera()
     assert wait_until(lambda: node.transforms.connected("base_link", "camera_optical_frame"))

@@ -76,7 +76,7 @@ def whole_odometry(models: Path, stamps: list[int]) -> np.ndarray:
 
 
 def test_dmn_answers_every_frame_of_odometry_that_comes_late(stage: Stage) -> None:
-    node = stage.start(DmnNode, localized_share=1e-9, tf_mode="none", odometry_timeout=60.0)
+    node = stage.start(DmnNode, localized_share=1e-9, localized_images=1, tf_mode="none", odometry_timeout=60.0)
     robot, late = stage.robot, 3  # fewer images at once than the middleware holds
 
     def odometry(index: int, stamp: int) -> None:
@@ -157,7 +157,7 @@ def test_a_mount_that_no_robot_can_have_is_ignored(stage: Stage, vlocnet: Vlocne
 
 
 def test_odometry_beyond_the_earth_is_ignored_and_reported(stage: Stage) -> None:
-    node = stage.start(DmnNode, localized_share=1e-9, tf_mode="none")
+    node = stage.start(DmnNode, localized_share=1e-9, localized_images=1, tf_mode="none")
     robot = stage.robot
     stamps = [time.time_ns() + index * PERIOD for index in range(4)]
     for index, stamp in enumerate(stamps):

@@ -96,7 +96,7 @@ def test_vlocnet_refuses_it_with_a_reason_and_uses_the_next_good_image(
 
 
 def test_dmn_refuses_each_with_a_reason_and_uses_the_next_good_image(stage: Stage) -> None:
-    node = stage.start(DmnNode, process_all=True, localized_share=1e-9)
+    node = stage.start(DmnNode, process_all=True, localized_share=1e-9, localized_images=1)
     for number, (make_image, reason) in enumerate(CASES):
         refuse_then_accept(stage, node, make_image, reason, 2 * number)
 

@@ -32,6 +32,7 @@ def test_live_chain_gives_the_poses_of_offline_feeding(stage: Stage, models: Pat
         options={"cli_args": remap, **options},
         process_all=True,
         localized_share=1e-9,
+        localized_images=1,
         odometry_timeout=30.0,
         tf_mode="none",
     )
@@ -52,7 +53,7 @@ def test_live_chain_gives_the_poses_of_offline_feeding(stage: Stage, models: Pat
 def offline(models: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Compute poses and beliefs of the same localizers without DDS."""
     vlocnet = VlocnetLocalizer.from_checkpoint(models / "vlocnet.safetensors")
-    config = FilterConfig(max_particles=500, global_particles=500, localized_share=1e-9)
+    config = FilterConfig(max_particles=500, global_particles=500, localized_share=1e-9, localized_images=1)
     dmn = DmnLocalizer.from_files(models / "dmn.safetensors", models / "map.safetensors", filter_config=config)
     integrator, flat = OdometryIntegrator(), PlanarOdometry()
     vlocnet.set_camera(CAMERA)

@@ -113,16 +113,15 @@ def test_the_first_image_of_a_lost_robot_counts_in_full_and_is_not_enough() -> N
     particle_filter = _filter(
         FilterConfig(min_particles=2, max_particles=2, global_particles=2, likelihood_exponent=0.25)
     )
-    assert not particle_filter.of_one_image
     particle_filter.weigh(torch.tensor([0.0, 4.0]), REFERENCE)
     assert float(particle_filter.log_weights[1] - particle_filter.log_weights[0]) == pytest.approx(4.0)
-    assert particle_filter.of_one_image
+    assert particle_filter.of_few_images
     particle_filter.weigh(torch.tensor([0.0, 4.0]), REFERENCE)
     assert float(particle_filter.log_weights[1] - particle_filter.log_weights[0]) == pytest.approx(5.0)
-    assert not particle_filter.of_one_image
+    assert not particle_filter.of_few_images
     particle_filter.reset_gaussian(PlanarGaussian(np.zeros(3), np.eye(3)))
     particle_filter.weigh(torch.tensor([0.0, 4.0]), REFERENCE)
-    assert not particle_filter.of_one_image  # the pose was known before
+    assert not particle_filter.of_few_images  # the pose was known before
 
 
 def test_the_number_of_particles_is_that_of_kld_sampling() -> None:

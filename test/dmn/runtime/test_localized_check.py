@@ -75,7 +75,7 @@ def test_the_covariance_of_particles_that_are_all_in_one_cluster_needs_no_confir
 
 def test_rejection_reasons_have_the_missing_amount() -> None:
     assert rejection_reason(0.8, 0.0, CONFIG) == ""
-    assert "only one image" in rejection_reason(0.8, 0.0, CONFIG, unconfirmed=True)
+    assert "too few images" in rejection_reason(0.8, 0.0, CONFIG, unconfirmed=True)
     assert rejection_reason(0.42, 3.0, CONFIG) == "the densest cluster holds 42.0% of the weight, 70% is needed"
     assert "fit the belief worse than the whole map: logarithm -1.5, -0.5 is needed" in rejection_reason(
         0.9, -1.5, CONFIG

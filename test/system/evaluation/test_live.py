@@ -37,14 +37,14 @@ def test_live_nodes_publish_what_offline_feeding_gives(
     live = run_live(truth, models, log_dir=tmp_path, filter_config=FILTER)
     stamps = truth.stamps.tolist()
     assert sorted(live.map_T_base) == sorted(live.odom_T_base) == sorted(live.labels) == stamps
-    assert sorted(live.planar_T_base) == stamps
-    for mine, theirs in (
-        (live.map_T_base, offline.map_T_base),
-        (live.odom_T_base, offline.odom_T_base),
-        (live.planar_T_base, offline.planar_T_base),
+    assert sorted(live.planar_T_base) == stamps[1:]  # a lost robot needs a second image
+    for mine, theirs, frames in (
+        (live.map_T_base, offline.map_T_base, 16),
+        (live.odom_T_base, offline.odom_T_base, 16),
+        (live.planar_T_base, offline.planar_T_base, 15),
     ):
         difference = comparison.largest_difference(mine, theirs)
-        assert difference.frames == 16
+        assert difference.frames == frames
         assert difference.metres < 1e-4
         assert difference.radians < 1e-4
     for stamp in stamps:
