@@ -42,7 +42,7 @@ class ParticleFilter:
     def reset_uniform(self) -> None:
         """Set a belief over the whole map and all headings."""
         self._start(self.draw_uniform(self.config.global_particles))
-        self._anywhere = self._from_anywhere = True
+        self._from_anywhere = True
 
     def reset_gaussian(self, belief: PlanarGaussian) -> None:
         """Set a Gaussian belief around a pose."""
@@ -56,7 +56,7 @@ class ParticleFilter:
         self.particles = particles
         self.log_weights = torch.full((len(particles),), -math.log(len(particles)), device=self.device)
         self.slow = self.fast = self.fit = 0.0
-        self._weighed, self._anywhere, self._from_anywhere = 0, False, False
+        self._weighed, self._from_anywhere = 0, False
         self._log_reference = self.log_weights.new_zeros(0)
 
     def draw_uniform(self, count: int) -> Tensor:
@@ -101,12 +101,13 @@ class ParticleFilter:
                 model computes likelihoods up to an unknown factor per image. Divided by their mean over the map, they
                 can be compared between images; the averages of recovery need this.
         """
+        anywhere = self._from_anywhere and self._weighed == 0
         # The first image of a lost robot repeats no earlier evidence, so that it counts in full.
-        power = 1.0 if self._anywhere else self.config.likelihood_exponent
+        power = 1.0 if anywhere else self.config.likelihood_exponent
         self._log_reference = power * log_reference
         joint = self.log_weights + power * log_likelihood
         unit = self._log_reference.logsumexp(0) - math.log(len(log_reference))
-        if self._anywhere:  # then the particles cover the whole map, too
+        if anywhere:  # then the particles cover the whole map, too
             share = len(joint) / (len(joint) + len(log_reference))
             unit = torch.logaddexp(joint.logsumexp(0) + math.log(share), unit + math.log(1.0 - share))
         joint = joint - unit
@@ -117,7 +118,7 @@ class ParticleFilter:
         self.slow += self.config.recovery_alpha_slow * (average - self.slow) if self._weighed else average
         self.fast += self.config.recovery_alpha_fast * (average - self.fast) if self._weighed else average
         self.log_weights = joint - log_average
-        self._weighed, self._anywhere = self._weighed + 1, False
+        self._weighed += 1
 
     @property
     def of_few_images(self) -> bool:

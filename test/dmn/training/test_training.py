@@ -161,7 +161,7 @@ def test_the_command_trains_resumes_and_writes_a_checkpoint_with_its_card(
     assert resumed.minutes > 0.5
     lines = re.findall(r"(\d+)% done, \d+ min left: step (\d), \d+\.\d steps/s, loss", capsys.readouterr().out)
     assert [step for _, step in lines] == ["1", "2", "3", "4"]
-    assert int(lines[-1][0]) >= 50  # of the time, with the earlier run's
+    assert int(lines[-1][0]) >= 50  # share of the time, in which the earlier run's half minute counts
     network, camera, header = load_network(arguments.output)
     assert network.config == dataclasses.replace(NetworkConfig.paper(), view_angle=90.0)
     assert camera.width == 32
