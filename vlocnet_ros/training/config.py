@@ -38,7 +38,8 @@ class TrainConfig:
         system: system to train, see `vlocnet_systems`: VLocNet++ or one that it is compared with.
         ablate: ablations of the system; each removes or changes one part.
         width, height: size of the input in pixels, multiples of 16; by default that of the structure.
-        normalization: front end (see `VLocNetConfig`): ``picture`` and ``local`` bear changes of the light.
+        normalization: front end (see `VLocNetConfig`): ``picture`` and ``local`` bear changes of the light. By default
+            that of the first ``initial`` network, without it none.
         depth_range: nearest and farthest depth that can be predicted, metres; by default that of the structure.
         tasks: streams of the system to train; streams that the data cannot train are left out. Without depth in the
             data, depth is learned from the points of the place's keyframe map, and from pairs of frames and the motion
@@ -78,7 +79,7 @@ class TrainConfig:
     ablate: tuple[AblationName, ...] = ()
     width: int | None = None
     height: int | None = None
-    normalization: Normalization = "none"
+    normalization: Normalization | None = None
     depth_range: tuple[float, float] | None = None
     tasks: Tasks = field(default_factory=lambda: Tasks(coordinates=True))
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(minutes=25.0))

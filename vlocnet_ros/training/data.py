@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.place_drives import named_or_drives
 from localization_common.datasets.sequence import Sequence
+from localization_common.files.tensor_files import load_header
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.map_depth import with_map_depth
+from localization_common.photometry.normalization import Normalization
 from localization_common.place import Place
 from localization_common.place.choice import open_if_given
 from localization_common.recording_check.warnings import announce_checked
 from vlocnet_ros.config import Tasks, VLocNetConfig
 from vlocnet_ros.network.systems import SYSTEMS
+from vlocnet_ros.runtime.checkpoint import KIND, Description
 from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.held_out_frames import split_drives
 from vlocnet_ros.training.photometric import measured
@@ -110,5 +114,13 @@ def structure(config: TrainConfig, *, tasks: Tasks | None = None, classes: int =
         width=config.width or model.width,
         height=config.height or model.height,
         depth_range=config.depth_range or model.depth_range,
-        normalization=config.normalization,
+        normalization=config.normalization or _front_end(config.initial),
     )
+
+
+def _front_end(initial: tuple[Path, ...]) -> Normalization:
+    """Return the front end of the first network, whose weights suit no other; ``none`` without a network."""
+    if not initial:
+        return "none"
+    header = load_header(initial[0], kind=KIND)
+    return Description.from_header(header, initial[0]).config.normalization

@@ -14,6 +14,8 @@ from vlocnet_ros.training.config import TrainConfig
 
 #: Network of odometry, depth and labels that was trained in many simulated apartments.
 GENERAL = Path("models/vlocnet_home.safetensors")
+#: Front end of a network that starts from no other.
+_FRONT_END: Normalization = "local"
 
 C = TypeVar("C", bound=TrainConfig)
 
@@ -23,7 +25,6 @@ class PlaceTrainConfig(TrainConfig):
     """Options of `vlocnet_train` with other defaults; see `TrainConfig`."""
 
     system: SystemName = "vlocnetpp_scene"
-    normalization: Normalization = "local"
     augmentation: AugmentationConfig = field(default_factory=lambda: AugmentationConfig(relight=0.3, narrow=0.1))
     initial: tuple[Path, ...] = (GENERAL,)
 
@@ -37,5 +38,7 @@ def with_general_network(config: C) -> C:
     if GENERAL not in config.initial:
         return config
     if config.model != "light" or "segmenter" in SYSTEMS[config.system].changes:
-        return replace(config, initial=tuple(path for path in config.initial if path != GENERAL))
+        rest = tuple(path for path in config.initial if path != GENERAL)
+        front_end = config.normalization or (None if rest else _FRONT_END)
+        return replace(config, initial=rest, normalization=front_end)
     return replace(config, initial=tuple(shipped(str(path)) if path == GENERAL else path for path in config.initial))

@@ -10,6 +10,8 @@ import pytest
 from localization_common.files.shipped_files import shipped
 from vlocnet_ros.commands.train_schedule import ScheduleConfig, _training
 from vlocnet_ros.config import Tasks
+from vlocnet_ros.training.config import TrainConfig
+from vlocnet_ros.training.data import structure
 from vlocnet_ros.training.place_config import GENERAL, PlaceTrainConfig, with_general_network
 from vlocnet_ros.training.stages import PLACE_SCHEDULE, SMALL_PLACE_SCHEDULE, place_schedule, plan
 
@@ -28,6 +30,15 @@ def test_it_starts_from_the_shipped_general_network():
 @pytest.mark.parametrize("changes", [{"model": "paper"}, {"system": "segnet"}])
 def test_structures_without_its_streams_start_from_nothing(changes):
     assert with_general_network(options(**changes)).initial == ()
+
+
+def test_the_front_end_is_that_of_the_initial_network():
+    assert structure(with_general_network(options())).normalization == "local"
+    old = (shipped("models/vlocnet_apartment_light.safetensors"),)
+    assert structure(options(initial=old)).normalization == "none"
+    assert structure(options(initial=old, normalization="picture")).normalization == "picture"
+    assert structure(with_general_network(options(system="segnet"))).normalization == "local"
+    assert structure(TrainConfig(train=(Path("drive"),), output=Path("kitchen.safetensors"))).normalization == "none"
 
 
 def test_the_general_network_adapts_before_scene_coordinates_are_trained_on_its_features(tmp_path):
