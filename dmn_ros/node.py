@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import numpy.typing as npt
-from geometry_msgs.msg import PoseWithCovarianceStamped
 from std_srvs.srv import Empty, Trigger
 
 from dmn_ros.filter.belief import Belief
@@ -17,6 +16,7 @@ from dmn_ros.settings import DmnSettings
 from localization_common.camera import Camera
 from localization_common.errors import LocalizationError, MapError
 from localization_common.geometry import planar, se3
+from localization_common.geometry.pose_probability import probability_near
 from localization_common.pending_frame import FinishedFrame
 from localization_common.place import Place
 from localization_common.ros.belief_publishers import BeliefPublishers
@@ -27,7 +27,6 @@ from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.main import run
 from localization_common.ros.monitor import Level
 from localization_common.ros.odometry_input import OdometryInput
-from localization_common.ros.outputs import LATCHED, pose_message
 from localization_common.ros.pose_input import PoseInput
 
 Array = npt.NDArray[np.float64]
@@ -52,9 +51,9 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self.odometry = OdometryInput(self, lambda: self.settings.odometry_timeout)
         self.odometry.subscribe()
         self._last: tuple[Picture, Belief] | None = None
-        self._pose = self.create_lifecycle_publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
         self._shown = BeliefPublishers(self)
         self._initial = PoseInput(self, "initialpose", self.odometry.buffer, depth=1)
+        self._initial.serve("set_initial_pose")
         self._proposal = PoseInput(self, "proposal", self.odometry.buffer, depth=10)
         self.work.serve(Empty, "reinitialize_global_localization", self._on_global_localization)
         self.work.serve(Empty, "request_nomotion_update", self._on_nomotion_update)
@@ -101,7 +100,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
         if place is not None:
             place.require_unchanged()
         self._place = place
-        self._restart_belief()
+        self._restart_belief(self.poses.memory.open(place))
         self.get_logger().info(f"{map_path}: {len(self.localizer.context_map)} views, on {settings.device}")
         frame = self.localizer.context_map.frame_id
         if frame != settings.global_frame_id:
@@ -112,7 +111,8 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self._localizer, self._last = None, None
 
     def activate(self) -> None:
-        """Show the map."""
+        """Show the map; begin to save the last pose."""
+        super().activate()
         self._publish_views()
 
     def set_camera(self, camera: Camera) -> None:
@@ -131,11 +131,13 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self.odometry.go_back(now)
         self.localizer.reset_uniform()
 
-    def _restart_belief(self) -> None:
+    def _restart_belief(self, saved: InitialPose | None = None) -> None:
         settings = self.settings
         self.odometry.reset()
         if settings.set_initial_pose:
             self.localizer.reset_gaussian(settings.initial_pose.mean, settings.initial_pose.covariance)
+        elif saved is not None:
+            self.localizer.reset_saved(*saved.planar)
         else:
             self.localizer.reset_uniform()
 
@@ -149,7 +151,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
         """Move the particles to the image's stamp, weigh them, publish."""
         odom_T_base = self.odometry.at(frame.stamp)
         initial = self._initial.pending  # pending until an image was weighed with it; a proposal counts for one image
-        self._initial.place(initial, frame.stamp, odom_T_base, self.localizer.reset_gaussian)
+        self._initial.place(initial, frame.stamp, odom_T_base, self._start_at)
         proposal = self._proposal.place(self._proposal.take(), frame.stamp, odom_T_base, PlanarGaussian)
         mount = self._mounted(frame)
         if mount is not None:
@@ -170,6 +172,11 @@ class DmnNode(LocalizerNode[DmnSettings]):
         if mount is not None:
             self._check_mount(mount)
         return FinishedFrame(None)
+
+    def _start_at(self, mean: Array, covariance: Array) -> None:
+        """Set the belief that a user asked for."""
+        self.localizer.reset_gaussian(mean, covariance)
+        self.broadcaster.relocalize()
 
     def _mounted(self, frame: Frame) -> Array | None:
         """Return the mount (4, 4) in TF at the time of a frame; None if it is unknown."""
@@ -217,14 +224,14 @@ class DmnNode(LocalizerNode[DmnSettings]):
     def _publish_pose(self, belief: Belief) -> None:
         if not belief.localized:
             self.monitor.problem("lost", Level.ERROR, f"not localized: {belief.reason}")
+            self.poses.none()
             return
         self.monitor.solved("lost")
         map_T_base = planar.to_se3(belief.most_likely)
         covariance = covariance_from_planar(belief.pose_covariance)
-        if not self.publishable("pose", map_T_base, covariance):
-            return
-        self._pose.publish(pose_message(belief.stamp, self.settings.global_frame_id, map_T_base, covariance))
-        self.broadcast(map_T_base, belief.stamp)
+        quality = belief.share * probability_near(belief.cluster_covariance)
+        if self.poses.publish(belief.stamp, map_T_base, covariance, quality):
+            self.broadcast(map_T_base, belief.stamp)
 
     def _publish_views(self) -> None:
         self._shown.publish_views(self.localizer.context_map.poses)
@@ -234,6 +241,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
     async def _on_global_localization(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
         def reset() -> str:
             self.localizer.reset_uniform()
+            self.broadcaster.relocalize()
             return "belief over the whole map"
 
         await self.work.answer(Trigger.Response(), reset)

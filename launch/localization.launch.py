@@ -80,10 +80,16 @@ ARGUMENTS = {
         "Topic of poses at which vlocnet searches the keyframe map, too, while it does not find its pose. none: topic "
         "guess.",
     ),
+    "amcl_pose": (
+        "",
+        "vlocnet or dmn: the node that publishes its pose on amcl_pose, too, as Nav2's tools expect. Empty: as in "
+        "params_file, else none.",
+    ),
+    "initialize_at_saved_pose": ("", "true or false: start at the last pose in the place. Empty: as in params_file."),
     "composed": ("false", "Run both nodes in one process, where each image is received and decoded once."),
 }
 
-CHOICES = {"image_transport": ["", "raw", "compressed"]}
+CHOICES = {"image_transport": ["", "raw", "compressed"], "amcl_pose": ["", "vlocnet", "dmn"]}
 
 BOOLEANS = {"true": True, "false": False}
 
@@ -93,7 +99,7 @@ NONE = "none"
 # Launch argument -> nodes and their parameters.
 SHARED = (
     "place", "use_sim_time", "autostart", "image_transport", "base_frame_id", "camera_frame_id", "odom_frame_id",
-    "global_frame_id",
+    "global_frame_id", "initialize_at_saved_pose",
 )  # fmt: skip
 PARAMETERS = {
     **{name: (("vlocnet", name), ("dmn", name)) for name in SHARED},
@@ -201,6 +207,8 @@ def given_parameters(context: LaunchContext, names: tuple[str, ...]) -> list[str
                 node_parameters = parameters.setdefault(f"{namespace}/{name}", {"ros__parameters": {}})
                 named = "" if (argument, value) == ("checkpoint", NONE) else BOOLEANS.get(value.lower(), value)
                 node_parameters["ros__parameters"][parameter] = named
+    if (name := LaunchConfiguration("amcl_pose").perform(context)) in names:
+        parameters.setdefault(f"{namespace}/{name}", {"ros__parameters": {}})["ros__parameters"]["amcl_pose"] = True
     if not parameters:
         return []
     with NamedTemporaryFile("w", prefix="localization_", suffix=".yaml", delete=False) as file:

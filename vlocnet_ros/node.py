@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from geometry_msgs.msg import PoseWithCovarianceStamped
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
@@ -17,6 +16,7 @@ from localization_common.camera import Camera
 from localization_common.errors import ConfigError
 from localization_common.geometry import se3
 from localization_common.geometry.odometry_integration import base_covariance
+from localization_common.geometry.pose_probability import probability_near
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.pending_frame import FinishedFrame, PendingFrame
 from localization_common.place import Place
@@ -28,7 +28,7 @@ from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.main import run
 from localization_common.ros.monitor import Level
 from localization_common.ros.odometry_output import OdometryOutput
-from localization_common.ros.outputs import LATCHED, pose_message, wanted
+from localization_common.ros.outputs import wanted
 from localization_common.ros.pose_input import PoseInput
 from localization_common.ros.segmentation_publishers import SegmentationPublishers
 from vlocnet_ros.runtime.estimate import Estimate, Health
@@ -63,7 +63,6 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         self._wheels = WheelOdometry(self, lambda: self.settings.odometry_timeout)
         self._guess = PoseInput(self, "guess", self._wheels.input.buffer, depth=10)
         publisher = self.create_lifecycle_publisher
-        self._pose = publisher(PoseWithCovarianceStamped, "~/pose", LATCHED)
         self._odometry = OdometryOutput(self, lambda: self.settings.publish_odom_tf)
         self._segmentation = SegmentationPublishers(self)
         self._explanation = publisher(Image, "~/explanation", 5)
@@ -87,6 +86,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         if place is not None:
             place.require_unchanged()
         self._place = place
+        self._guess.pending = self.poses.memory.open(place)
         self._odometry.reset()
         self._refinements = RefinementDiagnostics()
 
@@ -110,7 +110,11 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         self._localizer, self._last = None, None
 
     def activate(self) -> None:
-        """Publish the names of the class ids, once."""
+        """Publish the names of the class ids, once; begin to save the last pose."""
+        super().activate()
+        self._publish_names()
+
+    def _publish_names(self) -> None:
         if self._localizer is not None and self._localizer.class_names:
             self._segmentation.publish_names(self._localizer.class_names)
 
@@ -207,6 +211,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         if estimate.health is Health.LOST:
             self.monitor.problem("lost", Level.ERROR, f"lost: {estimate.reason}")
         if not estimate.health.published:
+            self.poses.none()
             return None
         if estimate.health is Health.UNCERTAIN:
             self.monitor.problem("lost", Level.WARN, f"uncertain: {estimate.reason}")
@@ -214,10 +219,8 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             self.monitor.solved("lost")
         map_T_base = estimate.map_T_camera @ se3.inverse(base_T_camera)
         covariance = base_covariance(estimate.covariance, estimate.map_T_camera, base_T_camera)
-        if not self.publishable("pose", map_T_base, covariance):
-            return None
-        self._pose.publish(pose_message(estimate.stamp, self.settings.global_frame_id, map_T_base, covariance))
-        return map_T_base
+        quality = probability_near(covariance[np.ix_((0, 1, 5), (0, 1, 5))])
+        return map_T_base if self.poses.publish(estimate.stamp, map_T_base, covariance, quality) else None
 
     def _publish_segmentation(self, frame: Frame, image: Picture, estimate: Estimate) -> None:
         if not self._segmentation.wanted:
@@ -267,7 +270,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         if self.camera is not None:
             network.set_camera(self.camera)
         self._localizer = with_network(self._localizer, network, self._last)
-        self.activate()
+        self._publish_names()
         return f"{path}: {', '.join(network.tasks.names)}"
 
 

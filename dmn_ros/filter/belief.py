@@ -25,6 +25,8 @@ class Belief:
         weights: (K,), sum 1.
         effective_sample_size: 1 / sum of squared weights.
         spread: standard deviation of the position, metres.
+        share: probability that the robot is in the densest cluster.
+        cluster_covariance: (3, 3) covariance within it.
         localized: True if the pose may be published, see `dmn_ros.runtime.localized_check`.
         reason: reason why it may not be published; empty if it may.
         observed: True if the image was weighed; the images of a robot that stands still are not.
@@ -40,6 +42,8 @@ class Belief:
     weights: Array
     effective_sample_size: float
     spread: float
+    share: float
+    cluster_covariance: Array
     localized: bool
     reason: str = ""
     observed: bool = True

@@ -41,22 +41,28 @@ class ParticleFilter:
 
     def reset_uniform(self) -> None:
         """Set a belief over the whole map and all headings."""
-        self._start(self.draw_uniform(self.config.global_particles))
-        self._from_anywhere = True
+        self._start(self.draw_uniform(self.config.global_particles), elsewhere=1.0)
 
-    def reset_gaussian(self, belief: PlanarGaussian) -> None:
-        """Set a Gaussian belief around a pose."""
-        self._start(belief.sample(self.config.max_particles, self._generator).to(self.device))
+    def reset_gaussian(self, belief: PlanarGaussian, elsewhere: float = 0.0) -> None:
+        """Set a Gaussian belief around a pose; with the probability ``elsewhere`` the robot is anywhere in the map."""
+        near = belief.sample(self.config.max_particles, self._generator).to(self.device)
+        if elsewhere == 0.0:
+            self._start(near)
+            return
+        far = self.draw_uniform(self.config.global_particles)
+        self._start(torch.cat([near, far]), elsewhere=elsewhere)
+        self.log_weights[: len(near)] = math.log((1.0 - elsewhere) / len(near))
+        self.log_weights[len(near) :] = math.log(elsewhere / len(far))
 
     def seed(self, seed: int) -> None:
         """Restart the random numbers from this seed."""
         self._generator.manual_seed(seed)
 
-    def _start(self, particles: Tensor) -> None:
+    def _start(self, particles: Tensor, elsewhere: float = 0.0) -> None:
         self.particles = particles
         self.log_weights = torch.full((len(particles),), -math.log(len(particles)), device=self.device)
         self.slow = self.fast = self.fit = 0.0
-        self._weighed, self._from_anywhere = 0, False
+        self._weighed, self._elsewhere = 0, elsewhere
         self._log_reference = self.log_weights.new_zeros(0)
 
     def draw_uniform(self, count: int) -> Tensor:
@@ -101,13 +107,13 @@ class ParticleFilter:
                 model computes likelihoods up to an unknown factor per image. Divided by their mean over the map, they
                 can be compared between images; the averages of recovery need this.
         """
-        anywhere = self._from_anywhere and self._weighed == 0
-        # The first image of a lost robot repeats no earlier evidence, so that it counts in full.
-        power = 1.0 if anywhere else self.config.likelihood_exponent
+        first = self._weighed == 0
+        # The first image of a robot that may be anywhere repeats no earlier evidence, so that it counts in full.
+        power = 1.0 if first and self._elsewhere > 0.0 else self.config.likelihood_exponent
         self._log_reference = power * log_reference
         joint = self.log_weights + power * log_likelihood
         unit = self._log_reference.logsumexp(0) - math.log(len(log_reference))
-        if anywhere:  # then the particles cover the whole map, too
+        if first and self._elsewhere == 1.0:  # then the particles cover the whole map, too
             share = len(joint) / (len(joint) + len(log_reference))
             unit = torch.logaddexp(joint.logsumexp(0) + math.log(share), unit + math.log(1.0 - share))
         joint = joint - unit
@@ -122,8 +128,8 @@ class ParticleFilter:
 
     @property
     def of_few_images(self) -> bool:
-        """True if the belief covered the whole map until one of the last images (`FilterConfig.localized_images`)."""
-        return self._from_anywhere and self._weighed < self.config.localized_images
+        """True if the robot could be anywhere until one of the last images (`FilterConfig.localized_images`)."""
+        return self._elsewhere > 0.0 and self._weighed < self.config.localized_images
 
     @property
     def effective_sample_size(self) -> float:

@@ -36,6 +36,8 @@ Image = npt.NDArray[np.uint8]
 
 #: Least `ParticleFilter.fit` with which a belief updates the reliability of the map's views.
 _LEAST_FIT = 1.0
+#: Probability that a robot was moved while it was off.
+_MOVED = 0.1
 
 
 class Localizer:
@@ -131,6 +133,22 @@ class Localizer:
         self._filter.reset_gaussian(PlanarGaussian(np.asarray(mean), np.asarray(covariance)))
         self._forget_motion()
 
+    def reset_saved(self, mean: npt.ArrayLike, covariance: npt.ArrayLike) -> None:
+        """Set a belief around the last pose before a restart; the robot may have been moved meanwhile.
+
+        The first image decides: a pose that it fits is published at once. Otherwise the belief leaves it.
+
+        Args:
+            mean: (3,) x, y, yaw. covariance: (3, 3). Metres and radians.
+
+        Raises:
+            InputError: as `reset_gaussian`.
+        """
+        saved = PlanarGaussian(np.asarray(mean), np.asarray(covariance))
+        saved = saved.widened(self.filter_config.min_noise_d, self.filter_config.min_noise_a)
+        self._filter.reset_gaussian(saved, elsewhere=_MOVED)
+        self._forget_motion(saved)
+
     def request_update(self) -> None:
         """Weigh the next image even if the robot has not moved."""
         self._requested = True
@@ -215,9 +233,10 @@ class Localizer:
         self._reader.use(context_map, name)
         self._filter = ParticleFilter(self.filter_config, context_map.bounds, self._device)
 
-    def _forget_motion(self) -> None:
+    def _forget_motion(self, saved: PlanarGaussian | None = None) -> None:
         self._odom, self._stamp = None, None
         self._requested, self._agreed = True, 0.0
+        self._saved, self._as_saved = saved, 0.0
 
     def _adapted(self, image: Image) -> Image:
         try:
@@ -255,9 +274,10 @@ class Localizer:
         cluster = densest_cluster(particles, weights, radius_d=config.cluster_d, radius_a=config.cluster_a)
         if observed:
             self._agreed = proposal_agreement(cluster, proposal, config)
+            self._as_saved, self._saved = proposal_agreement(cluster, self._saved, config), None
         share = confirmed_share(cluster.share, self._agreed, config.proposal_trust)
         about = covariance_about(cluster.pose, particles, weights)
-        unconfirmed = self._filter.of_few_images and not confirms(self._agreed)
+        unconfirmed = self._filter.of_few_images and not confirms(max(self._agreed, self._as_saved))
         reason = rejection_reason(share, self._filter.fit, config, unconfirmed=unconfirmed)
         timings["total"] = (time.perf_counter() - start) * 1e3
         return Belief(
@@ -270,6 +290,8 @@ class Localizer:
             weights=weights,
             effective_sample_size=float(1.0 / np.square(weights).sum()),
             spread=float(np.sqrt(covariance[0, 0] + covariance[1, 1])),
+            share=share,
+            cluster_covariance=cluster.covariance,
             localized=not reason,
             reason=reason,
             observed=observed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field, replace
 
@@ -38,6 +39,11 @@ class InitialPose:
     covariance: Array
     arrived: float = field(default_factory=time.monotonic)
 
+    @property
+    def planar(self) -> tuple[Array, Array]:
+        """Planar mean (3,) and covariance (3, 3) of x, y, yaw."""
+        return planar.from_se3(self.frame_T_base), self.covariance[np.ix_((0, 1, 5), (0, 1, 5))]
+
     def in_frame(self, frame_id: str, transforms: Transforms, timeout: float) -> InitialPose:
         """Transform the pose to another frame with TF.
 
@@ -59,13 +65,12 @@ class InitialPose:
         Returns:
             Planar mean (3,) and covariance (3, 3).
         """
-        pose = self.frame_T_base
+        moved = self
         if self.stamp:
-            try:
-                pose = pose @ se3.inverse(odometry.at(self.stamp, 0.0)) @ odom_T_base
-            except OdometryError:
-                pose = self.frame_T_base
-        return planar.from_se3(pose), self.covariance[np.ix_((0, 1, 5), (0, 1, 5))]
+            with contextlib.suppress(OdometryError):
+                motion = se3.inverse(odometry.at(self.stamp, 0.0)) @ odom_T_base
+                moved = replace(self, frame_T_base=self.frame_T_base @ motion)
+        return moved.planar
 
 
 def read_initial_pose(msg: PoseWithCovarianceStamped) -> InitialPose:

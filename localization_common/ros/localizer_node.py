@@ -29,6 +29,7 @@ from localization_common.ros.monitor import Level
 from localization_common.ros.node_health import NodeHealth
 from localization_common.ros.parameters import Parameters
 from localization_common.ros.pose_broadcaster import PoseBroadcaster
+from localization_common.ros.pose_output import PoseOutput
 from localization_common.ros.settings import NodeSettings, check_device
 from localization_common.ros.transforms import Transforms
 from localization_common.ros.worker import Worker
@@ -64,6 +65,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.transforms = Transforms(self, lambda text: self.monitor.event("transform_message", text))
         self.base_frame = BaseFrame(self.transforms, lambda: self.settings, self.get_logger().info)
         self.broadcaster = PoseBroadcaster(self.transforms, self.base_frame, lambda: self.settings, self.monitor)
+        self.poses = PoseOutput(self)
         self.frames: LatestFrame[Frame] = LatestFrame()
         self._worker: Worker[Frame] | None = None
         self.enabled = True
@@ -212,16 +214,22 @@ class LocalizerNode(ManagedNode, Generic[S]):
         """Into the log and into /diagnostics."""
         self.monitor.problem(transition, Level.ERROR, f"{transition} failed: {reason}")
 
+    def activate(self) -> None:
+        """Begin to save the last pose."""
+        self.poses.memory.start()
+
     def deactivate(self) -> None:
-        """Let waiting frames and poses go."""
+        """Let waiting frames and poses go; save the last pose."""
         self.frames.clear()
         self.broadcaster.clear()
+        self.poses.memory.stop()
 
     def cleanup(self) -> None:
         """Stop the worker and free the weights."""
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
+        self.poses.memory.stop()
         self.unload()
         torch.cuda.empty_cache()  # does nothing where CUDA was never used
 
@@ -307,6 +315,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
     async def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         def reset() -> str:
             self.restart(None)
+            self.broadcaster.relocalize()
             return "reset"
 
         return await self.work.answer(response, reset)

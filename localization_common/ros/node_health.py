@@ -39,6 +39,7 @@ class NodeHealth:
         state = "unconfigured" if not node.configured else "active" if node.active else "inactive"
         values = {"state": state, "device": node.settings.device}
         stamps = {f"images {kind}": str(count) for kind, count in sorted(node.clock_guard.refused.items())}
+        values["relocalizations"] = str(node.broadcaster.relocalizations)
         return problems, {**values, **frame_values(self.monitor, node.frames), **stamps, **node.values()}
 
     def _update(self) -> None:

@@ -11,23 +11,30 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.ros.base_frame import BaseFrame
+from localization_common.ros.map_correction import MapCorrection
 from localization_common.ros.monitor import Level, Monitor
 from localization_common.ros.settings import MAP_BASE, MAP_ODOM, NodeSettings
 from localization_common.ros.tf_advice import missing_odometry
 from localization_common.ros.tf_buffer import TransformError
-from localization_common.ros.transforms import Transforms, map_T_odom
+from localization_common.ros.transforms import Transforms
 
 Array = npt.NDArray[np.float64]
 
 #: Largest number of poses that wait for the odometry's TF: ten seconds of a camera with 30 Hz.
 WAITING = 300
 _PROBLEM = "odom_tf"
+#: A relocalisation stays on /diagnostics for so many seconds.
+_SHOWN_FOR = 5.0
 
 
 class PoseBroadcaster:
     """Sends the transform of `tf_mode`. map->odom needs odom->base at the stamp of the image, which may come later.
 
-    Poses wait until TF reaches their stamps; the newest of those is sent. `broadcast` returns at once.
+    Poses wait until TF reaches their stamps; the newest of those is sent. `broadcast` returns at once. map->odom
+    follows the poses without jumps, see `MapCorrection`.
+
+    Attributes:
+        relocalizations: number of jumps of map->odom since the start.
 
     Args:
         transforms: TF; calls `send_waiting` when TF has changed.
@@ -41,6 +48,8 @@ class PoseBroadcaster:
     ) -> None:
         self._transforms, self._base_frame, self._settings, self._monitor = transforms, base_frame, settings, monitor
         self._waiting: deque[tuple[int, Array]] = deque(maxlen=WAITING)
+        self._correction = MapCorrection()
+        self.relocalizations = 0
         self._since: float | None = None  # arrival of the first pose that no transform was sent for
         self._lock = threading.Lock()
         transforms.add_listener(self.send_waiting)
@@ -79,10 +88,19 @@ class PoseBroadcaster:
                 odom_T_base = self._transforms.lookup(odom, base, stamp)
             except TransformError:  # TF begins after the stamp
                 return
+            speed, turning = settings.max_correction_speed, settings.max_correction_angular_speed
+            correction = self._correction.next(stamp, map_T_base, odom_T_base, speed=speed, turning=turning)
             dated = stamp + int(settings.transform_tolerance * 1e9)
-            self._transforms.send(settings.global_frame_id, odom, map_T_odom(map_T_base, odom_T_base), dated)
+            self._transforms.send(settings.global_frame_id, odom, correction.map_T_odom, dated)
             self._since = time.monotonic() if self._waiting else None
         self._monitor.solved(_PROBLEM)
+        if correction.jump is not None:
+            self._report_jump(*correction.jump)
+
+    def relocalize(self) -> None:
+        """Let map->odom jump to the next pose: a user has set it, or the belief began anew."""
+        with self._lock:
+            self._correction.relocalize()
 
     def check(self) -> None:
         """Report a problem if poses wait too long; called once a second, also while no pose arrives."""
@@ -106,9 +124,17 @@ class PoseBroadcaster:
             text = f"no {settings.global_frame_id} -> {odom} for {silent:.0f} s, only ~/pose: {reason}"
             self._monitor.problem(_PROBLEM, Level.WARN, text)
 
+    def _report_jump(self, distance: float, angle: float) -> None:
+        self.relocalizations += 1
+        settings = self._settings()
+        text = f"relocalized: {settings.global_frame_id} -> {settings.odom_frame_id} jumps by {distance:.2f} m, "
+        text += f"{np.degrees(angle):.0f} deg at the base"
+        self._monitor.problem("relocalized", Level.WARN, text, seconds=_SHOWN_FOR)
+
     def clear(self) -> None:
-        """Forget the waiting poses."""
+        """Forget the waiting poses and the correction: the next pose is a start."""
         with self._lock:
             self._waiting.clear()
+            self._correction.clear()
             self._since = None
         self._monitor.solved(_PROBLEM)

@@ -18,6 +18,11 @@ from localization_common.ros.monitor import Level
 from localization_common.ros.odometry_buffer import OdometryBuffer
 from localization_common.ros.tf_buffer import TransformError
 
+try:
+    from nav2_msgs.srv import SetInitialPose
+except ImportError:
+    SetInitialPose = None
+
 Array = npt.NDArray[np.float64]
 T = TypeVar("T")
 #: An ignored pose stays on /diagnostics for so many seconds.
@@ -39,6 +44,11 @@ class PoseInput:
         self.pending: InitialPose | None = None
         self._retried: InitialPose | None = None
         node.create_subscription(PoseWithCovarianceStamped, topic, self._on_pose, QoSProfile(depth=depth))
+
+    def serve(self, name: str) -> None:
+        """Offer amcl's service to set the pose, where nav2_msgs is installed."""
+        if SetInitialPose is not None:
+            self._node.create_service(SetInitialPose, name, self._on_request)
 
     def take(self) -> InitialPose | None:
         """Return the pending pose and remove it."""
@@ -87,6 +97,10 @@ class PoseInput:
             self.pending = read_initial_pose(msg)
         except InputError as error:
             self._ignore(error)
+
+    def _on_request(self, request: Any, response: Any) -> Any:
+        self._on_pose(request.pose)
+        return response
 
     def _ignore(self, error: LocalizationError) -> None:
         self._node.monitor.problem(self._topic, Level.WARN, f"{self._topic} is ignored: {error}", seconds=SHOWN_FOR)

@@ -38,6 +38,17 @@ class NodeSettings:
         1.0, "Seconds by which a broadcast transform is dated ahead, so that it can be used until the next one.",
         minimum=0.0, maximum=60.0, when=ALWAYS,
     )  # fmt: skip
+    max_correction_speed: float = parameter(
+        0.1,
+        "Largest speed, m/s at the base, of map -> odom while the robot is tracked and drives; a robot that stands is "
+        "not moved, and a relocalisation jumps. 0: each pose is used in full.",
+        minimum=0.0,
+        maximum=100.0,
+        when=ALWAYS,
+    )
+    max_correction_angular_speed: float = parameter(
+        0.2, "The same for the heading, rad/s; 0: no bound.", minimum=0.0, maximum=100.0, when=ALWAYS
+    )
     transform_timeout: float = parameter(
         1.0,
         "Seconds that an image waits for a transform that is not there yet.",
@@ -50,6 +61,18 @@ class NodeSettings:
     )
     place: str = parameter(
         "", "Directory of a place, made by localization_map: gives the files that other parameters leave empty."
+    )
+    amcl_pose: bool = parameter(
+        False, "Publish the pose on amcl_pose, too, as Nav2's tools expect it of a localizer.", when=START
+    )
+    save_pose_rate: float = parameter(
+        0.5, "Times a second that the newest pose in a place is saved; 0: never.", minimum=0.0, maximum=100.0
+    )
+    saved_pose_filepath: str = parameter(
+        "", "File of the saved pose. Empty: PLACE.NODE.pose.json beside the directory of the place."
+    )
+    initialize_at_saved_pose: bool = parameter(
+        False, "Start at the saved pose, with its covariance; without one, the robot may be anywhere."
     )
     checkpoint: str = parameter(
         "", "File with the network's weights (.safetensors); read by configure. Empty: that of place."

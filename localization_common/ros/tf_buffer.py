@@ -64,6 +64,7 @@ class TransformBuffer:
         self._links: dict[str, list[tuple[_Edge, bool]]] = {}  # made when needed
         self._chains: dict[tuple[str, str], list[tuple[_Edge, bool]] | None] = {}
         self._received = 0
+        self._missed: dict[tuple[str, str], int | None] = {}  # frames, and the news of their links, of vain waits
         self._changed = threading.Condition()  # its lock is reentrant
 
     def insert(self, parent: str, child: str, parent_T_child: Array, stamp: int, *, static: bool) -> StampVerdict:
@@ -122,13 +123,23 @@ class TransformBuffer:
     def lookup(self, target: str, source: str, stamp: int | None, timeout: float = 0.0) -> Array:
         """Return target_T_source (4, 4) at a time, or the newest of each link; wait ``timeout`` seconds for it.
 
+        After a wait in vain, the next lookup of these frames does not wait until one of their links has news: a queue
+        of images must not wait for the same missing transform once for each image.
+
         Raises:
             TransformError: the frames are not connected, or a link has no pose at that time.
         """
         with self._changed:
-            self._changed.wait_for(lambda: not self._missing(target, source, stamp), timeout)
+            frames = target, source
+            if timeout > 0.0 and self._missed.get(frames, -1) != self._news(*frames):
+                self._changed.wait_for(lambda: not self._missing(target, source, stamp), timeout)
             if missing := self._missing(target, source, stamp):
+                if timeout > 0.0:
+                    if len(self._missed) > MAX_LINKS:
+                        self._missed.clear()
+                    self._missed[frames] = self._news(*frames)
                 raise TransformError(missing)
+            self._missed.pop(frames, None)
             target_T_source = np.eye(4)
             for edge, down in self._chain(target, source) or ():
                 parent_T_child = self._at(edge, stamp)
@@ -179,6 +190,11 @@ class TransformBuffer:
                 further = cost + (1 if edge.static else _MOVING)
                 heapq.heappush(queue, (further, number, edge.child if down else edge.parent, [*chain, (edge, down)]))
         return None
+
+    def _news(self, target: str, source: str) -> int | None:
+        """Return the number of the last message of the links between two frames; None if they are not connected."""
+        chain = self._chain(target, source)
+        return None if chain is None else max((edge.received for edge, _ in chain), default=0)
 
     def _missing(self, target: str, source: str, stamp: int | None) -> str:
         chain = self._chain(target, source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -102,6 +103,28 @@ def test_waiting_ends_when_the_transform_comes(buffer: TransformBuffer) -> None:
     buffer.insert("odom", "base", D, 6 * SECOND, static=False)
     waiter.join(5.0)
     np.testing.assert_allclose(found[0], D, atol=1e-12)
+
+
+def test_a_transform_that_was_just_missed_is_not_waited_for_again(buffer: TransformBuffer) -> None:
+    """Check that a queue of images waits for a missing transform once, and again when there is news."""
+
+    def waited(source: str, stamp: int, timeout: float) -> float:
+        start = time.monotonic()
+        with pytest.raises(TransformError):
+            buffer.lookup("odom", source, stamp, timeout)
+        return time.monotonic() - start
+
+    for source in ("base", "moon"):
+        assert waited(source, 8 * SECOND, 0.2) >= 0.2
+        assert waited(source, 9 * SECOND, 60.0) < 1.0
+    buffer.insert("odom", "base", D, 6 * SECOND, static=False)
+    buffer.insert("base", "moon", D, 0, static=True)
+    for source in ("base", "moon"):
+        assert waited(source, 9 * SECOND, 0.2) >= 0.2
+        assert waited(source, 9 * SECOND, 60.0) < 1.0
+    buffer.insert("odom", "base", D, 9 * SECOND, static=False)
+    np.testing.assert_allclose(buffer.lookup("odom", "base", 9 * SECOND, 60.0), D, atol=1e-12)
+    assert waited("base", 10 * SECOND, 0.2) >= 0.2
 
 
 def test_clearing_keeps_static_links(buffer: TransformBuffer) -> None:
