@@ -25,6 +25,7 @@ setup(
         (f"{SHARE}/launch", glob("launch/*.launch.py")),
         (f"{SHARE}/config", glob("config/*")),
         (f"{SHARE}/rviz", glob("rviz/*.rviz")),
+        (f"{SHARE}/examples/nav2", glob("examples/nav2/*")),
         (f"{SHARE}/models", glob("models/*")),
     ],
     # OpenCV is not listed: pip does not see Debian's python3-opencv and would install a second one.

@@ -8,6 +8,7 @@ arguments that are not empty. There is a place if the launch argument or params_
 import weakref
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import yaml
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
@@ -19,6 +20,7 @@ from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.substitutions import FindPackageShare
 
 from deep_localization.camera_topics import camera_topics, check_topic
+from deep_localization.params_file import in_namespace, place_in, read_params_file
 from localization_common.place.parts import PARTS
 
 PACKAGE = "deep_localization"
@@ -27,7 +29,8 @@ ARGUMENTS = {
     "namespace": ("", "Namespace of the nodes; their topics are relative to it, /tf is not."),
     "params_file": (
         "",
-        "YAML file with parameters of the nodes, in the format of config/vlocnet.yaml and dmn.yaml.",
+        "YAML file with parameters of the nodes, also one of Nav2 for all nodes: the keys vlocnet and dmn count in "
+        "every namespace, and $(find-pkg-share ...) and $(env ...) are replaced.",
     ),
     "use_sim_time": ("", "true or false: use the time of /clock. Empty: as in params_file."),
     "autostart": ("", "true or false: activate the nodes at start. Empty: as in params_file, else true."),
@@ -147,9 +150,11 @@ def node(context: LaunchContext, executable: str, names: tuple[str, ...], topics
     files = [shared("config", f"{name}.yaml") for name in (*names, "localization")]
     if not place_of(context):
         files.append(ParameterFile(shared("config", "shipped_models.yaml"), allow_substs=True))
-    if LaunchConfiguration("params_file").perform(context):
-        files.append(LaunchConfiguration("params_file"))
-    files += given_parameters(context, names)
+    if params_file := LaunchConfiguration("params_file").perform(context):
+        files.append(ParameterFile(params_file, allow_substs=True))
+        bare = in_namespace(read_params_file(params_file), namespace_of(context), names)
+        files += [ParameterFile(file, allow_substs=True) for file in written(context, bare)]
+    files += written(context, given_parameters(context, names))
     return Node(
         package=PACKAGE,
         executable=executable,
@@ -176,29 +181,21 @@ def vlocnet_has_network(context: LaunchContext) -> bool:
 def place_of(context: LaunchContext) -> str:
     """Return the place that the launch argument or params_file names; empty without one: then networks are shipped."""
     place, params_file = (LaunchConfiguration(name).perform(context) for name in ("place", "params_file"))
-    return place or (place_in(yaml.safe_load(Path(params_file).read_text())) if params_file else "")
+    return place or place_in(read_params_file(params_file))
 
 
-def place_in(content: object) -> str:
-    """Return a parameter `place` that is not empty, from anywhere in the content of a parameter file; else empty."""
-    if not isinstance(content, dict):
-        return ""
-    parameters = content.get("ros__parameters")
-    if isinstance(parameters, dict) and parameters.get("place"):
-        return str(parameters["place"])
-    return next(filter(None, map(place_in, content.values())), "")
+def namespace_of(context: LaunchContext) -> str:
+    """Return the namespace of the nodes; empty for none."""
+    return context.launch_configurations.get("ros_namespace", "").rstrip("/")
 
 
-def given_parameters(context: LaunchContext, names: tuple[str, ...]) -> list[str]:
-    """Write the launch arguments that are not empty to a parameter file, which is deleted when launch ends.
+def given_parameters(context: LaunchContext, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the launch arguments that are not empty as the content of a parameter file.
 
     The keys are the full names of the nodes: if several keys match a node, ROS uses the one that was new last, and
     params_file may have keys with wildcards, too. A dictionary is possible for one node in a process, not for two.
-
-    Returns:
-        Path of the file; nothing if all arguments are empty.
     """
-    namespace = context.launch_configurations.get("ros_namespace", "").rstrip("/")
+    namespace = namespace_of(context)
     parameters: dict[str, dict] = {}
     for argument, targets in PARAMETERS.items():
         value = LaunchConfiguration(argument).perform(context)
@@ -209,6 +206,11 @@ def given_parameters(context: LaunchContext, names: tuple[str, ...]) -> list[str
                 node_parameters["ros__parameters"][parameter] = named
     if (name := LaunchConfiguration("amcl_pose").perform(context)) in names:
         parameters.setdefault(f"{namespace}/{name}", {"ros__parameters": {}})["ros__parameters"]["amcl_pose"] = True
+    return parameters
+
+
+def written(context: LaunchContext, parameters: dict[str, Any]) -> list[str]:
+    """Write a parameter file, which is deleted when launch ends; return its path, or nothing without parameters."""
     if not parameters:
         return []
     with NamedTemporaryFile("w", prefix="localization_", suffix=".yaml", delete=False) as file:

@@ -48,9 +48,9 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return named
 
 
-def parameters_in(file: str) -> dict[str, dict[str, Any]]:
-    """Read the parameters of a file in config/ by node."""
-    content = yaml.safe_load((REPOSITORY / "config" / file).read_text())
+def parameters_in(file: str, folder: str = "config") -> dict[str, dict[str, Any]]:
+    """Read the parameters of a file in a folder by node."""
+    content = yaml.safe_load((REPOSITORY / folder / file).read_text())
     return {key.removeprefix("/**/"): flat(value["ros__parameters"]) for key, value in content.items()}
 
 
@@ -62,9 +62,13 @@ def test_parameter_file_shows_the_defaults(nodes: dict[str, Node], name: str) ->
     assert written[name] == declared, f"config/{name}.yaml and the node's defaults differ"
 
 
-@pytest.mark.parametrize("file", ["demo.yaml", "localization.yaml", "shipped_models.yaml"])
+@pytest.mark.parametrize("file", ["demo.yaml", "localization.yaml", "shipped_models.yaml", "nav2_params.yaml"])
 def test_parameters_are_accepted(nodes: dict[str, Node], file: str) -> None:
-    for name, values in parameters_in(file).items():
+    written = parameters_in(file, "examples/nav2" if file == "nav2_params.yaml" else "config")
+    assert set(written) & set(nodes)
+    for name, values in written.items():
+        if name not in nodes:  # of Nav2
+            continue
         for parameter, value in values.items():
             default = nodes[name].get_parameter(parameter)  # raises for a name that is not declared
             assert Parameter(parameter, value=value).type_ == default.type_, parameter
