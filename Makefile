@@ -34,7 +34,7 @@ help:
 setup: $(READY)
 
 $(READY): requirements/setup.sh requirements/python.txt requirements/ros_wheels.txt requirements/ros_sourced.txt requirements/without_dependencies.txt \
-          requirements/tf2_msgs/pyproject.toml requirements/tf2_msgs/CMakeLists.txt setup.py setup.cfg
+          $(wildcard requirements/ros_messages/* requirements/ros_messages/*/msg/*.msg) setup.py setup.cfg
 	@requirements/setup.sh
 	@touch $@
 

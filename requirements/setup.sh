@@ -68,16 +68,16 @@ install_requirements() {
   pip_install --no-deps -r "$requirements/without_dependencies.txt"
 }
 
-# The Python wheels of ROS 2 do not contain tf2_msgs; it is generated from its definition with a C++ compiler.
-install_tf2_msgs() {
+# The Python wheels of ROS 2 do not contain tf2_msgs and bond; they are generated with a C++ compiler.
+install_ros_messages() {
   [ "$ros" = wheels ] || return 0
-  $venv/bin/python -c 'import tf2_msgs.msg' 2>/dev/null && return
+  $venv/bin/python -c 'import bond.msg, tf2_msgs.msg' 2>/dev/null && return
   if ! command -v c++ >/dev/null || ! [ -e "$($python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ]; then
     apt_install g++ python3-dev "python$version-dev" || true
   fi
-  command -v c++ >/dev/null || fail "no C++ compiler to build tf2_msgs with" "sudo apt install g++ python3-dev"
-  step "tf2_msgs (half a minute)"
-  pip_install --no-deps "./$requirements/tf2_msgs"
+  command -v c++ >/dev/null || fail "no C++ compiler to build ROS messages with" "sudo apt install g++ python3-dev"
+  step "messages of tf2 and bond (a minute)"
+  pip_install --no-deps "./$requirements/ros_messages"
 }
 
 renders() { MUJOCO_GL="${MUJOCO_GL:-egl}" $venv/bin/python "$requirements/render_check.py" >/dev/null 2>&1; }
@@ -119,7 +119,7 @@ python=$(find_python)
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 make_venv
 install_requirements
-install_tf2_msgs
+install_ros_messages
 install_gl
 install_package
 step "ready"

@@ -10,6 +10,7 @@ from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from localization_common.errors import LocalizationError
+from localization_common.ros.bond import Bond, open_bond
 from localization_common.ros.parameter_setting import AcceptsUnchangedParameters
 
 
@@ -18,7 +19,8 @@ class ManagedNode(AcceptsUnchangedParameters, LifecycleNode):
 
     Subclasses override `configure`, `activate`, `deactivate` and `cleanup`, and raise on failure. Configure loads
     weights, cleanup frees them. With ``autostart`` the node configures and activates itself when it spins; if that
-    fails, it stays unconfigured and can be configured again when the reason is removed.
+    fails, it stays unconfigured and can be configured again when the reason is removed. An active node has a bond with
+    its manager, as Nav2's nodes have.
     """
 
     def __init__(self, name: str, **options: Any) -> None:
@@ -29,6 +31,7 @@ class ManagedNode(AcceptsUnchangedParameters, LifecycleNode):
         self.active = False
         self.configured = False
         self._autostart_timer: Any = None
+        self._bond: Bond | None = None
 
     def autostart(self) -> None:
         """Configure and activate as soon as an executor spins this node."""
@@ -46,6 +49,10 @@ class ManagedNode(AcceptsUnchangedParameters, LifecycleNode):
 
     def cleanup(self) -> None:
         """Free everything that `configure` made, also if it failed."""
+
+    def heartbeat_period(self) -> float:
+        """Seconds between the heartbeats of the bond with the lifecycle manager; 0 opens no bond."""
+        return 0.0
 
     def report_refusal(self, text: str) -> None:
         """Report that a transition is not possible now."""
@@ -69,6 +76,8 @@ class ManagedNode(AcceptsUnchangedParameters, LifecycleNode):
         super().on_activate(state)
         result = self._attempt("activate", self.activate)
         self.active = result == TransitionCallbackReturn.SUCCESS
+        if self.active:
+            self._bond = open_bond(self, self.heartbeat_period())
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -76,6 +85,7 @@ class ManagedNode(AcceptsUnchangedParameters, LifecycleNode):
         self.active = False
         result = self._attempt("deactivate", self.deactivate)
         super().on_deactivate(state)
+        self._close_bond()
         return result
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -86,12 +96,24 @@ class ManagedNode(AcceptsUnchangedParameters, LifecycleNode):
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Run the shutdown transition, which frees everything from any state."""
         self.active = self.configured = False
+        self._close_bond()
         return self._attempt("shutdown", self.cleanup)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Clean up after an error: the node is then unconfigured, not finalized, and can be configured again."""
         self.active = self.configured = False
+        self._close_bond()
         return self._attempt("error processing", self.cleanup)
+
+    def destroy_node(self) -> None:
+        """Break the bond before rclpy destroys the publishers."""
+        self._close_bond()
+        super().destroy_node()
+
+    def _close_bond(self) -> None:
+        bond, self._bond = self._bond, None
+        if bond is not None:
+            bond.close()
 
     def _attempt(self, name: str, action: Any) -> TransitionCallbackReturn:
         try:

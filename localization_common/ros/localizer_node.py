@@ -206,6 +206,10 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self._worker = Worker(self.frames, self._begin, self._outcomes.failed)
         self._worker.start()
 
+    def heartbeat_period(self) -> float:
+        """Parameter ``bond_heartbeat_period``."""
+        return self.settings.bond_heartbeat_period
+
     def report_refusal(self, text: str) -> None:
         """Into the log."""
         self.monitor.event("transition", text)

@@ -13,6 +13,8 @@ from localization_common.place import Place
 from localization_common.ros.parameter_fields import ALWAYS, START, parameter
 
 MAP_ODOM, MAP_BASE, NONE = "map_odom", "map_base", "none"
+#: Seconds; shorter periods would only load the network.
+SHORTEST_HEARTBEAT = 0.01
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,13 @@ class NodeSettings:
     autostart: bool = parameter(
         True, "Configure and activate the node at start; false: a lifecycle manager does it.", when=START
     )
+    bond_heartbeat_period: float = parameter(
+        0.1,
+        "Seconds between the heartbeats of the bond with Nav2's lifecycle manager; 0.0 opens no bond, and the manager "
+        "needs bond_timeout 0.0.",
+        minimum=0.0,
+        maximum=10.0,
+    )
     process_all: bool = parameter(
         False,
         "Process every image, in order, over a reliable subscription (bags); false: only the newest image.",
@@ -110,6 +119,9 @@ class NodeSettings:
         frames["base_frame_id"] = self.base_frame_id
         if len(set(frames.values())) < len(frames):
             raise ConfigError(f"frames must differ: {frames}")
+        if 0.0 < self.bond_heartbeat_period < SHORTEST_HEARTBEAT:
+            period = self.bond_heartbeat_period
+            raise ConfigError(f"bond_heartbeat_period is {period}; it must be 0.0 or at least {SHORTEST_HEARTBEAT}")
 
     def open_place(self) -> Place | None:
         """Open the place; None if the parameter is empty.
