@@ -8,6 +8,7 @@ It replaces nav2_bringup's localization_launch.py and takes its arguments, excep
 """
 
 from pathlib import Path
+from typing import Any
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription, OpaqueFunction
@@ -15,6 +16,8 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node, PushRosNamespace, SetRemap
 from launch_ros.substitutions import FindPackageShare
+
+from deep_localization.params_file import read_params_file
 
 HERE = Path(__file__).resolve().parent
 
@@ -62,8 +65,6 @@ def make_actions(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             "amcl_pose": "vlocnet",
         }.items(),
     )
-    time = {"use_sim_time": given["use_sim_time"] == "true"}
-    parameters = [given["params_file"], time]
     names = ["map_server", "vlocnet", "dmn"]
     return [
         GroupAction(
@@ -72,11 +73,11 @@ def make_actions(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 SetRemap("/tf_static", "tf_static"),
                 localization,
                 PushRosNamespace(given["namespace"]),
-                nav2("map_server", "map_server", [*parameters, {"yaml_filename": occupancy(given)}], given),
+                nav2("map_server", "map_server", {"yaml_filename": occupancy(given)}, given),
                 nav2(
                     "lifecycle_manager",
                     "lifecycle_manager_localization",
-                    [*parameters, {"node_names": names, "autostart": given["autostart"] == "true"}],
+                    {"node_names": names, "autostart": given["autostart"] == "true"},
                     given,
                 ),
             ]
@@ -84,13 +85,15 @@ def make_actions(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     ]
 
 
-def nav2(program: str, name: str, parameters: list, given: dict[str, str]) -> Node:
-    """Make a node of Nav2."""
+def nav2(program: str, name: str, own: dict[str, Any], given: dict[str, str]) -> Node:
+    """Make a node of Nav2 with parameters of its own; its bare name in params_file counts in every namespace."""
+    bare = read_params_file(given["params_file"]).get(name, {}).get("ros__parameters", {})
+    time = {"use_sim_time": given["use_sim_time"] == "true"}
     return Node(
         package=f"nav2_{program}",
         executable=program,
         name=name,
-        parameters=parameters,
+        parameters=[given["params_file"], bare | time | own],
         ros_arguments=["--log-level", given["log_level"]],
         respawn=given["use_respawn"] == "true",
         respawn_delay=2.0,

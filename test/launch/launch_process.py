@@ -52,8 +52,8 @@ class Launch:
 
 
 @contextmanager
-def launch(file: str, folder: Path, **arguments: object) -> Iterator[Launch]:
-    """Run a launch file of this package; processes that still run at the end of the block are killed."""
+def launch(file: str | Path, folder: Path, **arguments: object) -> Iterator[Launch]:
+    """Run a launch file, by default one in launch/; processes that still run at the end of the block are killed."""
     words = [f"{name}:={value}" for name, value in arguments.items()]
     words.append("sigterm_timeout:=60")  # on a busy computer, torch needs more than the default of 5 s to end
     launched = Launch([sys.executable, "-c", ROS2, "launch", str(LAUNCH / file), *words], folder)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the launch tests, and the collection of all tests, with the tools of ROS 2, without a sourced ROS 2.
-#   test/launch/real_ros.sh FOLDER [PYTHON]
+#   test/launch/real_ros.sh FOLDER [PYTHON [OPTIONS OF PYTEST]]
 # FOLDER has the sources: launch, launch_ros, ros2cli, rosidl_runtime_py and osrf_pycommon, each as a clone of the
 # branch for ROS 2 Jazzy. PYTHON (default: .venv/bin/python) has this package, the wheels of ROS 2, and psutil and
 # catkin-pkg, which ros2cli needs. Nothing is downloaded.
@@ -46,4 +46,6 @@ export PYTHONPATH="$PWD:$work/site${PYTHONPATH:+:$PYTHONPATH}"
 AMENT_PREFIX_PATH="$prefix:$work/site:$("$python" -c 'import sys; print(sys.prefix)')${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}"
 export AMENT_PREFIX_PATH
 "$python" -c 'from ros2cli.cli import main; main()' launch launch/localization.launch.py --show-args >/dev/null
-"$python" -m pytest test/launch test/recordings/test_collection.py
+shift $(( $# < 2 ? $# : 2 ))
+[ $# -gt 0 ] || set -- test/launch test/recordings/test_collection.py
+"$python" -m pytest "$@"

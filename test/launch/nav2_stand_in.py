@@ -1,0 +1,63 @@
+"""Programs in place of Nav2's, which is not installed where the tests run: `map_server` and `lifecycle_manager`.
+
+They speak Nav2's protocols: the server is a lifecycle node with a bond, the manager is that of the tests.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from lifecycle_manager import LifecycleManager
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from localization_common.errors import ConfigError
+from localization_common.ros.lifecycle import ManagedNode
+from localization_common.ros.main import run, supervised
+
+
+class MapServer(ManagedNode):
+    """Lifecycle node that needs the file of an occupancy grid."""
+
+    def __init__(self) -> None:
+        super().__init__("map_server")
+        self.declare_parameter("yaml_filename", "")
+
+    def configure(self) -> None:
+        """Refuse a grid that does not exist."""
+        file = self.get_parameter("yaml_filename").value
+        if not Path(file).is_file():
+            raise ConfigError(f"no occupancy grid {file!r}")
+        self.get_logger().info(f"serves {file}")
+
+    def heartbeat_period(self) -> float:
+        """Nav2's default."""
+        return 0.1
+
+
+def lifecycle_manager() -> None:
+    """Bring the nodes up, and report it."""
+    node = Node("lifecycle_manager")
+    for name, kind in {"node_names": Parameter.Type.STRING_ARRAY, "bond_timeout": Parameter.Type.DOUBLE}.items():
+        node.declare_parameter(name, kind)
+    names, timeout = (node.get_parameter(name).value for name in ("node_names", "bond_timeout"))
+    manager = LifecycleManager(node, names, bond_timeout=timeout)
+    started = threading.Thread(target=lambda: _report(manager, node), daemon=True)
+    started.start()
+    rclpy.spin(node)
+
+
+def _report(manager: Any, node: Node) -> None:
+    if manager.startup():
+        node.get_logger().info("Managed nodes are active")
+    else:
+        node.get_logger().error(f"failed: {manager.failures}")
+
+
+if __name__ == "__main__":
+    name = sys.argv.pop(1)
+    sys.exit(run(lambda: [MapServer()]) if name == "map_server" else supervised(lifecycle_manager))

@@ -1,0 +1,75 @@
+"""Test of examples/nav2: both nodes under a lifecycle manager, with stand-ins for Nav2's programs."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from launch_process import launch
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from stage_robot import Robot
+from test_localization_launch import NAMESPACE, await_active, drive, parameters, place_of
+from tf2_msgs.msg import TFMessage
+from waiting import wait_until
+
+pytest.importorskip("ros2launch", reason="ros2launch is not installed: launch files are tested with ROS 2's own tools")
+
+pytestmark = pytest.mark.timeout(280)
+STAND_IN = Path(__file__).with_name("nav2_stand_in.py")
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "nav2"
+
+
+@pytest.fixture
+def nav2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install the stand-ins as Nav2's packages."""
+    prefix = tmp_path / "install"
+    for program in ("map_server", "lifecycle_manager"):
+        package = f"nav2_{program}"
+        marker = prefix / "share" / "ament_index" / "resource_index" / "packages" / package
+        file = prefix / "lib" / package / program
+        for path, text in ((marker, ""), (file, f'#!/bin/sh\nexec "{sys.executable}" "{STAND_IN}" {program} "$@"\n')):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("AMENT_PREFIX_PATH", f"{prefix}:{os.environ['AMENT_PREFIX_PATH']}")
+    helpers = [str(STAND_IN.parent), str(STAND_IN.parents[1] / "ros"), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", ":".join(filter(None, helpers)))
+
+
+@pytest.mark.usefixtures("nav2")
+def test_the_nodes_are_in_amcls_place(robot: Robot, models: Path, tmp_path: Path) -> None:
+    place = place_of(models, tmp_path / "kitchen")
+    (place / "occupancy.yaml").write_text("image: occupancy.pgm\n")
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    poses: list[object] = []
+    robot.node.create_subscription(PoseWithCovarianceStamped, "amcl_pose", poses.append, latched)
+    given = {"namespace": NAMESPACE, "place": place, "base_frame_id": "base_link", "odom": "vlocnet/odometry"}
+    with launch(EXAMPLE / "localization.launch.py", tmp_path, **given) as launched:
+        assert wait_until(lambda: "Managed nodes are active" in launched.output(), 180.0), launched.output()
+        await_active(robot)
+        assert f"serves {place}/occupancy.yaml" in launched.output()
+        assert parameters(robot, "vlocnet", "tf_mode", "amcl_pose", "autostart") == ["map_odom", True, False]
+        names = ("tf_mode", "amcl_pose", "initialize_at_saved_pose", "threads")  # of nav2_params.yaml, by bare keys
+        assert parameters(robot, "dmn", *names) == ["none", False, True, 1]
+        publishers = {info.node_name for info in robot.node.get_publishers_info_by_topic(f"{NAMESPACE}/tf")}
+        assert publishers >= {"vlocnet", "dmn"}
+        robot.static = robot.node.create_publisher(TFMessage, "tf_static", latched)
+        assert wait_until(lambda: robot.static.get_subscription_count() >= 2)
+        drive(robot)
+        assert wait_until(lambda: bool(poses))
+        output = launched.end()
+        assert output.count("process has finished cleanly") == 4, output
+        assert "Traceback" not in output, output
+        assert not launched.alive()
+
+
+@pytest.mark.usefixtures("nav2")
+def test_a_place_without_a_grid_is_refused(ros_domain: int, models: Path, tmp_path: Path) -> None:
+    place = place_of(models, tmp_path / "kitchen")
+    with launch(EXAMPLE / "localization.launch.py", tmp_path, place=place) as launched:
+        assert launched.process.wait(60.0) == 1
+    assert f"no occupancy grid {place}/occupancy.yaml: give place:=PLACE, or map:=FILE.yaml" in launched.output()
