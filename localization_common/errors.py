@@ -27,6 +27,10 @@ class InputError(LocalizationError):
     """Frame that cannot be used: wrong shape, encoding or content."""
 
 
+class EstimateError(LocalizationError):
+    """Result of a computation that must not be published: not finite, or not possible."""
+
+
 class CameraError(LocalizationError):
     """Camera that cannot give the images that the network was trained with."""
 

@@ -24,6 +24,7 @@ from localization_common.refinement.refiner import Refiner
 from localization_common.report.palette import circled, heat_overlay
 from localization_common.ros.camera_feed import CameraFeed, Frame
 from localization_common.ros.conversions import image_from_array
+from localization_common.ros.estimate_checks import require_finite
 from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.main import run
 from localization_common.ros.monitor import Level
@@ -235,7 +236,10 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
     def _publish_explanation(self, frame: Frame, image: Picture) -> None:
         """Publish the heat map, after everything else of the frame."""
         assert self._localizer is not None
-        heat = self._localizer.labels_in_image(self._localizer.explain(), fill=0)
+        found = self._localizer.explain()
+        if not self.passes("explanation", lambda: require_finite("explanation", found)):
+            return
+        heat = self._localizer.labels_in_image(found, fill=0)
         overlay = heat_overlay(image, heat, self.settings.overlay_opacity)
         self._explanation.publish(image_from_array(overlay, "rgb8", frame.header))
 

@@ -12,6 +12,8 @@ from deep_localization.evaluation import metrics_summary
 from deep_localization.evaluation.metrics_summary import Aims
 from deep_localization.evaluation.scoring import Metrics
 from localization_common.errors import DatasetError
+from localization_common.files import json_text
+from localization_common.files.text_files import MAX_TEXT, read_text
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,11 @@ class ResultFile:
             DatasetError: the file is not a result file.
         """
         try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            values = json_text.parse(read_text(Path(path)), most=MAX_TEXT)
             values["baselines"] = tuple(Baseline(**one) for one in values["baselines"])
             values["aims"] = {key: (direction, bound) for key, (direction, bound) in values["aims"].items()}
             return cls(**values)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (DatasetError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise DatasetError(f"{path}: not a result file of an evaluation ({error}); make it again") from error
 
 

@@ -14,9 +14,12 @@ from dmn_ros.filter.motion_model import sample_motion
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.filter.proposals import mix_in
 from dmn_ros.network import egocentric
+from localization_common.errors import EstimateError
 
 Bounds = tuple[float, float, float, float]
 
+#: Largest logarithm of an average that is raised to a power of e; damaged files give larger ones.
+_LARGEST_LOG = 300.0
 #: Largest change of the log-likelihood ratio of the belief as a whole by one image, in either direction.
 _FIT_LIMIT = 4.0
 #: Share of the belief that is taken as uniform over the map, because particles do not cover all of it.
@@ -106,19 +109,28 @@ class ParticleFilter:
             log_reference: (R,) log-likelihoods of poses all over the map, with the same constant. A discriminative
                 model computes likelihoods up to an unknown factor per image. Divided by their mean over the map, they
                 can be compared between images; the averages of recovery need this.
+
+        Raises:
+            EstimateError: a likelihood is NaN, or none is more than zero; the belief does not change.
         """
         first = self._weighed == 0
         # The first image of a robot that may be anywhere repeats no earlier evidence, so that it counts in full.
         power = 1.0 if first and self._elsewhere > 0.0 else self.config.likelihood_exponent
-        self._log_reference = power * log_reference
+        scaled = power * log_reference
         joint = self.log_weights + power * log_likelihood
-        unit = self._log_reference.logsumexp(0) - math.log(len(log_reference))
+        unit = scaled.logsumexp(0) - math.log(len(log_reference))
         if first and self._elsewhere == 1.0:  # then the particles cover the whole map, too
             share = len(joint) / (len(joint) + len(log_reference))
             unit = torch.logaddexp(joint.logsumexp(0) + math.log(share), unit + math.log(1.0 - share))
         joint = joint - unit
         log_average = float(joint.logsumexp(0))
-        average = math.exp(log_average)
+        if not math.isfinite(log_average):
+            raise EstimateError(
+                "the likelihoods of the image hold NaN or infinity, and no belief is published: if this stays, the "
+                "checkpoint or the map is damaged, or its numbers are too large for half precision"
+            )
+        self._log_reference = scaled
+        average = math.exp(min(log_average, _LARGEST_LOG))
         fit = min(_FIT_LIMIT, max(-_FIT_LIMIT, log_average))
         self.fit = 0.5 * (self.fit + fit) if self._weighed else fit
         self.slow += self.config.recovery_alpha_slow * (average - self.slow) if self._weighed else average

@@ -80,7 +80,7 @@ class ContextMap:
         if not (finite and np.isfinite(self.poses).all() and np.isfinite(self.covariances).all()):
             raise MapError("views hold NaN or infinity")
         if not is_covariance(self.covariances):
-            raise MapError("a covariance of a view is not symmetric, or a variance is negative")
+            raise MapError("a covariance of a view is not symmetric, or a variance is negative or too large")
         if not np.isfinite(self.mount).all() or len(self.mount) != 3:
             raise MapError(f"mount {self.mount} must be three finite numbers: x, y, yaw")
         min_x, min_y, max_x, max_y = self.bounds
@@ -257,7 +257,8 @@ def _require_tensors(path: str | Path, tensors: Mapping[str, Tensor], version: i
             continue
         if name not in tensors:
             raise MapError(f"{path}: not a usable map (it lacks {name}); build it again with dmn_build_map")
-        tensor, views = tensors[name], len(tensors["poses"])
+        tensor, poses = tensors[name], tensors.get("poses", torch.zeros(0))
+        views = len(poses) if poses.ndim else 0
         wanted = tuple(views if size is None else size for size in shape)
         fits = tensor.ndim == len(wanted) and all(w in (-1, s) for w, s in zip(wanted, tensor.shape, strict=True))
         if tensor.dtype not in dtypes or not fits or 0 in tensor.shape:

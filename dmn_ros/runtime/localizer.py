@@ -28,7 +28,7 @@ from dmn_ros.runtime.localized_check import (
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.camera.image_checks import require_usable
 from localization_common.camera.upright import level_adapter
-from localization_common.errors import CameraError, InputError
+from localization_common.errors import CameraError, EstimateError, InputError
 from localization_common.geometry import planar
 
 Array = npt.NDArray[np.float64]
@@ -168,6 +168,7 @@ class Localizer:
 
         Raises:
             InputError: the image or the odometry cannot be used; the belief does not change.
+            EstimateError: the likelihoods are not finite; the belief only moves.
         """
         start = time.perf_counter()
         odom = np.asarray(odom_P_base, dtype=np.float64)
@@ -184,10 +185,16 @@ class Localizer:
         observed = bool(moved or self._requested)
         if observed:
             self._filter.move(torch.from_numpy(motion).to(torch.float32))
-            if proposal is not None:
-                self._filter.propose(proposal)
-            features, reference = self._weigh(pixels, timings)
-            self._odom, self._requested, motion = odom, False, np.zeros(3)
+            self._odom, self._requested = odom, True  # until an image was weighed
+            moved_only = self._filter.particles, self._filter.log_weights
+            try:
+                if proposal is not None:
+                    self._filter.propose(proposal)
+                features, reference = self._weigh(pixels, timings)
+            except EstimateError:
+                self._filter.particles, self._filter.log_weights = moved_only
+                raise
+            self._requested, motion = False, np.zeros(3)
         belief = self._belief(stamp, motion, proposal, observed, timings, start)
         if observed and belief.localized and self._filter.fit > _LEAST_FIT:
             self._reader.update_reliability(features, torch.from_numpy(belief.most_likely), reference)

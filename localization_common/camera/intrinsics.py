@@ -16,6 +16,9 @@ Mask = npt.NDArray[np.bool_]
 #: Numbers of coefficients of each of sensor_msgs/CameraInfo's models, as OpenCV orders them (none: zeros).
 COEFFICIENTS = {"plumb_bob": (0, 4, 5), "rational_polynomial": (0, 4, 5, 8, 12, 14), "equidistant": (0, 4)}
 
+#: Largest width or height in pixels, and largest focal length, coordinate or coefficient; no lens has them.
+_MAX_SIDE, _LARGEST = 1 << 16, 1e7
+
 #: OpenCV's default of five iterations is off by tens of pixels in the corners of a wide lens.
 _UNDISTORT = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-7)
 #: Rounding error, in pixels, that is allowed at the image's border.
@@ -62,6 +65,14 @@ class Camera:
             )
         if not np.isfinite(self.distortion).all():
             raise CameraError(f"distortion {self.distortion} holds NaN or infinity")
+        if max(self.width, self.height) > _MAX_SIDE:
+            raise CameraError(f"image size {self.width}x{self.height} exceeds {_MAX_SIDE} pixels")
+        lengths = (self.fx, self.fy, abs(self.cx), abs(self.cy), *map(abs, self.distortion))
+        if max(lengths) > _LARGEST or min(self.fx, self.fy) < 1.0 / _LARGEST:
+            raise CameraError(
+                f"focal lengths {self.fx}, {self.fy}, principal point ({self.cx}, {self.cy}) or distortion "
+                f"{self.distortion} are those of no lens"
+            )
 
     @property
     def matrix(self) -> Array:

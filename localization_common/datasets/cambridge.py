@@ -11,6 +11,7 @@ Each folder, such as ``seq1``, is one drive: one `Sequence`.
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -142,22 +143,25 @@ def _pose(position: tuple[float, float, float], camera_q_map: tuple[float, ...])
 def _read_cameras(path: Path) -> dict[str, Camera]:
     """Camera of each picture, by its name without ending: ``file f qw qx qy qz x y z radial 0`` lines of NVM_V3."""
     lines = read_lines(path)
-    if not lines[0][1].startswith("NVM_V3") or len(lines) < 2:
+    heading, (second, counted) = next(lines)[1], next(lines, (0, ""))
+    if not heading.startswith("NVM_V3") or not second:
         raise DatasetError(f"{path}:1: not 'NVM_V3'; is this VisualSFM's reconstruction?")
     try:
-        count = int(lines[1][1])
+        count = int(counted)
+        listed = islice(lines, count)
     except ValueError as error:
-        raise DatasetError(f"{path}:{lines[1][0]}: not the number of cameras ({error})") from error
-    if len(lines) < count + 2:
-        raise DatasetError(f"{path}: ends within its {count} cameras; copy it again")
-    cameras = {}
-    for number, line in lines[2 : count + 2]:
+        raise DatasetError(f"{path}:{second}: not the number of cameras ({error})") from error
+    cameras, read = {}, 0
+    for number, line in listed:
+        read += 1
         words = line.replace('"', " ").split()
         try:
             focal_length, radial = float(words[1]), float(words[9])
             cameras[str(PurePosixPath(words[0]).with_suffix(""))] = _camera(focal_length, radial)
         except (IndexError, ValueError, CameraError) as error:
             raise DatasetError(f"{path}:{number}: not 'file f qw qx qy qz x y z radial 0' ({error})") from error
+    if read < count:
+        raise DatasetError(f"{path}: ends within its {count} cameras; copy it again")
     return cameras
 
 

@@ -8,6 +8,7 @@ the 3x3 matrix K.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +18,17 @@ import numpy as np
 from localization_common.camera import Camera
 from localization_common.datasets.colmap_cameras import camera_of_line
 from localization_common.errors import CameraError, DatasetError
+from localization_common.files import yaml_text
 from localization_common.files.text_files import read_lines, read_text
 from localization_common.messages.cameras import camera_from
 from localization_common.messages.distortion import distortion_of
 
 Size = tuple[int, int]
 
+#: Lines of a text file with a camera; COLMAP's cameras.txt has one for each camera.
+_MOST_LINES = 10_000
+#: Bytes of a YAML file with a camera.
+_MOST_YAML = 1 << 16
 _ROI = ("x_offset", "y_offset", "width", "height")
 
 
@@ -39,7 +45,9 @@ def read_camera(path: str | Path, *, size: Size | None = None) -> Camera:
     file = Path(path).expanduser()
     if file.suffix.lower() in (".yaml", ".yml"):
         return camera_from_yaml(read_yaml(file), file)
-    lines = read_lines(file)
+    lines = list(islice(read_lines(file), _MOST_LINES + 1))
+    if len(lines) > _MOST_LINES:
+        raise DatasetError(f"{file}: more than {_MOST_LINES} lines; give the file of one camera")
     words = [word for _, line in lines for word in line.replace(",", " ").replace(";", " ").strip("[]").split()]
     if len(words) == 9:
         return _from_matrix(words, file, size)
@@ -58,17 +66,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         DatasetError: the file is missing or malformed, or PyYAML is not installed.
     """
-    text = read_text(path)
     try:
-        import yaml  # an extra of workstations; robots have it with ROS
+        document = yaml_text.parse(read_text(path, most=_MOST_YAML), most=_MOST_YAML)
     except ImportError as error:
         raise DatasetError(f"{path}: reading YAML needs PyYAML: pip install pyyaml") from error
-    if text.startswith("%YAML:"):
-        text = text.partition("\n")[2]  # OpenCV's FileStorage writes a directive that is no YAML; EuRoC's tools, too
-    try:
-        document = next(iter(yaml.safe_load_all(text)), None)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: is no YAML ({' '.join(str(error).split())})") from error
+    except ValueError as error:
+        raise DatasetError(f"{path}: is no YAML of a camera ({error})") from error
     if not isinstance(document, dict):
         raise DatasetError(f"{path}: is no YAML mapping of names to values")
     return document
@@ -164,7 +167,7 @@ def _numbers(value: Any) -> list[float]:
     try:
         return [float(number) for number in value]
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{value!r} is no list of numbers") from error
+        raise ValueError(f"{value!r:.200} is no list of numbers") from error
 
 
 def _is_number(word: str) -> bool:

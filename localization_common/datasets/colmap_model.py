@@ -6,8 +6,12 @@ aarch64 and is a large extra; only two tables are needed here. A test compares w
 
 from __future__ import annotations
 
+import mmap
+import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +20,12 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from localization_common.datasets.colmap_cameras import MODELS, camera_of_line, camera_of_model
 from localization_common.errors import DatasetError
-from localization_common.files.text_files import read_text
+from localization_common.files.reading import open_file
+from localization_common.files.text_files import all_lines
 from localization_common.geometry import se3
 
+#: Bytes of a picture's name.
+_LONGEST_NAME = 4096
 _UNKNOWN: npt.NDArray[np.float64] = np.full((4, 4), np.nan)
 
 
@@ -81,7 +88,7 @@ def _cameras_of_text(path: Path, used: set[int]) -> dict[int, Camera]:
     cameras = {}
     for number, line in _lines(path):
         word = line.split(maxsplit=1)[0] if line else ""
-        if word.isdigit() and int(word) not in used:
+        if word.isdecimal() and len(word) < 20 and int(word) not in used:
             continue
         if line:
             key, camera = camera_of_line(line, f"{path}:{number}")
@@ -92,12 +99,7 @@ def _cameras_of_text(path: Path, used: set[int]) -> dict[int, Camera]:
 def _images_of_text(path: Path) -> list[ModelImage]:
     """Pictures of ``images.txt``. Each has two lines; the second, with the points that it sees, may be empty."""
     images = []
-    lines = _lines(path)
-    while lines and not lines[0][1]:
-        lines.pop(0)
-    while lines and not lines[-1][1]:
-        lines.pop()
-    for number, line in lines[::2]:
+    for number, line in _first_of_two(_lines(path)):
         words = line.split(maxsplit=9)
         try:
             if len(words) != 10:
@@ -113,18 +115,34 @@ def _images_of_text(path: Path) -> list[ModelImage]:
     return images
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Numbered lines without comments; empty lines stay, because they have a meaning in images.txt."""
-    lines = [(number, line.strip()) for number, line in enumerate(read_text(path).splitlines(), 1)]
-    return [(number, line) for number, line in lines if not line.startswith("#")]
+    return ((number, line) for number, line in all_lines(path) if not line.startswith("#"))
+
+
+def _first_of_two(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Every second line, without empty lines at the beginning and at the end."""
+    empty: tuple[int, str] | None = None
+    for place, (number, line) in enumerate(dropwhile(lambda one: not one[1], lines)):
+        if empty is not None and line:  # the empty lines were not the end
+            yield empty
+            return
+        if place % 2 == 0 and line:
+            yield number, line
+        elif place % 2 == 0:
+            empty = empty or (number, line)
 
 
 class _Bytes:
     """Reader of little-endian values, one after the other."""
 
     def __init__(self, path: Path) -> None:
+        self._path, self._at = path, 0
+        self._data: mmap.mmap | bytes = b""
         try:
-            self._path, self._data, self._at = path, path.read_bytes(), 0
+            with open_file(path) as file:
+                if os.fstat(file.fileno()).st_size > 0:  # an empty file cannot be mapped
+                    self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
 
@@ -144,7 +162,7 @@ class _Bytes:
         return int(count)
 
     def text(self) -> str:
-        end = self._data.find(b"\0", self._at)
+        end = self._data.find(b"\0", self._at, self._at + _LONGEST_NAME)
         if end < 0:
             raise self.damaged()
         raw, self._at = self._data[self._at : end], end + 1

@@ -114,11 +114,10 @@ def in_optical_axes(map_T_sensor: npt.NDArray[np.float64]) -> npt.NDArray[np.flo
 def _read_poses(path: Path) -> dict[int, npt.NDArray[np.float64]]:
     """Pose (4, 4) of each image id: the lines below the header, which is not the first line."""
     lines = read_lines(path)
-    header = next((i for i, (_, line) in enumerate(lines) if tuple(line.split()) == HEADER), None)
-    if header is None:
+    if all(tuple(line.split()) != HEADER for _, line in lines):
         raise DatasetError(f"{path}: no line {' '.join(HEADER)!r}; is this DeepLoc's poses.txt?")
     poses: dict[int, npt.NDArray[np.float64]] = {}
-    for number, line in lines[header + 1 :]:
+    for number, line in lines:
         name, *words = line.split()
         match = _NAME.match(name)
         try:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from localization_common.datasets.picture_files import require_picture
 from localization_common.datasets.protobuf_messages import Field, message_classes, parse
 from localization_common.datasets.tfrecord import read_records
 from localization_common.datasets.worlds import WorldSet
@@ -92,7 +93,8 @@ def decode_picture(where: object, data: bytes, size: tuple[int, int]) -> npt.NDA
     Raises:
         DatasetError: it cannot be decoded.
     """
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    require_picture(where, data)
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         raise DatasetError(f"{where}: {len(data)} bytes are no picture that OpenCV can decode; copy it again")
     resized = cv2.resize(picture, (size[1], size[0]), interpolation=cv2.INTER_AREA)

@@ -37,8 +37,13 @@ def open_sequence(path: str | Path, options: RecordingOptions | None = None) -> 
     found = format_of(location)
     options = read_as_before(location, options)
     require_known(location, found, options)
-    read = found.read(location, options)
-    sequence = read if found.name.endswith("bag") else _finished(read, options, location)
+    try:
+        read = found.read(location, options)
+        sequence = read if found.name.endswith("bag") else _finished(read, options, location)
+    except DatasetError as error:
+        if str(location) in str(error):
+            raise
+        raise DatasetError(f"{location}: {error}") from error
     return with_place_poses(sequence, options)
 
 

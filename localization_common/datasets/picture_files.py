@@ -13,9 +13,13 @@ import numpy.typing as npt
 
 from localization_common.camera import Camera
 from localization_common.errors import DatasetError, InputError
+from localization_common.files.reading import read_bytes
 from localization_common.messages.compressed import MAX_PIXELS, check_picture_size, read_header, rgb_from_compressed
 from localization_common.messages.compressed_format import parse_format
 from localization_common.messages.picture_kinds import PictureHeader, kind_of
+
+#: Bytes of a picture's file: three for each pixel of the largest.
+_MOST_BYTES = 3 * MAX_PIXELS
 
 
 def read_rgb(path: Path, camera: Camera | None = None) -> npt.NDArray[np.uint8]:
@@ -29,15 +33,12 @@ def read_rgb(path: Path, camera: Camera | None = None) -> npt.NDArray[np.uint8]:
         DatasetError: missing, damaged, or of another size.
     """
     data = _read_bytes(path)
-    if kind_of(data) in ("JPEG", "PNG"):
-        # Decoded like messages: a JPEG whose damage libjpeg would hide is refused, and a picture that is too large.
-        try:
-            rgb = rgb_from_compressed(SimpleNamespace(format="", data=data), bits=16)
-        except InputError as error:
-            raise DatasetError(f"{path}: {error}; copy it again") from error
-    else:
-        picture = _decode(path, data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        rgb = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    require_picture(path, data)
+    # Decoded like messages: a JPEG whose damage libjpeg would hide is refused, and a picture that is too large.
+    try:
+        rgb = rgb_from_compressed(SimpleNamespace(format="", data=data), bits=16)
+    except InputError as error:
+        raise DatasetError(f"{path}: {error}; copy it again") from error
     _require_size(path, rgb, camera)
     return rgb
 
@@ -48,12 +49,8 @@ def picture_size(path: Path) -> tuple[int, int]:
     Raises:
         DatasetError: missing or damaged.
     """
-    data = _read_bytes(path)
-    header = _header(path, data)
-    if header is not None:
-        return header.width, header.height
-    height, width = _decode(path, data, cv2.IMREAD_UNCHANGED).shape[:2]
-    return width, height
+    header = require_picture(path, _read_bytes(path))
+    return header.width, header.height
 
 
 def is_file(path: Path) -> bool:
@@ -123,33 +120,39 @@ def read_labels(path: Path, classes: int, camera: Camera | None = None) -> npt.N
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bytes(path, _MOST_BYTES)
     except FileNotFoundError as error:
         raise DatasetError(f"{path}: no such file; is the path right, and was everything copied?") from error
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error})") from error
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _header(path: Path, data: bytes) -> PictureHeader | None:
-    """Header of a JPEG or PNG; None of another kind.
+def require_picture(where: object, data: bytes) -> PictureHeader:
+    """Header of a JPEG or PNG. Other kinds are not read: OpenCV would decode sizes that fill the memory.
+
+    Args:
+        where: file or record, for the message.
+        data: bytes of the picture.
 
     Raises:
-        DatasetError: it is damaged, or its size is too large to be decoded.
+        DatasetError: it is damaged, of another kind, or its size is too large to be decoded.
     """
-    if kind_of(data) not in ("JPEG", "PNG"):
-        return None
+    kind = kind_of(data)
+    if kind not in ("JPEG", "PNG"):
+        found = f"is {kind}" if kind else f"begins with {data[:8].hex(' ')}" if data else "is empty"
+        raise DatasetError(f"{where}: {found} ({len(data)} bytes), not a picture in JPEG or PNG; copy or convert it")
     try:
         header = read_header(data, parse_format(""), "")
         check_picture_size(header, None, MAX_PIXELS)
     except InputError as error:
-        raise DatasetError(f"{path}: {error}; copy it again") from error
+        raise DatasetError(f"{where}: {error}; copy it again") from error
     return header
 
 
 def _decode(path: Path, data: bytes, flags: int) -> npt.NDArray[np.generic]:
-    _header(path, data)
+    require_picture(path, data)
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         picture = None
     if picture is None:

@@ -67,6 +67,9 @@ class Sequence:
             if self.odom_T_base.shape != (n, 4, 4):
                 raise DatasetError(f"{self.name}: {n} frames, but odometry {self.odom_T_base.shape}")
             self._require_whole_rows("odometry", self.odom_T_base)
+        mount = self.base_T_camera
+        if not np.isfinite(mount).all() or np.abs(mount[:3, 3]).max() > se3.FARTHEST:
+            raise DatasetError(f"{self.name}: the camera cannot be mounted at {mount[:3, 3].tolist()} m on the base")
 
     def __len__(self) -> int:
         return len(self.frame_numbers)
@@ -156,6 +159,10 @@ class Sequence:
         if broken.any():
             number = self.frame_numbers[broken.argmax()]
             raise DatasetError(f"{self.name}: {what} of frame {number} hold some NaN or infinity")
+        far = (np.abs(poses[:, :3, 3]) > 2.0 * se3.FARTHEST).any(axis=1)  # False for NaN: the pose is unknown
+        if far.any():
+            number = self.frame_numbers[far.argmax()]
+            raise DatasetError(f"{self.name}: {what} of frame {number} lie beyond {se3.FARTHEST:.0e} m from the origin")
 
     def chosen(self, frames: str = "", exclude: str = "") -> Sequence:
         """Frames with some numbers (``200-239,450``) and without others; an empty text leaves all.

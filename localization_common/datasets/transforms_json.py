@@ -9,7 +9,6 @@ are those of the source.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,8 @@ from localization_common.datasets.posed_pictures import PosedPicture, sequence_o
 from localization_common.datasets.sequence import Sequence
 from localization_common.datasets.summary import Finding, ReadingSummary
 from localization_common.errors import CameraError, DatasetError
-from localization_common.files.text_files import read_text
+from localization_common.files import json_text
+from localization_common.files.text_files import MAX_TEXT, read_text
 
 NAME = "transforms.json"
 #: Rotation from an optical frame (x right, y down, z forward) to OpenGL's camera (x right, y up, z backward).
@@ -77,9 +77,9 @@ def read_json(path: Path) -> dict[str, Any]:
         DatasetError: the file is missing, no JSON, or no object.
     """
     try:
-        values = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: is no JSON ({error})") from error
+        values = json_text.parse(read_text(path), most=MAX_TEXT)
+    except ValueError as error:
+        raise DatasetError(f"{path}: is no JSON of poses ({error})") from error
     if not isinstance(values, dict):
         raise DatasetError(f"{path}: is JSON, but no object with names and values")
     return values

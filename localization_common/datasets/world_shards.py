@@ -15,6 +15,10 @@ from localization_common.errors import CheckpointError, DatasetError
 from localization_common.files import tensor_files
 
 KIND = "worlds"
+#: Entries of a shard's header.
+_ENTRIES = {"name", "metres_per_unit", "panoramic", "recipe", "first", "count"}
+#: Arrays of a shard with their types and numbers of dimensions.
+_ARRAYS = {"images": (np.uint8, 5), "poses": (np.float32, 3), "visits": (np.uint8, 2)}
 
 
 def shard_path(directory: Path, number: int) -> Path:
@@ -53,9 +57,13 @@ def read_shard_header(path: Path) -> dict[str, Any]:
         DatasetError: missing, damaged or no shard.
     """
     try:
-        return tensor_files.load_header(path, kind=KIND)
+        header = tensor_files.load_header(path, kind=KIND)
     except CheckpointError as error:
         raise DatasetError(f"{path}: no shard of worlds ({error}); delete it and generate it again") from error
+    scale = header.get("metres_per_unit")
+    if not set(header) >= _ENTRIES or not (scale is None or (type(scale) in (int, float) and scale > 0.0)):
+        raise DatasetError(f"{path}: its header is that of no shard of worlds; delete it and generate it again")
+    return header
 
 
 def is_world_directory(path: Path) -> bool:
@@ -85,10 +93,13 @@ def read_world_shards(path: str | Path, *, limit: int | None = None) -> WorldSet
         count += len(parts[-1][0])
         if limit is not None and count >= limit:
             break
-    # The parts are views of mapped files: they are read here, once.
-    images, poses, visits = (np.concatenate(arrays)[:limit] for arrays in zip(*parts, strict=True))
     header = headers[0]
-    return WorldSet(header["name"], images, poses, visits, header["metres_per_unit"], header["panoramic"])
+    try:
+        # The parts are views of mapped files: they are read here, once.
+        images, poses, visits = (np.concatenate(arrays)[:limit] for arrays in zip(*parts, strict=True))
+        return WorldSet(str(header["name"]), images, poses, visits, header["metres_per_unit"], header["panoramic"])
+    except (DatasetError, KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{directory}: these are no worlds ({error}); generate them again") from error
 
 
 def _require_next(file: Path, expected: Path, headers: list[dict[str, Any]], count: int) -> None:
@@ -101,10 +112,13 @@ def _require_next(file: Path, expected: Path, headers: list[dict[str, Any]], cou
         raise DatasetError(f"{file}: begins with world {headers[-1]['first']}, not {count}; generate it again")
 
 
-def _read_arrays(path: Path) -> tuple[Any, Any, Any]:
+def _read_arrays(path: Path) -> list[Any]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            images, poses, visits = (file.get_tensor(name).numpy() for name in ("images", "poses", "visits"))
-    except (safetensors.SafetensorError, OSError) as error:
+            arrays = {name: file.get_tensor(name).numpy() for name in _ARRAYS}
+    except (safetensors.SafetensorError, OSError, TypeError) as error:
         raise DatasetError(f"{path}: damaged ({error}); delete it and generate it again") from error
-    return images, poses, visits
+    for name, array in arrays.items():
+        if (array.dtype, array.ndim) != _ARRAYS[name]:
+            raise DatasetError(f"{path}: {name} is {array.dtype} {array.shape}; delete it and generate it again")
+    return list(arrays.values())

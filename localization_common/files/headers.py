@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
+
+from localization_common.files import json_text
 
 #: Bytes of a file's whole header: names and places of tensors (300 kB for three ResNet-50), and the JSON text.
 MAX_BYTES = 1 << 22
 #: Characters of the JSON text, and entries of one list in it. The longest text of the shipped files has 24,000.
 _MAX_CHARACTERS = 1 << 20
 _MAX_ENTRIES = 1 << 16
-#: Levels of objects and lists inside each other.
-_MAX_DEPTH = 32
-_MAX_INTEGER = 1 << 63
 
 
 def parse(text: str) -> Any:
@@ -25,11 +23,7 @@ def parse(text: str) -> Any:
     Raises:
         ValueError: the text is not JSON, too large, too deeply nested, or holds a number that is not finite.
     """
-    if len(text) > _MAX_CHARACTERS:
-        raise ValueError(f"{len(text)} characters, at most {_MAX_CHARACTERS} are read")
-    if _depth(text) > _MAX_DEPTH:
-        raise ValueError(f"nested deeper than {_MAX_DEPTH} levels")
-    return _checked(json.loads(text, parse_int=_integer), "")
+    return _checked(json_text.parse(text, most=_MAX_CHARACTERS), "")
 
 
 def _checked(value: Any, where: str) -> Any:
@@ -45,21 +39,3 @@ def _checked(value: Any, where: str) -> Any:
     if where.startswith("card."):
         return None
     raise ValueError(f"{where:.200} is {value}; a finite number is needed")
-
-
-def _depth(text: str) -> int:
-    """Upper bound on the levels of a JSON text: brackets within strings count as well."""
-    deepest = level = 0
-    for character in text:
-        if character in "[{":
-            level += 1
-            deepest = max(deepest, level)
-        elif character in "]}":
-            level -= 1
-    return deepest
-
-
-def _integer(text: str) -> int:
-    if len(text) > 20 or abs(int(text)) > _MAX_INTEGER:
-        raise ValueError(f"holds an integer of {len(text)} digits")
-    return int(text)

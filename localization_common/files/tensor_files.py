@@ -6,6 +6,7 @@ Network checkpoints and context maps share this format; they differ in ``kind``.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,17 @@ from localization_common.errors import CheckpointError, ConfigError
 from localization_common.files import headers
 from localization_common.files.atomic_write import write_whole
 from localization_common.files.paths import user_path
+from localization_common.files.reading import open_file
 
 FORMAT = "deep_localization/1"
 _DTYPES = (
     torch.float16, torch.bfloat16, torch.float32, torch.float64,
     torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
 )  # fmt: skip
+#: Bytes of a file: that of a network with two thousand million parameters.
+_MOST_BYTES = 1 << 32
+#: Tensors of a file; the largest network has 2,000.
+_MOST_TENSORS = 10_000
 #: Number of values that are checked together: few, so that a mapped file is not read into memory as a whole.
 _AT_ONCE = 1 << 22
 
@@ -65,7 +71,10 @@ def load(path: str | Path, *, kind: str, mapped: bool = False) -> tuple[dict[str
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = read_header(path, file.metadata() or {}, kind)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            names = file.keys()
+            if len(names) > _MOST_TENSORS:
+                raise ValueError(f"{len(names)} tensors, at most {_MOST_TENSORS} are read")
+            tensors = {name: file.get_tensor(name) for name in names}
             _require_numbers(path, tensors)
             if not mapped:  # these tensors are views of the file: a change of the file would change them
                 tensors = {name: tensor.clone() for name, tensor in tensors.items()}
@@ -117,9 +126,9 @@ def _existing(path: str | Path, kind: str) -> Path:
         if not path.is_file():
             what = "is not a file" if path.exists() else "no such file"
             raise CheckpointError(f"{path}: {what}; give the .safetensors file of a {kind!r}")
-        with path.open("rb") as file:
+        with open_file(path) as file:
             length = int.from_bytes(file.read(8), "little")
-        size = path.stat().st_size
+            size = os.fstat(file.fileno()).st_size
     except ConfigError as error:
         raise CheckpointError(str(error)) from error
     except OSError as error:
@@ -128,6 +137,8 @@ def _existing(path: str | Path, kind: str) -> Path:
         raise CheckpointError(
             f"{path}: its header has {length} bytes, at most {headers.MAX_BYTES} are read; take another copy of it"
         )
+    if size > _MOST_BYTES:
+        raise CheckpointError(f"{path}: has {size} bytes, at most {_MOST_BYTES} are read; take another copy of it")
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -113,17 +114,15 @@ def read_tum(path: str | Path) -> StampedTrajectory:
     return StampedTrajectory(np.array(stamps, dtype=np.int64), poses, unit or "seconds", *marks)
 
 
-def _numbered_lines(path: Path) -> list[tuple[int, str]]:
+def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Lines with their numbers. A header, as a comment or not, must have TUM's order of columns if it names them."""
-    lines = []
     for number, line in read_lines(path, comment=""):
         names = _QUATERNION.findall(line.lower())
         if names:
             if names[0] == "w":
                 raise DatasetError(f"{path}:{number}: {_EUROC}")
         elif not line.startswith(("#", "%")):
-            lines.append((number, line))
-    return lines
+            yield number, line
 
 
 def stamp_and_unit(text: str) -> tuple[int, str]:

@@ -7,11 +7,16 @@ import numpy.typing as npt
 
 #: Share of the largest entry by which rounding may make a matrix unsymmetric, or a variance negative.
 _ROUNDING = 1e-6
+#: Square metres or radians: positions are at most 1e7 m from the origin.
+LARGEST_VARIANCE = 1e14
 
 
 def is_covariance(matrices: npt.NDArray[np.float64]) -> bool:
-    """Return True if all matrices (..., n, n) are finite, symmetric and without negative variance in any direction."""
-    if not np.isfinite(matrices).all():
+    """Return True if all matrices (..., n, n) are symmetric and without negative variance in any direction.
+
+    All numbers must be finite, and possible for a place on Earth (`LARGEST_VARIANCE`).
+    """
+    if not np.isfinite(matrices).all() or np.abs(matrices).max(initial=0.0) > LARGEST_VARIANCE:
         return False
     allowed = _ROUNDING * np.abs(matrices).max(axis=(-2, -1), initial=0.0) + 1e-12
     unlike = np.abs(matrices - np.swapaxes(matrices, -2, -1)).max(axis=(-2, -1), initial=0.0)

@@ -11,6 +11,8 @@ from transforms3d import quaternions
 
 Array = npt.NDArray[np.float64]
 
+#: Largest coordinate in metres; a position beyond is none on Earth.
+FARTHEST = 1e7
 #: Rotation from an optical frame (x right, y down, z forward) to a body frame (x forward, y left, z up), REP-103.
 BODY_R_OPTICAL: Array = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 BODY_T_OPTICAL: Array = np.block([[BODY_R_OPTICAL, np.zeros((3, 1))], [np.zeros((1, 3)), np.ones((1, 1))]])
@@ -20,12 +22,15 @@ def from_parts(translation: npt.ArrayLike, quaternion: npt.ArrayLike) -> Array:
     """Transform from a translation (3,) in metres and a quaternion (4,), w first, of any positive norm.
 
     Raises:
-        ValueError: the quaternion's norm is zero or not finite.
+        ValueError: the quaternion's norm is zero or not finite, or the position is beyond `FARTHEST`.
     """
     q = np.asarray(quaternion, dtype=np.float64)
     norm = math.hypot(*q)
     if not np.isfinite(norm) or norm < 1e-9:
         raise ValueError(f"quaternion {q.tolist()} has norm {norm}; it must be positive and finite")
+    if np.abs(translation).max() > FARTHEST:
+        where = np.asarray(translation, dtype=np.float64).tolist()
+        raise ValueError(f"position {where} holds infinity, or is beyond {FARTHEST:.0e} m from the origin")
     a_T_b = np.eye(4)
     a_T_b[:3, :3] = quaternions.quat2mat(q / norm)
     a_T_b[:3, 3] = translation
@@ -58,10 +63,12 @@ def nearest_rigid(a_T_b: Array, *, tolerance: float = 0.01) -> Array:
 
     Raises:
         ValueError: an entry is not finite, the last row is not 0 0 0 1, or a rotation's entries are off by more than
-            ``tolerance`` (scaled, sheared or mirrored).
+            ``tolerance`` (scaled, sheared or mirrored), or a position is beyond `FARTHEST`.
     """
     if not np.isfinite(a_T_b).all():
         raise ValueError("the transform holds NaN or infinity")
+    if np.abs(a_T_b[..., :3, 3]).max(initial=0.0) > FARTHEST:
+        raise ValueError(f"the position is beyond {FARTHEST:.0e} m from the origin")
     if not np.allclose(a_T_b[..., 3, :], [0.0, 0.0, 0.0, 1.0], atol=1e-6):
         raise ValueError("the transform's last row is not 0 0 0 1")
     left, _, right = np.linalg.svd(a_T_b[..., :3, :3])

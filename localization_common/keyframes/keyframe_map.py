@@ -13,6 +13,7 @@ import torch
 
 from localization_common.errors import MapError
 from localization_common.files import tensor_files
+from localization_common.geometry.se3 import FARTHEST
 from localization_common.keyframes import retrieval
 from localization_common.keyframes.features import Descriptors
 from localization_common.keyframes.frame_correction import FrameCorrection
@@ -192,14 +193,19 @@ class KeyframeMap:
             "covariance_scale": self.covariance_scale,
         }
         for name, value in positive.items():
-            if not 0.0 < value < _LARGEST:
-                raise MapError(f"{name} is {value}, which is not positive")
+            if not 1.0 / _LARGEST < value < _LARGEST:
+                raise MapError(f"{name} is {value}, which is not positive, or not possible")
         if not abs(self.lens.radial) < _LARGEST or not 1 <= self.features <= _MOST_FEATURES:
             raise MapError(f"lens's radial is {self.lens.radial}, features {self.features}; at most {_MOST_FEATURES}")
         if not (correction.variance >= 0.0).all():
             raise MapError(f"variance holds {int((correction.variance < 0.0).sum())} negative numbers")
         if not (self.ranges >= 0.0).all():
             raise MapError(f"ranges holds {int((self.ranges < 0.0).sum())} negative numbers")
+        for part in ("points", "ranges", "directions"):
+            if far := int((np.abs(getattr(self, part)) > FARTHEST).sum()):
+                raise MapError(f"{part} holds {far} numbers beyond {FARTHEST:.0e} m")
+        if (correction.variance > FARTHEST**2).any():
+            raise MapError(f"variance holds numbers beyond {FARTHEST**2:.0e}")
         for name, poses in (("given", correction.given), ("adjusted", correction.adjusted)):
             wrong = ~_rigid(poses)
             if wrong.any():
@@ -211,7 +217,7 @@ def _rigid(poses: Array) -> npt.NDArray[np.bool_]:
     turn = poses[:, :3, :3]
     straight = np.abs(turn @ np.swapaxes(turn, 1, 2) - np.eye(3)).max(axis=(1, 2)) < _UNSTRAIGHT
     bottom = (poses[:, 3] == (0.0, 0.0, 0.0, 1.0)).all(axis=1)
-    near = (np.abs(poses[:, :3, 3]) < _LARGEST).all(axis=1)
+    near = (np.abs(poses[:, :3, 3]) < FARTHEST).all(axis=1)
     return np.asarray(straight & bottom & near & (np.linalg.det(turn) > 0.0))
 
 

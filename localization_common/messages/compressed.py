@@ -101,6 +101,8 @@ def check_picture_size(header: PictureHeader, size: tuple[int, int] | None, max_
     found = (header.width, header.height)
     if size is not None and found != size:
         raise InputError(f"image is {found[0]}x{found[1]}, but camera_info has {size[0]}x{size[1]}")
+    if min(found) < 1:
+        raise InputError(f"image is {found[0]}x{found[1]}: it has no pixels")
     if found[0] * found[1] > max_pixels:
         raise InputError(f"image is {found[0]}x{found[1]}, more than {max_pixels} pixels: it is not decoded")
 

@@ -16,7 +16,7 @@ from localization_common.messages.stamps import stamp_of
 Array = npt.NDArray[np.float64]
 
 #: Largest distance in metres from a frame's origin; a position beyond is an error of the publisher.
-MAX_DISTANCE = 1e7
+MAX_DISTANCE = se3.FARTHEST
 #: Types of messages with the pose of something in a frame.
 POSE_TYPES = (
     "geometry_msgs/msg/PoseStamped",

@@ -19,6 +19,8 @@ from localization_common.errors import CheckpointError, LocalizationError, MapEr
 from localization_common.files import headers
 from localization_common.files.atomic_write import write_whole
 from localization_common.files.configuration import from_dict, to_dict
+from localization_common.files.reading import read_bytes
+from localization_common.geometry import se3
 
 FILE = "place.yaml"
 VERSION = 1
@@ -91,6 +93,10 @@ class DriveDescription:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise MapError(f"drive {self.name!r:.100}: use letters, digits, '_', '-', '+', '.'; the name is a file's")
+        try:
+            se3.nearest_rigid(self.mount)
+        except ValueError as error:
+            raise MapError(f"drive {self.name!r:.100}: base_T_camera is no mount: {error}") from error
 
     @property
     def mount(self) -> npt.NDArray[np.float64]:
@@ -150,7 +156,7 @@ def read_description(folder: Path) -> PlaceDescription:
     file = folder / FILE
     remedy = "take another copy of the place, or build it again (localization_map)"
     try:
-        values = headers.parse(file.read_text(encoding="utf-8"))
+        values = headers.parse(read_bytes(file, headers.MAX_BYTES).decode())
     except FileNotFoundError as error:
         raise MapError(f"{folder}: no place: it has no {FILE}; give a directory of localization_map") from error
     except OSError as error:

@@ -10,6 +10,7 @@ from geometry_msgs.msg import PoseArray
 from nav_msgs.msg import OccupancyGrid
 from visualization_msgs.msg import MarkerArray
 
+from localization_common.ros.estimate_checks import require_planar
 from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.outputs import (
     LATCHED,
@@ -58,6 +59,8 @@ class BeliefPublishers:
             bounds, cell: min_x, min_y, max_x, max_y of the grid and the width of its cells, metres; all particles
                 count in the grid.
         """
+        if not self._node.passes("particles", lambda: require_planar("particles", particles, weights)):
+            return
         frame = self._node.settings.global_frame_id
         every = -(-len(particles) // most)
         poses, shares = particles[::every], weights[::every]
@@ -83,5 +86,7 @@ class BeliefPublishers:
 
     def publish_views(self, poses: Array) -> None:
         """Publish the poses (N, 3) of the map's views."""
+        if not self._node.passes("views", lambda: require_planar("views of the map", poses)):
+            return
         now = self._node.get_clock().now().nanoseconds
         self._views.publish(view_markers(now, self._node.settings.global_frame_id, poses))

@@ -9,7 +9,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from localization_common.errors import CameraError, LocalizationError
+from localization_common.errors import CameraError, EstimateError, LocalizationError
 from localization_common.pending_frame import PendingFrame
 from localization_common.ros.camera_feed import Frame
 from localization_common.ros.clock_guard import FutureError, StampError
@@ -25,6 +25,7 @@ _REFUSALS: tuple[tuple[type[LocalizationError], str, Level], ...] = (
     (CameraError, "camera", Level.ERROR),
     (OdometryError, "odometry", Level.ERROR),
     (FutureError, STAMPS, Level.ERROR),
+    (EstimateError, "estimate", Level.ERROR),
     (StampError, STAMPS, Level.WARN),
     (LocalizationError, "input", Level.WARN),
 )

@@ -14,6 +14,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from localization_common.camera import Camera
 from localization_common.camera.image_checks import require_usable
+from localization_common.errors import EstimateError
 from localization_common.pending_frame import FailedFrame, PendingFrame
 from localization_common.place import Place
 from localization_common.ros.base_frame import BaseFrame
@@ -21,7 +22,7 @@ from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
 from localization_common.ros.camera_mount import CameraMount
 from localization_common.ros.clock_guard import ClockGuard
 from localization_common.ros.diagnostics import DiagnosticsPublisher
-from localization_common.ros.estimate_checks import EstimateError, require_publishable
+from localization_common.ros.estimate_checks import require_publishable
 from localization_common.ros.frame_outcomes import CountedFrame, FrameOutcomes
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.lifecycle import ManagedNode
@@ -62,7 +63,11 @@ class LocalizerNode(ManagedNode, Generic[S]):
         health = NodeHealth(self)
         self.monitor = health.monitor
         self._outcomes = FrameOutcomes(self, self.monitor)
-        self.transforms = Transforms(self, lambda text: self.monitor.event("transform_message", text))
+        self.transforms = Transforms(
+            self,
+            lambda text: self.monitor.event("transform_message", text),
+            lambda name, check: self.passes(name, check),
+        )
         self.base_frame = BaseFrame(self.transforms, lambda: self.settings, self.get_logger().info)
         self.broadcaster = PoseBroadcaster(self.transforms, self.base_frame, lambda: self.settings, self.monitor)
         self.poses = PoseOutput(self)
@@ -176,15 +181,21 @@ class LocalizerNode(ManagedNode, Generic[S]):
 
     def publishable(self, what: str, a_T_b: Array, covariance: Array) -> bool:
         """True if an estimate (pose (4, 4), covariance (n, n)) may be published; else /diagnostics has the reason."""
+        return self.passes(what, lambda: require_publishable(what, a_T_b, covariance))
+
+    def passes(self, what: str, check: Callable[[], None]) -> bool:
+        """True if a result passes a check of `estimate_checks`; else /diagnostics has the reason."""
         try:
-            require_publishable(what, a_T_b, covariance)
+            check()
         except EstimateError as error:
-            self.monitor.problem(
-                what, Level.ERROR, f"{error}: reset the node; if that does not help, its files are bad"
-            )
+            self.refuse(what, str(error))
             return False
         self.monitor.solved(what)
         return True
+
+    def refuse(self, what: str, reason: str) -> None:
+        """Report a result that must not be published."""
+        self.monitor.problem(what, Level.ERROR, f"{reason}: reset the node; if that does not help, its files are bad")
 
     # Lifecycle.
 

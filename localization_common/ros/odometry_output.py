@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from nav_msgs.msg import Odometry
 
-from localization_common.geometry.odometry_integration import OdometryIntegrator
+from localization_common.geometry.odometry_integration import OdometryIntegrator, OdometrySample
+from localization_common.ros.estimate_checks import require_publishable, require_twist
 from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.monitor import Level
 from localization_common.ros.outputs import odometry_message
@@ -52,6 +54,8 @@ class OdometryOutput:
         if motion is not None and covariance is not None and not node.publishable("odometry", motion, covariance):
             return  # the sum would keep such a motion for ever
         sample = self._sum.step(stamp, motion, covariance, base_T_camera)
+        if not node.passes("odometry", partial(_require_publishable, sample)):
+            return
         odom, base = node.settings.odom_frame_id, node.base_frame.name()
         self._publisher.publish(odometry_message(sample, odom, base))
         if self._publish_tf():
@@ -64,3 +68,8 @@ class OdometryOutput:
             self._node.monitor.problem("publish_odom_tf", Level.WARN, text)
         else:
             self._node.monitor.solved("publish_odom_tf")
+
+
+def _require_publishable(sample: OdometrySample) -> None:
+    require_publishable("odometry", sample.odom_T_base, sample.covariance)
+    require_twist("odometry", sample.twist, sample.twist_covariance)

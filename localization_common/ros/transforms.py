@@ -18,6 +18,7 @@ from localization_common.errors import InputError
 from localization_common.geometry import se3
 from localization_common.messages import frame_name, matrix_from_transform, stamp_of
 from localization_common.ros.conversions import time_from_stamp, transform_from_matrix
+from localization_common.ros.estimate_checks import require_pose
 from localization_common.ros.tf_advice import TfGraph, second_broadcaster
 from localization_common.ros.tf_buffer import TransformBuffer
 from localization_common.ros.timeline import JUMP
@@ -36,10 +37,17 @@ class Transforms:
     Args:
         node: owner of the subscriptions and of the publisher.
         warn: called with a sentence for each ignored transform; by default the node logs it.
+        passes: called with the name and the check of each transform to send; returns False if it must not be sent. By
+            default the error is raised.
     """
 
-    def __init__(self, node: Node, warn: Callable[[str], None] | None = None) -> None:
-        self._node, self._warn = node, warn or node.get_logger().warning
+    def __init__(
+        self,
+        node: Node,
+        warn: Callable[[str], None] | None = None,
+        passes: Callable[[str, Callable[[], None]], bool] | None = None,
+    ) -> None:
+        self._node, self._warn, self._passes = node, warn or node.get_logger().warning, passes or _passes
         self._buffer = TransformBuffer(now=lambda: int(node.get_clock().now().nanoseconds))
         self._listeners: list[Callable[[], None]] = []
         self._sent: dict[str, deque[tuple[str, int]]] = {}
@@ -82,7 +90,10 @@ class Transforms:
         return TfGraph.of(self._node, str(self._moving.topic_name), str(self._static.topic_name))
 
     def send(self, parent: str, child: str, parent_T_child: Array, stamp: int) -> None:
-        """Broadcast one transform on /tf."""
+        """Broadcast one transform on /tf, if it passes the check of poses."""
+        name = f"transform {parent} -> {child}"
+        if not self._passes(name, lambda: require_pose(name, parent_T_child)):
+            return
         self._sent.setdefault(child, deque(maxlen=500)).append((parent, stamp))
         self._publisher.publish(TFMessage(transforms=[transform_stamped(parent, child, parent_T_child, stamp)]))
 
@@ -130,6 +141,11 @@ class Transforms:
         if not sent or ((parent, stamp) in tuple(sent) and not static):
             return
         self._others[child] = (parent, float("inf") if static else time.monotonic())
+
+
+def _passes(name: str, check: Callable[[], None]) -> bool:
+    check()
+    return True
 
 
 def _check_names(parent: str, child: str) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
-import yaml
 
-from localization_common.errors import MapError
+from localization_common.errors import DatasetError, InputError, MapError
+from localization_common.files import yaml_text
 from localization_common.files.atomic_write import write_whole
-from localization_mapping.occupancy.grid import FREE, OCCUPIED, UNKNOWN, GridArea, OccupancyGrid
+from localization_common.files.reading import read_bytes
+from localization_common.files.text_files import read_text
+from localization_common.geometry.se3 import FARTHEST
+from localization_common.messages.compressed import check_picture_size
+from localization_common.messages.picture_kinds import kind_of
+from localization_common.messages.png import decode_png, read_png_header
+from localization_mapping.occupancy.grid import FREE, MOST_CELLS, OCCUPIED, UNKNOWN, GridArea, OccupancyGrid
 
 #: Grey values of occupied, free and unknown cells, as nav2_map_server's map_saver writes them.
 BLACK, WHITE, GREY = 0, 254, 205
@@ -19,6 +25,11 @@ BLACK, WHITE, GREY = 0, 254, 205
 OCCUPIED_THRESH, FREE_THRESH = 0.65, 0.196
 #: Endings of the two files.
 _IMAGE, _DESCRIPTION = ".pgm", ".yaml"
+#: Bytes of a description, and of a PGM's header.
+_MOST_YAML, _HEADER_BYTES = 1 << 14, 1 << 12
+#: Header of a binary PGM with 8 bits: columns, rows, largest value; comments may stand before each number.
+_SPACE = rb"(?:\s|#[^\n]*\n)+"
+_PGM = re.compile(rb"P5" + _SPACE + rb"(\d{1,6})" + _SPACE + rb"(\d{1,6})" + _SPACE + rb"255\s")
 
 
 def map_image(grid: OccupancyGrid) -> npt.NDArray[np.uint8]:
@@ -52,15 +63,20 @@ def read_map_files(path: Path) -> OccupancyGrid:
         MapError: a file is missing or damaged, or is not a map that map_server would read.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        x, y, yaw = (float(v) for v in values["origin"])
-        resolution, negate = float(values["resolution"]), bool(values["negate"])
-        occupied, free = float(values["occupied_thresh"]), float(values["free_thresh"])
-        image = cv2.imread(str(path.parent / values["image"]), cv2.IMREAD_GRAYSCALE)
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+        values = yaml_text.parse(read_text(path, most=_MOST_YAML), most=_MOST_YAML)
+        x, y, yaw, resolution, occupied, free = numbers = [
+            float(value)
+            for value in (*values["origin"], *(values[n] for n in ("resolution", "occupied_thresh", "free_thresh")))
+        ]
+        if not (np.isfinite(numbers).all() and 0.0 < resolution < FARTHEST and max(abs(x), abs(y)) < FARTHEST):
+            raise ValueError(f"origin and resolution are {numbers[:4]}")
+        negate, file = bool(values["negate"]), path.parent / str(values["image"])
+    except (DatasetError, ValueError, TypeError, KeyError, ArithmeticError) as error:
         raise MapError(f"{path}: is no description of an occupancy grid ({error}): build the place again") from error
-    if image is None:
-        raise MapError(f"{path}: its image {values['image']} is missing or damaged: build the place again")
+    try:
+        image = _read_image(file)
+    except (OSError, ValueError, InputError) as error:
+        raise MapError(f"{path}: its image {file} is missing or damaged ({error}): build the place again") from error
     if yaw != 0.0 or values.get("mode", "trinary") != "trinary":
         raise MapError(f"{path}: only trinary maps without rotation are read: build the place again")
     grey = image.astype(np.float64)
@@ -68,3 +84,25 @@ def read_map_files(path: Path) -> OccupancyGrid:
     cells = np.where(share > occupied, OCCUPIED, np.where(share < free, FREE, UNKNOWN)).astype(np.int8)
     rows, columns = cells.shape
     return OccupancyGrid(GridArea((x, y), rows, columns, resolution), np.ascontiguousarray(cells[::-1]))
+
+
+def _read_image(path: Path) -> npt.NDArray[np.uint8]:
+    """Grey image (rows, columns) of a binary PGM with 8 bits, as `write_map_files` writes it, or of a PNG.
+
+    Raises:
+        OSError, ValueError, InputError: it cannot be read, or has more cells than a grid.
+    """
+    data = read_bytes(path, _HEADER_BYTES + MOST_CELLS)
+    if kind_of(data) == "PNG":
+        check_picture_size(read_png_header(data), None, MOST_CELLS)
+        pixels = decode_png(data)
+        if pixels.ndim != 2 or pixels.dtype != np.uint8:
+            raise ValueError(f"it is {pixels.dtype} of shape {pixels.shape}, not grey")
+        return pixels
+    found = _PGM.match(data)
+    if found is None:
+        raise ValueError("it is neither PGM with 8 bits nor PNG")
+    columns, rows = int(found[1]), int(found[2])
+    if not 0 < rows * columns == len(data) - found.end():
+        raise ValueError(f"it holds {len(data) - found.end()} cells, not {rows} x {columns}")
+    return np.frombuffer(data, np.uint8, offset=found.end()).reshape(rows, columns)

@@ -21,8 +21,9 @@ from tf2_msgs.msg import TFMessage
 from waiting import wait_until
 
 from dmn_ros.node import DmnNode
+from localization_common.errors import EstimateError
 from localization_common.ros.conversions import camera_to_info, image_from_array
-from localization_common.ros.estimate_checks import EstimateError, require_publishable
+from localization_common.ros.estimate_checks import require_publishable
 from localization_common.ros.outputs import header
 from localization_common.ros.spinning import spinning
 from localization_common.ros.transforms import transform_stamped

@@ -64,7 +64,9 @@ class Residuals:
             if matrix.shape != (6, 6) or not np.isfinite(matrix).all():
                 raise CheckpointError(f"residuals: {name} is not a finite 6x6 matrix")
             if not is_covariance(matrix):
-                raise CheckpointError(f"residuals: {name} is no covariance: not symmetric, or a variance is negative")
+                raise CheckpointError(
+                    f"residuals: {name} is no covariance: not symmetric, or a variance is negative or too large"
+                )
         if not (math.isfinite(self.sharpness) and math.isfinite(self.familiarity)):
             raise CheckpointError(f"residuals: sharpness {self.sharpness} or familiarity {self.familiarity} not finite")
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from localization_common.errors import EstimateError
 from localization_common.geometry import se3
 from vlocnet_ros.network.vlocnetpp import Prediction
 from vlocnet_ros.runtime.scene_pose import UNSOLVED, ScenePose, ScenePoseSolver
@@ -53,7 +54,14 @@ def frame_pose(prediction: Prediction, solver: ScenePoseSolver | None, before: A
 
 
 def transform(translation: torch.Tensor | None, quaternion: torch.Tensor | None) -> Array | None:
-    """Return the transform (4, 4) of the first of a batch; None without one."""
+    """Return the transform (4, 4) of the first of a batch; None without one.
+
+    Raises:
+        EstimateError: the numbers are those of no pose.
+    """
     if translation is None or quaternion is None:
         return None
-    return se3.from_parts(translation[0].double().numpy(), quaternion[0].double().numpy())
+    try:
+        return se3.from_parts(translation[0].double().numpy(), quaternion[0].double().numpy())
+    except ValueError as error:
+        raise EstimateError(f"the network's result is no pose: {error}; its weights may be damaged") from error

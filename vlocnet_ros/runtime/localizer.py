@@ -12,7 +12,7 @@ import torch
 
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.camera.image_checks import require_usable
-from localization_common.errors import CameraError, ConfigError, InputError
+from localization_common.errors import CameraError, ConfigError, EstimateError, InputError
 from localization_common.geometry import se3
 from localization_common.pending_frame import FinishedFrame, PendingFrame
 from vlocnet_ros.config import Tasks
@@ -120,8 +120,9 @@ class Localizer:
 
         Raises:
             CameraError: no camera yet, or the image has another size than the camera.
-            InputError: the image cannot be used. In both cases the state does not change; but after a camera that had
-                stopped, a new pair begins.
+            InputError: the image cannot be used.
+            EstimateError: a result of the network is not finite. In all cases the state does not change; but after a
+                camera that had stopped, a new pair begins.
         """
         started = time.perf_counter()
         if self._adapter is None:
@@ -134,6 +135,7 @@ class Localizer:
         sharpness = self._frozen_camera.check(adapted, stamp)
         before = None if self._previous is None else self._previous[1]
         features, prediction = self._backend.step(adapted, before)
+        _require_finite(prediction)
         inferred = time.perf_counter()
         estimate = self._estimate(stamp, prediction, sharpness)
         self._before = features if before is None else before
@@ -253,3 +255,17 @@ def _labels(prediction: Prediction) -> tuple[Image | None, Image | None]:
         return None, None
     confidence, labels = torch.softmax(prediction.logits[0], dim=0).max(dim=0)
     return labels.to(torch.uint8).numpy(), (confidence * 255.0).round().to(torch.uint8).numpy()
+
+
+def _require_finite(prediction: Prediction) -> None:
+    """Refuse results that would make the consensus of all later frames NaN, too.
+
+    Raises:
+        EstimateError: a number is NaN or infinite.
+    """
+    for name, tensor in prediction._asdict().items():
+        if tensor is not None and not torch.isfinite(tensor).all():
+            raise EstimateError(
+                f"{name} of the network holds NaN or infinity, and nothing of this image is published: if this stays, "
+                "its weights are damaged or too large for half precision; set half to false or take another checkpoint"
+            )

@@ -25,6 +25,8 @@ from localization_common.messages.poses import POSE_TYPES
 _DAMAGED = (SerdeError, ValueError, LookupError, TypeError, AssertionError, MemoryError, OverflowError, struct.error)
 
 
+#: Number of topics of one bag.
+_MOST_TOPICS = 10_000
 #: Types of messages that are kept between the scan and their reading.
 _KEPT = frozenset((*POSE_TYPES, "sensor_msgs/msg/CameraInfo"))
 
@@ -126,10 +128,18 @@ class Bag:
         for number, storage in enumerate(self._storages.opened(noting=self.damage)):
             if storage is None:
                 continue
+            left = storage.path.stat().st_size
             for raw in storage.messages():
                 topic = _kind_of(found, raw.topic, raw.kind)
                 self._keep(topic, raw.data)
                 topic.append(Position(number, raw.place, raw.time))
+                left -= 1
+                if left < 0 or len(found) > _MOST_TOPICS:
+                    reason = (
+                        f"it has more than {_MOST_TOPICS} topics" if left >= 0 else "it has more messages than bytes"
+                    )
+                    self.damage.append(Damage(str(storage.path), f"{reason}; its rest is not read"))
+                    break
             for name, kind in storage.topics.items():
                 _kind_of(found, name, kind)
             self.damage += storage.damage

@@ -14,8 +14,12 @@ from localization_common.datasets.bags.mcap_storage import McapStorage
 from localization_common.datasets.bags.ros1_storage import Ros1Storage
 from localization_common.datasets.bags.sqlite_storage import SqliteStorage
 from localization_common.datasets.bags.storage import Damage, Storage, StorageError
+from localization_common.datasets.bags.unpacking import unpack_file
 from localization_common.datasets.summary import plain
 from localization_common.errors import DatasetError
+from localization_common.files import yaml_text
+from localization_common.files.reading import open_file, require_regular
+from localization_common.files.text_files import read_text
 
 _STORAGES: dict[str, type[McapStorage] | type[SqliteStorage] | type[Ros1Storage]] = {
     ".mcap": McapStorage,
@@ -24,6 +28,8 @@ _STORAGES: dict[str, type[McapStorage] | type[SqliteStorage] | type[Ros1Storage]
 }
 _COMPRESSED = ".zstd"
 METADATA = "metadata.yaml"
+#: Bytes of the metadata: 150 for a split, 1500 for a topic.
+_MOST_YAML = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ def open_storage(path: Path) -> Storage:
         StorageError: it cannot be opened.
     """
     try:
+        require_regular(path.stat(), path)
         return _STORAGES[path.suffix](path)
     except OSError as error:
         raise StorageError(f"{path}: cannot be opened ({error})") from error
@@ -101,17 +108,14 @@ def _with_metadata(path: Path, there: list[Path], metadata: dict[str, Any] | Dam
 
 
 def _read_metadata(path: Path) -> dict[str, Any] | Damage:
-    from ruamel.yaml import YAML  # rosbags brings it
-    from ruamel.yaml.error import YAMLError
-
     remedy = f"type: ros2 bag reindex {path.parent}"
     try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8-sig"))
+        content = yaml_text.parse(read_text(path, most=_MOST_YAML), most=_MOST_YAML)
         metadata = dict(content["rosbag2_bagfile_information"])
         if not isinstance(metadata["relative_file_paths"], list):
             raise TypeError("relative_file_paths is no list")
         return metadata
-    except (OSError, ValueError, TypeError, LookupError, RecursionError, AttributeError, YAMLError) as error:
+    except (ImportError, DatasetError, ValueError, TypeError, LookupError, AttributeError) as error:
         summary = plain((str(error) or type(error).__name__).splitlines()[0])
         return Damage(str(path), f"cannot be read ({summary}); the files beside it are read without it", remedy)
 
@@ -147,9 +151,9 @@ def _unpacked(files: BagFiles) -> BagFiles:
         target = path if path not in packed else Path(folder.name) / path.stem
         if path in packed:
             try:
-                with path.open("rb") as source, target.open("wb") as copy:
-                    zstandard.ZstdDecompressor().copy_stream(source, copy)
-            except (OSError, zstandard.ZstdError) as error:
+                with open_file(path) as source, target.open("wb") as copy:
+                    unpack_file(source, copy)
+            except (OSError, ValueError, zstandard.ZstdError) as error:
                 damage.append(Damage(str(path), f"cannot be unpacked ({error}); type: zstd --test {path}"))
                 target.unlink(missing_ok=True)
                 continue

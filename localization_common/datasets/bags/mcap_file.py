@@ -14,6 +14,7 @@ from mcap.opcode import Opcode
 from localization_common.datasets.bags import mcap_records as records
 from localization_common.datasets.bags.mcap_records import BROKEN, FOOTER_BYTES, MAGIC, RECORD
 from localization_common.datasets.bags.storage import StorageError
+from localization_common.files.reading import open_file
 
 
 @dataclass
@@ -45,7 +46,7 @@ class McapFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = path.stat().st_size
-        self._file = path.open("rb")
+        self._file = open_file(path)
         if self._file.read(len(MAGIC)) != MAGIC:
             self._file.close()
             what = "is empty" if self.size == 0 else "does not begin like an MCAP file"

@@ -24,6 +24,9 @@ from localization_common.datasets.bags.storage import (
 from localization_common.datasets.bags.tally import Tally
 from localization_common.errors import DatasetError
 
+#: Records of one chunk that are no messages: a schema and a channel for each topic.
+_MOST_USELESS = 10_000
+
 
 class McapStorage:
     """Storage of one .mcap file; see `Storage`.
@@ -116,7 +119,7 @@ class McapStorage:
                 Damage(str(self.path), f"the chunk at byte {position} is damaged ({records.reason(error)})")
             )
             return
-        data, inner = chunk.data, 0
+        data, inner, useless = chunk.data, 0, 0
         while inner < len(data):
             opcode, size = RECORD.unpack_from(data, inner) if inner + RECORD.size <= len(data) else (0, len(data))
             start = inner + RECORD.size
@@ -127,11 +130,18 @@ class McapStorage:
             if opcode == Opcode.MESSAGE:
                 direct = chunk.start >= 0
                 place = MessagePlace(body + chunk.start + inner, -1) if direct else MessagePlace(position, inner)
-                yield from self._message(record, place)
+                found = list(self._message(record, place))
+                useless += not found
+                yield from found
             elif opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
                 self._learn(opcode, record, position)
             else:
                 self._lost.add(f"the kind 0x{opcode:02x} in a chunk is unknown", f"byte {position}")
+            useless += opcode != Opcode.MESSAGE
+            if useless > _MOST_USELESS:
+                reason = f"more than {_MOST_USELESS} of its records are no messages; its rest is not read"
+                self.damage.append(Damage(str(self.path), f"the chunk at byte {position} is damaged ({reason})"))
+                return
             inner = start + size
 
     def _note(self, opcode: int, body: int, length: int) -> None:

@@ -43,6 +43,8 @@ class SqliteStorage:
                 self._database = sqlite3.connect(uri, uri=True, check_same_thread=False)
                 # Without this, a database that was cut off is refused as a whole.
                 self._database.execute("PRAGMA writable_schema = ON")
+                self._database.execute("PRAGMA trusted_schema = OFF")
+                _require_tables(self._database)
                 rows = self._database.execute("SELECT id, name, type FROM topics").fetchall()
             good = [row for row in rows if [type(value) for value in row] == [int, str, str]]
             self._topics = {number: (name, kind) for number, name, kind in good}
@@ -67,6 +69,8 @@ class SqliteStorage:
         remedy = f"to look for more, type: sqlite3 {self.path} .recover | sqlite3 recovered.db3"
         try:
             for row in self._database.execute(f"{_QUERY} ORDER BY id"):
+                if int(row[0]) <= last:  # pages that point at each other would give rows without an end
+                    raise ValueError(f"message {row[0]} comes after message {last}")
                 last = int(row[0])
                 yield from self._message(row, lost)
         except _BROKEN as error:
@@ -120,6 +124,21 @@ class SqliteStorage:
                 yield number, row
                 unreadable, missing = [], 0
             number += 1
+
+
+def _require_tables(database: sqlite3.Connection) -> None:
+    """Refuse a schema that computes: a view or a generated column can run for ever, or make gigabytes from nothing.
+
+    Raises:
+        ValueError: a table of rosbag2 is none, or has a generated column.
+    """
+    kinds = dict(database.execute("SELECT name, type FROM sqlite_master WHERE name IN ('topics', 'messages')"))
+    for name in ("topics", "messages"):
+        if kinds.get(name) != "table":
+            raise ValueError(f"{name} is {kinds.get(name, 'missing')!r:.50}, not a table")
+        columns = database.execute(f"PRAGMA table_xinfo({name})").fetchall()
+        if computed := [str(column[1]) for column in columns if column[6] != 0]:
+            raise ValueError(f"{name} has columns that are computed or hidden: {', '.join(computed):.100}")
 
 
 def _require_finished(path: Path) -> None:

@@ -89,7 +89,7 @@ def test_damage_is_found_and_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="images"):
         read_gqn(path)
     path.write_bytes(wire.tfrecord([wire.example({"frames": [b"no jpeg"], "cameras": [0.0] * 5})]))
-    with pytest.raises(DatasetError, match="no picture"):
+    with pytest.raises(DatasetError, match="not a picture"):
         read_gqn(path)
     write(path, cameras=CAMERAS[:2])
     with pytest.raises(DatasetError, match="10 camera numbers"):

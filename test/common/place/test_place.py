@@ -35,7 +35,7 @@ def test_a_place_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 def test_yaml_tools_read_the_same_content(tmp_path: Path) -> None:
     one = description(drawn_drive())
-    drive = replace(one.drives[0], base_T_camera=((1e-17, -2e-5, 1.0, 3e16), *one.drives[0].base_T_camera[1:]))
+    drive = replace(one.drives[0], base_T_camera=((1e-17, -2e-5, 1.0, 3e6), *one.drives[0].base_T_camera[1:]))
     one = replace(one, drives=(drive,), name="Küche 1e-05", scale=MapScale(True, "wheels: 1e-05", 1e-05))
     write_description(tmp_path, one)
     assert read_description(tmp_path) == one

@@ -9,6 +9,7 @@ import torch
 
 from localization_common.errors import CheckpointError, ConfigError
 from localization_common.files.paths import user_path
+from localization_common.files.reading import open_file
 from vlocnet_ros.runtime.backends.backend import Backend
 from vlocnet_ros.runtime.backends.onnx_backend import OnnxBackend
 from vlocnet_ros.runtime.backends.torch_backend import TorchBackend
@@ -64,6 +65,10 @@ def sha256(path: Path) -> str:
         CheckpointError: the file cannot be read.
     """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with open_file(path) as file:
+            digest = hashlib.sha256()
+            while part := file.read(1 << 20):
+                digest.update(part)
+            return digest.hexdigest()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
