@@ -75,9 +75,9 @@ class ManagedNode(AcceptsUnchangedParameters, LifecycleNode):
         """Run the activate transition; see `activate`."""
         super().on_activate(state)
         result = self._attempt("activate", self.activate)
-        self.active = result == TransitionCallbackReturn.SUCCESS
-        if self.active:
+        if result == TransitionCallbackReturn.SUCCESS:
             self._bond = open_bond(self, self.heartbeat_period())
+            self.active = True
         return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:

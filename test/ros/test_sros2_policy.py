@@ -32,6 +32,7 @@ RULES = {
 }
 #: Names that exist only where an optional package is installed, or in a newer ROS 2.
 OPTIONAL = {
+    "/set_initial_pose": importlib.util.find_spec("nav2_msgs") is None,
     "/particle_cloud": importlib.util.find_spec("nav2_msgs") is None,
     "/segmentation/label_info": importlib.util.find_spec("vision_msgs") is None,
     "/vlocnet/get_type_description": importlib.util.find_spec("type_description_interfaces") is None,
@@ -48,7 +49,10 @@ LAUNCHED = {"vlocnet": {"guess": "dmn/pose"}, "dmn": {"proposal": "vlocnet/pose"
 VARIANTS: list[tuple[bool, dict[str, dict[str, str]]]] = [
     (True, {}),
     (False, {"vlocnet": {"checkpoint": "''", "keyframe_map": "MODELS/keyframes.safetensors"}}),
-    (False, {name: {"image_transport": "compressed", "use_sim_time": "true"} for name in LAUNCHED}),
+    (
+        False,
+        {name: {"image_transport": "compressed", "use_sim_time": "true", "amcl_pose": "true"} for name in LAUNCHED},
+    ),
 ]
 #: (attribute, full name) of every name of a node.
 Names = set[tuple[str, str]]
@@ -116,9 +120,9 @@ def running(names: list[str], arguments: list[str]) -> Iterator[tuple[Node, list
 
 
 def done_by(observer: Node, node: Any) -> Names:
-    """Names of a configured node in the ROS graph, once the graph has all that the node has."""
+    """Names of an active node in the ROS graph, once the graph has all that the node has."""
     name = node.get_name()
-    assert wait_until(lambda: node.configured), f"{name}: {node.monitor.problems}"
+    assert wait_until(lambda: node.active), f"{name}: {node.monitor.problems}"
     own = {("publish", one.topic_name) for one in node.publishers}
     own |= {("subscribe", one.topic_name) for one in node.subscriptions}
     own |= {("reply", one.service_name) for one in node.services}
