@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import sys
 from types import FrameType
 
 
@@ -26,6 +27,19 @@ def localization() -> int:
 def apartment_camera() -> int:
     """Run the console script ``apartment_camera``."""
     return _start("localization_sim.node")
+
+
+def rerun_viewer() -> int:
+    """Run the console script ``rerun_viewer``; without Rerun it prints how to install it."""
+    from deep_localization.viewer.rerun_library import require_rerun
+    from localization_common.errors import ConfigError
+
+    try:
+        require_rerun()
+    except ConfigError as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        return 2
+    return _start("deep_localization.viewer.node")
 
 
 def localization_map() -> int:

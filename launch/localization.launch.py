@@ -16,7 +16,7 @@ from launch.actions import DeclareLaunchArgument, GroupAction, LogInfo, OpaqueFu
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node, PushRosNamespace
-from launch_ros.parameter_descriptions import ParameterFile
+from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from deep_localization.camera_topics import camera_topics, check_topic
@@ -37,6 +37,7 @@ ARGUMENTS = {
     "use_respawn": ("false", "Start a node again after it ended."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
     "rviz": ("false", "Open RViz."),
+    "rerun": ("false", "Show the nodes in Rerun (rerun-sdk): true opens its viewer; web serves it; else a file, .rrd."),
     "place": (
         "",
         "Directory of a place, made by localization_map: networks and maps of both nodes. Empty: as in params_file.",
@@ -112,6 +113,9 @@ PARAMETERS = {
     "map": (("dmn", "map_path"),),
 }
 
+#: Launch arguments that the viewer has as parameters, too; it draws the keyframe map of the place if none is named.
+RERUN_PARAMETERS = ("keyframe_map", "base_frame_id", "image_transport")
+
 
 def generate_launch_description() -> LaunchDescription:
     """Declare the arguments and start the nodes."""
@@ -142,7 +146,8 @@ def make_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         nodes = [node(context, "localization", ("vlocnet", "dmn"), vlocnet | dmn)]
     else:
         nodes = [node(context, "vlocnet", ("vlocnet",), vlocnet), node(context, "dmn", ("dmn",), dmn)]
-    return [*(LogInfo(msg=note) for note in camera.notes), *nodes, rviz(context)]
+    viewers = [rviz(context), *rerun(context, {"image": camera.image, "camera_info": camera.camera_info})]
+    return [*(LogInfo(msg=note) for note in camera.notes), *nodes, *viewers]
 
 
 def node(context: LaunchContext, executable: str, names: tuple[str, ...], topics: dict[str, str]) -> Node:
@@ -230,6 +235,32 @@ def rviz(context: LaunchContext) -> Node:
         condition=IfCondition(LaunchConfiguration("rviz")),
         output="screen",
     )
+
+
+def rerun(context: LaunchContext, topics: dict[str, str]) -> list[Node]:
+    """Make Rerun's viewer, if it is asked for; without rerun-sdk, it prints how to install it and ends.
+
+    Args:
+        topics: topics of the camera -> their names here.
+    """
+    asked = LaunchConfiguration("rerun").perform(context)
+    if asked.lower() == "false":
+        return []
+    show = {"true": "window", "web": "web"}.get(asked.lower(), "file")
+    given = {name: LaunchConfiguration(name).perform(context) for name in RERUN_PARAMETERS}
+    texts = given | {"show": show, "place": place_of(context), "file": asked if show == "file" else ""}
+    parameters: dict[str, object] = {n: ParameterValue(text, value_type=str) for n, text in texts.items() if text}
+    parameters["use_sim_time"] = LaunchConfiguration("use_sim_time").perform(context).lower() == "true"
+    params_file = LaunchConfiguration("params_file").perform(context)
+    return [
+        Node(
+            package=PACKAGE,
+            executable="rerun_viewer",
+            parameters=[*([params_file] if params_file else []), parameters],
+            remappings=[(topic, name) for topic, name in topics.items() if name],
+            output="screen",
+        )
+    ]
 
 
 def shared(*parts: str) -> PathJoinSubstitution:

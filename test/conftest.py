@@ -21,7 +21,7 @@ with contextlib.suppress(ImportError):
     import triton  # noqa: F401 - before Mesa: both contain an LLVM, and torch's import of triton crashes after Mesa's
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-IMPORTED_AS = {"protobuf": "google"}  # packages whose module has another name
+IMPORTED_AS = {"protobuf": "google", "rerun-sdk": "rerun"}  # packages whose module has another name
 
 # Libraries read these variables at import or start; the processes of the tests inherit them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread of torch: tests share the cores with other processes

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,9 +19,10 @@ from deep_localization.evaluation.drive_results import Array, Results
 from deep_localization.evaluation.live import run_live
 from deep_localization.evaluation.localizers import Localizers, contexts_of, load
 from deep_localization.evaluation.models import Models, models_of
-from deep_localization.evaluation.offline import filter_odometry, random_starts, run_offline
+from deep_localization.evaluation.offline import Observer, filter_odometry, random_starts, run_offline
 from deep_localization.evaluation.progress import progress_line
 from deep_localization.evaluation.result_file import ResultFile
+from deep_localization.viewer.rerun_library import require_rerun
 from dmn_ros.filter.filter_config import FilterConfig
 from localization_common.datasets.formats import is_bag
 from localization_common.datasets.opening import open_sequence
@@ -54,6 +57,8 @@ class Evaluation:
         aims: bounds to compare with.
         title: title of the report; by default the name of the data.
         threads: number of torch threads of each network.
+        rerun: file (.rrd) of a recording for the viewer Rerun, which is installed with pip install rerun-sdk: images,
+            labels, matched points, paths, particles, maps, covariances and errors of the localizers without nodes.
         filter: parameters of the particle filter.
         recording: options of the reader; for the training data too, if they are a bag.
     """
@@ -74,6 +79,7 @@ class Evaluation:
     aims: Literal["none", "apartment", "redkitchen"] = "none"
     title: str = ""
     threads: int = 1
+    rerun: Path | None = None
     filter: FilterConfig = field(default_factory=FilterConfig)
     recording: RecordingArgument = field(default_factory=RecordingOptions)
 
@@ -90,11 +96,15 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
         options: options of the command.
         command: command line that repeats the evaluation, for the report.
     """
+    if options.rerun is not None:
+        require_rerun()
     models = options.models
     truth = _open(options)
     wheels = options.recorded_odometry or (models.without_network and truth.odom_T_base is not None)
     localizers = load(models, options.threads, options.filter, recorded_odometry(truth))
-    offline = run_offline(truth, localizers, recorded_odometry=wheels, progress=progress_line("offline"))
+    with _observer(options.rerun, truth, localizers, models) as observer:
+        progress = progress_line("offline")
+        offline = run_offline(truth, localizers, recorded_odometry=wheels, progress=progress, observer=observer)
     if not options.score_poses:
         offline.map_T_base.clear()
     results, notes = offline, {}
@@ -134,6 +144,18 @@ def _open(options: Evaluation) -> Sequence:
     return announce(open_sequence(options.bag, options.recording))
 
 
+@contextmanager
+def _observer(path: Path | None, truth: Sequence, localizers: Localizers, models: Models) -> Iterator[Observer | None]:
+    """Observer that writes a recording for Rerun; None without a path."""
+    if path is None:
+        yield None
+        return
+    from deep_localization.evaluation.rerun_recording import recording  # imported here: Rerun is optional
+
+    with recording(path, truth, localizers, models) as observer:
+        yield observer
+
+
 def _accounts(truth: Sequence, offline: Results) -> dict[str, str]:
     """Numbers of frames without a score, with the reasons; empty if all have one."""
     without = len(truth) - int(truth.has_pose.sum())
@@ -164,6 +186,8 @@ def main() -> None:
         sys.exit(f"evaluate_bag: {error}")
     print(result.text())
     print(f"report: {options.output / 'report.html'}")
+    if options.rerun is not None:
+        print(f"recording: rerun {options.rerun}")
 
 
 if __name__ == "__main__":

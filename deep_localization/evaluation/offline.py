@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
 from deep_localization.evaluation.drive_results import Array, BeliefRecord, Results
 from deep_localization.evaluation.localizers import Localizers
 from deep_localization.evaluation.scoring import HORIZON, MAX_GAP_S
+from dmn_ros.filter.belief import Belief
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.runtime.localizer import Localizer as DmnLocalizer
 from dmn_ros.runtime.replay import replay as replay_dmn
@@ -18,6 +20,7 @@ from localization_common.geometry import planar, se3
 from localization_common.geometry.odometry_integration import OdometryIntegrator, base_covariance, planar_odometry
 from localization_common.report.beliefs import density
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
+from vlocnet_ros.runtime.replay import ReplayedFrame
 from vlocnet_ros.runtime.replay import replay as replay_vlocnet
 
 Progress = Callable[[int, int], None]
@@ -26,8 +29,23 @@ Progress = Callable[[int, int], None]
 PLANAR = (0, 1, 5)
 
 
+class Observer(Protocol):
+    """Observer of an offline evaluation; vlocnet's frames come first, then all beliefs."""
+
+    def on_estimate(self, frame: ReplayedFrame) -> None:
+        """Take vlocnet's result for one frame."""
+
+    def on_belief(self, position: int, belief: Belief) -> None:
+        """Take the belief after the frame at this position of the drive."""
+
+
 def run_offline(
-    truth: Sequence, localizers: Localizers, *, recorded_odometry: bool = False, progress: Progress | None = None
+    truth: Sequence,
+    localizers: Localizers,
+    *,
+    recorded_odometry: bool = False,
+    progress: Progress | None = None,
+    observer: Observer | None = None,
 ) -> Results:
     """Estimates of every frame of a drive; the particle filter starts from a uniform belief.
 
@@ -35,16 +53,17 @@ def run_offline(
         truth: the drive; its true poses are not used.
         recorded_odometry: move the particles by the drive's odometry instead of vlocnet's.
         progress: called with (frames done, number of frames).
+        observer: called after each frame of each localizer.
 
     Raises:
         ConfigError: the drive has no odometry to move the particles.
     """
     results = Results("offline", frames_in=len(truth), frames_received=len(truth))
     if localizers.vlocnet is not None:
-        _run_vlocnet(localizers.vlocnet, truth, results, progress)
+        _run_vlocnet(localizers.vlocnet, truth, results, progress, observer)
     if localizers.dmn is not None:
         odometry = filter_odometry(truth, results, recorded=recorded_odometry)
-        _run_dmn(localizers.dmn, truth, odometry, results, progress)
+        _run_dmn(localizers.dmn, truth, odometry, results, progress, observer)
         if localizers.vlocnet is None:
             results.frames_processed = len(results.beliefs)
     return results
@@ -70,11 +89,19 @@ def filter_odometry(truth: Sequence, results: Results, *, recorded: bool) -> Arr
     return planar_odometry(np.stack([np.eye(4) if pose is None else pose for pose in estimated]), known)
 
 
-def _run_vlocnet(localizer: FrameLocalizer, truth: Sequence, results: Results, progress: Progress | None) -> None:
+def _run_vlocnet(
+    localizer: FrameLocalizer,
+    truth: Sequence,
+    results: Results,
+    progress: Progress | None,
+    observer: Observer | None,
+) -> None:
     integrator = OdometryIntegrator()
     camera_T_base = se3.inverse(truth.base_T_camera)
     for frame in replay_vlocnet(localizer, truth):
         stamp, estimate = frame.stamp, frame.estimate
+        if observer is not None:
+            observer.on_estimate(frame)
         if estimate is None:  # a node leaves such a frame out, too, with the reason on /diagnostics
             results.refused[stamp] = frame.refusal
             continue
@@ -92,7 +119,12 @@ def _run_vlocnet(localizer: FrameLocalizer, truth: Sequence, results: Results, p
 
 
 def _run_dmn(
-    localizer: DmnLocalizer, truth: Sequence, odometry: Array, results: Results, progress: Progress | None
+    localizer: DmnLocalizer,
+    truth: Sequence,
+    odometry: Array,
+    results: Results,
+    progress: Progress | None,
+    observer: Observer | None,
 ) -> None:
     localizer.reset_uniform()
     bounds = localizer.context_map.bounds
@@ -100,6 +132,8 @@ def _run_dmn(
         heat = density(belief.particles, belief.weights, bounds)
         record = BeliefRecord(belief.most_likely if belief.localized else None, heat, bounds)
         results.beliefs[belief.stamp] = record
+        if observer is not None:
+            observer.on_belief(position, belief)
         if progress is not None:
             progress(position + 1, len(truth))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+Array = npt.NDArray[np.float64]
+
 #: Share of the largest entry by which rounding may make a matrix unsymmetric, or a variance negative.
 _ROUNDING = 1e-6
 #: Square metres or radians: positions are at most 1e7 m from the origin.
@@ -21,3 +23,10 @@ def is_covariance(matrices: npt.NDArray[np.float64]) -> bool:
     allowed = _ROUNDING * np.abs(matrices).max(axis=(-2, -1), initial=0.0) + 1e-12
     unlike = np.abs(matrices - np.swapaxes(matrices, -2, -1)).max(axis=(-2, -1), initial=0.0)
     return bool((unlike <= allowed).all() and (np.linalg.eigvalsh(matrices).min(axis=-1) >= -allowed).all())
+
+
+def covariance_from_planar(covariance: Array) -> Array:
+    """Covariance (6, 6) of x y z rX rY rZ from a covariance (3, 3) of x, y, yaw; z, rX and rY are zero, as in amcl."""
+    full = np.zeros((6, 6))
+    full[np.ix_((0, 1, 5), (0, 1, 5))] = covariance
+    return full

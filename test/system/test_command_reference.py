@@ -10,7 +10,7 @@ import pytest
 from deep_localization.command_reference import COMMANDS, render
 
 ROOT = Path(__file__).resolve().parents[2]
-NODES = {"vlocnet", "dmn", "localization", "apartment_camera"}
+NODES = {"vlocnet", "dmn", "localization", "apartment_camera", "rerun_viewer"}
 
 
 @pytest.mark.filterwarnings("ignore:get_parser:DeprecationWarning")

@@ -3,14 +3,10 @@
 The other direction is `localization_common.messages`, which bag readers use, too.
 """
 
+from localization_common.geometry.covariances import covariance_from_planar
 from localization_common.ros.conversions.cameras import camera_to_info
 from localization_common.ros.conversions.images import image_from_array
-from localization_common.ros.conversions.poses import (
-    covariance_from_planar,
-    pose_from_matrix,
-    time_from_stamp,
-    transform_from_matrix,
-)
+from localization_common.ros.conversions.poses import pose_from_matrix, time_from_stamp, transform_from_matrix
 
 __all__ = [
     "camera_to_info",

@@ -40,13 +40,6 @@ def transform_from_matrix(a_T_b: Array) -> Transform:
     return transform
 
 
-def covariance_from_planar(covariance: Array) -> Array:
-    """Covariance (6, 6) of x y z rX rY rZ from a covariance (3, 3) of x, y, yaw; z, rX and rY are zero, as in amcl."""
-    full = np.zeros((6, 6))
-    full[np.ix_((0, 1, 5), (0, 1, 5))] = covariance
-    return full
-
-
 def _quaternion(a_T_b: Array) -> Quaternion:
     if tf_transformations is None:
         w, x, y, z = se3.to_parts(a_T_b)[1]

@@ -1,0 +1,1 @@
+"""Live and recorded views of localizers in Rerun, which is optional."""
