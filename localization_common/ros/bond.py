@@ -113,15 +113,8 @@ class Bond:
     def _listen(self) -> None:
         handle = self._subscription.handle
         for _ in range(QUEUE):  # not for ever if somebody floods the topic
-            try:
-                with handle:  # it stays valid
-                    taken = handle.take_message(Status, False)
-            except Exception as error:
-                if not self._node.context.ok():
-                    raise
-                text = f"a message on {self._publisher.topic_name} cannot be read and is left out: {error}"
-                self._node.get_logger().warning(text, throttle_duration_sec=10.0)
-                continue
+            with handle:  # it stays valid
+                taken = handle.take_message(Status, False)
             if taken is None:
                 return
             self._on_status(taken[0])

@@ -157,6 +157,7 @@ def test_damaged_messages_and_those_of_others_leave_the_bond_alone(stage: Stage,
     assert wait_until(lambda: publisher.get_subscription_count() == 2)
     good = serialize_message(Status(id="vlocnet", instance_id="x", active=False))
     publisher.publish(good.replace(b"vlocnet", b"\xff\xfe\xfdcnet"))
+    publisher.publish(good[:30])
     publisher.publish(Status(id="amcl", instance_id="y", active=False))
     assert not manager.failed.wait(2.5)
     assert node._bond._thread.is_alive()
