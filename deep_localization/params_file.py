@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from localization_common.errors import ConfigError
+from localization_common.files import yaml_text
+from localization_common.files.reading import read_bytes
+
+#: Largest file, bytes.
+_LARGEST = 10_000_000
 
 
 def read_params_file(path: str) -> dict[str, Any]:
@@ -19,8 +22,9 @@ def read_params_file(path: str) -> dict[str, Any]:
     if not path:
         return {}
     try:
-        content = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        text = read_bytes(Path(path).expanduser(), _LARGEST).decode()
+        content = yaml_text.parse(text, most=_LARGEST)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"params_file {path}: cannot be read ({error})") from error
     if content is None:
         return {}

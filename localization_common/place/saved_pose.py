@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.errors import ConfigError, MapError
+from localization_common.files import json_text
 from localization_common.files.atomic_write import write_whole
 from localization_common.files.configuration import from_dict
+from localization_common.files.reading import read_bytes
 from localization_common.geometry import se3
 from localization_common.geometry.covariances import is_covariance
 from localization_common.messages.poses import MAX_DISTANCE
@@ -86,16 +88,13 @@ def read_saved_pose(path: Path, place: Place) -> SavedPose | None:
         MapError: the file cannot be read, or its pose is of another map frame.
     """
     try:
-        with path.open("rb") as file:
-            raw = file.read(_LARGEST + 1)
-        if len(raw) > _LARGEST:
-            raise MapError(f"{path}: is no saved pose, it is too large; delete it")
-        pose = from_dict(SavedPose, json.loads(raw))
+        text = read_bytes(path, _LARGEST).decode()
+        pose = from_dict(SavedPose, json_text.parse(text, most=_LARGEST))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise MapError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError, ConfigError) as error:
+    except (ValueError, ConfigError) as error:
         raise MapError(f"{path}: is no saved pose ({error}); delete it") from error
     if pose.map_id != place.description.map_id:
         raise MapError(f"{path}: the pose is of another map frame: {place.path} was built anew since then; delete it")

@@ -20,6 +20,8 @@ from made_places import drawn_drive, make_place
 from localization_common.datasets.world_shards import shard_path, write_shard
 from localization_common.datasets.worlds import WorldSet
 from localization_common.files.trajectory_files import write_tum
+from localization_common.place import Place
+from localization_common.place.saved_pose import SavedPose, pose_file
 from localization_mapping.occupancy.grid import GridArea, OccupancyGrid
 from localization_mapping.occupancy.map_files import write_map_files
 from vlocnet_ros.commands.export import export_onnx
@@ -75,6 +77,9 @@ def _models(folder: Path) -> Iterator[Seed]:
 def _maps(root: Path) -> Iterator[Seed]:
     make_place(root / "place", drawn_drive())
     yield Seed("place", root / "place", "place.yaml", special=TEXTS | JSONS)
+    saved = pose_file(make_place(root / "saved" / "kitchen", drawn_drive()), "/dmn")
+    SavedPose.of(Place.open(root / "saved" / "kitchen"), "map", 1, np.eye(4), np.eye(6)).write(saved)
+    yield Seed("saved_pose", root / "saved", saved.name, special=TEXTS | JSONS)
     (root / "occupancy").mkdir()
     cells = np.random.default_rng(0).choice(np.array([0, 100, -1], np.int8), (12, 16))
     write_map_files(OccupancyGrid(GridArea((-1.0, 2.0), 12, 16, 0.05), cells), root / "occupancy")

@@ -33,6 +33,7 @@ from localization_common.files.trajectory_files import read_tum
 from localization_common.geometry.se3 import FARTHEST
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.place import Place
+from localization_common.place.saved_pose import pose_file, read_saved_pose
 from localization_common.refinement.refiner import Guess, Refiner
 from localization_common.ros.estimate_checks import require_covariance, require_planar, require_pose
 from localization_mapping.occupancy.map_files import read_map_files
@@ -124,6 +125,15 @@ def place(path: Path) -> None:
         require_possible("poses", read_tum(opened.poses(drive.name)).poses)
 
 
+def saved_pose(path: Path) -> None:
+    """Read the last pose in a place."""
+    kitchen = Place.open(path / "kitchen")
+    pose = read_saved_pose(pose_file(kitchen, "/dmn"), kitchen)
+    if pose is not None:
+        require_pose("pose", pose.map_T_base)
+        require_covariance("pose", pose.covariance_matrix)
+
+
 def occupancy(path: Path) -> None:
     """Read an occupancy grid."""
     require_possible("bounds", np.array(read_map_files(path).area.bounds))
@@ -135,7 +145,8 @@ def worlds(path: Path) -> None:
 
 
 READERS: dict[str, Callable[[Path], None]] = {
-    one.__name__: one for one in (vlocnet, dmn, keyframes, recording, camera, poses, place, occupancy, worlds)
+    one.__name__: one
+    for one in (vlocnet, dmn, keyframes, recording, camera, poses, place, saved_pose, occupancy, worlds)
 }
 
 
