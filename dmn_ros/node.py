@@ -16,7 +16,6 @@ from dmn_ros.settings import DmnSettings
 from localization_common.camera import Camera
 from localization_common.errors import LocalizationError, MapError
 from localization_common.geometry import planar, se3
-from localization_common.geometry.pose_probability import probability_near
 from localization_common.pending_frame import FinishedFrame
 from localization_common.place import Place
 from localization_common.ros.belief_publishers import BeliefPublishers
@@ -229,8 +228,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self.monitor.solved("lost")
         map_T_base = planar.to_se3(belief.most_likely)
         covariance = covariance_from_planar(belief.pose_covariance)
-        quality = belief.share * probability_near(belief.cluster_covariance)
-        if self.poses.publish(belief.stamp, map_T_base, covariance, quality):
+        if self.poses.publish(belief.stamp, map_T_base, covariance, belief.quality):
             self.broadcast(map_T_base, belief.stamp)
 
     def _publish_views(self) -> None:

@@ -220,7 +220,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             self.monitor.solved("lost")
         map_T_base = estimate.map_T_camera @ se3.inverse(base_T_camera)
         covariance = base_covariance(estimate.covariance, estimate.map_T_camera, base_T_camera)
-        quality = probability_near(covariance[np.ix_((0, 1, 5), (0, 1, 5))])
+        quality = probability_near(covariance)
         return map_T_base if self.poses.publish(estimate.stamp, map_T_base, covariance, quality) else None
 
     def _publish_segmentation(self, frame: Frame, image: Picture, estimate: Estimate) -> None:

@@ -21,6 +21,7 @@ from localization_common.errors import ConfigError
 from localization_common.geometry import planar, se3
 from localization_common.geometry.covariances import covariance_from_planar
 from localization_common.geometry.odometry_integration import base_covariance
+from localization_common.geometry.pose_probability import probability_near
 from vlocnet_ros.runtime.estimate import Estimate, Health
 from vlocnet_ros.runtime.replay import ReplayedFrame
 
@@ -69,10 +70,12 @@ class EvaluationRecording:
     def _draw_pose(self, position: int, estimate: Estimate) -> None:
         if not estimate.health.published:
             self._scene.no_pose(VLOCNET)
+            self._scene.quality(VLOCNET, 0.0)
             return
         map_T_base = estimate.map_T_camera @ se3.inverse(self._base_T_camera)
         covariance = base_covariance(estimate.covariance, estimate.map_T_camera, self._base_T_camera)
         self._scene.camera_pose(estimate.map_T_camera)
+        self._scene.quality(VLOCNET, probability_near(covariance))
         self._draw(VLOCNET, position, map_T_base, covariance)
 
     def on_belief(self, position: int, belief: Belief) -> None:
@@ -83,6 +86,7 @@ class EvaluationRecording:
         self._scene.particles(belief.particles, belief.weights)
         text, level = ("localized", "INFO") if belief.localized else (f"not localized: {belief.reason}", "ERROR")
         self._scene.state(DMN, text, level=level)
+        self._scene.quality(DMN, belief.quality)
         if not belief.localized:
             self._scene.no_pose(DMN)
             return

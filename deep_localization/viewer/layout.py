@@ -22,12 +22,12 @@ def layout(bounds: Array | None, *, live: bool, truth: bool) -> rrb.Blueprint:
     Args:
         bounds: min_x, min_y, max_x, max_y of the map in metres, at which the eye looks from the south; None: the viewer
             chooses.
-        live: show what only nodes publish: the picture of the matched points, and the quality.
+        live: show the picture of the matched points, which only nodes publish.
         truth: show errors; without true poses there are none.
     """
     plots = [_plot(entities.POSITION_ERROR, "Position error and 2 standard deviations [m]")] if truth else []
     plots += [_plot(entities.HEADING_ERROR, "Heading error [deg]")] if truth else []
-    plots += [_plot(entities.QUALITY, "Quality, 0 to 1")] if live else []
+    plots.append(_plot(entities.QUALITY, "Quality, 0 to 1"))
     camera: list[rrb.View] = [rrb.Spatial2DView(origin=entities.CAMERA, name="Camera, labels, matched points")]
     if live:
         camera.append(rrb.Spatial2DView(origin=entities.MATCHES_PICTURE, name="Matched points"))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from localization_common.geometry.pose_probability import probability_near
+
 Array = npt.NDArray[np.float64]
 
 
@@ -48,3 +50,8 @@ class Belief:
     reason: str = ""
     observed: bool = True
     timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def quality(self) -> float:
+        """Probability that the most likely pose is near the true one (`pose_probability`); 0 if not localized."""
+        return self.share * probability_near(self.cluster_covariance) if self.localized else 0.0

@@ -18,9 +18,9 @@ def probability_near(covariance: npt.NDArray[np.float64]) -> float:
     directions, with the mean of the two variances.
 
     Args:
-        covariance: (3, 3) of x, y, yaw: metres and radians.
+        covariance: (3, 3) of x, y, yaw, or (6, 6) of x y z rX rY rZ: metres and radians.
     """
-    variance, turning = 0.5 * (covariance[0, 0] + covariance[1, 1]), float(covariance[2, 2])
+    variance, turning = 0.5 * (covariance[0, 0] + covariance[1, 1]), float(covariance[-1, -1])
     position = -math.expm1(-0.5 * NEAR_D**2 / variance) if variance > 0.0 else 1.0
     heading = math.erf(NEAR_A / math.sqrt(2.0 * turning)) if turning > 0.0 else 1.0
     return float(position * heading)

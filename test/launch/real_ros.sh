@@ -36,7 +36,7 @@ prefix=$work/install
 mkdir -p "$prefix"/{share/ament_index/resource_index/packages,lib/deep_localization}
 ln -s "$PWD" "$prefix/share/deep_localization"
 ln -s "$PWD/resource/deep_localization" "$prefix/share/ament_index/resource_index/packages/deep_localization"
-for program in vlocnet dmn localization apartment_camera; do
+for program in vlocnet dmn localization apartment_camera rerun_viewer; do
   printf '#!%s\nimport sys\nfrom deep_localization.starting import %s\nsys.exit(%s())\n' "$python" $program $program \
     >"$prefix/lib/deep_localization/$program"
   chmod +x "$prefix/lib/deep_localization/$program"

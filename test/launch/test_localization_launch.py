@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,17 @@ def test_managed(robot: Robot, arguments: dict[str, object], tmp_path: Path) -> 
         assert dmn.state() == "unconfigured"
         assert_ended_well(launched, processes=2)
     assert "calibration from /camera/color/camera_info, beside the image" in launched.output()
+
+
+@pytest.mark.skipif(find_spec("rerun") is not None, reason="rerun-sdk is installed")
+def test_without_rerun_the_other_nodes_go_on(robot: Robot, arguments: dict[str, object], tmp_path: Path) -> None:
+    with launch("localization.launch.py", tmp_path, **arguments, rerun=True) as launched:
+        assert wait_until(lambda: "rerun_viewer-3]: process has died" in launched.output(), 120.0)
+        await_active(robot)
+        drive(robot)
+        output = launched.end()
+    assert "pip install 'rerun-sdk" in output
+    assert output.count("process has finished cleanly") == 2, output
 
 
 def test_a_wrong_topic_ends_the_launch_with_one_message(ros_domain: int, tmp_path: Path) -> None:
