@@ -8,6 +8,9 @@ import signal
 import sys
 from types import FrameType
 
+#: Libraries that pip installs beside ROS 2, in a virtual environment: docs/installation.md.
+BESIDE_ROS = ("safetensors", "torch")
+
 
 def vlocnet() -> int:
     """Run the console script ``vlocnet``."""
@@ -56,7 +59,15 @@ def _start(module: str) -> int:
     """Import the module of a node and run it; then the node handles signals."""
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
-    return int(importlib.import_module(module).main())
+    try:
+        main = importlib.import_module(module).main
+    except ModuleNotFoundError as error:
+        if error.name not in BESIDE_ROS:
+            raise
+        remedy = "activate the virtual environment that has it"
+        print(f"cannot start: {sys.executable} has no {error.name}: {remedy}", file=sys.stderr)
+        return 2
+    return int(main())
 
 
 def _end(number: int, frame: FrameType | None) -> None:

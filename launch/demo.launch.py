@@ -38,8 +38,9 @@ def generate_launch_description() -> LaunchDescription:
                 default_value=shared("config", "demo.yaml"),
                 description="Parameters of simulator and nodes, in the format of config/demo.yaml.",
             ),
-            # Images need a larger shared memory than the default of Fast DDS.
+            # Images need a larger shared memory than the default of Fast DDS. The second name is that since Kilted.
             default_environment("FASTRTPS_DEFAULT_PROFILES_FILE", shared("config", "fastdds.xml")),
+            default_environment("FASTDDS_DEFAULT_PROFILES_FILE", shared("config", "fastdds.xml")),
             default_environment("MUJOCO_GL", "egl"),
             GroupAction([PushRosNamespace(namespace), robot]),
             localization,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib
+import importlib.util
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from deep_localization.evaluation.processes import claim_domain
+from deep_localization.evaluation.processes import PROFILE_VARIABLES, claim_domain
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
 
@@ -28,7 +31,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread of torch: tests shar
 os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ["ROS_PYTHON_CHECK_FIELDS"] = "1"  # messages refuse values of a wrong type
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(REPOSITORY / "config" / "fastdds.xml"))
+for name in PROFILE_VARIABLES:
+    os.environ.setdefault(name, str(REPOSITORY / "config" / "fastdds.xml"))
 os.environ.setdefault("ROS_LOG_DIR", str(REPOSITORY / "build" / "test" / "ros_log"))
 
 
@@ -43,26 +47,40 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     return module
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
-    """Skip a file, or the folder of a conftest.py, that imports an extra which is not installed."""
-    outcome = yield
-    report = outcome.get_result()
-    if report.failed and (missing := _missing_extra(report.call.excinfo.value)):
-        report.outcome, report.longrepr = "skipped", (str(collector.path), None, missing)
-        report.call.excinfo = _skipped(missing, "collect")
+class SkippedWithoutParts:
+    """Plugin that skips tests without the extras, or the ROS 2, that they import.
+
+    It is no part of the hooks of this file: pytest does not call them for a folder whose conftest.py fails.
+    """
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
+        """Skip a file, or the folder of a conftest.py, that imports an extra or a ROS 2 which is not installed."""
+        outcome = yield
+        report = outcome.get_result()
+        if report.failed and (missing := _missing_part(report.call.excinfo.value)):
+            report.outcome, report.longrepr = "skipped", (str(collector.path), None, missing)
+            report.call.excinfo = _skipped(missing, "collect")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """Turn a failure because of a missing extra or ROS 2, in a test or a fixture, into a skip that names it."""
+        if call.excinfo is not None and (missing := _missing_part(call.excinfo.value)):
+            call.excinfo = _skipped(missing, call.when)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Turn a failure because of a missing extra, in a test or a fixture, into a skip that names it."""
-    if call.excinfo is not None and (missing := _missing_extra(call.excinfo.value)):
-        call.excinfo = _skipped(missing, call.when)
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the plugin of this file."""
+    config.pluginmanager.register(SkippedWithoutParts())
 
 
 @pytest.fixture
 def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Reserve a ROS domain for the test and set it in the environment; no other test on this computer uses it."""
+    """Reserve a ROS domain for the test and set it in the environment; no other test on this computer uses it.
+
+    Skips the test without ROS 2, because processes that the test starts need it.
+    """
+    importlib.import_module("rclpy")
     domain, claim = claim_domain()
     monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
     yield domain
@@ -119,14 +137,23 @@ def _extras() -> dict[str, str]:
     return {IMPORTED_AS.get(name, name.replace("-", "_")): extra for name, extra in names}
 
 
-def _missing_extra(error: BaseException | None) -> str:
-    """Message with the missing extra that is the reason of an error; empty for another reason."""
+def _missing_part(error: BaseException | None) -> str:
+    """Message with the missing extra, or ROS 2, that is the reason of an error; empty for another reason."""
     while error is not None:
         name = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
         if extra := EXTRAS.get(name):
             return f"{name} is not installed: python3 -m pip install '.[{extra}]'"
+        if name in ROS_PACKAGES and importlib.util.find_spec("rclpy") is None:
+            return f"no ROS 2, and thus no {name}: source it, or run the tests in .venv"
         error = error.__cause__
     return ""
 
 
+def _ros_packages() -> set[str]:
+    """Read the names of the dependencies that are packages of ROS 2."""
+    root = ElementTree.parse(REPOSITORY / "package.xml").getroot()
+    return {element.text or "" for element in root.iter("depend")}
+
+
 EXTRAS = _extras()
+ROS_PACKAGES = _ros_packages()

@@ -17,6 +17,8 @@ from types import TracebackType
 
 from localization_common.errors import LocalizationError
 
+#: Variables with the file of Fast DDS's profile: Jazzy reads the first only, and Kilted warns of it.
+PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 _PR_SET_PDEATHSIG = 1
 _DOMAINS = range(2, 102)  # 0 is everybody's default; from 102 on, Linux gives the ports to other programs
 _claims: list[socket.socket] = []
@@ -69,13 +71,13 @@ def ros_environment(profile: Path, *, domain: int | None = None) -> dict[str, st
         "PYTHONUNBUFFERED": "1",
         "ROS_DOMAIN_ID": str(chosen),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile),
+        **dict.fromkeys(PROFILE_VARIABLES, str(profile)),
     }
 
 
 def adopt(environment: Mapping[str, str]) -> None:
     """Set the variables of the children's middleware in this process; they are read when a context is made."""
-    names = ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+    names = ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", *PROFILE_VARIABLES)
     os.environ.update({name: environment[name] for name in names})
 
 

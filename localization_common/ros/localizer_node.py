@@ -57,6 +57,9 @@ class LocalizerNode(ManagedNode, Generic[S]):
         options: options of rclpy's Node.
     """
 
+    # Since Kilted, rclpy destroys all nodes when it shuts down, also one whose constructor refused its parameters.
+    _worker: Worker[Frame] | None = None
+
     def __init__(self, name: str, settings: type[S], *, feed: CameraFeed | None = None, **options: Any) -> None:
         super().__init__(name, **options)
         self._declared: Parameters[S] = Parameters(self, settings, configured=lambda: self.configured)
@@ -72,7 +75,6 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.broadcaster = PoseBroadcaster(self.transforms, self.base_frame, lambda: self.settings, self.monitor)
         self.poses = PoseOutput(self)
         self.frames: LatestFrame[Frame] = LatestFrame()
-        self._worker: Worker[Frame] | None = None
         self.enabled = True
         self._camera: Camera | None = None
         self.feed = feed or self._subscribe()

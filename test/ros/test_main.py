@@ -56,6 +56,14 @@ def test_a_refused_parameter_ends_the_start_with_one_clear_line(
     assert "Traceback" not in output
 
 
+@pytest.mark.parametrize("library", ["torch", "safetensors"])
+def test_a_python_without_torch_ends_the_start_with_one_clear_line(library: str) -> None:
+    script = f"import sys; sys.modules['{library}'] = None; from deep_localization.starting import dmn; sys.exit(dmn())"
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    remedy = "activate the virtual environment that has it"
+    assert (done.returncode, done.stderr) == (2, f"cannot start: {sys.executable} has no {library}: {remedy}\n")
+
+
 @pytest.mark.parametrize(
     ("module", "names", "ending"),
     [

@@ -88,6 +88,7 @@ def test_environment_isolates_the_nodes(tmp_path: Path) -> None:
     assert 1 < int(environment["ROS_DOMAIN_ID"]) < 102
     assert environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] == "LOCALHOST"
     assert environment["FASTRTPS_DEFAULT_PROFILES_FILE"] == str(tmp_path / "profile.xml")
+    assert environment["FASTDDS_DEFAULT_PROFILES_FILE"] == str(tmp_path / "profile.xml")
     assert len({ros_environment(None)["ROS_DOMAIN_ID"] for _ in range(40)}) > 5
 
 
