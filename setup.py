@@ -46,6 +46,7 @@ setup(
         "sim": ["mcap", "mujoco", "rosbags", "scipy", "tyro"],
         "keyframes": ["pycolmap", "pyyaml", "scipy", "tyro"],
         "mapping": ["gtsam>=4.2", "matplotlib", "plotly", "pycolmap", "pyyaml", "rosbags", "scipy", "tqdm", "tyro"],
+        "bags": ["lz4", "mcap", "rosbags", "zstandard"],
         "export": ["onnx", "onnxruntime", "onnxscript", "tyro"],
         "report": ["evo", "matplotlib", "mcap", "plotly", "pyyaml", "rosbags", "scipy", "tyro"],
         "rerun": ["rerun-sdk>=0.39"],

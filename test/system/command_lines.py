@@ -20,8 +20,35 @@ from localization_common.errors import LocalizationError
 
 #: Commands of the system, of ROS 2 and of evo; their options are not checked.
 FOREIGN = {
-    *("cd", "cp", "echo", "export", "git", "ls", "mkdir", "source", "rerun", "sudo", "tar", "torchrun", "xdg-open"),
-    *("apt-get", "colcon", "mkdocs", "pip", "rosdep", "rviz2", "tensorboard", "evo_ape", "evo_rpe", "evo_traj"),
+    *(
+        "touch",
+        "cd",
+        "cp",
+        "echo",
+        "export",
+        "git",
+        "ls",
+        "mkdir",
+        "source",
+        "rerun",
+        "sudo",
+        "tar",
+        "torchrun",
+        "xdg-open",
+    ),
+    *(
+        "apt-get",
+        "colcon",
+        "docker",
+        "mkdocs",
+        "pip",
+        "rosdep",
+        "rviz2",
+        "tensorboard",
+        "evo_ape",
+        "evo_rpe",
+        "evo_traj",
+    ),
 }
 ASSIGNMENT = re.compile(r"^\w+=")
 #: Words of the shell before a command, and words that begin no command.

@@ -12,8 +12,8 @@ PAGE = ROOT / "docs" / "troubleshooting.md"
 
 
 def texts() -> str:
-    """Collect all string literals of the packages, one in a line, and the text of the set-up script."""
-    found = [(ROOT / "requirements" / "setup.sh").read_text()]
+    """Collect all string literals of the packages, one in a line, and the texts of the set-up scripts."""
+    found = [script.read_text() for script in (ROOT / "requirements").glob("*.sh")]
     for package in PACKAGES:
         for file in (ROOT / package).rglob("*.py"):
             found += [_constant_parts(node) for node in ast.walk(ast.parse(file.read_text()))]
