@@ -12,6 +12,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+#: Bytes of content that is kept.
+_KEPT = 1 << 25
 #: Change of the file at a path.
 Damage = Callable[[Path], None]
 
@@ -40,8 +42,16 @@ def flip(seed: int, count: int) -> Damage:
 
 
 def write(content: bytes | Callable[[], bytes]) -> Damage:
-    """Put other content under the name."""
-    return lambda path: path.write_bytes(content if isinstance(content, bytes) else content()) and None
+    """Put other content under the name; content that takes long to make and is small is kept for the next file."""
+    kept: list[bytes] = []
+
+    def change(path: Path) -> None:
+        data = kept[0] if kept else content if isinstance(content, bytes) else content()
+        if not kept and len(data) < _KEPT:
+            kept.append(data)
+        path.write_bytes(data)
+
+    return change
 
 
 def replaced_by(make: Callable[[Path], None]) -> Damage:
