@@ -15,7 +15,7 @@ _LARGE = (
     *("100 MB", "gzip bomb", "zip bomb", "150 MB", "256 MB", "1 GB", "2 GB", "10 million", "millions", "8000", "7000"),
 )
 #: One of so many of the other cases is run; the command runs all.
-_EACH = 3
+_EACH = 4
 
 
 @pytest.mark.slow
