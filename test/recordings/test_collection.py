@@ -39,6 +39,8 @@ NOT_ON_A_ROBOT = (
     "evo google google_crc32c lightning matplotlib mujoco onnx onnxruntime onnxscript plotly plyvel pycolmap "
     "pytorch_lightning rosbags tensorboard timm torchmetrics torchvision tyro"
 )
+#: colcon reads the output of pytest in lines of at most 64 KiB.
+LONGEST_LINE = 10_000
 HIDE_EXTRAS = f"""
 import sys
 
@@ -97,6 +99,8 @@ def test_without_extras_all_other_tests_are_collected_and_each_skip_names_a_libr
     (tmp_path / "sitecustomize.py").write_text(HIDE_EXTRAS)
     run = run_pytest("--collect-only", path=tmp_path)
     assert collected(run) > 1000
+    longest = max(run.stdout.splitlines(), key=len)
+    assert len(longest) < LONGEST_LINE, f"`colcon test` stops at a line as long as {longest[:200]}: give the test an id"
     assert "test/sim/test_rendering.py: mujoco is not installed: python3 -m pip install '.[sim]'" in run.stdout
     skipped = [line for line in run.stdout.splitlines() if line.startswith("SKIPPED")]
     names = {line.split(": ", 1)[1].split()[0] for line in skipped if " is not installed" in line}

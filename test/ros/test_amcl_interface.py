@@ -116,7 +116,11 @@ def test_the_last_pose_is_kept_over_a_restart(stage: Stage, models: Path, tmp_pa
     assert np.linalg.norm(found[:3, 3] - last[:3, 3]) < 0.2
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"position": [NaN]}', "[" * 100_000, '{"map_id": "other"}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", '{"position": [NaN]}', "[" * 100_000, '{"map_id": "other"}'],
+    ids=["empty", "without fields", "NaN", "nested deeply", "of another place"],  # a long id stops `colcon test`
+)
 def test_a_saved_pose_that_cannot_be_used_is_left_out(stage: Stage, models: Path, tmp_path: Path, content: str) -> None:
     place = place_with(models, tmp_path / "kitchen")
     pose_file(place, "/dmn").write_text(content)
