@@ -59,14 +59,17 @@ class HammerOutcome:
 
 
 def commands(models: Models, *, compressed: bool) -> dict[str, list[str]]:
-    """Arguments for ``python`` that start each node; dmn publishes its pose also if it is not localized."""
+    """Arguments for ``python`` that start each node.
+
+    dmn publishes its pose also if it is not localized. map -> odom is not smoothed: it is compared with each pose.
+    """
     assert models.vlocnet is not None
     assert models.dmn is not None
     assert models.map is not None
     common = {"base_frame_id": BASE, "threads": 1, "image_transport": "compressed" if compressed else "raw"}
     files = {"checkpoint": models.dmn.resolve(), "map_path": models.map.resolve()}
     values: dict[str, dict[str, Any]] = {
-        "vlocnet": {**common, "checkpoint": models.vlocnet.resolve()},
+        "vlocnet": {**common, "checkpoint": models.vlocnet.resolve(), "max_correction_speed": 0.0},
         "dmn": {
             **common,
             **files,

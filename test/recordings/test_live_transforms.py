@@ -28,8 +28,8 @@ def odom_T_base(index: int) -> np.ndarray:
 
 @pytest.fixture
 def vlocnet(stage: Stage) -> VlocnetNode:
-    """Live node with a mounted camera; a frame that waits for a transform would wait for a minute."""
-    node: VlocnetNode = stage.start(VlocnetNode, transform_timeout=60.0)
+    """Live node with a mounted camera, whose TF is not smoothed; a frame that waits for a transform waits a minute."""
+    node: VlocnetNode = stage.start(VlocnetNode, transform_timeout=60.0, max_correction_speed=0.0)
     stage.robot.mount_camera()
     assert wait_until(lambda: node.transforms.connected("base_link", "camera_optical_frame"))
     return node
