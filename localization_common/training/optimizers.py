@@ -8,6 +8,7 @@ momentum.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from localization_common.errors import ConfigError
+from localization_common.training.precision import matrix_format
 
 Algorithm = Literal["adamw", "muon"]
 
@@ -50,10 +52,14 @@ def build_optimizer(
     if algorithm == "adamw":
         own = [{**group, "lr": learning_rate * group["share"]} for group in groups]
         return torch.optim.AdamW(own, lr=learning_rate, eps=eps, fused=fused)
-    from timm.optim.muon import Muon  # needed for training alone, and slow to import
+    from timm.optim import muon  # needed for training alone, and slow to import
 
     own = [part for group in groups for part in _split(group, learning_rate)]
-    return Muon(
+    # Muon has no option for the number format that it makes matrices orthogonal in.
+    orthogonalize = getattr(muon.zeropower_via_newtonschulz, "func", muon.zeropower_via_newtonschulz)
+    device = own[0]["params"][0].device.type
+    muon.zeropower_via_newtonschulz = functools.partial(orthogonalize, dtype=matrix_format(device))
+    return muon.Muon(
         own, lr=learning_rate, nesterov=True, ns_coefficients="original", adjust_lr_fn="original", betas=(0.9, 0.999)
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Literal
 
@@ -31,6 +32,28 @@ def chosen_precision(wanted: Precision, accelerator: str) -> Literal["32-true", 
         return "bf16-mixed"
     half, full = (min(_seconds(half) for _ in range(_ROUNDS)) for half in (True, False))
     return "bf16-mixed" if half < full else "32-true"
+
+
+@functools.cache
+def matrix_format(device: str) -> torch.dtype:
+    """Return the faster number format for products of matrices on a device: bfloat16 or float32.
+
+    CPUs without instructions for bfloat16 are sixty times slower in it. A CPU is measured once.
+
+    Args:
+        device: type of the device in torch's notation, such as ``cpu``.
+    """
+    if device != "cpu":
+        return torch.bfloat16
+    formats = (torch.float32, torch.bfloat16)
+    return min(formats, key=lambda dtype: min(_product_seconds(dtype) for _ in range(_ROUNDS)))
+
+
+def _product_seconds(dtype: torch.dtype) -> float:
+    matrix = torch.zeros(128, 128, dtype=dtype)
+    began = time.perf_counter()
+    matrix @ matrix
+    return time.perf_counter() - began
 
 
 def _seconds(half: bool) -> float:

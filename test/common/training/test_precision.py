@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from localization_common.training import precision
+from localization_common.training.optimizers import build_optimizer
 from localization_common.training.precision import chosen_precision
 
 
@@ -25,3 +26,22 @@ def test_both_formats_are_measured_also_without_gradients() -> None:
     with torch.no_grad():
         assert precision._seconds(True) > 0.0
         assert precision._seconds(False) > 0.0
+
+
+def test_matrices_are_made_orthogonal_in_the_faster_format() -> None:
+    """Check that Muon takes the measured format; on a CPU without bfloat16 it is sixty times slower in the other one."""
+    from timm.optim import muon
+
+    assert precision.matrix_format("cuda") == torch.bfloat16
+    chosen = precision.matrix_format("cpu")
+    weights = torch.nn.Parameter(torch.randn(64, 32))
+    groups = [{"params": [weights], "weight_decay": 0.0, "share": 1.0}]
+    for _ in range(2):
+        optimizer = build_optimizer("muon", groups, 1e-2)
+    assert muon.zeropower_via_newtonschulz.keywords == {"dtype": chosen}
+    assert not hasattr(muon.zeropower_via_newtonschulz.func, "keywords")
+    before = weights.detach().clone()
+    weights.grad = torch.randn(64, 32)
+    optimizer.step()
+    values = torch.linalg.svdvals((weights.detach() - before) / optimizer.param_groups[0]["lr"])
+    assert values.max() < 2.5 * values.min()
