@@ -29,7 +29,7 @@ def test_both_formats_are_measured_also_without_gradients() -> None:
 
 
 def test_matrices_are_made_orthogonal_in_the_faster_format() -> None:
-    """Check that Muon takes the measured format; on a CPU without bfloat16 it is sixty times slower in the other one."""
+    """Check that Muon takes the measured format: in the other one, some CPUs are sixty times slower."""
     from timm.optim import muon
 
     assert precision.matrix_format("cuda") == torch.bfloat16
