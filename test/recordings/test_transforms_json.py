@@ -182,7 +182,7 @@ def test_broken_values_are_named(tmp_path: Path, change: dict[str, Any], message
         open_sequence(root)
 
 
-@pytest.mark.parametrize("text", ["{", "[1, 2]", "[" * 100_000])
+@pytest.mark.parametrize("text", ["{", "[1, 2]", "[" * 100_000], ids=["cut", "a list", "nested deeply"])
 def test_broken_json_is_named(tmp_path: Path, text: str) -> None:
     root = scene(tmp_path, {})
     (root / "transforms.json").write_text(text)
