@@ -95,6 +95,12 @@ def rotation_angle(rotation: Array) -> Array:
     return np.asarray(np.arctan2(np.linalg.norm(skew, axis=-1), trace - 1.0))
 
 
+def within(a_T_b: Array, a_T_c: Array, metres: float, radians: float) -> bool:
+    """Return True if two poses (4, 4) differ by no more than a distance and an angle."""
+    close = float(np.linalg.norm(a_T_c[:3, 3] - a_T_b[:3, 3])) <= metres
+    return close and float(rotation_angle(a_T_b[:3, :3].T @ a_T_c[:3, :3])) <= radians
+
+
 def interpolate(a_T_b: Array, a_T_c: Array, fraction: float) -> Array:
     """Transform between two: linear in the translation, spherical linear in the rotation; fraction 0..1."""
     axis, angle = quaternions.quat2axangle(quaternions.mat2quat(a_T_b[:3, :3].T @ a_T_c[:3, :3]))

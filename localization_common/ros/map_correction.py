@@ -92,11 +92,11 @@ class MapCorrection:
             return Correction(self._map_T_odom)
         moved = se3.interpolate(now_T_base, map_T_base, _share(turning * elapsed, angle) if turning else 1.0)
         moved[:3, 3] = now_T_base[:3, 3] + _share(speed * elapsed, distance) * shift
-        self._map_T_odom = moved @ se3.inverse(odom_T_base)
+        self._map_T_odom = map_T_odom(moved, odom_T_base)
         return Correction(self._map_T_odom)
 
     def _jump(self, map_T_base: Array, odom_T_base: Array, jump: tuple[float, float] | None) -> Correction:
-        self._map_T_odom = map_T_base @ se3.inverse(odom_T_base)
+        self._map_T_odom = map_T_odom(map_T_base, odom_T_base)
         self._awaited = self._settling = False
         self._offset = np.zeros(6)
         return Correction(self._map_T_odom, jump)
@@ -113,8 +113,8 @@ class MapCorrection:
             return False
         (start, first), (_, last) = driven[0], driven[-2]
         seconds = (stamp - start) * 1e-9
-        slow = _within(first, odom_T_base, _STILL_D * seconds, _STILL_A * seconds)
-        return slow or _within(last, odom_T_base, _SAME_D, _SAME_A)
+        slow = se3.within(first, odom_T_base, _STILL_D * seconds, _STILL_A * seconds)
+        return slow or se3.within(last, odom_T_base, _SAME_D, _SAME_A)
 
     def _must_settle(self, offset: Array, elapsed: float) -> bool:
         """Return True if a robot that stands has a wrong pose: its mean offset (6,) is large, or is still corrected."""
@@ -132,7 +132,6 @@ def _share(allowed: float, wanted: float) -> float:
     return 1.0 if wanted <= allowed else allowed / wanted
 
 
-def _within(a_T_b: Array, a_T_c: Array, metres: float, radians: float) -> bool:
-    """Return True if two poses differ by no more than a distance and an angle."""
-    close = float(np.linalg.norm(a_T_c[:3, 3] - a_T_b[:3, 3])) <= metres
-    return close and float(se3.rotation_angle(a_T_b[:3, :3].T @ a_T_c[:3, :3])) <= radians
+def map_T_odom(map_T_base: Array, odom_T_base: Array) -> Array:
+    """Return map_T_odom (4, 4), which REP-105 expects from a localizer, from two poses at the same time."""
+    return map_T_base @ se3.inverse(odom_T_base)

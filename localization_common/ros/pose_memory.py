@@ -93,7 +93,9 @@ class PoseMemory:
         """Write the newest pose unless the file has it; a failure is a problem on /diagnostics."""
         with self._lock:
             pose, place = self._newest, self._place
-            if pose is None or place is None or (self._saved is not None and _alike(pose, self._saved)):
+            if pose is None or place is None:
+                return
+            if self._saved is not None and se3.within(self._saved.map_T_base, pose.map_T_base, _SAME_D, _SAME_A):
                 return
             try:
                 place.require_unchanged()
@@ -109,9 +111,3 @@ class PoseMemory:
         if named:
             return user_path(named, "parameter saved_pose_filepath")
         return pose_file(place, self._node.get_fully_qualified_name())
-
-
-def _alike(pose: SavedPose, saved: SavedPose) -> bool:
-    moved = se3.inverse(saved.map_T_base) @ pose.map_T_base
-    turned = float(se3.rotation_angle(moved[:3, :3]))
-    return float(np.linalg.norm(moved[:3, 3])) < _SAME_D and turned < _SAME_A

@@ -15,7 +15,6 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from tf2_msgs.msg import TFMessage
 
 from localization_common.errors import InputError
-from localization_common.geometry import se3
 from localization_common.messages import frame_name, matrix_from_transform, stamp_of
 from localization_common.ros.conversions import time_from_stamp, transform_from_matrix
 from localization_common.ros.estimate_checks import require_pose
@@ -160,11 +159,6 @@ def _check_names(parent: str, child: str) -> None:
         raise InputError(f"the name of a frame has more than {MAX_NAME} characters")
     if parent == child:
         raise InputError("a frame cannot be its own parent")
-
-
-def map_T_odom(map_T_base: Array, odom_T_base: Array) -> Array:
-    """Return map_T_odom (4, 4), which REP-105 expects from a localizer, from two poses at the same time."""
-    return map_T_base @ se3.inverse(odom_T_base)
 
 
 def transform_stamped(parent: str, child: str, parent_T_child: Array, stamp: int) -> TransformStamped:

@@ -16,9 +16,10 @@ from scipy.spatial.transform import Rotation, Slerp
 from waiting import wait_until
 
 from localization_common.geometry import se3
+from localization_common.ros.map_correction import map_T_odom
 from localization_common.ros.spinning import spinning
 from localization_common.ros.tf_buffer import MAX_LINKS, TransformBuffer, TransformError
-from localization_common.ros.transforms import Transforms, map_T_odom, transform_stamped
+from localization_common.ros.transforms import Transforms, transform_stamped
 from vlocnet_ros.node import VlocnetNode
 
 SECOND = 1_000_000_000
