@@ -13,6 +13,7 @@ set -euo pipefail
 sources=$(cd "$1" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 python=$(command -v "${2:-.venv/bin/python}")
+python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python")  # a link of a virtual environment must not be resolved
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
