@@ -47,7 +47,7 @@ setup(
         "keyframes": ["pycolmap", "pyyaml", "scipy", "tyro"],
         "mapping": ["gtsam>=4.2", "matplotlib", "plotly", "pycolmap", "pyyaml", "rosbags", "scipy", "tqdm", "tyro"],
         "bags": ["lz4", "mcap", "rosbags", "zstandard"],
-        "export": ["onnx", "onnxruntime", "onnxscript", "tyro"],
+        "export": ["onnx", "onnxruntime", "onnxscript", "openvino", "tyro"],
         "report": ["evo", "matplotlib", "mcap", "plotly", "pyyaml", "rosbags", "scipy", "tyro"],
         "rerun": ["rerun-sdk>=0.39"],
         "worlds": ["google-crc32c", "plyvel", "protobuf", "tyro"],

@@ -19,17 +19,18 @@ class CachingBackend:
 
     def __init__(self, network: VLocNet) -> None:
         self._backend = TorchBackend(network)
+        self.name, self.motion_prior = self._backend.name, self._backend.motion_prior
         self._known: dict[tuple[bytes, bytes | None], Prediction] = {}
         self._last: tuple[bytes, FrameFeatures] | None = None
 
     def step(self, image: Image, previous: Image | None) -> tuple[Image, Prediction]:
-        """Process a frame as `Backend.step`, without outputs for pixels."""
+        """Process a frame as `Backend.step`, without labels."""
         picture, before = image.tobytes(), None if previous is None else previous.tobytes()
         key = sha256(picture).digest(), None if before is None else sha256(before).digest()
         if key not in self._known:
             found, prediction = self._backend.step(image, self._features(previous, before))
             self._last = (picture, found)
-            self._known[key] = prediction._replace(logits=None, depth=None)
+            self._known[key] = prediction._replace(logits=None)
         return image, self._known[key]
 
     def _features(self, image: Image | None, picture: bytes | None) -> FrameFeatures | None:

@@ -22,11 +22,10 @@ import tyro
 from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
 from localization_common.errors import LocalizationError
 from vlocnet_ros.commands.complexity import size
-from vlocnet_ros.commands.export import export_onnx
 from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import load_vlocnet, save_vlocnet
-from vlocnet_variants import CUDA_ONLY, PAIR, STEP, VARIANTS, make
+from vlocnet_variants import CPU_ONLY, CUDA_ONLY, PAIR, STEP, VARIANTS, export, make
 
 BENCHMARKS = Path(__file__).resolve().parent
 WIDTHS: dict[str, Callable[[], VLocNetConfig]] = {"light": VLocNetConfig.light, "paper": VLocNetConfig.paper}
@@ -64,7 +63,7 @@ class VlocnetSpeedConfig:
 
     def wanted(self, width: str, device: str) -> list[str]:
         """List the variants to measure."""
-        names = [name for name in VARIANTS if device == "cuda" or name not in CUDA_ONLY]
+        names = [name for name in VARIANTS if name not in (CPU_ONLY if device == "cuda" else CUDA_ONLY)]
         if self.quick and width == "paper":
             names.remove("compiled")
         return [name for name in names if not self.variants or name in (PAIR, STEP, *self.variants)]
@@ -114,8 +113,8 @@ def _prepare(
     for name in config.wanted(width, device):
         print(f"{width}, {device}: {name}", flush=True)
         try:
-            if name == "onnx" and not checkpoint.with_suffix(".onnx").is_file():
-                export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))
+            if name.startswith(("onnx", "openvino")):
+                export(checkpoint)
             run = make(name, checkpoint, device, config.threads)
             for _ in range(3):
                 run()

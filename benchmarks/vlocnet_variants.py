@@ -14,28 +14,57 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from localization_common.camera import Camera
+from vlocnet_ros.commands.export import export_onnx
 from vlocnet_ros.network.named_tensors import flatten
 from vlocnet_ros.network.vlocnetpp import Prediction
-from vlocnet_ros.runtime.backends.onnx_backend import OnnxBackend
+from vlocnet_ros.runtime.backends.exported import IMAGE, ExportedBackend, Tensors, picture_input
+from vlocnet_ros.runtime.backends.onnx_backend import open_onnx
+from vlocnet_ros.runtime.backends.opening import INT8, SINGLE
+from vlocnet_ros.runtime.backends.openvino_backend import open_openvino
+from vlocnet_ros.runtime.backends.quantization import quantize
 from vlocnet_ros.runtime.backends.torch_backend import TorchBackend
 from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
+from vlocnet_ros.runtime.direct_alignment import DirectAlignment, View
+from vlocnet_ros.runtime.frame_pose import transform
 
 Image = npt.NDArray[np.uint8]
 FrameFunction = Callable[[], object]
 Step = Callable[[Image, Any], tuple[Any, Prediction]]
 
 PAIR, STEP = "pair", "step"
-#: Descriptions of the variants. Networks compute in single precision unless another one is given.
+#: Descriptions of the variants. Networks compute in single precision unless another one is given. All of them end with
+#: direct alignment where the network has it.
 VARIANTS = {
     PAIR: "both frames of a pair, eager",
     STEP: "streaming step, eager: backend torch",
     "half": "streaming step, eager, bfloat16 (float16 on a GPU): backend torch, half",
     "compiled": "streaming step, torch.compile",
     "onnx": "streaming step, ONNX Runtime: backend onnx",
+    "onnx int8": "streaming step, ONNX Runtime, int8: backend onnx",
+    "openvino": "streaming step, OpenVINO: backend openvino",
+    "openvino int8": "streaming step, OpenVINO, int8: backend openvino",
     "graph": "streaming step, CUDA graph",
     "graph half": "streaming step, CUDA graph, float16",
 }
 CUDA_ONLY = ("graph", "graph half")
+CPU_ONLY = ("onnx int8", "openvino", "openvino int8")
+
+
+def export(checkpoint: Path) -> None:
+    """Write the exported files beside a checkpoint, if they are not there; ranges come from `frames`."""
+    single = checkpoint.with_suffix(SINGLE)
+    if not single.is_file():
+        export_onnx(checkpoint, single)
+    if not checkpoint.with_suffix(INT8).is_file():
+        backend = open_onnx(single)
+        config = backend.description.config
+        kept, inputs = None, list[Tensors]()
+        for picture in frames(config.height, config.width):
+            if kept is not None:
+                inputs.append({IMAGE: picture_input(picture), **kept})
+            kept, _ = backend.step(picture, kept)
+        quantize(single, checkpoint.with_suffix(INT8), inputs)
 
 
 def make(variant: str, checkpoint: Path, device: str, threads: int) -> FrameFunction:
@@ -43,27 +72,57 @@ def make(variant: str, checkpoint: Path, device: str, threads: int) -> FrameFunc
 
     Args:
         variant: one of `VARIANTS`.
-        checkpoint: safetensors file; ``onnx`` runs the .onnx file beside it.
+        checkpoint: safetensors file; exported variants run the files of `export` beside it.
         device: ``cpu`` or ``cuda``.
-        threads: threads of ONNX Runtime; those of torch are set for the process.
+        threads: threads of exported networks; those of torch are set for the process.
     """
-    if variant == "onnx":
-        onnx = OnnxBackend(checkpoint.with_suffix(".onnx"), device=device, threads=threads)
-        size = onnx.description.config
-        return _stream(onnx.step, frames(size.height, size.width))
+    library, _, numbers = variant.partition(" ")
+    if library in ("onnx", "openvino"):
+        open_file = {"onnx": open_onnx, "openvino": open_openvino}[library]
+        file = checkpoint.with_suffix(INT8 if numbers else SINGLE)
+        exported: ExportedBackend = open_file(file, device=device, threads=threads)
+        size = exported.description.config
+        align = Alignment(exported.description.camera, size.alignment, exported.motion_prior)
+        return _stream(exported.step, frames(size.height, size.width), align)
     loaded = load_vlocnet(checkpoint)
     pictures = frames(loaded.config.height, loaded.config.width)
-    if variant == PAIR:
-        return _pair(loaded, pictures, device)
     backend = TorchBackend(loaded.network, device=device, half=variant in ("half", "graph half"))
+    align = Alignment(loaded.camera, loaded.config.alignment, backend.motion_prior)
+    if variant == PAIR:
+        return _pair(loaded, pictures, device, align)
     if variant in CUDA_ONLY:
-        return _stream(GraphedStep(backend, pictures[0]).step, pictures)
+        return _stream(GraphedStep(backend, pictures[0]).step, pictures, align)
     if variant == "compiled":
         features = backend.step(pictures[0], None)[0]
         options: dict[str, Any] = {"freezing": True} if device == "cpu" else {}  # weights become constants
         backend.run = torch.compile(backend.run, dynamic=False, options=options)  # type: ignore[method-assign]
-        return _stream(backend.step, pictures, features)
-    return _stream(backend.step, pictures)
+        return _stream(backend.step, pictures, align, features)
+    return _stream(backend.step, pictures, align)
+
+
+class Alignment:
+    """Direct alignment of each frame with the one before, as `Localizer` does it; nothing without a prior."""
+
+    def __init__(self, camera: Camera, iterations: tuple[int, ...], prior: npt.NDArray[np.float64] | None) -> None:
+        self._alignment = None if prior is None else DirectAlignment(camera, iterations, prior)
+        self._previous: View | None = None
+
+    def __call__(self, prediction: Prediction) -> None:
+        """Align the motion of a frame, all of whose tensors are on the CPU."""
+        view = self._view(prediction)
+        motion = transform(prediction.relative_translation, prediction.relative_quaternion)
+        if self._alignment is not None and view is not None and self._previous is not None and motion is not None:
+            self._alignment.align(view, self._previous, motion)
+        self._previous = view
+
+    def forget(self, prediction: Prediction) -> None:
+        """Replace the frame before by this one, without a motion."""
+        self._previous = self._view(prediction)
+
+    def _view(self, prediction: Prediction) -> View | None:
+        if self._alignment is None or prediction.grey is None or prediction.depth is None:
+            return None
+        return self._alignment.view(prediction.grey[0, 0].numpy(), prediction.depth[0, 0].numpy())
 
 
 def frames(height: int, width: int, count: int = 4) -> list[Image]:
@@ -72,7 +131,7 @@ def frames(height: int, width: int, count: int = 4) -> list[Image]:
     return [image.repeat(8, 0).repeat(8, 1) for image in small]
 
 
-def _pair(checkpoint: Checkpoint, pictures: list[Image], device: str) -> FrameFunction:
+def _pair(checkpoint: Checkpoint, pictures: list[Image], device: str, align: Alignment) -> FrameFunction:
     network = checkpoint.network.to(device)
     tensors = [torch.from_numpy(p).permute(2, 0, 1)[None].float().to(device) / 255.0 for p in pictures]
     number = 0
@@ -81,18 +140,25 @@ def _pair(checkpoint: Checkpoint, pictures: list[Image], device: str) -> FrameFu
     def run() -> object:
         nonlocal number
         number = (number + 1) % len(tensors)
-        return [value.cpu() for value in flatten(network(tensors[number - 1], tensors[number])).values()]
+        before = network.encode(tensors[number - 1])
+        prediction = network.decode(network.encode(tensors[number], keep=False), before)
+        found = Prediction(*(None if t is None else t.cpu() for t in prediction))
+        if before.depth is not None and before.grey is not None:
+            align.forget(found._replace(depth=before.depth.cpu(), grey=before.grey.cpu()))
+        align(found)
+        return found
 
     return run
 
 
-def _stream(step: Step, pictures: list[Image], kept: Any = None) -> FrameFunction:
+def _stream(step: Step, pictures: list[Image], align: Alignment, kept: Any = None) -> FrameFunction:
     number = 0
 
     def run() -> object:
         nonlocal number, kept
         number = (number + 1) % len(pictures)
         kept, prediction = step(pictures[number], kept)
+        align(prediction)
         return prediction
 
     return run

@@ -225,6 +225,11 @@ class VLocNetConfig:
         return self.tasks.odometry or (self.tasks.pose and (self.consistency or self.temporal_fusion != "none"))
 
     @property
+    def aligned(self) -> bool:
+        """True if direct alignment refines the motion."""
+        return len(self.alignment) > 0 and self.tasks.depth and self.tasks.odometry
+
+    @property
     def outputs(self) -> tuple[int, int, int, int]:
         """Channels at the ends of Res2..Res5."""
         a, b, c, d = (m * self.expansion for m in self.mids)

@@ -103,7 +103,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             frozen_after=round(1e9 * settings.frozen_timeout),
         )
         streams, classes = ", ".join(network.tasks.names), len(network.class_names)
-        self.get_logger().info(f"{path}: {streams}; {classes} classes, on {settings.device}")
+        self.get_logger().info(f"{path}: {streams}; {classes} classes, on {settings.device} by {network.backend_name}")
         return network
 
     def unload(self) -> None:

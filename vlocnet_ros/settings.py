@@ -26,8 +26,9 @@ class VlocnetSettings(NodeSettings):
     )
     backend: str = parameter(
         AUTO,
-        "Library that runs the network: torch; onnx, from the .onnx file that vlocnet_export wrote beside the "
-        "checkpoint; or auto, which is torch unless checkpoint itself is an .onnx file.",
+        "Library that runs the network: torch; onnx, openvino or tensorrt, which run the .onnx file that "
+        "vlocnet_export wrote beside the checkpoint; or auto, which measures torch, onnx and openvino with the files "
+        "that are there and takes the fastest. The log has the times.",
         choices=BACKENDS,
     )
     fuse_poses: bool = parameter(

@@ -11,7 +11,7 @@ import io
 import json
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,15 +19,19 @@ import torch
 import tyro
 from torch import Tensor, nn
 
+from localization_common.datasets.opening import open_sequences
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.errors import ConfigError, LocalizationError
 from localization_common.files import tensor_files
 from localization_common.files.atomic_write import write_whole
 from localization_common.place.choice import named_or_part, open_if_given
+from vlocnet_ros.commands.export_int8 import export_int8
 from vlocnet_ros.network.folding import folded
 from vlocnet_ros.network.named_tensors import flatten, unflatten
 from vlocnet_ros.network.vlocnetpp import VLocNet
-from vlocnet_ros.runtime.backends.onnx_backend import IMAGE, KEPT, ORIGIN, PREVIOUS
-from vlocnet_ros.runtime.backends.opening import sha256
+from vlocnet_ros.runtime.backends.exported import IMAGE, KEPT, MOTION_PRIOR, ORIGIN, PREVIOUS
+from vlocnet_ros.runtime.backends.opening import SINGLE, sha256
 from vlocnet_ros.runtime.checkpoint import KIND, load_vlocnet
 
 if TYPE_CHECKING:
@@ -44,12 +48,16 @@ class ExportConfig:
     Attributes:
         checkpoint: safetensors file; by default the place's.
         output: ONNX file to write; by default beside the checkpoint, where the node's ``backend: onnx`` finds it.
-        place: directory of a place (localization_map).
+        int8: sequences of the place with poses. A second file is written, NAME.int8.onnx, whose convolutions compute
+            with 8-bit integers. The first half of each sequence calibrates it, the second half compares its errors with
+            those of the first file; if they are larger by more than 5 %, the second file is not kept.
+        recording: options for reading the sequences; the place is that of the checkpoint, too.
     """
 
     checkpoint: tyro.conf.Positional[Path | None] = None
     output: Path | None = None
-    place: Path | None = None
+    int8: tuple[Path, ...] = ()
+    recording: RecordingArgument = field(default_factory=RecordingOptions)
 
 
 class StreamingStep(nn.Module):
@@ -96,6 +104,8 @@ def export_onnx(checkpoint: Path, output: Path) -> None:
     loaded = load_vlocnet(checkpoint)
     program = _program(StreamingStep(folded(loaded.network)).eval())
     header = loaded.header() | {ORIGIN: sha256(checkpoint)}
+    if loaded.network.alignment is not None:
+        header[MOTION_PRIOR] = loaded.network.alignment.prior_std.tolist()
     program.model.metadata_props.update(format=tensor_files.FORMAT, kind=KIND, header=json.dumps(header))
     write_whole(output, program.model_proto.SerializeToString())
 
@@ -125,12 +135,17 @@ def main() -> None:
     """Entry point of `vlocnet_export`."""
     config = tyro.cli(ExportConfig, description=__doc__)
     try:
-        checkpoint = named_or_part(config.checkpoint, open_if_given(config.place), "vlocnet", "checkpoint")
-        output = config.output or checkpoint.with_suffix(".onnx")
+        place = open_if_given(config.recording.place)
+        checkpoint = named_or_part(config.checkpoint, place, "vlocnet", "checkpoint")
+        output = config.output or checkpoint.with_suffix(SINGLE)
+        opened = (s for path in config.int8 for s in open_sequences(path, config.recording))
+        sequences = [announce(s).with_poses() for s in opened]
         export_onnx(checkpoint, output)
+        print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+        if sequences:
+            print(export_int8(output, sequences))
     except LocalizationError as error:
         sys.exit(f"vlocnet_export: {error}")
-    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

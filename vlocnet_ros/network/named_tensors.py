@@ -14,7 +14,8 @@ def flatten(values: tuple[Any, ...]) -> dict[str, Tensor]:
     """Return the tensors by their dotted names, in order, without those that are None.
 
     Example:
-        ``FrameFeatures(trunk=a, view=(PyramidLevel(b, ...),), ...)`` gives ``{"trunk": a, "view.0.picture": b, ...}``.
+        ``FrameFeatures(trunk=a, segmentation=SegmentationFeatures(block1=b, ...), ...)`` gives
+        ``{"trunk": a, "segmentation.block1": b, ...}``.
     """
     found: dict[str, Tensor] = {}
     for name, value in _items(values):

@@ -52,3 +52,18 @@ class OdometryStream(nn.Module):
             x = x + self.correlation(*matched)
         result: tuple[Tensor, Tensor] = self.regressor(self.res5[1:](x))
         return result
+
+
+class MotionPrior(nn.Module):
+    """Accuracy of the regressed motion, from which direct alignment starts (`runtime.direct_alignment`).
+
+    Attributes:
+        prior_std: (6,) buffer, standard deviation, x y z in metres and rX rY rZ in radians about the previous optical
+            frame's axes; the training command measures it.
+    """
+
+    prior_std: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("prior_std", torch.tensor([0.03, 0.03, 0.03, 0.02, 0.02, 0.02]))

@@ -13,12 +13,10 @@ from torch import Tensor, nn
 
 from localization_common.photometry.normalization import PhotometricNormalization
 from vlocnet_ros.config import VLocNetConfig
-from vlocnet_ros.network.alignment import DirectAlignment
 from vlocnet_ros.network.depth import DepthDecoder
 from vlocnet_ros.network.named_tensors import flatten, unflatten
-from vlocnet_ros.network.odometry import OdometryStream
+from vlocnet_ros.network.odometry import MotionPrior, OdometryStream
 from vlocnet_ros.network.pose import PoseEncoder, PoseStream, Trunk
-from vlocnet_ros.network.pyramid import PyramidLevel
 from vlocnet_ros.network.residual import initialize
 from vlocnet_ros.network.scene_coordinates import SceneCoordinateStream, cell_features
 from vlocnet_ros.network.segmentation import SegmentationFeatures, SegmentationStream
@@ -38,7 +36,7 @@ class FrameFeatures(NamedTuple):
         segmentation: unfused outputs of AdapNet's blocks.
         matched: features of that trunk that are correlated with another frame's.
         depth: (B, 1, H, W) predicted depth, metres.
-        view: image pyramid for direct alignment with another frame; None in training, which does not align.
+        grey: see `Prediction`.
         baseline: last features of the network in place of AdapNet (FCN, DeepLabV3).
         coordinates: scene coordinates of this frame, see `Prediction`.
     """
@@ -49,7 +47,7 @@ class FrameFeatures(NamedTuple):
     segmentation: SegmentationFeatures | None
     matched: Tensor | None = None
     depth: Tensor | None = None
-    view: tuple[PyramidLevel, ...] | None = None
+    grey: Tensor | None = None
     baseline: Tensor | None = None
     coordinates: Tensor | None = None
 
@@ -64,8 +62,8 @@ class Prediction(NamedTuple):
     Attributes:
         translation: (B, 3) position of the camera in the map, metres.
         quaternion: (B, 4) unit, w first, rotation of the optical frame in the map.
-        relative_translation: (B, 3) position of the camera in the previous optical frame, metres.
-        relative_quaternion: (B, 4) unit, w first, rotation of the camera in the previous optical frame.
+        relative_translation: (B, 3) position of the camera in the previous optical frame, metres, as regressed.
+        relative_quaternion: (B, 4) unit, w first, rotation of the camera in the previous optical frame, as regressed.
         logits: (B, C, H, W) class scores.
         depth: (B, 1, H, W) metres.
         pose_covariance: (B, 6, 6) covariance of the sampled poses, x y z rX rY rZ about the map's axes, metres and
@@ -74,6 +72,8 @@ class Prediction(NamedTuple):
             them (`integrity.predicted_error`).
         coordinates: (B, 4, h, w) of the cells of the image: point in the map, metres, and logarithm of its expected
             reprojection error in pixels (`scene_coordinates`).
+        grey: (B, 1, H, W) grey values, 0..1, of the front end's output; with the depth, direct alignment refines the
+            motion (`runtime.direct_alignment`). None for a network without alignment.
     """
 
     translation: Tensor | None
@@ -85,6 +85,7 @@ class Prediction(NamedTuple):
     pose_covariance: Tensor | None = None
     pose_features: Tensor | None = None
     coordinates: Tensor | None = None
+    grey: Tensor | None = None
 
 
 class VLocNet(nn.Module):
@@ -111,8 +112,7 @@ class VLocNet(nn.Module):
         adapnet = config.segmenter == "adapnet"
         self.segmentation = SegmentationStream(config) if tasks.encoder and adapnet else None
         self.depth = DepthDecoder(config) if tasks.depth else None
-        aligned = len(config.alignment) > 0 and tasks.depth and tasks.odometry
-        self.alignment = DirectAlignment(config.alignment) if aligned else None
+        self.alignment = MotionPrior() if config.aligned else None
         initialize(self)
         if self.pose is not None and self.pose.temporal_fusion is not None:
             self.pose.temporal_fusion.initialize_identity()
@@ -140,11 +140,8 @@ class VLocNet(nn.Module):
         features = self.encode_localization(image, segmentation, keep=keep)
         if self.depth is None or segmentation is None:
             return features
-        depth = self.depth(segmentation)
-        view = None
-        if self.alignment is not None and not self.training:
-            view = self.alignment.view(image.mean(1, keepdim=True), depth, self.intrinsics)
-        return features._replace(depth=depth, view=view)
+        grey = None if self.alignment is None else image.mean(1, keepdim=True)
+        return features._replace(depth=self.depth(segmentation), grey=grey)
 
     def encode_segmentation(self, image: Tensor) -> SegmentationFeatures | None:
         """Compute the segmentation stream's part of `encode`, from the output of the front end."""
@@ -199,19 +196,17 @@ class VLocNet(nn.Module):
             return Prediction(None, None, None, None, self.baseline.decode(current.baseline), None)
         pose = self._pose(current, previous)
         motion = self.motion(current, previous)
-        # Losses use the regressed motion: the alignment has no weights, and steps without it are faster.
-        if self.alignment is not None and not self.training and current.view is not None and previous.view is not None:
-            motion = self.alignment(current.view, previous.view, *motion, self.intrinsics)
+        others = (*pose[2:], current.coordinates, current.grey)
         if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
-            return Prediction(*pose[:2], *motion, None, current.depth, *pose[2:], current.coordinates)
+            return Prediction(*pose[:2], *motion, None, current.depth, *others)
         depth, grid = current.depth, None
         if self.config.tasks.warping and depth is not None and motion[0] is not None and motion[1] is not None:
             grid = sampling_grid(depth, motion[0], motion[1], self.intrinsics)
         logits = self.segmentation.decode(current.segmentation, previous.segmentation, grid)
-        return Prediction(*pose[:2], *motion, logits, depth, *pose[2:], current.coordinates)
+        return Prediction(*pose[:2], *motion, logits, depth, *others)
 
     def motion(self, current: FrameFeatures, previous: FrameFeatures) -> tuple[Tensor | None, Tensor | None]:
-        """Regress the motion, before any alignment: see `Prediction`."""
+        """Regress the motion: see `Prediction`."""
         if self.odometry is None or current.trunk is None or previous.odometry_previous is None:
             return None, None
         matched = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,9 @@ from localization_common.pending_frame import FinishedFrame, PendingFrame
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.vlocnetpp import Prediction
 from vlocnet_ros.runtime.backends.backend import Backend, Features
-from vlocnet_ros.runtime.backends.opening import AUTO, open_backend
+from vlocnet_ros.runtime.backends.opening import open_backend
 from vlocnet_ros.runtime.checkpoint import Description
+from vlocnet_ros.runtime.direct_alignment import DirectAlignment, View
 from vlocnet_ros.runtime.estimate import Estimate, Health
 from vlocnet_ros.runtime.frame_pose import FramePose, frame_pose, transform
 from vlocnet_ros.runtime.grad_cam import Layer, explain
@@ -37,6 +38,13 @@ Pixel = TypeVar("Pixel", bound=np.generic)
 MAX_GAP = 1_000_000_000
 #: A camera that delivers the same image for longer than this (nanoseconds) has stopped.
 FROZEN_AFTER = 1_000_000_000
+
+
+class _LastFrame(NamedTuple):
+    stamp: int
+    features: Features
+    view: View | None
+    estimate: Estimate
 
 
 class Localizer:
@@ -72,7 +80,10 @@ class Localizer:
         self.tasks: Tasks = description.config.tasks
         self._adapter: CameraAdapter | None = None
         self._solver = ScenePoseSolver(self.camera) if self.tasks.coordinates else None
-        self._previous: tuple[int, Features, Estimate] | None = None
+        self._alignment: DirectAlignment | None = None
+        if backend.motion_prior is not None:
+            self._alignment = DirectAlignment(self.camera, description.config.alignment, backend.motion_prior)
+        self._previous: _LastFrame | None = None
         self._before: Features | None = None  # features of the frame before the last one
 
     @classmethod
@@ -80,7 +91,7 @@ class Localizer:
         cls,
         path: str | Path,
         *,
-        backend: str = AUTO,
+        backend: str | None = None,
         device: str = "cpu",
         half: bool = False,
         threads: int | None = None,
@@ -129,25 +140,34 @@ class Localizer:
             raise CameraError("no camera is known yet: set_camera() comes before the first frame")
         adapted = require_usable(self._adapter(require_usable(image)))
         prepared = time.perf_counter()
-        gap = self._previous is not None and not 0 < stamp - self._previous[0] <= self._max_gap
+        gap = self._previous is not None and not 0 < stamp - self._previous.stamp <= self._max_gap
         if gap or self._frozen_camera.recovers(adapted):
             self.reset()
         sharpness = self._frozen_camera.check(adapted, stamp)
-        before = None if self._previous is None else self._previous[1]
+        before = None if self._previous is None else self._previous.features
         features, prediction = self._backend.step(adapted, before)
         _require_finite(prediction)
         inferred = time.perf_counter()
-        estimate = self._estimate(stamp, prediction, sharpness)
+        view = self._view(prediction)
+        motion = self._motion(prediction, view)
+        aligned = time.perf_counter()
+        estimate = self._estimate(stamp, prediction, motion, sharpness)
         self._before = features if before is None else before
-        self._previous = (stamp, features, estimate)
+        self._previous = _LastFrame(stamp, features, view, estimate)
         finished = time.perf_counter()
         estimate.timings.update(
             prepare=1e3 * (prepared - started),
             network=1e3 * (inferred - prepared),
-            finish=1e3 * (finished - inferred),
+            align=1e3 * (aligned - inferred),
+            finish=1e3 * (finished - aligned),
             total=1e3 * (finished - started),
         )
         return estimate
+
+    @property
+    def backend_name(self) -> str:
+        """Library that runs the network; with the times of those that were measured, if it was chosen by them."""
+        return self._backend.name
 
     @property
     def view_share(self) -> float:
@@ -173,7 +193,7 @@ class Localizer:
             raise ConfigError("an exported network gives no gradients to explain with; take backend torch")
         if self._previous is None or self._before is None:
             raise InputError("no frame to explain yet: step() comes before explain()")
-        return explain(self._backend.network, self._previous[1], self._before, layer=layer)[0].cpu().numpy()
+        return explain(self._backend.network, self._previous.features, self._before, layer=layer)[0].cpu().numpy()
 
     def labels_in_image(self, labels: npt.NDArray[Pixel], fill: int = 255) -> npt.NDArray[Pixel]:
         """Labels (h, w) of an `Estimate`, at the size and in the geometry of the camera's images.
@@ -184,12 +204,24 @@ class Localizer:
             raise CameraError("no camera is known yet: set_camera() comes first")
         return self._adapter.back(labels, fill)
 
-    def _estimate(self, stamp: int, prediction: Prediction, sharpness: float) -> Estimate:
-        motion = None
-        if self._previous is not None:
-            motion = transform(prediction.relative_translation, prediction.relative_quaternion)
+    def _view(self, prediction: Prediction) -> View | None:
+        """Image pyramid of a frame; None for a network without direct alignment."""
+        if self._alignment is None or prediction.grey is None or prediction.depth is None:
+            return None
+        return self._alignment.view(prediction.grey[0, 0].numpy(), prediction.depth[0, 0].numpy())
+
+    def _motion(self, prediction: Prediction, view: View | None) -> Array | None:
+        """Motion since the previous frame: regressed, and aligned where the network has depth."""
+        if self._previous is None:
+            return None
+        regressed = transform(prediction.relative_translation, prediction.relative_quaternion)
+        if self._alignment is None or regressed is None or view is None or self._previous.view is None:
+            return regressed
+        return self._alignment.align(view, self._previous.view, regressed)
+
+    def _estimate(self, stamp: int, prediction: Prediction, motion: Array | None, sharpness: float) -> Estimate:
         motion_covariance = None if motion is None else np.asarray(self._residuals.motion)
-        before = np.eye(4) if self._previous is None else self._previous[2].map_T_camera
+        before = np.eye(4) if self._previous is None else self._previous.estimate.map_T_camera
         frame = frame_pose(prediction, self._solver, before)
         pose = frame.map_T_camera
         fused = self._dead_reckoning(motion) if pose is None else self._fused(frame, pose, motion, stamp)
@@ -236,14 +268,14 @@ class Localizer:
         """Pose of a network without pose stream: the integrated odometry, with its covariance."""
         if self._previous is None or motion is None:
             return FusedPose(np.eye(4), np.zeros((6, 6)), None, Health.OK, "")
-        before = self._previous[2]
+        before = self._previous.estimate
         rotation = np.kron(np.eye(2), before.map_T_camera[:3, :3])
         covariance = before.covariance + rotation @ np.asarray(self._residuals.motion) @ rotation.T
         return FusedPose(before.map_T_camera @ motion, covariance, None, Health.OK, "")
 
     def _consistency(self, pose: Array, motion: Array | None) -> tuple[float, float] | None:
         """Geometric consistency at run time: difference of the poses against the odometry, in metres and radians."""
-        before = None if self._previous is None else self._previous[2].regressed_T_camera
+        before = None if self._previous is None else self._previous.estimate.regressed_T_camera
         if motion is None or before is None:
             return None
         disagreement = se3.inverse(motion) @ se3.inverse(before) @ pose

@@ -30,8 +30,8 @@ def test_evaluation_measures_the_localizers_estimates(tiny_network, tmp_path, wa
     true = longer.map_T_camera
     offset = np.array([0.03, 0.0, 0.04])
 
-    def estimate(self, stamp, prediction, sharpness):
-        made = original(self, stamp, prediction, sharpness)
+    def estimate(self, stamp, prediction, motion, sharpness):
+        made = original(self, stamp, prediction, motion, sharpness)
         i = stamp // 100_000_000 - 1
         pose = true[i].copy()
         pose[:3, 3] += offset

@@ -1,7 +1,9 @@
-"""Exported network in ONNX Runtime against the network in PyTorch, and files that are refused."""
+"""Exported networks in ONNX Runtime and OpenVINO against the network in PyTorch, and files that are refused."""
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,8 +20,10 @@ from localization_common.files.shipped_files import shipped
 from vlocnet_ros.commands.export import export_onnx
 from vlocnet_ros.config import Tasks
 from vlocnet_ros.network.vlocnetpp import VLocNet
-from vlocnet_ros.runtime.backends.onnx_backend import OnnxBackend
+from vlocnet_ros.runtime.backends.exported import ExportedBackend
+from vlocnet_ros.runtime.backends.onnx_backend import open_onnx
 from vlocnet_ros.runtime.backends.opening import open_backend, sha256
+from vlocnet_ros.runtime.backends.openvino_backend import open_openvino
 from vlocnet_ros.runtime.checkpoint import Residuals, load_vlocnet, save_vlocnet
 from vlocnet_ros.runtime.estimate import Estimate
 from vlocnet_ros.runtime.integrity.predicted_error import PredictedError
@@ -29,6 +33,7 @@ from vlocnet_ros.runtime.scene_pose import UNSOLVED
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 pytest.importorskip("onnxscript", reason="onnxscript is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+pytest.importorskip("openvino", reason="openvino is not installed")
 
 SECOND = 1_000_000_000
 NETWORKS = {
@@ -65,9 +70,17 @@ def exported(request, tmp_path_factory) -> Path:
     return checkpoint.with_suffix(".onnx")
 
 
-def test_onnx_runtime_gives_what_torch_gives(exported):
+LIBRARIES = {"onnx": open_onnx, "openvino": open_openvino}
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request) -> str:
+    return request.param
+
+
+def test_exported_networks_give_what_torch_gives(exported, library):
     network = load_vlocnet(exported.with_suffix(".safetensors")).network
-    assert_equal_streams(exported, network, pictures(HEIGHT, WIDTH))
+    assert_equal_streams(LIBRARIES[library](exported, threads=1), network, pictures(HEIGHT, WIDTH))
 
 
 def export(checkpoint: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -76,24 +89,23 @@ def export(checkpoint: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_the_shipped_checkpoint_gives_the_same_in_both(tmp_path):
+def test_the_shipped_checkpoint_gives_the_same_in_all(tmp_path):
     checkpoint = shipped("models/vlocnet_apartment_light.safetensors")
     output = tmp_path / "light.onnx"
     done = export(checkpoint, "--output", str(output))
     assert done.returncode == 0, done.stderr
     loaded = load_vlocnet(checkpoint)
-    assert_equal_streams(output, loaded.network, pictures(loaded.camera.height, loaded.camera.width))
+    for open_file in LIBRARIES.values():
+        assert_equal_streams(open_file(output), loaded.network, pictures(loaded.camera.height, loaded.camera.width))
 
 
 def test_only_features_for_the_next_frame_are_kept(exported):
-    kept, _ = OnnxBackend(exported, threads=1).step(pictures(HEIGHT, WIDTH)[0], None)
+    kept, _ = open_onnx(exported, threads=1).step(pictures(HEIGHT, WIDTH)[0], None)
     names = {name.removeprefix("previous.") for name in kept}
     if len(names) == 1:
         assert names == {"pose_5a"}
     else:
-        needed = {"pose_5a", "odometry_previous", "matched", "segmentation.res4f", "segmentation.res5c"}
-        levels = {f"view.{level}.{part}" for level in (0, 1) for part in ("picture", "own", "points", "usable")}
-        assert names == needed | levels
+        assert names == {"pose_5a", "odometry_previous", "matched", "segmentation.res4f", "segmentation.res5c"}
 
 
 def estimates(path: Path, **options: object) -> list[Estimate]:
@@ -103,9 +115,9 @@ def estimates(path: Path, **options: object) -> list[Estimate]:
     return [localizer.step(image, t) for image, t in zip(pictures(2 * HEIGHT, 2 * WIDTH), stamps, strict=True)]
 
 
-def test_the_localizer_gives_the_same_with_both(exported):
+def test_the_localizer_gives_the_same_with_all(exported, library):
     checkpoint = exported.with_suffix(".safetensors")
-    for ours, theirs in zip(estimates(checkpoint), estimates(checkpoint, backend="onnx"), strict=True):
+    for ours, theirs in zip(estimates(checkpoint), estimates(checkpoint, backend=library), strict=True):
         np.testing.assert_allclose(theirs.map_T_camera, ours.map_T_camera, atol=1e-4)
         np.testing.assert_allclose(theirs.pose_features, ours.pose_features, atol=1e-4)
         np.testing.assert_allclose(theirs.covariance, ours.covariance, rtol=0.01, atol=1e-6)
@@ -121,10 +133,41 @@ def test_the_file_can_be_used_without_the_checkpoint(exported, tmp_path):
     copy.write_bytes(exported.read_bytes())
     checkpoint = load_vlocnet(exported.with_suffix(".safetensors"))
     description, backend = open_backend(copy)
-    assert isinstance(backend, OnnxBackend)
+    assert isinstance(backend, ExportedBackend)
     assert backend.origin == sha256(exported.with_suffix(".safetensors"))
     assert description.header() == checkpoint.header()
     assert len(estimates(copy)) == 4
+
+
+def test_auto_measures_and_names_each_backend(exported, tmp_path):
+    _, backend = open_backend(exported.with_suffix(".safetensors"), backend="auto", threads=1)
+    chosen, rest = backend.name.split(" (measured: ")
+    times = {name: float(ms) for name, ms in re.findall(r"(\w+)(?:, tiny\.onnx)? ([\d.]+) ms", rest)}
+    assert set(times) == {"torch", "onnx", "openvino"}
+    assert times[chosen.split(",")[0]] == min(times.values())
+    alone = make_checkpoint(tmp_path / "alone.safetensors")
+    assert open_backend(alone, backend="auto")[1].name == "torch"
+    alone.with_suffix(".onnx").write_bytes(exported.read_bytes())  # of another checkpoint
+    _, backend = open_backend(alone, backend="auto")
+    assert backend.name.startswith("torch; openvino, alone.onnx: ")
+    assert backend.name.count("was made from another checkpoint") == 2
+
+
+def test_a_file_of_an_older_version_is_refused(exported, tmp_path):
+    if load_vlocnet(exported.with_suffix(".safetensors")).network.alignment is None:
+        pytest.skip("a network without alignment is the same in older files")
+    model = onnx.load(exported)
+    header = next(entry for entry in model.metadata_props if entry.key == "header")
+    for value, reason in ((None, "older version"), ([1.0, 2.0], "six positive numbers"), ("x", "motion_prior is 'x'")):
+        changed = json.loads(header.value)
+        changed.pop("motion_prior") if value is None else changed.update(motion_prior=value)
+        header.value = json.dumps(changed)
+        if value is None:
+            changed["motion_prior"] = [1.0] * 6
+        onnx.save(model, tmp_path / "old.onnx")
+        with pytest.raises(CheckpointError, match=reason):
+            open_onnx(tmp_path / "old.onnx")
+        header.value = json.dumps(changed)
 
 
 def test_a_file_of_another_checkpoint_is_refused(exported, tmp_path):
@@ -161,27 +204,32 @@ def test_numbers_that_are_not_finite_and_impossible_sizes_are_refused(exported, 
         header.value = whole.replace(old, new)
         onnx.save(model, path)
         with pytest.raises(CheckpointError, match=reason) as refusal:
-            OnnxBackend(path)
+            open_onnx(path)
         assert str(path) in str(refusal.value)
     header.value = whole
     weight = next(w for w in model.graph.initializer if "fc1" in w.name and len(w.dims) > 1)
     weight.CopyFrom(onnx.numpy_helper.from_array(np.full(weight.dims, np.nan, dtype=np.float32), weight.name))
     onnx.save(model, path)
     with pytest.raises(CheckpointError, match=r"damaged\.onnx: translation of a grey image holds NaN"):
-        OnnxBackend(path)
+        open_onnx(path)
     with path.open("r+b") as file:
         file.truncate(3 << 30)  # a sparse file needs no space on the disk
     with pytest.raises(CheckpointError, match="3221225472 bytes, an ONNX file has at most"):
-        OnnxBackend(path)
+        open_onnx(path)
 
 
 def test_invalid_choices_are_refused(exported):
     checkpoint = exported.with_suffix(".safetensors")
-    with pytest.raises(ConfigError, match="half"):
-        open_backend(checkpoint, backend="onnx", half=True)
+    for backend in ("onnx", "openvino"):
+        with pytest.raises(ConfigError, match="half"):
+            open_backend(checkpoint, backend=backend, half=True)
+        with pytest.raises(ConfigError, match="teapot"):
+            open_backend(checkpoint, backend=backend, device="teapot")
+    with pytest.raises(ConfigError, match="set device to cuda"):
+        open_backend(checkpoint, backend="tensorrt")
     with pytest.raises(ConfigError, match="safetensors"):
         open_backend(exported, backend="torch")
-    with pytest.raises(ConfigError, match="auto, torch, onnx"):
+    with pytest.raises(ConfigError, match="auto, torch, onnx, openvino, tensorrt"):
         open_backend(checkpoint, backend="tensorflow")
     with pytest.raises(ConfigError, match="teapot"):
         open_backend(exported, device="teapot")

@@ -191,9 +191,7 @@ def test_depth_without_labels_keeps_the_encoder(images):
     assert p.depth.shape == (4, 1, HEIGHT, WIDTH)
     sum((t * torch.randn_like(t)).sum() for t in p if t is not None).backward()
     assert not [n for n, q in network.named_parameters() if q.grad is None or not q.grad.abs().max() > 0]
-    regressed = network.eval().motion(network.encode(images[:2]), network.encode(images[2:]))[0]
-    aligned = network(images[2:], images[:2]).relative_translation
-    assert not torch.equal(aligned, regressed)
+    torch.testing.assert_close(p.grey, images.mean(1, keepdim=True))  # for direct alignment
     single = VLocNet(make_config(tasks=Tasks(pose=False, odometry=False, segmentation=False)))
     assert single.trunk is None
     assert single(images, images).depth is not None

@@ -173,10 +173,13 @@ def test_an_exported_network_samples_too(network, tmp_path):
     from exported_streams import assert_equal_streams, pictures  # skips where ONNX is not installed
 
     from vlocnet_ros.commands.export import export_onnx
+    from vlocnet_ros.runtime.backends.onnx_backend import open_onnx
 
     checkpoint = tmp_path / "a.safetensors"
     save_vlocnet(checkpoint, network)
     export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))
-    assert_equal_streams(checkpoint.with_suffix(".onnx"), load_vlocnet(checkpoint).network, pictures(HEIGHT, WIDTH, 3))
+    assert_equal_streams(
+        open_onnx(checkpoint.with_suffix(".onnx")), load_vlocnet(checkpoint).network, pictures(HEIGHT, WIDTH, 3)
+    )
     for ours, theirs in zip(covariances(checkpoint), covariances(checkpoint, backend="onnx"), strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=1e-3, atol=1e-5)

@@ -126,12 +126,13 @@ def test_the_exported_network_gives_the_same(tmp_path):
     from exported_streams import assert_equal_streams, pictures  # skips where ONNX is not installed
 
     from vlocnet_ros.commands.export import export_onnx
+    from vlocnet_ros.runtime.backends.onnx_backend import open_onnx
 
     checkpoint, network = tmp_path / "a.safetensors", tiny("deeplabv3")
     save_vlocnet(checkpoint, network)
     export_onnx(checkpoint, checkpoint.with_suffix(".onnx"))
     stored = Localizer.from_checkpoint(checkpoint)._backend.network
-    assert_equal_streams(checkpoint.with_suffix(".onnx"), stored, pictures(HEIGHT, WIDTH, 2))
+    assert_equal_streams(open_onnx(checkpoint.with_suffix(".onnx")), stored, pictures(HEIGHT, WIDTH, 2))
 
 
 @pytest.mark.parametrize("name", BASELINES)

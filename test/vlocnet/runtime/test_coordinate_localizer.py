@@ -33,6 +33,7 @@ class KnownScene:
     """
 
     network: VLocNet | None = None
+    motion_prior, name = None, "known scene"
 
     def __init__(self, *, regresses: bool) -> None:
         self.blind, self.regresses, self._frames = False, regresses, 0

@@ -262,5 +262,5 @@ def test_unusable_device_and_threads_are_named(tiny_checkpoint):
 
 def test_timings_are_returned(localizer, frames):
     timings = localizer.step(frames[0], 1).timings
-    assert set(timings) == {"prepare", "network", "finish", "total"}
+    assert set(timings) == {"prepare", "network", "align", "finish", "total"}
     assert timings["total"] >= timings["network"] > 0

@@ -97,7 +97,7 @@ def test_refined_poses_have_smaller_errors_and_covariances(refining, queries):
         np.testing.assert_array_equal(after.labels, before.labels)
         np.testing.assert_array_equal(after.regressed_T_camera, before.regressed_T_camera)
     timings = estimates[-1].timings
-    assert set(timings) == {"prepare", "network", "finish", "features", "refine", "total"}
+    assert set(timings) == {"prepare", "network", "align", "finish", "features", "refine", "total"}
     assert timings["total"] >= timings["network"] + timings["refine"] > timings["refine"] > 0.0
 
 

@@ -15,11 +15,21 @@ Features = Any
 
 
 class Backend(Protocol):
-    """Runs the network as a stream of frames."""
+    """Runs the network as a stream of frames.
+
+    Attributes:
+        name: library and number format, for messages.
+    """
+
+    name: str
 
     @property
     def network(self) -> VLocNet | None:
         """PyTorch network, for Grad-CAM; None if another library runs it."""
+
+    @property
+    def motion_prior(self) -> npt.NDArray[np.float64] | None:
+        """Standard deviation (6,) of the regressed motion (`MotionPrior`); None without direct alignment."""
 
     def step(self, image: Image, previous: Features | None) -> tuple[Features, Prediction]:
         """Run one frame.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,22 +13,31 @@ from localization_common.errors import CheckpointError, ConfigError
 from localization_common.files.paths import user_path
 from localization_common.files.reading import open_file
 from vlocnet_ros.runtime.backends.backend import Backend
-from vlocnet_ros.runtime.backends.onnx_backend import OnnxBackend
+from vlocnet_ros.runtime.backends.exported import ExportedBackend
+from vlocnet_ros.runtime.backends.fastest import fastest
+from vlocnet_ros.runtime.backends.onnx_backend import open_onnx
+from vlocnet_ros.runtime.backends.openvino_backend import open_openvino
 from vlocnet_ros.runtime.backends.torch_backend import TorchBackend
-from vlocnet_ros.runtime.checkpoint import Description, load_vlocnet
+from vlocnet_ros.runtime.checkpoint import Checkpoint, Description, load_vlocnet
 
-AUTO, TORCH, ONNX = "auto", "torch", "onnx"
-BACKENDS = (AUTO, TORCH, ONNX)
+AUTO, TORCH, ONNX, OPENVINO, TENSORRT = "auto", "torch", "onnx", "openvino", "tensorrt"
+BACKENDS = (AUTO, TORCH, ONNX, OPENVINO, TENSORRT)
+#: Suffixes of the files that vlocnet_export writes beside a checkpoint.
+SINGLE, INT8 = ".onnx", ".int8.onnx"
+
+Opened = tuple[Description, Backend]
 
 
 def open_backend(
-    path: str | Path, *, backend: str = AUTO, device: str = "cpu", half: bool = False, threads: int | None = None
-) -> tuple[Description, Backend]:
+    path: str | Path, *, backend: str | None = None, device: str = "cpu", half: bool = False, threads: int | None = None
+) -> Opened:
     """Open a network for inference, with its description.
 
     Args:
-        path: checkpoint (.safetensors), or the file of `vlocnet_export` (.onnx).
-        backend: ``torch``; ``onnx``, which takes the .onnx file beside a checkpoint; or ``auto``, by the path's suffix.
+        path: checkpoint (.safetensors), or a file of `vlocnet_export` (.onnx).
+        backend: ``torch``; ``onnx``, ``openvino`` or ``tensorrt``, which run the .onnx file beside a checkpoint; or
+            ``auto``, which measures those that can be used and takes the fastest (`fastest`). None: torch for a
+            checkpoint, auto for an exported file.
         device: name of a torch device.
         half: half precision, with torch.
         threads: number of CPU threads, for the whole process; None leaves it unchanged.
@@ -36,26 +47,53 @@ def open_backend(
         ConfigError: the backend, the device or the precision is not available.
     """
     path = user_path(path, "checkpoint")
+    exported = path.suffix == SINGLE
+    backend = backend or (AUTO if exported else TORCH)
     if backend not in BACKENDS:
         raise ConfigError(f"backend: {backend!r} is none of {', '.join(BACKENDS)}")
     if threads is not None:
         if threads < 1:
             raise ConfigError(f"threads: {threads} must be at least 1")
         torch.set_num_threads(threads)
-    exported = path.suffix == ".onnx"
-    if backend == TORCH and exported:
+    if exported and backend == TORCH:
         raise ConfigError(f"backend: torch cannot run {path}; give the checkpoint (.safetensors), or take backend onnx")
-    if backend == TORCH or not (backend == ONNX or exported):
-        checkpoint = load_vlocnet(path)
-        return checkpoint, TorchBackend(checkpoint.network, device=device, half=half)
-    if half:
+    if half and (exported or backend not in (AUTO, TORCH)):
         raise ConfigError("half: exported networks compute in single precision; leave it off, or take backend torch")
-    onnx = OnnxBackend(path.with_suffix(".onnx"), device=device, threads=threads)
-    if not exported and onnx.origin != sha256(path):
-        raise CheckpointError(
-            f"{path.with_suffix('.onnx')}: was made from another checkpoint than {path}; type: vlocnet_export {path}"
-        )
-    return onnx.description, onnx
+    if backend not in (AUTO, TORCH):
+        return _exported(path, path if exported else path.with_suffix(SINGLE), backend, device, threads)
+    if exported:
+        return fastest(_candidates(path, [path], device, threads))
+    checkpoint = load_vlocnet(path)
+    own = partial(_torch, checkpoint, device, half)
+    files = [path.with_suffix(suffix) for suffix in (SINGLE, INT8)]
+    if backend == TORCH or half or not any(file.is_file() for file in files):
+        return own()
+    return fastest({TORCH: own, **_candidates(path, [file for file in files if file.is_file()], device, threads)})
+
+
+def _torch(checkpoint: Checkpoint, device: str, half: bool) -> Opened:
+    return checkpoint, TorchBackend(checkpoint.network, device=device, half=half)
+
+
+def _candidates(path: Path, files: list[Path], device: str, threads: int | None) -> dict[str, Callable[[], Opened]]:
+    """Ways to open exported files, by the name of the library and the file."""
+    return {
+        f"{library}, {file.name}": partial(_exported, path, file, library, device, threads)
+        for file in files
+        for library in (OPENVINO, ONNX)
+    }
+
+
+def _exported(path: Path, file: Path, library: str, device: str, threads: int | None) -> Opened:
+    """Open an exported file, which must have been made from the checkpoint if that is another file."""
+    opened: ExportedBackend
+    if library == OPENVINO:
+        opened = open_openvino(file, device=device, threads=threads)
+    else:
+        opened = open_onnx(file, device=device, threads=threads, backend=library)
+    if path != file and opened.origin != sha256(path):
+        raise CheckpointError(f"{file}: was made from another checkpoint than {path}; type: vlocnet_export {path}")
+    return opened.description, opened
 
 
 def sha256(path: Path) -> str:

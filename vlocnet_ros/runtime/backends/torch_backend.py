@@ -32,6 +32,9 @@ class TorchBackend:
             raise ConfigError(f"device: {device!r} cannot be used ({str(error).splitlines()[0]})") from error
         self._dtype = torch.float16 if self._device.type == "cuda" else torch.bfloat16
         self._half = half
+        self.name = "torch, half precision" if half else "torch"
+        alignment = self.network.alignment
+        self.motion_prior = None if alignment is None else alignment.prior_std.double().cpu().numpy()
 
     @torch.inference_mode()
     def step(self, image: Image, previous: FrameFeatures | None) -> tuple[FrameFeatures, Prediction]:

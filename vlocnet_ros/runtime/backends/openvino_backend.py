@@ -1,0 +1,73 @@
+"""Streaming step in OpenVINO, on a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from localization_common.errors import CheckpointError, ConfigError
+from vlocnet_ros.runtime.backends.exported import ExportedBackend, Tensors, exported_file, is_output
+
+if TYPE_CHECKING:
+    import openvino
+
+
+def open_openvino(path: str | Path, *, device: str = "cpu", threads: int | None = None) -> ExportedBackend:
+    """Open an exported file in OpenVINO; results are those of single precision.
+
+    Args:
+        path: file written by `vlocnet_export`.
+        device: ``cpu``.
+        threads: number of threads; None: OpenVINO chooses.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or foreign.
+        ConfigError: OpenVINO is not installed, or the device is none of its.
+    """
+    path = exported_file(path)
+    try:
+        import openvino
+    except ImportError as error:
+        raise ConfigError(f"backend: OpenVINO cannot be used ({error}); type: pip install openvino") from error
+    if device != "cpu":
+        raise ConfigError(f"device: {device!r} is not cpu, on which backend openvino runs; take backend torch or onnx")
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    if threads is not None:
+        options["INFERENCE_NUM_THREADS"] = threads
+    try:
+        core = openvino.Core()
+        graph = _OpenVinoGraph(core.read_model(str(path)), core, options)
+    except Exception as error:  # its own exceptions have no common base
+        raise CheckpointError(f"{path}: OpenVINO cannot read it ({error}); export it again") from error
+    return ExportedBackend(path, graph, "openvino")
+
+
+class _OpenVinoGraph:
+    """`Graph` of a model of OpenVINO."""
+
+    def __init__(self, model: openvino.Model, core: openvino.Core, options: dict[str, Any]) -> None:
+        # the ONNX reader keeps the metadata of the file here
+        stored = dict(model.get_rt_info().items())
+        self.metadata: Mapping[str, str] = {
+            str(key): str(value.value) for key, value in stored.get("framework", {}).items()
+        }
+        self.inputs: dict[str, list[Any]] = {i.any_name: _shape(i.get_partial_shape()) for i in model.inputs}
+        compiled = core.compile_model(model, "CPU", options)
+        # one tensor may have several names, those of inner nodes too
+        tensors = {name: i for i, output in enumerate(compiled.outputs) for name in output.get_names()}
+        self._tensors = {name: i for name, i in tensors.items() if is_output(name)}
+        self.outputs = list(self._tensors)
+        self._request = compiled.create_infer_request()
+
+    def run(self, inputs: Tensors) -> Tensors:
+        """See `Graph.run`."""
+        self._request.infer(inputs, share_inputs=True, share_outputs=True)
+        found = self._request.output_tensors
+        return {name: np.array(found[index].data) for name, index in self._tensors.items()}
+
+
+def _shape(shape: Any) -> list[Any]:
+    return [dimension.get_length() if dimension.is_static else None for dimension in shape]
