@@ -41,7 +41,8 @@ help:
 setup: $(READY)
 
 $(READY): $(REQUIREMENTS) \
-          $(wildcard requirements/ros_messages/* requirements/ros_messages/*/msg/*.msg) setup.py setup.cfg
+          $(wildcard requirements/ros_messages/* requirements/ros_messages/*/msg/*.msg \
+                     requirements/ros_messages/*/srv/*.srv) setup.py setup.cfg
 	@requirements/setup.sh
 	@touch $@
 

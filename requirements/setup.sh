@@ -119,11 +119,12 @@ message_source() {
   echo "$copy"
 }
 
-# The Python wheels of ROS 2 do not contain tf2_msgs and bond; they are generated with a C++ compiler.
+# The Python wheels of ROS 2 do not contain tf2_msgs, bond and nav2_msgs; they are generated with a C++ compiler.
+# Of nav2_msgs, what the nodes have in common with amcl.
 install_ros_messages() {
   [ "$ros" = wheels ] || return 0
-  $venv/bin/python -c 'import bond.msg, tf2_msgs.msg' 2>/dev/null && return
-  step "messages of tf2 and bond (a minute)"
+  $venv/bin/python -c 'import bond.msg, nav2_msgs.srv, tf2_msgs.msg' 2>/dev/null && return
+  step "messages of tf2, bond and nav2 (a minute)"
   pip_install --no-deps "$(message_source "$requirements/ros_messages")"
 }
 
