@@ -8,12 +8,12 @@ import pytest
 import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
-from stage_fixtures import models
+from stage_fixtures import context, models
 from stage_robot import Robot
 
 from localization_common.ros.spinning import spinning
 
-__all__ = ["NAMESPACE", "models", "robot"]
+__all__ = ["NAMESPACE", "context", "models", "robot"]
 
 NAMESPACE = "/fleet/robot_1"
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
+import yaml
+from fleet import CONFIRMED, FRAMES, FleetRobot, drive_all, place_of_both, robots_in
+from fleet_checks import assert_own_names, assert_own_poses, assert_saved
 from geometry_msgs.msg import PoseWithCovarianceStamped
-from launch_process import launch
+from launch_process import Launch, launch
+from rclpy.context import Context
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from stage_robot import Robot
 from test_localization_launch import NAMESPACE, await_active, drive, parameters, place_of
@@ -73,3 +78,34 @@ def test_a_place_without_a_grid_is_refused(ros_domain: int, models: Path, tmp_pa
     with launch(EXAMPLE / "localization.launch.py", tmp_path, place=place) as launched:
         assert launched.process.wait(60.0) == 1
     assert f"no occupancy grid {place}/occupancy.yaml: give place:=PLACE, or map:=FILE.yaml" in launched.output()
+
+
+@pytest.mark.usefixtures("nav2")
+def test_two_robots_in_one_place_share_nothing(context: Context, models: Path, tmp_path: Path) -> None:
+    """Check topics, services, TF and saved poses of two launches; test/ros/test_two_robots.py checks the bonds, too."""
+    with robots_in(context) as robots, ExitStack() as stack:
+        place = place_of_both(robots, models, tmp_path / "home")
+        (place.path / "occupancy.yaml").write_text("image: occupancy.pgm\n")
+        launches = [stack.enter_context(launch_robot(robot, place.path, tmp_path / robot.name)) for robot in robots]
+        assert wait_until(lambda: all("Managed nodes are active" in one.output() for one in launches), 180.0)
+        for robot in robots:
+            robot.await_nodes(composed=True)
+        drive_all(robots, range(FRAMES))
+        for robot in robots:
+            assert_own_poses(robot, range(CONFIRMED, FRAMES))
+        assert_own_names(robots)
+        assert "Traceback" not in launches[0].end()
+        drive_all(robots[1:], range(FRAMES, FRAMES + 1))
+        assert_own_poses(robots[1], range(FRAMES, FRAMES + 1))
+        assert "Traceback" not in launches[1].end()
+        assert_saved(robots, place)
+
+
+def launch_robot(robot: FleetRobot, place: Path, folder: Path) -> AbstractContextManager[Launch]:
+    """Launch the example for one robot, as docs/nav2.md has it, with both nodes in one process."""
+    folder.mkdir()
+    shipped = yaml.safe_load((EXAMPLE / "nav2_params.yaml").read_text())
+    others = {name: section["ros__parameters"] for name, section in shipped.items()}
+    given = {"image": f"/{robot.name}/image", "odom": f"/{robot.name}/odom", "base_frame_id": "base_link"}
+    given |= {"params_file": robot.write_parameters(folder / "params.yaml", **others), "composed": True}
+    return launch(EXAMPLE / "localization.launch.py", folder, namespace=robot.name, place=place, **given)
