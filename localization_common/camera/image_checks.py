@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -22,7 +23,7 @@ def require_usable(image: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     if image.size == 0:
         raise InputError(f"image is empty: {image.shape}")
     # For each channel: the channels of a uniform red differ, and it still has no content.
-    contrast = float(image[::4, ::4].std(axis=(0, 1)).max())
+    contrast = float(cv2.meanStdDev(np.ascontiguousarray(image[::4, ::4]))[1].max())
     if contrast < MIN_CONTRAST:
         raise InputError(f"image is nearly constant (standard deviation {contrast:.1f} of 255): is the lens covered?")
     return image  # type: ignore[return-value]

@@ -58,6 +58,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
     """
 
     # Since Kilted, rclpy destroys all nodes when it shuts down, also one whose constructor refused its parameters.
+    _built = False
     _worker: Worker[Frame] | None = None
 
     def __init__(self, name: str, settings: type[S], *, feed: CameraFeed | None = None, **options: Any) -> None:
@@ -94,6 +95,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         )
         self.transforms.add_listener(self.wake)
         self.diagnostics = DiagnosticsPublisher(self, health.status)
+        self._built = True
         if self.settings.autostart:
             self.autostart()
 
@@ -253,7 +255,8 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def destroy_node(self) -> None:
         """Stop the worker before rclpy destroys the publishers that it uses."""
         self.active = self.configured = False
-        self.cleanup()
+        if self._built:
+            self.cleanup()
         super().destroy_node()
 
     # Frames.

@@ -285,7 +285,9 @@ class Localizer:
 def _labels(prediction: Prediction) -> tuple[Image | None, Image | None]:
     if prediction.logits is None:
         return None, None
-    confidence, labels = torch.softmax(prediction.logits[0], dim=0).max(dim=0)
+    logits = prediction.logits[0]
+    best, labels = logits.max(dim=0)
+    confidence = 1.0 / torch.exp_(logits - best).sum(dim=0)  # the softmax of the best class
     return labels.to(torch.uint8).numpy(), (confidence * 255.0).round().to(torch.uint8).numpy()
 
 
@@ -296,7 +298,8 @@ def _require_finite(prediction: Prediction) -> None:
         EstimateError: a number is NaN or infinite.
     """
     for name, tensor in prediction._asdict().items():
-        if tensor is not None and not torch.isfinite(tensor).all():
+        # a sum is faster, and finite only if all numbers are
+        if tensor is not None and not (torch.isfinite(tensor.sum()) or torch.isfinite(tensor).all()):
             raise EstimateError(
                 f"{name} of the network holds NaN or infinity, and nothing of this image is published: if this stays, "
                 "its weights are damaged or too large for half precision; set half to false or take another checkpoint"

@@ -84,20 +84,22 @@ def robust_mean(poses: Array, expected: Array, decay: float, config: ConsensusCo
     """
     ages = np.arange(len(poses), dtype=np.float64)[::-1]
     prior = np.exp(-ages / decay - expected.mean(1))
-    positions, rotations = poses[:, :3, 3], poses[:, :3, :3]
+    positions, rotations = poses[:, :3, 3], poses[:, :3, :3].reshape(-1, 9)
     apart = np.linalg.norm(positions[:, None] - positions[None], axis=-1)
     pose = poses[int(np.argmin(np.minimum(apart, 3.0 * config.metres) @ prior))].copy()
     for _ in range(_ROUNDS):
         weights = prior / (1.0 + _from(pose, poses, config)[2] ** 2) ** 2
         pose[:3, 3] = weights @ positions / weights.sum()
-        pose[:3, :3] = se3.nearest_rotation(np.einsum("n,nij->ij", weights, rotations))
+        pose[:3, :3] = se3.nearest_rotation((weights @ rotations).reshape(3, 3))
     return Agreement(pose, *_from(pose, poses, config), weights, expected)
 
 
 def _from(pose: Array, poses: Array, config: ConsensusConfig) -> tuple[Array, Array, Array]:
     """Offsets, angles and residuals of poses relative to one."""
     offsets = poses[:, :3, 3] - pose[:3, 3]
-    angles = se3.rotation_angle(pose[:3, :3].T @ poses[:, :3, :3])
+    # the norm of the difference of two rotations is 2 sqrt(2) sin(angle / 2)
+    chords = np.linalg.norm(poses[:, :3, :3].reshape(-1, 9) - pose[:3, :3].ravel(), axis=-1)
+    angles = 2.0 * np.arcsin(np.minimum(chords / 8.0**0.5, 1.0))
     metres = np.linalg.norm(offsets, axis=-1)
     return offsets, angles, np.hypot(metres / config.metres, angles / config.radians)
 
