@@ -8,7 +8,6 @@ momentum.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from localization_common.errors import ConfigError
+from localization_common.training.orthogonalization import orthogonalize
 from localization_common.training.precision import matrix_format
 
 Algorithm = Literal["adamw", "muon"]
@@ -55,10 +55,9 @@ def build_optimizer(
     from timm.optim import muon  # needed for training alone, and slow to import
 
     own = [part for group in groups for part in _split(group, learning_rate)]
-    # Muon has no option for the number format that it makes matrices orthogonal in.
-    orthogonalize = getattr(muon.zeropower_via_newtonschulz, "func", muon.zeropower_via_newtonschulz)
-    device = own[0]["params"][0].device.type
-    muon.zeropower_via_newtonschulz = functools.partial(orthogonalize, dtype=matrix_format(device))
+    if matrix_format(own[0]["params"][0].device.type) == torch.float32:
+        # Muon has no option for this function, or its number format.
+        muon.zeropower_via_newtonschulz = orthogonalize  # type: ignore[assignment]
     return muon.Muon(
         own, lr=learning_rate, nesterov=True, ns_coefficients="original", adjust_lr_fn="original", betas=(0.9, 0.999)
     )

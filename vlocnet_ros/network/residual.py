@@ -7,11 +7,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from vlocnet_ros.network.elu import FastELU
+
 Norm = Callable[[int], nn.Module]
 Activation = type[nn.ELU] | type[nn.ReLU]
 
 #: Activations by their name in the configuration.
-ACTIVATIONS: dict[str, Activation] = {"elu": nn.ELU, "relu": nn.ReLU}
+ACTIVATIONS: dict[str, Activation] = {"elu": FastELU, "relu": nn.ReLU}
 
 
 def group_norm(channels: int) -> nn.Module:
