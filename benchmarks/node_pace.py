@@ -92,7 +92,7 @@ def run(config: NodePaceConfig, backend: str, frames: Sequence, models: Models, 
         player.play(before_image=pace)
         listener.wait_for_status([f"/{name}" for name in NODES], timeout=FRAME_WITHIN)
         sent, after = player.published, _counts(listener)
-        found = {}
+        found: dict[str, float] = {}
         for name in NODES:
             received, dropped = (after[name][i] - before[name][i] for i in (0, 1))
             arrived = {s: r.received for s, r in listener.recorder.by_stamp(f"{name}/processed").items()}
