@@ -11,6 +11,8 @@ took longer than the arithmetic.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -39,6 +41,7 @@ class DirectAlignment:
     def __init__(self, camera: Camera, iterations: tuple[int, ...], prior_std: npt.ArrayLike) -> None:
         self._camera, self._iterations = camera, iterations
         self._information = np.asarray(prior_std, dtype=np.float64) ** -2
+        self._prior = np.diag(self._information)
         self._levels = [LevelCamera.of(camera, level) for level in range(len(iterations))]
 
     def view(self, grey: npt.NDArray[np.float32], depth: npt.NDArray[np.float32]) -> View:
@@ -64,10 +67,10 @@ class DirectAlignment:
         """Return the motion after a Gauss-Newton step with the images' equations (6, 6), (6,) and the prior."""
         prior = _difference(motion, regressed) * self._information
         try:
-            step = -np.linalg.solve(normal + np.diag(self._information), gradient + prior)
+            step = -np.linalg.solve(normal + self._prior, gradient + prior)
         except np.linalg.LinAlgError:  # not finite
             return np.full((4, 4), np.nan)
-        turn = step[3:] / max(1.0, float(np.linalg.norm(step[3:])))  # at most one radian
+        turn = step[3:] / max(1.0, math.hypot(*step[3:]))  # at most one radian
         moved = motion.copy()
         # rotates by the normalised quaternion (1, turn / 2)
         cross = se3.cross_matrix(turn)

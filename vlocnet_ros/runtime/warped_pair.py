@@ -38,6 +38,8 @@ class WarpedPair:
         self._shift = ((2.0 * camera.centre + 1.0) / size - 1.0)[:, None]
         self._border = (1.0 - 1.0 / size)[:, None]
         self._offset: Array | None = None
+        # Jacobian, residual and 1 of each pixel, written anew at each motion
+        self._rows = np.ones((2, 8, self._own.shape[2]), dtype=np.float32)
 
     def equations(self, motion: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return the normal equations of the residuals at a motion, without a common offset (exposure).
@@ -50,41 +52,47 @@ class WarpedPair:
         Returns:
             Matrix (6, 6) and gradient (6,) for a motion applied on the left.
         """
-        jacobian, residual, weight = self.linearise(motion)
-        rows = np.concatenate([jacobian, residual[:, None], np.ones_like(residual)[:, None]], axis=1)
-        products = ((rows * weight[:, None]) @ rows.transpose(0, 2, 1)).astype(np.float64)
+        _, _, weight = self.linearise(motion)
+        products = ((self._rows * weight[:, None]) @ self._rows.transpose(0, 2, 1)).astype(np.float64)
         # The offset is an unknown of each warp, eliminated (Schur complement).
-        last = products[:, 7] / np.maximum(products[:, 7, 7], 1e-6)[:, None]
+        last = products[:, 7] / np.maximum(products[:, 7, 7:], 1e-6)
         self._offset = last[:, 6:7].astype(np.float32)
         reduced = (products[:, :6, :7] - products[:, :6, 7:] * last[:, None, :7]).sum(0)
         return reduced[:, :6], reduced[:, 6]
 
     def linearise(self, motion: npt.NDArray[np.float64]) -> tuple[Array, Array, Array]:
-        """Linearise the residuals at a motion: Jacobian (2, 6, N), residuals (2, N) and weights (2, N)."""
+        """Linearise the residuals at a motion.
+
+        Returns:
+            Jacobian (2, 6, N) and residuals (2, N), valid until the next call, and weights (2, N).
+        """
         rotation, translation = motion[:3, :3], motion[:3, 3]
-        turns = np.stack([rotation, rotation.T]).astype(np.float32)
-        shifts = np.stack([translation, -rotation.T @ translation]).astype(np.float32)
-        moved = turns @ self._points + shifts[:, :, None]
-        depth = moved[:, 2:]
+        turns, shifts = np.empty((2, 3, 3), dtype=np.float32), np.empty((2, 3, 1), dtype=np.float32)
+        turns[0], turns[1] = rotation, rotation.T
+        shifts[0, :, 0], shifts[1, :, 0] = translation, -(translation @ rotation)
+        moved = turns @ self._points
+        moved += shifts
+        sideways, depth = moved[:, :2], moved[:, 2:]
         nearness = 1.0 / np.maximum(depth, NEAR)
-        grid = moved[:, :2] * nearness * self._scale + self._shift
+        grid = sideways * (nearness * self._scale)
+        grid += self._shift
         there = self._sampled(grid)
         seen = ((np.abs(grid) < self._border).all(1) & (depth[:, 0] > NEAR)) * self._usable
-        residual = there[:, 0] - self._own[:, 0]
+        gradient, moment, residual = self._rows[:, :3], self._rows[:, 3:6], self._rows[:, 6]
+        np.subtract(there[:, 0], self._own[:, 0], out=residual)
         offset = self._offset
         if offset is None:
             offset = (residual * seen).sum(1, keepdims=True) / np.maximum(seen.sum(1, keepdims=True), 1e-6)
         weight = seen / (RESIDUAL**2 + np.square(residual - offset))
         # the mean of both frames' gradients converges in fewer steps (Malis 2004)
-        jacobian = np.empty((2, 6, residual.shape[1]), dtype=np.float32)
-        gradient, moment = jacobian[:, :3], jacobian[:, 3:]
-        gradient[:, :2] = (there[:, 1:] + self._own[:, 1:]) * self._half_focal * nearness
-        gradient[:, 2:] = -(gradient[:, :2] * moved[:, :2]).sum(1, keepdims=True) * nearness
+        np.multiply(there[:, 1:] + self._own[:, 1:], self._half_focal * nearness, out=gradient[:, :2])
+        along = (gradient[:, :2] * sideways).sum(1)
+        np.multiply(along, -nearness[:, 0], out=gradient[:, 2])
         # In the opposite direction, a motion xi moves a point p by the inverse rotation of -xi at p.
         gradient[1] = -turns[0] @ gradient[1]
         moved[1] = self._points[1]
         _cross(moved, gradient, out=moment)
-        return jacobian, residual, weight
+        return self._rows[:, :6], residual, weight
 
     def _sampled(self, grid: Array) -> Array:
         """Interpolate the other frames (2, 3, N) at coordinates (2, 2, N), -1..1; bilinear, the border repeats."""
