@@ -166,6 +166,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         explained = localizer.explains and wanted(self._explanation)
         if explained:
             self.finish_pending()  # the heat map is of the network's last frame: nothing may run beside it
+        localizer.labels_wanted = self._segmentation.wanted
         self._wheels.base_T_camera = base_T_camera
         self._take_guess(localizer, frame, base_T_camera)
         pending = PublishedFrame(self, frame, image, base_T_camera, localizer.begin(image, frame.stamp))

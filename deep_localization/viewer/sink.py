@@ -24,7 +24,8 @@ def open_sink(stream: rr.RecordingStream, settings: ViewerSettings) -> str:
         if settings.show == WEB:
             address = stream.serve_grpc(grpc_port=settings.grpc_port, server_memory_limit=settings.memory)
             rr.serve_web_viewer(web_port=settings.web_port, open_browser=False, connect_to=address)
-            return f"open http://localhost:{settings.web_port}/?url={address} in a browser"
+            page = f"http://localhost:{settings.web_port}/?url={address}"
+            return f"open {page} in a browser; on another computer, put this one's name for localhost and 127.0.0.1"
         rr.spawn(port=settings.grpc_port, memory_limit=settings.memory, hide_welcome_screen=True, recording=stream)
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(f"parameter show is {settings.show}: {error}") from error

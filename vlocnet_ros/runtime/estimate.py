@@ -51,7 +51,8 @@ class Estimate:
             file that was made without them.
         error_features: (E,) numbers from which the error of this frame's pose is predicted: evidence of the scene
             coordinates, in networks without them the features of the pose; None if there are neither.
-        labels: (H, W) uint8 class ids at the network's resolution; None if the network has no segmentation.
+        labels: (H, W) uint8 class ids at the network's resolution; None if the network has no segmentation, or if
+            nobody wants them.
         label_confidence: (H, W) uint8, 255 is certain; None if the network has no segmentation.
         consistency: geometric consistency of the loss at run time: distance between the odometry and the difference of
             the last two regressed poses, metres and radians; None on a first frame.

@@ -23,10 +23,12 @@ class FrameLocalizer(Protocol):
     Attributes:
         class_names: names of the network's classes.
         tasks: streams of the results.
+        labels_wanted: compute labels, see `Localizer`.
     """
 
     class_names: tuple[str, ...]
     tasks: Tasks
+    labels_wanted: bool
 
     def set_camera(self, camera: Camera) -> None:
         """Set the camera of the images to come."""

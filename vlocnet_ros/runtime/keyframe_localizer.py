@@ -53,6 +53,7 @@ class KeyframeLocalizer:
     ) -> None:
         self.refiner = refiner
         self.class_names: tuple[str, ...] = ()
+        self.labels_wanted = False
         self.tasks = Tasks(pose=True, odometry=False, segmentation=False, depth=False)
         self._motion, self._reckoning = CameraMotion(odometry), DeadReckoning(reckoning)
         self._frozen_camera = FrozenCameraCheck(frozen_after)

@@ -57,6 +57,9 @@ class Localizer:
         frozen_after: nanoseconds for which the camera may deliver the same image; 0 for ever, for simulators without
             noise.
         max_gap: nanoseconds between frames beyond which the pair is dropped.
+
+    Attributes:
+        labels_wanted: compute the labels of the next frames, if the network has any; True at the start.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Localizer:
         self._narrow_lenses = description.narrow_lenses
         self.class_names: tuple[str, ...] = description.class_names
         self.tasks: Tasks = description.config.tasks
+        self.labels_wanted = True
         self._adapter: CameraAdapter | None = None
         self._solver = ScenePoseSolver(self.camera) if self.tasks.coordinates else None
         self._alignment: DirectAlignment | None = None
@@ -229,7 +233,7 @@ class Localizer:
         if prediction.pose_covariance is not None:
             # Variance over the weights for this frame; the error that all of them share is in the residuals.
             covariance = covariance + prediction.pose_covariance[0].double().numpy()
-        labels, confidence = _labels(prediction)
+        labels, confidence = _labels(prediction) if self.labels_wanted else (None, None)
         return Estimate(
             stamp=stamp,
             map_T_camera=fused.pose,

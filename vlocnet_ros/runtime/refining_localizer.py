@@ -149,6 +149,15 @@ class RefiningLocalizer:
         """Grad-CAM heat map of the network's pose of the last frame; see `Localizer.explain`."""
         return self._localizer.explain(layer=layer)
 
+    @property
+    def labels_wanted(self) -> bool:
+        """True if the network's labels are computed; see `Localizer`."""
+        return self._localizer.labels_wanted
+
+    @labels_wanted.setter
+    def labels_wanted(self, wanted: bool) -> None:
+        self._localizer.labels_wanted = wanted
+
     def labels_in_image(self, labels: npt.NDArray[Pixel], fill: int = 255) -> npt.NDArray[Pixel]:
         """Labels of an `Estimate`, in the camera's image; see `Localizer.labels_in_image`."""
         return self._localizer.labels_in_image(labels, fill)

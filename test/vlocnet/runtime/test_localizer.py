@@ -264,3 +264,13 @@ def test_timings_are_returned(localizer, frames):
     timings = localizer.step(frames[0], 1).timings
     assert set(timings) == {"prepare", "network", "align", "finish", "total"}
     assert timings["total"] >= timings["network"] > 0
+
+
+def test_labels_are_computed_only_if_they_are_wanted(localizer, frames):
+    assert localizer.step(frames[0], SECOND).labels is not None
+    localizer.labels_wanted = False
+    without = localizer.step(frames[1], 2 * SECOND)
+    assert without.labels is None
+    assert without.label_confidence is None
+    localizer.labels_wanted = True
+    assert localizer.step(frames[2], 3 * SECOND).labels is not None
