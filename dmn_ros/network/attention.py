@@ -99,12 +99,13 @@ class EgocentricAttention(nn.Module):
         Args:
             keys: result of `prepare`. directions, constants: results of `fold`. particles: (A, Q, K, 3).
         """
+        a, q, k, _ = particles.shape
         with exact(particles):
-            points = self.frame.points(particles).transpose(-1, -2)
+            points = self.frame.points(particles).flatten(1, 2).transpose(1, 2)  # (A, P, Q K)
             logits = []
             for n in range(keys.offsets.shape[1]):
-                hidden = (keys.projections[:, n, None] @ points).clamp_min_(keys.thresholds[:, n, None])
-                logits.append(directions @ hidden)
+                hidden = torch.bmm(keys.projections[:, n], points).clamp_min_(keys.thresholds[:, n])
+                logits.append(directions @ hidden.view(a, -1, q, k).transpose(1, 2))
             return (torch.cat(logits, dim=-2) + constants).softmax(-2)
 
 

@@ -26,7 +26,10 @@ from dmn_ros.network.view_matching import MatchingMap, MatchingObservation, Matc
 
 #: Number of particles whose activations, about 1000 numbers each, stay in the caches of a core. It is no power of two:
 #: rows of such a length compete for the same few lines of a cache (a fifth slower with 512, a tenth with 256).
-_CACHED_PARTICLES = 416
+_CACHED_PARTICLES = 296
+#: The same for `ProjectionObservation`, which itself works on parts that stay in the caches: with more particles, fewer
+#: views have few readers.
+_PROJECTED_PARTICLES = 2048
 
 PreparedMap = AttentionMap | MatchingMap | ProjectionMap | LatentMap | MeanMap
 PreparedQuery = AttentionQuery | MatchingQuery | ProjectionQuery | PosedQuery | MeanQuery
@@ -101,7 +104,8 @@ class DMN(nn.Module):
         """
         if chunk is None:
             whole = particles.is_cuda or torch.is_grad_enabled()
-            chunk = particles.shape[2] if whole else _CACHED_PARTICLES
+            cached = _PROJECTED_PARTICLES if isinstance(self.observation, ProjectionObservation) else _CACHED_PARTICLES
+            chunk = particles.shape[2] if whole else cached
         parts = torch.split(particles, chunk, dim=2)
         return torch.cat([self.observation.log_likelihood(prepared, query, part) for part in parts], dim=2)  # type: ignore[arg-type]
 

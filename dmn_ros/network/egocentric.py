@@ -51,6 +51,23 @@ def coordinate_matrix(view_poses: Tensor) -> Tensor:
     return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
 
 
+def moving_points(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Matrices (..., P, 5) that give x, y and z of points (..., P, 3) after a planar motion, times `point_motion`."""
+    x, y, z = points.unbind(-1)
+    one, zero = torch.ones_like(x), torch.zeros_like(x)
+    return (
+        torch.stack([x, -y, one, zero, zero], dim=-1),
+        torch.stack([y, x, zero, one, zero], dim=-1),
+        torch.stack([zero, zero, zero, zero, z], dim=-1),
+    )
+
+
+def point_motion(a_T_b: Tensor) -> Tensor:
+    """Columns (..., 5, M) of planar poses (..., M, 3) that take `moving_points` in b to a."""
+    x, y, yaw = a_T_b.unbind(-1)
+    return torch.stack([yaw.cos(), yaw.sin(), x, y, torch.ones_like(x)], dim=-2)
+
+
 def fourier_features(particle_P_view: Tensor, frequencies: tuple[float, ...]) -> Tensor:
     """Compute relative coordinates, from both sides, with sines and cosines of them.
 

@@ -10,13 +10,16 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dmn_ros.config import NetworkConfig
+from dmn_ros.network import egocentric
 
 #: Least depth of a visible point, map units.
 _NEAR = 0.05
-#: Coordinate outside of the picture for `functional.grid_sample`; pictures span -1..1.
-_OUTSIDE = 3.0
+#: Factor on the depth that a point lacks to the least depth. The smallest such difference in float32, 4e-9, moves the
+#: point out of the picture, which spans -1..1 for `functional.grid_sample`.
+_FAR = 1e10
 
 
 class PinholeLens(nn.Module):
@@ -36,12 +39,24 @@ class PinholeLens(nn.Module):
         left, up = (0.5 - u) / self.focal, (self.horizon - v) / (self.focal * self.aspect)
         return torch.stack([torch.ones_like(left), left, up], dim=-1)
 
-    def places(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
-        """Project points (...) into the picture: coordinates (..., 2) for `functional.grid_sample`."""
-        scale = self.focal / x.clamp_min(_NEAR)
-        across = torch.where(x > _NEAR, -2.0 * y * scale, _OUTSIDE)
-        down = (2.0 * self.horizon - 1.0) - (2.0 * self.aspect) * z * scale
-        return torch.stack([across, down], dim=-1)
+    def rows(self, points: Tensor) -> Tensor:
+        """Compute the matrices (3, ..., P, 5) of points (..., P, 3) for `places`.
+
+        Times `egocentric.point_motion`, they give the depth of the moved points, and their places in the picture times
+        depth.
+        """
+        x, y, z = egocentric.moving_points(points)
+        return torch.stack(
+            [x, -2.0 * self.focal * y, (2.0 * self.horizon - 1.0) * x - 2.0 * self.focal * self.aspect * z]
+        )
+
+    def places(self, points: Tensor) -> Tensor:
+        """Project points (3, ...), products of `rows`: coordinates (2, ...) for `functional.grid_sample`."""
+        depth = points[0].clamp_min(_NEAR)
+        places = points[1:] * depth.reciprocal()
+        # a point nearer than the least depth is outside; two sums are faster than a mask
+        places[0] += (depth - points[0]).detach() * _FAR
+        return places
 
 
 class PanoramicLens(nn.Module):
@@ -60,16 +75,37 @@ class PanoramicLens(nn.Module):
         bearing, elevation = (0.5 - u) * (2.0 * math.pi), (self.horizon - v) * (2.0 * math.pi / self.aspect)
         return torch.stack([bearing.cos(), bearing.sin(), elevation.tan()], dim=-1)
 
-    def places(self, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+    def rows(self, points: Tensor) -> Tensor:
+        """See `PinholeLens.rows`; here the products are the moved points themselves."""
+        return torch.stack(egocentric.moving_points(points))
+
+    def places(self, points: Tensor) -> Tensor:
         """See `PinholeLens.places`; for a picture with one more column of cells at either side."""
-        columns = self.grid[1]
+        (x, y, z), columns = points, self.grid[1]
         bearing, elevation = torch.atan2(y, x), torch.atan(z / torch.hypot(x, y).clamp_min(_NEAR))
         across = bearing * (-columns / (math.pi * (columns + 2)))
         down = (2.0 * self.horizon - 1.0) - elevation * (self.aspect / math.pi)
-        return torch.stack([across, down], dim=-1)
+        return torch.stack([across, down])
 
 
 Lens = PinholeLens | PanoramicLens
+
+
+def look_up(lens: Lens, agreement: Tensor, read: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Look up the cells of views in pictures at poses: (T, P C, M); outside of the picture is 0.
+
+    Args:
+        lens: lens of both.
+        agreement: (B, P, C, h, w) picture for each of the cells.
+        read: (T,) positions in B.
+        rows: (3, T, P, 5), see `PinholeLens.rows`. columns: (T, 5, M), see `egocentric.point_motion`.
+    """
+    with torch.autocast(rows.device.type, enabled=False):  # three digits of a position are too few
+        each = columns.expand(3, *columns.shape).flatten(0, 1)
+        places = lens.places(torch.bmm(rows.flatten(0, 1), each).view(3, *rows.shape[1:3], -1))
+    pictures = agreement.flatten(1).index_select(0, read).view(-1, *agreement.shape[2:])
+    grid = places.flatten(1, 2).unsqueeze(2).movedim(0, -1)  # (T P, 1, M, 2)
+    return functional.grid_sample(pictures, grid, align_corners=False).view(len(read), -1, columns.shape[2])
 
 
 def build_lens(config: NetworkConfig) -> Lens:

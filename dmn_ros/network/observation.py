@@ -100,5 +100,8 @@ class AttentionObservation(nn.Module):
         attended = prepared.values.unsqueeze(1) @ weights.to(prepared.values.dtype)  # (A, Q, D, K)
         hidden = attended.clamp_min_(query.thresholds)  # relu(u + v) = max(u, -v) + v, once more
         first, last = cast(nn.Linear, self.dense[0]), cast(nn.Linear, self.dense[2])
-        result = last.weight @ torch.relu(first.weight @ hidden + query.values)
+        columns = hidden.flatten(0, 1)
+        weight = first.weight.to(hidden.dtype).expand(len(columns), -1, -1)
+        dense = torch.bmm(weight, columns).view(*hidden.shape[:2], -1, hidden.shape[3])
+        result = last.weight @ (dense + query.values).relu_()
         return result + last.bias.unsqueeze(-1)

@@ -16,7 +16,7 @@ look different.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -25,21 +25,21 @@ from torch.nn import functional
 from dmn_ros.config import NetworkConfig
 from dmn_ros.network import egocentric
 from dmn_ros.network.compass import Compass
-from dmn_ros.network.lens_angles import build_lens
+from dmn_ros.network.lens_angles import build_lens, look_up
 from dmn_ros.network.map_rotation import PlaceFeatures
+from dmn_ros.network.tiles import Tiles, by_view
 from dmn_ros.network.view_similarity import ViewSimilarity
 
 #: Depth at the start of training, and least depth, map units.
 _FIRST_DEPTH, _LEAST_DEPTH = 0.9, 0.05
-#: Size of the tiles of pairs of particle and view that are looked up, and the factor of additional work above which it
-#: is used: otherwise a tile is as large as the largest number of particles that read one view.
-_TILE, _VOID = 32, 1.5
+#: Number of pairs of particle and view whose activations, about 700 numbers each, stay in the caches of a core.
+_CACHED_PAIRS = 2048
 #: Factor on cosines at the start of training: gives them about unit variance.
 _GAIN = 3.0
 
 
 class ProjectionMap(NamedTuple):
-    """Unit descriptors (A, N, G, d, P) and points (A, N, P, 3) of the views' P cells, and poses (A, N, 3).
+    """Unit descriptors (A, G, N, P, d) and `Lens.rows` (3, A, N, P, 5) of the views' P cells, and poses (A, N, 3).
 
     `described` (A, N, S) is the input of the compass, `outlined` (A, N, S) that of the similarity; S is 0 without them.
     `log_weights` (A, N) are added to the views' logits; they are 0 until `DMN.reweighted` sets others.
@@ -110,15 +110,15 @@ class ProjectionObservation(nn.Module):
     def prepare_map(self, views: Tensor, view_poses: Tensor) -> ProjectionMap:
         """Compute the part that depends on the map only; views (A, N, C, h, w), poses (A, N, 3) in map units."""
         flat = views.flatten(0, 1)
-        descriptors = self._directions(self.describe_view(flat))
+        descriptors = _as_maps(self._directions(self.describe_view(flat)), views.shape[:2])
         depth = functional.softplus(self.depth(flat).float().flatten(1) + self.cell_depth) + _LEAST_DEPTH
-        points = depth.unsqueeze(-1) * self.lens.rays()
+        points = self.lens.rows(_as_maps(depth, views.shape[:2]).unsqueeze(-1) * self.lens.rays())
         none, shape = flat.new_zeros(len(flat), 0), views.shape[:2]
         described = none if self.compass is None else self.compass.describe_view(flat)
         outlined = none if self.likeness is None else self.likeness.describe_view(flat)
         return ProjectionMap(
-            _as_maps(descriptors, shape),
-            _as_maps(points, shape),
+            descriptors.permute(0, 2, 1, 4, 3).contiguous(),
+            points,
             view_poses,
             _as_maps(described, shape),
             _as_maps(outlined, shape),
@@ -129,8 +129,8 @@ class ProjectionObservation(nn.Module):
         """Compute the part that depends on images and map, but not on particles; queries (A, Q, C, h, w)."""
         shape, picture = queries.shape[:2], queries.shape[3:]
         flat = queries.flatten(0, 1)
-        directions = _as_maps(self._directions(self.describe_query(flat)), shape)
-        agreement = self.gain * torch.einsum("aqgdr,angdp->aqnpgr", directions, prepared.descriptors).float()
+        directions = self.gain * _as_maps(self._directions(self.describe_query(flat)), shape)
+        agreement = torch.einsum("aqgdr,agnpd->aqnpgr", directions, prepared.descriptors).float()
         agreement = torch.cat([agreement, torch.ones_like(agreement[..., :1, :])], dim=-2)
         agreement = agreement.view(*agreement.shape[:-1], *picture)
         if self.lens.wraps:
@@ -147,23 +147,14 @@ class ProjectionObservation(nn.Module):
     def log_likelihood(self, prepared: ProjectionMap, query: ProjectionQuery, particles: Tensor) -> Tensor:
         """Compute log-likelihoods (A, Q, K) of particles (A, Q, K, 3), map units."""
         chosen = egocentric.nearest_views(prepared.poses.unsqueeze(1), particles, self.nearest, self.reach)
+        tiles = by_view(chosen, prepared.poses.shape[1])
+        rows = self._rows(prepared, query, particles, tiles)
         maps = torch.arange(len(particles), device=particles.device).view(-1, 1, 1, 1)
-        relative = egocentric.relative(particles.unsqueeze(3), prepared.poses[maps, chosen])  # (A, Q, K, n, 3)
-        seen = self._look_up(query.agreement, prepared.points, relative, chosen)
-        seen = seen + self.coordinates(egocentric.fourier_features(relative, self.frequencies))
-        if self.likeness is not None:
-            queries = torch.arange(particles.shape[1], device=particles.device).view(1, -1, 1, 1)
-            seen = seen + query.likeness[maps, queries, chosen]
-        pairs = torch.relu(self.pair(torch.relu(seen)))  # (A, Q, K, n, H)
-        log_weights = prepared.log_weights[maps, chosen].unsqueeze(-1)
-        attended = ((self.weight(pairs) + log_weights).softmax(3) * pairs).sum(3)
-        weights = log_weights.exp()
-        mean, most = (weights * pairs).sum(3) / weights.sum(3), (weights * pairs).amax(3)
-        summary = query.summary.unsqueeze(2).expand(-1, -1, particles.shape[2], -1)
-        features = [attended, mean, most, summary]
-        if self.place is not None:
-            features.append(self.place(query.summary, particles))
-        result: Tensor = self.dense(torch.cat(features, dim=-1)).squeeze(-1)
+        log_weights = prepared.log_weights[maps, chosen]  # (A, Q, K, n)
+        count = _cached(len(particles[0, 0]), _CACHED_PAIRS // chosen.shape[3], particles)
+        parts = zip(torch.split(tiles.slots, count, dim=2), torch.split(log_weights, count, dim=2), strict=True)
+        features = torch.cat([self._mixed(rows, *part) for part in parts], dim=2)
+        result = self._rate(features, query.summary, particles)
         headings = self.heading_log_likelihood(query, particles[..., 2])
         return result if headings is None else result + headings
 
@@ -173,59 +164,75 @@ class ProjectionObservation(nn.Module):
             return None
         return self.compass.log_likelihood(query.headings, headings)
 
+    def _rows(self, prepared: ProjectionMap, query: ProjectionQuery, particles: Tensor, tiles: Tiles) -> Tensor:
+        """Compute features (T M, H) of the pairs in tiles, some tiles at a time, which stay in the cache."""
+        (queries, views), size = query.agreement.shape[1:3], tiles.pairs.shape[1]
+        of = tiles.read // (queries * views) * views + tiles.read % views
+        own = particles.flatten(0, 2)[tiles.pairs // tiles.slots.shape[3]]  # (T, M, 3)
+        relative = egocentric.relative(own, prepared.poses.flatten(0, 1)[of].unsqueeze(1))
+        waves, columns = egocentric.fourier_features(relative, self.frequencies), egocentric.point_motion(relative)
+        agreement, likeness = query.agreement.flatten(0, 2), query.likeness.flatten(0, 2)
+        points = prepared.points.flatten(1, 2)
+        count, rows = _cached(len(of), _CACHED_PAIRS // size, particles), None
+        for start in range(0, len(of), count):
+            part = slice(start, start + count)
+            found = look_up(self.lens, agreement, tiles.read[part], points[:, of[part]], columns[part])
+            hidden = self._hidden(found, waves[part], likeness[tiles.read[part]])
+            result = hidden @ self.pair.weight.T
+            result += self.pair.bias
+            if count == len(of):
+                return torch.relu(result)
+            rows = result.new_empty(tiles.pairs.numel(), result.shape[1]) if rows is None else rows
+            torch.clamp_min(result, 0.0, out=rows[start * size : (start + count) * size])
+        assert rows is not None
+        return rows
+
+    def _hidden(self, found: Tensor, waves: Tensor, likeness: Tensor) -> Tensor:
+        """Compute the first layer (T M, H) from looked up columns (T, P (G + 1), M) and rows of coordinates (T, M, F).
+
+        Biases are added afterwards: a product that begins with a bias first fills its result with it, and is slower.
+        """
+        seen = waves @ self.coordinates.weight.T
+        weight = self.looked_up.weight.T.to(seen.dtype).expand(len(found), -1, -1)
+        seen.baddbmm_(found.transpose(1, 2).to(seen.dtype), weight)
+        seen += self.coordinates.bias + self.looked_up.bias
+        if self.likeness is not None:
+            seen += likeness.unsqueeze(1)
+        return seen.flatten(0, 1).relu_()
+
+    def _mixed(self, rows: Tensor, slots: Tensor, log_weights: Tensor) -> Tensor:
+        """Compute features (A, Q, K, 3 H) of particles from rows (T M, H), at slots (A, Q, K, n) with weights."""
+        pairs = rows.index_select(0, slots.flatten()).view(*slots.shape, -1)  # (A, Q, K, n, H)
+        attention = ((pairs @ self.weight.weight.T.to(pairs.dtype)).squeeze(-1) + log_weights).softmax(-1)
+        weights = log_weights.exp()
+        shares = torch.stack([attention, weights / weights.sum(-1, keepdim=True)], dim=-2)  # (A, Q, K, 2, n)
+        most = (weights.unsqueeze(-1) * pairs).amax(3)
+        return torch.cat([(shares.to(pairs.dtype) @ pairs).flatten(-2), most], dim=-1)
+
+    def _rate(self, features: Tensor, summary: Tensor, particles: Tensor) -> Tensor:
+        """Compute log-likelihoods (A, Q, K) from features (A, Q, K, 3 H); all particles share the summary's part."""
+        first, (shared, summarised) = cast(nn.Linear, self.dense[0]), (features.shape[-1], summary.shape[-1])
+        parts = [shared, summarised, first.in_features - shared - summarised]
+        weights = torch.split(first.weight, parts, dim=1)
+        hidden = functional.linear(features, weights[0])
+        hidden += functional.linear(summary, weights[1], first.bias).unsqueeze(2)
+        if self.place is not None:
+            hidden += functional.linear(self.place(summary, particles), weights[2])
+        for layer in self.dense[1:]:
+            hidden = layer(hidden)
+        return hidden.squeeze(-1)
+
     def _directions(self, features: Tensor) -> Tensor:
         """Normalise descriptors (B, G d, h, w) to G parts of unit length: (B, G, d, P)."""
         parts = features.float().view(len(features), self.parts, -1, *features.shape[2:])
         return functional.normalize(parts, dim=2).flatten(3)
 
-    def _look_up(self, agreement: Tensor, points: Tensor, particle_P_view: Tensor, chosen: Tensor) -> Tensor:
-        """Look up the points of chosen views (A, Q, K, n) in the query; return the first layer (A, Q, K, n, H)."""
-        (queries, views), cells = agreement.shape[1:3], points.shape[2]
-        pairs, of, slots = by_view(chosen, views)
-        shift_x, shift_y, yaw = particle_P_view.flatten(0, 3)[pairs].unsqueeze(1).unbind(-1)  # (T, 1, M)
-        x, y, z = points[of // (queries * views), of % views].unsqueeze(2).unbind(-1)  # (T, P, 1)
-        cos, sin = yaw.cos(), yaw.sin()
-        places = self.lens.places(cos * x - sin * y + shift_x, sin * x + cos * y + shift_y, z)
-        pictures = agreement.flatten(0, 2)[of].flatten(0, 1)  # (T P, G + 1, h, w)
-        found = functional.grid_sample(pictures, places.flatten(0, 1).unsqueeze(1), align_corners=False)
-        columns = found.view(len(of), cells * found.shape[1], -1)  # (T, P (G + 1), M)
-        # as batches: `nn.Linear` would copy the columns to have one matrix of rows
-        weight = self.looked_up.weight.T.to(columns.dtype).expand(len(columns), -1, -1)
-        rows = torch.bmm(columns.transpose(1, 2), weight).flatten(0, 1)
-        return rows.index_select(0, slots).view(*chosen.shape, -1) + self.looked_up.bias
+
+def _cached(whole: int, part: int, particles: Tensor) -> int:
+    """Size of blocks that stay in a CPU's cache; the whole on a GPU and with gradients, which keep every activation."""
+    return whole if particles.is_cuda or torch.is_grad_enabled() else min(whole, max(1, part))
 
 
 def _as_maps(features: Tensor, shape: torch.Size) -> Tensor:
     """Unflatten features (A N, ...) to (A, N, ...)."""
     return features.view(*shape, *features.shape[1:])
-
-
-def by_view(chosen: Tensor, views: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Sort pairs of particle and view into tiles of one query and one view each.
-
-    If all views are read about equally often, each has one tile. If particles gather around a few views, tiles are
-    small, so that few of their entries are void.
-
-    Args:
-        chosen: (A, Q, K, n) views that each particle reads.
-        views: N.
-
-    Returns:
-        Pairs (T, M), as positions in the flat (A Q K n), where void entries repeat some pair; query and view of each
-        tile (T,), as positions in the flat (A Q N); position of each of the A Q K n pairs in the flat (T M).
-    """
-    a, q, _, _ = chosen.shape
-    read = (torch.arange(a * q, device=chosen.device).view(a, q, 1, 1) * views + chosen).flatten()
-    readers = read.bincount(minlength=a * q * views)
-    most = int(readers.max())
-    size = most if len(readers) * most <= _VOID * len(read) else _TILE
-    tiles = (readers + size - 1) // size
-    first_slot, first_pair = (tiles.cumsum(0) - tiles) * size, readers.cumsum(0) - readers
-    order = read.argsort(stable=True)
-    ordered, all_pairs = read[order], torch.arange(len(read), device=read.device)
-    slots = torch.empty_like(read)
-    slots[order] = first_slot[ordered] + all_pairs - first_pair[ordered]
-    of = torch.arange(len(readers), device=read.device).repeat_interleave(tiles)
-    pairs = torch.zeros(len(of) * size, dtype=torch.int64, device=read.device)
-    pairs[slots] = all_pairs
-    return pairs.view(-1, size), of, slots

@@ -36,6 +36,16 @@ def test_relative_does_not_change_when_the_whole_map_is_moved() -> None:
     torch.testing.assert_close(egocentric.coordinates(before), egocentric.coordinates(after), atol=1e-5, rtol=0)
 
 
+def test_moving_points_are_composed_with_the_motion() -> None:
+    torch.manual_seed(0)
+    points, motions = torch.randn(6, 3), torch.randn(4, 3)
+    x, y, z = (matrix @ egocentric.point_motion(motions) for matrix in egocentric.moving_points(points))
+    flat = torch.cat([points[:, :2], torch.zeros(6, 1)], dim=1)
+    moved = egocentric.compose(motions, flat.unsqueeze(1))
+    torch.testing.assert_close(torch.stack([x, y], dim=-1), moved[..., :2], atol=1e-5, rtol=0)
+    torch.testing.assert_close(z, points[:, 2:].expand(-1, 4))
+
+
 def test_a_view_two_ahead_and_one_to_the_left() -> None:
     particle = torch.tensor([1.0, 1.0, torch.pi / 2])  # looks along +y
     view = torch.tensor([0.0, 3.0, torch.pi])

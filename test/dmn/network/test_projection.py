@@ -16,7 +16,7 @@ from dmn_ros.network import egocentric
 from dmn_ros.network.dmn import DMN, build_observation
 from dmn_ros.network.lens_angles import Lens, build_lens
 from dmn_ros.network.map_rotation import PlaceFeatures
-from dmn_ros.network.projection import ProjectionObservation, by_view
+from dmn_ros.network.projection import ProjectionObservation
 from localization_common.errors import ConfigError
 
 A, N, Q, K = 2, 5, 2, 9
@@ -42,8 +42,14 @@ def network(config: NetworkConfig) -> DMN:
     return DMN(config).eval()
 
 
+def _places(lens: Lens, points: Tensor) -> Tensor:
+    """Project points (P, 3) of a view at the camera's own pose: (2, P)."""
+    at_camera = egocentric.point_motion(torch.zeros(1, 3))
+    return lens.places(lens.rows(points) @ at_camera).squeeze(-1)
+
+
 def _place(lens: Lens, point: Tensor) -> list[float]:
-    place: list[float] = lens.places(*point.unbind(-1)).tolist()
+    place: list[float] = _places(lens, point[None]).squeeze(-1).tolist()
     return place
 
 
@@ -51,12 +57,12 @@ def _place(lens: Lens, point: Tensor) -> list[float]:
 def test_points_on_the_ray_of_a_cell_project_into_the_cell(config: NetworkConfig) -> None:
     lens, (rows, columns) = build_lens(config), config.grid
     for depth in (0.2, 3.0):
-        places = lens.places(*(depth * lens.rays()).unbind(-1)).view(rows, columns, 2)
+        places = _places(lens, depth * lens.rays()).view(2, rows, columns)
         wide = columns + 2 if lens.wraps else columns
         across = (torch.arange(columns) * 2.0 - (columns - 1)) / wide
         down = (torch.arange(rows) * 2.0 - (rows - 1)) / rows
-        torch.testing.assert_close(places[..., 0], across.expand(rows, -1), atol=1e-5, rtol=0)
-        torch.testing.assert_close(places[..., 1], down[:, None].expand(-1, columns), atol=1e-5, rtol=0)
+        torch.testing.assert_close(places[0], across.expand(rows, -1), atol=1e-5, rtol=0)
+        torch.testing.assert_close(places[1], down[:, None].expand(-1, columns), atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -66,8 +72,11 @@ def test_a_pinhole_picture_ends_where_its_angle_does(projection_config: NetworkC
     assert left == pytest.approx([-1.0, 0.0], abs=1e-6)
     assert right == pytest.approx([1.0, 0.0], abs=1e-6)
     assert _place(lens, torch.tensor([1.0, 0.0, edge])) == pytest.approx([0.0, -1.0], abs=1e-6)
-    for behind in ([-1.0, 0.0, 0.0], [-0.01, 0.0, 0.0], [0.0, 0.0, 0.0]):
+    near = torch.tensor(0.05)
+    just_nearer = float(torch.nextafter(near, torch.tensor(0.0)))
+    for behind in ([-1.0, 0.0, 0.0], [-0.01, 0.0, 0.0], [0.0, 0.0, 0.0], [just_nearer, 0.0, 0.0]):
         assert abs(_place(lens, torch.tensor(behind))[0]) > 2.0
+    assert _place(lens, torch.tensor([float(near), 0.0, 0.0])) == pytest.approx([0.0, 0.0], abs=1e-6)
 
 
 @torch.no_grad()
@@ -141,6 +150,14 @@ def test_chunks_and_the_order_of_views_do_not_matter(network: DMN, config: Netwo
     torch.testing.assert_close(turned, whole, atol=1e-5, rtol=0)
 
 
+def test_parts_that_stay_in_the_cache_equal_the_whole_with_gradients(network: DMN, config: NetworkConfig) -> None:
+    inputs = random_inputs(config, A, N, Q, 900)
+    whole = network(*inputs)
+    assert whole.requires_grad
+    with torch.no_grad():
+        torch.testing.assert_close(network(*inputs), whole.detach(), atol=1e-5, rtol=0)
+
+
 @torch.no_grad()
 def test_views_of_no_weight_and_far_ones_do_not_matter(network: DMN, config: NetworkConfig) -> None:
     views, poses, queries, particles = random_inputs(config, A, N, Q, K)
@@ -179,10 +196,10 @@ def test_features_of_the_place_are_added_in_the_last_layers(config: NetworkConfi
 
 
 def _first_layer(network: DMN, *inputs: Tensor) -> Tensor:
-    """Compute the output of the first dense layer, before its activation."""
+    """Compute the output of the first dense layer: the input of its activation."""
     found: list[Tensor] = []
-    layer = network.observation.dense[0]  # type: ignore[union-attr,index]
-    handle = layer.register_forward_hook(lambda module, given, result: found.append(result.clone()))
+    activation = network.observation.dense[1]  # type: ignore[union-attr,index]
+    handle = activation.register_forward_pre_hook(lambda module, given: found.append(given[0].clone()))
     network(*inputs)
     handle.remove()
     return found[0]
@@ -196,21 +213,6 @@ def test_beyond_the_edge_of_the_map_every_place_is_alike(projection_config: Netw
     at_edge, beyond, inside = place(summary, particles).unbind(2)
     torch.testing.assert_close(at_edge, beyond)
     assert (at_edge - inside).abs().max() > 1e-3
-
-
-def test_pairs_come_in_tiles_of_one_view_and_back() -> None:
-    torch.manual_seed(0)
-    evenly = torch.arange(NEAREST * A * Q * 50).remainder(N).view(A, Q, 50, NEAREST)
-    gathered = torch.cat([torch.rand(A, Q, 900, 2), torch.rand(A, Q, 900, 18) - 0.9], dim=-1).topk(NEAREST).indices
-    for chosen, views in ((evenly, N), (gathered, 20)):
-        pairs, of, slots = by_view(chosen, views)
-        flat = torch.arange(chosen.numel())
-        assert torch.equal(pairs.flatten()[slots], flat)
-        a, q, _, _ = torch.unravel_index(flat, chosen.shape)
-        read = torch.stack(torch.unravel_index(of[slots // pairs.shape[1]], (A, Q, views)))
-        assert torch.equal(read, torch.stack([a, q, chosen.flatten()]))
-        assert pairs.numel() < 1.7 * len(flat)
-    assert pairs.shape[1] < gathered.shape[2]  # with one tile for each view, most tiles would be nearly void
 
 
 def test_depths_and_lens_are_learned_from_log_likelihoods(network: DMN, config: NetworkConfig) -> None:
