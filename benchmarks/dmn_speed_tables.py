@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from benchmark_file import Cell, Column, Table, judged
-from dmn_speed_updates import MANY_VIEWS, PARTICLES, VIEWS
+from dmn_speed_updates import MANY_VIEWS, PARTICLES, SHIPPED_VIEWS, VIEWS
 
 #: Largest times in milliseconds; smallest ratios of speed and of memory to the direct evaluation.
-LIMITS = {"factorised_ms": 8.0, "n64_ms": 50.0, "filter_2k_ms": 0.7, "filter_200k_ms": 67.0}
+LIMITS = {"shipped_ms": 9.0, "factorised_ms": 3.5, "n64_ms": 50.0, "filter_2k_ms": 0.7, "filter_200k_ms": 67.0}
 FASTER, SMALLER = 20.0, 10.0
 LIMITED = {
+    "shipped_ms": f"the shipped network, {PARTICLES} particles, {SHIPPED_VIEWS} views",
     "factorised_ms": f"factorised update, {PARTICLES} particles, {VIEWS} views",
     "n64_ms": f"factorised update, {MANY_VIEWS} views",
     "filter_2k_ms": "filter alone, 2,000 particles",
@@ -40,8 +41,8 @@ def tables(found: dict[str, Any]) -> list[Table]:
     rows: list[list[Cell]] = [
         [text, found[f"{name}_ms"], found["median_ms"][name], ratio.get(name)] for name, text in names.items()
     ]
-    grown: list[list[Cell]] = [[name, ms] for name, ms in found["scaling_ms"].items() if name != "shipped"]
-    grown.append([f"the shipped network, {PARTICLES} particles, 80 views", found["scaling_ms"]["shipped"]])
+    grown: list[list[Cell]] = [[name, ms] for name, ms in found["scaling_ms"].items()]
+    grown.append([LIMITED["shipped_ms"], found["shipped_ms"]])
     return [
         Table("One belief update, without the CNN of the image", columns, rows),
         Table(

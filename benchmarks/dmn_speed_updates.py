@@ -18,6 +18,8 @@ from dmn_ros.network.dmn import DMN
 from dmn_ros.network.observation import AttentionObservation
 
 PARTICLES, VIEWS, MANY_VIEWS = 2048, 4, 64
+#: Number of views of the shipped map of the apartment.
+SHIPPED_VIEWS = 80
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dmn_ros.map.context_map import ContextMap
 from dmn_ros.map.view_reliability import attention_weights, updated, view_evidence
 from dmn_ros.map.view_selection import select_views, sum_of_new
 from dmn_ros.network import egocentric
-from dmn_ros.network.dmn import DMN
+from dmn_ros.network.dmn import DMN, PreparedMap, ViewMap
 from dmn_ros.network.embedding import images_to_tensor
 
 Image = npt.NDArray[np.uint8]
@@ -24,6 +24,9 @@ Image = npt.NDArray[np.uint8]
 #: Number of particles that choose the views of a large map, and an order that spreads the first ones over the belief.
 _DRAWS = 128
 _SPREAD = torch.arange(_DRAWS) * 79 % _DRAWS
+#: Largest number of views that are all prepared when the map is read, 15 kB each in the shipped form. Of larger maps,
+#: the views that an image needs are prepared for it.
+_KEPT_VIEWS = 10_000
 #: Number of views next to a pose whose reliability one image updates, and number of reference poses for that.
 _UPDATED, _UPDATE_REFERENCES = 8, 64
 
@@ -74,6 +77,7 @@ class MapReader:
         self._unit = torch.tensor([context_map.scale, context_map.scale, 1.0], device=self._device)
         self._view_poses = self._cameras(torch.from_numpy(context_map.poses).to(self._device, torch.float32))
         self._selected: Tensor | None = None
+        self._kept = self._prepared_views(torch.arange(len(context_map))) if len(context_map) <= _KEPT_VIEWS else None
         if not self._large:
             self._prepare(torch.arange(len(context_map)))
 
@@ -142,14 +146,21 @@ class MapReader:
         return len(self._map) > self._most
 
     def _prepare(self, selected: Tensor) -> None:
-        """Prepare these views; the embeddings of the others need not be in memory."""
+        """Use these views from now on."""
         if self._selected is not None and torch.equal(selected, self._selected):
             return
-        features = self._map.features[selected].to(self._device)
-        with self._precision():
-            self._prepared = self._network.prepare_map(features[None], self._view_poses[selected][None])
+        kept = self._kept
+        prepared = self._prepared_views(selected) if kept is None else kept.selected(selected.to(self._device))
+        self._prepared: PreparedMap = prepared
         self._selected = selected
         self._reweigh()
+
+    def _prepared_views(self, selected: Tensor) -> ViewMap:
+        features = self._map.features[selected].to(self._device)
+        with self._precision():
+            prepared = self._network.prepare_map(features[None], self._view_poses[selected][None])
+        assert isinstance(prepared, ViewMap), "a context map has views"
+        return prepared
 
     def _prepare_near(self, draws: Tensor, reference: Tensor) -> Tensor:
         """Prepare the views that draws (D, 3) read; return the indices of the reference poses (R, 3) that can be used.

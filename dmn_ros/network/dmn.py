@@ -31,7 +31,9 @@ _CACHED_PARTICLES = 296
 #: views have few readers.
 _PROJECTED_PARTICLES = 2048
 
-PreparedMap = AttentionMap | MatchingMap | ProjectionMap | LatentMap | MeanMap
+#: Maps whose views are kept apart, so that some of them can be selected and weighed.
+ViewMap = AttentionMap | MatchingMap | ProjectionMap
+PreparedMap = ViewMap | LatentMap | MeanMap
 PreparedQuery = AttentionQuery | MatchingQuery | ProjectionQuery | PosedQuery | MeanQuery
 #: Observation models with `read`, which returns all outputs of a regression.
 Readable = AttentionObservation | LatentImageObservation | LatentVectorObservation | MeanObservation
@@ -86,7 +88,7 @@ class DMN(nn.Module):
 
     def reweighted(self, prepared: PreparedMap, weights: Tensor) -> PreparedMap:
         """Return the map with the attention to each view multiplied by a weight (A, N) above 0."""
-        assert isinstance(prepared, AttentionMap | MatchingMap | ProjectionMap), "a latent map has no views to weigh"
+        assert isinstance(prepared, ViewMap), "a latent map has no views to weigh"
         return prepared._replace(log_weights=weights.log())
 
     def prepare_query(self, prepared: PreparedMap, queries: Tensor) -> PreparedQuery:

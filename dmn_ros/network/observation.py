@@ -23,6 +23,11 @@ class AttentionMap(NamedTuple):
     values: Tensor
     log_weights: Tensor
 
+    def selected(self, views: Tensor) -> AttentionMap:
+        """Map of the views at these positions (n,)."""
+        keys = ViewKeys(*(part.index_select(1, views) for part in self.keys))
+        return AttentionMap(keys, self.values.index_select(2, views), self.log_weights.index_select(1, views))
+
 
 class AttentionQuery(NamedTuple):
     """Queries prepared for `AttentionObservation`.

@@ -52,6 +52,12 @@ class ProjectionMap(NamedTuple):
     outlined: Tensor
     log_weights: Tensor
 
+    def selected(self, views: Tensor) -> ProjectionMap:
+        """Map of the views at these positions (n,)."""
+        by_part = (part.index_select(2, views) for part in (self.descriptors, self.points))
+        by_view = (part.index_select(1, views) for part in self[2:])
+        return ProjectionMap(*by_part, *by_view)
+
 
 class ProjectionQuery(NamedTuple):
     """Agreement (A, Q, N, P, G + 1, h, w) of each view's cells with the query's picture, and a summary (A, Q, S).

@@ -33,6 +33,10 @@ class MatchingMap(NamedTuple):
     poses: Tensor
     log_weights: Tensor
 
+    def selected(self, views: Tensor) -> MatchingMap:
+        """Map of the views at these positions (n,)."""
+        return MatchingMap(*(part.index_select(1, views) for part in self))
+
 
 class MatchingQuery(NamedTuple):
     """Queries prepared against one map: pair features (A, Q, N, D), query keys (A, Q, d) and a summary (A, Q, V)."""

@@ -6,9 +6,11 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from dmn_ros.filter.filter_config import FilterConfig
+from dmn_ros.map import map_reader
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.map.view_selection import select_views, sum_of_new
 from dmn_ros.network import egocentric
@@ -98,3 +100,35 @@ def test_a_bound_that_holds_every_view_that_is_read_changes_no_likelihood(
         beliefs.append(localizer.step(_image(1), 1, [0.0, 0.0, 0.0]))
         assert (len(localizer.evaluated_views) == 400) == (most == 400)
     np.testing.assert_allclose(beliefs[0].weights, beliefs[1].weights, rtol=1e-4)
+
+
+def test_views_are_prepared_when_the_map_is_read_or_when_they_are_needed(
+    tiny_files: tuple[Path, Path], tiny_map: ContextMap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compare the beliefs, and count the views that a step prepares."""
+    beliefs = []
+    for kept in (3000, 0):
+        monkeypatch.setattr(map_reader, "_KEPT_VIEWS", kept)
+        config = FilterConfig(min_particles=50, max_particles=300, global_particles=300, max_evaluated_views=60)
+        localizer = Localizer.from_files(*tiny_files, filter_config=config)
+        localizer.set_camera(CAMERA)
+        localizer._set_map(_large(tiny_map), "large")
+        prepared = _counted(localizer, monkeypatch)
+        localizer.reset_gaussian(START, SPREAD)
+        beliefs.append(localizer.step(_image(1), 1, [0.0, 0.0, 0.0]))
+        assert prepared == ([] if kept else [len(localizer.evaluated_views)])
+    np.testing.assert_allclose(beliefs[0].weights, beliefs[1].weights, rtol=1e-4)
+
+
+def _counted(localizer: Localizer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """List that gets the number of views of each map that is prepared from now on; maps of one view are left out."""
+    network, counts = localizer._reader._network, list[int]()
+    prepare = network.prepare_map
+
+    def counted(views: torch.Tensor, poses: torch.Tensor) -> object:
+        if views.shape[1] > 1:
+            counts.append(views.shape[1])
+        return prepare(views, poses)
+
+    monkeypatch.setattr(network, "prepare_map", counted)
+    return counts

@@ -99,3 +99,10 @@ def test_coordinates_are_bilinear_in_view_and_particle(a: tuple[float, ...], b: 
     product = egocentric.coordinate_matrix(view) @ egocentric.particle_coordinates(particle)
     expected = egocentric.coordinates(egocentric.relative(particle, view))
     torch.testing.assert_close(product, expected, atol=1e-9, rtol=0)
+
+
+def test_one_nearest_view_is_the_first_of_several() -> None:
+    torch.manual_seed(0)
+    views, particles = torch.randn(40, 3), torch.randn(25, 3)
+    several = egocentric.nearest_views(views, particles, 3, 0.3, in_order=True)
+    assert torch.equal(egocentric.nearest_views(views, particles, 1, 0.3), several[:, :1])
