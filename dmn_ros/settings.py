@@ -53,7 +53,11 @@ _FILTER = {
     "reference_poses": detail(
         "Poses all over the map that recovery draws from; their mean likelihood is the unit of recovery.", 1, 100_000
     ),
-    "max_evaluated_views": detail("Largest number of views of the map that one image is compared with.", 4, 100_000),
+    "max_evaluated_views": detail(
+        "Largest number of views of the map that one image is compared with, but for the first image of a lost robot.",
+        4,
+        100_000,
+    ),
     "cell_d": detail("Size of the cells that set the number of particles, metres.", 0.0, 100.0),
     "cell_a": detail("Size of the cells that set the number of particles, radians.", 0.0, 6.3),
     "pf_err": detail("Largest divergence of particles and belief over the cells (KLD sampling).", 0.0, 1.0),

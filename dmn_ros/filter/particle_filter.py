@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from dmn_ros.filter import resampling
+from dmn_ros.filter import global_search, resampling
 from dmn_ros.filter.adaptive_size import kld_sample_size, occupied_bins
 from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.motion_model import sample_motion
@@ -74,6 +74,26 @@ class ParticleFilter:
         low = torch.tensor([min_x, min_y, -math.pi], dtype=torch.float32)
         size = torch.tensor([max_x - min_x, max_y - min_y, 2.0 * math.pi], dtype=torch.float32)
         return (low + torch.rand(count, 3, generator=self._generator) * size).to(self.device)
+
+    @property
+    def anywhere(self) -> bool:
+        """True until the first image of a belief over the whole map was weighed."""
+        return self._weighed == 0 and self._elsewhere == 1.0
+
+    def draw_around(self, views: Tensor) -> Tensor:
+        """Draw poses (4 N, 3) around views (N, 3), see `global_search.poses_around`."""
+        return global_search.poses_around(views.to(self.device), self._generator)
+
+    def focus(self, coarse: Tensor, log_likelihood: Tensor) -> None:
+        """Draw the particles of a belief over the whole map anew: most of them where the first image fits.
+
+        Args:
+            coarse: (C, 3) poses all over the map.
+            log_likelihood: (C,) log-likelihoods of the image that is weighed next.
+        """
+        uniform = self.draw_uniform(self.config.global_particles)
+        found = global_search.focus(coarse, log_likelihood, uniform, self.bounds, self._generator)
+        self.particles, self.log_weights = found
 
     def move(self, previous_P_base: Tensor) -> None:
         """Move by odometry (3,), metres and radians in the previous base frame, with noise."""

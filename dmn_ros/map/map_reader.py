@@ -14,7 +14,7 @@ from torch import Tensor
 from dmn_ros.filter import resampling
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.map.view_reliability import attention_weights, updated, view_evidence
-from dmn_ros.map.view_selection import select_views, sum_of_new
+from dmn_ros.map.view_selection import neighbourhoods, select_views, sum_of_new
 from dmn_ros.network import egocentric
 from dmn_ros.network.dmn import DMN, PreparedMap, ViewMap
 from dmn_ros.network.embedding import images_to_tensor
@@ -27,6 +27,8 @@ _SPREAD = torch.arange(_DRAWS) * 79 % _DRAWS
 #: Largest number of views that are all prepared when the map is read, 15 kB each in the shipped form. Of larger maps,
 #: the views that an image needs are prepared for it.
 _KEPT_VIEWS = 10_000
+#: Number of poses next to each other that are compared with the same views (`MapReader.read_everywhere`).
+_GROUP = 1024
 #: Number of views next to a pose whose reliability one image updates, and number of reference poses for that.
 _UPDATED, _UPDATE_REFERENCES = 8, 64
 
@@ -77,8 +79,9 @@ class MapReader:
         self._unit = torch.tensor([context_map.scale, context_map.scale, 1.0], device=self._device)
         self._view_poses = self._cameras(torch.from_numpy(context_map.poses).to(self._device, torch.float32))
         self._selected: Tensor | None = None
+        self._evaluated = torch.zeros(0, dtype=torch.int64)
         self._kept = self._prepared_views(torch.arange(len(context_map))) if len(context_map) <= _KEPT_VIEWS else None
-        if not self._large:
+        if not self.large:
             self._prepare(torch.arange(len(context_map)))
 
     @property
@@ -91,7 +94,7 @@ class MapReader:
     @property
     def evaluated_views(self) -> npt.NDArray[np.int64]:
         """Positions (n,) in the map of the views that the last image was compared with."""
-        return np.array([] if self._selected is None else self._selected.cpu().numpy(), dtype=np.int64)
+        return self._evaluated.numpy()
 
     @torch.inference_mode()
     def embedding(self, image: Image) -> Tensor:
@@ -112,7 +115,7 @@ class MapReader:
         start = time.perf_counter()
         cameras, others = self._cameras(particles), self._cameras(reference)
         used = torch.arange(len(others), device=self._device)
-        if self._large:
+        if self.large:
             drawn = resampling.systematic_indices(log_weights.exp(), _DRAWS, cameras.new_tensor(0.5))
             used = self._prepare_near(cameras[drawn[_SPREAD.to(drawn.device)]], others)
         poses = torch.cat([cameras, others[used]])
@@ -123,6 +126,30 @@ class MapReader:
             both = self._network.log_likelihood(self._prepared, query, poses[None, None])[0, 0].float()
         timings = {"network": (encoded - start) * 1e3, "particles": (time.perf_counter() - encoded) * 1e3}
         return MapReading(features[0, 0], both[: len(particles)], used, both[len(particles) :], timings)
+
+    @torch.inference_mode()
+    def read_everywhere(self, image: Image, poses: Tensor) -> MapReading:
+        """Compute log-likelihoods of an image at poses (K, 3) all over a large map, with all views that they read.
+
+        The reading has no reference poses. It takes many times as long as `read`.
+        """
+        start, cameras = time.perf_counter(), self._cameras(poses)
+        log_likelihood = cameras.new_empty(len(cameras))
+        with self._precision():
+            features = self._network.query_embedding(self._tensor(image))[None]
+        encoded, evaluated = time.perf_counter(), []
+        for group in neighbourhoods(poses, _GROUP):
+            near = egocentric.nearest_views(self._view_poses, cameras[group], self._nearest, self._reach)
+            self._prepare(torch.unique(near).cpu())
+            with self._precision():
+                query = self._network.prepare_query(self._prepared, features)
+                found = self._network.log_likelihood(self._prepared, query, cameras[group][None, None])
+            log_likelihood[group] = found[0, 0].float()
+            evaluated.append(self._evaluated)
+        self._evaluated = torch.unique(torch.cat(evaluated))
+        timings = {"network": (encoded - start) * 1e3, "particles": (time.perf_counter() - encoded) * 1e3}
+        none = cameras.new_zeros(0)
+        return MapReading(features[0, 0], log_likelihood, none.long(), none, timings)
 
     @torch.inference_mode()
     def update_reliability(self, features: Tensor, pose: Tensor, reference: Tensor) -> None:
@@ -142,11 +169,13 @@ class MapReader:
         self._reweigh()
 
     @property
-    def _large(self) -> bool:
+    def large(self) -> bool:
+        """True if the map has more views than one image is compared with."""
         return len(self._map) > self._most
 
     def _prepare(self, selected: Tensor) -> None:
         """Use these views from now on."""
+        self._evaluated = selected
         if self._selected is not None and torch.equal(selected, self._selected):
             return
         kept = self._kept
@@ -176,7 +205,7 @@ class MapReader:
 
     def _reweigh(self) -> None:
         """Reduce the attention to unreliable views."""
-        weights = attention_weights(self._reliability[self.evaluated_views])
+        weights = attention_weights(self._reliability[self._selected])
         self._prepared = self._network.reweighted(self._prepared, self._view_poses.new_tensor(weights)[None])
 
     def _cameras(self, poses: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -23,6 +25,14 @@ def select_views(view_poses: Tensor, draws: Tensor, *, nearest: int, reach: floa
     count = min(nearest, len(view_poses))
     chosen = egocentric.nearest_views(view_poses, draws, count, reach, in_order=True).T.flatten()
     return chosen[_is_first(chosen)][:most].sort().values
+
+
+def neighbourhoods(poses: Tensor, size: int) -> tuple[Tensor, ...]:
+    """Split poses (K, 3) into groups of at most so many that are near each other: their indices."""
+    strips = math.ceil(math.sqrt(len(poses) / size))
+    by_x = poses[:, 0].argsort().tensor_split(strips)
+    order = torch.cat([strip[poses[strip, 1].argsort()] for strip in by_x])
+    return torch.split(order, size)
 
 
 def sum_of_new(wanted: Tensor, present: Tensor) -> Tensor:

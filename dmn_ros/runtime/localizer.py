@@ -190,7 +190,8 @@ class Localizer:
             try:
                 if proposal is not None:
                     self._filter.propose(proposal)
-                features, reference = self._weigh(pixels, timings)
+                everywhere = self._filter.anywhere and self._reader.large and proposal is None
+                features, reference = (self._weigh_everywhere if everywhere else self._weigh)(pixels, timings)
             except EstimateError:
                 self._filter.particles, self._filter.log_weights = moved_only
                 raise
@@ -259,6 +260,17 @@ class Localizer:
         self._filter.weigh(reading.log_likelihood, reading.reference_log_likelihood)
         self._filter.resample(reference)
         timings |= reading.timings | {"filter": (time.perf_counter() - start) * 1e3}
+        return reading.features, reference
+
+    def _weigh_everywhere(self, pixels: Image, timings: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weigh and resample as `_weigh`, if the robot may be anywhere in a large map."""
+        reference = self._filter.draw_around(torch.from_numpy(self.context_map.poses).to(torch.float32))
+        coarse = self._reader.read_everywhere(pixels, reference)
+        self._filter.focus(reference, coarse.log_likelihood)
+        reading = self._reader.read_everywhere(pixels, self._filter.particles)
+        self._filter.weigh(reading.log_likelihood, coarse.log_likelihood)
+        self._filter.resample(reference)
+        timings |= {name: coarse.timings[name] + ms for name, ms in reading.timings.items()}
         return reading.features, reference
 
     def _belief(

@@ -12,8 +12,10 @@ import torch
 from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.map import map_reader
 from dmn_ros.map.context_map import ContextMap
-from dmn_ros.map.view_selection import select_views, sum_of_new
+from dmn_ros.map.map_reader import MapReader
+from dmn_ros.map.view_selection import neighbourhoods, select_views, sum_of_new
 from dmn_ros.network import egocentric
+from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.localizer import Localizer
 from localization_common.camera import Camera
 
@@ -71,9 +73,11 @@ def test_no_more_views_than_the_bound_are_evaluated_and_they_are_near(
     localizer = Localizer.from_files(tiny_files[0], tmp_path / "large.safetensors", filter_config=config)
     localizer.set_camera(CAMERA)
     localizer.step(_image(0), 0, [0.0, 0.0, 0.0])
+    assert len(localizer.evaluated_views) > 60  # the robot may be anywhere
+    localizer.step(_image(0), 1, [0.2, 0.0, 0.0])
     assert len(localizer.evaluated_views) <= 60  # although the belief is all over the map
     localizer.reset_gaussian(START, SPREAD)
-    belief = localizer.step(_image(1), 1, [0.0, 0.0, 0.0])
+    belief = localizer.step(_image(1), 2, [0.0, 0.0, 0.0])
     evaluated = localizer.evaluated_views
     assert 10 < len(evaluated) <= 60
     assert {0, 1} <= set(evaluated.tolist())
@@ -100,6 +104,34 @@ def test_a_bound_that_holds_every_view_that_is_read_changes_no_likelihood(
         beliefs.append(localizer.step(_image(1), 1, [0.0, 0.0, 0.0]))
         assert (len(localizer.evaluated_views) == 400) == (most == 400)
     np.testing.assert_allclose(beliefs[0].weights, beliefs[1].weights, rtol=1e-4)
+
+
+def test_poses_of_a_neighbourhood_are_near_each_other() -> None:
+    torch.manual_seed(0)
+    poses = torch.rand(1000, 3) * 100.0
+    groups = neighbourhoods(poses, 50)
+    assert torch.equal(torch.cat(groups).sort().values, torch.arange(1000))
+    assert max(len(group) for group in groups) <= 50
+    extents = [(poses[group, :2].amax(0) - poses[group, :2].amin(0)).max() for group in groups]
+    assert np.mean(extents) < 35.0
+    assert [len(group) for group in neighbourhoods(poses[:30], 50)] == [30]
+
+
+def test_likelihoods_everywhere_are_those_of_a_reader_with_all_views(tiny_network: DMN, tiny_map: ContextMap) -> None:
+    large, few = _large(tiny_map, 500), 60
+    torch.manual_seed(0)
+    poses = torch.rand(3000, 3) * torch.tensor([120.0, 80.0, 6.0])
+    image, cpu = np.ascontiguousarray(_image(2)[:24, :32]), torch.device("cpu")
+    readers = [MapReader(tiny_network, device=cpu, half=False, most_views=most) for most in (few, len(large))]
+    for reader in readers:
+        reader.use(large)
+    assert [reader.large for reader in readers] == [True, False]
+    found = readers[0].read_everywhere(image, poses).log_likelihood
+    expected = readers[1].read(image, poses, torch.zeros(len(poses)), poses[:1]).log_likelihood
+    assert expected.std() > 1e-4
+    equal = (found - expected).abs() < 1e-5
+    assert equal.float().mean() > 0.99  # the last of the nearest views is a matter of rounding for few poses
+    assert readers[0].evaluated_views.tolist() == list(range(len(large)))
 
 
 def test_views_are_prepared_when_the_map_is_read_or_when_they_are_needed(
