@@ -19,8 +19,8 @@ Bounds = tuple[float, float, float, float]
 
 #: Poses around each view, and their standard deviations, metres and radians: views are about twice as far apart.
 _EACH, _AROUND = 4, (0.3, 0.3, 0.25)
-#: Number of the best coarse poses that are used. Their likelihoods are raised to the largest power that leaves as many of
-#: them effective as the last number: none is exactly the robot's, and the best of them may be in a wrong place.
+#: Number of the best coarse poses that are used. Their likelihoods are raised to the largest power that leaves at least
+#: the last number of them effective: none is exactly the robot's, and the best of them may be in a wrong place.
 _BEST, _POWERS, _EFFECTIVE = 256, torch.linspace(1.0, 0.1, 19), 32.0
 #: Number of kernels that fine particles are drawn from, and their standard deviations, metres and radians.
 _KERNELS, _WIDTH = 512, (0.3, 0.3, 0.2)
