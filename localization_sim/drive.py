@@ -14,6 +14,8 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
 from localization_sim.apartments.drive_paths import DriveSettings, Trajectory, plan_drive
 from localization_sim.lights.camera_response import CameraResponse
+from localization_sim.offices.office import Office
+from localization_sim.offices.tours import plan_tour
 from localization_sim.rendering import Renderer, mounted_camera
 from localization_sim.wheel_odometry import WheelNoise, WheelOdometry, measure
 
@@ -80,7 +82,8 @@ def plan(
         odometry_errors: factor of these errors, see `WheelNoise.times`; the path stays the same.
         settings: speeds and limits of the drive.
     """
-    trajectory = plan_drive(renderer.apartment, name, settings)
+    place = renderer.apartment
+    trajectory = plan_tour(place, name, settings) if isinstance(place, Office) else plan_drive(place, name, settings)
     noise_seed = [random_seed, 4, zlib.crc32(name.encode())]  # drives differ in their errors, too
     noise = WheelNoise().times(odometry_errors)
     return ApartmentDrive(name, trajectory, measure(trajectory, noise_seed, noise), rate)

@@ -86,6 +86,7 @@ class ApartmentCamera(AcceptsUnchangedParameters, Node):
             self.camera,
             rearranged=settings.rearranged,
             twin_room=settings.twin_room,
+            office=settings.office,
             calm=settings.calm,
             light=light_of_drive(settings.light, settings.drive),
         )

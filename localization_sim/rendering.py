@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.camera import Camera
-from localization_common.errors import CameraError
+from localization_common.errors import CameraError, ConfigError
 from localization_common.geometry import se3
 from localization_sim.apartments.apartment import Apartment
 from localization_sim.lights.lighting import STANDARD, Lighting, lighting_of
 from localization_sim.lights.room_light import set_light
+from localization_sim.offices.office import Office
 
 #: Rotation between MuJoCo's camera frame (x right, y up, z backward) and the optical frame, in both directions.
 _GL_FLIP = np.diag([1.0, -1.0, -1.0])
@@ -48,6 +49,8 @@ class Renderer:
                 f"OpenGL does not start ({error}): install libegl1 and libgl1-mesa-dri, or install libosmesa6 and set "
                 "MUJOCO_GL=osmesa"
             ) from error
+        # Of the corners, so that it is enough for tilted cameras, too.
+        self._half_angle = float(np.arctan(np.hypot(camera.width, camera.height) / 2 / camera.fx)) + 0.1
         # The background has id -1, which is the last entry.
         self._labels = np.append(apartment.geom_labels, np.uint8(255))
 
@@ -55,6 +58,10 @@ class Renderer:
         """Set the pose (4, 4) of the camera (optical frame)."""
         self._data.cam_xpos[0] = map_T_camera[:3, 3]
         self._data.cam_xmat[0] = (map_T_camera[:3, :3] @ _GL_FLIP).reshape(-1)
+        if isinstance(self.apartment, Office) and self.apartment.sight is not None:
+            x, y = (float(c) for c in map_T_camera[:2, 3])
+            heading = float(np.arctan2(map_T_camera[1, 2], map_T_camera[0, 2]))
+            self.apartment.model.geom_group[:] = self.apartment.sight.groups(x, y, heading, self._half_angle)
         self._renderer.update_scene(self._data, camera=0)
 
     def colour(self) -> npt.NDArray[np.uint8]:
@@ -118,10 +125,27 @@ def open_apartment(
     twin_room: bool = False,
     calm: float = 0.0,
     light: str = STANDARD,
+    office: float = 0.0,
 ) -> Renderer:
-    """Make the renderer of an apartment (see `Apartment.from_seed`) for a camera, in a light (see `lighting_of`)."""
-    lighting = lighting_of(light)
-    apartment = Apartment.from_seed(
-        seed, rearranged=rearranged, twin_room=twin_room, calm=calm, width=camera.width, height=camera.height
-    )
-    return Renderer(apartment, camera, lighting)
+    """Make the renderer of an apartment for a camera.
+
+    Args:
+        seed: seed of the apartment.
+        camera: intrinsics.
+        rearranged, twin_room, calm: see `Apartment.from_seed`.
+        light: light; see `lighting_of`.
+        office: area in square metres of an office floor (`Office.of_area`), in place of an apartment; 0: an apartment.
+
+    Raises:
+        ConfigError: an office is rearranged, calm or has a twin room, or is too small.
+        CameraError: see `Renderer`.
+    """
+    lighting, size = lighting_of(light), {"width": camera.width, "height": camera.height}
+    if office == 0.0:
+        apartment = Apartment.from_seed(seed, rearranged=rearranged, twin_room=twin_room, calm=calm, **size)
+        return Renderer(apartment, camera, lighting)
+    if rearranged or twin_room or calm:
+        raise ConfigError(
+            f"an office floor of {office} m2 has no twin room and is neither rearranged nor calm: leave these out"
+        )
+    return Renderer(Office.of_area(office, seed, **size), camera, lighting)

@@ -21,6 +21,12 @@ class ApartmentCameraSettings:
         when=START,
     )
     twin_room: bool = parameter(False, "Use another floor plan, which contains one room twice.", when=START)
+    office: float = parameter(
+        0.0,
+        "Area in m2 (50 or more) of an office floor in place of an apartment; 0: an apartment.",
+        minimum=0.0,
+        when=START,
+    )
     calm: float = parameter(
         0.0,
         "Share of patterns and colours that is taken away: walls of one colour, plain fabrics, few pictures.",

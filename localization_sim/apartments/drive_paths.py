@@ -11,6 +11,7 @@ from scipy.interpolate import CubicSpline
 
 from localization_common.errors import ConfigError
 from localization_sim.apartments.apartment import Apartment
+from localization_sim.apartments.floor_plan import FloorPlan
 from localization_sim.apartments.path_planning import NoWayError, PathPlanner, Points, smooth_loop
 
 #: Seconds between two samples of a trajectory; times between them are interpolated.
@@ -79,7 +80,7 @@ def plan_drive(apartment: Apartment, name: str, settings: DriveSettings | None =
         fine = CubicSpline(np.arange(len(path) + 1), np.concatenate([path, path[:1]]), bc_type="periodic")
         dense = fine(np.linspace(0, len(path), 20 * len(path), endpoint=False))
         if apartment.space.clearance(dense).min() >= settings.clearance:
-            return _drive_along(dense, random, settings)
+            return drive_along(dense, random, settings)
     raise ConfigError(f"no loop with {settings.clearance} m clearance found in apartment {apartment.seed} for {name!r}")
 
 
@@ -87,7 +88,7 @@ def _draw_loop(apartment: Apartment, random: np.random.Generator, settings: Driv
     """Draw a closed path (M, 2) over random places, a few in each room on the way; more in twin rooms."""
     comfort = float(random.uniform(0.3, 0.5))
     planner = PathPlanner(apartment.space, random, radius=settings.clearance + 0.04, comfort=comfort)
-    rooms = _places_by_room(apartment, planner.free_cells())
+    rooms = places_by_room(apartment.plan, planner.free_cells())
     twins = apartment.plan.twins or ()
     if len(rooms) < 2 or not rooms.keys() >= set(twins):
         raise NoWayError(f"only {len(rooms)} rooms have space for a clearance of {settings.clearance} m")
@@ -110,14 +111,17 @@ def _draw_loop(apartment: Apartment, random: np.random.Generator, settings: Driv
     return smooth_loop(apartment.space, np.concatenate(pieces), spacing=0.15, keep=keep)
 
 
-def _places_by_room(apartment: Apartment, places: Points) -> dict[int, Points]:
+def places_by_room(plan: FloorPlan, places: Points) -> dict[int, Points]:
     """Group places (N, 2) on the floor by the index of their room; doorways are left out."""
-    rooms = [apartment.plan.room_at(float(x), float(y)) for x, y in places]
-    index = np.array([-1 if room is None else room.index for room in rooms])
-    return {int(i): places[index == i] for i in np.unique(index[index >= 0])}
+    found = {}
+    for room in plan.rooms:
+        area = room.floor
+        inside = (places >= (area.min_x, area.min_y)) & (places <= (area.max_x, area.max_y))
+        found[room.index] = places[inside.all(axis=1)]
+    return {index: members for index, members in found.items() if len(members)}
 
 
-def _drive_along(path: Points, random: np.random.Generator, settings: DriveSettings) -> Trajectory:
+def drive_along(path: Points, random: np.random.Generator, settings: DriveSettings) -> Trajectory:
     """Trajectory along a dense closed path (M, 2): slower in bends, standing at start and end and during turns."""
     closed = np.concatenate([path, path[:1]])
     step = np.linalg.norm(np.diff(closed, axis=0), axis=1)

@@ -13,6 +13,8 @@ from localization_sim.apartments.solid import Footprint
 
 #: Width of a grid cell in metres.
 CELL = 0.04
+#: Largest number of points that OpenCV interpolates at once.
+_MOST_ROWS = 30_000
 
 
 class FreeSpace:
@@ -52,8 +54,15 @@ class FreeSpace:
         """Distances (N,) in metres from points (N, 2) to the nearest obstacle, bilinear between cells; 0 outside."""
         columns = (points[:, 0] / CELL - 0.5).astype(np.float32).reshape(-1, 1)
         rows = (points[:, 1] / CELL - 0.5).astype(np.float32).reshape(-1, 1)
-        values = cv2.remap(self.distance, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        return np.asarray(values, dtype=np.float64).reshape(-1)
+        parts = range(0, max(1, len(points)), _MOST_ROWS)
+        values = [
+            cv2.remap(
+                self.distance, columns[i : i + _MOST_ROWS], rows[i : i + _MOST_ROWS], cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_CONSTANT,
+            )
+            for i in parts
+        ]  # fmt: skip
+        return np.asarray(np.concatenate(values), dtype=np.float64).reshape(-1)
 
     def connected(self, radius: float) -> bool:
         """Return True if a robot of this radius (metres) can drive from every doorway to every other one."""

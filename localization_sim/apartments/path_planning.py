@@ -49,15 +49,15 @@ class PathPlanner:
         rows, columns = np.nonzero(self.passable)
         return _middles(rows, columns)
 
-    def path(self, start: Points, goal: Points) -> Points:
-        """Find the cheapest polyline (N, 2) from one place to another.
+    def path(self, start: Points, goal: Points, *, within: float = np.inf) -> Points:
+        """Find the cheapest polyline (N, 2) from one place to another, with at most this cost.
 
         Raises:
-            NoWayError: the places are not connected.
+            NoWayError: the places are not connected, or the cost is larger.
         """
         columns = self._cost.shape[1]
         first, last = (int(p[1] / (CELL * COARSE)) * columns + int(p[0] / (CELL * COARSE)) for p in (start, goal))
-        costs, before = dijkstra(self._graph, indices=first, return_predecessors=True)
+        costs, before = dijkstra(self._graph, indices=first, return_predecessors=True, limit=within)
         if not np.isfinite(costs[last]):
             raise NoWayError(f"no way from {start.tolist()} to {goal.tolist()} in this apartment")
         cells = [last]

@@ -49,6 +49,7 @@ class ApartmentScene:
         emission: float = 0.0,
         shine: float = 0.05,
         pattern: float = 1.0,
+        opacity: float = 1.0,
         name: str = "",
     ) -> str:
         """Add a material and return its name.
@@ -61,10 +62,11 @@ class ApartmentScene:
             emission: light that it emits, 0..1.
             shine: specular reflection, 0..1.
             pattern: share, 0..1, of the texture's pattern that stays in a calm apartment.
+            opacity: 0..1; glass has little.
             name: name of the material; by default a number.
         """
         name = name or f"m{len(self._declarations)}"
-        attributes = f'name="{name}" rgba="{rgb[0]:.3f} {rgb[1]:.3f} {rgb[2]:.3f} 1" emission="{emission}"'
+        attributes = f'name="{name}" rgba="{rgb[0]:.3f} {rgb[1]:.3f} {rgb[2]:.3f} {opacity:g}" emission="{emission}"'
         attributes += f' specular="{shine}" shininess="0.2" reflectance="0"'
         if image is not None:
             image = calmed(image, 1.0 - self.calm * (1.0 - pattern)) if self.calm > 0.0 else image
@@ -128,14 +130,26 @@ class ApartmentScene:
         """Add a copy, shifted in x and y (metres), of all solids whose middle is in a region."""
         self.solids += [solid.moved(*shift) for solid in self.solids if region.contains(*solid.centre[:2])]
 
-    def compile(self, size: tuple[int, int]) -> tuple[mujoco.MjModel, npt.NDArray[np.uint8]]:
-        """Compile the model with an off-screen buffer of ``size`` (width, height), with the label of each geom."""
+    def compile(
+        self, size: tuple[int, int], *, reach: float = 36.0, samples: int = 4
+    ) -> tuple[mujoco.MjModel, npt.NDArray[np.uint8]]:
+        """Compile the model.
+
+        Args:
+            size: width and height of the off-screen buffer.
+            reach: distance, metres, beyond which nothing is drawn.
+            samples: samples of a pixel; 0 draws faster, with jagged edges.
+
+        Returns:
+            The model, and the label of each geometry.
+        """
         geoms = "".join(solid.xml(number) for number, solid in enumerate(self.solids))
         xml = (
             '<mujoco><compiler angle="radian"/>'
-            f'<visual><global offwidth="{size[0]}" offheight="{size[1]}"/><quality offsamples="4" shadowsize="1024"/>'
+            f'<visual><global offwidth="{size[0]}" offheight="{size[1]}"/>'
+            f'<quality offsamples="{samples}" shadowsize="1024"/>'
             '<headlight ambient="0.42 0.42 0.43" diffuse="0.15 0.15 0.15" specular="0 0 0"/>'
-            '<map znear="0.005" zfar="6"/></visual>'
+            f'<map znear="0.005" zfar="{reach / 6.0:g}"/></visual>'
             '<statistic extent="6" center="0 0 1"/>'
             f"<asset>{''.join(self._declarations)}</asset>"
             f'<worldbody><camera name="camera"/>{"".join(self._lights)}{geoms}</worldbody></mujoco>'

@@ -97,14 +97,15 @@ def build_doors(scene: ApartmentScene, plan: FloorPlan, furnishing: Furnishing, 
     for door in plan.drawn_doorways:
         image = textures.wood(random, float(random.uniform(0.03, 0.12)), float(random.uniform(0.4, 1.0)))
         frame = scene.material(image, wrap="cube")
-        _door_frame(scene, door, frame)
+        door_frame(scene, door, frame)
         leaf = scene.material(wall_pictures.door_leaf(random, image), wrap="cube")
         position = door.y if door.along == "y" else door.x
         sides = (wall for wall in plan.walls if wall.room in door.rooms and position in wall.doors)
         any(_hang_leaf(scene, wall, door, leaf, furnishing) for wall in sides)  # on the first side that has space
 
 
-def _door_frame(scene: ApartmentScene, door: Doorway, material: str) -> None:
+def door_frame(scene: ApartmentScene, door: Doorway, material: str) -> None:
+    """Build the frame of a doorway."""
     depth, post = WALL_THICKNESS + 0.05, 0.09
     for side in (-1, 1):
         shift = side * DOOR_WIDTH / 2

@@ -36,6 +36,8 @@ class ApartmentRecording:
         seed: seed of the apartment.
         rearranged: share, 0..1, of the furniture that is moved; everything else is the apartment of the seed.
         twin_room: use another floor plan, which contains one room twice.
+        office: area in square metres, 50 or more, of an office floor to record in place of an apartment; 0: an
+            apartment. Its drives are tours through all rooms.
         calm: 0..1: how much of patterns and colours is taken away, up to walls of one colour, plain fabrics and few
             pictures.
         light: light in the apartment: standard; one of evening, one_lamp, morning_sun, afternoon_sun, overcast,
@@ -66,6 +68,7 @@ class ApartmentRecording:
     seed: int = 0
     rearranged: float = 0.0
     twin_room: bool = False
+    office: float = 0.0
     calm: float = 0.0
     light: str = STANDARD
     train: int = 12
@@ -131,6 +134,7 @@ def record(recording: ApartmentRecording) -> None:
             camera,
             rearranged=recording.rearranged,
             twin_room=recording.twin_room,
+            office=recording.office,
             calm=recording.calm,
             light=light,
         ) as renderer:
