@@ -16,6 +16,8 @@ from localization_sim.textures import Image, Random
 
 #: Number of different prints on all walls, and of views out of the windows.
 _PRINTS, _VIEWS = 48, 6
+#: Number of different whiteboards and pinboards.
+_BOARDS = 12
 #: Side of the texture of a door plate, pixels.
 _PLATE = 64
 
@@ -50,6 +52,7 @@ class Catalogue:
         }
         self.prints = [scene.material(wall_pictures.painting(random, kind)) for kind in range(_PRINTS)]
         self.views = [scene.material(wall_pictures.view_outside(random), emission=0.5) for _ in range(_VIEWS)]
+        self.boards = [scene.material(board(random, pinned=bool(i % 2))) for i in range(_BOARDS)]
         self.frame = scene.material(rgb=(0.25, 0.24, 0.23))
 
     def put(self, name: str, place: FurniturePlace, variant: int) -> None:
@@ -58,6 +61,12 @@ class Catalogue:
         for solid in variants[variant % len(variants)]:
             turned = solid.turned(place.quarters, 0.0, 0.0)
             self._scene.solids.append(turned.moved(place.x, place.y))
+
+    def hang_board(self, place: FurniturePlace, width: float, number: int) -> None:
+        """Hang a whiteboard or a pinboard of a width, metres."""
+        place.box(self._scene, "picture", self.frame, (-width / 2, width / 2), (0.0, 0.02), (0.85, 1.85))
+        inner = (-width / 2 + 0.02, width / 2 - 0.02)
+        place.front(self._scene, "picture", self.boards[number % _BOARDS], inner, 0.024, (0.87, 1.83))
 
     def hang(self, place: FurniturePlace, width: float, height: float, middle: float, number: int) -> None:
         """Hang a framed print at a height, metres."""
@@ -75,6 +84,28 @@ def _built(scene: ApartmentScene, piece: Furniture, random: Random) -> list[Soli
     solids = scene.solids[first:]
     del scene.solids[first:]
     return solids
+
+
+def board(random: Random, *, pinned: bool) -> Image:
+    """Draw a pinboard with sheets of paper, or a whiteboard with lines of writing and a sketch (256, 256, 3)."""
+    side = textures.SIZE
+    image = np.full((side, side, 3), (150, 112, 70) if pinned else (244, 246, 247), np.uint8)
+    if pinned:
+        for _ in range(14):
+            x, y = (int(c) for c in random.integers(0, side - 50, 2))
+            width, height = (int(c) for c in random.integers(28, 60, 2))
+            paper = tuple(int(c) for c in random.integers(190, 255, 3))
+            cv2.rectangle(image, (x, y), (x + width, y + height), paper, -1)
+            for row in range(y + 8, y + height - 4, 7):
+                cv2.line(image, (x + 4, row), (x + int(random.integers(10, width - 3)), row), (70, 70, 80), 2)
+        return image
+    for row in range(34, side, 34):
+        text = "".join(random.choice(list("abdefghkmnorstuxyz   "), 15))
+        ink = tuple(int(c) for c in random.integers(20, 150, 3))
+        cv2.putText(image, text, (8, row), cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, 0.9, ink, 2, cv2.LINE_AA)
+    corners = random.integers(20, side - 20, (4, 2)).astype(np.int32)
+    cv2.polylines(image, [corners], True, (30, 60, 160), 3, cv2.LINE_AA)
+    return image
 
 
 def door_plate(number: int) -> Image:

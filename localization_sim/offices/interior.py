@@ -13,7 +13,7 @@ from localization_sim.textures import Random
 
 _OPPOSITE = {"+x": "-x", "-x": "+x", "+y": "-y", "-y": "+y"}
 #: Share of the possible places of prints and plants that have one.
-_PRINTS, _PLANTS = 0.45, 0.6
+_PRINTS, _PLANTS = 0.6, 0.6
 #: Metres between islands of desks in an open area, and between possible prints in a corridor.
 _ISLANDS, _CORRIDOR_PRINTS = 3.2, 2.6
 
@@ -109,16 +109,20 @@ class Interior:
         self._plant(frame, width - 0.3, 0.02)
         for v in (0.75, 2.1, depth - 1.15):
             self._print(frame.place(0.0, v, "+x"))
-        for v in (2.3, depth - 1.3):
-            self._print(frame.place(width, v, "-x"))
+        self._board(frame.place(width, 2.4, "-x"), 0.9)
+        self._print(frame.place(width, depth - 1.3, "-x"))
+        self._board(frame.place(width - 1.0, 0.0, "+y"), 1.0)
+
+    def _board(self, place: FurniturePlace, width: float) -> None:
+        self._catalogue.hang_board(place, width, int(self._random.integers(1000)))
 
     def _meeting_room(self, frame: _RoomFrame) -> None:
         width, depth = frame.width, frame.depth
         self._put("meeting table", frame, width / 2 - 0.77, 0.5 * depth + 0.2, "+x")
         self._put("television", frame, width / 2, depth - 0.01, "-y")
         self._plant(frame, width - 0.3, depth - 0.5)
+        self._board(frame.place(0.0, depth / 2, "+x"), 1.9)
         for v in (1.2, 2.4, 3.6):
-            self._print(frame.place(0.0, v, "+x"))
             self._print(frame.place(width, v, "-x"))
 
     def _open_area(self, frame: _RoomFrame) -> None:
@@ -132,7 +136,7 @@ class Interior:
         for side, facing in ((0.01, "+x"), (width - 0.01, "-x")):
             name = ("bookcase", "sofa", "drawers")[int(self._random.integers(3))]
             self._put(name, frame, side, 0.62 * depth, facing)
-            self._print(frame.place(side, 0.3 * depth, facing))
+            self._board(frame.place(side, 0.3 * depth, facing), 1.6)
         for u in (0.3, width - 0.3):
             self._plant(frame, u, depth - 0.5)
 

@@ -35,11 +35,11 @@ class Shell:
         self._scene, self._plan = scene, plan
         for direction, brightness in _LIGHT:
             scene.daylight(direction, brightness)
-        carpet = textures.fabric(random, float(random.uniform(0.5, 0.65)), 0.25, 0.5, 0)
+        carpet = _carpet(random, float(random.uniform(0.5, 0.65)))
         speckled = textures.calmed(textures.tiles(random, float(random.random()), checker=False), 0.3)
         hue = float(random.random())
         self._floors = {
-            "office": scene.material(carpet, tile_m=1.2),
+            "office": scene.material(carpet, tile_m=2.0),
             "corridor": scene.material(speckled, tile_m=2.4, shine=0.15),
             "open area": scene.material(textures.fabric(random, hue, 0.3, 0.55, 2), tile_m=1.5),
             "kitchen": scene.material(textures.tiles(random, hue), tile_m=1.4, shine=0.2),
@@ -135,6 +135,16 @@ def _panelled(image: textures.Field) -> textures.Field:
     joined = image.copy()
     joined[::step, :] = joined[:, ::step] = 0.7
     return joined
+
+
+def _carpet(random: Random, hue: float) -> textures.Image:
+    """Carpet tiles of slightly different shades, with flecks (512, 512, 3)."""
+    side, tiles = 512, 4
+    shade = np.kron(random.uniform(0.8, 1.0, (tiles, tiles)), np.ones((side // tiles, side // tiles)))
+    field = np.array(textures.colour(hue, 0.3, 0.55)) * shade[..., None]
+    flecks = random.random((side // 4, side // 4)) < 0.04
+    field[np.kron(flecks, np.ones((4, 4))).astype(bool)] *= 1.5
+    return textures.finish(random, field, 0.06)
 
 
 def _plaster(random: Random, hue: float, saturation: float) -> textures.Image:
