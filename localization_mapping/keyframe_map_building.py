@@ -64,4 +64,4 @@ def keyframe_map_of(
         noise=float(np.sqrt(np.mean(error[np.isfinite(error)] ** 2) / 2.0)),
         card=card | {"observations": len(tracks.point)},
         image_vectors=ImageVectors.of([f.descriptors for f in features]),
-    )
+    ).tiled()

@@ -48,6 +48,8 @@ class KeyframeConfig:
         calibrate: estimate the lens's focal length and radial distortion, too, for inaccurate calibrations. The
             correction is applied to every camera that uses the map.
         residual: largest error of an observation, at depth one.
+        views: smallest number of keyframes that see a point. Two give more points where keyframes are few, and more
+            wrong ones.
     """
 
     metres: float = 0.05
@@ -59,10 +61,13 @@ class KeyframeConfig:
     position_std: float = 0.03
     calibrate: bool = False
     residual: float = 0.006
+    views: int = 3
 
     def __post_init__(self) -> None:
         if min(self.most, self.width, self.features) < 1:
             raise ConfigError(f"{self}: most, width and features must be at least 1")
+        if self.views < 2:
+            raise ConfigError(f"{self}: views must be at least 2: one keyframe gives no distance")
         if min(self.metres, self.degrees, self.position_std, self.residual) <= 0.0:
             raise ConfigError(f"{self}: metres, degrees, position_std and residual must be positive")
 
@@ -124,12 +129,12 @@ def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | N
             f"a keyframe lies {farthest:.0f} m from the map's origin; beyond {_FARTHEST:.0f} m, single precision "
             "does not resolve millimetres: give poses with an origin nearby"
         )
-    tracks = find_tracks(keyframes.features, keyframes.given, config.matching)
+    tracks = find_tracks(keyframes.features, keyframes.given, config.matching, least=config.views)
     rays = _rays(keyframes, tracks)
     points = triangulate(rays, se3.inverse(keyframes.given)[tracks.keyframe], tracks.point, tracks.points)
     now = AdjustedKeyframes(points, keyframes.given, LensCorrection())
     for factor in _COARSE_TO_FINE:
-        tracks, now = _clean(keyframes, tracks, now, factor * config.residual)
+        tracks, now = _clean(keyframes, tracks, now, factor * config.residual, config.views)
         now = adjust(
             now.points,
             keyframes.given,
@@ -139,7 +144,7 @@ def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | N
             calibrate=config.calibrate,
             loss=config.residual / 3.0,
         )
-    tracks, now = _clean(keyframes, tracks, now, config.residual)
+    tracks, now = _clean(keyframes, tracks, now, config.residual, config.views)
     corrected = now.lens.undistort(_rays(keyframes, tracks))
     error = residuals(now.points[tracks.point], now.map_T_camera[tracks.keyframe], corrected)
     unit = {"metres": config.metres, "radians": float(np.radians(config.degrees))}
@@ -157,7 +162,7 @@ def build(keyframes: Keyframes, config: KeyframeConfig, card: dict[str, Any] | N
         noise=float(np.sqrt(np.mean(error**2) / 2.0)),
         card=dict(card or {}) | {"observations": len(tracks.point)},
         image_vectors=ImageVectors.of([f.descriptors for f in keyframes.features]),
-    )
+    ).tiled()
 
 
 def _rays(keyframes: Keyframes, tracks: FeatureTracks) -> Array:
@@ -166,15 +171,15 @@ def _rays(keyframes: Keyframes, tracks: FeatureTracks) -> Array:
 
 
 def _clean(
-    keyframes: Keyframes, tracks: FeatureTracks, now: AdjustedKeyframes, limit: float
+    keyframes: Keyframes, tracks: FeatureTracks, now: AdjustedKeyframes, limit: float, least: int
 ) -> tuple[FeatureTracks, AdjustedKeyframes]:
     """Remove observations with a larger error than the limit, and points with too few observations left."""
     rays = now.lens.undistort(_rays(keyframes, tracks))
     off = residuals(now.points[tracks.point], now.map_T_camera[tracks.keyframe], rays)
-    kept, points = tracks.keep(off < limit)
+    kept, points = tracks.keep(off < limit, least=least)
     if len(points) < 20:
         raise MapError(
-            f"only {len(points)} points are seen from three keyframes: are the poses those of the camera, in metres, "
-            "and do frames overlap?"
+            f"only {len(points)} points are seen from at least {least} keyframes: are the poses those of the camera, "
+            "in metres, and do frames overlap?"
         )
     return kept, replace(now, points=now.points[points])

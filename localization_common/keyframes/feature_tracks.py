@@ -94,8 +94,10 @@ class PairMatches:
     right: Indices
 
 
-def find_tracks(features: Sequence[Features], map_T_camera: Array, config: MatchingConfig) -> FeatureTracks:
-    """Find points that at least three keyframes saw.
+def find_tracks(
+    features: Sequence[Features], map_T_camera: Array, config: MatchingConfig, *, least: int = 3
+) -> FeatureTracks:
+    """Find points that at least ``least`` keyframes saw.
 
     Args:
         features: features of each keyframe.
@@ -103,7 +105,7 @@ def find_tracks(features: Sequence[Features], map_T_camera: Array, config: Match
         config: parameters of the matching.
     """
     matches = [match_features(features, a, b, config.ratio) for a, b in neighbours(map_T_camera, config)]
-    return join_matches(matches, [f.rays for f in features], map_T_camera, epipolar=config.epipolar)
+    return join_matches(matches, [f.rays for f in features], map_T_camera, epipolar=config.epipolar, least=least)
 
 
 def match_features(features: Sequence[Features], a: int, b: int, ratio: float) -> PairMatches:
@@ -113,15 +115,16 @@ def match_features(features: Sequence[Features], a: int, b: int, ratio: float) -
 
 
 def join_matches(
-    matches: Sequence[PairMatches], rays: Sequence[Array], map_T_camera: Array, *, epipolar: float
+    matches: Sequence[PairMatches], rays: Sequence[Array], map_T_camera: Array, *, epipolar: float, least: int = 3
 ) -> FeatureTracks:
-    """Join the matches that lie on each other's epipolar lines to points that at least three keyframes saw.
+    """Join the matches that lie on each other's epipolar lines to points that at least ``least`` keyframes saw.
 
     Args:
         matches: matches of pairs of keyframes.
         rays: rays (N, 2) of each keyframe's features.
         map_T_camera: (K, 4, 4) poses of the keyframes.
         epipolar: largest distance from the epipolar line at depth one.
+        least: smallest number of keyframes that saw a point.
     """
     first = np.cumsum([0, *(len(r) for r in rays)])
     edges = [np.empty((2, 0), dtype=np.int64)]
@@ -137,7 +140,7 @@ def join_matches(
     # Two observations of a point in one keyframe are two different points; both are removed.
     _, pair, times = np.unique(label * len(rays) + keyframe, return_inverse=True, return_counts=True)
     joined = FeatureTracks(label, keyframe, feature)
-    return joined.keep(times[pair] == 1)[0]
+    return joined.keep(times[pair] == 1, least=least)[0]
 
 
 def neighbours(map_T_camera: Array, config: MatchingConfig) -> Iterator[tuple[int, int]]:
@@ -145,9 +148,11 @@ def neighbours(map_T_camera: Array, config: MatchingConfig) -> Iterator[tuple[in
     pairs = set()
     for a, pose in enumerate(map_T_camera):
         metres = np.linalg.norm(map_T_camera[:, :3, 3] - pose[:3, 3], axis=1)
-        turned = se3.rotation_angle(map_T_camera[:, :3, :3].transpose(0, 2, 1) @ pose[:3, :3])
-        near = np.nonzero((metres < config.metres) & (turned < np.radians(config.degrees)) & (metres > 1e-3))[0]
-        near = near[np.argsort(metres[near] / config.metres + turned[near] / np.radians(config.degrees))]
+        near = np.nonzero((metres < config.metres) & (metres > 1e-3))[0]
+        turned = se3.rotation_angle(map_T_camera[near, :3, :3].transpose(0, 2, 1) @ pose[:3, :3])
+        similar = turned < np.radians(config.degrees)
+        near, turned = near[similar], turned[similar]
+        near = near[np.argsort(metres[near] / config.metres + turned / np.radians(config.degrees))]
         further = near[config.nearest :]
         spread = further[:: max(1, len(further) // max(1, config.spread))][: config.spread]
         pairs |= {(min(a, int(b)), max(a, int(b))) for b in (*near[: config.nearest], *spread)}

@@ -21,6 +21,8 @@ Array = npt.NDArray[np.float64]
 
 #: Largest distance from the nearest keyframe, in widths; larger ones are set to it.
 FARTHEST = 4.0
+#: Distance, in widths, at which a weight is smaller than the rounding error of the largest one.
+_NO_WEIGHT = 9.0
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,13 @@ class FrameCorrection:
         return map_T_camera @ se3.inverse(exponential(self._regress(self.given, map_T_camera)[0]))
 
     def _regress(self, poses: Array, pose: Array) -> tuple[Array, float]:
-        away = distances(poses, pose, metres=self.metres, radians=self.radians)
-        return weighted(self._twists, away), float(away.min())
+        position = np.linalg.norm(poses[:, :3, 3] - pose[:3, 3], axis=1) / self.metres
+        first = int(position.argmin())
+        bound = distances(poses[first : first + 1], pose, metres=self.metres, radians=self.radians)[0]
+        # Farther keyframes have no weight beside the nearest one; of large maps, these are most of them.
+        rows = np.nonzero(position <= np.hypot(bound, _NO_WEIGHT))[0]
+        away = distances(poses[rows], pose, metres=self.metres, radians=self.radians)
+        return weighted(self._twists[rows], away), float(away.min())
 
     @cached_property
     def _twists(self) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,17 @@ from localization_common.keyframes import retrieval
 from localization_common.keyframes.features import Descriptors
 from localization_common.keyframes.frame_correction import FrameCorrection
 from localization_common.keyframes.image_vectors import ImageVectors
-from localization_common.keyframes.keyframe_tensors import REPEATED_VIEW, TENSORS, VECTORS, VERSION, require_shapes
+from localization_common.keyframes.keyframe_tensors import (
+    BASIS,
+    REPEATED_VIEW,
+    TENSORS,
+    TILES,
+    VECTORS,
+    VERSION,
+    require_shapes,
+)
 from localization_common.keyframes.lens_correction import LensCorrection
+from localization_common.keyframes.point_tiles import PointTiles, tile_order
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -60,6 +70,8 @@ class KeyframeMap:
         card: origin of the map.
         image_vectors: vectors of the keyframes, to find similar keyframes for an image. None in a file of version 1:
             then the thumbnails are used.
+        tile_first: (T,) index of the first point of each tile, see `tiled`; 0 alone in a map without tiles, such as one
+            of a file of version 1 or 2.
     """
 
     points: npt.NDArray[np.float32]
@@ -77,6 +89,29 @@ class KeyframeMap:
     covariance_scale: float
     card: Mapping[str, Any]
     image_vectors: ImageVectors | None = None
+    tile_first: npt.NDArray[np.int32] = field(default_factory=lambda: np.zeros(1, dtype=np.int32))
+
+    @cached_property
+    def tiles(self) -> PointTiles:
+        """Tiles of the points."""
+        return PointTiles(self.tile_first, self.points, self.appearance_point, self.ranges)
+
+    def tiled(self) -> KeyframeMap:
+        """Return the map with its points in the order of tiles, so that a place's points are together in the file."""
+        order, first = tile_order(self.points)
+        place = np.empty(len(order), dtype=np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        owner = place[self.appearance_point]
+        rows = np.argsort(owner, kind="stable")
+        return replace(
+            self,
+            points=self.points[order],
+            descriptors=self.descriptors[rows],
+            appearance_point=owner[rows],
+            directions=self.directions[rows],
+            ranges=self.ranges[rows],
+            tile_first=first,
+        )
 
     def float_descriptors(self, rows: Indices) -> Descriptors:
         """Return descriptors (R, 128) of these appearances, of length one; reads only these rows of a mapped file."""
@@ -95,11 +130,22 @@ class KeyframeMap:
             image_vectors=None if self.image_vectors is None else self.image_vectors.select(kept),
         )
 
-    def similar_to_image(self, image: Image, descriptors: Descriptors, count: int) -> Indices:
-        """Return the keyframes most similar to an image (H, W, 3) uint8 RGB with descriptors (F, 128), best first."""
+    def similar_to_image(
+        self, image: Image, descriptors: Descriptors, count: int, *, among: Indices | None = None
+    ) -> Indices:
+        """Return the keyframes, all or among some (N,), most similar to an image, best first.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            descriptors: (F, 128) descriptors of its features.
+            count: number of keyframes to return.
+            among: indices of the keyframes to choose from.
+        """
         if self.image_vectors is None:
-            return retrieval.nearest(self.thumbnails, retrieval.thumbnail(image), count)
-        return retrieval.best(self.image_vectors.similarity(descriptors), count)
+            rows = np.arange(len(self.thumbnails)) if among is None else among
+            return rows[retrieval.nearest(self.thumbnails[rows], retrieval.thumbnail(image), count)]
+        similarity = self.image_vectors.similarity(descriptors)
+        return retrieval.best(similarity, count) if among is None else among[retrieval.best(similarity[among], count)]
 
     def similar_to_keyframe(self, keyframe: int, others: Indices, count: int) -> Indices:
         """Return those of the other keyframes (N,) that are most similar to a keyframe, best first."""
@@ -123,6 +169,7 @@ class KeyframeMap:
         arrays |= {name: getattr(self.correction, name) for name in ("given", "adjusted", "variance")}
         if self.image_vectors is not None:
             arrays |= {name: getattr(self.image_vectors, name) for name in VECTORS}
+            arrays |= {TILES: self.tile_first, BASIS: self.image_vectors.basis}
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
         header = {
             "version": 1 if self.image_vectors is None else VERSION,
@@ -154,7 +201,8 @@ class KeyframeMap:
         arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in tensors.items()}
         arrays["repeated_view"] = arrays.pop(REPEATED_VIEW)
         if version > 1:
-            arrays["image_vectors"] = ImageVectors(*(arrays.pop(name) for name in VECTORS))
+            basis = {"basis": arrays.pop(BASIS)} if version > 2 else {}
+            arrays["image_vectors"] = ImageVectors(*(arrays.pop(name) for name in VECTORS), **basis)
         given, adjusted, variance = (arrays.pop(name) for name in ("given", "adjusted", "variance"))
         try:
             metres, radians = map(float, header["kernel"])

@@ -10,8 +10,10 @@ import torch
 from localization_common.errors import CheckpointError
 from localization_common.keyframes.retrieval import THUMBNAIL
 
-#: Version of new files; those of version 1 have no `VECTORS`.
-VERSION = 2
+#: Version of new files; those of version 1 have no `VECTORS`, those of version 2 no `TILES` and no `BASIS`.
+VERSION = 3
+#: Names of `KeyframeMap.tile_first` and of `ImageVectors.basis` in the file.
+TILES, BASIS = "tile_first", "basis"
 #: Name of `KeyframeMap.repeated_view` in the file.
 REPEATED_VIEW = "doubles"
 #: Tensors of every file with their types and shapes; None is any size.
@@ -32,6 +34,11 @@ VECTORS = {
     "words": (torch.float16, (None, 128)),
     "vectors": (torch.int8, (None, None)),
 }
+#: Tensors since version 3.
+PLACES = {
+    TILES: (torch.int32, (None,)),
+    BASIS: (torch.float16, (None, None)),
+}
 
 
 def require_shapes(path: str | Path, tensors: Mapping[str, torch.Tensor], version: int) -> None:
@@ -40,7 +47,7 @@ def require_shapes(path: str | Path, tensors: Mapping[str, torch.Tensor], versio
     Raises:
         CheckpointError: names the tensor.
     """
-    expected = TENSORS | (VECTORS if version > 1 else {})
+    expected = TENSORS | (VECTORS if version > 1 else {}) | (PLACES if version > 2 else {})
     if set(tensors) != set(expected):
         raise CheckpointError(f"{path}: tensors {sorted(tensors)}, expected {sorted(expected)}; build the map again")
     for name, (dtype, shape) in expected.items():
@@ -53,7 +60,14 @@ def require_shapes(path: str | Path, tensors: Mapping[str, torch.Tensor], versio
     consistent = len(appearances) == len(keyframes) == 1 and 0 not in appearances | keyframes
     if version > 1:
         words, vectors = tensors["words"], tensors["vectors"]
-        consistent = consistent and 0 < words.numel() == vectors.shape[1] and {len(vectors)} == keyframes
+        size = words.numel()
+        if version > 2 and tensors[BASIS].numel():
+            consistent, size = consistent and tensors[BASIS].shape[1] == size, len(tensors[BASIS])
+        consistent = consistent and 0 < size == vectors.shape[1] and {len(vectors)} == keyframes
+    if version > 2:
+        first = tensors[TILES]
+        consistent = consistent and len(first) > 0 and int(first[0]) == 0 and bool((first[1:] > first[:-1]).all())
+        consistent = consistent and int(first[-1]) < len(tensors["points"])
     if not consistent or not _ascending(tensors["appearance_point"], len(tensors["points"])):
         raise CheckpointError(f"{path}: its tensors do not fit together; build the map again")
 

@@ -72,23 +72,27 @@ def candidates(
         view_degrees: largest angle to the direction of an appearance.
         view_scale: largest ratio of the distances of the point and of an appearance.
     """
-    sight = keyframe_map.points - map_T_camera[:3, 3].astype(np.float32)
+    near, rows = keyframe_map.tiles.near(map_T_camera, view_scale=view_scale, nearest=NEAREST)
+    sight = keyframe_map.points[near] - map_T_camera[:3, 3].astype(np.float32)
     local = sight @ map_T_camera[:3, :3].astype(np.float32)
-    front = np.nonzero(local[:, 2] > NEAREST)[0]
-    rays = local[front, :2] / local[front, 2:]
-    precision, reach = _gates(sight[front], local[front], map_T_camera, covariance, noise)
-    seen = ((rays > view[0] - gate * reach) & (rays < view[1] + gate * reach)).all(axis=1)
-    visible = np.zeros(len(keyframe_map.points), dtype=np.bool_)
-    visible[front[seen]] = True
-    rows = np.nonzero(visible[keyframe_map.appearance_point])[0]
-    toward = sight[keyframe_map.appearance_point[rows]]
+    owner = np.searchsorted(near, keyframe_map.appearance_point[rows])
+    # Directions and distances first: they are cheap, and leave few points whose gates are computed.
+    agrees = (local[:, 2] > NEAREST)[owner]
+    rows, owner = rows[agrees], owner[agrees]
+    toward = sight[owner]
     metres = np.linalg.norm(toward, axis=1)
     agrees = (keyframe_map.directions[rows] * toward).sum(axis=1) > np.cos(np.radians(view_degrees)) * metres
     agrees &= np.abs(np.log(metres / keyframe_map.ranges[rows])) < np.log(view_scale)
-    rows = rows[agrees]
-    point, first = np.unique(keyframe_map.appearance_point[rows], return_index=True)
-    place = np.searchsorted(front, point)
-    return Candidates(point.astype(np.int64), rows, first, rays[place].astype(np.float64), precision[place])
+    rows, owner = rows[agrees], owner[agrees]
+    shown = np.unique(owner)
+    rays = local[shown, :2] / local[shown, 2:]
+    precision, reach = _gates(sight[shown], local[shown], map_T_camera, covariance, noise)
+    seen = ((rays > view[0] - gate * reach) & (rays < view[1] + gate * reach)).all(axis=1)
+    kept = np.zeros(len(near), dtype=np.bool_)
+    kept[shown[seen]] = True
+    rows, owner = rows[kept[owner]], owner[kept[owner]]
+    point, first = np.unique(owner, return_index=True)
+    return Candidates(near[point], rows, first, rays[seen].astype(np.float64), precision[seen])
 
 
 def _gates(sight: Floats, local: Floats, map_T_camera: Array, covariance: Array, noise: float) -> tuple[Array, Array]:

@@ -17,13 +17,24 @@ from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.refinement.acceptance import Status, covariance
 from localization_common.refinement.config import RefinementConfig
 from localization_common.refinement.motion_history import Motion, MotionHistory
-from localization_common.refinement.place_search import PlaceSearch, best_of
+from localization_common.refinement.place_search import Elsewhere, PlaceSearch, best_of
 from localization_common.refinement.search import MapSearch, SearchResult
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
-#: Function that returns the results of the search at keyframes similar to an image; it searches at its first call only.
-SimilarKeyframes = Callable[[], list[SearchResult]]
+
+
+@dataclass(frozen=True)
+class WideSearch:
+    """Searches for one image in the whole map.
+
+    Attributes:
+        similar: returns the results at the similar keyframes; it searches at its first call only.
+        elsewhere: returns the results at similar keyframes that are not near a pose.
+    """
+
+    similar: Callable[[], list[SearchResult]]
+    elsewhere: Elsewhere
 
 
 @dataclass(frozen=True)
@@ -127,10 +138,12 @@ class Refiner:
         features = self.features(image) if features is None else features
         extracted = time.perf_counter()
         self._history.move(motion)
-        similar = cache(lambda: self._known_camera.places.similar(image, features))  # used twice, or mostly not at all
-        result = self._near_guesses(guesses, features, similar)
+        places = self._known_camera.places
+        similar = cache(lambda: places.similar(image, features))  # used twice, or mostly not at all
+        wide = WideSearch(similar, lambda pose: places.elsewhere(image, features, pose))
+        result = self._near_guesses(guesses, features, wide)
         if result is None:
-            result = self._elsewhere(guesses, [*guesses, *hints], features, similar)
+            result = self._elsewhere(guesses, [*guesses, *hints], features, wide)
         finished = time.perf_counter()
         result.timings.update(features=1e3 * (extracted - started), solve=1e3 * (finished - extracted))
         return result
@@ -141,9 +154,7 @@ class Refiner:
             raise CameraError("no camera yet: call set_camera() before the first frame")
         return self._camera
 
-    def _near_guesses(
-        self, guesses: Sequence[Guess], features: Features, similar: SimilarKeyframes
-    ) -> Refinement | None:
+    def _near_guesses(self, guesses: Sequence[Guess], features: Features, wide: WideSearch) -> Refinement | None:
         """Return a pose near a guess, or near the pose that the previous frames predict; None without one."""
         search, inliers = self._known_camera.search, self._config.inliers
         places = [(self._map.correction.to_adjusted(g.map_T_camera), g.covariance, inliers) for g in guesses]
@@ -154,17 +165,17 @@ class Refiner:
                 needed = max(least, own)
                 prior = self._history.prior if self._history.agrees(pose, gate=self._config.gate) else None
                 found = search.near(pose, spread + added, features, inliers=needed, prior=prior)
-                if not found.rejection and self._confirmed(found, similar):
+                if not found.rejection and self._confirmed(found, wide):
                     return self._accept(found, Status.REFINED)
         return None
 
-    def _confirmed(self, found: SearchResult, similar: SimilarKeyframes) -> bool:
+    def _confirmed(self, found: SearchResult, wide: WideSearch) -> bool:
         """True if the pose agrees with the previous frames or, without these, if the image fits no other place."""
         assert found.solution is not None
         pose = found.solution.map_T_camera
         if self._history.expected is not None:
             return self._history.agrees(pose, gate=self._config.gate)
-        return not self._known_camera.places.is_ambiguous(found, similar())
+        return not self._known_camera.places.is_ambiguous(found, wide.similar())
 
     def _accept(self, found: SearchResult, status: Status, reason: str = "") -> Refinement:
         solution, camera = found.solution, self._known_camera.camera
@@ -176,27 +187,30 @@ class Refiner:
         return Refinement(status, pose, scaled, pixels, len(found.rays), reason)
 
     def _elsewhere(
-        self, guesses: Sequence[Guess], tried: Sequence[Guess], features: Features, similar: SimilarKeyframes
+        self, guesses: Sequence[Guess], tried: Sequence[Guess], features: Features, wide: WideSearch
     ) -> Refinement:
         """Return a pose at a guess, a hint or a similar keyframe; it is accepted after several frames that agree."""
         search, needed, history = self._known_camera.search, 2 * self._config.inliers, self._history
         places = [
             search.near(self._map.correction.to_adjusted(t.map_T_camera), search.widest, features, inliers=needed)
             for t in tried
-        ] + similar()
+        ] + wide.similar()
         best = best_of(places)
         reason = "the image does not agree with the guess" if guesses else "no guess"
         if best is None or best.solution is None or best.rejection:
-            history.forget_elsewhere()
+            history.miss_elsewhere()
             return Refinement(Status.REFUSED, reason=f"{reason}, nor with any place in the map")
         pose = best.solution.map_T_camera
         if history.agrees(pose, gate=self._config.gate):
             return self._accept(best, Status.REFINED)
-        if doubt := self._known_camera.places.doubt(best, places):
-            history.forget_elsewhere()
+        if doubt := self._known_camera.places.doubt(best, places, wide.elsewhere):
+            history.miss_elsewhere()
             return Refinement(Status.REFUSED, matches=len(best.rays), reason=f"{reason}; {doubt}")
-        frames = history.count_elsewhere(pose)
+        repeats = self._known_camera.places.repeats(pose)
+        frames = history.count_elsewhere(pose, patient=repeats)
         reason = f"{reason}; {frames} of {self._config.confirmations} frames agree on another place"
+        if repeats and not history.view_changed:
+            frames, reason = 0, f"{reason}, which has views as elsewhere: the camera must show more of it"
         if frames < self._config.confirmations:
             contradicts = history.expected is not None
             return Refinement(Status.REFUSED, matches=len(best.rays), reason=reason, contradicts=contradicts)

@@ -56,10 +56,9 @@ def mark_repeated_views(keyframe_map: KeyframeMap, features: Sequence[Features],
     """
     search, needed = MapSearch(keyframe_map, camera, RefinementConfig()), 2 * RefinementConfig().inliers
     adjusted, repeated = keyframe_map.correction.adjusted, np.zeros(len(features), dtype=np.bool_)
-    away = np.stack([distances(adjusted, pose, metres=PLACE_METRES, radians=PLACE_RADIANS) for pose in adjusted])
     for k, own in enumerate(features):
         true = replace(own, rays=keyframe_map.lens.undistort(own.rays))
-        others = np.nonzero(away[k] > 1.0)[0]
+        others = np.nonzero(_away(adjusted, k) > 1.0)[0]
         for other in keyframe_map.similar_to_keyframe(k, others, _TRIED):
             b_T_a = se3.inverse(adjusted[other]) @ adjusted[k]
             if not _may_repeat(features, k, int(other), b_T_a, needed):
@@ -69,4 +68,12 @@ def mark_repeated_views(keyframe_map: KeyframeMap, features: Sequence[Features],
                 repeated[k] = not same_place(found.solution.map_T_camera, adjusted[k])
             if repeated[k]:
                 break
-    return replace(keyframe_map, repeated_view=(away < 1.0) @ repeated)  # and the views between such keyframes
+    marked = repeated.copy()
+    for one in np.nonzero(repeated)[0].tolist():
+        marked |= _away(adjusted, one) < 1.0  # and the views between such keyframes
+    return replace(keyframe_map, repeated_view=marked)
+
+
+def _away(poses: Array, k: int) -> Array:
+    """Return the distances (K,) of poses (K, 4, 4) from one of them; 1 at the border of its place."""
+    return distances(poses, poses[k], metres=PLACE_METRES, radians=PLACE_RADIANS)

@@ -88,7 +88,7 @@ def test_features_of_moved_objects_are_dropped() -> None:
 def test_too_few_keyframes_are_refused(count: int) -> None:
     made, _ = keyframes()
     few = Keyframes(made.given[:count], made.features[:count], made.thumbnails[:count], made.focal)
-    with pytest.raises(MapError, match="only 0 points are seen from three keyframes"):
+    with pytest.raises(MapError, match="only 0 points are seen from at least 3 keyframes"):
         build(few, KeyframeConfig())
 
 

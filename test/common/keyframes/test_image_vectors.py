@@ -48,6 +48,20 @@ def test_the_similarity_is_the_product_of_exact_vectors() -> None:
     np.testing.assert_allclose(np.linalg.norm(exact, axis=1), 1.0, atol=1e-5)
 
 
+def test_many_keyframes_have_short_vectors_that_find_the_same_places() -> None:
+    """Add keyframes with features of no place, until there are so many that their vectors are shortened."""
+    rng = np.random.default_rng(5)
+    others = [root_sift(rng.gamma(0.3, size=(30, 128)).astype(np.float32)) for _ in range(1000)]
+    known = ImageVectors.of([*PLACES, *others])
+    assert known is not None
+    assert known.vectors.shape == (1006, 256)
+    for place in range(6):
+        assert known.similarity(seen_again(place, seed=place)).argmax() == place
+        assert known.similarity_to(place).argmax() == place
+    kept = np.arange(1006) < 6
+    np.testing.assert_allclose(known.select(kept).similarity(PLACES[1]), known.similarity(PLACES[1])[:6], atol=1e-6)
+
+
 def test_the_same_descriptors_always_give_the_same_vectors() -> None:
     one, other = vectors(), vectors()
     np.testing.assert_array_equal(one.words, other.words)

@@ -16,10 +16,13 @@ from localization_common.keyframes import keyframe_map
 from localization_common.keyframes.image_vectors import ImageVectors
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.keyframes.lens_correction import LensCorrection
+from localization_common.keyframes.point_tiles import tile_order
 from localization_common.keyframes.retrieval import thumbnail
 
 SHIPPED = Path(__file__).resolve().parents[3] / "models" / "apartment_keyframes.safetensors"
-ARRAYS = ("points", "descriptors", "appearance_point", "directions", "ranges", "thumbnails", "repeated_view")
+ARRAYS = (
+    "points", "descriptors", "appearance_point", "directions", "ranges", "thumbnails", "repeated_view", "tile_first",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def example_map() -> KeyframeMap:
     return make_map(
         *scene(50), cameras(3), lens=LensCorrection(1.02, -0.03), repeated_view=repeated_view, card={"frames": 3},
         image_vectors=vectors,
-    )  # fmt: skip
+    ).tiled()  # fmt: skip
 
 
 @pytest.fixture
@@ -66,6 +69,19 @@ def test_a_map_is_read_as_it_was_written(example_map: KeyframeMap, path: Path) -
     np.testing.assert_array_equal(read.image_vectors.vectors, example_map.image_vectors.vectors)
 
 
+def test_a_file_of_version_2_is_one_tile(path: Path) -> None:
+    tensors, header = tensor_files.load(path, kind=keyframe_map.KIND)
+    old = {name: tensor for name, tensor in tensors.items() if name not in ("tile_first", "basis")}
+    tensor_files.save(path, kind=keyframe_map.KIND, tensors=old, header=header | {"version": 2})
+    np.testing.assert_array_equal(KeyframeMap.load(path).tile_first, [0])
+
+
+@pytest.mark.parametrize("first", [[], [1, 5], [0, 5, 5], [0, 50]])
+def test_tiles_that_are_none_are_refused(path: Path, first: list[int]) -> None:
+    with pytest.raises(CheckpointError, match="do not fit together"):
+        KeyframeMap.load(changed(path, tile_first=torch.tensor(first, dtype=torch.int32)))
+
+
 def test_similar_keyframes_are_found_by_vectors_or_without_these_by_thumbnails(example_map: KeyframeMap) -> None:
     """Use an image with the thumbnail of one keyframe and the features of another."""
     image = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
@@ -98,7 +114,8 @@ def test_files_of_version_1_have_no_vectors(example_map: KeyframeMap, tmp_path: 
 
 
 def test_descriptors_keep_their_directions(path: Path) -> None:
-    _, descriptors = scene(50)
+    points, descriptors = scene(50)
+    descriptors = descriptors[tile_order(points.astype(np.float32))[0]]
     rows = np.array([3, 41])
     read = KeyframeMap.load(path).float_descriptors(rows)
     assert ((read * descriptors[rows]).sum(axis=1) > 0.998).all()
@@ -148,7 +165,7 @@ def test_other_files_are_refused(path: Path, tmp_path: Path) -> None:
     tensor_files.save(tmp_path / "other", kind="context_map", tensors={"a": torch.zeros(1)}, header={})
     with pytest.raises(CheckpointError, match="holds a 'context_map', not a 'keyframe_map'"):
         KeyframeMap.load(tmp_path / "other")
-    with pytest.raises(MapError, match="version 99, this program reads 1 to 2; build it again"):
+    with pytest.raises(MapError, match="version 99, this program reads 1 to 3; build it again"):
         KeyframeMap.load(changed(path, {"version": 99}))
 
 

@@ -39,6 +39,11 @@ def accepted(results: list[SearchResult]) -> SearchResult:
     return best
 
 
+def nowhere(pose: object) -> list[SearchResult]:
+    """Search elsewhere that finds nothing."""
+    return []
+
+
 def test_a_view_far_from_its_keyframe_is_found() -> None:
     """The keyframe only shows which points may be visible: the pose is 1.6 m from it."""
     places, search = opened(known_map(BEHIND))
@@ -47,7 +52,7 @@ def test_a_view_far_from_its_keyframe_is_found() -> None:
     assert np.linalg.norm(found.solution.map_T_camera[:3, 3] - MAP_T_SCENE[:3, 3]) < 0.005
     assert angle_deg(found.solution.map_T_camera, MAP_T_SCENE) < 0.1
     assert "outside the gate" in search.near(BEHIND, search.widest, features, inliers=24).rejection
-    assert places.doubt(found, [found]) == ""
+    assert places.doubt(found, [found], nowhere) == ""
 
 
 def test_points_around_the_found_pose_are_searched_once_more() -> None:
@@ -76,10 +81,26 @@ def test_a_view_that_two_places_show_is_doubted() -> None:
     assert here.solution is not None
     moved = here.solution.map_T_camera @ exponential(np.array([2.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
     there = replace(here, solution=replace(here.solution, map_T_camera=moved))
-    assert places.doubt(here, [here, there]) == "it agrees with several places in the map"
-    assert places.doubt(here, [here, replace(there, rejection="few points")]) == ""
+    assert places.doubt(here, [here, there], nowhere) == "it agrees with several places in the map"
+    assert places.doubt(here, [here, replace(there, rejection="few points")], nowhere) == ""
+
+
+def test_among_repeated_views_a_place_needs_many_more_inliers_than_any_other() -> None:
+    """Give the search elsewhere a result with fewer and fewer inliers."""
     repeated, _ = opened(known_map(repeated_view=np.array([True])))
-    assert repeated.doubt(here, [here]) == "it agrees with several places in the map"
+    here = accepted(repeated.similar(IMAGE, features_of(POINTS, LOOKS, MAP_T_SCENE)[0]))
+    assert here.solution is not None
+    assert repeated.is_ambiguous(here, [here])
+    moved = here.solution.map_T_camera @ exponential(np.array([2.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
+    doubts = []
+    for share in (1.0, 0.6, 0.4):
+        inliers = here.solution.inliers & (np.arange(len(here.solution.inliers)) < share * here.inliers)
+        there = replace(here, solution=replace(here.solution, map_T_camera=moved, inliers=inliers))
+        doubts.append(repeated.doubt(here, [here], lambda pose, there=there: [there]))
+    several = "it agrees with several places in the map"
+    assert doubts == [several, several, ""]
+    few = replace(here, solution=replace(here.solution, inliers=np.arange(len(here.solution.inliers)) < 40))
+    assert repeated.doubt(few, [few], nowhere) == several
 
 
 def test_a_view_of_one_piece_of_furniture_is_doubted() -> None:
@@ -91,4 +112,4 @@ def test_a_view_of_one_piece_of_furniture_is_doubted() -> None:
     found = best_of(places.similar(IMAGE, features_of(points, LOOKS, MAP_T_SCENE)[0]))
     assert found is not None
     assert not found.rejection
-    assert "which may have been moved" in places.doubt(found, [])
+    assert "which may have been moved" in places.doubt(found, [], nowhere)

@@ -119,7 +119,7 @@ def test_frames_that_the_odometry_contradicts_are_refused(motion: Motion | None)
 
 @pytest.mark.parametrize("broken", ["no features", "a doubled place"])
 def test_the_frames_must_be_consecutive(broken: str) -> None:
-    """Insert a frame without features, or with a repeated view, between two frames that agree."""
+    """Insert a frame without features, or with a repeated view of another place, between two frames that agree."""
     far = MAP_T_SCENE @ exponential(np.array([0.4, 0.0, 0.0, 0.0, 0.0, 0.0]))
     beyond = MAP_T_SCENE @ exponential(np.array([1.7, 0.0, 0.0, 0.0, 0.0, 0.0]))
     keyframes = np.stack([MAP_T_SCENE, beyond])
@@ -135,8 +135,27 @@ def test_the_frames_must_be_consecutive(broken: str) -> None:
     ]
     reasons = [refiner.step(IMAGE, [WRONG], motion=STILL, features=features).reason for features in seen]
     assert "2 of 3 frames" in reasons[1]
-    assert ("nor with any place" if broken == "no features" else "agrees with several places") in reasons[2]
+    assert ("nor with any place" if broken == "no features" else "must show more of it") in reasons[2]
     assert "1 of 3 frames" in reasons[3]
+
+
+def test_a_lost_robot_is_found_among_repeated_views_when_it_has_moved_on() -> None:
+    keyframe_map = make_map(
+        POINTS,
+        LOOKS,
+        MAP_T_SCENE[None],
+        thumbnails=thumbnail(IMAGE)[None],
+        repeated_view=np.array([True]),
+    )
+    refiner, pose = opened(keyframe_map), MAP_T_SCENE
+    step = Motion(exponential(np.array([0.15, 0.0, 0.0, 0.0, 0.0, 0.0])), STILL.covariance)
+    for frame in range(6):
+        assert refiner.step(IMAGE, [], motion=STILL, features=view(pose, frame)).status is Status.REFUSED
+    found = []
+    for frame in range(5):
+        pose = pose @ step.previous_T_camera
+        found.append(refiner.step(IMAGE, [], motion=step, features=view(pose, frame)).status)
+    assert found == [Status.REFUSED] * 3 + [Status.RELOCATED, Status.REFINED]
 
 
 def test_a_repeated_view_is_confirmed_only_at_the_expected_pose() -> None:
