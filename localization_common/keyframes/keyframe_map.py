@@ -98,7 +98,9 @@ class KeyframeMap:
 
     def tiled(self) -> KeyframeMap:
         """Return the map with its points in the order of tiles, so that a place's points are together in the file."""
-        order, first = tile_order(self.points)
+        reach = np.zeros(len(self.points), dtype=np.float32)
+        np.maximum.at(reach, self.appearance_point, self.ranges)
+        order, first = tile_order(self.points, reach)
         place = np.empty(len(order), dtype=np.int32)
         place[order] = np.arange(len(order), dtype=np.int32)
         owner = place[self.appearance_point]

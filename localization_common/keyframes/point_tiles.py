@@ -32,8 +32,8 @@ class PointTiles:
     appearance_point: npt.NDArray[np.int32]
     ranges: Floats
 
-    def near(self, map_T_camera: Array, *, view_scale: float, nearest: float) -> tuple[Indices, Indices]:
-        """Return points (N,) and appearances (M,), both increasing, of the tiles that a camera may see.
+    def near(self, map_T_camera: Array, *, view_scale: float, nearest: float) -> tuple[Indices, Indices, Indices]:
+        """Return the points and appearances of the tiles that a camera may see.
 
         A tile is left out if all of it is behind the camera, or farther away than its appearances allow.
 
@@ -41,6 +41,9 @@ class PointTiles:
             map_T_camera: (4, 4) pose of the camera.
             view_scale: largest ratio of the distances of a point and of an appearance.
             nearest: smallest depth of a point, metres.
+
+        Returns:
+            Points (N,), increasing; appearances (M,), increasing; index (M,) of each appearance's point among the N.
         """
         low, high = self._bounds
         position = map_T_camera[:3, 3]
@@ -50,7 +53,11 @@ class PointTiles:
         ahead = (farthest - position) @ forward
         # A thousandth more, because the tests of points and appearances are in single precision.
         tiles = np.nonzero((away <= 1.001 * view_scale * self._reach) & (ahead > nearest - 1e-3))[0]
-        return _rows(self._point_ends, tiles), _rows(self._appearance_ends, tiles)
+        ends, appearance_ends = self._point_ends, self._appearance_ends
+        points, appearances = _rows(ends, tiles), _rows(appearance_ends, tiles)
+        before = np.cumsum(ends[tiles + 1] - ends[tiles]) - (ends[tiles + 1] - ends[tiles])
+        shift = np.repeat(before - ends[tiles], appearance_ends[tiles + 1] - appearance_ends[tiles])
+        return points, appearances, self.appearance_point[appearances] + shift
 
     @cached_property
     def _point_ends(self) -> Indices:
@@ -78,11 +85,20 @@ class PointTiles:
         return reach
 
 
-def tile_order(points: Floats) -> tuple[Indices, npt.NDArray[np.int32]]:
-    """Return the order (P,) of points by tiles, and the first position of each tile (T,) in this order."""
-    cells = np.floor(points / SIDE).astype(np.int64)
-    order = np.lexsort(cells.T[::-1])
-    changes = (np.diff(cells[order], axis=0) != 0).any(axis=1)
+def tile_order(points: Floats, reach: Floats) -> tuple[Indices, npt.NDArray[np.int32]]:
+    """Return the order (P,) of points by tiles, and the first position of each tile (T,) in this order.
+
+    Points of a tile lie in one cube, and are seen from similar distances: a few that are seen from far away would
+    otherwise bring the near ones with them.
+
+    Args:
+        points: (P, 3) metres.
+        reach: (P,) largest range of the appearances of each point, metres.
+    """
+    octave = np.ceil(np.log2(np.maximum(reach, 1.0))).astype(np.int64)
+    keys = np.column_stack([np.floor(points / SIDE).astype(np.int64), octave])
+    order = np.lexsort(keys.T[::-1])
+    changes = (np.diff(keys[order], axis=0) != 0).any(axis=1)
     return order, np.concatenate([[0], np.nonzero(changes)[0] + 1]).astype(np.int32)
 
 

@@ -72,10 +72,9 @@ def candidates(
         view_degrees: largest angle to the direction of an appearance.
         view_scale: largest ratio of the distances of the point and of an appearance.
     """
-    near, rows = keyframe_map.tiles.near(map_T_camera, view_scale=view_scale, nearest=NEAREST)
+    near, rows, owner = keyframe_map.tiles.near(map_T_camera, view_scale=view_scale, nearest=NEAREST)
     sight = keyframe_map.points[near] - map_T_camera[:3, 3].astype(np.float32)
     local = sight @ map_T_camera[:3, :3].astype(np.float32)
-    owner = np.searchsorted(near, keyframe_map.appearance_point[rows])
     # Directions and distances first: they are cheap, and leave few points whose gates are computed.
     agrees = (local[:, 2] > NEAREST)[owner]
     rows, owner = rows[agrees], owner[agrees]
