@@ -24,9 +24,9 @@ from dmn_ros.network.observation import AttentionMap, AttentionObservation, Atte
 from dmn_ros.network.projection import ProjectionMap, ProjectionObservation, ProjectionQuery
 from dmn_ros.network.view_matching import MatchingMap, MatchingObservation, MatchingQuery
 
-#: Number of particles whose activations, about 1000 numbers each, stay in the caches of a core. It is no power of two:
-#: rows of such a length compete for the same few lines of a cache (a fifth slower with 512, a tenth with 256).
-_CACHED_PARTICLES = 296
+#: Number of particles whose activations, about 1000 numbers each, stay in the second-level cache of a core. It is no
+#: power of two: rows of such a length compete for the same few lines of a cache.
+_CACHED_PARTICLES = 208
 #: The same for `ProjectionObservation`, which itself works on parts that stay in the caches: with more particles, fewer
 #: views have few readers.
 _PROJECTED_PARTICLES = 2048
