@@ -119,10 +119,11 @@ def held_out(floor: Floor, work: Path, *, starts: int, seconds: float) -> HeldOu
                 np.savez(file, first=first, **arrays)
     with np.load(about) as stored:
         first, parts = stored["first"], {name: stored[name] for name in _SEQUENCE}
-    used, shown = _used(first, count), np.load(images, mmap_mode="r")
+    used = _used(first, count)
 
     def read(position: int) -> npt.NDArray[np.uint8]:
-        return np.array(shown[int(np.searchsorted(used, position))])
+        stored = np.load(images, mmap_mode="r")  # for this frame only, so that frames stay out of the memory
+        return np.array(stored[int(np.searchsorted(used, position))])
 
     return HeldOut(Sequence(name=floor.name, camera=CAMERA, read_image=read, **parts), first, count)
 

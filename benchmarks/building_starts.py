@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -107,5 +107,18 @@ def _median(values: list[float]) -> float | None:
 
 
 def rows(frames: list[StartedFrame]) -> list[Numbers]:
-    """Frames as dictionaries, for the file."""
-    return [asdict(frame) for frame in frames]
+    """Starts as dictionaries, for the file."""
+    found = []
+    for start in sorted({frame.start for frame in frames}):
+        own = [frame for frame in frames if frame.start == start]
+        poses = [frame for frame in own if frame.published]
+        found.append(
+            {
+                "start": start,
+                "right_s": next((f.seconds for f in poses if not f.wrong), None),
+                "published": len(poses),
+                "wrong": sum(f.wrong for f in poses),
+                "largest_m": max((f.metres for f in poses), default=None),
+            }
+        )
+    return found
