@@ -1,7 +1,7 @@
 """Speed of VLocNet++ in several variants and of a matrix product: ``python benchmarks/vlocnet_speed.py --help``.
 
-Every variant and a large matrix product run once in every round, so that other load of the computer affects all of
-them. Ratios are those within a round; the tables have medians over the rounds.
+Every variant and a large matrix product run in every round, so that other load of the computer affects all of them.
+Ratios are those within a round; the tables have medians over the rounds.
 """
 
 from __future__ import annotations
@@ -138,6 +138,7 @@ def _rounds(runs: dict[str, Callable[[], object]], seconds: float) -> list[dict[
         found = {}
         shift = len(rounds) % len(names)
         for name in names[shift:] + names[:shift]:
+            runs[name]()  # threads of the library before still spin for some milliseconds
             started = time.perf_counter()
             runs[name]()
             found[name] = 1e3 * (time.perf_counter() - started)

@@ -24,7 +24,7 @@ _SHARED = 4.0
 #: Number of frames without agreement after which a lost robot's pose elsewhere is forgotten.
 _PATIENCE = 5
 #: Motion of the camera after which it shows other things: metres, radians.
-_OTHER_METRES, _OTHER_RADIANS = 0.5, float(np.radians(25.0))
+_OTHER_METRES, _OTHER_RADIANS = 1.0, float(np.radians(45.0))
 
 
 @dataclass(frozen=True)

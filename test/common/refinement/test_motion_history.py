@@ -144,7 +144,7 @@ def test_a_lost_robot_keeps_a_pose_elsewhere_over_a_few_frames_if_it_is_patient(
 
 
 def test_the_view_changes_with_the_motion_since_the_first_agreeing_frame() -> None:
-    history, step = MotionHistory(), Motion(exponential(np.array([0.0, 0.0, 0.2, 0.0, 0.0, 0.0])), STILL.covariance)
+    history, step = MotionHistory(), Motion(exponential(np.array([0.0, 0.0, 0.4, 0.0, 0.0, 0.0])), STILL.covariance)
     pose, changed = POSE, []
     assert not history.view_changed
     for _ in range(4):

@@ -148,7 +148,7 @@ def test_a_lost_robot_is_found_among_repeated_views_when_it_has_moved_on() -> No
         repeated_view=np.array([True]),
     )
     refiner, pose = opened(keyframe_map), MAP_T_SCENE
-    step = Motion(exponential(np.array([0.15, 0.0, 0.0, 0.0, 0.0, 0.0])), STILL.covariance)
+    step = Motion(exponential(np.array([0.3, 0.0, 0.0, 0.0, 0.0, 0.0])), STILL.covariance)
     for frame in range(6):
         assert refiner.step(IMAGE, [], motion=STILL, features=view(pose, frame)).status is Status.REFUSED
     found = []

@@ -15,8 +15,8 @@ from vlocnet_ros.runtime.checkpoint import Description
 
 Opened = tuple[Description, Backend]
 
-#: Frames that each backend runs before it is measured, and rounds in which all take turns.
-_WARM_UP, _ROUNDS = 2, 8
+#: Rounds in which all backends take turns, and frames of one turn: at first, threads of the one before still spin.
+_ROUNDS, _FRAMES = 3, 4
 
 
 @dataclass
@@ -56,11 +56,10 @@ def fastest(ways: Mapping[str, Callable[[], Opened]]) -> Opened:
         candidates[name] = _Candidate((description, backend), image)
     if not candidates:
         raise next(iter(errors.values()))
-    for round_ in range(_WARM_UP + _ROUNDS if len(candidates) > 1 else 0):
+    for _ in range(_ROUNDS if len(candidates) > 1 else 0):
         for candidate in candidates.values():
-            if round_ == _WARM_UP:
-                candidate.best = float("inf")
-            candidate.run()
+            for _ in range(_FRAMES):
+                candidate.run()
     name, chosen = min(candidates.items(), key=lambda item: item[1].best)
     times = [f"{other} {1e3 * c.best:.1f} ms" for other, c in candidates.items()] if len(candidates) > 1 else []
     missing = [f"{other}: {error}" for other, error in errors.items()]
