@@ -21,6 +21,7 @@ import numpy.typing as npt
 import torch
 
 from localization_common.camera import Camera
+from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 
 Work = Callable[[], object]
 
@@ -36,11 +37,8 @@ def _images() -> list[npt.NDArray[np.uint8]]:
     return [np.ascontiguousarray(np.roll(whole, 2 * i, axis=1)) for i in range(_FRAMES)]
 
 
-def vlocnet_frame(root: Path) -> Work:
-    """Step of the shipped light network, with its pose fusion."""
-    from vlocnet_ros.runtime.localizer import Localizer
-
-    localizer = Localizer.from_checkpoint(root / "models/vlocnet_apartment_light.safetensors", threads=1)
+def _steps(localizer: FrameLocalizer) -> Work:
+    """Make a function that localizes with the next image."""
     localizer.set_camera(Camera.from_field_of_view(WIDTH, HEIGHT, 90.0))
     images, numbers = _images(), itertools.count(1)
 
@@ -49,6 +47,14 @@ def vlocnet_frame(root: Path) -> Work:
         return localizer.step(images[number % _FRAMES], number * _RATE_NS)
 
     return work
+
+
+def vlocnet_frame(root: Path) -> Work:
+    """Step of the shipped light network, with its pose fusion."""
+    from vlocnet_ros.runtime.localizer import Localizer
+
+    localizer = Localizer.from_checkpoint(root / "models/vlocnet_apartment_light.safetensors", threads=1)
+    return _steps(localizer)
 
 
 def lost_frame(root: Path) -> Work:
@@ -59,14 +65,7 @@ def lost_frame(root: Path) -> Work:
 
     refiner = Refiner(KeyframeMap.load(root / "models/apartment_keyframes.safetensors"))
     localizer = KeyframeLocalizer(refiner, None, frozen_after=0)
-    localizer.set_camera(Camera.from_field_of_view(WIDTH, HEIGHT, 90.0))
-    images, numbers = _images(), itertools.count(1)
-
-    def work() -> object:
-        number = next(numbers)
-        return localizer.step(images[number % _FRAMES], number * _RATE_NS)
-
-    return work
+    return _steps(localizer)
 
 
 def dmn_frame(root: Path) -> Work:
