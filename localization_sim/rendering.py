@@ -49,7 +49,7 @@ class Renderer:
                 f"OpenGL does not start ({error}): install libegl1 and libgl1-mesa-dri, or install libosmesa6 and set "
                 "MUJOCO_GL=osmesa"
             ) from error
-        # Of the corners, so that it is enough for tilted cameras, too.
+        # Half of the angle between opposite corners, so that it is enough for tilted cameras, too.
         self._half_angle = float(np.arctan(np.hypot(camera.width, camera.height) / 2 / camera.fx)) + 0.1
         # The background has id -1, which is the last entry.
         self._labels = np.append(apartment.geom_labels, np.uint8(255))

@@ -35,7 +35,7 @@ def by_view(chosen: Tensor, views: int) -> Tiles:
     a, q, k, _ = chosen.shape
     columns = chosen.transpose(2, 3)  # (A, Q, n, K)
     reads = torch.zeros(a, q, views, k, dtype=torch.int32, device=chosen.device).scatter_(2, columns, 1)
-    ranks = reads.cumsum(3, dtype=torch.int32)  # of each particle among the readers of a view, from 1
+    ranks = reads.cumsum(3, dtype=torch.int32)  # rank of each particle among the readers of a view, from 1
     readers = ranks[..., -1].flatten().long()
     size = _tile_size(readers)
     tiles = (readers + size - 1) // size

@@ -117,7 +117,7 @@ def aggregate(descriptors: Descriptors, words: Floats) -> Floats:
 
 def _principal(vectors: Floats) -> npt.NDArray[np.float16]:
     """Return the principal directions (D, V), of length one, of vectors (K, V)."""
-    values, directions = np.linalg.eigh(vectors @ vectors.T)  # of the small matrix; the basis follows from its vectors
+    values, directions = np.linalg.eigh(vectors @ vectors.T)  # small; the basis follows from its eigenvectors
     kept = slice(None, -_DIMENSIONS - 1, -1)
     basis = directions[:, kept].T @ vectors / np.sqrt(np.maximum(values[kept], 1e-12))[:, None]
     return np.asarray(basis, dtype=np.float16)

@@ -49,7 +49,7 @@ class PointTiles:
         position = map_T_camera[:3, 3]
         away = np.linalg.norm(np.maximum(0.0, np.maximum(low - position, position - high)), axis=1)
         forward = map_T_camera[:3, 2]
-        farthest = np.where(forward > 0.0, high, low)  # of the corners, the one that is farthest ahead
+        farthest = np.where(forward > 0.0, high, low)  # the corner that is farthest ahead
         ahead = (farthest - position) @ forward
         # A thousandth more, because the tests of points and appearances are in single precision.
         tiles = np.nonzero((away <= 1.001 * view_scale * self._reach) & (ahead > nearest - 1e-3))[0]

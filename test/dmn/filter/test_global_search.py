@@ -50,7 +50,7 @@ def test_the_particles_are_dense_where_the_image_fits_and_represent_the_uniform_
     assert float(weights.sum()) == pytest.approx(1.0, abs=1e-4)
     near = (particles[:, :2] - ROBOT[:2]).norm(dim=1) < 1.0
     assert near.float().mean() > 0.04  # 0.003 of uniform particles
-    assert float(weights[near].sum()) < 0.02  # of 1200 square metres, 3 are that near
+    assert float(weights[near].sum()) < 0.02  # 3 of 1200 square metres are that near
     assert float(weights[particles[:, 0] < 30.0].sum()) == pytest.approx(0.5, abs=0.05)
     # the integral of a Gaussian over the map, twice, and the background
     peak = (2 * math.pi) ** 1.5 * 0.5**2 * 0.3 * (math.exp(12.0) + math.exp(11.0))

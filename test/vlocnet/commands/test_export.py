@@ -147,7 +147,7 @@ def test_auto_measures_and_names_each_backend(exported, tmp_path):
     assert times[chosen.split(",")[0]] == min(times.values())
     alone = make_checkpoint(tmp_path / "alone.safetensors")
     assert open_backend(alone, backend="auto")[1].name == "torch"
-    alone.with_suffix(".onnx").write_bytes(exported.read_bytes())  # of another checkpoint
+    alone.with_suffix(".onnx").write_bytes(exported.read_bytes())  # made from another checkpoint
     _, backend = open_backend(alone, backend="auto")
     assert backend.name.startswith("torch; openvino, alone.onnx: ")
     assert backend.name.count("was made from another checkpoint") == 2

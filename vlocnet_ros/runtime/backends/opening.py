@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -60,40 +59,45 @@ def open_backend(
     if half and (exported or backend not in (AUTO, TORCH)):
         raise ConfigError("half: exported networks compute in single precision; leave it off, or take backend torch")
     if backend not in (AUTO, TORCH):
-        return _exported(path, path if exported else path.with_suffix(SINGLE), backend, device, threads)
+        if exported:
+            return _exported(path, backend, device, threads)
+        return _exported_from(path, sha256(path), path.with_suffix(SINGLE), backend, device, threads)
     if exported:
-        return fastest(_candidates(path, [path], device, threads))
+        libraries = (OPENVINO, ONNX)
+        return fastest({f"{one}, {path.name}": partial(_exported, path, one, device, threads) for one in libraries})
     checkpoint = load_vlocnet(path)
     own = partial(_torch, checkpoint, device, half)
-    files = [path.with_suffix(suffix) for suffix in (SINGLE, INT8)]
-    if backend == TORCH or half or not any(file.is_file() for file in files):
+    files = [file for suffix in (SINGLE, INT8) if (file := path.with_suffix(suffix)).is_file()]
+    if backend == TORCH or half or not files:
         return own()
-    return fastest({TORCH: own, **_candidates(path, [file for file in files if file.is_file()], device, threads)})
+    origin = sha256(path)
+    ways = {
+        f"{library}, {file.name}": partial(_exported_from, path, origin, file, library, device, threads)
+        for file in files
+        for library in (OPENVINO, ONNX)
+    }
+    return fastest({TORCH: own, **ways})
 
 
 def _torch(checkpoint: Checkpoint, device: str, half: bool) -> Opened:
     return checkpoint, TorchBackend(checkpoint.network, device=device, half=half)
 
 
-def _candidates(path: Path, files: list[Path], device: str, threads: int | None) -> dict[str, Callable[[], Opened]]:
-    """Ways to open exported files, by the name of the library and the file."""
-    return {
-        f"{library}, {file.name}": partial(_exported, path, file, library, device, threads)
-        for file in files
-        for library in (OPENVINO, ONNX)
-    }
-
-
-def _exported(path: Path, file: Path, library: str, device: str, threads: int | None) -> Opened:
-    """Open an exported file, which must have been made from the checkpoint if that is another file."""
-    opened: ExportedBackend
+def _exported(file: Path, library: str, device: str, threads: int | None) -> tuple[Description, ExportedBackend]:
+    """Open an exported file."""
     if library == OPENVINO:
         opened = open_openvino(file, device=device, threads=threads)
     else:
         opened = open_onnx(file, device=device, threads=threads, backend=library)
-    if path != file and opened.origin != sha256(path):
-        raise CheckpointError(f"{file}: was made from another checkpoint than {path}; type: vlocnet_export {path}")
     return opened.description, opened
+
+
+def _exported_from(path: Path, origin: str, file: Path, library: str, device: str, threads: int | None) -> Opened:
+    """Open an exported file, which must have been made from a checkpoint with this hash."""
+    opened = _exported(file, library, device, threads)
+    if opened[1].origin != origin:
+        raise CheckpointError(f"{file}: was made from another checkpoint than {path}; type: vlocnet_export {path}")
+    return opened
 
 
 def sha256(path: Path) -> str:
