@@ -15,6 +15,9 @@ ACTIVATE = Transition.TRANSITION_ACTIVATE
 DEACTIVATE = Transition.TRANSITION_DEACTIVATE
 CLEANUP = Transition.TRANSITION_CLEANUP
 
+#: Seconds after which a request for the state is repeated.
+_REPEAT_S = 5.0
+
 
 class LifecycleClient:
     """Calls the services of one lifecycle node. Do not use it in the thread that spins.
@@ -26,31 +29,50 @@ class LifecycleClient:
 
     def __init__(self, node: Node, name: str) -> None:
         self._name = name
-        self._get = node.create_client(GetState, f"{name}/get_state")
+        # In this order: a node that has discovered the second client has discovered the first one too.
         self._change = node.create_client(ChangeState, f"{name}/change_state")
+        self._get = node.create_client(GetState, f"{name}/get_state")
+        self._heard = False
 
     def state(self, timeout: float = 20.0) -> str:
         """Label of the present state: unconfigured, inactive, active or finalized."""
-        return str(call(self._get, GetState.Request(), timeout).current_state.label)
+        return str(self._present(timeout).label)
 
     def change(self, transition: int, timeout: float = 30.0) -> bool:
         """Request a transition; return True if it succeeded."""
-        return bool(call(self._change, ChangeState.Request(transition=Transition(id=transition)), timeout).success)
+        began = time.monotonic()
+        if not self._heard:  # the response to a transition must not get lost, because its request cannot be repeated
+            self._present(timeout)
+        left = max(0.0, timeout - (time.monotonic() - began))
+        return bool(call(self._change, ChangeState.Request(transition=Transition(id=transition)), left).success)
 
     def wait_until_active(self, timeout: float = 30.0) -> bool:
         """Wait until the node is active; False after timeout."""
         give_up = time.monotonic() + timeout
         while (left := give_up - time.monotonic()) > 0:
             try:
-                # A response can be lost during discovery: request again after some seconds.
-                response = call(self._get, GetState.Request(), min(left, 5.0))
+                state = self._present(left)
             except TimeoutError:
-                continue
-            if response.current_state.id == State.PRIMARY_STATE_ACTIVE:
+                return False
+            if state.id == State.PRIMARY_STATE_ACTIVE:
                 return True
             # rclpy's lifecycle nodes do not publish their transitions: there is no event to wait for.
             time.sleep(0.02)
         return False
+
+    def _present(self, timeout: float) -> Any:
+        """Present state. DDS can lose a response during discovery: the request is repeated after some seconds."""
+        give_up = time.monotonic() + timeout
+        while True:
+            left = give_up - time.monotonic()
+            try:
+                state = call(self._get, GetState.Request(), min(left, _REPEAT_S)).current_state
+            except TimeoutError as error:
+                if left > _REPEAT_S:
+                    continue
+                raise TimeoutError(f"{error}, after {timeout:.1f} s in all") from None
+            self._heard = True
+            return state
 
 
 def call(client: Any, request: Any, timeout: float = 20.0) -> Any:

@@ -64,6 +64,6 @@ class Enlargement(nn.Module):
             self.register_buffer(name, weights[0].T.contiguous(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Enlarge (B, 1, height, width); always float32."""
+        """Enlarge (B, 1, height, width), in the precision of the module's own weights, also under autocast."""
         with torch.autocast(x.device.type, enabled=False):
-            return self.rows @ x.float() @ self.columns.T
+            return self.rows @ x.to(self.rows.dtype) @ self.columns.T
