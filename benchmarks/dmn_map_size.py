@@ -20,6 +20,7 @@ import torch
 import tyro
 
 from benchmark_file import BenchmarkFile, Cell, Column, Table, judged
+from dmn_map_robots import FRAMES, RADIUS, carried_away, started_lost, summary
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.runtime.localizer import Localizer
 from localization_common.datasets.opening import open_sequence
@@ -34,10 +35,8 @@ VIEWS = (80, 400, 1250, 5000)
 STEP = (9.0, 7.0)
 #: Largest ratio of the times of a frame: of 1,250 views to the apartment's, and of 5,000 to 1,250.
 MOST_GROWTH = 1.2
-#: Number of robots that start anywhere in the map, and of camera frames of each.
-STARTS, FRAMES = 10, 20
-#: Metres to the true pose within which an estimate is right.
-RADIUS = 0.5
+#: Number of robots that start anywhere in the map, and of robots that are carried away.
+STARTS = 10
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def _resident_mb() -> float:
 
 
 def measure(config: DmnMapSizeConfig) -> dict[int, dict[str, Any]]:
-    """Measure all sizes: frames of a localized robot, then robots that may be anywhere."""
+    """Measure all sizes: frames of a localized robot, then robots that may be anywhere or are carried away."""
     drive = open_sequence(config.drive).with_poses()
     assert drive.odom_T_base is not None
     odometry, truth = planar_odometry(drive.odom_T_base), planar.from_se3(drive.map_T_base)
@@ -123,25 +122,11 @@ def measure(config: DmnMapSizeConfig) -> dict[int, dict[str, Any]]:
             runs[views]["metres"].append(float(np.linalg.norm(belief.most_likely[:2] - truth[i, :2])))
             runs[views]["particles"].append(len(belief.particles))
     for views, localizer in localizers.items():
-        starts = [started_lost(localizer, drive, seed) for seed in range(2 if config.quick else STARTS)]
-        found[views] |= {"starts": starts, **runs[views]}
+        seeds = range(2 if config.quick else STARTS)
+        starts = [started_lost(localizer, drive, seed) for seed in seeds]
+        carried = [carried_away(localizer, drive, seed) for seed in seeds]
+        found[views] |= {"starts": starts, "carried": carried, **runs[views]}
     return found
-
-
-def started_lost(localizer: Localizer, drive: Sequence, seed: int) -> dict[str, float]:
-    """Start a robot that may be anywhere; return the time of its first image, and what it has published and found."""
-    assert drive.odom_T_base is not None
-    odometry, truth = planar_odometry(drive.odom_T_base), planar.from_se3(drive.map_T_base)
-    first = int(np.random.default_rng(seed).integers(len(drive) - FRAMES + 1))
-    localizer.reset_uniform(seed)
-    wrong, first_ms, near = 0, 0.0, False
-    for i in range(first, first + FRAMES):
-        started = time.perf_counter()
-        belief = localizer.step(drive.read_image(i), int(drive.stamps[i]), odometry[i])
-        first_ms = first_ms or 1e3 * (time.perf_counter() - started)
-        near = bool(np.linalg.norm(belief.most_likely[:2] - truth[i, :2]) < RADIUS)
-        wrong += belief.localized and not near
-    return {"first_ms": first_ms, "found": float(near), "wrong": float(wrong)}
 
 
 def growth(found: dict[int, dict[str, Any]], small: int, large: int) -> float:
@@ -183,9 +168,17 @@ def tables(found: dict[int, dict[str, Any]]) -> list[Table]:
     for views, one in found.items():
         first, near, wrong = ([start[name] for start in one["starts"]] for name in ("first_ms", "found", "wrong"))
         lost.append([views, median(first), (sum(near), len(near)), sum(wrong)])
+    carried_columns = (
+        Column("views", "{:d}"),
+        Column("frames until a right pose (median)", "{:.0f}"),
+        Column("frames with a wrong pose (mean)", "{:.1f}"),
+        Column("longest frame (median)", "{:.0f} ms"),
+    )
+    carried: list[list[Cell]] = [[views, *summary(one["carried"])] for views, one in found.items()]
     return [
         Table("Cost by the number of views", columns, rows),
         Table("Robots that may be anywhere", lost_columns, lost),
+        Table("Robots that are carried to another place", carried_columns, carried),
     ]
 
 

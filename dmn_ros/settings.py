@@ -54,7 +54,7 @@ _FILTER = {
         "Poses all over the map that recovery draws from; their mean likelihood is the unit of recovery.", 1, 100_000
     ),
     "max_evaluated_views": detail(
-        "Largest number of views of the map that one image is compared with, but for the first image of a lost robot.",
+        "Largest number of views of the map that one image is compared with, if it fits the belief.",
         4,
         100_000,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from localization_common.errors import ConfigError
@@ -70,7 +70,8 @@ class Tasks:
 
 @dataclass(frozen=True)
 class VLocNetConfig:
-    """Structure of the network. `paper` is the published structure, `light` the same with fewer channels, for CPUs.
+    """Structure of the network. `paper` is the published structure, `light` the same with fewer channels, for CPUs,
+    and `shallow` the light one with fewer residual units.
 
     Attributes:
         width, height: size of the input in pixels; multiples of 16, the output stride of the segmentation encoder.
@@ -265,6 +266,15 @@ class VLocNetConfig:
             depth_range=(0.1, 20.0),
             coordinate_channels=256,
         )
+
+    @classmethod
+    def shallow(
+        cls, *, tasks: Tasks | None = None, classes: int = 10, width: int = 160, height: int = 112
+    ) -> VLocNetConfig:
+        """Light structure with less than half of its residual units, whose weights fit: a checkpoint of it can start
+        a training."""
+        light = cls.light(tasks=tasks, classes=classes, width=width, height=height)
+        return replace(light, units=(1, 2, 2, 1), semantic_unit=1)
 
 
 #: Allowed values of the fields that hold a word.

@@ -36,8 +36,8 @@ class FilterConfig:
         reference_poses: number of poses all over the map that each image is also weighed at. Their mean likelihood is
             the unit in which recovery measures how well an image fits the belief, and recovery draws from them.
         max_evaluated_views: largest number of views that one image is compared with: the views that the particles
-            read, and those of as many reference poses as fit into the number. The first image of a robot that may be
-            anywhere is compared with all views.
+            read, and those of as many reference poses as fit into the number. An image is compared with all views if
+            the robot may be anywhere, and if it does not fit the belief.
         cell_d, cell_a: size, metres and radians, of the cells by which KLD sampling (Fox 2003) counts the belief.
         pf_err, pf_z: largest Kullback-Leibler divergence of the particles from the belief over these cells, and the
             normal quantile of the confidence in it (2.326 is 99 %); they set the number of particles, within its

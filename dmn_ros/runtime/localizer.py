@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -256,22 +257,36 @@ class Localizer:
         """Weigh and resample; return the image's features (C, h, w) and the reference poses (R, 3)."""
         reference = self._filter.draw_uniform(self.filter_config.reference_poses)
         reading = self._reader.read(pixels, self._filter.particles, self._filter.log_weights, reference)
-        start, reference = time.perf_counter(), reference[reading.reference]
+        reference = reference[reading.reference]
+        if self._reader.large and self._filter.doubtful(reading.log_likelihood, reading.reference_log_likelihood):
+            # A few reference poses in a large map are not near the robot: they do not show that it was carried away.
+            if self._filter.untested:
+                return self._weigh_everywhere(pixels, timings, elsewhere=_MOVED)
+            reference = self._around_views()
+            everywhere = self._reader.read_everywhere(pixels, reference)
+            reading = replace(reading, reference_log_likelihood=everywhere.log_likelihood)
+        start = time.perf_counter()
         self._filter.weigh(reading.log_likelihood, reading.reference_log_likelihood)
         self._filter.resample(reference)
         timings |= reading.timings | {"filter": (time.perf_counter() - start) * 1e3}
         return reading.features, reference
 
-    def _weigh_everywhere(self, pixels: Image, timings: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weigh and resample as `_weigh`, if the robot may be anywhere in a large map."""
-        reference = self._filter.draw_around(torch.from_numpy(self.context_map.poses).to(torch.float32))
+    def _weigh_everywhere(
+        self, pixels: Image, timings: dict[str, float], elsewhere: float = 1.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weigh and resample as `_weigh`, if the robot is, with this probability, anywhere in a large map."""
+        reference = self._around_views()
         coarse = self._reader.read_everywhere(pixels, reference)
-        self._filter.focus(reference, coarse.log_likelihood)
+        self._filter.focus(reference, coarse.log_likelihood, elsewhere)
         reading = self._reader.read_everywhere(pixels, self._filter.particles)
         self._filter.weigh(reading.log_likelihood, coarse.log_likelihood)
         self._filter.resample(reference)
         timings |= {name: coarse.timings[name] + ms for name, ms in reading.timings.items()}
         return reading.features, reference
+
+    def _around_views(self) -> torch.Tensor:
+        """Draw poses (R, 3) all over a large map, around its views."""
+        return self._filter.draw_around(torch.from_numpy(self.context_map.poses).to(torch.float32))
 
     def _belief(
         self,

@@ -16,6 +16,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from localization_common.errors import LocalizationError
+from localization_common.ros.memory import keep_freed_memory
 
 #: Signals less than so many seconds apart are one request to end.
 REPEATED = 2.0
@@ -30,6 +31,7 @@ def run(make_nodes: Callable[[], Sequence[Node]], arguments: list[str] | None = 
     """
 
     def spin() -> None:
+        keep_freed_memory()
         executor = SingleThreadedExecutor()
         nodes: Sequence[Node] = ()
         try:

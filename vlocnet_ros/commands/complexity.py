@@ -6,14 +6,14 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 import tyro
 from torch._subclasses import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from vlocnet_ros.network.systems import SYSTEMS, SystemName
+from vlocnet_ros.network.systems import PRESETS, SYSTEMS, StructureName, SystemName
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
 
@@ -23,12 +23,12 @@ class SystemsConfig:
 
     Attributes:
         systems: systems to list; all by default.
-        model: width to list; both by default.
+        model: structure to list; all by default.
         output: JSON file for the numbers.
     """
 
     systems: tuple[SystemName, ...] = ()
-    model: Literal["light", "paper"] | None = None
+    model: StructureName | None = None
     output: Path | None = None
 
 
@@ -70,7 +70,7 @@ def sizes(config: SystemsConfig) -> dict[SystemName, dict[str, NetworkSize]]:
     found: dict[SystemName, dict[str, NetworkSize]] = {}
     names: tuple[SystemName, ...] = config.systems or get_args(SystemName)
     for name in names:
-        for width in ("light", "paper") if config.model is None else (config.model,):
+        for width in PRESETS if config.model is None else (config.model,):
             with FakeTensorMode():
                 found.setdefault(name, {})[width] = size(VLocNet(SYSTEMS[name].structure(width)))
     return found
@@ -84,7 +84,7 @@ def main() -> None:
         print(f"{name}: {SYSTEMS[name].description} ({SYSTEMS[name].reference})")
         for width, n in widths.items():
             print(
-                f"  {width:6}{n.parameters / 1e6:7.2f} M parameters, {n.pair / 1e9:6.2f} G multiply-adds a pair, "
+                f"  {width:7}{n.parameters / 1e6:7.2f} M parameters, {n.pair / 1e9:6.2f} G multiply-adds a pair, "
                 f"{n.step / 1e9:6.2f} G one more frame"
             )
     if config.output is not None:

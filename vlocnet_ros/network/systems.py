@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -46,6 +46,13 @@ AblationName = Literal[
     "own_trunk",
 ]
 
+StructureName = Literal["light", "shallow", "paper"]
+PRESETS: dict[StructureName, Callable[..., VLocNetConfig]] = {
+    "light": VLocNetConfig.light,
+    "shallow": VLocNetConfig.shallow,
+    "paper": VLocNetConfig.paper,
+}
+
 POSE = Tasks(odometry=False, segmentation=False, depth=False)
 POSE_AND_ODOMETRY = Tasks(segmentation=False, depth=False)
 ODOMETRY = Tasks(pose=False, segmentation=False, depth=False)
@@ -77,7 +84,7 @@ class VLocNetSystem:
 
     def structure(
         self,
-        width: Literal["light", "paper"],
+        width: StructureName,
         *,
         tasks: Tasks | None = None,
         classes: int = 10,
@@ -86,7 +93,7 @@ class VLocNetSystem:
         """Return the structure of its network.
 
         Args:
-            width: published width, or the narrow one for CPUs.
+            width: published width, the narrow one for CPUs, or the narrow one with fewer units.
             tasks: streams that the data can train; streams that the system lacks are ignored.
             classes: number of classes of the segmentation.
             ablations: names of ablations, applied in this order.
@@ -94,8 +101,8 @@ class VLocNetSystem:
         Raises:
             ConfigError: no stream is left, or an ablation does not fit this system.
         """
-        preset, own = (VLocNetConfig.paper, self.paper) if width == "paper" else (VLocNetConfig.light, self.light)
-        config = preset(tasks=self.tasks if tasks is None else self.tasks & tasks, classes=classes)
+        own = self.paper if width == "paper" else self.light
+        config = PRESETS[width](tasks=self.tasks if tasks is None else self.tasks & tasks, classes=classes)
         changes = {**self.changes, **own}
         for name in ablations:
             changes |= ABLATIONS[name]

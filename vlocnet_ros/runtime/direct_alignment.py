@@ -26,6 +26,8 @@ View = tuple[PyramidLevel, ...]
 
 #: Largest distance from the regressed motion, in standard deviations; an alignment beyond it has diverged.
 GATE = 6.0
+#: A step that moves the pixels of a coarse resolution by less than this is the last one there.
+SETTLED = 0.1
 
 
 class DirectAlignment:
@@ -33,7 +35,7 @@ class DirectAlignment:
 
     Args:
         camera: camera of the network's input.
-        iterations: number of iterations at full resolution, at half, at a quarter, ...
+        iterations: number of iterations at full resolution, and largest number at half, at a quarter, ...
         prior_std: (6,) standard deviation of the regressed motion, x y z in metres and rX rY rZ in radians about the
             previous optical frame's axes; the training command measures it.
     """
@@ -58,25 +60,33 @@ class DirectAlignment:
         for level in reversed(range(len(self._iterations))):
             pair = WarpedPair(current[level], previous[level], self._levels[level])
             for _ in range(self._iterations[level]):
-                motion = self._step(motion, regressed, *pair.equations(motion))
+                step = self._step(motion, regressed, *pair.equations(motion))
+                motion = _moved(motion, step)
+                if level > 0 and pair.pixels(step) < SETTLED:
+                    break
         moved = _difference(motion, regressed)
         near = np.isfinite(moved).all() and np.mean(np.square(moved) * self._information) < GATE**2
         return se3.nearest_rigid(motion) if near else regressed
 
     def _step(self, motion: Array, regressed: Array, normal: Array, gradient: Array) -> Array:
-        """Return the motion after a Gauss-Newton step with the images' equations (6, 6), (6,) and the prior."""
+        """Solve the images' equations (6, 6), (6,) with the prior: a Gauss-Newton step, x y z rX rY rZ (6,)."""
         prior = _difference(motion, regressed) * self._information
         try:
-            step = -np.linalg.solve(normal + self._prior, gradient + prior)
+            step = np.asarray(-np.linalg.solve(normal + self._prior, gradient + prior), dtype=np.float64)
         except np.linalg.LinAlgError:  # not finite
-            return np.full((4, 4), np.nan)
-        turn = step[3:] / max(1.0, math.hypot(*step[3:]))  # at most one radian
-        moved = motion.copy()
-        # rotates by the normalised quaternion (1, turn / 2)
-        cross = se3.cross_matrix(turn)
-        moved[:3] += (cross + 0.5 * cross @ cross) @ motion[:3] / (1.0 + 0.25 * turn @ turn)
-        moved[:3, 3] += step[:3]
-        return moved
+            return np.full(6, np.nan)
+        step[3:] /= max(1.0, math.hypot(*step[3:]))  # at most one radian
+        return step
+
+
+def _moved(motion: Array, step: Array) -> Array:
+    """Return the motion (4, 4) after a step (6,), which rotates by the normalised quaternion (1, turn / 2)."""
+    turn = step[3:]
+    cross = se3.cross_matrix(turn)
+    moved = motion.copy()
+    moved[:3] += (cross + 0.5 * cross @ cross) @ motion[:3] / (1.0 + 0.25 * turn @ turn)
+    moved[:3, 3] += step[:3]
+    return moved
 
 
 def _difference(motion: Array, regressed: Array) -> Array:

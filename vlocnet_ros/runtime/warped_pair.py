@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -30,6 +32,7 @@ class WarpedPair:
         self._pictures = torch.from_numpy(np.stack([previous.picture, current.picture]))
         self._points = np.stack([current.points, previous.points])
         self._usable = np.stack([current.usable, previous.usable])
+        self._focal, self._nearness = float(camera.focal.mean()), float((1.0 / current.points[2]).mean())
         height, width = current.picture.shape[1:]
         size = np.array([width, height], dtype=np.float32)
         self._half_focal = 0.5 * camera.focal[:, None]
@@ -40,6 +43,10 @@ class WarpedPair:
         self._offset: Array | None = None
         # Jacobian, residual and 1 of each pixel, written anew at each motion
         self._rows = np.ones((2, 8, self._own.shape[2]), dtype=np.float32)
+
+    def pixels(self, step: npt.NDArray[np.float64]) -> float:
+        """Return about how many pixels a change of the motion, x y z rX rY rZ (6,), moves the pictures."""
+        return self._focal * (math.hypot(*step[3:]) + self._nearness * math.hypot(*step[:3]))
 
     def equations(self, motion: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return the normal equations of the residuals at a motion, without a common offset (exposure).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument
@@ -12,7 +12,7 @@ from localization_common.errors import ConfigError
 from localization_common.photometry.normalization import Normalization
 from localization_common.training.precision import Precision
 from vlocnet_ros.config import Tasks
-from vlocnet_ros.network.systems import SYSTEMS, AblationName, SystemName
+from vlocnet_ros.network.systems import SYSTEMS, AblationName, StructureName, SystemName
 from vlocnet_ros.training.augmentation_config import AugmentationConfig
 from vlocnet_ros.training.batches import StepMixture
 from vlocnet_ros.training.optimizer import OptimizerConfig
@@ -34,7 +34,7 @@ class TrainConfig:
         hold_out: share of each training sequence that is held out for the validation, in blocks of consecutive frames,
             where ``validate``, ``validate_frames`` and ``exclude`` are not given; 0 for none.
         max_frame_gap: largest difference of the frame numbers of a pair.
-        model: structure; light or paper.
+        model: structure (see `VLocNetConfig`): light, shallow or paper.
         system: system to train, see `vlocnet_systems`: VLocNet++ or one that it is compared with.
         ablate: ablations of the system; each removes or changes one part.
         width, height: size of the input in pixels, multiples of 16; by default that of the structure.
@@ -74,7 +74,7 @@ class TrainConfig:
     validate_frames: str = ""
     hold_out: float = 0.1
     max_frame_gap: int = 1
-    model: Literal["light", "paper"] = "light"
+    model: StructureName = "light"
     system: SystemName = "vlocnetpp"
     ablate: tuple[AblationName, ...] = ()
     width: int | None = None

@@ -37,7 +37,7 @@ def with_general_network(config: C) -> C:
     """
     if GENERAL not in config.initial:
         return config
-    if config.model != "light" or "segmenter" in SYSTEMS[config.system].changes:
+    if config.model == "paper" or "segmenter" in SYSTEMS[config.system].changes:
         rest = tuple(path for path in config.initial if path != GENERAL)
         front_end = config.normalization or (None if rest else _FRONT_END)
         return replace(config, initial=rest, normalization=front_end)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from dmn_ros.filter.filter_config import FilterConfig
+from dmn_ros.filter.particle_filter import ParticleFilter
 from dmn_ros.map import map_reader
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.map.map_reader import MapReader
@@ -64,6 +65,13 @@ def test_new_views_are_counted_once() -> None:
     assert sum_of_new(wanted, present).tolist() == [1, 2, 2, 2, 3, 3]
 
 
+@pytest.fixture
+def without_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every image as one that fits the belief: to a network without training, none does."""
+    monkeypatch.setattr(ParticleFilter, "doubtful", lambda *_: False)
+
+
+@pytest.mark.usefixtures("without_doubt")
 def test_no_more_views_than_the_bound_are_evaluated_and_they_are_near(
     tiny_files: tuple[Path, Path], tiny_map: ContextMap, tmp_path: Path
 ) -> None:
@@ -87,6 +95,7 @@ def test_no_more_views_than_the_bound_are_evaluated_and_they_are_near(
     assert set(read.flatten().tolist()) <= set(evaluated.tolist())
 
 
+@pytest.mark.usefixtures("without_doubt")
 def test_a_bound_that_holds_every_view_that_is_read_changes_no_likelihood(
     tiny_files: tuple[Path, Path], tiny_map: ContextMap
 ) -> None:
@@ -134,6 +143,7 @@ def test_likelihoods_everywhere_are_those_of_a_reader_with_all_views(tiny_networ
     assert readers[0].evaluated_views.tolist() == list(range(len(large)))
 
 
+@pytest.mark.usefixtures("without_doubt")
 def test_views_are_prepared_when_the_map_is_read_or_when_they_are_needed(
     tiny_files: tuple[Path, Path], tiny_map: ContextMap, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,26 @@ def test_moving_objects_have_little_weight():
     assert angle < 0.2
 
 
+def test_coarse_resolutions_stop_when_the_motion_has_settled(monkeypatch):
+    """From the true motion they need a step or two; the full resolution takes all of its steps."""
+    sizes = []
+
+    def counted(pair, motion, evaluate=WarpedPair.equations):
+        sizes.append(pair._rows.shape[2])
+        return evaluate(pair, motion)
+
+    monkeypatch.setattr(WarpedPair, "equations", counted)
+    truth = pose(*MOTIONS[1])
+    for regressed, least, most in ((truth, 1, 2), (np.eye(4), 3, 20)):
+        sizes.clear()
+        metres, _ = errors(Aligner(4, 20, 20)(see(truth), see(np.eye(4)), regressed), truth)
+        assert metres < 0.002
+        coarsest, half, full = (sizes.count(size) for size in dict.fromkeys(sizes))
+        assert least <= coarsest <= most
+        assert half < 20
+        assert full == 4
+
+
 def test_an_alignment_that_contradicts_an_accurate_regression_is_rejected():
     views = see(pose([0.1, 0.0, 0.1], [0.0, 0.0, 0.0])), see(np.eye(4))
     assert np.linalg.norm(Aligner(4, 4, 4)(*views)[:3, 3]) > 0.1

@@ -6,12 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from localization_common.files.shipped_files import shipped
+from vlocnet_ros.commands.complexity import size
 from vlocnet_ros.commands.train_schedule import ScheduleConfig, _training
 from vlocnet_ros.config import Tasks
+from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.training.config import TrainConfig
 from vlocnet_ros.training.data import structure
+from vlocnet_ros.training.initial_weights import copy_initial_weights
 from vlocnet_ros.training.place_config import GENERAL, PlaceTrainConfig, with_general_network
 from vlocnet_ros.training.stages import PLACE_SCHEDULE, SMALL_PLACE_SCHEDULE, place_schedule, plan
 
@@ -25,6 +29,16 @@ def test_it_starts_from_the_shipped_general_network():
     own = (Path("own.safetensors"),)
     assert with_general_network(options(initial=own)).initial == own
     assert with_general_network(options(initial=())).initial == ()
+
+
+def test_a_shallow_network_starts_from_the_units_that_it_keeps():
+    config = with_general_network(options(model="shallow", system="vlocnetpp"))
+    network = VLocNet(structure(config, tasks=Tasks(pose=False), classes=12))
+    taken, _ = copy_initial_weights(network, config.initial, torch.rand(2, 3, 112, 160))
+    learned = set(network.state_dict()) - {"intrinsics"}
+    assert len(learned & taken) > 0.95 * len(learned)
+    light = VLocNet(structure(with_general_network(options(system="vlocnetpp")), tasks=Tasks(pose=False), classes=12))
+    assert size(network).step < 0.55 * size(light).step
 
 
 @pytest.mark.parametrize("changes", [{"model": "paper"}, {"system": "segnet"}])
