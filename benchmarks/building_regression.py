@@ -1,7 +1,7 @@
 """Regression of the global pose against the size of a building: ``python benchmarks/building_regression.py --help``.
 
-The network is trained equally long on tours of each floor, and scored on another tour, frame by frame. It is compared
-with retrieval: the pose of the most similar training frame.
+The network is trained for the same number of steps on tours of each floor, and scored on another tour, frame by frame.
+It is compared with retrieval: the pose of the most similar training frame.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class BuildingRegressionConfig:
 
     Attributes:
         floors: names of the floors; by default all.
-        minutes: minutes of each training.
+        steps: steps of each training.
         work: directory for recordings, networks and finished rows.
         threads: number of threads of torch.
         json: file for the numbers.
     """
 
     floors: tuple[str, ...] = tuple(FLOORS)
-    minutes: float = 8.0
+    steps: int = 1500
     work: Path = Path("build/building_regression")
     threads: int = 1
     json: Path | None = None
@@ -57,7 +57,16 @@ def row(config: BuildingRegressionConfig, name: str) -> Numbers:
     if not network.is_file():
         command = [sys.executable, "-m", "vlocnet_ros.commands.train", "--system", "posenet", "--train"]
         command += [*(str(folder / tour) for tour in _TOURS), "--output", str(network)]
-        command += ["--optimizer.minutes", f"{config.minutes:g}", "--threads", str(config.threads), "--batch", "32"]
+        command += [
+            "--optimizer.minutes",
+            "None",
+            "--optimizer.steps",
+            str(config.steps),
+            "--threads",
+            str(config.threads),
+            "--batch",
+            "32",
+        ]
         command += ["--optimizer.learning-rate", "1.5e-3", "--no-progress-bar", "--accelerator", "cpu"]
         command += ["--augmentation.planar", "--augmentation.shift", "0", "--augmentation.light", "0.15"]
         subprocess.run([*command, "--runs", str(config.work / "runs")], check=True)
@@ -95,7 +104,7 @@ def main() -> None:
     """Train and score all floors, print the table, write the file."""
     config = tyro.cli(BuildingRegressionConfig, description=__doc__)
     torch.set_num_threads(config.threads)
-    kept = KeptRows(config.work / "rows", f"{config.minutes:g}")
+    kept = KeptRows(config.work / "rows", str(config.steps))
     rows = {name: kept.row(name, partial(row, config, name)) or {} for name in config.floors}
     file = BenchmarkFile.of(
         __file__,
@@ -103,7 +112,7 @@ def main() -> None:
         tables=[table(rows)],
         notes={},
         runs=rows,
-        about={"threads": str(config.threads), "minutes of each training": f"{config.minutes:g}"},
+        about={"threads": str(config.threads), "steps of each training": str(config.steps)},
     )
     file.publish(config.json)
 

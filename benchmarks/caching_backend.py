@@ -23,12 +23,12 @@ class CachingBackend:
         self._known: dict[tuple[bytes, bytes | None], Prediction] = {}
         self._last: tuple[bytes, FrameFeatures] | None = None
 
-    def step(self, image: Image, previous: Image | None) -> tuple[Image, Prediction]:
+    def step(self, image: Image, previous: Image | None, labels: bool = False) -> tuple[Image, Prediction]:
         """Process a frame as `Backend.step`, without labels."""
         picture, before = image.tobytes(), None if previous is None else previous.tobytes()
         key = sha256(picture).digest(), None if before is None else sha256(before).digest()
         if key not in self._known:
-            found, prediction = self._backend.step(image, self._features(previous, before))
+            found, prediction = self._backend.step(image, self._features(previous, before), False)
             self._last = (picture, found)
             self._known[key] = prediction._replace(logits=None)
         return image, self._known[key]

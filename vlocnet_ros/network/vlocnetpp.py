@@ -190,14 +190,14 @@ class VLocNet(nn.Module):
         assert segmentation is not None
         return trunk, segmentation.res3d, segmentation.res5c
 
-    def decode(self, current: FrameFeatures, previous: FrameFeatures) -> Prediction:
-        """Predict for the current frame. A first frame is decoded with itself as previous."""
+    def decode(self, current: FrameFeatures, previous: FrameFeatures, *, labels: bool = True) -> Prediction:
+        """Predict for the current frame, with or without labels. A first frame is decoded with itself as previous."""
         if self.baseline is not None and current.baseline is not None:
             return Prediction(None, None, None, None, self.baseline.decode(current.baseline), None)
         pose = self._pose(current, previous)
         motion = self.motion(current, previous)
         others = (*pose[2:], current.coordinates, current.grey)
-        if self.segmentation is None or current.segmentation is None or previous.segmentation is None:
+        if not labels or self.segmentation is None or current.segmentation is None or previous.segmentation is None:
             return Prediction(*pose[:2], *motion, None, current.depth, *others)
         depth, grid = current.depth, None
         if self.config.tasks.warping and depth is not None and motion[0] is not None and motion[1] is not None:

@@ -149,7 +149,7 @@ class Localizer:
             self.reset()
         sharpness = self._frozen_camera.check(adapted, stamp)
         before = None if self._previous is None else self._previous.features
-        features, prediction = self._backend.step(adapted, before)
+        features, prediction = self._backend.step(adapted, before, self.labels_wanted)
         _require_finite(prediction)
         inferred = time.perf_counter()
         view = self._view(prediction)

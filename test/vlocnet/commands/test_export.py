@@ -83,6 +83,21 @@ def test_exported_networks_give_what_torch_gives(exported, library):
     assert_equal_streams(LIBRARIES[library](exported, threads=1), network, pictures(HEIGHT, WIDTH))
 
 
+@pytest.mark.parametrize("backend", ["torch", *LIBRARIES])
+def test_all_but_the_labels_is_the_same_without_them(exported, backend):
+    opened = open_backend(exported.with_suffix(".safetensors"), backend=backend, threads=1)[1]
+    kept = [None, None]
+    for image in pictures(HEIGHT, WIDTH):
+        kept[0], whole = opened.step(image, kept[0])
+        kept[1], rest = opened.step(image, kept[1], labels=False)
+        if backend != "onnx":  # ONNX Runtime computes everything
+            assert rest.logits is None
+        for name, ours, theirs in zip(whole._fields, whole, rest, strict=True):
+            if name != "logits":
+                assert (ours is None) == (theirs is None), name
+                assert ours is None or torch.allclose(ours, theirs, atol=1e-5), name
+
+
 def export(checkpoint: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "vlocnet_ros.commands.export", str(checkpoint), *options]
     return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -44,7 +44,7 @@ class KnownScene:
         pose[0, 3] = 0.1 * frame
         return pose
 
-    def step(self, image: np.ndarray, previous: object) -> tuple[object, Prediction]:
+    def step(self, image: np.ndarray, previous: object, labels: bool) -> tuple[object, Prediction]:
         intrinsics = torch.tensor([CAMERA.fx, CAMERA.fy, CAMERA.cx, CAMERA.cy], dtype=torch.float64)
         rays = cell_rays(HEIGHT, WIDTH, intrinsics).numpy()
         random, pose = np.random.default_rng(self._frames), self.true_pose(self._frames)

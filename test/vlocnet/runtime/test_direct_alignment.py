@@ -191,7 +191,7 @@ class KnownMotion:
     def __init__(self, poses: list[np.ndarray]) -> None:
         self._views = [see(world_T_camera) for world_T_camera in poses]
 
-    def step(self, image: np.ndarray, previous: object) -> tuple[int, Prediction]:
+    def step(self, image: np.ndarray, previous: object, labels: bool) -> tuple[int, Prediction]:
         view = self._views.pop(0)
         still = torch.zeros(1, 3), torch.tensor([[1.0, 0.0, 0.0, 0.0]])
         return 0, Prediction(*still, *still, None, view.depth, grey=view.grey)

@@ -206,9 +206,9 @@ def test_features_are_extracted_beside_the_network(keyframe_map, queries):
     begun, beside = threading.Event(), []
 
     class WaitingBackend(TorchBackend):
-        def step(self, image, previous):
+        def step(self, image, previous, labels):
             beside.append(begun.wait(20.0))
-            return super().step(image, previous)
+            return super().step(image, previous, labels)
 
     class AnnouncingRefiner(Refiner):
         def features(self, image):

@@ -31,12 +31,13 @@ class Backend(Protocol):
     def motion_prior(self) -> npt.NDArray[np.float64] | None:
         """Standard deviation (6,) of the regressed motion (`MotionPrior`); None without direct alignment."""
 
-    def step(self, image: Image, previous: Features | None) -> tuple[Features, Prediction]:
+    def step(self, image: Image, previous: Features | None, labels: bool = True) -> tuple[Features, Prediction]:
         """Run one frame.
 
         Args:
             image: (height, width, 3) uint8 RGB, as the network was trained with.
             previous: features of the frame before; None for a first frame, which is decoded with itself.
+            labels: False if the labels are not needed; a backend that saves time then predicts no ``logits``.
 
         Returns:
             Features to keep, and the prediction as float32 on the CPU, for a batch of one.

@@ -23,6 +23,8 @@ Tensors = dict[str, npt.NDArray[np.float32]]
 
 #: Names of the graph's inputs and outputs: the image, what is kept of a frame, and the fields of `Prediction`.
 IMAGE, PREVIOUS, KEPT = "image", "previous.", "kept."
+#: Output of the segmentation stream's decoder, which no other output depends on.
+LABELS = "logits"
 #: Keys of the header: SHA-256 of the checkpoint file that the graph was made from; `Backend.motion_prior`; number
 #: format of the convolutions, "int8" or absent.
 ORIGIN, MOTION_PRIOR, NUMBERS = "checkpoint_sha256", "motion_prior", "numbers"
@@ -45,8 +47,8 @@ class Graph(Protocol):
     inputs: dict[str, list[Any]]
     outputs: list[str]
 
-    def run(self, inputs: Tensors) -> Tensors:
-        """Compute all outputs; they stay valid after the next call."""
+    def run(self, inputs: Tensors, labels: bool) -> Tensors:
+        """Compute all outputs, or all but `LABELS`; they stay valid after the next call."""
         ...
 
 
@@ -102,15 +104,15 @@ class ExportedBackend:
                     f"{path}: {name} of a grey image holds NaN or infinity: its weights are damaged; export it again"
                 )
 
-    def step(self, image: Image, previous: Tensors | None) -> tuple[Tensors, Prediction]:
+    def step(self, image: Image, previous: Tensors | None, labels: bool = True) -> tuple[Tensors, Prediction]:
         """See `Backend.step`."""
         picture = picture_input(image)
         if previous is None:
-            previous, _ = self._run(picture, self._any)
-        return self._run(picture, previous)
+            previous, _ = self._run(picture, self._any, False)
+        return self._run(picture, previous, labels)
 
-    def _run(self, picture: npt.NDArray[np.float32], previous: Tensors) -> tuple[Tensors, Prediction]:
-        found = self._graph.run({IMAGE: picture, **previous})
+    def _run(self, picture: npt.NDArray[np.float32], previous: Tensors, labels: bool) -> tuple[Tensors, Prediction]:
+        found = self._graph.run({IMAGE: picture, **previous}, labels)
         kept = {PREVIOUS + name: found[KEPT + name] for name in self._kept}
         fields = {name: found.get(name) for name in Prediction._fields}
         return kept, Prediction(**{n: None if v is None else torch.from_numpy(v) for n, v in fields.items()})

@@ -51,8 +51,8 @@ class OnnxGraph:
         self.inputs: dict[str, list[Any]] = {i.name: list(i.shape) for i in session.get_inputs()}
         self.outputs = [output.name for output in session.get_outputs()]
 
-    def run(self, inputs: Tensors) -> Tensors:
-        """See `Graph.run`."""
+    def run(self, inputs: Tensors, labels: bool = True) -> Tensors:
+        """See `Graph.run`. ONNX Runtime computes all nodes, even if their outputs are not requested."""
         values: list[np.ndarray[Any, Any]] = self._session.run(self.outputs, inputs)
         return dict(zip(self.outputs, values, strict=True))
 

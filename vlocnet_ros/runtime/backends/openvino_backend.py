@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from localization_common.errors import CheckpointError, ConfigError
-from vlocnet_ros.runtime.backends.exported import ExportedBackend, Tensors, exported_file, is_output
+from vlocnet_ros.runtime.backends.exported import LABELS, ExportedBackend, Tensors, exported_file, is_output
 
 if TYPE_CHECKING:
     import openvino
@@ -55,18 +55,31 @@ class _OpenVinoGraph:
             str(key): str(value.value) for key, value in stored.get("framework", {}).items()
         }
         self.inputs: dict[str, list[Any]] = {i.any_name: _shape(i.get_partial_shape()) for i in model.inputs}
+        self._all = _Compiled(model, core, options)
+        self.outputs = list(self._all.tensors)
+        self._without_labels = self._all
+        if LABELS in self._all.tensors:
+            rest = model.clone()
+            rest.remove_result(rest.output(LABELS).get_node())
+            self._without_labels = _Compiled(rest, core, options)
+
+    def run(self, inputs: Tensors, labels: bool) -> Tensors:
+        """See `Graph.run`."""
+        compiled = self._all if labels else self._without_labels
+        compiled.request.infer(inputs, share_inputs=True, share_outputs=True)
+        found = compiled.request.output_tensors
+        return {name: np.array(found[index].data) for name, index in compiled.tensors.items()}
+
+
+class _Compiled:
+    """Compiled model: its outputs' positions by name, and a request."""
+
+    def __init__(self, model: openvino.Model, core: openvino.Core, options: dict[str, Any]) -> None:
         compiled = core.compile_model(model, "CPU", options)
         # one tensor may have several names, those of inner nodes too
         tensors = {name: i for i, output in enumerate(compiled.outputs) for name in output.get_names()}
-        self._tensors = {name: i for name, i in tensors.items() if is_output(name)}
-        self.outputs = list(self._tensors)
-        self._request = compiled.create_infer_request()
-
-    def run(self, inputs: Tensors) -> Tensors:
-        """See `Graph.run`."""
-        self._request.infer(inputs, share_inputs=True, share_outputs=True)
-        found = self._request.output_tensors
-        return {name: np.array(found[index].data) for name, index in self._tensors.items()}
+        self.tensors = {name: i for name, i in tensors.items() if is_output(name)}
+        self.request = compiled.create_infer_request()
 
 
 def _shape(shape: Any) -> list[Any]:

@@ -80,9 +80,9 @@ class _Recording:
         self._graph, self.seen = graph, list[Tensors]()
         self.metadata, self.inputs, self.outputs = graph.metadata, graph.inputs, graph.outputs
 
-    def run(self, inputs: Tensors) -> Tensors:
+    def run(self, inputs: Tensors, labels: bool) -> Tensors:
         self.seen.append(inputs)
-        return self._graph.run(inputs)
+        return self._graph.run(inputs, labels)
 
 
 def frame_inputs(file: Path, sequences: Many[Sequence]) -> list[Tensors]:

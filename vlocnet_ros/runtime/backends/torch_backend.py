@@ -37,15 +37,19 @@ class TorchBackend:
         self.motion_prior = None if alignment is None else alignment.prior_std.double().cpu().numpy()
 
     @torch.inference_mode()
-    def step(self, image: Image, previous: FrameFeatures | None) -> tuple[FrameFeatures, Prediction]:
+    def step(
+        self, image: Image, previous: FrameFeatures | None, labels: bool = True
+    ) -> tuple[FrameFeatures, Prediction]:
         """See `Backend.step`."""
         tensor = torch.from_numpy(np.require(image, requirements=("C", "W"))).to(self._device)
-        features, prediction = self.run(tensor, previous)
+        features, prediction = self.run(tensor, previous, labels)
         return features, Prediction(*(None if t is None else t.float().cpu() for t in prediction))
 
-    def run(self, image: Tensor, previous: FrameFeatures | None) -> tuple[FrameFeatures, Prediction]:
+    def run(
+        self, image: Tensor, previous: FrameFeatures | None, labels: bool = True
+    ) -> tuple[FrameFeatures, Prediction]:
         """Part of `step` that runs on the device; the image is (height, width, 3) uint8."""
         tensor = image.permute(2, 0, 1)[None].float() / 255.0
         with torch.autocast(self._device.type, self._dtype, enabled=self._half):
             features = self.network.encode(tensor)
-            return features, self.network.decode(features, features if previous is None else previous)
+            return features, self.network.decode(features, features if previous is None else previous, labels=labels)

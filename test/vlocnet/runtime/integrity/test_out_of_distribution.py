@@ -52,7 +52,7 @@ def test_without_a_limit_no_frame_is_out_of_distribution():
 class WeakFeatures(TorchBackend):
     """Network with very weak features for bright images."""
 
-    def step(self, image, previous):
+    def step(self, image, previous, labels):
         features, prediction = super().step(image, previous)
         weak = 1e-6 if image.mean() > 200 else 1.0
         return features, prediction._replace(pose_features=weak * prediction.pose_features)
