@@ -42,7 +42,7 @@ class BuildingRegressionConfig:
     """
 
     floors: tuple[str, ...] = tuple(FLOORS)
-    steps: int = 1500
+    steps: int = 1000
     work: Path = Path("build/building_regression")
     threads: int = 1
     json: Path | None = None
