@@ -26,8 +26,8 @@ from vlocnet_ros.runtime.backends.openvino_backend import open_openvino
 from vlocnet_ros.runtime.backends.quantization import quantize
 from vlocnet_ros.runtime.backends.torch_backend import TorchBackend
 from vlocnet_ros.runtime.checkpoint import Checkpoint, load_vlocnet
-from vlocnet_ros.runtime.direct_alignment import DirectAlignment, View
-from vlocnet_ros.runtime.frame_pose import transform
+from vlocnet_ros.runtime.direct_alignment import View
+from vlocnet_ros.runtime.frame_motion import FrameMotion
 
 Image = npt.NDArray[np.uint8]
 FrameFunction = Callable[[], object]
@@ -106,28 +106,21 @@ def make(variant: str, checkpoint: Path, device: str, threads: int) -> FrameFunc
 
 
 class Alignment:
-    """Direct alignment of each frame with the one before, as `Localizer` does it; nothing without a prior."""
+    """Alignment of each frame with the one before, as `Localizer` does it; nothing without a prior."""
 
     def __init__(self, camera: Camera, iterations: tuple[int, ...], prior: npt.NDArray[np.float64] | None) -> None:
-        self._alignment = None if prior is None else DirectAlignment(camera, iterations, prior)
+        self._motion = FrameMotion(camera, iterations, prior)
         self._previous: View | None = None
 
     def __call__(self, prediction: Prediction) -> None:
         """Align the motion of a frame, all of whose tensors are on the CPU."""
-        view = self._view(prediction)
-        motion = transform(prediction.relative_translation, prediction.relative_quaternion)
-        if self._alignment is not None and view is not None and self._previous is not None and motion is not None:
-            self._alignment.align(view, self._previous, motion)
+        view = self._motion.view(prediction)
+        self._motion.between(prediction, view, self._previous)
         self._previous = view
 
     def forget(self, prediction: Prediction) -> None:
         """Replace the frame before by this one, without a motion."""
-        self._previous = self._view(prediction)
-
-    def _view(self, prediction: Prediction) -> View | None:
-        if self._alignment is None or prediction.grey is None or prediction.depth is None:
-            return None
-        return self._alignment.view(prediction.grey[0, 0].numpy(), prediction.depth[0, 0].numpy())
+        self._previous = self._motion.view(prediction)
 
 
 def frames(height: int, width: int, count: int = 4) -> list[Image]:

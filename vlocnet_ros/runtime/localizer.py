@@ -20,9 +20,10 @@ from vlocnet_ros.network.vlocnetpp import Prediction
 from vlocnet_ros.runtime.backends.backend import Backend, Features
 from vlocnet_ros.runtime.backends.opening import open_backend
 from vlocnet_ros.runtime.checkpoint import Description
-from vlocnet_ros.runtime.direct_alignment import DirectAlignment, View
+from vlocnet_ros.runtime.direct_alignment import View
 from vlocnet_ros.runtime.estimate import Estimate, Health
-from vlocnet_ros.runtime.frame_pose import FramePose, frame_pose, transform
+from vlocnet_ros.runtime.frame_motion import FrameMotion
+from vlocnet_ros.runtime.frame_pose import FramePose, frame_pose
 from vlocnet_ros.runtime.grad_cam import Layer, explain
 from vlocnet_ros.runtime.integrity.frozen_camera import FrozenCameraCheck
 from vlocnet_ros.runtime.integrity.out_of_distribution import FrameKind, OutOfDistributionCheck
@@ -84,9 +85,7 @@ class Localizer:
         self.labels_wanted = True
         self._adapter: CameraAdapter | None = None
         self._solver = ScenePoseSolver(self.camera) if self.tasks.coordinates else None
-        self._alignment: DirectAlignment | None = None
-        if backend.motion_prior is not None:
-            self._alignment = DirectAlignment(self.camera, description.config.alignment, backend.motion_prior)
+        self._motion = FrameMotion(self.camera, description.config.alignment, backend.motion_prior)
         self._previous: _LastFrame | None = None
         self._before: Features | None = None  # features of the frame before the last one
 
@@ -152,8 +151,8 @@ class Localizer:
         features, prediction = self._backend.step(adapted, before, self.labels_wanted)
         _require_finite(prediction)
         inferred = time.perf_counter()
-        view = self._view(prediction)
-        motion = self._motion(prediction, view)
+        view, last = self._motion.view(prediction), self._previous
+        motion = None if last is None else self._motion.between(prediction, view, last.view)
         aligned = time.perf_counter()
         estimate = self._estimate(stamp, prediction, motion, sharpness)
         self._before = features if before is None else before
@@ -207,21 +206,6 @@ class Localizer:
         if self._adapter is None:
             raise CameraError("no camera is known yet: set_camera() comes first")
         return self._adapter.back(labels, fill)
-
-    def _view(self, prediction: Prediction) -> View | None:
-        """Image pyramid of a frame; None for a network without direct alignment."""
-        if self._alignment is None or prediction.grey is None or prediction.depth is None:
-            return None
-        return self._alignment.view(prediction.grey[0, 0].numpy(), prediction.depth[0, 0].numpy())
-
-    def _motion(self, prediction: Prediction, view: View | None) -> Array | None:
-        """Motion since the previous frame: regressed, and aligned where the network has depth."""
-        if self._previous is None:
-            return None
-        regressed = transform(prediction.relative_translation, prediction.relative_quaternion)
-        if self._alignment is None or regressed is None or view is None or self._previous.view is None:
-            return regressed
-        return self._alignment.align(view, self._previous.view, regressed)
 
     def _estimate(self, stamp: int, prediction: Prediction, motion: Array | None, sharpness: float) -> Estimate:
         motion_covariance = None if motion is None else np.asarray(self._residuals.motion)
