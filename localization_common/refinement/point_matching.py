@@ -27,27 +27,25 @@ def match(
         similarity: smallest product of the descriptors.
         ratio: largest ratio of the best distance to that of the feature's second best point.
     """
+    if len(expected.point) == 0 or len(features) == 0:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     # A second best match below this passes the ratio test with any best match that is similar enough.
     floor = 1.0 - (1.0 - similarity) / ratio**2
     similarities = _products(keyframe_map.float_descriptors(expected.appearance), features.descriptors)
-    appearance, feature = np.nonzero(similarities > floor)
-    value = similarities[appearance, feature]
-    candidate = np.searchsorted(expected.first, appearance, side="right") - 1
+    similarities = _of_points(similarities, expected.first)
+    candidate, feature = np.nonzero(similarities > floor)
     inside = _squared(expected, candidate, features.rays[feature]) < gate**2
-    candidate, feature, value = _best_appearance(candidate[inside], feature[inside], value[inside])
-    order = np.lexsort((-value, feature))
-    candidate, feature, value = candidate[order], feature[order], value[order]
-    first = _begins(feature)
-    second = np.full(len(first), floor)
-    next_row = np.minimum(first + 1, len(feature) - 1)
-    same = (feature[next_row] == feature[first]) & (next_row > first)
-    second[same] = value[next_row[same]]
-    clear = np.sqrt(2.0 - 2.0 * np.minimum(value[first], 1.0)) < ratio * np.sqrt(2.0 - 2.0 * np.minimum(second, 1.0))
-    chosen = first[(value[first] > similarity) & clear]
-    best_of_point = np.zeros(len(expected.point), dtype=np.float32)
-    np.maximum.at(best_of_point, candidate, value)
-    chosen = chosen[value[chosen] >= best_of_point[candidate[chosen]]]
-    return expected.point[candidate[chosen]], feature[chosen]
+    candidate, feature = candidate[inside], feature[inside]
+    allowed = np.full(similarities.shape[::-1], floor, dtype=np.float32)
+    allowed[feature, candidate] = similarities[candidate, feature]
+    of_point = allowed.max(axis=0)
+    row, best = np.arange(len(allowed)), allowed.argmax(axis=1)
+    first = allowed[row, best]
+    allowed[row, best] = floor
+    second = allowed.max(axis=1)
+    clear = np.sqrt(2.0 - 2.0 * np.minimum(first, 1.0)) < ratio * np.sqrt(2.0 - 2.0 * np.minimum(second, 1.0))
+    chosen = np.nonzero((first > similarity) & clear & (first >= of_point[best]))[0]
+    return expected.point[best[chosen]], chosen
 
 
 def _products(descriptors: Descriptors, others: Descriptors) -> Descriptors:
@@ -60,22 +58,13 @@ def _products(descriptors: Descriptors, others: Descriptors) -> Descriptors:
     return np.asarray((torch.from_numpy(descriptors) @ torch.from_numpy(others).T).numpy())
 
 
-def _best_appearance(
-    candidate: Indices, feature: Indices, value: npt.NDArray[np.float32]
-) -> tuple[Indices, Indices, npt.NDArray[np.float32]]:
-    """Select the most similar pair among those that differ only in the appearance."""
-    order = np.lexsort((-value, candidate, feature))
-    candidate, feature, value = candidate[order], feature[order], value[order]
-    kept = np.ones(len(order), dtype=np.bool_)
-    kept[1:] = (candidate[1:] != candidate[:-1]) | (feature[1:] != feature[:-1])
-    return candidate[kept], feature[kept], value[kept]
-
-
-def _begins(ordered: Indices) -> Indices:
-    """Return the first index of each value of an ordered array."""
-    if len(ordered) == 0:
-        return np.empty(0, dtype=np.int64)
-    return np.concatenate([[0], np.nonzero(np.diff(ordered))[0] + 1])
+def _of_points(similarities: Descriptors, first: Indices) -> Descriptors:
+    """Return the largest similarities (C, F) among each point's appearances, from those of the appearances (A, F)."""
+    found, count = similarities[first], np.diff(first, append=len(similarities))
+    for later in range(1, int(count.max())):
+        more = np.nonzero(count > later)[0]
+        found[more] = np.maximum(found[more], similarities[first[more] + later])
+    return found
 
 
 def _squared(expected: Candidates, candidate: Indices, rays: Array) -> Array:
