@@ -66,14 +66,14 @@ class Floor:
         return self.name.replace(" ", "_").replace(",", "")
 
 
-#: Floors in the order of their area: two keyframes a square metre, on the largest floor fewer; in the apartment as many
+#: Floors in the order of their area: two keyframes a square metre; in the apartment as many
 #: as in the shipped map.
 FLOORS = (
     Floor("apartment", 0.0, 400, 12),
     Floor("office, 60 m2", 60.0, 120),
     Floor("office, 300 m2", 300.0, 600),
     Floor("office, 1200 m2", 1200.0, 2400),
-    Floor("office, 5000 m2", 5000.0, 4000, 2),
+    Floor("office, 5000 m2", 5000.0, 10000),
 )
 
 

@@ -18,6 +18,9 @@ Array = npt.NDArray[np.float64]
 
 #: Focal length and centre, in pixels, of the pinhole camera for COLMAP; similar to those of a real camera.
 _FOCAL, _CENTRE = 500.0, 1000.0
+#: Relative change of the cost at which the solver stops; and number of keyframes up to which it factorises the sparse
+#: equations. Each keyframe shares points with few others, so that this is much faster than iterating.
+_TOLERANCE, _DIRECT = 1e-6, 100_000
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ def _options(pycolmap: ModuleType, calibrate: bool, loss: float) -> Any:
     options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
     options.ceres.loss_function_scale = loss * _FOCAL
     options.ceres.solver_options.max_num_iterations = 50
+    options.ceres.solver_options.function_tolerance = _TOLERANCE
+    options.ceres.max_num_images_direct_sparse_cpu_solver = _DIRECT
     return options
 
 

@@ -52,7 +52,7 @@ def rejection(
     if cells < config.cells:
         parts = _COLUMNS * _ROWS
         return f"the points that agree lie in {cells} of {parts} parts of the image, {config.cells} are needed"
-    if np.linalg.eigvalsh(solution.information)[0] < _LOOSEST**-2:
+    if not is_fixed(solution):
         return "the points that agree leave a motion free"
     return ""
 
@@ -70,5 +70,14 @@ def covariance(solution: PoseSolution, correction: Array) -> Array:
     It is the sum of the solution's covariance, scaled by its residuals, and of the covariance of the correction (6, 6),
     which is given about the camera's axes.
     """
-    own = np.linalg.inv(solution.information) * max(_LEAST_CHI2, solution.chi2)
-    return np.asarray(own + rotate_covariance(correction, solution.map_T_camera[:3, :3]), dtype=np.float64)
+    return own_covariance(solution) + rotate_covariance(correction, solution.map_T_camera[:3, :3])
+
+
+def own_covariance(solution: PoseSolution) -> Array:
+    """Return the covariance (6, 6) of a solved pose in the adjusted map, scaled by its residuals."""
+    return np.asarray(np.linalg.inv(solution.information) * max(_LEAST_CHI2, solution.chi2), dtype=np.float64)
+
+
+def is_fixed(solution: PoseSolution) -> bool:
+    """True if the points that agree leave no motion free."""
+    return bool(np.linalg.eigvalsh(solution.information)[0] >= _LOOSEST**-2)

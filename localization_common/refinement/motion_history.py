@@ -20,11 +20,7 @@ _GATE = 3.0
 #: Standard deviations above which an expected pose is vague.
 _VAGUE_METRES, _VAGUE_RADIANS = 0.1, float(np.radians(4.0))
 #: Factor of the covariance of an expected pose: errors of successive poses are correlated by the points they share.
-_SHARED = 4.0
-#: Number of frames without agreement after which a lost robot's pose elsewhere is forgotten.
-_PATIENCE = 5
-#: Motion of the camera after which it shows other things: metres, radians.
-_OTHER_METRES, _OTHER_RADIANS = 1.0, float(np.radians(45.0))
+SHARED = 4.0
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,7 @@ class MotionHistory:
         """Forget everything."""
         self.expected: tuple[Array, Array] | None = None
         self._elsewhere: tuple[Array, Array] | None = None  # pose, and covariance of the motion since then
-        self._first_elsewhere: Array | None = None
-        self._agreeing = self._missed = self._patience = 0
+        self._agreeing = 0
 
     @property
     def vague(self) -> bool:
@@ -75,13 +70,13 @@ class MotionHistory:
             self.reset()
             return
         if self.expected is not None:
-            self.expected = _moved(*self.expected, motion)
+            self.expected = moved(*self.expected, motion)
         if self._elsewhere is not None:
-            self._elsewhere = _moved(*self._elsewhere, motion)
+            self._elsewhere = moved(*self._elsewhere, motion)
 
     def confirm(self, map_T_camera: Array, covariance: Array) -> None:
         """Set the confirmed pose (4, 4) of this frame with its covariance (6, 6)."""
-        self.expected = (map_T_camera, _SHARED * covariance)
+        self.expected = (map_T_camera, SHARED * covariance)
         self.forget_elsewhere()
 
     def agrees(self, map_T_camera: Array, *, gate: float) -> bool:
@@ -92,27 +87,11 @@ class MotionHistory:
         off = difference(map_T_camera, pose)
         return float(off @ np.linalg.solve(covariance + isotropic(_METRES, _RADIANS), off)) < gate**2
 
-    def count_elsewhere(self, map_T_camera: Array, *, patient: bool = False) -> int:
-        """Add a pose (4, 4) far from the expected one; return the number of frames that agree on it.
-
-        They are consecutive; of a lost robot, if ``patient`` is True, up to `_PATIENCE` frames may lie between two.
-        """
-        near = self._is_near_elsewhere(map_T_camera)
-        self._agreeing = self._agreeing + 1 if near else 1
-        if not near:
-            self._first_elsewhere = map_T_camera
-        self._elsewhere, self._missed = (map_T_camera, np.zeros((6, 6))), 0
-        self._patience = _PATIENCE if patient and self.expected is None else 0
+    def count_elsewhere(self, map_T_camera: Array) -> int:
+        """Add a pose (4, 4) far from the expected one; return the number of consecutive frames that agree on it."""
+        self._agreeing = self._agreeing + 1 if self._is_near_elsewhere(map_T_camera) else 1
+        self._elsewhere = (map_T_camera, np.zeros((6, 6)))
         return self._agreeing
-
-    @property
-    def view_changed(self) -> bool:
-        """True if the camera shows other things than at the first of the frames that agree on the pose elsewhere."""
-        if self._elsewhere is None or self._first_elsewhere is None:
-            return False
-        off = difference(self._elsewhere[0], self._first_elsewhere)
-        metres, radians = float(np.linalg.norm(off[:3])), float(np.linalg.norm(off[3:]))
-        return metres > _OTHER_METRES or radians > _OTHER_RADIANS
 
     def _is_near_elsewhere(self, map_T_camera: Array) -> bool:
         if self._elsewhere is None:
@@ -122,16 +101,9 @@ class MotionHistory:
         near = np.linalg.norm(off[:3]) < np.hypot(_METRES, _GATE * metres)
         return bool(near and np.linalg.norm(off[3:]) < np.hypot(_RADIANS, _GATE * radians))
 
-    def miss_elsewhere(self) -> None:
-        """Count a frame that shows no pose, and forget the pose elsewhere after too many of them."""
-        self._missed += 1
-        if self._missed > self._patience:
-            self.forget_elsewhere()
-
     def forget_elsewhere(self) -> None:
         """Forget the pose elsewhere."""
-        self._elsewhere, self._first_elsewhere = None, None
-        self._agreeing = self._missed = self._patience = 0
+        self._elsewhere, self._agreeing = None, 0
 
 
 def _deviations(covariance: Array) -> tuple[float, float]:
@@ -141,7 +113,7 @@ def _deviations(covariance: Array) -> tuple[float, float]:
     return float(metres), float(radians)
 
 
-def _moved(pose: Array, covariance: Array, motion: Motion) -> tuple[Array, Array]:
+def moved(pose: Array, covariance: Array, motion: Motion) -> tuple[Array, Array]:
     """Return a pose and its covariance, both about the map's axes, after a motion."""
     rotation = pose[:3, :3]
     moved = shift_covariance(covariance, rotation @ motion.previous_T_camera[:3, 3])

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from localization_common.keyframes.features import Features
 from localization_common.keyframes.keyframe_map import KeyframeMap
-from localization_common.keyframes.keyframe_selection import same_place
+from localization_common.keyframes.keyframe_selection import distances, same_place
 from localization_common.refinement.config import RefinementConfig
 from localization_common.refinement.perturbation import isotropic
 from localization_common.refinement.search import MapSearch, SearchResult
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
-#: Function of a pose (4, 4) that returns the results of a search at other places.
-Elsewhere = Callable[[Array], list[SearchResult]]
 
 #: Covariance of the best pose, around which the points are searched once more.
 _AGAIN = isotropic(0.1, float(np.radians(4.0)))
@@ -28,9 +26,9 @@ _INNER = (0.05, 0.95)
 #: Metres around a first pose within which a view that is repeated elsewhere makes the pose doubtful: complete rooms
 #: repeat.
 _ROOM = 1.5
-#: Matches of a pose among repeated views that are enough, in smallest numbers of inliers, and ratio to the matches of
-#: the best pose elsewhere: rooms that look alike differ in prints and plants.
-_SURE, _CLEAR = 4, 2.0
+#: Keyframes of another place than a known one are farther than these metres, or turned by more than these radians; and
+#: number of similar keyframes among which other places are searched.
+_APART_METRES, _APART_RADIANS, _LOOKED = 1.0, float(np.radians(30.0)), 40
 
 
 class PlaceSearch:
@@ -57,14 +55,25 @@ class PlaceSearch:
             found.append(self._search.near(best.solution.map_T_camera, _AGAIN, features, inliers=needed, bounded=False))
         return found
 
-    def elsewhere(self, image: Image, features: Features, pose: Array) -> list[SearchResult]:
-        """Search at the similar keyframes that are not near a pose (4, 4)."""
-        poses = self._map.correction.adjusted
-        away = np.nonzero(np.linalg.norm(poses[:, :3, 3] - pose[:3, 3], axis=1) > _ROOM)[0]
-        keyframes = self._map.similar_to_image(image, features.descriptors, self._config.retrieved, among=away)
-        return self._at(keyframes, features)
+    def others(self, image: Image, features: Features, known: Sequence[Array]) -> list[SearchResult]:
+        """Search at similar keyframes of places that differ from each other and from known ones, poses (4, 4)."""
+        poses, places = self._map.correction.adjusted, list(known)
+        chosen: list[int] = []
+        for k in self._map.similar_to_image(image, features.descriptors, _LOOKED):
+            if len(chosen) < self._config.retrieved and not any(_near(poses[k], place) for place in places):
+                chosen.append(int(k))
+                places.append(poses[k])
+        return [self._around(result, features) for result in self._at(chosen, features)]
 
-    def _at(self, keyframes: npt.NDArray[np.int64], features: Features) -> list[SearchResult]:
+    def _around(self, result: SearchResult, features: Features) -> SearchResult:
+        """Search around a result's pose; return the better one."""
+        if result.solution is None:
+            return result
+        pose, needed = result.solution.map_T_camera, 2 * self._config.inliers
+        again = self._search.near(pose, _AGAIN, features, inliers=needed, bounded=False)
+        return max(again, result, key=lambda found: found.inliers)
+
+    def _at(self, keyframes: Iterable[int], features: Features) -> list[SearchResult]:
         poses, needed = self._map.correction.adjusted, 2 * self._config.inliers
         return [
             self._search.near(poses[k], self._search.widest, features, inliers=needed, bounded=False) for k in keyframes
@@ -79,29 +88,29 @@ class PlaceSearch:
         assert result.solution is not None
         return self.repeats(result.solution.map_T_camera) or bool(_rivals(result, others))
 
-    def doubt(self, result: SearchResult, others: Sequence[SearchResult], elsewhere: Elsewhere) -> str:
+    def doubt(self, result: SearchResult, others: Sequence[SearchResult]) -> str:
         """Return the reason why an accepted result does not show the place; empty if it does.
-
-        Where the map repeats views, a result must have many more inliers than any at another place.
 
         Args:
             result: accepted result.
             others: all results of the image.
-            elsewhere: searches at other places than a pose; called where the map repeats views.
         """
         assert result.solution is not None
-        pose = result.solution.map_T_camera
-        if self.repeats(pose):
-            rivals = _rivals(result, [*others, *elsewhere(pose)])
-            clear = all(result.inliers >= _CLEAR * rival.inliers for rival in rivals)
-            ambiguous = not clear or result.inliers < _SURE * self._config.inliers
-        else:
-            ambiguous = bool(_rivals(result, others))
-        if ambiguous:
+        if _rivals(result, others):
             return "it agrees with several places in the map"
-        seen = self._map.points[result.points[result.solution.inliers]]
-        size = float(np.linalg.norm(np.diff(np.quantile(seen, _INNER, axis=0), axis=0)))
-        if size < _FURNITURE:
+        return self.may_have_moved(result.points[result.solution.inliers])
+
+    def may_have_moved(self, points: npt.NDArray[np.int64], *, furniture: float = _FURNITURE) -> str:
+        """Return the reason why points (N,) of the map do not show a place; empty if they do.
+
+        Args:
+            points: indices of the points that agree.
+            furniture: largest size in metres of what may have been moved.
+        """
+        if len(points) == 0:
+            return "no point of the map shows one place only"
+        size = float(np.linalg.norm(np.diff(np.quantile(self._map.points[points], _INNER, axis=0), axis=0)))
+        if size < furniture:
             return f"it agrees with things of the map within {size:.1f} m, which may have been moved"
         return ""
 
@@ -112,6 +121,11 @@ def _rivals(result: SearchResult, others: Sequence[SearchResult]) -> list[Search
     pose = result.solution.map_T_camera
     accepted = [other for other in others if other.solution is not None and not other.rejection]
     return [a for a in accepted if a.solution is not None and not same_place(a.solution.map_T_camera, pose)]
+
+
+def _near(pose: Array, other: Array) -> bool:
+    """True if two poses (4, 4) are too near to be searched both."""
+    return bool(distances(pose[None], other, metres=_APART_METRES, radians=_APART_RADIANS)[0] < 1.0)
 
 
 def best_of(results: Sequence[SearchResult]) -> SearchResult | None:

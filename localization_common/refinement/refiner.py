@@ -15,13 +15,18 @@ from localization_common.errors import CameraError
 from localization_common.keyframes.features import FeatureExtractor, Features
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.refinement.acceptance import Status, covariance
+from localization_common.refinement.alike_places import AlikePlaces
 from localization_common.refinement.config import RefinementConfig
 from localization_common.refinement.motion_history import Motion, MotionHistory
-from localization_common.refinement.place_search import Elsewhere, PlaceSearch, best_of
+from localization_common.refinement.place_search import PlaceSearch, best_of
 from localization_common.refinement.search import MapSearch, SearchResult
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
+
+#: Number of further frames that must agree where the map repeats views, and size in metres of the largest furniture
+#: that may stand in several rooms: what only one place shows must be larger.
+_MORE_FRAMES, _FURNITURE = 2, 2.5
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,11 @@ class WideSearch:
 
     Attributes:
         similar: returns the results at the similar keyframes; it searches at its first call only.
-        elsewhere: returns the results at similar keyframes that are not near a pose.
+        others: returns the results at similar keyframes of other places than known ones.
     """
 
     similar: Callable[[], list[SearchResult]]
-    elsewhere: Elsewhere
+    others: Callable[[Sequence[Array]], list[SearchResult]]
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ class Refiner:
 
     def __init__(self, keyframe_map: KeyframeMap, config: RefinementConfig | None = None) -> None:
         self._map, self._config = keyframe_map, config or RefinementConfig()
+        self._repeats = bool(keyframe_map.repeated_view.any())
         self._camera: _CameraSearch | None = None
         self._history = MotionHistory()
 
@@ -96,12 +102,15 @@ class Refiner:
         """
         extractor = FeatureExtractor(camera, focal=self._map.focal, count=self._map.features)
         search = MapSearch(self._map, camera, self._config)
-        self._camera = _CameraSearch(camera, extractor, search, PlaceSearch(self._map, search, self._config))
+        places, alike = PlaceSearch(self._map, search, self._config), AlikePlaces(search, self._config)
+        self._camera = _CameraSearch(camera, extractor, search, places, alike)
         self.reset()
 
     def reset(self) -> None:
         """Forget the previous frames."""
         self._history.reset()
+        if self._camera is not None:
+            self._camera.alike.reset()
 
     def features(self, image: Image) -> Features:
         """Extract features of an image (H, W, 3) uint8 RGB, as true rays; may run in another thread than the network.
@@ -138,9 +147,10 @@ class Refiner:
         features = self.features(image) if features is None else features
         extracted = time.perf_counter()
         self._history.move(motion)
+        self._known_camera.alike.move(motion)
         places = self._known_camera.places
         similar = cache(lambda: places.similar(image, features))  # used twice, or mostly not at all
-        wide = WideSearch(similar, lambda pose: places.elsewhere(image, features, pose))
+        wide = WideSearch(similar, lambda known: places.others(image, features, known))
         result = self._near_guesses(guesses, features, wide)
         if result is None:
             result = self._elsewhere(guesses, [*guesses, *hints], features, wide)
@@ -183,6 +193,7 @@ class Refiner:
         pose, correction = self._map.correction.to_given(solution.map_T_camera)
         scaled = self._map.covariance_scale * covariance(solution, correction)
         self._history.confirm(solution.map_T_camera, scaled)
+        self._known_camera.alike.reset()
         pixels = camera.project(self._map.lens.distort(found.rays[solution.inliers]))
         return Refinement(status, pose, scaled, pixels, len(found.rays), reason)
 
@@ -191,37 +202,63 @@ class Refiner:
     ) -> Refinement:
         """Return a pose at a guess, a hint or a similar keyframe; it is accepted after several frames that agree."""
         search, needed, history = self._known_camera.search, 2 * self._config.inliers, self._history
-        places = [
+        given = [
             search.near(self._map.correction.to_adjusted(t.map_T_camera), search.widest, features, inliers=needed)
             for t in tried
-        ] + wide.similar()
-        best = best_of(places)
+        ]
         reason = "the image does not agree with the guess" if guesses else "no guess"
+        if self._repeats:
+            return self._among_alike(given, features, wide, reason)
+        places = given + wide.similar()
+        best = best_of(places)
         if best is None or best.solution is None or best.rejection:
-            history.miss_elsewhere()
+            history.forget_elsewhere()
             return Refinement(Status.REFUSED, reason=f"{reason}, nor with any place in the map")
-        pose = best.solution.map_T_camera
-        if history.agrees(pose, gate=self._config.gate):
+        if history.agrees(best.solution.map_T_camera, gate=self._config.gate):
             return self._accept(best, Status.REFINED)
-        if doubt := self._known_camera.places.doubt(best, places, wide.elsewhere):
-            history.miss_elsewhere()
+        if doubt := self._known_camera.places.doubt(best, places):
+            history.forget_elsewhere()
             return Refinement(Status.REFUSED, matches=len(best.rays), reason=f"{reason}; {doubt}")
-        repeats = self._known_camera.places.repeats(pose)
-        frames = history.count_elsewhere(pose, patient=repeats)
-        reason = f"{reason}; {frames} of {self._config.confirmations} frames agree on another place"
-        if repeats and not history.view_changed:
-            frames, reason = 0, f"{reason}, which has views as elsewhere: the camera must show more of it"
-        if frames < self._config.confirmations:
-            contradicts = history.expected is not None
-            return Refinement(Status.REFUSED, matches=len(best.rays), reason=reason, contradicts=contradicts)
-        return self._accept(best, Status.RELOCATED, reason)
+        frames = history.count_elsewhere(best.solution.map_T_camera)
+        return self._counted(best, frames, self._config.confirmations, reason)
+
+    def _among_alike(
+        self, given: Sequence[SearchResult], features: Features, wide: WideSearch, reason: str
+    ) -> Refinement:
+        """Return a pose in a map that repeats views: the place that the last frames show, and no other place."""
+        places, alike = self._known_camera.places, self._known_camera.alike
+        known = alike.follow(features)
+        results = [*given, *wide.others(known)]
+        alike.add(results)
+        expected = best_of(results)
+        if expected is not None and expected.solution is not None and not expected.rejection:
+            pose = expected.solution.map_T_camera
+            if self._history.agrees(pose, gate=self._config.gate):
+                return self._accept(expected, Status.REFINED)
+        best = alike.best()
+        if best is None or best.result is None:
+            return Refinement(Status.REFUSED, reason=f"{reason}, nor with any place in the map")
+        doubt = alike.doubt(best) or places.may_have_moved(alike.own_points(best), furniture=_FURNITURE)
+        if doubt:
+            return Refinement(Status.REFUSED, matches=len(best.result.rays), reason=f"{reason}; {doubt}")
+        needed = self._config.confirmations + (_MORE_FRAMES if places.repeats(best.map_T_camera) else 0)
+        return self._counted(best.result, len(best.shown), needed, reason)
+
+    def _counted(self, found: SearchResult, frames: int, needed: int, reason: str) -> Refinement:
+        """Accept a place that enough frames agree on."""
+        reason = f"{reason}; {frames} of {needed} frames agree on another place"
+        if frames < needed:
+            contradicts = self._history.expected is not None
+            return Refinement(Status.REFUSED, matches=len(found.rays), reason=reason, contradicts=contradicts)
+        return self._accept(found, Status.RELOCATED, reason)
 
 
 @dataclass(frozen=True)
 class _CameraSearch:
-    """Camera, and what searches in its images: features, points near a pose, the whole map."""
+    """Camera, and what searches in its images: features, points near a pose, the whole map, places that look alike."""
 
     camera: Camera
     extractor: FeatureExtractor
     search: MapSearch
     places: PlaceSearch
+    alike: AlikePlaces

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from localization_common.camera import Camera
 from localization_common.keyframes.features import Features
 from localization_common.keyframes.keyframe_map import KeyframeMap
-from localization_common.refinement.acceptance import rejection
+from localization_common.refinement.acceptance import is_fixed, rejection
 from localization_common.refinement.candidates import candidates, field_of_view
 from localization_common.refinement.config import RefinementConfig
 from localization_common.refinement.perturbation import difference, isotropic
@@ -28,13 +28,20 @@ class SearchResult:
         solution: solved pose in the adjusted map; None if too few matches agree.
         rays: (M, 2) rays of the matches.
         points: (M,) points of the map that they were matched with.
+        features: (M,) the image's features that were matched.
         rejection: reason why the pose is rejected; empty if it is accepted.
     """
 
     solution: PoseSolution | None
     rays: Array
     points: npt.NDArray[np.int64]
+    features: npt.NDArray[np.int64]
     rejection: str
+
+    @property
+    def fixed(self) -> bool:
+        """True if the matches that agree leave no motion free."""
+        return self.solution is not None and is_fixed(self.solution)
 
     @property
     def inliers(self) -> int:
@@ -104,4 +111,4 @@ class MapSearch:
             off = difference(solution.map_T_camera, map_T_camera)
             if float(off @ np.linalg.solve(covariance, off)) > (c.gate + 1.0) ** 2:
                 reason = "the points agree on a pose outside the gate"
-        return SearchResult(solution, rays, points, reason)
+        return SearchResult(solution, rays, points, rows, reason)

@@ -126,32 +126,3 @@ def test_without_motion_nothing_is_expected() -> None:
     history.move(None)
     assert history.expected is None
     assert not history.agrees(POSE, gate=3.0)
-
-
-def test_a_lost_robot_keeps_a_pose_elsewhere_over_a_few_frames_if_it_is_patient() -> None:
-    for patient, expected in ((True, 2), (False, 1)):
-        history = MotionHistory()
-        history.count_elsewhere(POSE, patient=patient)
-        for _ in range(5):
-            history.move(STILL)
-            history.miss_elsewhere()
-        history.move(STILL)
-        assert history.count_elsewhere(POSE, patient=patient) == expected
-    history.miss_elsewhere()
-    for _ in range(6):
-        history.miss_elsewhere()
-    assert history.count_elsewhere(POSE, patient=True) == 1
-
-
-def test_the_view_changes_with_the_motion_since_the_first_agreeing_frame() -> None:
-    history, step = MotionHistory(), Motion(exponential(np.array([0.0, 0.0, 0.4, 0.0, 0.0, 0.0])), STILL.covariance)
-    pose, changed = POSE, []
-    assert not history.view_changed
-    for _ in range(4):
-        history.move(step)
-        history.count_elsewhere(pose, patient=True)
-        changed.append(history.view_changed)
-        pose = pose @ step.previous_T_camera
-    assert changed == [False, False, False, True]
-    history.count_elsewhere(POSE @ exponential(np.array([3.0, 0.0, 0.0, 0.0, 0.0, 0.0])))
-    assert not history.view_changed
