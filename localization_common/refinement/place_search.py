@@ -49,11 +49,9 @@ class PlaceSearch:
         A keyframe shows the same things as the image; it is no guess of the pose, which may be metres away.
         """
         keyframes = self._map.similar_to_image(image, features.descriptors, self._config.retrieved)
-        found, needed = self._at(keyframes, features), 2 * self._config.inliers
+        found = self._at(keyframes, features)
         best = best_of(found)
-        if best is not None and best.solution is not None:
-            found.append(self._search.near(best.solution.map_T_camera, _AGAIN, features, inliers=needed, bounded=False))
-        return found
+        return found if best is None else [*found, *self._again(best, features)]
 
     def others(self, image: Image, features: Features, known: Sequence[Array]) -> list[SearchResult]:
         """Search at similar keyframes of places that differ from each other and from known ones, poses (4, 4)."""
@@ -63,15 +61,15 @@ class PlaceSearch:
             if len(chosen) < self._config.retrieved and not any(_near(poses[k], place) for place in places):
                 chosen.append(int(k))
                 places.append(poses[k])
-        return [self._around(result, features) for result in self._at(chosen, features)]
+        found = self._at(chosen, features)
+        return [max((*self._again(one, features), one), key=lambda result: result.inliers) for one in found]
 
-    def _around(self, result: SearchResult, features: Features) -> SearchResult:
-        """Search around a result's pose; return the better one."""
+    def _again(self, result: SearchResult, features: Features) -> list[SearchResult]:
+        """Search around a result's pose; without a pose, return nothing."""
         if result.solution is None:
-            return result
+            return []
         pose, needed = result.solution.map_T_camera, 2 * self._config.inliers
-        again = self._search.near(pose, _AGAIN, features, inliers=needed, bounded=False)
-        return max(again, result, key=lambda found: found.inliers)
+        return [self._search.near(pose, _AGAIN, features, inliers=needed, bounded=False)]
 
     def _at(self, keyframes: Iterable[int], features: Features) -> list[SearchResult]:
         poses, needed = self._map.correction.adjusted, 2 * self._config.inliers

@@ -80,8 +80,8 @@ class Refiner:
 
     Searches first within the gate of a guess's covariance, then within a wide gate, then at the keyframes similar to
     the image. A pose that contradicts the guesses or the previous frames is accepted after several consecutive frames
-    that agree on it. A pose in a view that repeats elsewhere is accepted only if the previous frames lead there, and so
-    is one that only a few things show, which may have been moved.
+    that agree on it. A pose that only a few things show, which may have been moved, is accepted only if the previous
+    frames lead there. In a map that repeats views, a lost robot must also see what only one place has.
 
     Args:
         keyframe_map: map of keyframes.
