@@ -22,8 +22,9 @@ from localization_common.refinement.search import MapSearch, SearchResult
 
 Array = npt.NDArray[np.float64]
 
-#: Largest number of places, of frames whose points count, and of frames without a pose after which a place is dropped.
-_PLACES, _WINDOW, _PATIENCE = 6, 20, 5
+#: Largest number of places, and of frames whose points count. A place stays while any of these frames shows it: if it
+#: was dropped earlier, another place that lasts longer would win.
+_PLACES, _WINDOW = 6, 20
 #: Smallest number of points that agree on a pose of a place that the odometry predicts.
 _LEAST = 8
 #: Distinct points that show a place well enough, in smallest numbers of inliers of one frame; and their smallest share
@@ -120,7 +121,7 @@ class AlikePlaces:
         self._places = []
         for place in ordered:
             known = any(same_place(place.map_T_camera, other.map_T_camera) for other in self._places)
-            if not known and max(place.shown) >= self._frame - _PATIENCE and len(self._places) < _PLACES:
+            if not known and place.shown and len(self._places) < _PLACES:
                 self._places.append(place)
 
     def best(self) -> Place | None:
