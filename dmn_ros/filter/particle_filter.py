@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,10 +55,10 @@ class ParticleFilter:
         """Set a Gaussian belief around a pose; with the probability ``elsewhere`` the robot is anywhere in the map."""
         near = belief.sample(self.config.max_particles, self._generator).to(self.device)
         if elsewhere == 0.0:
-            self._start(near)
+            self._start(near, settled=self._narrow(belief))
             return
         far = self.draw_uniform(self.config.global_particles)
-        self._start(torch.cat([near, far]), elsewhere=elsewhere)
+        self._start(torch.cat([near, far]), elsewhere=elsewhere, settled=self._narrow(belief))
         self.log_weights[: len(near)] = math.log((1.0 - elsewhere) / len(near))
         self.log_weights[len(near) :] = math.log(elsewhere / len(far))
 
@@ -65,11 +66,16 @@ class ParticleFilter:
         """Restart the random numbers from this seed."""
         self._generator.manual_seed(seed)
 
-    def _start(self, particles: Tensor, elsewhere: float = 0.0) -> None:
+    def _narrow(self, belief: PlanarGaussian) -> bool:
+        """True if a belief is so narrow that an image fits it if it is right."""
+        x, y, yaw = np.sqrt(np.diag(belief.covariance)).tolist()
+        return max(x, y) <= self.config.cluster_d and yaw <= self.config.cluster_a
+
+    def _start(self, particles: Tensor, elsewhere: float = 0.0, *, settled: bool = False) -> None:
         self.particles = particles
         self.log_weights = torch.full((len(particles),), -math.log(len(particles)), device=self.device)
         self.slow = self.fast = self.fit = 0.0
-        self._weighed, self._elsewhere = 0, elsewhere
+        self._weighed, self._elsewhere, self._settled = 0, elsewhere, settled
         self._log_reference = self.log_weights.new_zeros(0)
 
     def draw_uniform(self, count: int) -> Tensor:
@@ -158,14 +164,18 @@ class ParticleFilter:
         average = math.exp(min(log_average, _LARGEST_LOG))
         fit = min(_FIT_LIMIT, max(-_FIT_LIMIT, log_average))
         self.fit = 0.5 * (self.fit + fit) if self._weighed else fit
+        self._settled = self._settled or self.fit >= _DOUBTFUL
         self.slow += self.config.recovery_alpha_slow * (average - self.slow) if self._weighed else average
         self.fast += self.config.recovery_alpha_fast * (average - self.fast) if self._weighed else average
         self.log_weights = joint - log_average
         self._weighed += 1
 
     def doubtful(self, log_likelihood: Tensor, log_reference: Tensor) -> bool:
-        """True if an image hardly fits the belief better than the map; see `weigh`. The belief does not change."""
-        return float(self._joint(log_likelihood, log_reference)[0].logsumexp(0)) < _DOUBTFUL
+        """True if an image hardly fits a belief that had settled better than the map; see `weigh`.
+
+        A belief that is still wide hardly fits either, even if it is right.
+        """
+        return self._settled and float(self._joint(log_likelihood, log_reference)[0].logsumexp(0)) < _DOUBTFUL
 
     def _joint(self, log_likelihood: Tensor, log_reference: Tensor) -> tuple[Tensor, Tensor]:
         """Return the log weights (K,) of the particles with an image, against the map, and the references' part."""

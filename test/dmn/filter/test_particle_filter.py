@@ -291,3 +291,17 @@ def test_same_seed_same_particles() -> None:
         runs.append(particle_filter.particles)
     assert torch.equal(runs[0], runs[1])
     assert not torch.equal(_filter(FilterConfig(), seed=4).particles, _filter(FilterConfig(), seed=3).particles)
+
+
+def test_an_image_that_fits_no_particle_puts_only_a_settled_belief_in_doubt() -> None:
+    """A right belief that is still wide has few particles that an image fits."""
+    config = FilterConfig(min_particles=100, max_particles=400)
+    for deviation, settled in ((0.1, True), (1.5, False)):
+        particle_filter = ParticleFilter(config, (0.0, 0.0, 20.0, 20.0))
+        particle_filter.seed(0)
+        particle_filter.reset_gaussian(PlanarGaussian(np.array([5.0, 5.0, 0.0]), np.diag([deviation**2] * 3)))
+        reference = torch.zeros(64)
+        assert particle_filter.doubtful(torch.zeros(400), reference) is settled
+        assert not particle_filter.doubtful(torch.full((400,), 10.0), reference)
+        particle_filter.weigh(torch.full((400,), 10.0), reference)
+        assert particle_filter.doubtful(torch.zeros(len(particle_filter.particles)), reference)
