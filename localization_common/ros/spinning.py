@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.task import Future
 
 
 @contextmanager
@@ -20,10 +21,11 @@ def spinning(*nodes: Node) -> Iterator[SingleThreadedExecutor]:
     for node in nodes:
         executor.add_node(node)
     raised: list[BaseException] = []
+    ended = Future()
 
     def spin() -> None:
         try:
-            executor.spin()
+            executor.spin_until_future_complete(ended)
         except ExternalShutdownException:
             pass  # the context was shut down first
         except BaseException as error:
@@ -35,7 +37,8 @@ def spinning(*nodes: Node) -> Iterator[SingleThreadedExecutor]:
     try:
         yield executor
     finally:
+        ended.set_result(None)  # wakes the executor
+        thread.join()  # before the shutdown, which destroys what a spinning executor waits for
         executor.shutdown()
-        thread.join()
     if raised:
         raise raised[0]
