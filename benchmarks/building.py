@@ -7,7 +7,6 @@ The floors take turns, start by start, so that other load of the computer affect
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from building_starts import StartedFrame, localizer_of, rows, run_start, scores
 from building_tables import WITHIN, notes, tables
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.refinement.refiner import Refiner
+from process_memory import peak_mb
 
 Numbers = dict[str, Any]
 
@@ -84,9 +84,7 @@ def memory_mb(config: BuildingConfig, floor: Floor) -> float:
     localizer = localizer_of(Refiner(KeyframeMap.load(map_of(floor, config.work).path)), frames)
     for number in range(min(_MEMORY_STARTS, config.starts)):
         run_start(localizer, frames, number)
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
-    assert found is not None
-    return float(found[1]) * 1024 / 1e6
+    return peak_mb()
 
 
 def _memory_elsewhere(config: BuildingConfig, floor: Floor) -> float:

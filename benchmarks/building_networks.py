@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import tyro
 
+import building_floors
 import dmn_ros.commands.build_map as dmn_map
 import dmn_ros.commands.evaluate as dmn_evaluation
 from benchmark_file import BenchmarkFile, Cell, Column, Table
@@ -29,8 +30,9 @@ from vlocnet_ros.commands.evaluate import evaluate
 Numbers = dict[str, Any]
 
 DMN = Path(__file__).resolve().parents[1] / "models" / "dmn_home.safetensors"
-#: Rows: areas of office floors, square metres; 0 is the apartment.
-FLOORS = {"apartment": 0.0, "office, 60 m2": 60.0, "office, 300 m2": 300.0, "office, 1200 m2": 1200.0}
+#: Rows: the apartment, and office floors up to this area, square metres.
+_LARGEST = 1200.0
+FLOORS = {floor.name: floor for floor in building_floors.FLOORS if floor.area <= _LARGEST}
 _TOURS = ("train_00", "train_01")
 #: Largest number of views of a context map.
 _VIEWS = 5000
@@ -61,8 +63,9 @@ class BuildingNetworksConfig:
 
 def recorded(config: BuildingNetworksConfig, name: str) -> Path:
     """Record the tours of a floor, those that are missing; return their folder."""
-    folder = config.work / name.replace(" ", "_").replace(",", "")
-    tours = ApartmentRecording(output=folder, office=FLOORS[name], train=len(_TOURS), val=False, rate=2.5)
+    floor = FLOORS[name]
+    folder = config.work / floor.file
+    tours = ApartmentRecording(output=folder, office=floor.area, train=len(_TOURS), val=False, rate=2.5)
     record(replace(tours, width=160, height=120, depth=False, labels=False))
     return folder
 

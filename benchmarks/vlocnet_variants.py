@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 
 from localization_common.camera import Camera
+from process_memory import peak_mb
 from vlocnet_ros.commands.export import export_onnx
 from vlocnet_ros.network.named_tensors import flatten
 from vlocnet_ros.network.vlocnetpp import Prediction
@@ -196,15 +197,6 @@ class GraphedStep:
         return None, Prediction(*(None if t is None else t.float().cpu() for t in self._prediction))
 
 
-def peak_mb(device: str) -> float:
-    """Peak memory of this process so far, of the GPU or of the CPU."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 1e6
-    # The maximum of getrusage would be that of the parent process, which was larger.
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
-
-
 def main() -> None:
     """Process a few frames with one variant and print the peak memory."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -217,7 +209,7 @@ def main() -> None:
     run = make(arguments.variant, arguments.checkpoint, arguments.device, arguments.threads)
     for _ in range(4):
         run()
-    print(peak_mb(arguments.device))
+    print(torch.cuda.max_memory_allocated() / 1e6 if arguments.device == "cuda" else peak_mb())
 
 
 if __name__ == "__main__":

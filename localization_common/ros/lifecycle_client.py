@@ -28,7 +28,6 @@ class LifecycleClient:
     """
 
     def __init__(self, node: Node, name: str) -> None:
-        self._name = name
         # In this order: a node that has discovered the second client has discovered the first one too.
         self._change = node.create_client(ChangeState, f"{name}/change_state")
         self._get = node.create_client(GetState, f"{name}/get_state")
