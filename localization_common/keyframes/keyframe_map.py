@@ -132,22 +132,17 @@ class KeyframeMap:
             image_vectors=None if self.image_vectors is None else self.image_vectors.select(kept),
         )
 
-    def similar_to_image(
-        self, image: Image, descriptors: Descriptors, count: int, *, among: Indices | None = None
-    ) -> Indices:
-        """Return the keyframes, all or among some (N,), most similar to an image, best first.
+    def similar_to_image(self, image: Image, descriptors: Descriptors, count: int) -> Indices:
+        """Return the keyframes most similar to an image, best first.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             descriptors: (F, 128) descriptors of its features.
             count: number of keyframes to return.
-            among: indices of the keyframes to choose from.
         """
         if self.image_vectors is None:
-            rows = np.arange(len(self.thumbnails)) if among is None else among
-            return rows[retrieval.nearest(self.thumbnails[rows], retrieval.thumbnail(image), count)]
-        similarity = self.image_vectors.similarity(descriptors)
-        return retrieval.best(similarity, count) if among is None else among[retrieval.best(similarity[among], count)]
+            return retrieval.nearest(self.thumbnails, retrieval.thumbnail(image), count)
+        return retrieval.best(self.image_vectors.similarity(descriptors), count)
 
     def similar_to_keyframe(self, keyframe: int, others: Indices, count: int) -> Indices:
         """Return those of the other keyframes (N,) that are most similar to a keyframe, best first."""
