@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from localization_common.errors import MapError
 from localization_common.files.paths import user_path
 from localization_common.place import swap
 from localization_common.place.description import DriveDescription, PlaceDescription, read_description
+from localization_common.place.open_directory import OpenDirectory
 from localization_common.place.parts import PARTS, POSES, PartName
 
 
@@ -25,12 +25,12 @@ class Place:
     Attributes:
         path: absolute path of the directory.
         description: content of ``place.yaml``.
-        inode: device and number of the directory that was opened.
+        directory: the directory that was opened.
     """
 
     path: Path
     description: PlaceDescription
-    inode: tuple[int, int]
+    directory: OpenDirectory
 
     @classmethod
     def open(cls, path: str | Path) -> Place:
@@ -45,18 +45,20 @@ class Place:
         if not location.is_dir():
             what = "is a file, not a directory" if location.exists() else "no such directory"
             raise MapError(f"{location}: {what}; give the directory that localization_map made")
-        inode = _inode(location)
+        try:
+            directory = OpenDirectory(location)
+        except FileNotFoundError:
+            return cls.open(path)  # it is being replaced, or gone
+        except OSError as error:
+            raise MapError(f"{location}: cannot be opened ({error.strerror})") from error
         description = read_description(location)
-        place = cls(location, description, inode)
+        place = cls(location, description, directory)
         return place if place.unchanged else cls.open(path)
 
     @property
     def unchanged(self) -> bool:
         """True while the directory is the one that was opened; False after it was built again."""
-        try:
-            return _inode(self.path) == self.inode
-        except OSError:
-            return False
+        return self.directory.is_at(self.path)
 
     def require_unchanged(self) -> None:
         """Refuse a place that was built again since it was opened: parts of two builds do not fit together.
@@ -158,8 +160,3 @@ class Place:
 def poses_file(folder: Path, drive: str) -> Path:
     """Path of a drive's poses in the folder of a place."""
     return folder / POSES / f"{drive}.tum"
-
-
-def _inode(path: Path) -> tuple[int, int]:
-    found = os.stat(path)
-    return found.st_dev, found.st_ino

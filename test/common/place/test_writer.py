@@ -152,6 +152,13 @@ def test_a_reader_sees_complete_places_while_others_are_built(tmp_path: Path) ->
     assert len(seen) > 5
 
 
+def test_a_place_is_changed_also_if_a_later_one_gets_the_number_of_its_directory(tmp_path: Path) -> None:
+    place = build(tmp_path / "kitchen", "first")
+    for number in range(20):
+        build(tmp_path / "kitchen", str(number), Place.open(tmp_path / "kitchen"))
+        assert not place.unchanged, f"after build {number}"
+
+
 def test_the_cache_of_a_killed_writer_is_there_for_the_next_one(tmp_path: Path) -> None:
     with program(HOLDER, tmp_path / "kitchen") as process:
         (tmp_path / ".kitchen.building" / "cache" / "features").write_text("of an hour")
