@@ -48,12 +48,13 @@ VARIANTS = {
     "onnx int8": "streaming step, ONNX Runtime, int8: backend onnx",
     "openvino": "streaming step, OpenVINO: backend openvino",
     UNLABELLED: "streaming step, OpenVINO, for a robot whose labels nobody reads: backend openvino",
+    "openvino half": "streaming step, OpenVINO, bfloat16: backend openvino, half",
     "openvino int8": "streaming step, OpenVINO, int8: backend openvino",
     "graph": "streaming step, CUDA graph",
     "graph half": "streaming step, CUDA graph, float16",
 }
 CUDA_ONLY = ("graph", "graph half")
-CPU_ONLY = ("onnx int8", "openvino", UNLABELLED, "openvino int8")
+CPU_ONLY = ("onnx int8", "openvino", UNLABELLED, "openvino half", "openvino int8")
 
 
 def export(checkpoint: Path) -> None:
@@ -83,9 +84,12 @@ def make(variant: str, checkpoint: Path, device: str, threads: int) -> FrameFunc
     """
     library, _, numbers = variant.partition(" ")
     if library in ("onnx", "openvino"):
-        open_file = {"onnx": open_onnx, "openvino": open_openvino}[library]
         file = checkpoint.with_suffix(INT8 if numbers == "int8" else SINGLE)
-        exported: ExportedBackend = open_file(file, device=device, threads=threads)
+        exported: ExportedBackend = (
+            open_onnx(file, device=device, threads=threads)
+            if library == "onnx"
+            else open_openvino(file, device=device, half=numbers == "half", threads=threads)
+        )
         size = exported.description.config
         align = Alignment(exported.description.camera, size.alignment, exported.motion_prior)
         step = partial(exported.step, labels=variant != UNLABELLED)

@@ -80,7 +80,7 @@ class NodeSettings:
         "", "File with the network's weights (.safetensors); read by configure. Empty: that of place."
     )
     device: str = parameter("cpu", "Device that the network runs on, in torch's notation: cpu, cuda, cuda:1.")
-    half: bool = parameter(False, "Compute in half precision.")
+    half: bool = parameter(False, "Half precision. With vlocnet's `backend: auto`, only where it is faster.")
     threads: int = parameter(
         0, "CPU threads of torch for the whole process; 0 is torch's default.", minimum=0, maximum=256
     )

@@ -33,9 +33,11 @@ from vlocnet_ros.runtime.scene_pose import UNSOLVED
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 pytest.importorskip("onnxscript", reason="onnxscript is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-pytest.importorskip("openvino", reason="openvino is not installed")
+openvino = pytest.importorskip("openvino", reason="openvino is not installed")
 
 SECOND = 1_000_000_000
+#: True on a CPU with instructions for half precision.
+HALF = not {"BF16", "FP16"}.isdisjoint(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 NETWORKS = {
     "everything": {
         "correlation": (1, 0),
@@ -168,6 +170,34 @@ def test_auto_measures_and_names_each_backend(exported, tmp_path):
     assert backend.name.count("was made from another checkpoint") == 2
 
 
+def test_half_precision_stays_close_or_is_refused(exported):
+    """Require a refusal on a CPU without half precision: OpenVINO would silently compute in single precision there."""
+    if not HALF:
+        with pytest.raises(ConfigError, match="half: this CPU"):
+            open_openvino(exported, half=True)
+        return
+    whole, half = (open_openvino(exported, half=half, threads=1) for half in (False, True))
+    kept = [None, None]
+    for image in pictures(HEIGHT, WIDTH):
+        found = []
+        for i, backend in enumerate((whole, half)):
+            kept[i], prediction = backend.step(image, kept[i])
+            found.append(prediction)
+        for name, ours, theirs in zip(found[0]._fields, *found, strict=True):
+            if ours is not None:
+                assert not torch.equal(ours, theirs), name
+                assert (theirs - ours).norm() < 0.05 * ours.norm(), name
+
+
+def test_auto_measures_half_precision_only_if_it_is_allowed(exported):
+    checkpoint = exported.with_suffix(".safetensors")
+    names = [open_backend(checkpoint, backend="auto", half=half, threads=1)[1].name for half in (False, True)]
+    assert "half precision" not in names[0]
+    assert re.search(r"\btorch [\d.]+ ms.*torch, half precision [\d.]+ ms", names[1])
+    outcome = "half precision [\\d.]+ ms" if HALF else "half precision: half: this CPU"
+    assert re.search(rf"openvino, tiny\.onnx, {outcome}", names[1])
+
+
 def test_a_file_of_an_older_version_is_refused(exported, tmp_path):
     if load_vlocnet(exported.with_suffix(".safetensors")).network.alignment is None:
         pytest.skip("a network without alignment is the same in older files")
@@ -235,9 +265,9 @@ def test_numbers_that_are_not_finite_and_impossible_sizes_are_refused(exported, 
 
 def test_invalid_choices_are_refused(exported):
     checkpoint = exported.with_suffix(".safetensors")
+    with pytest.raises(ConfigError, match="half: backend onnx"):
+        open_backend(checkpoint, backend="onnx", half=True)
     for backend in ("onnx", "openvino"):
-        with pytest.raises(ConfigError, match="half"):
-            open_backend(checkpoint, backend=backend, half=True)
         with pytest.raises(ConfigError, match="teapot"):
             open_backend(checkpoint, backend=backend, device="teapot")
     with pytest.raises(ConfigError, match="set device to cuda"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -12,7 +14,6 @@ from localization_common.errors import CheckpointError, ConfigError
 from localization_common.files.paths import user_path
 from localization_common.files.reading import open_file
 from vlocnet_ros.runtime.backends.backend import Backend
-from vlocnet_ros.runtime.backends.exported import ExportedBackend
 from vlocnet_ros.runtime.backends.fastest import fastest
 from vlocnet_ros.runtime.backends.onnx_backend import open_onnx
 from vlocnet_ros.runtime.backends.openvino_backend import open_openvino
@@ -23,6 +24,8 @@ AUTO, TORCH, ONNX, OPENVINO, TENSORRT = "auto", "torch", "onnx", "openvino", "te
 BACKENDS = (AUTO, TORCH, ONNX, OPENVINO, TENSORRT)
 #: Suffixes of the files that vlocnet_export writes beside a checkpoint.
 SINGLE, INT8 = ".onnx", ".int8.onnx"
+#: End of the names of half precision, for messages.
+_HALF = ", half precision"
 
 Opened = tuple[Description, Backend]
 
@@ -38,7 +41,7 @@ def open_backend(
             ``auto``, which measures those that can be used and takes the fastest (`fastest`). None: torch for a
             checkpoint, auto for an exported file.
         device: name of a torch device.
-        half: half precision, with torch.
+        half: half precision, with torch and openvino; ``auto`` measures both precisions.
         threads: number of CPU threads, for the whole process; None leaves it unchanged.
 
     Raises:
@@ -56,48 +59,68 @@ def open_backend(
         torch.set_num_threads(threads)
     if exported and backend == TORCH:
         raise ConfigError(f"backend: torch cannot run {path}; give the checkpoint (.safetensors), or take backend onnx")
-    if half and (exported or backend not in (AUTO, TORCH)):
-        raise ConfigError("half: exported networks compute in single precision; leave it off, or take backend torch")
-    if backend not in (AUTO, TORCH):
-        if exported:
-            return _exported(path, backend, device, threads)
-        return _exported_from(path, sha256(path), path.with_suffix(SINGLE), backend, device, threads)
-    if exported:
-        libraries = (OPENVINO, ONNX)
-        return fastest({f"{one}, {path.name}": partial(_exported, path, one, device, threads) for one in libraries})
-    checkpoint = load_vlocnet(path)
-    own = partial(_torch, checkpoint, device, half)
-    files = [file for suffix in (SINGLE, INT8) if (file := path.with_suffix(suffix)).is_file()]
-    if backend == TORCH or half or not files:
-        return own()
-    origin = sha256(path)
-    ways = {
-        f"{library}, {file.name}": partial(_exported_from, path, origin, file, library, device, threads)
-        for file in files
-        for library in (OPENVINO, ONNX)
-    }
-    return fastest({TORCH: own, **ways})
+    if half and backend in (ONNX, TENSORRT):
+        raise ConfigError(f"half: backend {backend} computes in single precision; leave it off, or take openvino")
+    if backend == TORCH:
+        return _torch(load_vlocnet(path), device, half)
+    files = _Files(device, threads, None if exported else path)
+    if backend != AUTO:
+        return files.open(path.with_suffix(SINGLE), backend, half)
+    halves = (False, True) if half else (False,)
+    ways: dict[str, Callable[[], Opened]] = {}
+    if not exported:
+        checkpoint = load_vlocnet(path)
+        ways = {TORCH + one * _HALF: partial(_torch, checkpoint, device, one) for one in halves}
+    for file in [path] if exported else [path.with_suffix(SINGLE), path.with_suffix(INT8)]:
+        if exported or file.is_file():
+            ways |= {
+                f"{OPENVINO}, {file.name}{one * _HALF}": partial(files.open, file, OPENVINO, one)
+                for one in ((False,) if file.name.endswith(INT8) else halves)
+            }
+            ways[f"{ONNX}, {file.name}"] = partial(files.open, file, ONNX)
+    return fastest(ways)
 
 
 def _torch(checkpoint: Checkpoint, device: str, half: bool) -> Opened:
     return checkpoint, TorchBackend(checkpoint.network, device=device, half=half)
 
 
-def _exported(file: Path, library: str, device: str, threads: int | None) -> tuple[Description, ExportedBackend]:
-    """Open an exported file."""
-    if library == OPENVINO:
-        opened = open_openvino(file, device=device, threads=threads)
-    else:
-        opened = open_onnx(file, device=device, threads=threads, backend=library)
-    return opened.description, opened
+@dataclass(frozen=True)
+class _Files:
+    """Opens exported files.
 
+    Attributes:
+        device: name of a torch device.
+        threads: number of CPU threads; None: the library chooses.
+        checkpoint: file that they must have been made from; None: any.
+    """
 
-def _exported_from(path: Path, origin: str, file: Path, library: str, device: str, threads: int | None) -> Opened:
-    """Open an exported file, which must have been made from a checkpoint with this hash."""
-    opened = _exported(file, library, device, threads)
-    if opened[1].origin != origin:
-        raise CheckpointError(f"{file}: was made from another checkpoint than {path}; type: vlocnet_export {path}")
-    return opened
+    device: str
+    threads: int | None
+    checkpoint: Path | None
+
+    def open(self, file: Path, library: str, half: bool = False) -> Opened:
+        """Open a file in a library.
+
+        Raises:
+            CheckpointError: it is missing, damaged or foreign, or was made from another checkpoint.
+            ConfigError: the library, the device or the precision is not available.
+        """
+        if library == OPENVINO:
+            opened = open_openvino(file, device=self.device, half=half, threads=self.threads)
+        else:
+            opened = open_onnx(file, device=self.device, threads=self.threads, backend=library)
+        if self.checkpoint is not None and opened.origin != self._origin:
+            raise CheckpointError(
+                f"{file}: was made from another checkpoint than {self.checkpoint}; "
+                f"type: vlocnet_export {self.checkpoint}"
+            )
+        return opened.description, opened
+
+    @cached_property
+    def _origin(self) -> str:
+        assert self.checkpoint is not None
+        return sha256(self.checkpoint)
 
 
 def sha256(path: Path) -> str:

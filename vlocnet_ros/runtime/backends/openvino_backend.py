@@ -15,17 +15,25 @@ if TYPE_CHECKING:
     import openvino
 
 
-def open_openvino(path: str | Path, *, device: str = "cpu", threads: int | None = None) -> ExportedBackend:
-    """Open an exported file in OpenVINO; results are those of single precision.
+#: OpenVINO's names of the formats of half precision that a CPU may have, and of their hints; the first is taken.
+_HALF = {"BF16": "bf16", "FP16": "f16"}
+
+
+def open_openvino(
+    path: str | Path, *, device: str = "cpu", half: bool = False, threads: int | None = None
+) -> ExportedBackend:
+    """Open an exported file in OpenVINO.
 
     Args:
         path: file written by `vlocnet_export`.
         device: ``cpu``.
+        half: half precision: bfloat16, or float16 where the CPU has only that.
         threads: number of threads; None: OpenVINO chooses.
 
     Raises:
         CheckpointError: the file is missing, damaged or foreign.
-        ConfigError: OpenVINO is not installed, or the device is none of its.
+        ConfigError: OpenVINO is not installed, the device is none of its, or the CPU has no instructions for half
+            precision.
     """
     path = exported_file(path)
     try:
@@ -34,15 +42,24 @@ def open_openvino(path: str | Path, *, device: str = "cpu", threads: int | None 
         raise ConfigError(f"backend: OpenVINO cannot be used ({error}); type: pip install openvino") from error
     if device != "cpu":
         raise ConfigError(f"device: {device!r} is not cpu, on which backend openvino runs; take backend torch or onnx")
-    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    core = openvino.Core()
+    options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _half(core) if half else "f32"}
     if threads is not None:
-        options["INFERENCE_NUM_THREADS"] = threads
+        options["INFERENCE_NUM_THREADS"] = str(threads)
     try:
-        core = openvino.Core()
         graph = _OpenVinoGraph(core.read_model(str(path)), core, options)
     except Exception as error:  # its own exceptions have no common base
         raise CheckpointError(f"{path}: OpenVINO cannot read it ({error}); export it again") from error
-    return ExportedBackend(path, graph, "openvino")
+    return ExportedBackend(path, graph, "openvino" + half * ", half precision")
+
+
+def _half(core: openvino.Core) -> str:
+    """Return the hint for half precision on this CPU; where it has none, OpenVINO would silently compute in single."""
+    formats = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    for name, hint in _HALF.items():
+        if name in formats:
+            return hint
+    raise ConfigError("half: this CPU has no instructions for half precision; leave it off")
 
 
 class _OpenVinoGraph:
