@@ -50,6 +50,8 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self.odometry = OdometryInput(self, lambda: self.settings.odometry_timeout)
         self.odometry.subscribe()
         self._last: tuple[Picture, Belief] | None = None
+        #: Pose odom_T_base (4, 4) at the last image that was weighed.
+        self._weighed: Array | None = None
         self._shown = BeliefPublishers(self)
         self._initial = PoseInput(self, "initialpose", self.odometry.buffer, depth=1)
         self._initial.serve("set_initial_pose")
@@ -107,7 +109,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
 
     def unload(self) -> None:
         """Drop network and map."""
-        self._localizer, self._last = None, None
+        self._localizer, self._last, self._weighed = None, None, None
 
     def activate(self) -> None:
         """Show the map; begin to save the last pose."""
@@ -146,6 +148,13 @@ class DmnNode(LocalizerNode[DmnSettings]):
         """True if odometry reaches the frame, or if the frame has waited for it for `odometry_timeout`."""
         return self.odometry.ready(frame)
 
+    def light(self, frame: Frame) -> bool:
+        """True if the robot has hardly moved since an image was weighed: then the particles only move."""
+        if self._weighed is None or self._localizer is None or not self.odometry.buffer.reaches(frame.stamp):
+            return False
+        motion = se3.inverse(self._weighed) @ self.odometry.buffer.at_or_latest(frame.stamp)
+        return not self._localizer.weighs_after(planar.from_se3(motion))
+
     def begin(self, frame: Frame, image: Picture) -> FinishedFrame[None]:
         """Move the particles to the image's stamp, weigh them, publish."""
         odom_T_base = self.odometry.at(frame.stamp)
@@ -159,6 +168,8 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self.monitor.inference.add(belief.timings["total"])
         self._initial.drop(initial)
         self._last = (image, belief)
+        if belief.observed:
+            self._weighed = odom_T_base
         self._publish_pose(belief)
         self._shown.publish(
             belief.stamp,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -154,6 +155,13 @@ class Localizer:
         """Weigh the next image even if the robot has not moved."""
         self._requested = True
 
+    def weighs_after(self, motion: npt.ArrayLike) -> bool:
+        """Return True if the next image is weighed, after this motion (3,) since the last one that was."""
+        ahead, left, turn = np.asarray(motion).tolist()
+        config = self.filter_config
+        far = math.hypot(ahead, left) >= config.update_min_d or abs(turn) >= config.update_min_a
+        return far or self._requested
+
     @torch.inference_mode()
     def step(
         self, image: Image, stamp: int, odom_P_base: npt.ArrayLike, proposal: PlanarGaussian | None = None
@@ -180,10 +188,8 @@ class Localizer:
             self._odom, self._requested = odom, True
         self._stamp = stamp
         motion = planar.relative(self._odom, odom)
-        config = self.filter_config
-        moved = np.hypot(motion[0], motion[1]) >= config.update_min_d or abs(motion[2]) >= config.update_min_a
         timings = {"image": (time.perf_counter() - start) * 1e3}
-        observed = bool(moved or self._requested)
+        observed = self.weighs_after(motion)
         if observed:
             self._filter.move(torch.from_numpy(motion).to(torch.float32))
             self._odom, self._requested = odom, True  # until an image was weighed

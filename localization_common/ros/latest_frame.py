@@ -23,11 +23,15 @@ class LatestFrame(Generic[T]):
     cost a good one. If too many frames wait, a new frame replaces the newest that is not ready: the oldest will be
     ready first.
 
+    With ``light``, frames that take little work are not dropped for a newer one: while the oldest ready frame is light,
+    it is handed out first.
+
     Args:
         capacity: largest number of waiting frames. Without ``ready`` the oldest is dropped. Drops are counted.
         ready: returns True if a frame can be worked on, or has waited long enough; it must be quick, because the lock
             is held. None: all frames are handed out in order.
         stamp: returns the stamp of a frame; None: the frame that arrived last is the newest.
+        light: returns True if a ready frame takes so little work that those behind it can wait; as quick as ``ready``.
     """
 
     def __init__(
@@ -35,9 +39,10 @@ class LatestFrame(Generic[T]):
         capacity: int = 1,
         ready: Callable[[T], bool] | None = None,
         stamp: Callable[[T], int] | None = None,
+        light: Callable[[T], bool] | None = None,
     ) -> None:
         self._frames: deque[T] = deque(maxlen=capacity)
-        self._ready, self._stamp = ready, stamp
+        self._ready, self._stamp, self._light = ready, stamp, light
         self._changed = threading.Condition()
         self._closed = False
         self._outdated: list[T] = []
@@ -104,7 +109,13 @@ class LatestFrame(Generic[T]):
         ready = self._ready_frames(self._ready)
         if not ready:
             return None
-        newest = ready[-1] if self._stamp is None else max(ready, key=self._stamp)
+        oldest, newest = ready[0], ready[-1]
+        if self._stamp is not None:
+            oldest, newest = min(ready, key=self._stamp), max(ready, key=self._stamp)
+        if self._light is not None and oldest is not newest and self._light(oldest):
+            self._frames.remove(oldest)
+            self._outdated = []
+            return oldest
         self._frames.remove(newest)
         self._outdated = [frame for frame in ready if frame is not newest]
         return newest

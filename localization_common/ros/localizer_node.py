@@ -117,6 +117,10 @@ class LocalizerNode(ManagedNode, Generic[S]):
         """True if all that a live frame needs beside its image has arrived. Called often: it must be quick."""
         return True
 
+    def light(self, frame: Frame) -> bool:
+        """True if a ready frame takes so little work that it is not dropped for a newer one. It must be quick."""
+        return False
+
     def begin(self, frame: Frame, image: Image) -> PendingFrame[None]:
         """Localize with one image (H, W, 3), publish, and add the duration of the inference to the monitor.
 
@@ -216,7 +220,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.frames = (
             LatestFrame(self.settings.queue_size)
             if everything
-            else LatestFrame(WAITING, self._ready, lambda frame: frame.stamp)
+            else LatestFrame(WAITING, self._ready, lambda frame: frame.stamp, self.light)
         )
         self._worker = Worker(self.frames, self._begin, self._outcomes.failed)
         self._worker.start()

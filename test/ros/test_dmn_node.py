@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,26 @@ def test_published_poses_are_those_of_the_localizer(stage: Stage, models: Path) 
         off[:, 2] = planar.wrap_angle(off[:, 2])
         expected = (off.T * belief.weights) @ off
         np.testing.assert_allclose(published[stamp].covariance[np.ix_((0, 1, 5), (0, 1, 5))], expected, atol=1e-6)
+
+
+def test_images_of_a_robot_that_has_hardly_moved_are_not_dropped(stage: Stage) -> None:
+    """Require a pose for each image that came while the node was busy, as far as the particles only have to move."""
+    node = stage.start(DmnNode, update_min_d=0.35, localized_share=ALWAYS_LOCALIZED, **AT_START)
+    stage.robot.await_processed("dmn", stage.robot.send(0))
+    done = threading.Event()
+    node._submit(done.wait)
+    stamps = []
+    try:
+        for i in range(1, 7):  # 0.1 m each: the third is the last that is light
+            stamps.append(stage.robot.send(i))
+            assert wait_until(lambda: node.frames.received == len(stamps) + 1)
+            assert wait_until(lambda: node.odometry.buffer.reaches(stamps[-1]))
+    finally:
+        done.set()
+    stage.robot.await_processed("dmn", stamps[-1])
+    published = stage.robot.recorder.by_stamp("dmn/pose")
+    assert sorted(published)[1:] == [*stamps[:3], stamps[-1]]
+    assert node.frames.dropped == 2
 
 
 def proposal(stamp: int, x: float, *, variance: float = 0.01) -> PoseWithCovarianceStamped:

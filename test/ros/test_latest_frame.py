@@ -65,6 +65,19 @@ def test_a_bad_frame_does_not_cost_the_good_one_before_it() -> None:
     assert frames.take(0.0) == 12
 
 
+def test_light_frames_come_first_and_none_of_them_is_dropped() -> None:
+    frames: LatestFrame[int] = LatestFrame(20, lambda _: True, lambda frame: frame, lambda frame: frame < 3)
+    for i in (2, 0, 1, 3, 4, 5):
+        frames.put(i)
+    for light in (0, 1, 2):
+        assert frames.take(0.0) == light
+        frames.accepted()
+    assert (len(frames), frames.dropped) == (3, 0)
+    assert frames.take(0.0) == 5
+    frames.accepted()
+    assert (len(frames), frames.dropped) == (0, 2)
+
+
 def test_frames_that_never_become_ready_do_not_cost_one_that_is() -> None:
     frames: LatestFrame[int] = LatestFrame(capacity=4, ready=lambda frame: frame == 0)
     for i in (1, 2, 3, 0, 4, 5):
