@@ -29,10 +29,10 @@ _PLACES, _WINDOW = 6, 20
 _LEAST = 8
 #: Distinct points that show a place well enough, in smallest numbers of inliers of one frame; and their smallest share
 #: among the matches of all frames: where the map shows nothing that the image does, things that repeat agree by chance.
-_SURE, _SHARE = 4, 0.6
+_SURE, _SHARE = 4, 0.65
 #: Points that only the best place explains: at least this many times those that only another place explains, and as
 #: many smallest numbers of inliers more; and their smallest share: a bookcase stands in several rooms.
-_CLEAR, _MORE, _OWN = 1.5, 2.0, 0.5
+_CLEAR, _MORE, _OWN = 2.0, 2.0, 0.5
 
 
 @dataclass

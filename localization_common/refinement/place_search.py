@@ -26,9 +26,11 @@ _INNER = (0.05, 0.95)
 #: Metres around a first pose within which a view that is repeated elsewhere makes the pose doubtful: complete rooms
 #: repeat.
 _ROOM = 1.5
-#: Keyframes of another place than a known one are farther than these metres, or turned by more than these radians; and
-#: number of similar keyframes among which other places are searched.
-_APART_METRES, _APART_RADIANS, _LOOKED = 1.0, float(np.radians(30.0)), 40
+#: Keyframes of another place than a known one are farther than these metres, or turned by more than these radians.
+_APART_METRES, _APART_RADIANS = 1.0, float(np.radians(30.0))
+#: Number of similar keyframes among which other places are searched, and of places that are searched in each image:
+#: several images follow.
+_LOOKED, _OTHERS = 40, 3
 
 
 class PlaceSearch:
@@ -58,7 +60,7 @@ class PlaceSearch:
         poses, places = self._map.correction.adjusted, list(known)
         chosen: list[int] = []
         for k in self._map.similar_to_image(image, features.descriptors, _LOOKED):
-            if len(chosen) < self._config.retrieved and not any(_near(poses[k], place) for place in places):
+            if len(chosen) < _OTHERS and not any(_near(poses[k], place) for place in places):
                 chosen.append(int(k))
                 places.append(poses[k])
         found = self._at(chosen, features)

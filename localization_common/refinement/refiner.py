@@ -24,9 +24,9 @@ from localization_common.refinement.search import MapSearch, SearchResult
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
 
-#: Number of further frames that must agree where the map repeats views, and size in metres of the largest furniture
-#: that may stand in several rooms: what only one place shows must be larger.
-_MORE_FRAMES, _FURNITURE = 2, 2.5
+#: Number of further frames that must agree where the map repeats views, and size in metres of the corner of a room
+#: that may be in the map once and in the building twice: what only one place shows must be larger.
+_MORE_FRAMES, _CORNER = 2, 3.5
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ class Refiner:
         best = alike.best()
         if best is None or best.result is None:
             return Refinement(Status.REFUSED, reason=f"{reason}, nor with any place in the map")
-        doubt = alike.doubt(best) or places.may_have_moved(alike.own_points(best), furniture=_FURNITURE)
+        doubt = alike.doubt(best) or places.may_have_moved(alike.own_points(best), furniture=_CORNER)
         if doubt:
             return Refinement(Status.REFUSED, matches=len(best.result.rays), reason=f"{reason}; {doubt}")
         needed = self._config.confirmations + (_MORE_FRAMES if places.repeats(best.map_T_camera) else 0)

@@ -88,9 +88,9 @@ def test_weak_frames_together_show_a_place() -> None:
 
 
 @pytest.mark.parametrize("repeats", [True, False])
-def test_furniture_that_stands_in_several_rooms_shows_no_place(repeats: bool) -> None:
-    """Show points within 2 m only."""
-    points = MAP_T_SCENE[:3, 3] + 2.0 * MAP_T_SCENE[:3, 2] + np.random.default_rng(0).uniform(-0.6, 0.6, (300, 3))
+def test_a_corner_that_several_rooms_have_shows_no_place(repeats: bool) -> None:
+    """Show points within 2.8 m only."""
+    points = MAP_T_SCENE[:3, 3] + 2.0 * MAP_T_SCENE[:3, 2] + np.random.default_rng(0).uniform(-0.9, 0.9, (300, 3))
     vectors, marked = ImageVectors.of([LOOKS]), np.array([repeats])
     refiner = opened(make_map(points, LOOKS, MAP_T_SCENE[None], image_vectors=vectors, repeated_view=marked))
     for frame in range(6):
@@ -101,7 +101,7 @@ def test_furniture_that_stands_in_several_rooms_shows_no_place(repeats: bool) ->
 
 
 def test_chance_matches_show_no_place() -> None:
-    """Shift half of the rays, so that less than 60 % of the matches agree."""
+    """Shift half of the rays, so that less than 65 % of the matches agree."""
     refiner = opened(rooms(300))
     for frame in range(8):
         seen = view(MAP_T_SCENE, frame)
@@ -109,7 +109,7 @@ def test_chance_matches_show_no_place() -> None:
         rays[: len(rays) // 2] += np.random.default_rng(frame).uniform(0.012, 0.02, (len(rays) // 2, 2))
         found = refiner.step(IMAGE, [], motion=STILL, features=Features(rays, seen.descriptors, seen.sizes))
         assert found.status is Status.REFUSED
-    assert "60% are needed" in found.reason
+    assert "65% are needed" in found.reason
 
 
 def test_without_motion_between_frames_they_do_not_add_up() -> None:
