@@ -15,8 +15,6 @@ import torch
 from torch import Tensor
 
 from localization_common.errors import ConfigError
-from localization_common.training.orthogonalization import orthogonalize
-from localization_common.training.precision import matrix_format
 
 Algorithm = Literal["adamw", "muon"]
 
@@ -52,15 +50,9 @@ def build_optimizer(
     if algorithm == "adamw":
         own = [{**group, "lr": learning_rate * group["share"]} for group in groups]
         return torch.optim.AdamW(own, lr=learning_rate, eps=eps, fused=fused)
-    from timm.optim import muon  # needed for training alone, and slow to import
+    from localization_common.training.batched_muon import BatchedMuon  # timm is slow to import
 
-    own = [part for group in groups for part in _split(group, learning_rate)]
-    if matrix_format(own[0]["params"][0].device.type) == torch.float32:
-        # Muon has no option for this function, or its number format.
-        muon.zeropower_via_newtonschulz = orthogonalize  # type: ignore[assignment]
-    return muon.Muon(
-        own, lr=learning_rate, nesterov=True, ns_coefficients="original", adjust_lr_fn="original", betas=(0.9, 0.999)
-    )
+    return BatchedMuon((part for group in groups for part in _split(group, learning_rate)), learning_rate)
 
 
 def _split(group: dict[str, Any], learning_rate: float) -> list[dict[str, Any]]:

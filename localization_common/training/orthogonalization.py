@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 
 def orthogonalize(
-    matrix: Tensor,
-    steps: int,
-    coefficients: Sequence[tuple[float, float, float]],
-    eps: float = 1e-7,
-    safety_factor: float = 1.0,
-    **_: Any,
+    matrices: Tensor, steps: int, coefficients: Sequence[tuple[float, float, float]], eps: float = 1e-7
 ) -> Tensor:
-    """Orthogonalize a matrix (M, N) approximately, as `timm.optim.muon.zeropower_via_newtonschulz` does.
+    """Orthogonalize matrices (B, M, N) approximately, as `timm.optim.muon.zeropower_via_newtonschulz` does.
 
     Each step is ``X <- (a I + b A + c A A) X`` with ``A = X X'``. All these polynomials of the first ``A`` commute, so
     their product P and the next ``A`` follow from small square matrices alone, and ``X`` is multiplied once, at the
@@ -25,23 +19,23 @@ def orthogonalize(
     precision: in bfloat16, the small singular values would be lost in ``A``.
 
     Args:
-        matrix: (M, N) gradient.
+        matrices: (B, M, N) gradients.
         steps: number of steps.
         coefficients: a, b, c of the first steps; the last ones are repeated.
-        eps: least norm by which the matrix is divided.
-        safety_factor: factor of this norm.
+        eps: least norm by which a matrix is divided.
     """
-    x = matrix.float()
-    wide = x if x.shape[0] <= x.shape[1] else x.mT
-    wide = wide / (wide.norm() * safety_factor).clamp_min(eps)
+    x = matrices.float()
+    tall = x.shape[1] > x.shape[2]
+    wide = x.mT if tall else x
+    wide = wide / torch.linalg.matrix_norm(wide, keepdim=True).clamp_min(eps)
     gram = wide @ wide.mT
     product: Tensor | None = None
     for step in range(steps):
         a, b, c = coefficients[min(step, len(coefficients) - 1)]
-        polynomial = torch.addmm(gram, gram, gram, beta=b, alpha=c)
-        polynomial.diagonal().add_(a)
+        polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        polynomial.diagonal(dim1=1, dim2=2).add_(a)
         product = polynomial if product is None else polynomial @ product
         if step + 1 < steps:
             gram = polynomial @ gram @ polynomial
     found = wide if product is None else product @ wide
-    return found if x.shape[0] <= x.shape[1] else found.mT
+    return found.mT if tall else found
