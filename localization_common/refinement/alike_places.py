@@ -144,6 +144,9 @@ class AlikePlaces:
         needed, found = self._config.inliers, len(best.points)
         if best.result is None or best.result.inliers < needed or best.result.rejection:
             return "the image does not confirm the place of the frames before"
+        # A place that was found later has had fewer frames to show it.
+        if any(other.result is not None and other.result.inliers > best.result.inliers for other in self._places):
+            return "the image agrees more with another place than with that of the frames before"
         if found < _SURE * needed:
             return f"{found} points show a place where the map has views as elsewhere, {_SURE * needed} are needed"
         if best.share < _SHARE:

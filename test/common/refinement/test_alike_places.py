@@ -112,6 +112,18 @@ def test_chance_matches_show_no_place() -> None:
     assert "65% are needed" in found.reason
 
 
+def test_a_place_that_the_present_image_shows_less_than_another_does_not_count() -> None:
+    other = scene(len(LOOKS), seed=21)[1]
+    for shown, reason in ((range(60), ""), (range(20), "agrees more with another place")):
+        refiner = opened(rooms(200))
+        still(refiner, 4)
+        looks = np.concatenate([LOOKS[: len(shown)], other[len(shown) : 80]])
+        mixed = features_of(POINTS[:80], looks, MAP_T_SCENE, noise=NOISE, seed=9)[0]
+        found = refiner.step(IMAGE, [], motion=STILL, features=mixed)
+        assert found.status is (Status.REFUSED if reason else Status.RELOCATED)
+        assert reason in found.reason
+
+
 def test_without_motion_between_frames_they_do_not_add_up() -> None:
     refiner = opened(rooms(200))
     for frame in range(8):
