@@ -35,6 +35,9 @@ WIDTHS: dict[str, Callable[[], VLocNetConfig]] = {
 }
 #: Side of the matrices whose product measures the speed of the computer.
 MATRIX = {"cpu": 2048, "cuda": 8192}
+#: Seconds for which a variant runs before it is measured: threads of the library before still spin, which costs a
+#: library that has all cores half of its speed. A robot runs one library.
+WARM_UP_S = 0.1
 #: Aim for the speed of the streaming step over that of a pair.
 STEP_AIM = 1.7
 #: Aims for the speed of the fastest variant on a CPU over that of a pair.
@@ -142,7 +145,9 @@ def _rounds(runs: dict[str, Callable[[], object]], seconds: float) -> list[dict[
         found = {}
         shift = len(rounds) % len(names)
         for name in names[shift:] + names[:shift]:
-            runs[name]()  # threads of the library before still spin for some milliseconds
+            begun = time.perf_counter()
+            while time.perf_counter() - begun < WARM_UP_S:
+                runs[name]()
             started = time.perf_counter()
             runs[name]()
             found[name] = 1e3 * (time.perf_counter() - started)
