@@ -150,10 +150,11 @@ class DmnNode(LocalizerNode[DmnSettings]):
 
     def light(self, frame: Frame) -> bool:
         """True if the robot has hardly moved since an image was weighed: then the particles only move."""
-        if self._weighed is None or self._localizer is None or not self.odometry.buffer.reaches(frame.stamp):
+        belief, odometry = self.belief, self.odometry.buffer
+        if belief is None or self._weighed is None or frame.stamp <= belief.stamp or not odometry.reaches(frame.stamp):
             return False
-        motion = se3.inverse(self._weighed) @ self.odometry.buffer.at_or_latest(frame.stamp)
-        return not self._localizer.weighs_after(planar.from_se3(motion))
+        motion = se3.inverse(self._weighed) @ odometry.at_or_latest(frame.stamp)
+        return not self.localizer.weighs_after(planar.from_se3(motion))
 
     def begin(self, frame: Frame, image: Picture) -> FinishedFrame[None]:
         """Move the particles to the image's stamp, weigh them, publish."""
