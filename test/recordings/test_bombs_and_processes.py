@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ import zstandard
 from mcap.writer import CompressionType
 from test_fuzzed_recordings import peak_memory
 
+from localization_common.datasets.bags import bag_storages
 from localization_common.datasets.bags.reader import read_bag
 from localization_common.datasets.bags.unpacking import unpack
 from localization_common.datasets.sequence import Sequence
@@ -113,6 +115,38 @@ def test_worker_processes_read_the_right_images(drive: Sequence, method: str) ->
         stop.set()
         reader.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_process_forks_only_while_no_thread_reads(drive: Sequence) -> None:
+    """Hold the bag as a thread does that reads: SQLite has locks of its own, which nobody would free in the child."""
+    drive.read_image(0)
+    reading, done, statuses = threading.Event(), threading.Event(), []
+
+    def read() -> None:
+        with contextlib.ExitStack() as held:
+            for storages in list(bag_storages._existing):
+                held.enter_context(storages.lock)
+            reading.set()
+            done.wait(30.0)
+
+    def fork() -> None:
+        if (process := os.fork()) == 0:
+            os._exit(0)
+        statuses.append(os.waitpid(process, 0)[1])
+
+    threads = [threading.Thread(target=target) for target in (read, fork)]
+    threads[0].start()
+    assert reading.wait(30.0)
+    threads[1].start()
+    threads[1].join(0.3)
+    waited = not statuses
+    done.set()
+    for thread in threads:
+        thread.join(30.0)
+    assert waited
+    assert statuses == [0]
+    drive.read_image(1)  # the parent's threads read on
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks at the process's open files in /proc")

@@ -23,7 +23,7 @@ class BagStorages:
 
     def __init__(self, files: BagFiles) -> None:
         self.files = files
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
         self._open: list[Storage | None] | None = None
         _existing.add(self)
 
@@ -36,6 +36,10 @@ class BagStorages:
         Raises:
             DatasetError: no file can be opened.
         """
+        with self.lock:
+            return self._opened(noting)
+
+    def _opened(self, noting: list[Damage] | None) -> list[Storage | None]:
         if self._open is None:
             storages: list[Storage | None] = []
             errors: list[StorageError] = []
@@ -64,7 +68,7 @@ class BagStorages:
         Raises:
             DatasetError: the message or its file cannot be read any more.
         """
-        with self._lock:
+        with self.lock:
             storage = self.opened()[position.file]
             if storage is None:
                 raise DatasetError(f"{self.files.paths[position.file]}: cannot be opened any more")
@@ -76,23 +80,46 @@ class BagStorages:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.files = state["files"]
-        self._forget()
+        self.forget()
         _existing.add(self)
 
-    def _forget(self) -> None:
-        """Leave the opened files, and a lock that another thread may hold, to the parent process."""
-        self._lock, self._open = threading.Lock(), None
+    def forget(self) -> None:
+        """Leave the opened files, and their lock, to the parent process."""
+        self.lock, self._open = threading.RLock(), None
+
+
+class _Fork:
+    """Lets no thread read while the process forks: SQLite has locks of its own, which the child could never free."""
+
+    def __init__(self) -> None:
+        self._one_at_a_time = threading.Lock()
+        self._held: list[BagStorages] = []
+
+    def begin(self) -> None:
+        """Wait until no thread reads."""
+        self._one_at_a_time.acquire()
+        for storages in list(_existing):
+            storages.lock.acquire()
+            self._held.append(storages)
+
+    def end(self) -> None:
+        """Let threads of the parent process read on."""
+        for storages in self._held:
+            storages.lock.release()
+        self._held.clear()
+        self._one_at_a_time.release()
+
+    def end_in_child(self) -> None:
+        """Let the child process open the files again."""
+        for storages in self._held:
+            storages.forget()
+        self._held.clear()
+        self._one_at_a_time.release()
 
 
 _existing: weakref.WeakSet[BagStorages] = weakref.WeakSet()
-
-
-def _forget_all() -> None:
-    for storages in list(_existing):
-        storages._forget()
-
-
-os.register_at_fork(after_in_child=_forget_all)
+_fork = _Fork()
+os.register_at_fork(before=_fork.begin, after_in_parent=_fork.end, after_in_child=_fork.end_in_child)
 
 
 def _close(storages: list[Storage | None]) -> None:
