@@ -36,7 +36,7 @@ WIDTHS: dict[str, Callable[[], VLocNetConfig]] = {
 #: Side of the matrices whose product measures the speed of the computer.
 MATRIX = {"cpu": 2048, "cuda": 8192}
 #: Seconds for which a variant runs before it is measured: threads of the library before still spin, which costs a
-#: library that has all cores half of its speed. A robot runs one library.
+#: library that has all cores a quarter of its speed. A robot runs one library.
 WARM_UP_S = 0.1
 #: Aim for the speed of the streaming step over that of a pair.
 STEP_AIM = 1.7

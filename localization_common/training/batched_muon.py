@@ -14,7 +14,7 @@ from localization_common.training.orthogonalization import orthogonalize
 from localization_common.training.precision import matrix_format
 
 #: Polynomial of Newton and Schulz's iteration (Jordan et al. 2024).
-COEFFICIENTS = ((3.4445, -4.7750, 2.0315),)
+_COEFFICIENTS = ((3.4445, -4.7750, 2.0315),)
 
 
 class BatchedMuon(Muon):
@@ -75,5 +75,5 @@ class BatchedMuon(Muon):
 def _orthogonal(matrices: Tensor, steps: int) -> Tensor:
     """Orthogonalize matrices (B, M, N) in the faster number format of their device."""
     if matrix_format(matrices.device.type) == torch.float32:
-        return orthogonalize(matrices, steps, COEFFICIENTS).contiguous()
-    return zeropower_via_newtonschulz(matrices, steps, list(COEFFICIENTS)).to(matrices.dtype).contiguous()
+        return orthogonalize(matrices, steps, _COEFFICIENTS).contiguous()
+    return zeropower_via_newtonschulz(matrices, steps, list(_COEFFICIENTS)).to(matrices.dtype).contiguous()

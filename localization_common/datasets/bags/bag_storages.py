@@ -110,8 +110,8 @@ class _Fork:
         self._one_at_a_time.release()
 
     def end_in_child(self) -> None:
-        """Let the child process open the files again."""
-        for storages in self._held:
+        """Let the child process open the files again, those of storages that were made since `begin`, too."""
+        for storages in list(_existing):
             storages.forget()
         self._held.clear()
         self._one_at_a_time.release()

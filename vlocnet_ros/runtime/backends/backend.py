@@ -12,6 +12,8 @@ from vlocnet_ros.network.vlocnetpp import Prediction, VLocNet
 Image = npt.NDArray[np.uint8]
 #: Features of a frame that a backend keeps for the next one; opaque to others.
 Features = Any
+#: End of the name of a backend that computes in half precision.
+HALF = ", half precision"
 
 
 class Backend(Protocol):

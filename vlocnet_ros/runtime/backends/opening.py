@@ -13,7 +13,7 @@ import torch
 from localization_common.errors import CheckpointError, ConfigError
 from localization_common.files.paths import user_path
 from localization_common.files.reading import open_file
-from vlocnet_ros.runtime.backends.backend import Backend
+from vlocnet_ros.runtime.backends.backend import HALF, Backend
 from vlocnet_ros.runtime.backends.fastest import fastest
 from vlocnet_ros.runtime.backends.onnx_backend import open_onnx
 from vlocnet_ros.runtime.backends.openvino_backend import open_openvino
@@ -24,8 +24,6 @@ AUTO, TORCH, ONNX, OPENVINO, TENSORRT = "auto", "torch", "onnx", "openvino", "te
 BACKENDS = (AUTO, TORCH, ONNX, OPENVINO, TENSORRT)
 #: Suffixes of the files that vlocnet_export writes beside a checkpoint.
 SINGLE, INT8 = ".onnx", ".int8.onnx"
-#: End of the names of half precision, for messages.
-_HALF = ", half precision"
 
 Opened = tuple[Description, Backend]
 
@@ -70,11 +68,11 @@ def open_backend(
     ways: dict[str, Callable[[], Opened]] = {}
     if not exported:
         checkpoint = load_vlocnet(path)
-        ways = {TORCH + one * _HALF: partial(_torch, checkpoint, device, one) for one in halves}
+        ways = {TORCH + one * HALF: partial(_torch, checkpoint, device, one) for one in halves}
     for file in [path] if exported else [path.with_suffix(SINGLE), path.with_suffix(INT8)]:
         if exported or file.is_file():
             ways |= {
-                f"{OPENVINO}, {file.name}{one * _HALF}": partial(files.open, file, OPENVINO, one)
+                f"{OPENVINO}, {file.name}{one * HALF}": partial(files.open, file, OPENVINO, one)
                 for one in ((False,) if file.name.endswith(INT8) else halves)
             }
             ways[f"{ONNX}, {file.name}"] = partial(files.open, file, ONNX)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from localization_common.errors import CheckpointError, ConfigError
+from vlocnet_ros.runtime.backends.backend import HALF
 from vlocnet_ros.runtime.backends.exported import LABELS, ExportedBackend, Tensors, exported_file, is_output
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 #: OpenVINO's names of the formats of half precision that a CPU may have, and of their hints; the first is taken.
-_HALF = {"BF16": "bf16", "FP16": "f16"}
+_HINTS = {"BF16": "bf16", "FP16": "f16"}
 
 
 def open_openvino(
@@ -38,25 +39,26 @@ def open_openvino(
     path = exported_file(path)
     try:
         import openvino
-    except ImportError as error:
+
+        core = openvino.Core()
+        formats = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    except Exception as error:  # its own exceptions have no common base
         raise ConfigError(f"backend: OpenVINO cannot be used ({error}); type: pip install openvino") from error
     if device != "cpu":
         raise ConfigError(f"device: {device!r} is not cpu, on which backend openvino runs; take backend torch or onnx")
-    core = openvino.Core()
-    options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _half(core) if half else "f32"}
+    options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _hint(formats) if half else "f32"}
     if threads is not None:
         options["INFERENCE_NUM_THREADS"] = str(threads)
     try:
         graph = _OpenVinoGraph(core.read_model(str(path)), core, options)
     except Exception as error:  # its own exceptions have no common base
         raise CheckpointError(f"{path}: OpenVINO cannot read it ({error}); export it again") from error
-    return ExportedBackend(path, graph, "openvino" + half * ", half precision")
+    return ExportedBackend(path, graph, "openvino" + half * HALF)
 
 
-def _half(core: openvino.Core) -> str:
+def _hint(formats: Collection[str]) -> str:
     """Return the hint for half precision on this CPU; where it has none, OpenVINO would silently compute in single."""
-    formats = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    for name, hint in _HALF.items():
+    for name, hint in _HINTS.items():
         if name in formats:
             return hint
     raise ConfigError("half: this CPU has no instructions for half precision; leave it off")

@@ -9,7 +9,7 @@ from torch import Tensor
 from localization_common.errors import ConfigError
 from vlocnet_ros.network.folding import folded
 from vlocnet_ros.network.vlocnetpp import FrameFeatures, Prediction, VLocNet
-from vlocnet_ros.runtime.backends.backend import Image
+from vlocnet_ros.runtime.backends.backend import HALF, Image
 
 
 class TorchBackend:
@@ -32,7 +32,7 @@ class TorchBackend:
             raise ConfigError(f"device: {device!r} cannot be used ({str(error).splitlines()[0]})") from error
         self._dtype = torch.float16 if self._device.type == "cuda" else torch.bfloat16
         self._half = half
-        self.name = "torch, half precision" if half else "torch"
+        self.name = "torch" + half * HALF
         alignment = self.network.alignment
         self.motion_prior = None if alignment is None else alignment.prior_std.double().cpu().numpy()
 
