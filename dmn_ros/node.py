@@ -56,11 +56,11 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self._initial = PoseInput(self, "initialpose", self.odometry.buffer, depth=1)
         self._initial.serve("set_initial_pose")
         self._proposal = PoseInput(self, "proposal", self.odometry.buffer, depth=10)
-        self.work.serve(Empty, "reinitialize_global_localization", self._on_global_localization)
-        self.work.serve(Empty, "request_nomotion_update", self._on_nomotion_update)
-        self.work.serve(Trigger, "~/save_map", self._on_save_map)
-        self.work.serve(Trigger, "~/load_map", self._on_load_map)
-        self.work.serve(Trigger, "~/add_context", self._on_add_context)
+        self.work.serve_job(Empty, "reinitialize_global_localization", self._localize_globally)
+        self.work.serve_job(Empty, "request_nomotion_update", self._request_update)
+        self.work.serve_job(Trigger, "~/save_map", self._save_map)
+        self.work.serve_job(Trigger, "~/load_map", self._load_map)
+        self.work.serve_job(Trigger, "~/add_context", self._add_context)
 
     @property
     def localizer(self) -> Localizer:
@@ -248,42 +248,28 @@ class DmnNode(LocalizerNode[DmnSettings]):
 
     # Services.
 
-    async def _on_global_localization(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
-        def reset() -> str:
-            self.localizer.reset_uniform()
-            self.broadcaster.relocalize()
-            return "belief over the whole map"
+    def _localize_globally(self) -> str:
+        self.localizer.reset_uniform()
+        self.broadcaster.relocalize()
+        return "belief over the whole map"
 
-        await self.work.answer(Trigger.Response(), reset)
-        return response
+    def _request_update(self) -> str:
+        self.localizer.request_update()
+        return "update with the next image"
 
-    async def _on_nomotion_update(self, request: Empty.Request, response: Empty.Response) -> Empty.Response:
-        def update() -> str:
-            self.localizer.request_update()
-            return "update with the next image"
+    def _save_map(self) -> str:
+        with self.settings.saved_map(self._place) as path:
+            self.localizer.save_map(path)
+        return f"{path}: {len(self.localizer.context_map)} views"
 
-        await self.work.answer(Trigger.Response(), update)
-        return response
-
-    async def _on_save_map(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        def save() -> str:
-            with self.settings.saved_map(self._place) as path:
-                self.localizer.save_map(path)
-            return f"{path}: {len(self.localizer.context_map)} views"
-
-        return await self.work.answer(response, save)
-
-    async def _on_load_map(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        def load() -> str:
-            if not self.settings.map_path:
-                self._reopen_place()
-            path = self.settings.map_file(self._place)
-            self.localizer.load_map(path)
-            self._restart_belief()
-            self._publish_views()
-            return f"{path}: {len(self.localizer.context_map)} views"
-
-        return await self.work.answer(response, load)
+    def _load_map(self) -> str:
+        if not self.settings.map_path:
+            self._reopen_place()
+        path = self.settings.map_file(self._place)
+        self.localizer.load_map(path)
+        self._restart_belief()
+        self._publish_views()
+        return f"{path}: {len(self.localizer.context_map)} views"
 
     def _reopen_place(self) -> None:
         """Open the place again: it may have been extended.
@@ -296,16 +282,13 @@ class DmnNode(LocalizerNode[DmnSettings]):
             place.require_frame_of(self._place)
         self._place = place
 
-    async def _on_add_context(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        def add() -> str:
-            if self._last is None or not self._last[1].localized:
-                raise MapError("a view needs a pose, and the node is not localized: set initialpose or drive on")
-            image, belief = self._last
-            self.localizer.add_context(image, belief.most_likely, belief.pose_covariance)
-            self._publish_views()
-            return f"{len(self.localizer.context_map)} views"
-
-        return await self.work.answer(response, add)
+    def _add_context(self) -> str:
+        if self._last is None or not self._last[1].localized:
+            raise MapError("a view needs a pose, and the node is not localized: set initialpose or drive on")
+        image, belief = self._last
+        self.localizer.add_context(image, belief.most_likely, belief.pose_covariance)
+        self._publish_views()
+        return f"{len(self.localizer.context_map)} views"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from sensor_msgs.msg import Image
-from std_srvs.srv import Trigger
 
 from localization_common.camera import Camera
 from localization_common.errors import ConfigError
@@ -68,7 +67,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         self._segmentation = SegmentationPublishers(self)
         self._explanation = publisher(Image, "~/explanation", 5)
         self._matched_points = publisher(Image, "~/matched_points", 5)
-        self.work.serve(Trigger, "~/load_checkpoint", self._on_load_checkpoint)
+        self.work.serve_prepared_job("~/load_checkpoint", self._open_network, self._exchange)
 
     def load(self) -> None:
         """Read the checkpoint and the keyframe map; one of them is enough."""
@@ -243,9 +242,6 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         heat = self._localizer.labels_in_image(found, fill=0)
         overlay = heat_overlay(image, heat, self.settings.overlay_opacity)
         self._explanation.publish(image_from_array(overlay, "rgb8", frame.header))
-
-    async def _on_load_checkpoint(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        return await self.work.answer_prepared(response, self._open_network, self._exchange)
 
     def _open_network(self) -> tuple[Path, Localizer]:
         """Read the checkpoint beside the frames, and set the present camera.

@@ -12,25 +12,19 @@ import numpy.typing as npt
 import torch
 
 from dmn_ros.filter.belief import Belief
-from dmn_ros.filter.clusters import covariance_about, densest_cluster, mean_and_covariance
 from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.particle_filter import ParticleFilter
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.map.map_reader import MapReader
 from dmn_ros.network.dmn import DMN
+from dmn_ros.runtime.belief_summary import BeliefSummary
 from dmn_ros.runtime.checkpoint import load_network
-from dmn_ros.runtime.localized_check import (
-    confirmed_covariance,
-    confirmed_share,
-    confirms,
-    proposal_agreement,
-    rejection_reason,
-)
+from dmn_ros.runtime.weighing import MOVED, weigh
 from localization_common.camera import Camera, CameraAdapter
 from localization_common.camera.image_checks import require_usable
 from localization_common.camera.upright import level_adapter
-from localization_common.errors import CameraError, EstimateError, InputError
+from localization_common.errors import CameraError, InputError
 from localization_common.geometry import planar
 
 Array = npt.NDArray[np.float64]
@@ -38,8 +32,6 @@ Image = npt.NDArray[np.uint8]
 
 #: Least `ParticleFilter.fit` with which a belief updates the reliability of the map's views.
 _LEAST_FIT = 1.0
-#: Probability that a robot was moved while it was off.
-_MOVED = 0.1
 
 
 class Localizer:
@@ -148,7 +140,7 @@ class Localizer:
         """
         saved = PlanarGaussian(np.asarray(mean), np.asarray(covariance))
         saved = saved.widened(self.filter_config.min_noise_d, self.filter_config.min_noise_a)
-        self._filter.reset_gaussian(saved, elsewhere=_MOVED)
+        self._filter.reset_gaussian(saved, elsewhere=MOVED)
         self._forget_motion(saved)
 
     def request_update(self) -> None:
@@ -189,25 +181,20 @@ class Localizer:
         self._stamp = stamp
         motion = planar.relative(self._odom, odom)
         timings = {"image": (time.perf_counter() - start) * 1e3}
-        observed = self.weighs_after(motion)
-        if observed:
+        if not self.weighs_after(motion):
+            belief = self._summary.moved(stamp, self._filter, motion)
+        else:
             self._filter.move(torch.from_numpy(motion).to(torch.float32))
             self._odom, self._requested = odom, True  # until an image was weighed
-            moved_only = self._filter.particles, self._filter.log_weights
-            try:
-                if proposal is not None:
-                    self._filter.propose(proposal)
-                everywhere = self._filter.anywhere and self._reader.large and proposal is None
-                features, reference = (self._weigh_everywhere if everywhere else self._weigh)(pixels, timings)
-            except EstimateError:
-                self._filter.particles, self._filter.log_weights = moved_only
-                raise
-            self._requested, motion = False, np.zeros(3)
-        belief = self._belief(stamp, motion, proposal, observed, timings, start)
-        if observed and belief.localized and self._filter.fit > _LEAST_FIT:
-            self._reader.update_reliability(features, torch.from_numpy(belief.most_likely), reference)
-            timings["total"] = (time.perf_counter() - start) * 1e3
-        return belief
+            weighed = weigh(self._filter, self._reader, pixels, proposal)
+            self._requested = False
+            timings |= weighed.timings
+            belief = self._summary.weighed(stamp, self._filter, proposal)
+            if belief.localized and self._filter.fit > _LEAST_FIT:
+                pose = torch.from_numpy(belief.most_likely)
+                self._reader.update_reliability(weighed.features, pose, weighed.reference)
+        timings["total"] = (time.perf_counter() - start) * 1e3
+        return replace(belief, timings=timings)
 
     @torch.inference_mode()
     def add_context(self, image: Image, map_P_base: npt.ArrayLike, covariance: npt.ArrayLike | None = None) -> None:
@@ -250,90 +237,10 @@ class Localizer:
 
     def _forget_motion(self, saved: PlanarGaussian | None = None) -> None:
         self._odom, self._stamp = None, None
-        self._requested, self._agreed = True, 0.0
-        self._saved, self._as_saved = saved, 0.0
+        self._requested, self._summary = True, BeliefSummary(saved)
 
     def _adapted(self, image: Image) -> Image:
         try:
             return self._adapter(require_usable(image))
         except CameraError as error:
             raise InputError(str(error)) from error
-
-    def _weigh(self, pixels: Image, timings: dict[str, float]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weigh and resample; return the image's features (C, h, w) and the reference poses (R, 3)."""
-        reference = self._filter.draw_uniform(self.filter_config.reference_poses)
-        reading = self._reader.read(pixels, self._filter.particles, self._filter.log_weights, reference)
-        reference = reference[reading.reference]
-        if self._reader.large and self._filter.doubtful(reading.log_likelihood, reading.reference_log_likelihood):
-            # A few reference poses in a large map are not near the robot: they do not show that it was carried away.
-            if self._filter.untested:
-                return self._weigh_everywhere(pixels, timings, elsewhere=_MOVED)
-            reference = self._around_views()
-            everywhere = self._reader.read_everywhere(pixels, reference)
-            reading = replace(reading, reference_log_likelihood=everywhere.log_likelihood)
-        start = time.perf_counter()
-        self._filter.weigh(reading.log_likelihood, reading.reference_log_likelihood)
-        self._filter.resample(reference)
-        timings |= reading.timings | {"filter": (time.perf_counter() - start) * 1e3}
-        return reading.features, reference
-
-    def _weigh_everywhere(
-        self, pixels: Image, timings: dict[str, float], elsewhere: float = 1.0
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weigh and resample as `_weigh`, if the robot is, with this probability, anywhere in a large map."""
-        reference = self._around_views()
-        coarse = self._reader.read_everywhere(pixels, reference)
-        self._filter.focus(reference, coarse.log_likelihood, elsewhere)
-        reading = self._reader.read_everywhere(pixels, self._filter.particles)
-        self._filter.weigh(reading.log_likelihood, coarse.log_likelihood)
-        self._filter.resample(reference)
-        timings |= {name: coarse.timings[name] + ms for name, ms in reading.timings.items()}
-        return reading.features, reference
-
-    def _around_views(self) -> torch.Tensor:
-        """Draw poses (R, 3) all over a large map, around its views."""
-        return self._filter.draw_around(torch.from_numpy(self.context_map.poses).to(torch.float32))
-
-    def _belief(
-        self,
-        stamp: int,
-        motion: Array,
-        proposal: PlanarGaussian | None,
-        observed: bool,
-        timings: dict[str, float],
-        start: float,
-    ) -> Belief:
-        """Summarise the particles, moved without noise by the odometry since they were last weighed."""
-        config = self.filter_config
-        particles = self._filter.particles.cpu().numpy().astype(np.float64)
-        if not observed:
-            particles = planar.compose(particles, motion)
-        weights = self._filter.log_weights.exp().cpu().numpy().astype(np.float64)
-        weights /= weights.sum()
-        mean, covariance = mean_and_covariance(particles, weights)
-        cluster = densest_cluster(particles, weights, radius_d=config.cluster_d, radius_a=config.cluster_a)
-        if observed:
-            self._agreed = proposal_agreement(cluster, proposal, config)
-            self._as_saved, self._saved = proposal_agreement(cluster, self._saved, config), None
-        share = confirmed_share(cluster.share, self._agreed, config.proposal_trust)
-        about = covariance_about(cluster.pose, particles, weights)
-        unconfirmed = self._filter.of_few_images and not confirms(max(self._agreed, self._as_saved))
-        reason = rejection_reason(share, self._filter.fit, config, unconfirmed=unconfirmed)
-        timings["total"] = (time.perf_counter() - start) * 1e3
-        return Belief(
-            stamp=stamp,
-            mean=mean,
-            covariance=covariance,
-            most_likely=cluster.pose,
-            pose_covariance=confirmed_covariance(about, cluster, share),
-            particles=particles,
-            weights=weights,
-            effective_sample_size=float(1.0 / np.square(weights).sum()),
-            spread=float(np.sqrt(covariance[0, 0] + covariance[1, 1])),
-            share=share,
-            cluster_covariance=cluster.covariance,
-            localized=not reason,
-            reason=reason,
-            observed=observed,
-            timings=timings,
-        )

@@ -84,7 +84,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self._processed = self.create_lifecycle_publisher(Header, "~/processed", 100)
         self.work = WorkerServices(self, lambda: self._worker)
         self.work.serve(SetBool, "~/enable", self._on_enable)
-        self.work.serve(Trigger, "~/reset", self._on_reset)
+        self.work.serve_job(Trigger, "~/reset", self._reset)
         self.clock_guard = ClockGuard(
             self,
             topic=self.feed.topic,
@@ -336,10 +336,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         response.success, response.message = True, "enabled" if self.enabled else "disabled"
         return response
 
-    async def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        def reset() -> str:
-            self.restart(None)
-            self.broadcaster.relocalize()
-            return "reset"
-
-        return await self.work.answer(response, reset)
+    def _reset(self) -> str:
+        self.restart(None)
+        self.broadcaster.relocalize()
+        return "reset"

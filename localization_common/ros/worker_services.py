@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.task import Future
-from std_srvs.srv import Trigger
+from std_srvs.srv import Empty, Trigger
 
 from localization_common.errors import LocalizationError
 from localization_common.ros.lifecycle import ManagedNode
@@ -33,21 +33,19 @@ class WorkerServices:
         self._group = ReentrantCallbackGroup()
         self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="service")
 
-    def serve(self, service_type: Any, name: str, callback: Any) -> None:
-        """Create a service; its callback may be a coroutine that awaits `answer`."""
+    def serve(self, service_type: Any, name: str, callback: Callable[[Any, Any], Any]) -> None:
+        """Create a service whose callback does not need the worker."""
         self._node.create_service(service_type, name, callback, callback_group=self._group)
 
-    async def answer(self, response: Trigger.Response, job: Callable[[], str]) -> Trigger.Response:
-        """Fill the response of a Trigger from a job in the worker: its text, or the reason of its refusal."""
-        return await self._answer(response, lambda: self._in_worker(job))
+    def serve_job(self, service_type: type[Trigger] | type[Empty], name: str, job: Callable[[], str]) -> None:
+        """Create a service whose job runs in the worker; a Trigger answers with its text, or why it was refused."""
+        self._serve(service_type, name, lambda: self._in_worker(job))
 
-    async def answer_prepared(
-        self, response: Trigger.Response, prepare: Callable[[], T], job: Callable[[T], str]
-    ) -> Trigger.Response:
-        """Fill the response as `answer`, from a job that gets a result that takes long.
+    def serve_prepared_job(self, name: str, prepare: Callable[[], T], job: Callable[[T], str]) -> None:
+        """Create a Trigger as `serve_job`, whose job gets a result that takes long.
 
         Args:
-            response: response to fill.
+            name: name of the service.
             prepare: computes the result in a thread of its own, while the worker goes on with frames; one at a time.
             job: uses it in the worker.
         """
@@ -57,21 +55,30 @@ class WorkerServices:
             prepared = await self._awaited(self._beside.submit(prepare))
             return str(await self._in_worker(lambda: job(prepared)))
 
-        return await self._answer(response, both)
+        self._serve(Trigger, name, both)
 
-    async def _answer(self, response: Trigger.Response, text: Callable[[], Awaitable[str]]) -> Trigger.Response:
+    def _serve(self, service_type: Any, name: str, text: Callable[[], Awaitable[str]]) -> None:
+        async def answer(_: Any, response: Any) -> Any:
+            message, success = await self._outcome(text)
+            if service_type is Trigger:
+                response.message, response.success = message, success
+            return response
+
+        self.serve(service_type, name, answer)
+
+    async def _outcome(self, text: Callable[[], Awaitable[str]]) -> tuple[str, bool]:
+        """Return the text of a job and True, or why it was refused and False."""
         try:
-            response.message, response.success = await text(), True
+            return await text(), True
         except LocalizationError as error:
-            response.message, response.success = str(error), False
             self._node.report_refusal(f"service refused: {error}")
+            return str(error), False
         except Exception as error:
             # An exception in a callback would end the process.
             self._node.get_logger().error(
                 f"service failed unexpectedly:\n{traceback.format_exc()}", throttle_duration_sec=1.0
             )
-            response.message, response.success = f"unexpected: {error}", False
-        return response
+            return f"unexpected: {error}", False
 
     def _require_worker(self) -> Worker[Any]:
         worker = self._worker()
