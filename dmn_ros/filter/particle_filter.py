@@ -86,9 +86,9 @@ class ParticleFilter:
         return (low + torch.rand(count, 3, generator=self._generator) * size).to(self.device)
 
     @property
-    def anywhere(self) -> bool:
-        """True until the first image of a belief over the whole map was weighed."""
-        return self.untested and self._elsewhere == 1.0
+    def elsewhere(self) -> float:
+        """Probability that the robot was anywhere in the map when the belief began."""
+        return self._elsewhere
 
     @property
     def untested(self) -> bool:

@@ -52,8 +52,9 @@ def weigh(
     try:
         if proposal is not None:
             belief.propose(proposal)
-        elif belief.anywhere and reader.large:
-            return _weigh_everywhere(belief, reader, image)
+        elif belief.untested and belief.elsewhere > 0.0 and reader.large:
+            # Few particles are drawn all over a large map: without more, the robot's place is missed.
+            return _weigh_everywhere(belief, reader, image, belief.elsewhere)
         return _weigh_near(belief, reader, image)
     except EstimateError:
         belief.particles, belief.log_weights = moved_only
@@ -80,7 +81,7 @@ def _weigh_near(belief: ParticleFilter, reader: MapReader, image: npt.NDArray[np
 
 
 def _weigh_everywhere(
-    belief: ParticleFilter, reader: MapReader, image: npt.NDArray[np.uint8], elsewhere: float = 1.0
+    belief: ParticleFilter, reader: MapReader, image: npt.NDArray[np.uint8], elsewhere: float
 ) -> Weighed:
     """Weigh if the robot is, with the probability ``elsewhere``, anywhere in a large map."""
     reference = _around_views(belief, reader)

@@ -66,11 +66,12 @@ def test_a_filter_finds_the_robot_that_uniform_particles_miss() -> None:
         particle_filter.seed(3)
         particle_filter.reset_uniform()
         coarse = particle_filter.draw_around(_views())
-        assert particle_filter.anywhere
+        assert particle_filter.untested
+        assert particle_filter.elsewhere == 1.0
         if focused:
             particle_filter.focus(coarse, _image(coarse))
         particle_filter.weigh(_image(particle_filter.particles), _image(coarse))
-        assert not particle_filter.anywhere
+        assert not particle_filter.untested
         near = (particle_filter.particles[:, :2] - ROBOT[:2]).norm(dim=1) < 1.0
         found[focused] = int(near.sum()), float(particle_filter.log_weights.exp()[near].sum())
     assert found[False][0] < 10

@@ -67,25 +67,31 @@ def drive(localizer: Localizer, queries: Sequence, begin: int = 0) -> list[tuple
 @pytest.mark.parametrize("copy", [1, 3, 5])
 def test_a_robot_that_was_carried_away_is_found(localizer: Localizer, queries: Sequence, copy: int) -> None:
     """Let the belief follow a robot, and move its particles to another apartment: the robot was carried to this one."""
-    localizer.reset_gaussian(planar.from_se3(queries.map_T_base[0]), CERTAIN)
-    assert all(belief.localized and metres < 0.5 for belief, metres in drive(localizer, queries))
-    localizer._filter.particles = localizer._filter.particles + torch.tensor(COPIES[copy], dtype=torch.float32)
-    found = drive(localizer, queries, begin=10**11)
-    assert found[-1][0].localized
-    assert found[-1][1] < FOUND
+    ends, wrong = [], []
+    for seed in range(3):
+        localizer.reset_uniform(seed)
+        localizer.reset_gaussian(planar.from_se3(queries.map_T_base[0]), CERTAIN)
+        assert all(belief.localized and metres < 0.5 for belief, metres in drive(localizer, queries))
+        localizer._filter.particles = localizer._filter.particles + torch.tensor(COPIES[copy], dtype=torch.float32)
+        found = drive(localizer, queries, begin=10**11)
+        ends.append(found[-1][0].localized and found[-1][1] < FOUND)
+        wrong.append(sum(belief.localized and metres > FOUND for belief, metres in found))
+    assert sum(ends) >= 2
     # one image that does not fit is no reason to stop; half a dozen are
-    assert sum(belief.localized and metres > FOUND for belief, metres in found) <= 6
+    assert np.median(wrong) <= 6
 
 
 @pytest.mark.parametrize("saved", [False, True])
 @pytest.mark.parametrize("copy", [1, 4])
 def test_a_wrong_start_is_left(localizer: Localizer, queries: Sequence, copy: int, saved: bool) -> None:
     start = localizer.reset_saved if saved else localizer.reset_gaussian
-    start(planar.from_se3(queries.map_T_base[0]) + COPIES[copy], CERTAIN)
-    found = drive(localizer, queries)
-    assert found[-1][0].localized
-    assert found[-1][1] < 0.5
-    assert not any(belief.localized and metres > 0.5 for belief, metres in found)
+    for seed in (0, 4, 7):  # with these, the particles of a saved pose once missed the robot
+        localizer.reset_uniform(seed)
+        start(planar.from_se3(queries.map_T_base[0]) + COPIES[copy], CERTAIN)
+        found = drive(localizer, queries)
+        assert found[-1][0].localized
+        assert found[-1][1] < 0.5
+        assert not any(belief.localized and metres > 0.5 for belief, metres in found)
 
 
 def test_a_belief_that_fits_is_compared_with_few_views(localizer: Localizer, queries: Sequence) -> None:
