@@ -81,7 +81,7 @@ def render() -> str:
 
 def _section(name: str, config: type[Any]) -> str:
     parser = tyro.extras.get_parser(config)
-    purpose = (config.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip()
+    purpose = (inspect.getdoc(config) or "").split("\n\n")[0].replace("\n", " ").strip()
     shared = _shared_sentences(config)
     rows = [_row(action, shared) for action in parser._actions if "--help" not in action.option_strings]
     return "\n".join([f"## {name}", "", purpose, "", "| option | default | meaning |", "|---|---|---|", *rows, ""])

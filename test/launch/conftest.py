@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 import rclpy
+from model_fixtures import models
 from rclpy.context import Context
 from rclpy.node import Node
-from stage_fixtures import context, models
+from stage_fixtures import context
 from stage_robot import Robot
 
 from localization_common.ros.spinning import spinning

@@ -32,7 +32,7 @@ class MapServer(ManagedNode):
         file = self.get_parameter("yaml_filename").value
         if not Path(file).is_file():
             raise ConfigError(f"no occupancy grid {file!r}")
-        self.get_logger().info(f"serves {file}")
+        self.get_logger().info(f"Loading yaml file: {file}")
 
     def heartbeat_period(self) -> float:
         """Nav2's default."""

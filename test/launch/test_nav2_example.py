@@ -1,4 +1,4 @@
-"""Test of examples/nav2: both nodes under a lifecycle manager, with stand-ins for Nav2's programs."""
+"""Test of examples/nav2: both nodes under Nav2's lifecycle manager, or under a stand-in where Nav2 is not installed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 from fleet import CONFIRMED, FRAMES, FleetRobot, drive_all, place_of_both, robots_in
 from fleet_checks import assert_own_names, assert_own_poses, assert_saved
 from geometry_msgs.msg import PoseWithCovarianceStamped
@@ -25,14 +26,32 @@ pytest.importorskip("ros2launch", reason="ros2launch is not installed: launch fi
 
 pytestmark = pytest.mark.timeout(280)
 STAND_IN = Path(__file__).with_name("nav2_stand_in.py")
+PROGRAMS = ("map_server", "lifecycle_manager")
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "nav2"
+
+
+def installed(package: str) -> bool:
+    """Return True if a package is in ROS 2's index."""
+    try:
+        return bool(get_package_prefix(package))
+    except PackageNotFoundError:
+        return False
+
+
+def write_grid(place: Path) -> None:
+    """Write an occupancy grid of 2 x 2 free cells."""
+    (place / "occupancy.pgm").write_bytes(b"P5\n2 2\n255\n" + bytes([254] * 4))
+    numbers = {"resolution": 0.05, "origin": [0.0, 0.0, 0.0], "negate": 0, "occupied_thresh": 0.65, "free_thresh": 0.25}
+    (place / "occupancy.yaml").write_text(yaml.safe_dump({"image": "occupancy.pgm", "mode": "trinary", **numbers}))
 
 
 @pytest.fixture
 def nav2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install the stand-ins as Nav2's packages."""
+    """Install stand-ins as Nav2's packages, unless Nav2 itself is installed."""
+    if all(installed(f"nav2_{program}") for program in PROGRAMS):
+        return
     prefix = tmp_path / "install"
-    for program in ("map_server", "lifecycle_manager"):
+    for program in PROGRAMS:
         package = f"nav2_{program}"
         marker = prefix / "share" / "ament_index" / "resource_index" / "packages" / package
         file = prefix / "lib" / package / program
@@ -48,7 +67,7 @@ def nav2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("nav2")
 def test_the_nodes_are_in_amcls_place(robot: Robot, models: Path, tmp_path: Path) -> None:
     place = place_of(models, tmp_path / "kitchen")
-    (place / "occupancy.yaml").write_text("image: occupancy.pgm\n")
+    write_grid(place)
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     poses: list[object] = []
     robot.node.create_subscription(PoseWithCovarianceStamped, "amcl_pose", poses.append, latched)
@@ -56,7 +75,7 @@ def test_the_nodes_are_in_amcls_place(robot: Robot, models: Path, tmp_path: Path
     with launch(EXAMPLE / "localization.launch.py", tmp_path, **given) as launched:
         assert wait_until(lambda: "Managed nodes are active" in launched.output(), 180.0), launched.output()
         await_active(robot)
-        assert f"serves {place}/occupancy.yaml" in launched.output()
+        assert f"Loading yaml file: {place}/occupancy.yaml" in launched.output()
         assert parameters(robot, "vlocnet", "tf_mode", "amcl_pose", "autostart") == ["map_odom", True, False]
         names = ("tf_mode", "amcl_pose", "initialize_at_saved_pose", "threads")  # of nav2_params.yaml, by bare keys
         assert parameters(robot, "dmn", *names) == ["none", False, True, 1]
@@ -85,7 +104,7 @@ def test_two_robots_in_one_place_share_nothing(context: Context, models: Path, t
     """Check topics, services, TF and saved poses of two launches; test/ros/test_two_robots.py checks the bonds, too."""
     with robots_in(context) as robots, ExitStack() as stack:
         place = place_of_both(robots, models, tmp_path / "home")
-        (place.path / "occupancy.yaml").write_text("image: occupancy.pgm\n")
+        write_grid(place.path)
         launches = [stack.enter_context(launch_robot(robot, place.path, tmp_path / robot.name)) for robot in robots]
         assert wait_until(lambda: all("Managed nodes are active" in one.output() for one in launches), 180.0)
         for robot in robots:

@@ -2,7 +2,11 @@
 
 import importlib.util
 
-if importlib.util.find_spec("rclpy") is not None:
-    from stage_fixtures import context, models, one_thread, stage
+from model_fixtures import models, one_thread
 
-    __all__ = ["context", "models", "one_thread", "stage"]
+__all__ = ["models", "one_thread"]
+
+if importlib.util.find_spec("rclpy") is not None:
+    from stage_fixtures import context, stage
+
+    __all__ += ["context", "stage"]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from stage_robot import CAMERA
 
 from dmn_ros.config import NetworkConfig
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.network.dmn import DMN
 from dmn_ros.runtime.checkpoint import network_camera, save_network
+from localization_common.camera import Camera
 from localization_common.keyframes.frame_correction import FrameCorrection
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.keyframes.lens_correction import LensCorrection
@@ -19,6 +19,9 @@ from vlocnet_ros.config import VLocNetConfig
 from vlocnet_ros.network.vlocnetpp import VLocNet
 from vlocnet_ros.runtime.checkpoint import Residuals, save_vlocnet
 from vlocnet_ros.runtime.integrity.tracking import TrackingConfig
+
+#: Camera of the robot on the stage.
+CAMERA = Camera.from_field_of_view(160, 120, 90.0)
 
 
 def save_models(folder: Path) -> None:

@@ -15,6 +15,7 @@ from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
+from stage_models import CAMERA
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
@@ -29,7 +30,6 @@ from localization_common.ros.transforms import transform_stamped
 
 Array = npt.NDArray[np.float64]
 
-CAMERA = Camera.from_field_of_view(160, 120, 90.0)
 SECOND = 1_000_000_000
 FIRST = 1_000 * SECOND
 PERIOD = SECOND // 5

@@ -12,6 +12,8 @@ import pytest
 
 from localization_common.files import trajectory_files
 
+pytest.importorskip("rclpy", reason="no ROS 2: the demonstration runs both nodes")
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 

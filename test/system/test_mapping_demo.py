@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.mark.slow
 def test_the_demonstration_maps_without_truth_and_scores_in_the_frame_of_the_map(tmp_path: Path) -> None:
+    pytest.importorskip("rclpy", reason="no ROS 2: the demonstration runs both nodes")
     words = ["--mapping-duration", "12", "--drive", "train_00", "--duration", "3", "--starts", "2"]
     size = ["--width", "160", "--height", "120", "--output", str(tmp_path)]
     command = [sys.executable, "-m", "deep_localization.demo.mapping_demo", *words, *size]

@@ -43,7 +43,7 @@ def bare_path(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"TORCH": "cpu"}, "TORCH=cpu needs TORCH_INDEX"),
+        ({"TORCH": "cpu", "ROS_WHEELS": "none"}, "TORCH=cpu needs TORCH_INDEX"),
         ({"TORCH": "gpu"}, "TORCH=gpu is neither cpu nor cuda"),
         ({"ROS_WHEELS": "lyrical"}, "ROS_WHEELS=lyrical is none of none, jazzy, kilted"),
         ({"PYTHON": "/bin/true"}, "no Python 3.10 to 3.13 (tried: /bin/true)"),

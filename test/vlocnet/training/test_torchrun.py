@@ -27,6 +27,8 @@ def test_two_processes_average_their_gradients_and_one_of_them_writes(tmp_path, 
     output, runs = tmp_path / "two.safetensors", tmp_path / "runs"
     words = [
         "--standalone",
+        "--local-addr",  # the host's name may not resolve
+        "127.0.0.1",
         "--nproc-per-node",
         "2",
         "-m",
