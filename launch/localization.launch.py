@@ -167,7 +167,7 @@ def node(context: LaunchContext, executable: str, names: tuple[str, ...], topics
         ros_arguments=["--log-level", LaunchConfiguration("log_level")],
         remappings=[(topic, name) for topic, name in topics.items() if name],
         respawn=LaunchConfiguration("use_respawn"),
-        respawn_delay=2.0,
+        respawn_delay=1.0,
         output="screen",
         emulate_tty=True,
     )

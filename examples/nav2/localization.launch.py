@@ -11,9 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    GroupAction,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+)
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node, PushRosNamespace, SetRemap
 from launch_ros.substitutions import FindPackageShare
 
@@ -32,6 +38,9 @@ ARGUMENTS = {
     "log_level": ("info", "debug, info, warn, error or fatal."),
 }
 
+# Variables with the profile of Fast DDS; the second one is that since Kilted.
+PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+
 # Arguments of localization.launch.py that are passed on if they are given.
 PASSED = ("image", "camera_info", "image_transport", "odom", "base_frame_id", "camera_frame_id", "composed")
 
@@ -42,7 +51,10 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, (default, description) in ARGUMENTS.items()
     ]
-    return LaunchDescription([*arguments, OpaqueFunction(function=make_actions)])
+    # A killed process must leave the ROS graph before the lifecycle manager calls its services.
+    profile = shared("config", "fastdds_robot.xml")
+    profiles = [SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile)) for name in PROFILES]
+    return LaunchDescription([*arguments, *profiles, OpaqueFunction(function=make_actions)])
 
 
 def make_actions(context: LaunchContext) -> list[LaunchDescriptionEntity]:
@@ -53,13 +65,11 @@ def make_actions(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     passed = {name: context.launch_configurations[name] for name in PASSED if name in context.launch_configurations}
-    shared = ("place", "namespace", "params_file", "use_sim_time", "use_respawn", "log_level")
+    same = ("place", "namespace", "params_file", "use_sim_time", "use_respawn", "log_level")
     localization = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource(
-            PathJoinSubstitution([FindPackageShare("deep_localization"), "launch", "localization.launch.py"])
-        ),
+        PythonLaunchDescriptionSource(shared("launch", "localization.launch.py")),
         launch_arguments={
-            **{name: given[name] for name in shared},
+            **{name: given[name] for name in same},
             **passed,
             "autostart": "false",  # the lifecycle manager activates the nodes
             "amcl_pose": "vlocnet",
@@ -83,6 +93,11 @@ def make_actions(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             ]
         )
     ]
+
+
+def shared(*parts: str) -> PathJoinSubstitution:
+    """Path of a file of this package."""
+    return PathJoinSubstitution([FindPackageShare("deep_localization"), *parts])
 
 
 def nav2(program: str, name: str, own: dict[str, Any], given: dict[str, str]) -> Node:

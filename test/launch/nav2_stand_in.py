@@ -40,7 +40,7 @@ class MapServer(ManagedNode):
 
 
 def lifecycle_manager() -> None:
-    """Bring the nodes up, and report it."""
+    """Bring the nodes up, and report it; again after one of them was lost."""
     node = Node("lifecycle_manager")
     for name, kind in {"node_names": Parameter.Type.STRING_ARRAY, "bond_timeout": Parameter.Type.DOUBLE}.items():
         node.declare_parameter(name, kind)
@@ -52,10 +52,14 @@ def lifecycle_manager() -> None:
 
 
 def _report(manager: Any, node: Node) -> None:
-    if manager.startup():
-        node.get_logger().info("Managed nodes are active")
-    else:
+    if not manager.startup():
         node.get_logger().error(f"failed: {manager.failures}")
+        return
+    while True:
+        node.get_logger().info("Managed nodes are active")
+        manager.failed.wait()
+        manager.failed.clear()
+        manager.active.wait()
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@
 #   python3 -m pip install --no-deps --target FOLDER/colcon colcon-{core,ros,cmake,pkg-config,python-setup-py,test-result,\
 #     library-path,metadata,package-selection,package-information,recursive-crawl,output,parallel-executor,bash} \
 #     distlib empy==3.3.4 python-dateutil six
+# Where Nav2 is sourced (AMENT_PREFIX_PATH), its map_server and lifecycle manager take the place of the tests' stand-ins.
 set -euo pipefail
-[ $# -ge 1 ] || { sed -n '2,12p' "$0"; exit 2; }
+[ $# -ge 1 ] || { sed -n '2,13p' "$0"; exit 2; }
 sources=$(cd "$1" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 python=$(command -v "${2:-.venv/bin/python}")

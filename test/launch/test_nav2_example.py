@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import stat
 import sys
 from contextlib import AbstractContextManager, ExitStack
@@ -21,6 +23,8 @@ from stage_robot import Robot
 from test_localization_launch import NAMESPACE, await_active, drive, parameters, place_of
 from tf2_msgs.msg import TFMessage
 from waiting import wait_until
+
+from deep_localization.evaluation.processes import PROFILE_VARIABLES
 
 pytest.importorskip("ros2launch", reason="ros2launch is not installed: launch files are tested with ROS 2's own tools")
 
@@ -89,6 +93,24 @@ def test_the_nodes_are_in_amcls_place(robot: Robot, models: Path, tmp_path: Path
         assert output.count("process has finished cleanly") == 4, output
         assert "Traceback" not in output, output
         assert not launched.alive()
+
+
+@pytest.mark.usefixtures("nav2")
+def test_a_killed_process_is_activated_again(
+    ros_domain: int, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kill a node as a lack of memory does; with Fast DDS's default lease, Nav2's manager would call it without end."""
+    for name in PROFILE_VARIABLES:
+        monkeypatch.delenv(name)  # the launch file sets the profile of a robot
+    place = place_of(models, tmp_path / "kitchen")
+    write_grid(place)
+    given = {"place": place, "base_frame_id": "base_link", "odom": "vlocnet/odometry", "use_respawn": True}
+    with launch(EXAMPLE / "localization.launch.py", tmp_path, **given) as launched:
+        assert wait_until(lambda: launched.output().count("Managed nodes are active") == 1, 90.0), launched.output()
+        (process,) = re.findall(r"\[vlocnet-\d+\]: process started with pid \[(\d+)\]", launched.output())
+        os.kill(int(process), signal.SIGKILL)
+        assert wait_until(lambda: launched.output().count("Managed nodes are active") == 2, 90.0), launched.output()
+        launched.end()
 
 
 @pytest.mark.usefixtures("nav2")

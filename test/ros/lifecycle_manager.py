@@ -13,8 +13,9 @@ from rclpy.node import Node
 from localization_common.ros.lifecycle_client import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE, LifecycleClient
 
 CHECK_PERIOD, RESPAWN_PERIOD = 0.2, 1.0
-#: Seconds for a transition of a node that works, and of one that may be gone while DDS still lists its services.
-PATIENCE, GONE = 60.0, 2.0
+#: Seconds for a transition. Nav2's manager waits 5 s for a service that DDS does not list, and without end for the
+#: answer of one that it does.
+PATIENCE = 60.0
 REACHED = {CONFIGURE: "inactive", ACTIVATE: "active", DEACTIVATE: "inactive", CLEANUP: "unconfigured"}
 
 
@@ -48,6 +49,7 @@ class LifecycleManager:
         self.active, self.failed = threading.Event(), threading.Event()
         self._monitor: threading.Thread | None = None
         self._pausing = threading.Event()
+        self._stuck = False  # Nav2's manager would wait without end
 
     def startup(self) -> bool:
         """Configure and activate all nodes; False if one failed or formed no bond."""
@@ -90,16 +92,17 @@ class LifecycleManager:
     def _all(self, transition: int, *, hard: bool = False) -> bool:
         forward = transition in (CONFIGURE, ACTIVATE)
         for name in self._names if forward else reversed(self._names):
-            if not self._change(name, transition, GONE if hard else PATIENCE) and not hard:
+            if not self._change(name, transition) and not hard:
                 return False
         return True
 
-    def _change(self, name: str, transition: int, timeout: float) -> bool:
+    def _change(self, name: str, transition: int) -> bool:
         client = self._clients[name]
         try:
-            if not client.change(transition, timeout) or client.state(5.0) != REACHED[transition]:
+            if not client.change(transition, PATIENCE) or client.state(5.0) != REACHED[transition]:
                 return self._fail(f"failed to change state for node {name}")
         except TimeoutError as error:
+            self._stuck = True
             return self._fail(str(error))
         if transition == ACTIVATE:
             return self._bond(name)
@@ -135,7 +138,7 @@ class LifecycleManager:
             self._all(DEACTIVATE, hard=True)
             self._all(CLEANUP, hard=True)
             self._drop_bonds(list(self.bonds))
-            if not self._respawn or not self._started_again():
+            if self._stuck or not self._respawn or not self._started_again():
                 return
 
     def _started_again(self) -> bool:
