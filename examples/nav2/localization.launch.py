@@ -18,6 +18,7 @@ from launch.actions import (
     OpaqueFunction,
     SetEnvironmentVariable,
 )
+from launch.conditions import IfCondition
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node, PushRosNamespace, SetRemap
@@ -37,6 +38,9 @@ ARGUMENTS = {
     "use_respawn": ("false", "Start a node again after it ended; the lifecycle manager activates it again."),
     "log_level": ("info", "debug, info, warn, error or fatal."),
 }
+
+# Arguments that are true or false, in any case, as Nav2's documents write them: True.
+SWITCHES = ("use_sim_time", "autostart", "use_respawn")
 
 # Variables with the profile of Fast DDS; the second one is that since Kilted.
 PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
@@ -64,6 +68,7 @@ def make_actions(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         RuntimeError: there is no occupancy grid.
     """
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    switches = {name: IfCondition(LaunchConfiguration(name)).evaluate(context) for name in SWITCHES}
     passed = {name: context.launch_configurations[name] for name in PASSED if name in context.launch_configurations}
     same = ("place", "namespace", "params_file", "use_sim_time", "use_respawn", "log_level")
     localization = IncludeLaunchDescription(
@@ -83,12 +88,13 @@ def make_actions(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 SetRemap("/tf_static", "tf_static"),
                 localization,
                 PushRosNamespace(given["namespace"]),
-                nav2("map_server", "map_server", {"yaml_filename": occupancy(given)}, given),
+                nav2("map_server", "map_server", {"yaml_filename": occupancy(given)}, given, switches),
                 nav2(
                     "lifecycle_manager",
                     "lifecycle_manager_localization",
-                    {"node_names": names, "autostart": given["autostart"] == "true"},
+                    {"node_names": names, "autostart": switches["autostart"]},
                     given,
+                    switches,
                 ),
             ]
         )
@@ -100,17 +106,17 @@ def shared(*parts: str) -> PathJoinSubstitution:
     return PathJoinSubstitution([FindPackageShare("deep_localization"), *parts])
 
 
-def nav2(program: str, name: str, own: dict[str, Any], given: dict[str, str]) -> Node:
+def nav2(program: str, name: str, own: dict[str, Any], given: dict[str, str], switches: dict[str, bool]) -> Node:
     """Make a node of Nav2 with parameters of its own; its bare name in params_file counts in every namespace."""
     bare = read_params_file(given["params_file"]).get(name, {}).get("ros__parameters", {})
-    time = {"use_sim_time": given["use_sim_time"] == "true"}
+    time = {"use_sim_time": switches["use_sim_time"]}
     return Node(
         package=f"nav2_{program}",
         executable=program,
         name=name,
         parameters=[given["params_file"], bare | time | own],
         ros_arguments=["--log-level", given["log_level"]],
-        respawn=given["use_respawn"] == "true",
+        respawn=switches["use_respawn"],
         respawn_delay=2.0,
         output="screen",
     )

@@ -42,12 +42,13 @@ class MapServer(ManagedNode):
 def lifecycle_manager() -> None:
     """Bring the nodes up, and report it; again after one of them was lost."""
     node = Node("lifecycle_manager")
-    for name, kind in {"node_names": Parameter.Type.STRING_ARRAY, "bond_timeout": Parameter.Type.DOUBLE}.items():
-        node.declare_parameter(name, kind)
-    names, timeout = (node.get_parameter(name).value for name in ("node_names", "bond_timeout"))
-    manager = LifecycleManager(node, names, bond_timeout=timeout)
-    started = threading.Thread(target=lambda: _report(manager, node), daemon=True)
-    started.start()
+    node.declare_parameter("node_names", Parameter.Type.STRING_ARRAY)
+    node.declare_parameter("bond_timeout", Parameter.Type.DOUBLE)
+    node.declare_parameter("autostart", False)
+    given = {name: node.get_parameter(name).value for name in ("node_names", "bond_timeout", "autostart")}
+    manager = LifecycleManager(node, given["node_names"], bond_timeout=given["bond_timeout"])
+    if given["autostart"]:
+        threading.Thread(target=lambda: _report(manager, node), daemon=True).start()
     rclpy.spin(node)
 
 
