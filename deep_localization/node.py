@@ -8,6 +8,7 @@ from typing import Any
 from rclpy.node import Node
 
 from dmn_ros.node import DmnNode
+from localization_common.files.shipped_files import shipped
 from localization_common.ros.main import run
 from vlocnet_ros.node import VlocnetNode
 
@@ -23,8 +24,12 @@ def make_nodes(**options: Any) -> list[Node]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the console script ``localization``."""
-    return run(make_nodes, arguments)
+    """Run the console script ``localization``, with the parameters of both nodes together unless the user has others.
+
+    Without them, both nodes would broadcast map -> odom.
+    """
+    given = sys.argv if arguments is None else arguments
+    return run(make_nodes, ["--ros-args", "--params-file", str(shipped("config/localization.yaml")), "--", *given])
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rcl_interfaces.srv import GetParameters
 from robot_stage import Stage
 
 from localization_common.ros import main
+from localization_common.ros.lifecycle_client import call
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -54,6 +56,24 @@ def test_a_refused_parameter_ends_the_start_with_one_clear_line(
     assert process.returncode == 2
     assert "cannot start: parameter tf_mode is 'sideways'; it must be one of map_odom, map_base, none" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("given", "modes"),
+    [
+        ((), ["map_odom", "none"]),
+        (("-p", "vlocnet:tf_mode:=none", "-p", "dmn:tf_mode:=map_odom"), ["none", "map_odom"]),
+    ],
+)
+def test_one_node_of_two_in_a_process_broadcasts(
+    stage: Stage, processes: list[subprocess.Popen[str]], given: tuple[str, ...], modes: list[str]
+) -> None:
+    start(processes, "deep_localization.node", "-p", "autostart:=false", *given)
+    found = []
+    for name in ("vlocnet", "dmn"):
+        client = stage.robot.node.create_client(GetParameters, f"{name}/get_parameters")
+        found.append(call(client, GetParameters.Request(names=["tf_mode"]), 120.0).values[0].string_value)
+    assert found == modes
 
 
 @pytest.mark.parametrize("library", ["torch", "safetensors"])
