@@ -175,7 +175,9 @@ kind=$ros$([ "$wheels" = kilted ] && echo -kilted || true)$([ "$torch" = cpu ] &
 pythons=${PYTHON:-python3$([ "$ros" = sourced ] || echo ' python3.12 python3.13 python3.11 python3.10')}
 python=$(find_python)
 if [ -z "$python" ] && command -v "${pythons%% *}" >/dev/null; then
-  fail "no Python 3.10 to 3.$(newest_minor) (tried: $pythons)" "make setup PYTHON=/path/to/python3.12"
+  other=()
+  [ "$ros" != wheels ] || other=("source /opt/ros/<distribution>/setup.bash && make setup   (ROS 2 for Python 3.14 has no wheels)")
+  fail "no Python 3.10 to 3.$(newest_minor) (tried: $pythons)" "make setup PYTHON=/path/to/python3.12" "${other[@]}"
 fi
 need_packages "$python" "$ros"
 python=$(find_python)
