@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +44,20 @@ def test_a_bag_without_index_names_the_remedy(tmp_path: Path) -> None:
     file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DatasetError, match=f"{file}.*rosbag reindex {file}"):
         read_bag(file)
+
+
+@pytest.mark.parametrize("head", [b"", b"#ROSBAG V2.0", b"#ROSBAG V2.0\n\xff\xff\xff\x7f", b"#ROSBAG V2.0\n\0\0\0\x70"])
+def test_a_bag_that_claims_gigabytes_is_refused_without_reading_them(tmp_path: Path, head: bytes) -> None:
+    file = tmp_path / "drive.bag"
+    file.write_bytes(head)
+    os.truncate(file, 1 << 40)  # a hole takes no space on the disk
+    used, most = resource.getrlimit(resource.RLIMIT_DATA)
+    data = int(next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmData" in line).split()[1])
+    resource.setrlimit(resource.RLIMIT_DATA, (data * 1024 + 200_000_000, most))
+    try:
+        with pytest.raises(DatasetError, match="not a complete ROS 1 bag") as refusal:
+            read_bag(file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (used, most))
+    reason = "a record claims" if len(head) > 13 else "File magic is invalid"
+    assert reason in str(refusal.value)

@@ -69,6 +69,16 @@ def sparse(size: int) -> Damage:
     return lambda path: os.truncate(path, size)
 
 
+def cut_sparse(share: float, size: int) -> Damage:
+    """Keep a part of the file, and lengthen it by a hole."""
+
+    def change(path: Path) -> None:
+        cut(share)(path)
+        os.truncate(path, size)
+
+    return change
+
+
 class Exploit:
     """Object whose unpickling runs a program."""
 
@@ -105,6 +115,7 @@ EVERY: dict[str, Damage] = {
     "gzip bomb": write(lambda: gzip.compress(bytes(1 << 26))),
     "100 MB of zeros": sparse(100_000_000),
     "hole of 1 TB": sparse(1 << 40),
+    **{f"cut to {share:.1%}, then a hole of 1 TB": cut_sparse(share, 1 << 40) for share in (0.0, 0.003, 0.1, 0.5)},
     "one line of 100 MB": write(lambda: b"7 " * 50_000_000),
     "named pipe": replaced_by(lambda path: os.mkfifo(path)),
     "endless device": replaced_by(lambda path: path.symlink_to("/dev/zero")),

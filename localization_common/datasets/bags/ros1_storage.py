@@ -11,9 +11,10 @@ from typing import Any
 from rosbags.rosbag1 import Reader, ReaderError
 from rosbags.rosbag1.reader import Header, RecordType, read_bytes, read_uint32
 
+from localization_common.datasets.bags.bounded_file import BoundedFile, BoundedPath
 from localization_common.datasets.bags.storage import Damage, MessagePlace, RawMessage, StorageError, lost_records
 from localization_common.datasets.bags.tally import Tally
-from localization_common.datasets.bags.unpacking import unpack
+from localization_common.datasets.bags.unpacking import MAX_BYTES, unpack
 from localization_common.datasets.summary import plain
 from localization_common.errors import DatasetError
 
@@ -40,11 +41,11 @@ class Ros1Storage:
         self._unpacked: tuple[int, bytes] | None = None
         self._remedy = f"where ROS 1 is installed, type: rosbag reindex {path}"
         try:
-            self._reader = Reader(path)
+            self._reader = Reader(BoundedPath(path))
             self._reader.open()
         except _BROKEN as error:
             raise StorageError(f"{path}: not a complete ROS 1 bag ({_reason(error)}); {self._remedy}") from error
-        self._file = path.open("rb")
+        self._file = BoundedFile(path, MAX_BYTES)
         self._connections = {connection.id: connection for connection in self._reader.connections}
         self.promised = self._promised()
 
