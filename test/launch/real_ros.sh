@@ -68,7 +68,10 @@ fi
 export PYTHONPATH="$PWD:$work/site${PYTHONPATH:+:$PYTHONPATH}"
 AMENT_PREFIX_PATH="$prefix:$work/site:$("$python" -c 'import sys; print(sys.prefix)')${AMENT_PREFIX_PATH:+:$AMENT_PREFIX_PATH}"
 export AMENT_PREFIX_PATH
-"$python" -c 'from ros2cli.cli import main; main()' launch launch/localization.launch.py --show-args >/dev/null
+for name in localization nav2_localization; do  # found by its name, as README has it
+  "$python" -c 'import sys; from ros2cli.cli import main; sys.exit(main())' \
+    launch deep_localization $name.launch.py --show-args >/dev/null
+done
 shift $(( $# < 2 ? $# : 2 ))
 [ $# -gt 0 ] || set -- test/launch test/recordings/test_collection.py
 "$python" -m pytest "$@"

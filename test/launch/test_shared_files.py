@@ -74,6 +74,12 @@ def test_parameters_are_accepted(nodes: dict[str, Node], file: str) -> None:
             assert Parameter(parameter, value=value).type_ == default.type_, parameter
 
 
+def test_launch_files_have_different_names() -> None:
+    """`ros2 launch PACKAGE NAME` searches the whole share folder, and refuses a name that is there twice."""
+    names = [path.name for folder in ("launch", "examples") for path in (REPOSITORY / folder).rglob("*.launch.py")]
+    assert len(names) == len(set(names)) >= 2, names
+
+
 def test_reference_lists_the_launch_arguments() -> None:
     tree = ast.parse((REPOSITORY / "launch" / "localization.launch.py").read_text())
     named = {target.id: node.value for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}

@@ -28,7 +28,7 @@ from localization_common.ros.recorder import Recorder
 from localization_common.ros.spinning import spinning
 
 NODES = ("vlocnet", "dmn")
-#: Remaps with which Nav2 puts TF into the namespace; those of examples/nav2/localization.launch.py.
+#: Remaps with which Nav2 puts TF into the namespace; those of examples/nav2/nav2_localization.launch.py.
 TF = ["-r", "/tf:=tf", "-r", "/tf_static:=tf_static"]
 #: First frame of each robot in the simulated drive at 10 Hz: two rooms, three metres from each other.
 STARTS = {"robot1": 160, "robot2": 500}

@@ -133,7 +133,7 @@ def ros2_fault(arguments: list[str]) -> str:
     target = arguments[2]
     if arguments[0] == "run":
         return "" if target in console_scripts() else f"ros2 run: no executable {target}"
-    if not (ROOT / "launch" / target).is_file():
+    if not launch_files(target):
         return f"ros2 launch: no file {target}"
     known = launch_arguments(target)
     given = [word.partition(":=")[0] for word in arguments[3:] if ":=" in word]
@@ -162,15 +162,21 @@ def console_scripts() -> set[str]:
 
 
 @cache
+def launch_files(name: str) -> list[Path]:
+    """Launch files of this name that are installed; `ros2 launch` searches the whole share folder."""
+    return [path for folder in ("launch", "examples") for path in (ROOT / folder).rglob(name)]
+
+
+@cache
 def launch_arguments(name: str) -> set[str]:
     """Arguments of a launch file and of the file that it includes."""
     found: set[str] = set()
-    text = (ROOT / "launch" / name).read_text()
+    text = launch_files(name)[0].read_text()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "DeclareLaunchArgument":
             found |= {arg.value for arg in node.args if isinstance(arg, ast.Constant)}
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ARGUMENTS":
-            found |= set(ast.literal_eval(node.value))
+            found |= {ast.literal_eval(key) for key in getattr(node.value, "keys", ()) if key}
     included = [other for other in re.findall(r'"(\w+\.launch\.py)"', text) if other != name]
     return found.union(*(launch_arguments(other) for other in included))
 

@@ -1,6 +1,6 @@
 """Localization for Nav2: map_server, vlocnet, dmn and their lifecycle manager, in place of amcl.
 
-    ros2 launch examples/nav2/localization.launch.py place:=/maps/kitchen \\
+    ros2 launch deep_localization nav2_localization.launch.py place:=/maps/kitchen \\
         image:=/camera/color/image_raw odom:=/odom base_frame_id:=base_link
 
 It replaces nav2_bringup's localization_launch.py and takes its arguments, except `use_composition`. Then
