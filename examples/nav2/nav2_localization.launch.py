@@ -24,6 +24,7 @@ from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJ
 from launch_ros.actions import Node, PushRosNamespace, SetRemap
 from launch_ros.substitutions import FindPackageShare
 
+from deep_localization.evaluation.processes import PROFILE_VARIABLES
 from deep_localization.params_file import read_params_file
 
 HERE = Path(__file__).resolve().parent
@@ -42,9 +43,6 @@ ARGUMENTS = {
 # Arguments that are true or false, in any case, as Nav2's documents write them: True.
 SWITCHES = ("use_sim_time", "autostart", "use_respawn")
 
-# Variables with the profile of Fast DDS; the second one is that since Kilted.
-PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-
 # Arguments of localization.launch.py that are passed on if they are given.
 PASSED = ("image", "camera_info", "image_transport", "odom", "base_frame_id", "camera_frame_id", "composed")
 
@@ -57,8 +55,10 @@ def generate_launch_description() -> LaunchDescription:
     ]
     # A killed process must leave the ROS graph before the lifecycle manager calls its services.
     profile = shared("config", "fastdds_robot.xml")
-    profiles = [SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile)) for name in PROFILES]
-    return LaunchDescription([*arguments, *profiles, OpaqueFunction(function=make_actions)])
+    environment = [
+        SetEnvironmentVariable(name, EnvironmentVariable(name, default_value=profile)) for name in PROFILE_VARIABLES
+    ]
+    return LaunchDescription([*arguments, *environment, OpaqueFunction(function=make_actions)])
 
 
 def make_actions(context: LaunchContext) -> list[LaunchDescriptionEntity]:
