@@ -237,7 +237,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         """Publish the heat map, after everything else of the frame."""
         assert self._localizer is not None
         found = self._localizer.explain()
-        if not self.passes("explanation", lambda: require_finite("explanation", found)):
+        if not self.results.passes("explanation", lambda: require_finite("explanation", found)):
             return
         heat = self._localizer.labels_in_image(found, fill=0)
         overlay = heat_overlay(image, heat, self.settings.overlay_opacity)

@@ -59,7 +59,7 @@ class BeliefPublishers:
             bounds, cell: min_x, min_y, max_x, max_y of the grid and the width of its cells, metres; all particles
                 count in the grid.
         """
-        if not self._node.passes("particles", lambda: require_planar("particles", particles, weights)):
+        if not self._node.results.passes("particles", lambda: require_planar("particles", particles, weights)):
             return
         frame = self._node.settings.global_frame_id
         every = -(-len(particles) // most)
@@ -86,7 +86,7 @@ class BeliefPublishers:
 
     def publish_views(self, poses: Array) -> None:
         """Publish the poses (N, 3) of the map's views."""
-        if not self._node.passes("views", lambda: require_planar("views of the map", poses)):
+        if not self._node.results.passes("views", lambda: require_planar("views of the map", poses)):
             return
         now = self._node.get_clock().now().nanoseconds
         self._views.publish(view_markers(now, self._node.settings.global_frame_id, poses))

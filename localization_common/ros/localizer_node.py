@@ -14,7 +14,6 @@ from std_srvs.srv import SetBool, Trigger
 
 from localization_common.camera import Camera
 from localization_common.camera.image_checks import require_usable
-from localization_common.errors import EstimateError
 from localization_common.pending_frame import FailedFrame, PendingFrame
 from localization_common.place import Place
 from localization_common.ros.base_frame import BaseFrame
@@ -22,7 +21,6 @@ from localization_common.ros.camera_feed import CameraFeed, Frame, check_size
 from localization_common.ros.camera_mount import CameraMount
 from localization_common.ros.clock_guard import ClockGuard
 from localization_common.ros.diagnostics import DiagnosticsPublisher
-from localization_common.ros.estimate_checks import require_publishable
 from localization_common.ros.frame_outcomes import CountedFrame, FrameOutcomes
 from localization_common.ros.latest_frame import LatestFrame
 from localization_common.ros.lifecycle import ManagedNode
@@ -31,6 +29,7 @@ from localization_common.ros.node_health import NodeHealth
 from localization_common.ros.parameters import Parameters
 from localization_common.ros.pose_broadcaster import PoseBroadcaster
 from localization_common.ros.pose_output import PoseOutput
+from localization_common.ros.result_checks import ResultChecks
 from localization_common.ros.settings import NodeSettings, check_device
 from localization_common.ros.transforms import Transforms
 from localization_common.ros.worker import Worker
@@ -66,11 +65,12 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self._declared: Parameters[S] = Parameters(self, settings, configured=lambda: self.configured)
         health = NodeHealth(self)
         self.monitor = health.monitor
+        self.results = ResultChecks(self.monitor)
         self._outcomes = FrameOutcomes(self, self.monitor)
         self.transforms = Transforms(
             self,
             lambda text: self.monitor.event("transform_message", text),
-            lambda name, check: self.passes(name, check),
+            self.results.passes,
         )
         self.base_frame = BaseFrame(self.transforms, lambda: self.settings, self.get_logger().info)
         self.broadcaster = PoseBroadcaster(self.transforms, self.base_frame, lambda: self.settings, self.monitor)
@@ -186,24 +186,6 @@ class LocalizerNode(ManagedNode, Generic[S]):
     def broadcast(self, map_T_base: Array, stamp: int) -> None:
         """Send the transform of `tf_mode` when TF has what it needs; returns at once."""
         self.broadcaster.broadcast(map_T_base, stamp)
-
-    def publishable(self, what: str, a_T_b: Array, covariance: Array) -> bool:
-        """True if an estimate (pose (4, 4), covariance (n, n)) may be published; else /diagnostics has the reason."""
-        return self.passes(what, lambda: require_publishable(what, a_T_b, covariance))
-
-    def passes(self, what: str, check: Callable[[], None]) -> bool:
-        """True if a result passes a check of `estimate_checks`; else /diagnostics has the reason."""
-        try:
-            check()
-        except EstimateError as error:
-            self.refuse(what, str(error))
-            return False
-        self.monitor.solved(what)
-        return True
-
-    def refuse(self, what: str, reason: str) -> None:
-        """Report a result that must not be published."""
-        self.monitor.problem(what, Level.ERROR, f"{reason}: reset the node; if that does not help, its files are bad")
 
     # Lifecycle.
 

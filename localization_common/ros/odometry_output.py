@@ -50,11 +50,11 @@ class OdometryOutput:
             covariance: (6, 6) of that motion.
             base_T_camera: (4, 4) mount of the camera.
         """
-        node = self._node
-        if motion is not None and covariance is not None and not node.publishable("odometry", motion, covariance):
+        node, results = self._node, self._node.results
+        if motion is not None and covariance is not None and not results.publishable("odometry", motion, covariance):
             return  # the sum would keep such a motion for ever
         sample = self._sum.step(stamp, motion, covariance, base_T_camera)
-        if not node.passes("odometry", partial(_require_publishable, sample)):
+        if not results.passes("odometry", partial(_require_publishable, sample)):
             return
         odom, base = node.settings.odom_frame_id, node.base_frame.name()
         self._publisher.publish(odometry_message(sample, odom, base))

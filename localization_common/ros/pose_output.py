@@ -46,7 +46,7 @@ class PoseOutput:
             covariance: (6, 6) of x y z rX rY rZ.
             quality: probability that the pose is near the true one, see `geometry.pose_probability`.
         """
-        if not self._node.publishable("pose", map_T_base, covariance):
+        if not self._node.results.publishable("pose", map_T_base, covariance):
             self.none()
             return False
         message = pose_message(stamp, self._node.settings.global_frame_id, map_T_base, covariance)
