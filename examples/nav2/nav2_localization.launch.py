@@ -70,11 +70,12 @@ def make_actions(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
     switches = {name: IfCondition(LaunchConfiguration(name)).evaluate(context) for name in SWITCHES}
     passed = {name: context.launch_configurations[name] for name in PASSED if name in context.launch_configurations}
-    same = ("place", "namespace", "params_file", "use_sim_time", "use_respawn", "log_level")
+    same = ("place", "namespace", "params_file", "log_level")
     localization = IncludeLaunchDescription(
         PythonLaunchDescriptionSource(shared("launch", "localization.launch.py")),
         launch_arguments={
             **{name: given[name] for name in same},
+            **{name: str(switched).lower() for name, switched in switches.items()},
             **passed,
             "autostart": "false",  # the lifecycle manager activates the nodes
             "amcl_pose": "vlocnet",
@@ -108,7 +109,8 @@ def shared(*parts: str) -> PathJoinSubstitution:
 
 def nav2(program: str, name: str, own: dict[str, Any], given: dict[str, str], switches: dict[str, bool]) -> Node:
     """Make a node of Nav2 with parameters of its own; its bare name in params_file counts in every namespace."""
-    bare = read_params_file(given["params_file"]).get(name, {}).get("ros__parameters", {})
+    section = read_params_file(given["params_file"]).get(name) or {}
+    bare = section.get("ros__parameters") or {}
     time = {"use_sim_time": switches["use_sim_time"]}
     return Node(
         package=f"nav2_{program}",

@@ -76,7 +76,7 @@ def test_the_nodes_are_in_amcls_place(robot: Robot, models: Path, tmp_path: Path
     poses: list[object] = []
     robot.node.create_subscription(PoseWithCovarianceStamped, "amcl_pose", poses.append, latched)
     given = {"namespace": NAMESPACE, "place": place, "base_frame_id": "base_link", "odom": "vlocnet/odometry"}
-    given |= {"autostart": "True", "use_sim_time": "False"}  # as Nav2's documents write them
+    given |= {"autostart": "True", "use_sim_time": "0"}  # in the spellings of ROS 2's conditions
     with launch(EXAMPLE / "nav2_localization.launch.py", tmp_path, **given) as launched:
         assert wait_until(lambda: "Managed nodes are active" in launched.output(), 180.0), launched.output()
         await_active(robot)
