@@ -12,6 +12,8 @@ from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJ
 from launch_ros.actions import Node, PushRosNamespace
 from launch_ros.substitutions import FindPackageShare
 
+from deep_localization.evaluation.processes import PROFILE_VARIABLES
+
 PACKAGE = "deep_localization"
 
 
@@ -38,9 +40,8 @@ def generate_launch_description() -> LaunchDescription:
                 default_value=shared("config", "demo.yaml"),
                 description="Parameters of simulator and nodes, in the format of config/demo.yaml.",
             ),
-            # Images need a larger shared memory than the default of Fast DDS. The second name is that since Kilted.
-            default_environment("FASTRTPS_DEFAULT_PROFILES_FILE", shared("config", "fastdds.xml")),
-            default_environment("FASTDDS_DEFAULT_PROFILES_FILE", shared("config", "fastdds.xml")),
+            # Images need a larger shared memory than the default of Fast DDS.
+            *(default_environment(name, shared("config", "fastdds.xml")) for name in PROFILE_VARIABLES),
             default_environment("MUJOCO_GL", "egl"),
             GroupAction([PushRosNamespace(namespace), robot]),
             localization,

@@ -38,6 +38,7 @@ class ParticleFilter:
 
     `fit` measures how well the last images fit the belief: the smoothed logarithm of their likelihood against that of
     the whole map. It is about 0 for a uniform belief, higher for a right belief and lower for a wrong one.
+    `elsewhere` is the probability with which the robot was anywhere in the map when the belief began.
 
     All random numbers come from one generator on the CPU: the same seed and calls give the same particles.
     """
@@ -75,7 +76,7 @@ class ParticleFilter:
         self.particles = particles
         self.log_weights = torch.full((len(particles),), -math.log(len(particles)), device=self.device)
         self.slow = self.fast = self.fit = 0.0
-        self._weighed, self._elsewhere, self._settled = 0, elsewhere, settled
+        self._weighed, self.elsewhere, self._settled = 0, elsewhere, settled
         self._log_reference = self.log_weights.new_zeros(0)
 
     def draw_uniform(self, count: int) -> Tensor:
@@ -84,11 +85,6 @@ class ParticleFilter:
         low = torch.tensor([min_x, min_y, -math.pi], dtype=torch.float32)
         size = torch.tensor([max_x - min_x, max_y - min_y, 2.0 * math.pi], dtype=torch.float32)
         return (low + torch.rand(count, 3, generator=self._generator) * size).to(self.device)
-
-    @property
-    def elsewhere(self) -> float:
-        """Probability that the robot was anywhere in the map when the belief began."""
-        return self._elsewhere
 
     @property
     def untested(self) -> bool:
@@ -113,7 +109,7 @@ class ParticleFilter:
             far = torch.cat([self.particles, far])
             near = self.log_weights + math.log(1.0 - elsewhere)
             log_weights = torch.cat([near, log_weights + math.log(elsewhere)])
-        self.particles, self.log_weights, self._elsewhere = far, log_weights, elsewhere
+        self.particles, self.log_weights, self.elsewhere = far, log_weights, elsewhere
 
     def move(self, previous_P_base: Tensor) -> None:
         """Move by odometry (3,), metres and radians in the previous base frame, with noise."""
@@ -181,11 +177,11 @@ class ParticleFilter:
         """Return the log weights (K,) of the particles with an image, against the map, and the references' part."""
         first = self._weighed == 0
         # The first image of a robot that may be anywhere repeats no earlier evidence, so that it counts in full.
-        power = 1.0 if first and self._elsewhere > 0.0 else self.config.likelihood_exponent
+        power = 1.0 if first and self.elsewhere > 0.0 else self.config.likelihood_exponent
         scaled = power * log_reference
         joint = self.log_weights + power * log_likelihood
         unit = scaled.logsumexp(0) - math.log(len(log_reference))
-        if first and self._elsewhere == 1.0:  # then the particles cover the whole map, too
+        if first and self.elsewhere == 1.0:  # then the particles cover the whole map, too
             share = len(joint) / (len(joint) + len(log_reference))
             unit = torch.logaddexp(joint.logsumexp(0) + math.log(share), unit + math.log(1.0 - share))
         return joint - unit, scaled
@@ -193,7 +189,7 @@ class ParticleFilter:
     @property
     def of_few_images(self) -> bool:
         """True if the robot could be anywhere until one of the last images (`FilterConfig.localized_images`)."""
-        return self._elsewhere > 0.0 and self._weighed < self.config.localized_images
+        return self.elsewhere > 0.0 and self._weighed < self.config.localized_images
 
     @property
     def effective_sample_size(self) -> float:

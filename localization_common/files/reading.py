@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 #: Kinds of directory entries that are no files, for messages.
 _OTHER_KINDS = (
@@ -18,7 +18,7 @@ _OTHER_KINDS = (
 )
 
 
-def open_file(path: str | Path) -> BinaryIO:
+def open_file(path: str | Path) -> io.BufferedReader:
     """Open a file to read its bytes. A pipe without a writer would hang the program, and a device has no end.
 
     Raises:

@@ -34,7 +34,7 @@ class WorkerServices:
         self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="service")
 
     def serve(self, service_type: Any, name: str, callback: Callable[[Any, Any], Any]) -> None:
-        """Create a service whose callback does not need the worker."""
+        """Create a service with a callback of its own."""
         self._node.create_service(service_type, name, callback, callback_group=self._group)
 
     def serve_job(self, service_type: type[Trigger] | type[Empty], name: str, job: Callable[[], str]) -> None:

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.timeout(280)
 STAND_IN = Path(__file__).with_name("nav2_stand_in.py")
 PROGRAMS = ("map_server", "lifecycle_manager")
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "nav2"
+LAUNCH_FILE = EXAMPLE / "nav2_localization.launch.py"
 
 
 def installed(package: str) -> bool:
@@ -77,7 +78,7 @@ def test_the_nodes_are_in_amcls_place(robot: Robot, models: Path, tmp_path: Path
     robot.node.create_subscription(PoseWithCovarianceStamped, "amcl_pose", poses.append, latched)
     given = {"namespace": NAMESPACE, "place": place, "base_frame_id": "base_link", "odom": "vlocnet/odometry"}
     given |= {"autostart": "True", "use_sim_time": "0"}  # in the spellings of ROS 2's conditions
-    with launch(EXAMPLE / "nav2_localization.launch.py", tmp_path, **given) as launched:
+    with launch(LAUNCH_FILE, tmp_path, **given) as launched:
         assert wait_until(lambda: "Managed nodes are active" in launched.output(), 180.0), launched.output()
         await_active(robot)
         assert f"Loading yaml file: {place}/occupancy.yaml" in launched.output()
@@ -106,7 +107,7 @@ def test_a_killed_process_is_activated_again(
     place = place_of(models, tmp_path / "kitchen")
     write_grid(place)
     given = {"place": place, "base_frame_id": "base_link", "odom": "vlocnet/odometry", "use_respawn": True}
-    with launch(EXAMPLE / "nav2_localization.launch.py", tmp_path, **given) as launched:
+    with launch(LAUNCH_FILE, tmp_path, **given) as launched:
         assert wait_until(lambda: launched.output().count("Managed nodes are active") == 1, 90.0), launched.output()
         (process,) = re.findall(r"\[vlocnet-\d+\]: process started with pid \[(\d+)\]", launched.output())
         os.kill(int(process), signal.SIGKILL)
@@ -117,7 +118,7 @@ def test_a_killed_process_is_activated_again(
 @pytest.mark.usefixtures("nav2")
 def test_a_place_without_a_grid_is_refused(ros_domain: int, models: Path, tmp_path: Path) -> None:
     place = place_of(models, tmp_path / "kitchen")
-    with launch(EXAMPLE / "nav2_localization.launch.py", tmp_path, place=place) as launched:
+    with launch(LAUNCH_FILE, tmp_path, place=place) as launched:
         assert launched.process.wait(60.0) == 1
     assert f"no occupancy grid {place}/occupancy.yaml: give place:=PLACE, or map:=FILE.yaml" in launched.output()
 
@@ -150,4 +151,4 @@ def launch_robot(robot: FleetRobot, place: Path, folder: Path) -> AbstractContex
     others = {name: section["ros__parameters"] for name, section in shipped.items()}
     given = {"image": f"/{robot.name}/image", "odom": f"/{robot.name}/odom", "base_frame_id": "base_link"}
     given |= {"params_file": robot.write_parameters(folder / "params.yaml", **others), "composed": True}
-    return launch(EXAMPLE / "nav2_localization.launch.py", folder, namespace=robot.name, place=place, **given)
+    return launch(LAUNCH_FILE, folder, namespace=robot.name, place=place, **given)

@@ -101,11 +101,12 @@ def test_rviz_shows_topics_that_exist(nodes: dict[str, Node]) -> None:
     assert len(shown) >= 9
 
 
-def test_fastdds_profile_carries_images() -> None:
+@pytest.mark.parametrize(("file", "address"), [("fastdds.xml", "127.0.0.1"), ("fastdds_robot.xml", None)])
+def test_fastdds_profiles_carry_images(file: str, address: str | None) -> None:
     space = {"d": "http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles"}
-    profile = ElementTree.parse(REPOSITORY / "config" / "fastdds.xml").getroot()
+    profile = ElementTree.parse(REPOSITORY / "config" / file).getroot()
     transports = {t.findtext("d:type", None, space): t for t in profile.iterfind(".//d:transport_descriptor", space)}
     assert int(transports["SHM"].findtext("d:segment_size", "0", space)) >= 16 * 2**20
-    assert transports["UDPv4"].findtext(".//d:address", None, space) == "127.0.0.1"
+    assert transports["UDPv4"].findtext(".//d:address", None, space) == address
     used = {t.text for t in profile.iterfind(".//d:userTransports/d:transport_id", space)}
     assert used == {t.findtext("d:transport_id", None, space) for t in transports.values()}

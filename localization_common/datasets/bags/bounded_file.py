@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+from localization_common.files.reading import open_file
+
 #: Largest number of bytes of a line.
 _LINE = 1000
 
@@ -18,7 +20,7 @@ class BoundedFile(io.BufferedReader):
     """
 
     def __init__(self, path: Path, most: int) -> None:
-        super().__init__(io.FileIO(path))
+        super().__init__(open_file(path).detach())
         self._most = most
 
     def read(self, size: int | None = -1, /) -> bytes:
