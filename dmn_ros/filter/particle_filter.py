@@ -38,7 +38,8 @@ class ParticleFilter:
 
     `fit` measures how well the last images fit the belief: the smoothed logarithm of their likelihood against that of
     the whole map. It is about 0 for a uniform belief, higher for a right belief and lower for a wrong one.
-    `elsewhere` is the probability with which the robot was anywhere in the map when the belief began.
+    `elsewhere` is the probability with which the robot was anywhere in the map when the belief began. A belief around a
+    pose gets the particles for it before the first image is weighed: from `cover_map`, or in a large map from `focus`.
 
     All random numbers come from one generator on the CPU: the same seed and calls give the same particles.
     """
@@ -54,14 +55,8 @@ class ParticleFilter:
 
     def reset_gaussian(self, belief: PlanarGaussian, elsewhere: float = 0.0) -> None:
         """Set a Gaussian belief around a pose; with the probability ``elsewhere`` the robot is anywhere in the map."""
-        near = belief.sample(self.config.max_particles, self._generator).to(self.device)
-        if elsewhere == 0.0:
-            self._start(near, settled=self._narrow(belief))
-            return
-        far = self.draw_uniform(self.config.global_particles)
-        self._start(torch.cat([near, far]), elsewhere=elsewhere, settled=self._narrow(belief))
-        self.log_weights[: len(near)] = math.log((1.0 - elsewhere) / len(near))
-        self.log_weights[len(near) :] = math.log(elsewhere / len(far))
+        particles = belief.sample(self.config.max_particles, self._generator).to(self.device)
+        self._start(particles, elsewhere=elsewhere, settled=self._narrow(belief))
 
     def seed(self, seed: int) -> None:
         """Restart the random numbers from this seed."""
@@ -95,21 +90,30 @@ class ParticleFilter:
         """Draw poses (4 N, 3) around views (N, 3), see `global_search.poses_around`."""
         return global_search.poses_around(views.to(self.device), self._generator)
 
-    def focus(self, coarse: Tensor, log_likelihood: Tensor, elsewhere: float = 1.0) -> None:
-        """Draw particles of a belief over the whole map: most of them where the first image fits.
+    def cover_map(self) -> None:
+        """Draw particles all over the map, with the weight `elsewhere`."""
+        if self.elsewhere < 1.0:  # a belief over the whole map has them
+            far = self.draw_uniform(self.config.global_particles)
+            self._add_elsewhere(far, torch.full((len(far),), -math.log(len(far)), device=self.device))
+
+    def focus(self, coarse: Tensor, log_likelihood: Tensor) -> None:
+        """Draw particles all over the map, most of them where the first image fits, with the weight `elsewhere`.
 
         Args:
             coarse: (C, 3) poses all over the map.
             log_likelihood: (C,) log-likelihoods of the image that is weighed next.
-            elsewhere: probability that the robot is anywhere in the map; below 1, the belief keeps its particles, too.
         """
         uniform = self.draw_uniform(self.config.global_particles)
-        far, log_weights = global_search.focus(coarse, log_likelihood, uniform, self.bounds, self._generator)
-        if elsewhere < 1.0:
-            far = torch.cat([self.particles, far])
-            near = self.log_weights + math.log(1.0 - elsewhere)
-            log_weights = torch.cat([near, log_weights + math.log(elsewhere)])
-        self.particles, self.log_weights, self.elsewhere = far, log_weights, elsewhere
+        self._add_elsewhere(*global_search.focus(coarse, log_likelihood, uniform, self.bounds, self._generator))
+
+    def _add_elsewhere(self, far: Tensor, log_weights: Tensor) -> None:
+        """Add particles (F, 3) all over the map, with normalised log weights (F,); they replace a uniform belief."""
+        if self.elsewhere == 1.0:
+            self.particles, self.log_weights = far, log_weights
+            return
+        near = self.log_weights + math.log(1.0 - self.elsewhere)
+        self.particles = torch.cat([self.particles, far])
+        self.log_weights = torch.cat([near, log_weights + math.log(self.elsewhere)])
 
     def move(self, previous_P_base: Tensor) -> None:
         """Move by odometry (3,), metres and radians in the previous base frame, with noise."""

@@ -50,11 +50,12 @@ def weigh(
     """
     moved_only = belief.particles, belief.log_weights
     try:
+        if belief.untested and belief.elsewhere > 0.0:
+            if reader.large:  # without more particles where the image fits, the robot's place is missed
+                return _weigh_everywhere(belief, reader, image, proposal)
+            belief.cover_map()
         if proposal is not None:
             belief.propose(proposal)
-        elif belief.untested and belief.elsewhere > 0.0 and reader.large:
-            # Few particles are drawn all over a large map: without more, the robot's place is missed.
-            return _weigh_everywhere(belief, reader, image, belief.elsewhere)
         return _weigh_near(belief, reader, image)
     except EstimateError:
         belief.particles, belief.log_weights = moved_only
@@ -69,7 +70,8 @@ def _weigh_near(belief: ParticleFilter, reader: MapReader, image: npt.NDArray[np
     if reader.large and belief.doubtful(reading.log_likelihood, reading.reference_log_likelihood):
         # A few reference poses in a large map are not near the robot: they do not show that it was carried away.
         if belief.untested:
-            return _weigh_everywhere(belief, reader, image, elsewhere=MOVED)
+            belief.elsewhere = MOVED
+            return _weigh_everywhere(belief, reader, image)
         reference = _around_views(belief, reader)
         everywhere = reader.read_everywhere(image, reference)
         reading = replace(reading, reference_log_likelihood=everywhere.log_likelihood)
@@ -81,12 +83,14 @@ def _weigh_near(belief: ParticleFilter, reader: MapReader, image: npt.NDArray[np
 
 
 def _weigh_everywhere(
-    belief: ParticleFilter, reader: MapReader, image: npt.NDArray[np.uint8], elsewhere: float
+    belief: ParticleFilter, reader: MapReader, image: npt.NDArray[np.uint8], proposal: PlanarGaussian | None = None
 ) -> Weighed:
-    """Weigh if the robot is, with the probability ``elsewhere``, anywhere in a large map."""
+    """Weigh the first image if the robot is anywhere in a large map with the probability `ParticleFilter.elsewhere`."""
     reference = _around_views(belief, reader)
     coarse = reader.read_everywhere(image, reference)
-    belief.focus(reference, coarse.log_likelihood, elsewhere)
+    belief.focus(reference, coarse.log_likelihood)
+    if proposal is not None:
+        belief.propose(proposal)
     reading = reader.read_everywhere(image, belief.particles)
     belief.weigh(reading.log_likelihood, coarse.log_likelihood)
     belief.resample(reference)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from dmn_ros.filter import global_search
 from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.filter.particle_filter import ParticleFilter
+from dmn_ros.filter.planar_gaussian import PlanarGaussian
 
 BOUNDS = (0.0, 0.0, 60.0, 20.0)
 ROBOT = torch.tensor([41.0, 7.0, 1.0])
@@ -77,3 +79,19 @@ def test_a_filter_finds_the_robot_that_uniform_particles_miss() -> None:
     assert found[False][0] < 10
     assert found[True][0] > 40
     assert found[True][1] == pytest.approx(math.e / (1.0 + math.e), abs=0.3)  # two places, one fits e times as well
+
+
+@pytest.mark.parametrize("focused", [False, True])
+def test_a_saved_pose_keeps_its_probability(focused: bool) -> None:
+    """Weigh an image that fits all poses alike: with probability 0.1 the robot is anywhere in the map."""
+    particle_filter = ParticleFilter(FilterConfig(max_particles=500, global_particles=2000), BOUNDS)
+    saved = PlanarGaussian(np.array([12.0, 15.0, -2.0]), np.diag([0.1**2, 0.1**2, 0.05**2]))
+    particle_filter.reset_gaussian(saved, elsewhere=0.1)
+    if focused:
+        coarse = particle_filter.draw_around(_views())
+        particle_filter.focus(coarse, _image(coarse))
+    else:
+        particle_filter.cover_map()
+    particle_filter.weigh(torch.zeros(len(particle_filter.particles)), torch.zeros(16))
+    far = (particle_filter.particles[:, :2] - torch.tensor([12.0, 15.0])).norm(dim=1) > 1.0
+    assert float(particle_filter.log_weights.exp()[far].sum()) == pytest.approx(0.1, abs=0.005)

@@ -14,6 +14,7 @@ import torch
 
 from dmn_ros.filter.belief import Belief
 from dmn_ros.filter.filter_config import FilterConfig
+from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.map.context_map import ContextMap
 from dmn_ros.runtime.checkpoint import load_network
 from dmn_ros.runtime.localizer import Localizer
@@ -53,13 +54,20 @@ def localizer(queries: Sequence, large_map: ContextMap) -> Localizer:
 
 
 @torch.inference_mode()
-def drive(localizer: Localizer, queries: Sequence, begin: int = 0) -> list[tuple[Belief, float]]:
-    """Beliefs of a drive, each with its distance to the true pose; every frame is weighed."""
+def drive(
+    localizer: Localizer, queries: Sequence, begin: int = 0, proposed: np.ndarray | None = None
+) -> list[tuple[Belief, float]]:
+    """Beliefs of a drive, each with its distance to the true pose; every frame is weighed.
+
+    Another localizer proposes poses that are off by ``proposed`` (3,); None: there is no other localizer.
+    """
     found = []
     for i, stamp in enumerate(queries.stamps):
-        localizer.request_update()
-        belief = localizer.step(queries.read_image(i), begin + int(stamp), planar.from_se3(queries.odom_T_base[i]))
         true = planar.from_se3(queries.map_T_base[i])
+        proposal = None if proposed is None else PlanarGaussian(true + proposed, CERTAIN)
+        localizer.request_update()
+        odom = planar.from_se3(queries.odom_T_base[i])
+        belief = localizer.step(queries.read_image(i), begin + int(stamp), odom, proposal)
         found.append((belief, float(np.hypot(*(belief.most_likely - true)[:2]))))
     return found
 
@@ -91,6 +99,19 @@ def test_a_wrong_start_is_left(localizer: Localizer, queries: Sequence, copy: in
         found = drive(localizer, queries)
         assert found[-1][0].localized
         assert found[-1][1] < 0.5
+        assert not any(belief.localized and metres > 0.5 for belief, metres in found)
+
+
+@pytest.mark.parametrize("proposed", [0, 2, 4])
+def test_a_proposal_neither_hides_nor_needs_the_rest_of_the_map(
+    localizer: Localizer, queries: Sequence, proposed: int
+) -> None:
+    """Begin at a wrong saved pose, with proposals that are right, wrong in another place, or wrong in the same one."""
+    for seed in range(3):
+        localizer.reset_uniform(seed)
+        localizer.reset_saved(planar.from_se3(queries.map_T_base[0]) + COPIES[4], CERTAIN)
+        found = drive(localizer, queries, proposed=COPIES[proposed])
+        assert found[-1][0].localized
         assert not any(belief.localized and metres > 0.5 for belief, metres in found)
 
 
