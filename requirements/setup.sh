@@ -56,12 +56,12 @@ has_torch() { "$venv/bin/python" -c 'from importlib.util import find_spec as f; 
 # Prints the cost before anything is downloaded, and stops if a disk is too small.
 announce_cost() {
   has_torch && return   # most of it is there
-  local size=7000 download=3500 minutes='4 to 6'
+  local size=7200 download=3500 minutes='4 to 6'
   [ "$torch" = cpu ] && size=2700 download=650 minutes='2 to 3'
   step "Python libraries: $download MB are downloaded and fill $size MB in $venv; $minutes minutes with a fast network"
   local cache
-  cache=$("$venv/bin/python" -m pip cache dir 2>/dev/null || echo "$HOME/.cache/pip")
-  need_disk "$venv" $size "${TMPDIR:-/tmp}" $download "$cache" $download
+  cache=$("$venv/bin/python" -m pip cache dir 2>/dev/null || true)   # fails if there is none
+  need_disk "$venv" $size "${TMPDIR:-/tmp}" $download "$cache"
 }
 
 install_requirements() {

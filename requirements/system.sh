@@ -56,8 +56,8 @@ need_packages() {  # python (may be empty), ros
 
 existing_folder() { local path=$1; until [ -d "$path" ]; do path=$(dirname "$path"); done; echo "$path"; }
 
-# Stops if a disk is too small. Arguments: path, MB, path, MB, ...: what is written there.
-need_disk() {
+# Prints a disk that is too small, or nothing. Arguments: path, MB, path, MB, ...: what is written there.
+small_disk() {
   declare -A needed free
   local device kilobytes
   while [ $# -gt 0 ]; do
@@ -68,7 +68,18 @@ need_disk() {
   done
   for device in "${!needed[@]}"; do
     [ "${free[$device]}" -ge "${needed[$device]}" ] ||
-      fail "$device has ${free[$device]} MB free, and set-up needs ${needed[$device]} MB there" \
-           "make setup   (again, when there is more room; TMPDIR and PIP_CACHE_DIR may name folders on another disk)"
+      { echo "$device has ${free[$device]} MB free, and set-up needs ${needed[$device]} MB there"; return; }
   done
+}
+
+# Stops if there is no room for libraries of this size and their download; if only pip's cache does not fit, pip keeps none.
+need_disk() {  # folder of the libraries, MB, folder of the download, MB, pip's cache
+  local small
+  small=$(small_disk "$1" "$2" "$3" "$4")
+  [ -z "$small" ] ||
+    fail "$small" "make setup   (again, when there is more room; TMPDIR may name a folder on another disk)"
+  if [ -n "$5" ] && [ -n "$(small_disk "$1" "$2" "$3" "$4" "$5" "$4")" ]; then
+    step "the disk is too small for a copy of the downloads in pip's cache: none is kept"
+    export PIP_NO_CACHE_DIR=1
+  fi
 }

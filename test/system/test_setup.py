@@ -73,7 +73,16 @@ def test_a_compiler_is_needed_for_wheels_only(bare_path):
 def test_a_small_disk_is_refused(tmp_path):
     free = shutil.disk_usage(tmp_path).free // 2**20
     half = free // 2 + 2000  # twice: both folders are on the same disk
-    done = call("need_disk", tmp_path / "venv" / "lib", half, tmp_path / "cache", half)
+    done = call("need_disk", tmp_path / "venv" / "lib", half, tmp_path, half, "")
     assert done.returncode == 1
     assert f"set-up needs {2 * half} MB there" in done.stderr
-    assert call("need_disk", tmp_path, 1, tmp_path, 1).returncode == 0
+
+
+@pytest.mark.parametrize("share", [0.05, 0.4])
+def test_a_disk_without_room_for_the_cache_of_pip_is_enough(tmp_path, share):
+    """Three times 0.4 of the free disk is too much, with the cache on the same disk as the libraries."""
+    size = int(shutil.disk_usage(tmp_path).free // 2**20 * share)
+    done = call('step() { echo "$*"; }; need_disk', tmp_path, size, tmp_path, size, tmp_path / "cache")
+    assert done.returncode == 0, done.stderr
+    assert ("none is kept" in done.stdout) == (share > 0.3)
+    assert call("need_disk", tmp_path, size, tmp_path, size, "").stdout == ""
