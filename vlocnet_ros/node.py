@@ -4,40 +4,28 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from sensor_msgs.msg import Image
 
 from localization_common.camera import Camera
 from localization_common.errors import ConfigError
-from localization_common.geometry import se3
-from localization_common.geometry.odometry_integration import base_covariance
-from localization_common.geometry.pose_probability import probability_near
 from localization_common.keyframes.keyframe_map import KeyframeMap
 from localization_common.pending_frame import FinishedFrame, PendingFrame
 from localization_common.place import Place
 from localization_common.refinement.refiner import Refiner
-from localization_common.report.palette import circled, heat_overlay
 from localization_common.ros.camera_feed import CameraFeed, Frame
-from localization_common.ros.conversions import image_from_array
-from localization_common.ros.estimate_checks import require_finite
 from localization_common.ros.localizer_node import LocalizerNode
 from localization_common.ros.main import run
 from localization_common.ros.monitor import Level
-from localization_common.ros.odometry_output import OdometryOutput
-from localization_common.ros.outputs import wanted
 from localization_common.ros.pose_input import PoseInput
-from localization_common.ros.segmentation_publishers import SegmentationPublishers
-from vlocnet_ros.runtime.estimate import Estimate, Health
+from vlocnet_ros.estimate_output import EstimateOutput, LocalizedFrame, PublishedFrame
 from vlocnet_ros.runtime.frame_localizer import FrameLocalizer
 from vlocnet_ros.runtime.keyframe_localizer import KeyframeLocalizer
 from vlocnet_ros.runtime.localizer import Localizer
 from vlocnet_ros.runtime.network_exchange import SeenFrame, with_network
 from vlocnet_ros.runtime.planar_guess import planar_guess
-from vlocnet_ros.runtime.refinement_diagnostics import RefinementDiagnostics
 from vlocnet_ros.runtime.refining_localizer import RefiningLocalizer
 from vlocnet_ros.settings import VlocnetSettings
 from vlocnet_ros.wheel_odometry import WheelOdometry
@@ -59,14 +47,9 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         self._localizer: FrameLocalizer | None = None
         self._place: Place | None = None
         self._last: SeenFrame | None = None
-        self._refinements = RefinementDiagnostics()
         self._wheels = WheelOdometry(self, lambda: self.settings.odometry_timeout)
         self._guess = PoseInput(self, "guess", self._wheels.input.buffer, depth=10)
-        publisher = self.create_lifecycle_publisher
-        self._odometry = OdometryOutput(self, lambda: self.settings.publish_odom_tf)
-        self._segmentation = SegmentationPublishers(self)
-        self._explanation = publisher(Image, "~/explanation", 5)
-        self._matched_points = publisher(Image, "~/matched_points", 5)
+        self._output = EstimateOutput(self)
         self.work.serve_prepared_job("~/load_checkpoint", self._open_network, self._exchange)
 
     def load(self) -> None:
@@ -87,8 +70,7 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             place.require_unchanged()
         self._place = place
         self._guess.pending = self.poses.memory.open(place)
-        self._odometry.reset()
-        self._refinements = RefinementDiagnostics()
+        self._output.reset()
 
     def _read_network(self, path: Path) -> Localizer:
         settings = self.settings
@@ -112,11 +94,8 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
     def activate(self) -> None:
         """Publish the names of the class ids, once; begin to save the last pose."""
         super().activate()
-        self._publish_names()
-
-    def _publish_names(self) -> None:
-        if self._localizer is not None and self._localizer.class_names:
-            self._segmentation.publish_names(self._localizer.class_names)
+        if self._localizer is not None:
+            self._output.publish_names(self._localizer)
 
     def set_camera(self, camera: Camera) -> None:
         """Set the localizer's camera."""
@@ -144,12 +123,8 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         localizer = self._localizer
         if localizer is None:
             return {"streams": "none"}
-        values = {"streams": ", ".join(localizer.tasks.names), "odometry subscribers": str(self._odometry.subscribers)}
-        if isinstance(localizer, KeyframeLocalizer):
-            values = {"streams": "pose, of the keyframe map", "odometry": self._wheels.value}
-        elif not isinstance(localizer, RefiningLocalizer):
-            return values | {"refined": "no: there is no keyframe map, or refine is false"}
-        return values | self._refinements.values
+        values = self._output.values(localizer)
+        return values | {"odometry": self._wheels.value} if isinstance(localizer, KeyframeLocalizer) else values
 
     def ready(self, frame: Frame) -> bool:
         """True if TF has the mount of the camera and the odometry is there, or the frame has waited long enough."""
@@ -162,18 +137,19 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         localizer = self._localizer
         assert localizer is not None
         base_T_camera = self.mount.base_T_camera(frame, self.patience(self.settings.transform_timeout))
-        explained = localizer.explains and wanted(self._explanation)
+        explained = localizer.explains and self._output.explanation_wanted
         if explained:
             self.finish_pending()  # the heat map is of the network's last frame: nothing may run beside it
-        localizer.labels_wanted = self._segmentation.wanted
+        localizer.labels_wanted = self._output.labels_wanted
         self._wheels.base_T_camera = base_T_camera
         self._take_guess(localizer, frame, base_T_camera)
-        pending = PublishedFrame(self, frame, image, base_T_camera, localizer.begin(image, frame.stamp))
+        begun = LocalizedFrame(frame, image, base_T_camera, localizer)
+        pending = PublishedFrame(self._output, begun, localizer.begin(image, frame.stamp))
         self._last = SeenFrame(image, frame.stamp)
         if not explained:
             return pending
         pending.finish()
-        self._publish_explanation(frame, image)
+        self._output.publish_explanation(begun)
         return FinishedFrame(None)
 
     def _take_guess(self, localizer: FrameLocalizer, frame: Frame, base_T_camera: Array) -> None:
@@ -187,61 +163,6 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
             localizer.hint(planar_guess(mean, covariance, base_T_camera))
 
         self._guess.place(guess, frame.stamp, odom_T_base, hint)
-
-    def publish(self, frame: Frame, image: Picture, base_T_camera: Array, estimate: Estimate) -> None:
-        """Publish an estimate; nothing of streams that the network lacks."""
-        assert self._localizer is not None
-        self.monitor.inference.add(estimate.timings["total"])
-        self._refinements.add(estimate)
-        tasks = self._localizer.tasks
-        map_T_base = self._publish_pose(estimate, base_T_camera) if tasks.localizes else None
-        if tasks.odometry:  # after the pose: dmn, which waits for this odometry, then has the frame's pose as well
-            motion, covariance = estimate.previous_T_camera, estimate.motion_covariance
-            self._odometry.publish(frame.stamp, motion, covariance, base_T_camera)
-        self._odometry.check_tf(measured=tasks.odometry)
-        if map_T_base is not None:
-            self.broadcast(map_T_base, frame.stamp)
-        if estimate.labels is not None:
-            self._publish_segmentation(frame, image, estimate)
-        if estimate.refinement is not None and wanted(self._matched_points):
-            points = circled(image, estimate.refinement.pixels)
-            self._matched_points.publish(image_from_array(points, "rgb8", frame.header))
-
-    def _publish_pose(self, estimate: Estimate, base_T_camera: Array) -> Array | None:
-        """Publish the pose of the base and return it (4, 4); None for a skipped frame, or while lost."""
-        if estimate.health is Health.LOST:
-            self.monitor.problem("lost", Level.ERROR, f"lost: {estimate.reason}")
-        if not estimate.health.published:
-            self.poses.none()
-            return None
-        if estimate.health is Health.UNCERTAIN:
-            self.monitor.problem("lost", Level.WARN, f"uncertain: {estimate.reason}")
-        else:
-            self.monitor.solved("lost")
-        map_T_base = estimate.map_T_camera @ se3.inverse(base_T_camera)
-        covariance = base_covariance(estimate.covariance, estimate.map_T_camera, base_T_camera)
-        quality = probability_near(covariance)
-        return map_T_base if self.poses.publish(estimate.stamp, map_T_base, covariance, quality) else None
-
-    def _publish_segmentation(self, frame: Frame, image: Picture, estimate: Estimate) -> None:
-        if not self._segmentation.wanted:
-            return
-        assert self._localizer is not None
-        assert estimate.labels is not None
-        assert estimate.label_confidence is not None
-        labels, confidence = map(self._localizer.labels_in_image, (estimate.labels, estimate.label_confidence))
-        opacity = self.settings.overlay_opacity
-        self._segmentation.publish(frame.header, image, labels, confidence, opacity=opacity)
-
-    def _publish_explanation(self, frame: Frame, image: Picture) -> None:
-        """Publish the heat map, after everything else of the frame."""
-        assert self._localizer is not None
-        found = self._localizer.explain()
-        if not self.results.passes("explanation", lambda: require_finite("explanation", found)):
-            return
-        heat = self._localizer.labels_in_image(found, fill=0)
-        overlay = heat_overlay(image, heat, self.settings.overlay_opacity)
-        self._explanation.publish(image_from_array(overlay, "rgb8", frame.header))
 
     def _open_network(self) -> tuple[Path, Localizer]:
         """Read the checkpoint beside the frames, and set the present camera.
@@ -271,31 +192,8 @@ class VlocnetNode(LocalizerNode[VlocnetSettings]):
         if self.camera is not None:
             network.set_camera(self.camera)
         self._localizer = with_network(self._localizer, network, self._last)
-        self._publish_names()
+        self._output.publish_names(self._localizer)
         return f"{path}: {', '.join(network.tasks.names)}"
-
-
-@dataclass(frozen=True)
-class PublishedFrame:
-    """A frame whose network part is done; `finish` publishes its estimate.
-
-    Attributes:
-        node: publishes.
-        frame: the image message.
-        image: (H, W, 3) uint8 RGB.
-        base_T_camera: (4, 4) mount of the camera at the frame's stamp.
-        pending: estimate to come.
-    """
-
-    node: VlocnetNode
-    frame: Frame
-    image: Picture
-    base_T_camera: Array
-    pending: PendingFrame[Estimate]
-
-    def finish(self) -> None:
-        """Wait for the estimate and publish it."""
-        self.node.publish(self.frame, self.image, self.base_T_camera, self.pending.finish())
 
 
 def main(arguments: list[str] | None = None) -> int:

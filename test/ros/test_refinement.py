@@ -15,7 +15,7 @@ from robot_stage import Stage
 from sensor_msgs.msg import Image
 from stage_robot import BASE_T_CAMERA, CAMERA, FIRST, PERIOD, textured
 
-import vlocnet_ros.node
+import vlocnet_ros.estimate_output
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import InputError
 from localization_common.geometry import se3
@@ -90,7 +90,7 @@ def test_refined_poses_are_published_with_covariance_points_and_diagnostics(
         drawn.append(circled(image, pixels))
         return drawn[-1]
 
-    monkeypatch.setattr(vlocnet_ros.node, "circled", record)
+    monkeypatch.setattr(vlocnet_ros.estimate_output, "circled", record)
     start(stage, keyframe_map)
     assert stage.status_now("vlocnet").values["refined"] == "no: no frame yet"
     images = [queries.read_image(i) for i in range(4)]
