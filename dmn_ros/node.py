@@ -10,11 +10,11 @@ from std_srvs.srv import Empty, Trigger
 
 from dmn_ros.filter.belief import Belief
 from dmn_ros.filter.planar_gaussian import PlanarGaussian
-from dmn_ros.map.planar_mount import conflict, mount_of
+from dmn_ros.mounted_camera import MountedCamera
 from dmn_ros.runtime.localizer import Localizer
 from dmn_ros.settings import DmnSettings
 from localization_common.camera import Camera
-from localization_common.errors import LocalizationError, MapError
+from localization_common.errors import MapError
 from localization_common.geometry import planar, se3
 from localization_common.pending_frame import FinishedFrame
 from localization_common.place import Place
@@ -31,9 +31,6 @@ from localization_common.ros.pose_input import PoseInput
 Array = npt.NDArray[np.float64]
 Picture = npt.NDArray[np.uint8]
 
-#: Change of the mount's rotation, radians, after which images are adapted anew.
-_TURNED = float(np.radians(0.5))
-
 
 class DmnNode(LocalizerNode[DmnSettings]):
     """Publishes the belief of the dmn localizer after each frame.
@@ -47,6 +44,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
         super().__init__("dmn", DmnSettings, feed=feed, **options)
         self._localizer: Localizer | None = None
         self._place: Place | None = None
+        self._camera_on_base: MountedCamera | None = None
         self.odometry = OdometryInput(self, lambda: self.settings.odometry_timeout)
         self.odometry.subscribe()
         self._last: tuple[Picture, Belief] | None = None
@@ -109,7 +107,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
 
     def unload(self) -> None:
         """Drop network and map."""
-        self._localizer, self._last, self._weighed = None, None, None
+        self._localizer, self._camera_on_base, self._last, self._weighed = None, None, None, None
 
     def activate(self) -> None:
         """Show the map; begin to save the last pose."""
@@ -117,9 +115,8 @@ class DmnNode(LocalizerNode[DmnSettings]):
         self._publish_views()
 
     def set_camera(self, camera: Camera) -> None:
-        """Adapt the images of this camera to the network; it counts as level until TF has its mount."""
-        self._lens = camera
-        self._adapt(se3.BODY_R_OPTICAL)
+        """Adapt the images of this camera to the network."""
+        self._camera_on_base = MountedCamera(camera, self.mount, self.monitor, self.localizer)
 
     def restart(self, now: int | None) -> None:
         """Restart the belief: as the parameters set it after a reset, over the whole map after a jump of the clock.
@@ -162,9 +159,8 @@ class DmnNode(LocalizerNode[DmnSettings]):
         initial = self._initial.pending  # pending until an image was weighed with it; a proposal counts for one image
         self._initial.place(initial, frame.stamp, odom_T_base, self._start_at)
         proposal = self._proposal.place(self._proposal.take(), frame.stamp, odom_T_base, PlanarGaussian)
-        mount = self._mounted(frame)
-        if mount is not None:
-            self._turn_upright(mount[:3, :3])
+        assert self._camera_on_base is not None
+        self._camera_on_base.follow(frame)
         belief = self.localizer.step(image, frame.stamp, self.odometry.planar(odom_T_base), proposal)
         self.monitor.inference.add(belief.timings["total"])
         self._initial.drop(initial)
@@ -180,45 +176,12 @@ class DmnNode(LocalizerNode[DmnSettings]):
             bounds=self.localizer.context_map.bounds,
             cell=self.settings.belief_resolution,
         )
-        if mount is not None:
-            self._check_mount(mount)
         return FinishedFrame(None)
 
     def _start_at(self, mean: Array, covariance: Array) -> None:
         """Set the belief that a user asked for."""
         self.localizer.reset_gaussian(mean, covariance)
         self.broadcaster.relocalize()
-
-    def _mounted(self, frame: Frame) -> Array | None:
-        """Return the mount (4, 4) in TF at the time of a frame; None if it is unknown."""
-        if not self.mount.known(frame):
-            return None
-        try:
-            return self.mount.base_T_camera(frame)
-        except LocalizationError:
-            return None
-
-    def _turn_upright(self, base_R_camera: Array) -> None:
-        """Rotate images upright by the roll and pitch of this mount."""
-        if se3.rotation_angle(self._turned.T @ base_R_camera) > _TURNED:
-            self._adapt(base_R_camera)
-
-    def _adapt(self, base_R_camera: Array) -> None:
-        """Adapt images of the camera with this rotation on the base, and warn if they show little."""
-        self.localizer.set_camera(self._lens, base_R_camera)
-        self._turned = base_R_camera
-        if (share := self.localizer.view_share) < 1.0:
-            text = f"the camera shows {share:.0%} of the network's view: poses are less accurate"
-            self.monitor.problem("view", Level.WARN, text)
-        else:
-            self.monitor.solved("view")
-
-    def _check_mount(self, base_T_camera: Array) -> None:
-        """Compare the mount in TF with the mount in the map and warn if they differ; the map's mount is used."""
-        if wrong := conflict(self.localizer.context_map.mount, mount_of(base_T_camera)):
-            self.monitor.problem("mount", Level.WARN, f"{wrong}: make a map with this robot, or mend TF")
-        else:
-            self.monitor.solved("mount")
 
     def values(self) -> dict[str, str]:
         """Values for /diagnostics."""

@@ -222,7 +222,7 @@ def test_a_bad_estimate_is_reported_instead_of_published_and_the_next_good_one_i
     values = {"localized_share": 1e-9, "localized_images": 1} if make_node is DmnNode else {}
     node = stage.start(make_node, process_all=True, tf_mode="map_base", **values)
     stage.robot.mount_camera()
-    name, covariance = node.get_name(), f"{make_node.__module__}.{spoilt(make_node)}"
+    name, covariance = node.get_name(), spoilt(make_node)
     with monkeypatch.context() as patch:
         patch.setattr(covariance, lambda *_: np.full((6, 6), np.nan))
         stage.robot.await_processed(name, stage.robot.send(0))
@@ -239,7 +239,9 @@ def test_a_bad_estimate_is_reported_instead_of_published_and_the_next_good_one_i
 
 def spoilt(make_node: Any) -> str:
     """Name of the function that gives a node its covariance."""
-    return "base_covariance" if make_node is VlocnetNode else "covariance_from_planar"
+    if make_node is VlocnetNode:
+        return "vlocnet_ros.estimate_output.base_covariance"
+    return "dmn_ros.node.covariance_from_planar"
 
 
 def test_an_image_larger_than_the_parameter_allows_is_refused(stage: Stage) -> None:
