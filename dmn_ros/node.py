@@ -99,7 +99,7 @@ class DmnNode(LocalizerNode[DmnSettings]):
         if place is not None:
             place.require_unchanged()
         self._place = place
-        self._restart_belief(self.poses.memory.open(place))
+        self._restart_belief(self.poses.memory.open(place, known=settings.set_initial_pose))
         self.get_logger().info(f"{map_path}: {len(self.localizer.context_map)} views, on {settings.device}")
         frame = self.localizer.context_map.frame_id
         if frame != settings.global_frame_id:

@@ -10,7 +10,10 @@ from localization_common.ros.transforms import Transforms
 
 
 class BaseFrame:
-    """Name of the base frame. If the parameter is empty, the frame is searched in TF once and kept until `reset`.
+    """Name of the base frame. If the parameter is empty, the frame is searched in TF.
+
+    The frame that TF joins to the camera is kept until `reset`. One that it joins to the odometry is not: the static
+    transforms, which may name a better one, may come later.
 
     Args:
         transforms: TF.
@@ -30,23 +33,27 @@ class BaseFrame:
         """Search the frame again."""
         self._found = ""
 
-    def name(self, *joined_to: str) -> str:
+    def name(self, odom: str = "", *, camera: str = "") -> str:
         """Return the name of the base frame: the parameter, the frame found in TF, or the first candidate.
 
         Args:
-            joined_to: frames of the camera or of the odometry; TF must join one of them to the base.
+            odom: frame of the odometry, and
+            camera: frame of the camera; TF must join one of them to the base.
         """
         wanted = self._settings().base_frame_id
         if wanted or self._found:
             return wanted or self._found
-        for frame in joined_to:
-            names = filter(None, (*BASE_FRAMES, self.odometry_child))
-            joined = [name for name in names if name != frame and self._transforms.connected(name, frame)]
-            self._found = choose_base_frame(joined, odometry_child=self.odometry_child)
-            if self._found:
-                self._log(f"poses are of {self._found}, which TF joins to {frame} (base_frame_id is empty)")
-                return self._found
-        return self.odometry_child or BASE_FRAMES[0]
+        if camera and (found := self._joined_to(camera)):
+            self._found = found
+            self._log(f"poses are of {found}, which TF joins to {camera} (base_frame_id is empty)")
+        else:
+            found = self._joined_to(odom) if odom else ""
+        return found or self.odometry_child or BASE_FRAMES[0]
+
+    def _joined_to(self, frame: str) -> str:
+        names = filter(None, (*BASE_FRAMES, self.odometry_child))
+        joined = [name for name in names if name != frame and self._transforms.connected(name, frame)]
+        return choose_base_frame(joined, odometry_child=self.odometry_child)
 
     @property
     def wanted(self) -> str:

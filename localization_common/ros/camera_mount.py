@@ -42,7 +42,7 @@ class CameraMount:
             InputError: the image has no frame_id.
         """
         camera = self._camera_frame(frame)
-        base = self._base_frame.name(camera)
+        base = self._base_frame.name(camera=camera)
         try:
             return self._transforms.lookup(base, camera, frame.stamp, timeout)
         except TransformError:
@@ -57,7 +57,7 @@ class CameraMount:
         """Return True if the mount at the time of a frame is in TF, or if waiting cannot bring it."""
         try:
             camera = self._camera_frame(frame)
-            base = self._base_frame.name(camera)
+            base = self._base_frame.name(camera=camera)
             self._transforms.lookup(base, camera, frame.stamp)
         except TransformError:  # another camera is in TF and this one is not: no reason to wait
             placed = self._found != camera and self._transforms.connected(base, self._found)

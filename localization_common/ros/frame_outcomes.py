@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +39,11 @@ class FrameOutcomes:
     Args:
         node: logs defects.
         monitor: holds counts and problems.
+        no_pose: called after a frame that was refused or failed: it has no pose.
     """
 
-    def __init__(self, node: Node, monitor: Monitor) -> None:
-        self._node, self._monitor = node, monitor
+    def __init__(self, node: Node, monitor: Monitor, no_pose: Callable[[], None]) -> None:
+        self._node, self._monitor, self._no_pose = node, monitor, no_pose
 
     def observe_age(self, stamp: int) -> None:
         """Keep the age of a frame that is finished, from its stamp (nanoseconds) to ROS time."""
@@ -60,6 +62,7 @@ class FrameOutcomes:
         self._monitor.refused += 1
         key, level = next((key, level) for kind, key, level in _REFUSALS if isinstance(error, kind))
         self._monitor.problem(key, level, str(error))
+        self._no_pose()
 
     def failed(self, error: Exception) -> None:
         """Count a frame that met a defect of this program; the next frame may not."""
@@ -69,6 +72,7 @@ class FrameOutcomes:
         self._node.get_logger().error(f"a frame failed unexpectedly:\n{text}", throttle_duration_sec=60.0)
         self._monitor.refused += 1
         self._monitor.problem(_UNEXPECTED, Level.ERROR, f"unexpected: {type(error).__name__}: {error}")
+        self._no_pose()
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         health = NodeHealth(self)
         self.monitor = health.monitor
         self.results = ResultChecks(self.monitor)
-        self._outcomes = FrameOutcomes(self, self.monitor)
+        self._outcomes = FrameOutcomes(self, self.monitor, lambda: self.poses.none())
         self.transforms = Transforms(
             self,
             lambda text: self.monitor.event("transform_message", text),
@@ -196,7 +196,6 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.load()
         self.clock_guard.reset()
         self._camera = None
-        self.broadcaster.clear()
         self.base_frame.reset()
         everything = self.settings.process_all
         self.frames = (
@@ -220,13 +219,15 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.monitor.problem(transition, Level.ERROR, f"{transition} failed: {reason}")
 
     def activate(self) -> None:
-        """Begin to save the last pose."""
+        """Begin to send the transform and to save the last pose."""
+        self.broadcaster.start()
         self.poses.memory.start()
 
     def deactivate(self) -> None:
         """Let waiting frames and poses go; save the last pose."""
         self.frames.clear()
-        self.broadcaster.clear()
+        self.broadcaster.stop()
+        self.poses.none()
         self.poses.memory.stop()
 
     def cleanup(self) -> None:
@@ -234,6 +235,7 @@ class LocalizerNode(ManagedNode, Generic[S]):
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
+        self.broadcaster.stop()
         self.poses.memory.stop()
         self.unload()
         torch.cuda.empty_cache()  # does nothing where CUDA was never used
@@ -315,6 +317,8 @@ class LocalizerNode(ManagedNode, Generic[S]):
         self.enabled = bool(request.data)
         if not self.enabled:
             self.frames.clear()
+            if self.active:
+                self.poses.none()
         response.success, response.message = True, "enabled" if self.enabled else "disabled"
         return response
 

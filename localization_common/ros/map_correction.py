@@ -46,7 +46,9 @@ class MapCorrection:
     """Follows the poses of a localizer with map->odom.
 
     While the robot drives, the correction moves with a bounded speed, measured at the robot's base: a turn of
-    map->odom about a distant origin must not move the robot. While the robot stands, it does not move, unless the mean
+    map->odom about a distant origin must not move the robot. A transform that is dated ahead is in use when the robot
+    has driven on, so that its turn moves the robot, too: both together are bounded, and the turn comes first, because a
+    wrong heading makes the position worse. While the robot stands, it does not move, unless the mean
     offset shows that the pose is wrong. A pose that is far off is a relocalisation, and so is the first pose after
     `relocalize`: then the correction jumps once.
     """
@@ -60,14 +62,22 @@ class MapCorrection:
         self._stamp = 0
         self._awaited = False
         self._driven: deque[tuple[int, Array]] = deque()
-        self._offset = np.zeros(6)
-        self._settling = False
+        self._forget_offset()
 
     def relocalize(self) -> None:
         """Use the next pose in full: a user has set it, or the belief began anew."""
         self._awaited = True
 
-    def next(self, stamp: int, map_T_base: Array, odom_T_base: Array, *, speed: float, turning: float) -> Correction:
+    def next(
+        self,
+        stamp: int,
+        map_T_base: Array,
+        odom_T_base: Array,
+        *,
+        speed: float,
+        turning: float,
+        ahead: float = 0.0,
+    ) -> Correction:
         """Return the correction after a pose.
 
         Args:
@@ -76,11 +86,12 @@ class MapCorrection:
             odom_T_base: (4, 4) odometry at this stamp.
             speed: largest speed of the correction, m/s; 0 uses every pose in full.
             turning: largest angular speed of the correction, rad/s; 0 for no bound.
+            ahead: seconds by which the transform is dated ahead.
         """
         elapsed = min(max(0.0, (stamp - self._stamp) * 1e-9), _LONGEST)
         stands = self._stands(stamp, odom_T_base)
         self._stamp = stamp
-        if self._map_T_odom is None or speed == 0.0:
+        if self._map_T_odom is None:
             return self._jump(map_T_base, odom_T_base, None)
         now_T_base = self._map_T_odom @ odom_T_base
         shift = map_T_base[:3, 3] - now_T_base[:3, 3]
@@ -88,17 +99,23 @@ class MapCorrection:
         distance, angle = float(np.linalg.norm(shift)), float(np.linalg.norm(turn))
         if self._awaited or distance > JUMP_D or angle > JUMP_A:
             return self._jump(map_T_base, odom_T_base, (distance, angle))
-        if stands and not self._must_settle(np.concatenate([shift, turn]), elapsed):
+        if speed == 0.0:
+            return self._jump(map_T_base, odom_T_base, None)
+        if not stands:
+            self._forget_offset()
+        elif not self._must_settle(np.concatenate([shift, turn]), elapsed):
             return Correction(self._map_T_odom)
-        moved = se3.interpolate(now_T_base, map_T_base, _share(turning * elapsed, angle) if turning else 1.0)
-        moved[:3, 3] = now_T_base[:3, 3] + _share(speed * elapsed, distance) * shift
+        allowed, lever = speed * elapsed, self._speed * ahead
+        turned = min(_share(turning * elapsed, angle) if turning else 1.0, _share(allowed, angle * lever))
+        moved = se3.interpolate(now_T_base, map_T_base, turned)
+        moved[:3, 3] = now_T_base[:3, 3] + _share(allowed - turned * angle * lever, distance) * shift
         self._map_T_odom = map_T_odom(moved, odom_T_base)
         return Correction(self._map_T_odom)
 
     def _jump(self, map_T_base: Array, odom_T_base: Array, jump: tuple[float, float] | None) -> Correction:
         self._map_T_odom = map_T_odom(map_T_base, odom_T_base)
-        self._awaited = self._settling = False
-        self._offset = np.zeros(6)
+        self._awaited = False
+        self._forget_offset()
         return Correction(self._map_T_odom, jump)
 
     def _stands(self, stamp: int, odom_T_base: Array) -> bool:
@@ -116,6 +133,16 @@ class MapCorrection:
         slow = se3.within(first, odom_T_base, _STILL_D * seconds, _STILL_A * seconds)
         return slow or se3.within(last, odom_T_base, _SAME_D, _SAME_A)
 
+    @property
+    def _speed(self) -> float:
+        """Speed of the odometry over the last `_WINDOW` seconds, m/s."""
+        (start, first), (end, last) = self._driven[0], self._driven[-1]
+        return float(np.linalg.norm(last[:3, 3] - first[:3, 3])) / max((end - start) * 1e-9, 1e-3)
+
+    def _forget_offset(self) -> None:
+        self._offset = np.zeros(6)
+        self._settling = False
+
     def _must_settle(self, offset: Array, elapsed: float) -> bool:
         """Return True if a robot that stands has a wrong pose: its mean offset (6,) is large, or is still corrected."""
         self._offset += min(1.0, elapsed / _AVERAGED) * (offset - self._offset)
@@ -129,7 +156,7 @@ class MapCorrection:
 
 def _share(allowed: float, wanted: float) -> float:
     """Return the share of a wanted motion that is allowed, 0..1."""
-    return 1.0 if wanted <= allowed else allowed / wanted
+    return 1.0 if wanted <= allowed else max(0.0, allowed / wanted)
 
 
 def map_T_odom(map_T_base: Array, odom_T_base: Array) -> Array:

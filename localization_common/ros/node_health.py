@@ -43,10 +43,11 @@ class NodeHealth:
         return problems, {**values, **frame_values(self.monitor, node.frames), **stamps, **node.values()}
 
     def _update(self) -> None:
-        """Update problems that appear and end without a frame: TF missing or sent twice, wrong stamps."""
+        """Update what changes without a frame: TF missing or sent twice, wrong stamps, no pose any more."""
         node = self._node
         if node.active:
             node.broadcaster.check()
+            node.poses.check_silence()
         if node.clock_guard.quiet:
             self.monitor.solved(STAMPS)
         self._set("camera_info", node.feed.calibration.complaint)

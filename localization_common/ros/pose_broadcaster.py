@@ -31,7 +31,7 @@ class PoseBroadcaster:
     """Sends the transform of `tf_mode`. map->odom needs odom->base at the stamp of the image, which may come later.
 
     Poses wait until TF reaches their stamps; the newest of those is sent. `broadcast` returns at once. map->odom
-    follows the poses without jumps, see `MapCorrection`.
+    follows the poses without jumps, see `MapCorrection`. Nothing is sent before `start` and after `stop`.
 
     Attributes:
         relocalizations: number of jumps of map->odom since the start.
@@ -51,8 +51,21 @@ class PoseBroadcaster:
         self._correction = MapCorrection()
         self.relocalizations = 0
         self._since: float | None = None  # arrival of the first pose that no transform was sent for
+        self._unusable = ""  # why TF was no use for the last pose that it reached
+        self._started = False
         self._lock = threading.Lock()
         transforms.add_listener(self.send_waiting)
+
+    def start(self) -> None:
+        """Send from now on; the next pose is a start."""
+        self.clear()
+        self._started = True
+
+    def stop(self) -> None:
+        """Send nothing any more; forget the waiting poses."""
+        with self._lock:
+            self._started = False
+        self.clear()
 
     def broadcast(self, map_T_base: Array, stamp: int) -> None:
         """Send the transform of a pose (4, 4) of the base at a stamp (nanoseconds), now or when TF has the odometry.
@@ -60,13 +73,16 @@ class PoseBroadcaster:
         It is dated ahead by `transform_tolerance`.
         """
         settings = self._settings()
-        if settings.broadcasts == MAP_BASE:
-            dated = stamp + int(settings.transform_tolerance * 1e9)
-            self._transforms.send(settings.global_frame_id, self._base_frame.name(), map_T_base, dated)
         if settings.broadcasts != MAP_ODOM:
             self.clear()
-            return
         with self._lock:
+            if not self._started:
+                return
+            if settings.broadcasts == MAP_BASE:
+                dated = stamp + int(settings.transform_tolerance * 1e9)
+                self._transforms.send(settings.global_frame_id, self._base_frame.name(), map_T_base, dated)
+            if settings.broadcasts != MAP_ODOM:
+                return
             self._waiting.append((stamp, map_T_base))
             self._since = self._since or time.monotonic()
         self.send_waiting()
@@ -75,6 +91,8 @@ class PoseBroadcaster:
     def send_waiting(self) -> None:
         """Send map->odom of the newest pose that the odometry's TF reaches."""
         settings = self._settings()
+        if settings.broadcasts != MAP_ODOM:
+            return
         odom = settings.odom_frame_id
         base = self._base_frame.name(odom)
         with self._lock:
@@ -86,13 +104,20 @@ class PoseBroadcaster:
             stamp, map_T_base = pose
             try:
                 odom_T_base = self._transforms.lookup(odom, base, stamp)
-            except TransformError:  # TF begins after the stamp
+            except TransformError as error:  # TF begins after the stamp, or has another clock
+                self._unusable = str(error)
                 return
-            speed, turning = settings.max_correction_speed, settings.max_correction_angular_speed
-            correction = self._correction.next(stamp, map_T_base, odom_T_base, speed=speed, turning=turning)
+            correction = self._correction.next(
+                stamp,
+                map_T_base,
+                odom_T_base,
+                speed=settings.max_correction_speed,
+                turning=settings.max_correction_angular_speed,
+                ahead=settings.transform_tolerance,
+            )
             dated = stamp + int(settings.transform_tolerance * 1e9)
             self._transforms.send(settings.global_frame_id, odom, correction.map_T_odom, dated)
-            self._since = time.monotonic() if self._waiting else None
+            self._since, self._unusable = time.monotonic() if self._waiting else None, ""
         self._monitor.solved(_PROBLEM)
         if correction.jump is not None:
             self._report_jump(*correction.jump)
@@ -108,21 +133,27 @@ class PoseBroadcaster:
         odom = settings.odom_frame_id
         base = self._base_frame.name(odom)
         with self._lock:
-            if self._since is None or not self._waiting:
+            if self._since is None or settings.broadcasts != MAP_ODOM:
                 return
-            silent, stamp = time.monotonic() - self._since, self._waiting[-1][0]
-        connected = self._transforms.connected(odom, base)
-        if connected and silent <= settings.transform_timeout:
-            return
+            silent, unusable = time.monotonic() - self._since, self._unusable
+            stamp = self._waiting[-1][0] if self._waiting else None
+        if self._transforms.connected(odom, base):
+            if silent <= settings.transform_timeout:
+                return
+            missing = unusable if stamp is None else self._missing(odom, base, stamp)
+            reason = f"{missing}: does the odometry still send {odom} -> {base}, and with the images' clock?"
+        else:
+            missing = reason = missing_odometry(odom, base, self._transforms.frames, self._transforms.graph)
+        if missing:
+            text = f"no {settings.global_frame_id} -> {odom} for {silent:.0f} s, only ~/pose: {reason}"
+            self._monitor.problem(_PROBLEM, Level.WARN, text)
+
+    def _missing(self, odom: str, base: str, stamp: int) -> str:
         try:
             self._transforms.lookup(odom, base, stamp)
         except TransformError as error:
-            if connected:
-                reason = f"{error}: does the odometry still send {odom} -> {base}, and with the images' clock?"
-            else:
-                reason = missing_odometry(odom, base, self._transforms.frames, self._transforms.graph)
-            text = f"no {settings.global_frame_id} -> {odom} for {silent:.0f} s, only ~/pose: {reason}"
-            self._monitor.problem(_PROBLEM, Level.WARN, text)
+            return str(error)
+        return ""
 
     def _report_jump(self, distance: float, angle: float) -> None:
         self.relocalizations += 1
@@ -136,5 +167,5 @@ class PoseBroadcaster:
         with self._lock:
             self._waiting.clear()
             self._correction.clear()
-            self._since = None
+            self._since, self._unusable = None, ""
         self._monitor.solved(_PROBLEM)

@@ -48,12 +48,18 @@ class PoseMemory:
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="save_pose")
         self._timer: Any = None
 
-    def open(self, place: Place | None) -> InitialPose | None:
-        """Begin in a place (None: nothing is saved); return its last pose if `initialize_at_saved_pose` is set."""
+    def open(self, place: Place | None, *, known: bool = False) -> InitialPose | None:
+        """Begin in a place (None: nothing is saved); return its last pose if `initialize_at_saved_pose` is set.
+
+        With ``known``, a user has set the pose of the start: the saved one is not used.
+        """
         self._place, self._newest, self._saved = place, None, None
         if not self._node.settings.initialize_at_saved_pose:
             return None
         log = self._node.get_logger()
+        if known:
+            log.info("the robot starts at initial_pose, not at the saved pose: set_initial_pose is true")
+            return None
         if place is None:
             log.warning("initialize_at_saved_pose needs a place: the robot may be anywhere")
             return None

@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 
 #: Longest name of a frame, characters; longer names are an error of the publisher.
 MAX_NAME = 256
-#: Seconds without a message after which a second broadcaster is forgotten.
+#: Seconds without a message after which a broadcaster, this node or a second one, counts as stopped.
 FORGOTTEN_AFTER = 5.0
 
 
@@ -50,6 +50,7 @@ class Transforms:
         self._buffer = TransformBuffer(now=lambda: int(node.get_clock().now().nanoseconds))
         self._listeners: list[Callable[[], None]] = []
         self._sent: dict[str, deque[tuple[str, int]]] = {}
+        self._sent_at: dict[str, float] = {}
         self._others: dict[str, tuple[str, float]] = {}
         self._publisher = node.create_publisher(TFMessage, "/tf", QoSProfile(depth=100))
         latched = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -94,13 +95,15 @@ class Transforms:
         if not self._passes(name, lambda: require_pose(name, parent_T_child)):
             return
         self._sent.setdefault(child, deque(maxlen=500)).append((parent, stamp))
+        self._sent_at[child] = time.monotonic()
         self._publisher.publish(TFMessage(transforms=[transform_stamped(parent, child, parent_T_child, stamp)]))
 
     @property
     def second_broadcaster(self) -> str:
         """Warning if another node broadcasts a frame that this node broadcasts, or an empty string."""
+        now = time.monotonic()
         for child, (parent, received) in list(self._others.items()):
-            if time.monotonic() - received < FORGOTTEN_AFTER:
+            if max(now - received, now - self._sent_at[child]) < FORGOTTEN_AFTER:
                 return second_broadcaster(parent, child, self._sent[child][-1][0], self.graph)
         return ""
 

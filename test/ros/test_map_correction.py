@@ -21,8 +21,9 @@ def planar(x: float, y: float = 0.0, yaw: float = 0.0) -> Array:
 class Tracker:
     """Robot with odometry from a distant origin; poses are true, or have an error that a test gives."""
 
-    def __init__(self, hertz: float = 10.0) -> None:
+    def __init__(self, hertz: float = 10.0, ahead: float = 0.0) -> None:
         self.correction, self.period, self.stamp = MapCorrection(), 1.0 / hertz, SECOND
+        self.ahead = ahead
         self.true_T_odom = planar(3.0, -40.0, 0.7)
         self.odom_T_base = planar(25.0, 10.0, -1.0)
         self.sent: list[Array] = []
@@ -34,7 +35,7 @@ class Tracker:
         pose = self.true_T_odom @ self.odom_T_base
         if off is not None:
             pose = se3.from_parts(pose[:3, 3] + off[:3, 3], se3.to_parts(off @ pose)[1])
-        limits = {"speed": SPEED, "turning": TURNING}
+        limits = {"speed": SPEED, "turning": TURNING, "ahead": self.ahead}
         found = self.correction.next(self.stamp, pose, self.odom_T_base, **limits)
         self.sent.append(found.map_T_odom)
         return found.jump
@@ -161,3 +162,52 @@ def test_without_a_bound_every_pose_is_used_in_full():
     for x in (0.0, 0.2, 0.4):
         found = tracker.correction.next(tracker.stamp, planar(x), np.eye(4), speed=0.0, turning=TURNING)
         np.testing.assert_allclose(found.map_T_odom, planar(x))
+
+
+def test_a_stop_at_a_wrong_pose_does_not_move_the_robot_at_the_next_stop():
+    tracker = Tracker()
+    for _ in range(10):
+        tracker.step()
+    for _ in range(20):  # the mean offset shows that the pose is wrong: it is being corrected when the robot drives on
+        tracker.step(planar(0.12), speed=0.0)
+    for _ in range(200):
+        tracker.step()
+    noise = np.random.default_rng(0).normal(scale=0.01, size=(100, 2))
+    for x, y in noise[:2]:
+        tracker.step(planar(x, y), speed=0.0)
+    stopped = tracker.at_base
+    for x, y in noise:
+        tracker.step(planar(x, y), speed=0.0)
+        assert np.linalg.norm(tracker.at_base[:3, 3] - stopped[:3, 3]) < 1e-3
+
+
+@pytest.mark.parametrize("drive", [0.3, 1.0])
+@pytest.mark.parametrize("ahead", [0.3, 1.0])
+def test_the_speed_is_bounded_where_the_robot_uses_a_transform_that_is_dated_ahead(drive: float, ahead: float):
+    """Turn the true heading by 0.3 rad, about the robot; each correction is in use ``ahead`` seconds later."""
+    tracker = Tracker(ahead=ahead)
+    for _ in range(10):
+        tracker.step(speed=drive)
+    base = tracker.true_T_odom @ tracker.odom_T_base
+    turned = planar(*base[:2, 3]) @ planar(0.0, 0.0, 0.3) @ planar(*-base[:2, 3])
+    tracker.true_T_odom = turned @ tracker.true_T_odom
+    speeds = []
+    for _ in range(40):
+        tracker.step(speed=drive)
+        later = tracker.odom_T_base @ planar(drive * ahead)
+        before, after = (sent @ later for sent in tracker.sent[-2:])
+        speeds.append(np.linalg.norm(after[:3, 3] - before[:3, 3]) / tracker.period)
+    assert max(speeds) < 1.02 * SPEED
+    assert tracker.error[1] < 0.3 - 0.04 * 4
+
+
+def test_a_pose_that_is_used_in_full_is_reported_if_it_is_far_off():
+    tracker = Tracker()
+    tracker.step()
+    pose = planar(2.0) @ tracker.true_T_odom @ tracker.odom_T_base
+    found = tracker.correction.next(tracker.stamp + 1, pose, tracker.odom_T_base, speed=0.0, turning=0.0)
+    assert found.jump == pytest.approx((2.0, 0.0), abs=1e-6)
+    near = planar(2.1) @ tracker.true_T_odom @ tracker.odom_T_base
+    found = tracker.correction.next(tracker.stamp + 2, near, tracker.odom_T_base, speed=0.0, turning=0.0)
+    assert found.jump is None
+    np.testing.assert_allclose(found.map_T_odom @ tracker.odom_T_base, near, atol=1e-9)
