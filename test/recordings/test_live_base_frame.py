@@ -49,6 +49,20 @@ def test_an_empty_base_frame_id_is_found_in_tf(
     assert base_T_camera[2, 3] == pytest.approx(height)
 
 
+def test_the_base_does_not_depend_on_the_order_of_the_transforms(stage: Stage) -> None:
+    """Send the odometry of base_link before the static transforms, which have base_footprint, too."""
+    node = stage.start(VlocnetNode, base_frame_id="", process_all=True)
+    stage.robot.send_transform("odom", "base_link", np.eye(4), FIRST)
+    assert wait_until(lambda: node.transforms.connected("odom", "base_link"))
+    assert node.base_frame.name("odom") == "base_link"
+    links = (("base_footprint", "base_link", FOOTPRINT_T_BASE), ("base_link", "camera_optical_frame", BASE_T_CAMERA))
+    transforms = [transform_stamped(parent, child, matrix, FIRST) for parent, child, matrix in links]
+    stage.robot.static.publish(TFMessage(transforms=transforms))
+    assert wait_until(lambda: node.transforms.connected("base_footprint", "camera_optical_frame"))
+    stage.robot.await_processed("vlocnet", stage.robot.send(0))
+    assert node.base_frame.name("odom") == "base_footprint"
+
+
 def test_a_missing_base_is_named_with_all_names_that_were_tried(stage: Stage) -> None:
     node = stage.start(VlocnetNode, base_frame_id="", transform_timeout=0.1)
     fix(stage, "chassis", "camera_optical_frame", BASE_T_CAMERA)

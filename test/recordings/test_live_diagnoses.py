@@ -174,8 +174,9 @@ def test_tf_in_a_namespace_is_named_with_its_remap(stage: Stage, other: Node) ->
     assert "-r /tf:=/robot1/tf -r /tf_static:=/robot1/tf_static" in message
 
 
-def test_a_second_broadcaster_of_map_to_odom_is_named_until_it_stops(
-    stage: Stage, other: Node, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("stops", ["the other", "this one"])
+def test_a_second_broadcaster_of_map_to_odom_is_named_until_one_stops(
+    stage: Stage, other: Node, monkeypatch: pytest.MonkeyPatch, stops: str
 ) -> None:
     monkeypatch.setattr("localization_common.ros.transforms.FORGOTTEN_AFTER", 0.5)
     node = stage.start(VlocnetNode, process_all=True)
@@ -188,13 +189,24 @@ def test_a_second_broadcaster_of_map_to_odom_is_named_until_it_stops(
     assert "another node" not in stage.status_now("vlocnet").message  # its own transform comes back to it
     amcl = other.create_publisher(TFMessage, "/tf", 10)
     assert wait_until(lambda: amcl.get_subscription_count() == 2)
+    robot.send_transform("odom", "base_link", np.eye(4), FIRST + PERIOD)
+    robot.send(1)
+    assert wait_until(lambda: len(robot.transforms_of("map")) == 2)
     amcl.publish(TFMessage(transforms=[transform_stamped("map", "odom", np.eye(4), FIRST)]))
     assert wait_until(lambda: bool(node.transforms.second_broadcaster))
     status = stage.status_now("vlocnet")
     assert "another node, too, broadcasts map -> odom" in status.message
     assert "/robot1/amcl" in status.message
     assert status.level == 1
-    assert wait_until(lambda: "another node" not in stage.status_now("vlocnet").message)
+    if stops == "this one":  # as the message says
+        assert stage.parameters_set("vlocnet", tf_mode="none") == ""
+
+    def ended() -> bool:
+        if stops == "this one":
+            amcl.publish(TFMessage(transforms=[transform_stamped("map", "odom", np.eye(4), FIRST)]))
+        return "another node" not in stage.status_now("vlocnet").message
+
+    assert wait_until(ended)
 
 
 @pytest.mark.parametrize(
