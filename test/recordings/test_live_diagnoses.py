@@ -198,7 +198,7 @@ def test_a_second_broadcaster_of_map_to_odom_is_named_until_one_stops(
     assert "another node, too, broadcasts map -> odom" in status.message
     assert "/robot1/amcl" in status.message
     assert status.level == 1
-    if stops == "this one":  # as the message says
+    if stops == "this one":  # the remedy of the warning
         assert stage.parameters_set("vlocnet", tf_mode="none") == ""
 
     def ended() -> bool:
