@@ -48,7 +48,7 @@ ARGUMENTS = {
         "simulated apartment. none: no file is named; without a network, poses come from keyframes and odom.",
     ),
     "dmn_checkpoint": ("", "Checkpoint of dmn. Empty: as for vlocnet."),
-    "map": ("", "Context map of dmn, made by dmn_build_map. Empty: as for vlocnet."),
+    "context_map": ("", "Context map of dmn, made by dmn_build_map. Empty: as for vlocnet."),
     "keyframe_map": (
         "",
         "Keyframe map that refines vlocnet's poses. Empty: as in params_file, else that of the place; without a place, "
@@ -110,7 +110,7 @@ PARAMETERS = {
     "checkpoint": (("vlocnet", "checkpoint"),),
     "keyframe_map": (("vlocnet", "keyframe_map"),),
     "dmn_checkpoint": (("dmn", "checkpoint"),),
-    "map": (("dmn", "map_path"),),
+    "context_map": (("dmn", "map_path"),),
 }
 
 #: Launch arguments that the viewer has as parameters, too; it draws the keyframe map of the place if none is named.
