@@ -1,15 +1,19 @@
 """Simulated robot in an apartment with both nodes; takes the arguments of localization.launch.py, too."""
 
-from launch import LaunchDescription
+import os
+
+from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     GroupAction,
     IncludeLaunchDescription,
+    OpaqueFunction,
     SetEnvironmentVariable,
     Shutdown,
 )
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node, PushRosNamespace
+from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.substitutions import FindPackageShare
 
 from deep_localization.evaluation.processes import PROFILE_VARIABLES
@@ -20,14 +24,6 @@ PACKAGE = "deep_localization"
 def generate_launch_description() -> LaunchDescription:
     """Start simulator and localization in one namespace; all end when the simulator ends."""
     namespace, params_file = LaunchConfiguration("namespace"), LaunchConfiguration("params_file")
-    robot = Node(
-        package=PACKAGE,
-        executable="apartment_camera",
-        parameters=[params_file],
-        output="screen",
-        emulate_tty=True,
-        on_exit=Shutdown(reason="the drive is over"),
-    )
     localization = IncludeLaunchDescription(
         shared("launch", "localization.launch.py"),
         launch_arguments={"namespace": namespace, "params_file": params_file}.items(),
@@ -43,10 +39,25 @@ def generate_launch_description() -> LaunchDescription:
             # Images need a larger shared memory than the default of Fast DDS.
             *(default_environment(name, shared("config", "fastdds.xml")) for name in PROFILE_VARIABLES),
             default_environment("MUJOCO_GL", "egl"),
-            GroupAction([PushRosNamespace(namespace), robot]),
+            GroupAction([PushRosNamespace(namespace), OpaqueFunction(function=make_robot)]),
             localization,
         ]
     )
+
+
+def make_robot(context: LaunchContext) -> list[Node]:
+    """Make the simulated robot; launch ends when it ends."""
+    params_file = os.path.expanduser(LaunchConfiguration("params_file").perform(context))
+    return [
+        Node(
+            package=PACKAGE,
+            executable="apartment_camera",
+            parameters=[ParameterFile(params_file, allow_substs=True)],
+            output="screen",
+            emulate_tty=True,
+            on_exit=Shutdown(reason="the drive is over"),
+        )
+    ]
 
 
 def default_environment(name: str, value: PathJoinSubstitution | str) -> SetEnvironmentVariable:

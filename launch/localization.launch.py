@@ -5,23 +5,31 @@ config/localization.yaml, config/shipped_models.yaml unless there is a place, th
 arguments that are not empty. There is a place if the launch argument or params_file names one.
 """
 
-import weakref
-from pathlib import Path
-from tempfile import NamedTemporaryFile
+import os
 from typing import Any
 
-import yaml
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, GroupAction, LogInfo, OpaqueFunction
 from launch.conditions import IfCondition
+from launch.frontend.parse_substitution import parse_substitution
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch.utilities import perform_substitutions
 from launch_ros.actions import Node, PushRosNamespace
 from launch_ros.parameter_descriptions import ParameterFile, ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from deep_localization.camera_topics import camera_topics, check_topic
-from deep_localization.params_file import in_namespace, place_in, read_params_file
-from localization_common.place.parts import PARTS
+from deep_localization.launch_parameters import (
+    NODES,
+    NONE,
+    SWITCHES,
+    amcl_pose_notes,
+    check_amcl_pose,
+    given_parameters,
+    has_network,
+)
+from deep_localization.params_file import in_namespace, parameters_of, place_in, read_params_file, write_params_file
+from deep_localization.switches import SPELLINGS, switch
 
 PACKAGE = "deep_localization"
 
@@ -48,7 +56,7 @@ ARGUMENTS = {
         "simulated apartment. none: no file is named; without a network, poses come from keyframes and odom.",
     ),
     "dmn_checkpoint": ("", "Checkpoint of dmn. Empty: as for vlocnet."),
-    "map": ("", "Context map of dmn, made by dmn_build_map. Empty: as for vlocnet."),
+    "context_map": ("", "Context map of dmn, made by dmn_build_map. Empty: as for vlocnet."),
     "keyframe_map": (
         "",
         "Keyframe map that refines vlocnet's poses. Empty: as in params_file, else that of the place; without a place, "
@@ -69,7 +77,7 @@ ARGUMENTS = {
     "odometry": (
         "",
         "Topic of the odometry if odom is empty. Empty: vlocnet/odometry, for robots without another; odom if neither "
-        "checkpoint nor the place gives vlocnet a network.",
+        "checkpoint nor the place gives vlocnet a network, here or in params_file.",
     ),
     "base_frame_id": ("", "Frame of the robot's base, for example base_link. Empty: as in params_file."),
     "camera_frame_id": ("", "Optical frame of the camera. Empty: as in params_file, else that of the images."),
@@ -86,7 +94,7 @@ ARGUMENTS = {
     ),
     "amcl_pose": (
         "",
-        "vlocnet or dmn: the node that publishes its pose on amcl_pose, too, as Nav2's tools expect. Empty: as in "
+        "vlocnet or dmn: the only node that publishes its pose on amcl_pose, too, as Nav2's tools expect. Empty: as in "
         "params_file, else none.",
     ),
     "initialize_at_saved_pose": ("", "true or false: start at the last pose in the place. Empty: as in params_file."),
@@ -94,24 +102,6 @@ ARGUMENTS = {
 }
 
 CHOICES = {"image_transport": ["", "raw", "compressed"], "amcl_pose": ["", "vlocnet", "dmn"]}
-
-BOOLEANS = {"true": True, "false": False}
-
-# Value of an argument that names nothing: `ros2 launch` refuses an empty one.
-NONE = "none"
-
-# Launch argument -> nodes and their parameters.
-SHARED = (
-    "place", "use_sim_time", "autostart", "image_transport", "base_frame_id", "camera_frame_id", "odom_frame_id",
-    "global_frame_id", "initialize_at_saved_pose",
-)  # fmt: skip
-PARAMETERS = {
-    **{name: (("vlocnet", name), ("dmn", name)) for name in SHARED},
-    "checkpoint": (("vlocnet", "checkpoint"),),
-    "keyframe_map": (("vlocnet", "keyframe_map"),),
-    "dmn_checkpoint": (("dmn", "checkpoint"),),
-    "map": (("dmn", "map_path"),),
-}
 
 #: Launch arguments that the viewer has as parameters, too; it draws the keyframe map of the place if none is named.
 RERUN_PARAMETERS = ("keyframe_map", "base_frame_id", "image_transport")
@@ -131,35 +121,51 @@ def make_nodes(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Make two processes, or one with both nodes, and RViz.
 
     Raises:
-        ConfigError: the name of a topic is wrong; launch prints the message and ends.
+        ConfigError: an argument is wrong, or both nodes would publish amcl_pose; launch prints the message and ends.
     """
-    given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    given = read_arguments(context)
     camera = camera_topics(given["image"], given["camera_info"], given["image_transport"])
     for name in ("odom", "odometry", "proposal", "guess"):
         check_topic(name, given[name])
-    context.launch_configurations["image_transport"] = camera.transport
+    given["image_transport"] = context.launch_configurations["image_transport"] = camera.transport
+    content = read_params_file(given["params_file"], lambda text: substituted(context, text))
     proposal, guess = ("" if given[name] == NONE else given[name] for name in ("proposal", "guess"))
-    odom = given["odom"] or given["odometry"] or ("vlocnet/odometry" if vlocnet_has_network(context) else "")
+    together = given["composed"] == "true"
+    processes = {"localization": NODES} if together else {name: (name,) for name in NODES}
+    files = {executable: parameter_files(context, given, content, names) for executable, names in processes.items()}
+    parameters = {
+        name: parameters_of(f"{namespace_of(context)}/{name}", files[executable][1])
+        for executable, names in processes.items()
+        for name in names
+    }
+    check_amcl_pose(parameters)
+    odom = given["odom"] or given["odometry"] or ("vlocnet/odometry" if has_network(parameters["vlocnet"]) else "")
     both = {"image": camera.image, "camera_info": camera.camera_info, "odom": odom}
-    vlocnet, dmn = both | {"guess": guess}, both | {"proposal": proposal}
-    if IfCondition(LaunchConfiguration("composed")).evaluate(context):
-        nodes = [node(context, "localization", ("vlocnet", "dmn"), vlocnet | dmn)]
-    else:
-        nodes = [node(context, "vlocnet", ("vlocnet",), vlocnet), node(context, "dmn", ("dmn",), dmn)]
-    viewers = [rviz(context), *rerun(context, {"image": camera.image, "camera_info": camera.camera_info})]
-    return [*(LogInfo(msg=note) for note in camera.notes), *nodes, *viewers]
+    topics = {"vlocnet": both | {"guess": guess}, "dmn": both | {"proposal": proposal}}
+    topics["localization"] = topics["vlocnet"] | topics["dmn"]
+    nodes = [node(executable, files[executable][0], topics[executable]) for executable in processes]
+    viewers = [rviz(context), *rerun(context, content, {"image": camera.image, "camera_info": camera.camera_info})]
+    notes = [*camera.notes, *amcl_pose_notes(given["amcl_pose"], content, namespace_of(context))]
+    return [*(LogInfo(msg=note) for note in notes), *nodes, *viewers]
 
 
-def node(context: LaunchContext, executable: str, names: tuple[str, ...], topics: dict[str, str]) -> Node:
-    """Make a process that runs the nodes of these names; a topic is remapped unless its new name is empty."""
-    files = [shared("config", f"{name}.yaml") for name in (*names, "localization")]
-    if not place_of(context):
-        files.append(ParameterFile(shared("config", "shipped_models.yaml"), allow_substs=True))
-    if params_file := LaunchConfiguration("params_file").perform(context):
-        files.append(ParameterFile(params_file, allow_substs=True))
-        bare = in_namespace(read_params_file(params_file), namespace_of(context), names)
-        files += [ParameterFile(file, allow_substs=True) for file in written(context, bare)]
-    files += written(context, given_parameters(context, names))
+def read_arguments(context: LaunchContext) -> dict[str, str]:
+    """Return the launch arguments, also as launch configurations: ~ is replaced, and switches are true or false.
+
+    Raises:
+        ConfigError: a switch is neither true nor false.
+    """
+    given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    given["params_file"] = os.path.expanduser(given["params_file"])
+    for name in SWITCHES:
+        if text := given[name] or ARGUMENTS[name][0]:
+            given[name] = str(switch(name, text)).lower()
+    context.launch_configurations.update(given)
+    return given
+
+
+def node(executable: str, files: list[ParameterFile | str], topics: dict[str, str]) -> Node:
+    """Make a process with these parameter files; a topic is remapped unless its new name is empty."""
     return Node(
         package=PACKAGE,
         executable=executable,
@@ -173,20 +179,38 @@ def node(context: LaunchContext, executable: str, names: tuple[str, ...], topics
     )
 
 
-def vlocnet_has_network(context: LaunchContext) -> bool:
-    """Return True if vlocnet's odometry will exist: checkpoint, the place or the shipped models give it a network."""
-    checkpoint, place = LaunchConfiguration("checkpoint").perform(context), place_of(context)
-    if checkpoint not in ("", NONE):
-        return True
-    if place:
-        return Path(place).expanduser().joinpath(PARTS["vlocnet"].file).is_file()
-    return checkpoint != NONE
+def parameter_files(
+    context: LaunchContext, given: dict[str, str], content: dict[str, Any], names: tuple[str, ...]
+) -> tuple[list[ParameterFile | str], list[dict[str, Any]]]:
+    """Make the parameter files of a process that runs the nodes of these names; return their contents, too.
+
+    Args:
+        context: context of the launch.
+        given: launch arguments.
+        content: content of params_file.
+        names: names of the nodes.
+    """
+    shipped = [] if place_of(context, content) else ["shipped_models"]
+    paths = [shared("config", f"{name}.yaml").perform(context) for name in (*names, "localization", *shipped)]
+    contents = [read_params_file(path, lambda text: substituted(context, text)) for path in paths]
+    if given["params_file"]:
+        paths.append(given["params_file"])
+        contents.append(content)
+    namespace = namespace_of(context)
+    own = (in_namespace(content, namespace, names), given_parameters(given, namespace, names))
+    made = [parameters for parameters in own if parameters]
+    files: list[ParameterFile | str] = [ParameterFile(path, allow_substs=True) for path in paths]
+    return files + [write_params_file(parameters, context) for parameters in made], contents + made
 
 
-def place_of(context: LaunchContext) -> str:
+def substituted(context: LaunchContext, text: str) -> str:
+    """Return a text with its substitutions replaced, such as $(env HOME)."""
+    return perform_substitutions(context, parse_substitution(text))
+
+
+def place_of(context: LaunchContext, content: dict[str, Any]) -> str:
     """Return the place that the launch argument or params_file names; empty without one: then networks are shipped."""
-    place, params_file = (LaunchConfiguration(name).perform(context) for name in ("place", "params_file"))
-    return place or place_in(read_params_file(params_file))
+    return LaunchConfiguration("place").perform(context) or place_in(content, namespace_of(context))
 
 
 def namespace_of(context: LaunchContext) -> str:
@@ -194,69 +218,42 @@ def namespace_of(context: LaunchContext) -> str:
     return context.launch_configurations.get("ros_namespace", "").rstrip("/")
 
 
-def given_parameters(context: LaunchContext, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the launch arguments that are not empty as the content of a parameter file.
-
-    The keys are the full names of the nodes: if several keys match a node, ROS uses the one that was new last, and
-    params_file may have keys with wildcards, too. A dictionary is possible for one node in a process, not for two.
-    """
-    namespace = namespace_of(context)
-    parameters: dict[str, dict] = {}
-    for argument, targets in PARAMETERS.items():
-        value = LaunchConfiguration(argument).perform(context)
-        for name, parameter in targets:
-            if value and name in names:
-                node_parameters = parameters.setdefault(f"{namespace}/{name}", {"ros__parameters": {}})
-                named = "" if (argument, value) == ("checkpoint", NONE) else BOOLEANS.get(value.lower(), value)
-                node_parameters["ros__parameters"][parameter] = named
-    if (name := LaunchConfiguration("amcl_pose").perform(context)) in names:
-        parameters.setdefault(f"{namespace}/{name}", {"ros__parameters": {}})["ros__parameters"]["amcl_pose"] = True
-    return parameters
-
-
-def written(context: LaunchContext, parameters: dict[str, Any]) -> list[str]:
-    """Write a parameter file, which is deleted when launch ends; return its path, or nothing without parameters."""
-    if not parameters:
-        return []
-    with NamedTemporaryFile("w", prefix="localization_", suffix=".yaml", delete=False) as file:
-        yaml.safe_dump(parameters, file)
-    weakref.finalize(context, Path(file.name).unlink, missing_ok=True)
-    return [file.name]
-
-
 def rviz(context: LaunchContext) -> Node:
     """Make RViz with the displays of this package; its topics are relative to the namespace."""
-    simulated = LaunchConfiguration("use_sim_time").perform(context).lower() == "true"
+    simulated = LaunchConfiguration("use_sim_time").perform(context) or "false"
     return Node(
         package="rviz2",
         executable="rviz2",
         arguments=["-d", shared("rviz", "localization.rviz")],
-        ros_arguments=["-p", f"use_sim_time:={str(simulated).lower()}"],
+        ros_arguments=["-p", f"use_sim_time:={simulated}"],
         condition=IfCondition(LaunchConfiguration("rviz")),
         output="screen",
     )
 
 
-def rerun(context: LaunchContext, topics: dict[str, str]) -> list[Node]:
+def rerun(context: LaunchContext, content: dict[str, Any], topics: dict[str, str]) -> list[Node]:
     """Make Rerun's viewer, if it is asked for; without rerun-sdk, it prints how to install it and ends.
 
     Args:
+        context: context of the launch.
+        content: content of params_file.
         topics: topics of the camera -> their names here.
     """
     asked = LaunchConfiguration("rerun").perform(context)
-    if asked.lower() == "false":
+    switched = SPELLINGS.get(asked.lower())
+    if switched is False:
         return []
-    show = {"true": "window", "web": "web"}.get(asked.lower(), "file")
+    show = "window" if switched else "web" if asked.lower() == "web" else "file"
     given = {name: LaunchConfiguration(name).perform(context) for name in RERUN_PARAMETERS}
-    texts = given | {"show": show, "place": place_of(context), "file": asked if show == "file" else ""}
+    texts = given | {"show": show, "place": place_of(context, content), "file": asked if show == "file" else ""}
     parameters: dict[str, object] = {n: ParameterValue(text, value_type=str) for n, text in texts.items() if text}
-    parameters["use_sim_time"] = LaunchConfiguration("use_sim_time").perform(context).lower() == "true"
+    parameters["use_sim_time"] = LaunchConfiguration("use_sim_time").perform(context) == "true"
     params_file = LaunchConfiguration("params_file").perform(context)
     return [
         Node(
             package=PACKAGE,
             executable="rerun_viewer",
-            parameters=[*([params_file] if params_file else []), parameters],
+            parameters=[*([ParameterFile(params_file, allow_substs=True)] if params_file else []), parameters],
             remappings=[(topic, name) for topic, name in topics.items() if name],
             output="screen",
         )

@@ -46,7 +46,7 @@ def arguments(models: Path, tmp_path: Path) -> dict[str, object]:
         "params_file": params_file,
         "checkpoint": models / "vlocnet.safetensors",
         "dmn_checkpoint": models / "dmn.safetensors",
-        "map": models / "map.safetensors",
+        "context_map": models / "map.safetensors",
         "keyframe_map": models / "keyframes.safetensors",
     }
 
@@ -185,7 +185,7 @@ def test_one_process(robot: Robot, arguments: dict[str, object], models: Path, t
 
 
 def test_managed(robot: Robot, arguments: dict[str, object], tmp_path: Path) -> None:
-    given = {**arguments, "map": "/no/such.map", "autostart": False, "proposal": "none"}
+    given = {**arguments, "context_map": "/no/such.map", "autostart": False, "proposal": "none"}
     given |= {"image": "/camera/color/image_raw/compressed", "odom": "/odom", "base_frame_id": "chassis"}
     with launch("localization.launch.py", tmp_path, **given) as launched:
         dmn, vlocnet = LifecycleClient(robot.node, "dmn"), LifecycleClient(robot.node, "vlocnet")

@@ -22,6 +22,14 @@ from vlocnet_ros.node import VlocnetNode
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMESPACE = "/robot_1"
 
+#: Arguments of nav2_bringup's launch files, Jazzy to Kilted.
+NAV2_ARGUMENTS = """
+autostart container_name graph headless keepout_mask log_level map namespace params_file pitch robot_name robot_sdf roll
+rviz_config rviz_config_file slam speed_mask use_composition use_intra_process_comms use_keepout_zones use_localization
+use_namespace use_respawn use_robot_state_pub use_rviz use_sim_time use_simulator use_speed_zones world x_pose y_pose
+yaw z_pose
+"""
+
 
 @pytest.fixture
 def nodes(ros_domain: int) -> Iterator[dict[str, Node]]:
@@ -86,6 +94,14 @@ def test_reference_lists_the_launch_arguments() -> None:
     text = (REPOSITORY / "docs" / "reference.md").read_text()
     for name, (default, meaning) in ast.literal_eval(named["ARGUMENTS"]).items():
         assert f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |" in text
+
+
+def test_no_argument_has_another_meaning_in_nav2() -> None:
+    """A launch file that is included takes the arguments of the one around it that have the same name."""
+    tree = ast.parse((REPOSITORY / "launch" / "localization.launch.py").read_text())
+    named = {target.id: node.value for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
+    same = set(ast.literal_eval(named["ARGUMENTS"])) & set(NAV2_ARGUMENTS.split())
+    assert same == {"namespace", "params_file", "use_sim_time", "autostart", "use_respawn", "log_level"}
 
 
 def test_rviz_shows_topics_that_exist(nodes: dict[str, Node]) -> None:
