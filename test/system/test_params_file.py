@@ -61,17 +61,18 @@ KEYS = (
 def test_parameters_are_those_that_ros_gives(ros_domain: int, tmp_path: Path, namespace: str) -> None:
     """Give all keys in two files, in opposite orders, to a node of rclpy, too."""
     rclpy = pytest.importorskip("rclpy", reason="ROS 2 is not installed")
-    random.seed(len(namespace))
+    nodes = pytest.importorskip("rclpy.node")
+    choice = random.Random(len(namespace))
     for _ in range(10):
         files = [{key: {"ros__parameters": {key.replace("/", "s").replace("*", "w"): index, "p": f"{index} {key}"}}
-                  for key in random.sample(KEYS, 8)} for index in range(3)]  # fmt: skip
+                  for key in choice.sample(KEYS, 8)} for index in range(3)]  # fmt: skip
         paths = [tmp_path / f"{index}.yaml" for index in range(3)]
         for path, content in zip(paths, files, strict=True):
             path.write_text(yaml.safe_dump(content, sort_keys=False))
         context = rclpy.context.Context()
         words = [word for path in paths for word in ("--params-file", str(path))]
         rclpy.init(args=["--ros-args", *words], context=context, domain_id=ros_domain)
-        node = rclpy.node.Node(
+        node = nodes.Node(
             "dmn", namespace=namespace, context=context, automatically_declare_parameters_from_overrides=True
         )
         given = {name: parameter.value for name, parameter in node.get_parameters_by_prefix("").items()}
