@@ -47,7 +47,8 @@ class StampVerdict(enum.Enum):
 class Timeline:
     """Check of the stamps of one series. One wrong stamp changes nothing; two in a row that agree start a new time.
 
-    While the series agrees with ROS time, two wrong stamps change nothing either.
+    While the series agrees with ROS time, two wrong stamps change nothing either: a new time begins when the series has
+    been silent for `SILENCE`.
 
     Args:
         leap: longest jump ahead (nanoseconds) beyond the time that passed since the last stamp.
@@ -80,9 +81,10 @@ class Timeline:
         """Compare a stamp (nanoseconds) with the last adopted one; the state does not change."""
         if self.last is None:
             return StampVerdict.NEXT
-        if self._is_present and self.idle < SILENCE and not self._near_ros_time(stamp):
+        current = self._is_present and self.idle < SILENCE and self._near_ros_time(self.last)
+        if current and not self._near_ros_time(stamp):
             return StampVerdict.BACK if stamp < self.last else StampVerdict.AHEAD
-        confirmed = any(self.agrees(held, stamp) for held in self._held)
+        confirmed = not current and any(self.agrees(held, stamp) for held in self._held)
         if stamp < self.last - JUMP:
             return StampVerdict.JUMPED_BACK if confirmed else StampVerdict.BACK
         if stamp <= self.last:

@@ -123,6 +123,19 @@ def test_while_images_agree_with_ros_time_those_of_another_time_are_ignored(stag
     assert sorted(stage.robot.recorder.by_stamp("vlocnet/pose")) == stamps
 
 
+@pytest.mark.parametrize("make_node", NODES)
+def test_wrong_stamps_of_the_last_minute_are_no_jump_while_right_ones_come(stage: Stage, make_node: Any) -> None:
+    """Stamp two images between right ones 40 s and 1.1 s too early: the second is near the first, and near ROS time."""
+    node = start(stage, make_node)
+    now = time.time_ns() - 2 * SECOND
+    stage.robot.await_processed(node.get_name(), stage.robot.send(0, start=now))
+    for i, back in enumerate((40 * SECOND, 1_100_000_000)):
+        stage.robot.images.publish(good(now + i - back))
+    stage.robot.await_processed(node.get_name(), stage.robot.send(1, start=now))
+    await_all(stage, node, 4)
+    assert (node.monitor.jumps, node.monitor.processed, node.monitor.refused) == (0, 2, 2)
+
+
 def test_a_recording_after_live_images_is_accepted_when_these_have_stopped(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
