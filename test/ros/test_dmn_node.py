@@ -120,6 +120,18 @@ def test_an_invalid_proposal_is_reported_and_the_next_one_is_used(stage: Stage) 
     assert "proposal" not in node.monitor.problems
 
 
+def test_proposals_without_a_covariance_end_nothing(stage: Stage) -> None:
+    """Localizers by tags and simulators leave the covariance zero; without noise nothing widens it."""
+    node = stage.start(DmnNode, process_all=True, min_noise_d=0.0, min_noise_a=0.0)
+    publisher = stage.robot.node.create_publisher(PoseWithCovarianceStamped, "proposal", 10)
+    assert wait_until(lambda: publisher.get_subscription_count() == 1)
+    for i in range(3):
+        publisher.publish(proposal(FIRST, 0.1 * i, variance=0.0))
+        assert wait_until(lambda: node.pending_proposal is not None)
+        stage.robot.await_processed("dmn", stage.robot.send(i))
+    assert (node.monitor.refused, node.monitor.processed) == (0, 3)
+
+
 def test_no_pose_is_published_until_localized(stage: Stage) -> None:
     stage.start(DmnNode, process_all=True, localized_share=1.0)
     stamps = [stage.robot.send(i) for i in range(3)]
