@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 from nav_msgs.msg import OccupancyGrid
 from robot_stage import Stage
@@ -153,6 +154,26 @@ def test_images_wait_for_their_odometry_and_it_is_interpolated(stage: Stage, mod
     published = stage.robot.recorder.by_stamp("dmn/pose")
     for stamp, belief in zip(stamps, offline(models, range(8)), strict=True):
         np.testing.assert_allclose(planar.from_se3(published[stamp].matrix), belief.most_likely, atol=1e-5)
+
+
+@pytest.mark.parametrize("silent", [0, 10], ids=["at once", "after a silence"])
+def test_odometry_that_starts_again_moves_no_particles_and_is_reported(stage: Stage, silent: int) -> None:
+    node = stage.start(DmnNode, process_all=True, odometry_timeout=0.2, **AT_START)
+    for i in range(31):
+        stage.robot.send_odometry(FIRST + i * PERIOD, 0.1 * i)
+    stage.robot.await_processed("dmn", stage.robot.send(30, odometry=False))
+    assert node.belief is not None
+    before = node.belief.mean
+    again = 30 + silent + 1
+    for i in range(again, again + 3):
+        stage.robot.send_odometry(FIRST + i * PERIOD, 0.0)
+    if silent:
+        stage.robot.await_processed("dmn", stage.robot.send(35, odometry=False))
+        assert "begins" in stage.status_now("dmn").message  # no interpolation across the restart
+    stage.robot.await_processed("dmn", stage.robot.send(again + 1, odometry=False))
+    assert np.linalg.norm(node.belief.mean[:2] - before[:2]) < 0.3
+    assert "started again" in stage.status_now("dmn").message
+    assert node.odometry.buffer.restarts == 1
 
 
 def test_missing_odometry_is_reported(stage: Stage) -> None:
