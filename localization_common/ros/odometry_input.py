@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -110,7 +111,7 @@ class OdometryInput:
             return
         frame, child = frame_name(msg.header.frame_id), frame_name(msg.child_frame_id)
         restarts = self.buffer.restarts
-        if not self._is_chosen(frame, child):
+        if not self._is_of_robot(frame, child) or not self._is_chosen(frame, child):
             return
         child_T_base = self._child_T_base(child)
         if self.buffer.add(stamp, odom_T_child @ child_T_base, child_T_base).unconfirmed:
@@ -128,6 +129,28 @@ class OdometryInput:
         monitor.solved("odometry_message")
         self._arrived = time.monotonic()
         self._node.wake()
+
+    def _is_of_robot(self, frame: str, child: str) -> bool:
+        """True unless the frames of a message cannot be those of a robot's odometry, which is a diagnostic."""
+        settings, base = self._node.settings, self._node.base_frame.name(self._node.settings.odom_frame_id)
+        standing = (frame, settings.odom_frame_id, settings.global_frame_id)
+        if not child or (child not in standing and frame != base and not self._stands(frame, child, base)):
+            return True
+        text = (
+            f"odometry on {self._topic} from {frame!r} to {child!r} (child_frame_id) is ignored: that is no motion of "
+            "the robot; its publisher must set frame_id to the odometry's frame, and child_frame_id to the robot's base"
+        )
+        self._node.monitor.problem("odometry_frame", Level.WARN, text)
+        return False
+
+    def _stands(self, frame: str, child: str, base: str) -> bool:
+        """True if the base moves against the child in TF, and the child does not move in the odometry's frame.
+
+        TF then joins both by the odometry itself, and its motion would count twice.
+        """
+        transforms = self._node.transforms
+        moves = transforms.latest(child, base) not in (None, sys.maxsize)
+        return moves and transforms.latest(frame, child) == sys.maxsize
 
     def _is_chosen(self, frame: str, child: str) -> bool:
         """True if odometry of these frames is used; False if an odometry that fits better comes, too."""
