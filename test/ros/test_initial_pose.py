@@ -37,6 +37,17 @@ def test_particles_are_at_the_pose(stage: Stage) -> None:
     assert node.pending_initial_pose is None
 
 
+def test_a_pose_without_a_covariance_is_exact(stage: Stage) -> None:
+    node = start(stage, min_noise_d=0.0, min_noise_a=0.0)
+    message = pose(variance=0.0)
+    message.pose.pose.position.x = 1.5
+    stage.robot.initial.publish(message)
+    assert wait_until(lambda: node.pending_initial_pose is not None)
+    stage.robot.await_processed("dmn", stage.robot.send(0))
+    assert node.belief is not None
+    np.testing.assert_allclose(node.belief.particles, np.tile([1.5, 0.0, 0.0], (500, 1)), atol=1e-6)
+
+
 def test_accepted_while_unconfigured_and_inactive(stage: Stage) -> None:
     node: DmnNode = stage.start(DmnNode, active=False, autostart=False, process_all=True)
     stage.robot.send_initial_pose(planar.to_se3(POSE))
