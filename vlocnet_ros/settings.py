@@ -10,7 +10,7 @@ from localization_common.files.paths import existing_file
 from localization_common.place import Place
 from localization_common.place.choice import named_or_part_if_any
 from localization_common.ros.parameter_fields import ALWAYS, parameter
-from localization_common.ros.settings import NodeSettings
+from localization_common.ros.settings import MAP_BASE, NodeSettings
 from vlocnet_ros.runtime.backends.opening import AUTO, BACKENDS
 
 
@@ -63,6 +63,14 @@ class VlocnetSettings(NodeSettings):
     overlay_opacity: float = parameter(
         0.5, "Opacity of the classes, or of the heat map, over the image.", minimum=0.0, maximum=1.0, when=ALWAYS
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.publish_odom_tf and self.broadcasts == MAP_BASE:
+            raise ConfigError(
+                "publish_odom_tf with tf_mode map_base would give the base two parents, odom and map: set tf_mode to "
+                "map_odom, or publish_odom_tf to false"
+            )
 
     def checkpoint_file(self, place: Place | None) -> Path | None:
         """Checkpoint of the network; None for the keyframe map alone.

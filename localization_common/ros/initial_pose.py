@@ -12,8 +12,9 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 
 from localization_common.errors import InputError
 from localization_common.geometry import planar, se3
+from localization_common.geometry.covariances import covariance_from_planar, is_covariance, planar_block
 from localization_common.geometry.odometry_integration import rotate_covariance
-from localization_common.messages import covariance_from, frame_name, matrix_from_pose, stamp_of
+from localization_common.messages import frame_name, matrix_from_pose, stamp_of
 from localization_common.messages.poses import MAX_DISTANCE
 from localization_common.ros.odometry_buffer import OdometryBuffer, OdometryError
 from localization_common.ros.transforms import Transforms
@@ -42,7 +43,7 @@ class InitialPose:
     @property
     def planar(self) -> tuple[Array, Array]:
         """Planar mean (3,) and covariance (3, 3) of x, y, yaw."""
-        return planar.from_se3(self.frame_T_base), self.covariance[np.ix_((0, 1, 5), (0, 1, 5))]
+        return planar.from_se3(self.frame_T_base), planar_block(self.covariance)
 
     def in_frame(self, frame_id: str, transforms: Transforms, timeout: float) -> InitialPose:
         """Transform the pose to another frame with TF.
@@ -78,15 +79,32 @@ def read_initial_pose(msg: PoseWithCovarianceStamped) -> InitialPose:
 
     Raises:
         InputError: it has no frame, a number is not finite or too large for a place on Earth, the norm of its
-            quaternion is not near 1, or its covariance is not symmetric and positive.
+            quaternion is not near 1, or its covariance of x, y and yaw is not symmetric and positive.
     """
     frame_id = frame_name(msg.header.frame_id)
     if not frame_id:
         raise InputError("its header has no frame_id")
-    covariance = covariance_from(msg.pose.covariance)
-    if not np.allclose(covariance, covariance.T) or np.linalg.eigvalsh(covariance).min() < -1e-9:
-        raise InputError("its covariance is not symmetric and positive")
-    if np.abs(covariance).max() > MAX_DISTANCE:
-        raise InputError(f"its covariance has {np.abs(covariance).max():.3g}, more than {MAX_DISTANCE:.0e}")
+    covariance = _covariance(np.array(msg.pose.covariance, dtype=np.float64).reshape(6, 6))
     frame_T_base = matrix_from_pose(msg.pose.pose)
     return InitialPose(stamp_of(msg.header), frame_id, frame_T_base, covariance)
+
+
+def _covariance(given: Array) -> Array:
+    """Check the entries of x, y and yaw of a covariance (6, 6); the others become zero if they are no covariance.
+
+    Nav2 reads only x, y and yaw, so that many localizers write anything into the other entries.
+
+    Raises:
+        InputError: an entry is NaN or infinite, or x, y and yaw have no covariance.
+    """
+    if not np.isfinite(given).all():
+        raise InputError("its covariance holds NaN or infinity")
+    block = planar_block(given)
+    if np.abs(block).max() > MAX_DISTANCE:
+        raise InputError(f"its covariance has {np.abs(block).max():.3g}, more than {MAX_DISTANCE:.0e}")
+    if not is_covariance(block):
+        if (variances := np.diag(block)).min() < 0.0:
+            raise InputError(f"its covariance has a negative variance of x, y or yaw: {variances.tolist()}")
+        raise InputError("its covariance of x, y and yaw is not symmetric and positive")
+    whole = is_covariance(given) and np.abs(given).max() <= MAX_DISTANCE
+    return given if whole else covariance_from_planar(block)

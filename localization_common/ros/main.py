@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 import rclpy
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -78,7 +79,8 @@ def _in_context(work: Callable[[], None], arguments: list[str] | None) -> int:
         work()
     except ExternalShutdownException:
         pass  # the usual way to end
-    except LocalizationError as error:
+    except (LocalizationError, InvalidParameterTypeException, InvalidParameterValueException) as error:
+        # rclpy itself declares some parameters of every node, such as use_sim_time, and raises its own exceptions.
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
     except Exception:

@@ -11,15 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from localization_common.errors import InputError
+from localization_common.ros.odometry_restart import OdometryRestart, too_fast
 from localization_common.ros.pose_series import PoseSeries
 from localization_common.ros.timeline import JUMP, OTHER_CLOCK, SILENCE, StampVerdict, Timeline
 
 Array = npt.NDArray[np.float64]
-
-#: Metres a second that no robot drives: faster odometry is not used.
-MAX_SPEED = 100.0
-#: Largest error of a pose's stamp, seconds.
-JITTER = 0.1
 
 
 class OdometryError(InputError):
@@ -50,16 +46,22 @@ class OdometryBuffer:
         self._capacity, self._topic, self._images = capacity, topic, images
         self._series = PoseSeries(Timeline(now=now))
         self.restarts = 0
+        self._restart = OdometryRestart()
         self._changed = threading.Condition()
 
     def __len__(self) -> int:
         return len(self._series.stamps)
 
-    def add(self, stamp: int, odom_T_base: Array) -> StampVerdict:
+    def add(self, stamp: int, odom_T_base: Array, origin: Array | None = None) -> StampVerdict:
         """Add a pose. If its stamp is far off, it is used only if the next pose confirms it.
 
         A pose that no robot reaches from the previous one is left out. If all poses of two seconds are too far, the
-        odometry starts again.
+        odometry starts again. It also does at a pose that seems to be a new origin, if the next pose confirms it.
+
+        Args:
+            stamp: nanoseconds.
+            odom_T_base: (4, 4).
+            origin: pose (4, 4) of the base when the odometry is zero; None: the identity.
 
         Returns:
             Relation of the stamp to the previous stamps; after a jump back the previous poses are forgotten.
@@ -68,11 +70,12 @@ class OdometryBuffer:
             verdict = self._series.judge(stamp, odom_T_base)
             if verdict.unconfirmed:
                 return verdict
+            if self._is_doubted(stamp, odom_T_base, verdict, np.eye(4) if origin is None else origin):
+                return StampVerdict.FAR
             if self._is_too_far(stamp, odom_T_base):
                 if self._series.timeline.idle < SILENCE:
                     return StampVerdict.FAR
-                self._series.forget_poses()
-                self.restarts += 1
+                self._start_again()
             self._series.accept(stamp, odom_T_base, verdict)
             self._series.drop_oldest(max(len(self) - self._capacity, 0))
             self._changed.notify_all()
@@ -81,14 +84,14 @@ class OdometryBuffer:
     def restart(self) -> None:
         """Forget all poses, because poses of another odometry follow."""
         with self._changed:
-            self._series.reset()
+            self._reset()
             self.restarts += 1
 
     def forget_after(self, stamp: int) -> None:
         """Forget the poses from before a jump of the images back to this stamp; newer ones stay."""
         with self._changed:
             if self._stamps and self._stamps[-1] > stamp + JUMP:
-                self._series.reset()
+                self._reset()
 
     def latest(self) -> tuple[int, Array] | None:
         """Stamp and pose of the newest entry."""
@@ -123,16 +126,37 @@ class OdometryBuffer:
     def _stamps(self) -> list[int]:
         return self._series.stamps
 
+    def _reset(self) -> None:
+        self._series.reset()
+        self._restart.reset()
+
+    def _start_again(self) -> None:
+        """Forget the poses before, because no motion joins the next one to them."""
+        self._restart.leave(self._series.poses[-1])
+        self._series.forget_poses()
+        self.restarts += 1
+
+    def _is_doubted(self, stamp: int, odom_T_base: Array, verdict: StampVerdict, origin: Array) -> bool:
+        """Return True if the odometry may have started again at this pose, and the next one must confirm it."""
+        if verdict.jumped:
+            self._restart.reset()
+        if not self._stamps or verdict in (StampVerdict.SAME, StampVerdict.LATE):
+            return False
+        new, poses = (stamp, odom_T_base), self._series.poses
+        if (begun := self._restart.confirmed(poses[-1], new)) is not None:
+            self._start_again()
+            self._series.accept(*begun, StampVerdict.NEXT)
+            return False
+        doubted = self._restart.doubts(self._stamps, poses, new, origin)
+        if doubted and verdict.jumped:  # the message before, which was held for its stamp, confirms it
+            self._start_again()
+        return doubted and not verdict.jumped
+
     def _is_too_far(self, stamp: int, odom_T_base: Array) -> bool:
         """Return True if the motion from the pose before, or to the pose after, is too fast for a robot."""
         after = bisect.bisect_left(self._stamps, stamp)
-        for place in (after - 1, after):
-            if 0 <= place < len(self._stamps):
-                seconds = abs(stamp - self._stamps[place]) * 1e-9 + JITTER
-                moved = float(np.linalg.norm(odom_T_base[:3, 3] - self._series.poses[place][:3, 3]))
-                if moved > MAX_SPEED * seconds:
-                    return True
-        return False
+        places = [place for place in (after - 1, after) if 0 <= place < len(self._stamps)]
+        return any(too_fast((self._stamps[i], self._series.poses[i]), (stamp, odom_T_base)) for i in places)
 
     def _require(self, stamp: int) -> None:
         """Raise OdometryError if the poses do not reach from before the stamp to after it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,9 @@ from localization_common.ros.odometry_source import SILENCE, OdometrySource
 from localization_common.ros.tf_buffer import TransformError
 
 Array = npt.NDArray[np.float64]
+
+#: Odometry that started again stays on /diagnostics for so many seconds.
+SHOWN_FOR = 5.0
 
 
 class OdometryInput:
@@ -75,9 +79,12 @@ class OdometryInput:
         Raises:
             OdometryError: the odometry does not reach the stamp in time, or begins after it.
         """
-        odom_T_base = self.buffer.at(stamp, self._node.patience(self._timeout()), lambda: self._node.stopping)
-        if self._restarts != self.buffer.restarts:
-            self._restarts = self.buffer.restarts
+        restarts = -1
+        while restarts != self.buffer.restarts:  # a callback may restart the buffer meanwhile
+            restarts = self.buffer.restarts
+            odom_T_base = self.buffer.at(stamp, self._node.patience(self._timeout()), lambda: self._node.stopping)
+        if self._restarts != restarts:
+            self._restarts = restarts
             self._planar.restart()
         return odom_T_base
 
@@ -103,18 +110,47 @@ class OdometryInput:
             monitor.problem("odometry_message", Level.WARN, text)
             return
         frame, child = frame_name(msg.header.frame_id), frame_name(msg.child_frame_id)
-        if not self._is_chosen(frame, child):
+        restarts = self.buffer.restarts
+        if not self._is_of_robot(frame, child) or not self._is_chosen(frame, child):
             return
-        if self.buffer.add(stamp, self._of_base(odom_T_child, child)).unconfirmed:
+        child_T_base = self._child_T_base(child)
+        if self.buffer.add(stamp, odom_T_child @ child_T_base, child_T_base).unconfirmed:
             text = (
                 f"odometry on {self._topic} of {stamp * 1e-9:.3f} s is far off the one before: it is ignored unless "
                 "the next one agrees"
             )
             monitor.problem("odometry_message", Level.WARN, text)
             return
+        if self.buffer.restarts != restarts:
+            text = (
+                f"odometry on {self._topic} started again before {stamp * 1e-9:.3f} s: the motion until then is unknown"
+            )
+            monitor.problem("odometry_restart", Level.WARN, text, seconds=SHOWN_FOR)
         monitor.solved("odometry_message")
         self._arrived = time.monotonic()
         self._node.wake()
+
+    def _is_of_robot(self, frame: str, child: str) -> bool:
+        """True unless the frames of a message cannot be those of a robot's odometry, which is a diagnostic."""
+        settings, base = self._node.settings, self._node.base_frame.name(self._node.settings.odom_frame_id)
+        standing = (frame, settings.odom_frame_id, settings.global_frame_id)
+        if not child or (child not in standing and frame != base and not self._stands(frame, child, base)):
+            return True
+        text = (
+            f"odometry on {self._topic} from {frame!r} to {child!r} (child_frame_id) is ignored: that is no motion of "
+            "the robot; its publisher must set frame_id to the odometry's frame, and child_frame_id to the robot's base"
+        )
+        self._node.monitor.problem("odometry_frame", Level.WARN, text)
+        return False
+
+    def _stands(self, frame: str, child: str, base: str) -> bool:
+        """True if the base moves against the child in TF, and the child does not move in the odometry's frame.
+
+        TF then joins both by the odometry itself, and its motion would count twice.
+        """
+        transforms = self._node.transforms
+        moves = transforms.latest(child, base) not in (None, sys.maxsize)
+        return moves and transforms.latest(frame, child) == sys.maxsize
 
     def _is_chosen(self, frame: str, child: str) -> bool:
         """True if odometry of these frames is used; False if an odometry that fits better comes, too."""
@@ -130,14 +166,14 @@ class OdometryInput:
             self.buffer.restart()
         return True
 
-    def _of_base(self, odom_T_child: Array, child: str) -> Array:
-        """Pose (4, 4) of the base, from that of a frame that TF joins to it; unchanged with a warning without TF."""
+    def _child_T_base(self, child: str) -> Array:
+        """Pose (4, 4) of the base in the child of the odometry, by TF; without TF the identity, with a warning."""
         base_frame, monitor = self._node.base_frame, self._node.monitor
         base_frame.odometry_child = child
         base = base_frame.name(self._node.settings.odom_frame_id)
         if not child or child == base:
             monitor.solved("odometry_frame")
-            return odom_T_child
+            return np.eye(4)
         try:
             child_T_base = self._node.transforms.lookup(child, base, None)
         except TransformError:
@@ -146,6 +182,6 @@ class OdometryInput:
                 f"{base!r}: set base_frame_id to {child!r}, publish the transform, or remap odom"
             )
             monitor.problem("odometry_frame", Level.WARN, text)
-            return odom_T_child
+            return np.eye(4)
         monitor.solved("odometry_frame")
-        return odom_T_child @ child_T_base
+        return child_T_base

@@ -8,7 +8,7 @@ import torch
 
 from localization_common.errors import ConfigError
 from localization_common.files.paths import user_path
-from localization_common.messages import MAX_PIXELS
+from localization_common.messages import MAX_PIXELS, frame_name
 from localization_common.place import Place
 from localization_common.ros.parameter_fields import ALWAYS, START, parameter
 
@@ -19,7 +19,10 @@ SHORTEST_HEARTBEAT = 0.01
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """Parameters of a localizer node: frames, files, input and timing."""
+    """Parameters of a localizer node: frames, files, input and timing.
+
+    Names of frames lose a leading ``/``, as those in messages do: tf2 refuses it.
+    """
 
     base_frame_id: str = parameter(
         "",
@@ -112,6 +115,8 @@ class NodeSettings:
     )
 
     def __post_init__(self) -> None:
+        for name in ("base_frame_id", "odom_frame_id", "global_frame_id", "camera_frame_id"):
+            object.__setattr__(self, name, frame_name(getattr(self, name)))
         frames = {"odom_frame_id": self.odom_frame_id, "global_frame_id": self.global_frame_id}
         for name, frame in frames.items():
             if not frame:

@@ -91,8 +91,41 @@ def test_odometry_of_a_frame_that_tf_does_not_join_to_the_base_is_named(stage: S
     assert "of 'nothing' (child_frame_id)" in node.monitor.problems["odometry_frame"].text
 
 
-def send_odometry(stage: Stage, child: str) -> None:
+@pytest.mark.parametrize(
+    ("frame", "child"),
+    [("odom", "odom"), ("base_link", "odom"), ("base_link", "drift"), ("wheels_odom", "odom"), ("odom", "/odom"),
+     ("odom", "map"), ("odom", "alias")],
+)  # fmt: skip
+def test_odometry_whose_child_is_no_frame_of_the_robot_is_refused(stage: Stage, frame: str, child: str) -> None:
+    """TF joins such a child to the base by the odometry itself: the motion would count twice."""
+    node = stage.start(DmnNode, base_frame_id="base_link", tf_mode="none")
+    fix(stage, "odom", "alias", np.eye(4))
+    stage.robot.send_transform("map", "odom", np.eye(4), FIRST)
+    stage.robot.send_transform("odom", "base_link", se3.from_parts([1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]), FIRST)
+    joined = (("map", "base_link"), ("alias", "base_link"))
+    assert wait_until(lambda: all(node.transforms.connected(*frames) for frames in joined))
+    send_odometry(stage, child, frame)
+    assert wait_until(lambda: "odometry_frame" in node.monitor.problems)
+    assert "is ignored: that is no motion of the robot" in node.monitor.problems["odometry_frame"].text
+    assert len(node.odometry.buffer) == 0
+    send_odometry(stage, "base_link")
+    assert wait_until(lambda: len(node.odometry.buffer) == 1)
+    assert "odometry_frame" not in node.monitor.problems
+
+
+def test_odometry_of_a_frame_that_moves_against_the_base_is_used(stage: Stage) -> None:
+    """Publish the robot's own links on /tf, as robot_state_publisher did in ROS 1."""
+    node = stage.start(DmnNode, base_frame_id="base_link", tf_mode="none")
+    for parent, child in (("odom", "base_footprint"), ("base_footprint", "base_link")):
+        stage.robot.send_transform(parent, child, FOOTPRINT_T_BASE, FIRST)
+    assert wait_until(lambda: node.transforms.connected("odom", "base_link"))
+    send_odometry(stage, "base_footprint")
+    assert wait_until(lambda: len(node.odometry.buffer) == 1)
+    np.testing.assert_allclose(node.odometry.buffer.at(FIRST, 0.0), FOOTPRINT_T_BASE, atol=1e-12)
+
+
+def send_odometry(stage: Stage, child: str, frame: str = "odom") -> None:
     """Publish odometry with the child at its origin."""
-    message = Odometry(header=header(FIRST, "odom"), child_frame_id=child)
+    message = Odometry(header=header(FIRST, frame), child_frame_id=child)
     message.pose.pose.orientation.w = 1.0
     stage.robot.odometry.publish(message)

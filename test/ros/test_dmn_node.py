@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
 from nav_msgs.msg import OccupancyGrid
 from robot_stage import Stage
@@ -120,6 +121,18 @@ def test_an_invalid_proposal_is_reported_and_the_next_one_is_used(stage: Stage) 
     assert "proposal" not in node.monitor.problems
 
 
+def test_proposals_without_a_covariance_end_nothing(stage: Stage) -> None:
+    """Localizers by tags and simulators leave the covariance zero; without noise nothing widens it."""
+    node = stage.start(DmnNode, process_all=True, min_noise_d=0.0, min_noise_a=0.0)
+    publisher = stage.robot.node.create_publisher(PoseWithCovarianceStamped, "proposal", 10)
+    assert wait_until(lambda: publisher.get_subscription_count() == 1)
+    for i in range(3):
+        publisher.publish(proposal(FIRST, 0.1 * i, variance=0.0))
+        assert wait_until(lambda: node.pending_proposal is not None)
+        stage.robot.await_processed("dmn", stage.robot.send(i))
+    assert (node.monitor.refused, node.monitor.processed) == (0, 3)
+
+
 def test_no_pose_is_published_until_localized(stage: Stage) -> None:
     stage.start(DmnNode, process_all=True, localized_share=1.0)
     stamps = [stage.robot.send(i) for i in range(3)]
@@ -141,6 +154,26 @@ def test_images_wait_for_their_odometry_and_it_is_interpolated(stage: Stage, mod
     published = stage.robot.recorder.by_stamp("dmn/pose")
     for stamp, belief in zip(stamps, offline(models, range(8)), strict=True):
         np.testing.assert_allclose(planar.from_se3(published[stamp].matrix), belief.most_likely, atol=1e-5)
+
+
+@pytest.mark.parametrize("silent", [0, 10], ids=["at once", "after a silence"])
+def test_odometry_that_starts_again_moves_no_particles_and_is_reported(stage: Stage, silent: int) -> None:
+    node = stage.start(DmnNode, process_all=True, odometry_timeout=0.2, **AT_START)
+    for i in range(31):
+        stage.robot.send_odometry(FIRST + i * PERIOD, 0.1 * i)
+    stage.robot.await_processed("dmn", stage.robot.send(30, odometry=False))
+    assert node.belief is not None
+    before = node.belief.mean
+    again = 30 + silent + 1
+    for i in range(again, again + 3):
+        stage.robot.send_odometry(FIRST + i * PERIOD, 0.0)
+    if silent:
+        stage.robot.await_processed("dmn", stage.robot.send(35, odometry=False))
+        assert "begins" in stage.status_now("dmn").message  # no interpolation across the restart
+    stage.robot.await_processed("dmn", stage.robot.send(again + 1, odometry=False))
+    assert np.linalg.norm(node.belief.mean[:2] - before[:2]) < 0.3
+    assert "started again" in stage.status_now("dmn").message
+    assert node.odometry.buffer.restarts == 1
 
 
 def test_missing_odometry_is_reported(stage: Stage) -> None:

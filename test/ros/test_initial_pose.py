@@ -9,9 +9,12 @@ from robot_stage import Stage
 from stage_robot import CAMERA, FIRST, PERIOD, SECOND
 from waiting import wait_until
 
+from dmn_ros.filter.planar_gaussian import PlanarGaussian
 from dmn_ros.node import DmnNode
+from localization_common.errors import InputError
 from localization_common.geometry import planar
 from localization_common.ros.conversions import image_from_array
+from localization_common.ros.initial_pose import read_initial_pose
 from localization_common.ros.lifecycle_client import ACTIVATE, CONFIGURE
 from localization_common.ros.outputs import header
 
@@ -32,6 +35,17 @@ def test_particles_are_at_the_pose(stage: Stage) -> None:
     assert node.belief is not None
     np.testing.assert_allclose(node.belief.mean, POSE, **NEAR)
     assert node.pending_initial_pose is None
+
+
+def test_a_pose_without_a_covariance_is_exact(stage: Stage) -> None:
+    node = start(stage, min_noise_d=0.0, min_noise_a=0.0)
+    message = pose(variance=0.0)
+    message.pose.pose.position.x = 1.5
+    stage.robot.initial.publish(message)
+    assert wait_until(lambda: node.pending_initial_pose is not None)
+    stage.robot.await_processed("dmn", stage.robot.send(0))
+    assert node.belief is not None
+    np.testing.assert_allclose(node.belief.particles, np.tile([1.5, 0.0, 0.0], (500, 1)), atol=1e-6)
 
 
 def test_accepted_while_unconfigured_and_inactive(stage: Stage) -> None:
@@ -107,6 +121,59 @@ def test_invalid_poses_are_refused_with_a_reason(stage: Stage, message: PoseWith
     assert node.pending_initial_pose is None
     stage.robot.await_processed("dmn", stage.robot.send(0))
     assert node.active
+
+
+def with_entries(*entries: tuple[int, int, float]) -> PoseWithCovarianceStamped:
+    message = pose(x=0.5)
+    full = np.diag([0.01, 0.01, 0.0, 0.0, 0.0, 0.01])
+    for row, column, value in entries:
+        full[row, column] = value
+    message.pose.covariance = full.ravel()
+    return message
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [(2, 2, -1e-12)], [(2, 2, 1e9)], [(3, 3, -1.0)], [(2, 3, 0.1)], [(0, 2, 5.0)],
+        [(0, 1, 0.004), (1, 0, 0.00400000001)], [(0, 1, 0.01), (1, 0, 0.010000001)], [(5, 5, -1e-13)],
+    ],
+    ids=[
+        "z rounded", "z unknown", "roll -1", "z and roll not symmetric", "x and z not symmetric",
+        "x and y rounded", "x and y correlated", "yaw rounded",
+    ],
+)  # fmt: skip
+def test_only_the_covariance_of_x_y_and_yaw_counts(entries: list[tuple[int, int, float]]) -> None:
+    """Nav2 reads no other entries of an initial pose, so that other localizers leave anything there."""
+    read = read_initial_pose(with_entries(*entries))
+    mean, covariance = read.planar
+    np.testing.assert_allclose(mean, [0.5, 0.0, 0.0])
+    gaussian = PlanarGaussian(mean, covariance)
+    np.testing.assert_allclose(np.diag(gaussian.covariance)[:2], 0.01, rtol=1e-6)
+    assert np.linalg.eigvalsh(gaussian.covariance).min() >= -1e-15
+
+
+def test_a_whole_covariance_is_kept_for_other_frames() -> None:
+    full = np.diag([0.01, 0.02, 0.03, 0.04, 0.05, 0.06])
+    message = pose()
+    message.pose.covariance = full.ravel()
+    np.testing.assert_array_equal(read_initial_pose(message).covariance, full)
+
+
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [
+        ([(0, 1, 0.02), (1, 0, 0.02)], "not symmetric and positive"),
+        ([(0, 1, 0.005)], "not symmetric and positive"),
+        ([(5, 5, -0.01)], "negative variance"),
+        ([(0, 0, 1e9)], "more than 1e"),
+        ([(3, 3, float("nan"))], "covariance holds NaN"),
+    ],
+    ids=["no Gaussian", "not symmetric", "yaw negative", "beyond the Earth", "roll NaN"],
+)
+def test_a_wrong_covariance_of_x_y_and_yaw_is_refused(entries: list[tuple[int, int, float]], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        read_initial_pose(with_entries(*entries))
 
 
 def test_without_odometry_at_its_stamp_the_pose_is_not_moved(stage: Stage) -> None:

@@ -58,6 +58,21 @@ def test_a_refused_parameter_ends_the_start_with_one_clear_line(
     assert "Traceback" not in output
 
 
+@pytest.mark.parametrize("module", ["vlocnet_ros.node", "localization_sim.node"])
+def test_a_wrong_parameter_of_rclpy_ends_the_start_with_one_clear_line(
+    ros_domain: int, processes: list[subprocess.Popen[str]], module: str
+) -> None:
+    if module == "localization_sim.node":
+        pytest.importorskip("mujoco", reason="mujoco is not installed: the simulator draws with it")
+    process = start(processes, module, "-p", 'use_sim_time:="true"')
+    output, _ = process.communicate(timeout=120.0)
+    assert process.returncode == 2, output
+    (line,) = (line for line in output.splitlines() if line.startswith("cannot start: "))
+    assert "'use_sim_time'" in line
+    assert "BOOL" in line
+    assert "Traceback" not in output
+
+
 @pytest.mark.parametrize(
     ("given", "modes"),
     [

@@ -169,6 +169,9 @@ def test_nodes_refuse_by_service_with_a_reason(stage: Stage) -> None:
         (VlocnetNode, {"tf_mode": "sideways"}, "must be one of"),
         (VlocnetNode, {"odom_frame_id": "map"}, "frames must differ"),
         (VlocnetNode, {"odom_frame_id": ""}, "odom_frame_id is empty"),
+        (VlocnetNode, {"global_frame_id": "/"}, "global_frame_id is empty"),
+        (DmnNode, {"global_frame_id": "/odom"}, "frames must differ"),
+        (VlocnetNode, {"publish_odom_tf": True, "tf_mode": "map_base"}, "two parents, odom and map"),
         (DmnNode, {"min_particles": 3000}, "min_particles 3000"),
         (DmnNode, {"min_particles": 0}, "min_particles"),
     ],
@@ -179,6 +182,26 @@ def test_nodes_refuse_to_start_with_a_reason(
     with pytest.raises(ConfigError) as refusal:
         make_node(context=context, parameter_overrides=overrides(**values))
     assert reason in str(refusal.value)
+
+
+@pytest.mark.parametrize("settings", [VlocnetSettings, DmnSettings])
+def test_frames_lose_a_leading_slash_as_those_in_messages_do(nodes: Any, settings: type[Any]) -> None:
+    names = ("global_frame_id", "odom_frame_id", "base_frame_id", "camera_frame_id")
+    node = nodes(**{name: f"/robot/{name}" for name in names})
+    parameters = Parameters(node, settings)
+    assert [getattr(parameters.value, name) for name in names] == [f"robot/{name}" for name in names]
+    assert set_to(node, "camera_frame_id", "/lens") == ""
+    assert parameters.value.camera_frame_id == "lens"
+
+
+def test_the_base_gets_no_second_parent_while_running(stage: Stage) -> None:
+    stage.start(VlocnetNode, tf_mode="map_base")
+    assert "two parents" in stage.parameters_set("vlocnet", publish_odom_tf=True)
+    assert stage.parameters_set("vlocnet", tf_broadcast=False) == ""
+    assert stage.parameters_set("vlocnet", publish_odom_tf=True) == ""
+    assert "two parents" in stage.parameters_set("vlocnet", tf_broadcast=True)
+    assert stage.parameters_set("vlocnet", tf_mode="map_odom") == ""
+    assert stage.parameters_set("vlocnet", tf_broadcast=True) == ""
 
 
 def test_whole_numbers_are_taken_for_floats(nodes: Any) -> None:

@@ -108,6 +108,41 @@ def test_copies_of_one_particle_do_not_break_the_density() -> None:
     assert float(resampling.normalize(filter_.log_weights).exp().sum()) == pytest.approx(1.0, abs=1e-4)
 
 
+_CORRELATED = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize("noise", [FilterConfig.min_noise_d, 1e-9, 0.0])
+@pytest.mark.parametrize(
+    "covariance",
+    [
+        np.zeros((3, 3)),
+        np.diag([0.1, 0.1, 0.0]),
+        0.1 * _CORRELATED,
+        1e7 * _CORRELATED,
+        1e13 * _CORRELATED,
+        np.diag([0.1, 0.1, -1e-9]),
+        1e6 * _CORRELATED - np.diag([0.0, 0.1, 0.0]),
+    ],
+    ids=["zero", "yaw 0", "correlated", "wide", "widest", "rounded", "rounded and wide"],
+)
+def test_every_covariance_of_a_proposal_can_be_used(covariance: np.ndarray, noise: float) -> None:
+    """Localizers that publish no covariance (tags, ground truth) leave it zero."""
+    filter_ = ParticleFilter(dataclasses.replace(CONFIG, min_noise_d=noise, min_noise_a=noise), BOUNDS)
+    filter_.propose(PlanarGaussian(PEAK.double().numpy(), covariance))
+    assert torch.isfinite(filter_.particles).all()
+    assert torch.isfinite(filter_.log_weights).all()
+    assert float(filter_.log_weights.exp().sum()) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_certain_proposal_finds_a_narrow_peak_and_adds_no_weight_to_it() -> None:
+    config = dataclasses.replace(CONFIG, min_noise_d=0.0, min_noise_a=0.0)
+    filter_ = ParticleFilter(config, BOUNDS)
+    filter_.propose(PlanarGaussian(PEAK.double().numpy(), np.zeros((3, 3))))
+    assert float(filter_.log_weights[COUNT:].exp().sum()) < 1e-3
+    filter_.weigh(_log_likelihood(filter_.particles, width=0.01), torch.zeros(8))
+    assert float(_log_likelihood(filter_.particles, width=0.01)[filter_.log_weights.argmax()]) > -1.0
+
+
 def test_density_of_a_planar_gaussian() -> None:
     covariance = np.array([[0.2, 0.05, 0.0], [0.05, 0.1, 0.02], [0.0, 0.02, 0.04]])
     gaussian = PlanarGaussian(np.array([1.0, -1.0, 3.1]), covariance)
