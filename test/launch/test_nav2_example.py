@@ -92,7 +92,8 @@ def test_the_nodes_are_in_amcls_place(robot: Robot, models: Path, tmp_path: Path
         drive(robot)
         assert wait_until(lambda: bool(poses))
         output = launched.end()
-        assert output.count("process has finished cleanly") == 4, output
+        for name in ("vlocnet", "dmn"):  # Nav2's own programs end with an error at some signals
+            assert re.search(rf"\[{name}-\d+\]: process has finished cleanly", output), output
         assert "Traceback" not in output, output
         assert not launched.alive()
 
