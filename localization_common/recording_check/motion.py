@@ -14,8 +14,9 @@ from localization_common.recording_check.findings import CheckResult, Grade
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-#: The robot stands if a step is smaller than this, metres and degrees: encoders and trackers tremble by less.
-_STILL_M, _STILL_DEG = 0.005, 0.3
+#: The robot stands if it moves less than this, metres and degrees, in so many seconds, or in one longer step: encoders
+#: and trackers tremble by less.
+_STILL_M, _STILL_DEG, _STILL_S = 0.005, 0.3, 0.09
 #: Share of a view that neighbours should have in common (photogrammetry needs 60 to 80 %), and share of neighbours that
 #: may have less.
 _OVERLAP, _FEW = 0.6, 0.05
@@ -30,12 +31,14 @@ class Steps:
     Attributes:
         metres, degrees: (N-1,) distances and angles.
         seconds: (N-1,) durations.
+        moving: (N-1,) True where the motion is known and the robot moves.
         source: ``true poses``, ``odometry`` or empty where neither is known.
     """
 
     metres: Array
     degrees: Array
     seconds: Array
+    moving: Mask
     source: str
 
     @property
@@ -44,25 +47,42 @@ class Steps:
         return np.asarray(np.isfinite(self.metres))
 
     @property
-    def moving(self) -> Mask:
-        """(N-1,) True where the motion is known and the robot moves."""
+    def large(self) -> Mask:
+        """(N-1,) True for steps that are more than the trembling of encoders and trackers."""
         with np.errstate(invalid="ignore"):
             return np.asarray((self.metres > _STILL_M) | (self.degrees > _STILL_DEG))
 
 
 def steps_of(sequence: Sequence) -> Steps:
     """Steps by the true poses; by the odometry if more frames have odometry."""
-    truth, odometry = relative(sequence.map_T_base), None
+    poses = sequence.map_T_base
     source = "true poses" if sequence.has_pose.any() else ""
     if sequence.odom_T_base is not None and sequence.has_odometry.sum() > sequence.has_pose.sum():
-        odometry, source = relative(sequence.odom_T_base), "odometry"
-    motions = truth if odometry is None else odometry
-    return Steps(
-        np.linalg.norm(motions[:, :3, 3], axis=-1),
-        np.degrees(se3.rotation_angle(motions[:, :3, :3])),
-        np.diff(sequence.stamps) * 1e-9,
-        source,
-    )
+        poses, source = sequence.odom_T_base, "odometry"
+    metres, degrees = _size(relative(poses))
+    seconds = (sequence.stamps - sequence.stamps[:1]).astype(np.float64) * 1e-9
+    return Steps(metres, degrees, np.diff(seconds), _moving(poses, seconds), source)
+
+
+def _size(motions: Poses) -> tuple[Array, Array]:
+    return np.linalg.norm(motions[:, :3, 3], axis=-1), np.degrees(se3.rotation_angle(motions[:, :3, :3]))
+
+
+def _moving(poses: Poses, seconds: Array) -> Mask:
+    """(N-1,) True for steps in which the robot moves: slow motion shows over `_STILL_S`, whatever the frame rate."""
+    known = np.flatnonzero(np.isfinite(poses[:, 0, 0]))
+    moving = np.zeros(len(poses) - 1, dtype=np.bool_)
+    if len(known) < 2:
+        return moving
+    times, last = seconds[known], len(known) - 1
+    ends = np.minimum(np.searchsorted(times, times + _STILL_S), last)
+    starts = np.searchsorted(times, times[ends] - _STILL_S, "right") - 1  # earlier only at the end of the recording
+    starts = np.clip(starts, 0, np.arange(last + 1))
+    metres, degrees = _size(se3.inverse(poses[known[starts]]) @ poses[known[ends]])
+    moves = (metres > _STILL_M) | (degrees > _STILL_DEG)
+    first = known[:-1][np.diff(known) == 1]
+    moving[first] = moves[:-1][np.diff(known) == 1]
+    return moving
 
 
 def relative(poses: Poses) -> Poses:

@@ -26,7 +26,8 @@ _SOME_ILL_EXPOSED, _MOST_ILL_EXPOSED = 0.1, 0.5
 _FLICKER = 12.0
 #: Mean difference of two thumbnails in grey values; below it, one picture was sent twice: sensors have more noise.
 _SAME = 0.05
-_SOME_REPEATED = 0.05
+#: Share of repeated pictures that is reported: of all pictures, and of those of a robot that moves, also slowly.
+_SOME_REPEATED, _MOST_REPEATED = 0.05, 0.5
 #: Standard deviation over the recording below which a part of the view never changes; and the share of such parts that
 #: a bumper or a mast may take.
 _STILL, _STILL_SHARE = 3.0, 0.25
@@ -89,9 +90,13 @@ def check_changes(sample: PictureSample, steps: Steps) -> CheckResult:
     """
     rows = sample.neighbours
     differences = np.abs(sample.thumbnails[rows + 1] - sample.thumbnails[rows]).mean(axis=(1, 2))
-    moves = steps.moving if steps.known.any() else np.ones(len(steps.known), dtype=np.bool_)
-    repeated = (differences < _SAME) & moves[sample.positions[rows]]
-    repeated_share = float(repeated.mean()) if len(repeated) else 0.0
+    unknown = np.ones(len(steps.known), dtype=np.bool_)
+    moves, large = (steps.moving, steps.large) if steps.known.any() else (unknown, unknown)
+    same, pairs = differences < _SAME, sample.positions[rows]
+    repeated_share = float((same & large[pairs]).mean()) if len(same) else 0.0
+    frozen_share = float(same[moves[pairs]].mean()) if moves[pairs].any() else 0.0
+    if frozen_share > _MOST_REPEATED:  # of small steps, too: a slow robot with a fast camera
+        repeated_share = frozen_share
     moving = np.append(moves, False)[sample.positions]
     enough = moving.sum() >= 8
     still = float((sample.thumbnails[moving].std(axis=0) < _STILL).mean()) if enough else float("nan")

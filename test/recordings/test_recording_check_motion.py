@@ -10,7 +10,9 @@ import pytest
 import room_cases as room
 from checked_recordings import checked, only
 
+from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import planar
+from localization_common.recording_check.conclusion import inspect
 from localization_common.recording_check.findings import Grade
 
 
@@ -94,3 +96,26 @@ def test_odometry_at_1_hz_is_no_jump_of_the_truth(tmp_path: Path) -> None:
 def test_without_truth_the_advice_is_to_record_some(tmp_path: Path) -> None:
     check = only(checked(tmp_path, room.drive(truth=lambda t: None)), "truth")
     assert "--poses" in check.advice
+
+
+def slow_drive(hertz: int) -> Sequence:
+    """Drive at 0.12 m/s for 3 s, then stand for 1 s; the camera shows the same picture all the time."""
+    seconds = np.arange(4 * hertz + 1) / hertz
+    map_T_base = planar.to_se3(np.stack([0.12 * np.minimum(seconds, 3.0), 0.0 * seconds, 0.0 * seconds], axis=1))
+    return Sequence(
+        name="slow",
+        camera=room.CAMERA,
+        frame_numbers=np.arange(len(seconds)),
+        stamps=(seconds * 1e9).astype(np.int64),
+        map_T_camera=map_T_base @ room.BASE_T_CAMERA,
+        base_T_camera=room.BASE_T_CAMERA,
+        read_image=lambda index: room.pictures()[0],
+    )
+
+
+@pytest.mark.parametrize("hertz", [10, 60])
+def test_standing_and_a_frozen_camera_do_not_depend_on_the_frame_rate(hertz: int) -> None:
+    """Record a slow robot with a fast camera: each step is shorter than the trembling of encoders."""
+    inspection = inspect(slow_drive(hertz))[0]
+    assert inspection.check("motion").numbers["standing_share"] == pytest.approx(0.25, abs=0.03)
+    assert inspection.check("changes").numbers["repeated_share"] > 0.9

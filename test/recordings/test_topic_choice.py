@@ -130,3 +130,19 @@ def test_rectified_images_have_the_camera_of_p(tmp_path: Path) -> None:
     pictures = [message for message in messages if message.topic != "/camera/camera_info"]
     camera = read_bag(write_bag(tmp_path / "bag", [*REST, *pictures, *infos])).camera
     assert (camera.fx, camera.cx, camera.distorted) == (28.0, 15.5, False)
+
+
+def test_the_calibration_of_another_camera_is_not_taken(tmp_path: Path) -> None:
+    infos = [camera_info(0.2 * i, topic="/camera/depth/camera_info", frame="camera_depth") for i in range(20)]
+    bag = write_bag(tmp_path / "bag", [*REST, *[image(0.2 * i, i) for i in range(20)], *infos])
+    with pytest.raises(DatasetError, match=r"no camera_info for /image; /camera/depth/camera_info .*camera-info"):
+        read_bag(bag)
+    read = read_bag(bag, RecordingOptions(topics=BagTopics(camera_info="/camera/depth/camera_info")))
+    assert read.camera == CAMERA
+
+
+def test_of_calibrations_that_change_the_most_frequent_is_taken(tmp_path: Path) -> None:
+    stale = camera_info(-0.1, k=np.array([99.0, 0.0, 15.0, 0.0, 99.0, 11.0, 0.0, 0.0, 1.0]))
+    read = read_bag(write_bag(tmp_path / "bag", [stale, *drive()]))
+    assert read.camera == CAMERA
+    assert "1 messages differ from the most frequent one" in read.summary.text()

@@ -1,4 +1,4 @@
-"""Calibration of a bag's images: the first camera_info that can be used and fits their size."""
+"""Calibration of a bag's images: the most frequent camera_info that can be used and fits their size."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from localization_common.camera import Camera
 from localization_common.datasets.bags.bag import Bag
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.topic import Topic
+from localization_common.datasets.bags.topic_lookup import CAMERA_INFO, listing, option_name
 from localization_common.errors import CameraError, DatasetError
 from localization_common.messages.cameras import camera_from, is_rectified_topic
 from localization_common.messages.poses import frame_name
@@ -41,7 +42,9 @@ def find_camera(bag: Bag, topic: Topic | None, image_topic: str, size: tuple[int
         DatasetError: there is no camera_info, or none that can be used; the text has the reasons.
     """
     if topic is None:
-        raise DatasetError(f"{bag.path}: no camera_info for {image_topic}; {_GIVE}")
+        others = [other for other in bag.of_kind(CAMERA_INFO) if len(other) > 0]
+        of_others = f"; {listing(others)}: name one with {option_name('camera_info')} if it is of this camera"
+        raise DatasetError(f"{bag.path}: no camera_info for {image_topic}{of_others if others else ''}; {_GIVE}")
     rectified = is_rectified_topic(image_topic)
     refused, found, frame_id = Tally(), dict[Camera, int](), ""
     for index, message in bag.messages(topic):
@@ -63,10 +66,10 @@ def find_camera(bag: Bag, topic: Topic | None, image_topic: str, size: tuple[int
     if not found:
         reasons = refused.reasons("messages")
         raise DatasetError(f"{bag.path}: {topic.name} cannot be used: {reasons}; {_GIVE}")
-    first = next(iter(found))
+    usual = max(found, key=lambda camera: found[camera])
     remarks: tuple[str, ...] = ()
     if len(found) > 1:
-        others = sum(found.values()) - found[first]
-        remarks = (f"{topic.name} changes: {others} messages differ from the first usable one, which is taken",)
+        different = sum(found.values()) - found[usual]
+        remarks = (f"{topic.name} changes: {different} messages differ from the most frequent one, which is taken",)
     source = topic.name + (" (P, without distortion: the topic is rectified)" if rectified else "")
-    return BagCamera(first, frame_id, source, remarks, refused)
+    return BagCamera(usual, frame_id, source, remarks, refused)

@@ -41,6 +41,7 @@ def summarise(
         Finding("frames", _frames(motion.map_frame, mount.base_frame, images.frame_id)),
         Finding(TRUE_POSES, _known(motion.map_T_base, motion.truth)),
         Finding("odometry", _known(motion.odom_T_base, motion.odometry)),
+        *(Finding(pictures.what, pictures.text) for pictures in companions if pictures is not None),
         *(Finding("remark", remark) for remark in (*camera.remarks, *mount.remarks, *motion.remarks)),
     ]
     left_out = [

@@ -14,9 +14,11 @@ from localization_common.datasets.bags.topic_lookup import (
     is_default,
     listing,
     named_topic,
+    option_name,
 )
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.errors import DatasetError
+from localization_common.messages.poses import frame_name
 
 _DEPTH_ENCODINGS = ("16UC1", "32FC1", "64FC1")
 
@@ -60,20 +62,24 @@ def choose_camera_info(bag: Bag, wanted: BagTopics, image: Topic, notes: list[st
     beside = bag.topics.get(base_name(image.name).rpartition("/")[0] + "/camera_info")
     if beside is not None and beside.kind == CAMERA_INFO and len(beside) > 0:
         return beside
-    found = [topic for topic in bag.of_kind(CAMERA_INFO) if len(topic) > 0]
-    if len(found) > 1:
-        frame = _frame_of(bag, image)
-        found = [topic for topic in found if frame and _frame_of(bag, topic) == frame]
+    infos = [topic for topic in bag.of_kind(CAMERA_INFO) if len(topic) > 0]
+    frame = frame_of(bag, image)
+    found = [topic for topic in infos if frame_of(bag, topic) == frame] if frame else infos
     if len(found) == 1:
         notes.append(f"{found[0].name} is taken for the camera_info of {image.name}")
         return found[0]
+    if infos:
+        notes.append(
+            f"{listing(infos)}: none is beside {image.name}, and not one alone has its frame {frame!r}; name one with "
+            f"{option_name('camera_info')}"
+        )
     return None
 
 
 def _only_camera(bag: Bag, wanted: BagTopics, cameras: dict[str, list[Topic]], notes: list[str]) -> str:
     used = {wanted.depth, wanted.labels}
     filled = {name: topics for name, topics in cameras.items() if any(map(len, topics))}
-    shown = [name for name, topics in filled.items() if name not in used and not _is_depth(bag, topics)]
+    shown = [name for name, topics in filled.items() if name not in used and not is_depth(bag, topics)]
     if len(shown) == 1 and is_default(wanted, "image"):
         notes.append(f"{shown[0]} is taken for {wanted.image}: the only topic with camera images")
         return shown[0]
@@ -87,7 +93,8 @@ def _only_camera(bag: Bag, wanted: BagTopics, cameras: dict[str, list[Topic]], n
     )
 
 
-def _is_depth(bag: Bag, topics: Sequence[Topic]) -> bool:
+def is_depth(bag: Bag, topics: Sequence[Topic]) -> bool:
+    """Return True if the messages of these topics, which show the same, are depth images."""
     first = next(topic for topic in topics if len(topic) > 0)
     if first.name.endswith("compressedDepth"):
         return True
@@ -99,6 +106,7 @@ def _is_depth(bag: Bag, topics: Sequence[Topic]) -> bool:
     return str(message.encoding) in _DEPTH_ENCODINGS
 
 
-def _frame_of(bag: Bag, topic: Topic) -> str:
+def frame_of(bag: Bag, topic: Topic) -> str:
+    """Frame in the header of the first message; empty without one."""
     message = bag.first(topic)
-    return "" if message is None else str(message.header.frame_id)
+    return "" if message is None else frame_name(message.header.frame_id)

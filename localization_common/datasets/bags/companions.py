@@ -25,18 +25,31 @@ class Companion:
     """Depth or labels of N images.
 
     Attributes:
+        what: ``depth`` or ``labels``.
         index: pictures of the topic.
         positions: (N,) positions in the index; -1 for images without a picture.
         size: width and height of the images.
         unknown: value of all pixels where there is no picture.
         refused: pictures that are not used.
+        nearest_s: shortest time, seconds, from an image without a picture to any; infinite if each image has one.
     """
 
+    what: str
     index: ImageIndex[Any]
     positions: npt.NDArray[np.int64]
     size: tuple[int, int]
     unknown: np.generic
     refused: Tally
+    nearest_s: float
+
+    @property
+    def text(self) -> str:
+        """Number of images with a picture, for a summary."""
+        known, total = int((self.positions >= 0).sum()), len(self.positions)
+        text = f"{known} of {total} images have one: {self.index.topic.name}"
+        if known == total:
+            return text
+        return f"{text}; the others have none within {MAX_DIFFERENCE_S} s, the nearest is {self.nearest_s:.3f} s away"
 
     def read(self, position: int) -> npt.NDArray[Any]:
         """Picture (H, W) of the image at a position; all pixels are unknown where there is none."""
@@ -47,6 +60,7 @@ class Companion:
 
 
 def companion(
+    what: str,
     bag: Bag,
     topic: Topic | None,
     decode: Callable[[Any], npt.NDArray[Any]],
@@ -68,8 +82,10 @@ def companion(
     before = np.maximum(after - 1, 0)
     nearer = np.abs(index.stamps[before] - images.stamps) < np.abs(index.stamps[after] - images.stamps)
     nearest = np.where(nearer, before, after)
-    belongs = np.abs(index.stamps[nearest] - images.stamps) <= MAX_DIFFERENCE_S * 1e9
+    apart = np.abs(index.stamps[nearest] - images.stamps) * 1e-9
+    belongs = apart <= MAX_DIFFERENCE_S
     if not belongs.any():
         raise DatasetError(f"{bag.path}: no picture on {topic.name} has the time of an image on {images.topic.name}")
     positions = np.where(belongs, nearest, -1)
-    return Companion(index, positions, images.size, unknown, index.refused)
+    nearest_s = float(apart[~belongs].min(initial=np.inf))
+    return Companion(what, index, positions, images.size, unknown, index.refused, nearest_s)

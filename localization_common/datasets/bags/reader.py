@@ -76,8 +76,8 @@ def _read(bag: Bag, options: RecordingOptions) -> Sequence:
         odometry_child="" if odometry is None else odometry.child_frame_id,
     )
     motion = read_motion(bag, choice, options, transforms, mount, odometry, images.stamps)
-    depth = companion(bag, choice.depth, depth_from, images, np.float32(np.nan))
-    labels = companion(bag, choice.labels, labels_from, images, np.uint8(255))
+    depth = companion("depth", bag, choice.depth, depth_from, images, np.float32(np.nan))
+    labels = companion("labels", bag, choice.labels, labels_from, images, np.uint8(255))
     bag.forget_kept()
     return Sequence(
         name=bag.path.stem if bag.path.is_file() else bag.path.name,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from localization_common.datasets.bags.bag import Bag
 from localization_common.datasets.bags.camera_topics import choose_camera_info, choose_image
+from localization_common.datasets.bags.depth_topic import choose_depth
 from localization_common.datasets.bags.topic import Topic
 from localization_common.datasets.bags.topic_lookup import (
-    COMPRESSED,
     IMAGE,
     ODOMETRY,
     POSES,
@@ -56,12 +56,13 @@ def choose_topics(bag: Bag, wanted: BagTopics) -> TopicChoice:
     image = choose_image(bag, wanted, notes)
     truth = _truth(bag, wanted, notes)
     odometry = single_topic(bag, wanted, "odom", (ODOMETRY,), notes, without=() if truth is None else (truth.name,))
+    camera_info = choose_camera_info(bag, wanted, image, notes)
     return TopicChoice(
         image=image,
-        camera_info=choose_camera_info(bag, wanted, image, notes),
+        camera_info=camera_info,
         odometry=odometry,
         truth=truth,
-        depth=named_topic(bag, wanted, "depth", (IMAGE, COMPRESSED)),
+        depth=choose_depth(bag, wanted, image, camera_info, notes),
         labels=named_topic(bag, wanted, "labels", (IMAGE,)),
         label_names=named_topic(bag, wanted, "label_names", (STRING,)),
         notes=tuple(notes),
