@@ -44,16 +44,15 @@ class WheelOdometry:
 
     def at(self, stamp: int) -> OdometrySample | None:
         """Return the odometry of the camera at a stamp in nanoseconds; None without any, which is a diagnostic."""
-        buffer = self.input.buffer
         try:
-            self.odom_T_base = buffer.at(stamp, 0.0) if self.input.silent else self.input.at(stamp)
+            self.odom_T_base = self.input.at(stamp, wait=not self.input.silent)
         except OdometryError as error:
             self.odom_T_base = None
             text = f"{error}; without odometry the pose is lost as soon as images do not confirm it"
             self._monitor.problem("wheel_odometry", Level.WARN, text)
             return None
         self._monitor.solved("wheel_odometry")
-        return OdometrySample(self.odom_T_base @ self.base_T_camera, buffer.restarts)
+        return OdometrySample(self.odom_T_base @ self.base_T_camera, self.input.restarts)
 
     @property
     def value(self) -> str:

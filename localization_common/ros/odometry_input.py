@@ -73,16 +73,21 @@ class OdometryInput:
         waited = time.monotonic() - frame.arrived
         return self.buffer.reaches(frame.stamp) or waited > self._timeout()
 
-    def at(self, stamp: int) -> Array:
-        """Return odom_T_base (4, 4) at a stamp in nanoseconds, interpolated.
+    @property
+    def restarts(self) -> int:
+        """Number of restarts of the odometry before the pose that `at` returned last."""
+        return self._restarts
+
+    def at(self, stamp: int, *, wait: bool = True) -> Array:
+        """Return odom_T_base (4, 4) at a stamp in nanoseconds, interpolated; ``wait`` for it where frames may wait.
 
         Raises:
             OdometryError: the odometry does not reach the stamp in time, or begins after it.
         """
-        restarts = -1
+        restarts, patience = -1, self._node.patience(self._timeout()) if wait else 0.0
         while restarts != self.buffer.restarts:  # a callback may restart the buffer meanwhile
             restarts = self.buffer.restarts
-            odom_T_base = self.buffer.at(stamp, self._node.patience(self._timeout()), lambda: self._node.stopping)
+            odom_T_base = self.buffer.at(stamp, patience, lambda: self._node.stopping)
         if self._restarts != restarts:
             self._restarts = restarts
             self._planar.restart()
