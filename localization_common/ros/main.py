@@ -21,6 +21,8 @@ from localization_common.ros.memory import keep_freed_memory
 
 #: Signals less than so many seconds apart are one request to end.
 REPEATED = 2.0
+#: Seconds after the first signal, and after the work is done, after which the kernel ends a process that hangs.
+END_WITHIN, LEAVE_WITHIN = 60.0, 20.0
 _last_signal = float("inf")
 
 
@@ -51,7 +53,8 @@ def supervised(work: Callable[[], None], arguments: list[str] | None = None) -> 
     """Run a function in a ROS context until it returns, or until SIGINT or SIGTERM, which print no traceback.
 
     Ctrl-C in a terminal reaches every process of a launch, and the launch sends it again: signals less than `REPEATED`
-    seconds apart are one request. A later signal ends the process at once.
+    seconds apart are one request. A later signal ends the process at once. If a library hangs in its clean-up, SIGALRM
+    ends the process.
 
     Returns:
         Exit code: 0, or 2 if the start is refused because of a parameter, a file, or ROS's own arguments.
@@ -67,6 +70,7 @@ def supervised(work: Callable[[], None], arguments: list[str] | None = None) -> 
     finally:
         rclpy.try_shutdown()
         _on_signals(signal.SIG_IGN)  # only the end of the interpreter remains
+        _end_within(LEAVE_WITHIN)
 
 
 def _in_context(work: Callable[[], None], arguments: list[str] | None) -> int:
@@ -97,10 +101,18 @@ def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handle
             signal.signal(number, handler)
 
 
+def _end_within(seconds: float) -> None:
+    """Let the kernel end the process then, also if it hangs where no Python runs any more."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Raise KeyboardInterrupt in the main thread."""
     global _last_signal
     _last_signal = time.monotonic()
+    _end_within(END_WITHIN)
     _on_signals(_exit_at_once)
     raise KeyboardInterrupt
 

@@ -156,12 +156,22 @@ def test_a_program_that_is_still_importing_ends_without_output(
     assert [line for line in output.splitlines() if not line.startswith("import time:")] == []
 
 
+def test_a_clean_up_that_hangs_does_not_keep_the_process() -> None:
+    """Leave a thread behind that never ends: the interpreter waits for it, and ignores SIGINT and SIGTERM."""
+    code = (
+        "import threading; from localization_common.ros import main; main.LEAVE_WITHIN = 0.5; "
+        "threading.Thread(target=threading.Event().wait).start(); main.supervised(lambda: None)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60.0).returncode == -signal.SIGALRM
+
+
 @pytest.fixture
 def signal_handlers() -> Iterator[None]:
     """Restores the handlers that a test replaces."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
     handlers = [signal.getsignal(number) for number in numbers]
     yield
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
     for number, handler in zip(numbers, handlers, strict=True):
         signal.signal(number, handler)
 
