@@ -15,7 +15,7 @@ from localization_common.datasets.colmap_model import model_folder
 from localization_common.datasets.deeploc import read_deeploc
 from localization_common.datasets.euroc import euroc_folder, read_euroc
 from localization_common.datasets.kitti_odometry import read_kitti_odometry
-from localization_common.datasets.options import SFM, RecordingOptions
+from localization_common.datasets.options import NONE, SFM, RecordingOptions
 from localization_common.datasets.phone_captures import is_polycam, is_record3d, read_polycam, read_record3d
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.datasets.sequence import Sequence
@@ -71,7 +71,7 @@ _UNTIMED = ("mount", "camera")
 
 #: Formats in the order in which they are tried.
 FORMATS = (
-    RecordingFormat("rosbag2 or ROS 1 bag", ".mcap, .db3, .bag or metadata.yaml", is_bag, _read_bag, _ALL),
+    RecordingFormat("rosbag2 or ROS 1 bag", ".mcap, .db3, .bag or metadata.yaml", is_bag, _read_bag, (*_ALL, NONE)),
     RecordingFormat("EuRoC", "mav0/cam0/data.csv", lambda path: euroc_folder(path) is not None, read_euroc, _TIMED),
     RecordingFormat("TUM RGB-D", "rgb.txt", lambda path: (path / "rgb.txt").is_file(), read_tum_rgbd, _TIMED),
     RecordingFormat(
@@ -162,10 +162,13 @@ def require_known(path: Path, found: RecordingFormat, options: RecordingOptions)
         "camera": options.camera is not None,
         "poses": options.pose_file is not None,
         SFM: options.poses == SFM,
+        NONE: options.poses == NONE,
         "max_pose_gap": options.max_pose_gap is not None,
     }
     unknown = [name for name, is_given in given.items() if is_given and name not in found.options]
     if unknown:
-        names = ", ".join("--poses sfm" if name == SFM else f"--{name.replace('_', '-')}" for name in unknown)
+        names = ", ".join(
+            f"--poses {name}" if name in (SFM, NONE) else f"--{name.replace('_', '-')}" for name in unknown
+        )
         reason = "; it has no times" if "poses" in unknown and found.options != _ALL else ""
         raise DatasetError(f"{path}: {names}: {found.name} has no such option{reason}")

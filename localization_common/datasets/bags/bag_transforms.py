@@ -94,6 +94,11 @@ class BagTransforms:
             target: ancestor, such as ``map``.
             source: frame below it, such as ``base_link``.
         """
+        chain = self.chain(target, source)
+        return self._product(chain, f"/tf, {target} to {source}") if chain else None
+
+    def chain(self, target: str, source: str) -> list[tuple[str, str]] | None:
+        """Links from one frame down to another; None if TF does not join the two."""
         parents = {child: parent for parent, child in (*self.fixed, *self.resting, *self.moving)}
         chain: list[tuple[str, str]] = []
         frame = source
@@ -102,7 +107,7 @@ class BagTransforms:
                 return None
             chain.insert(0, (parents[frame], frame))
             frame = parents[frame]
-        return self._product(chain, f"/tf, {target} to {source}")
+        return chain
 
     def _product(self, chain: list[tuple[str, str]], name: str) -> PoseTrack | None:
         """Poses along a chain of links, from the target down."""

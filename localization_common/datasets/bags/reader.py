@@ -60,14 +60,14 @@ def read_bag(path: str | Path, options: RecordingOptions | None = None) -> Seque
 
 
 def _read(bag: Bag, options: RecordingOptions) -> Sequence:
-    choice = choose_topics(bag, options.topics)
+    transforms = BagTransforms(bag, options.topics.tf_static)
+    choice = choose_topics(bag, options, transforms)
     images = index_images(bag, choice.image, _rgb_decoder(choice.image))
     numbers_of_all = count_periods(images.stamps)
     camera = _camera(bag, choice, images, options)
     numbers = dict(zip(images.stamps.tolist(), numbers_of_all.tolist(), strict=True))
     images = images.of_size(camera.camera.width, camera.camera.height)
     odometry = read_odometry(bag, choice)
-    transforms = BagTransforms(bag, options.topics.tf_static)
     mount = find_mount(
         str(bag.path),
         transforms,
