@@ -17,6 +17,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 
 from localization_common.datasets import rosbag2_encoding as encoding
 from localization_common.datasets.bags.reader import read_bag
+from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
 
@@ -249,6 +250,23 @@ def test_compressed_messages_are_read_without_metadata(tmp_path: Path, suffix: s
     require_complete(read_bag(next(bag.glob(f"*{suffix}"))))
     (bag / "metadata.yaml").unlink()
     require_complete(read_bag(bag))
+
+
+@pytest.mark.parametrize("suffix", STORAGES)
+def test_compressed_files_are_read_without_metadata(tmp_path: Path, suffix: str) -> None:
+    bag = compressed_bag(tmp_path / "drive", CompressionMode.FILE, suffix)
+    read = open_sequence(next(bag.glob("*.zstd")))
+    require_complete(read)
+    assert read.name == "drive"
+    (bag / "metadata.yaml").unlink()
+    require_complete(open_sequence(bag))
+
+
+def test_a_ros_1_bag_of_a_killed_recorder_names_the_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "drive.bag.active"
+    file.touch()
+    with pytest.raises(DatasetError, match=rf"type: rosbag reindex {file}, and rename it to drive\.bag"):
+        open_sequence(file)
 
 
 def test_a_single_file_has_the_metadata_beside_it(tmp_path: Path) -> None:

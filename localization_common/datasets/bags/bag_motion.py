@@ -90,7 +90,9 @@ def read_motion(
         map_T_base=map_T_base,
         odom_T_base=odom_T_base,
         truth=_describe(truth, how) if truth is not None else f"none: {no_poses_reason(bag, options)}",
-        odometry="none" if odom_T_base is None or odometry is None else _describe(odometry, _ahead(odometry, stamps)),
+        odometry="none"
+        if odom_T_base is None or odometry is None
+        else _describe(odometry, _ahead(odometry, stamps, odom_T_base)),
         map_frame="" if truth is None else truth.frame_id,
         tracks=(truth, odometry),
         refused_poses=Tally() if truth is None else truth.refused,
@@ -157,9 +159,8 @@ def _describe(track: PoseTrack, how: str) -> str:
     )
 
 
-def _ahead(odometry: PoseTrack, stamps: npt.NDArray[np.int64]) -> str:
+def _ahead(odometry: PoseTrack, stamps: npt.NDArray[np.int64], odom_T_base: Poses) -> str:
     """Sentence with the number of images beyond the ends of the odometry; empty if there are none."""
     early, late = odometry.stamps[0] - stamps, stamps - odometry.stamps[-1]
-    beyond = np.maximum(early, late)
-    count = int(((beyond > 0) & (beyond <= ODOMETRY_AHEAD * 1e9)).sum())
+    count = int(((np.maximum(early, late) > 0) & np.isfinite(odom_T_base[:, 0, 0])).sum())
     return f"extrapolated by up to {ODOMETRY_AHEAD:g} s for {count} images" if count else ""

@@ -80,7 +80,7 @@ def _read(bag: Bag, options: RecordingOptions) -> Sequence:
     labels = companion(bag, choice.labels, labels_from, images, np.uint8(255))
     bag.forget_kept()
     return Sequence(
-        name=bag.path.stem if bag.path.is_file() else bag.path.name,
+        name=Path(bag.path.name.removesuffix(".zstd")).stem if bag.path.is_file() else bag.path.name,
         camera=camera.camera,
         frame_numbers=np.array([numbers[stamp] for stamp in images.stamps.tolist()], dtype=np.int64),
         stamps=images.stamps,
