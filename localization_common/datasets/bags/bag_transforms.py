@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class BagTransforms:
         return self._links.refused
 
     @property
-    def moving(self) -> tuple[Link, ...]:
+    def moving(self) -> Collection[Link]:
         """Links of /tf that move."""
         return self._links.moving
 
@@ -104,9 +105,9 @@ class BagTransforms:
         links: list[Link] = []
         frame = source
         while frame in parents and len(links) < len(parents):
-            links.insert(0, (parents[frame], frame))
+            links.append((parents[frame], frame))
             frame = parents[frame]
-        return links
+        return links[::-1]
 
     @property
     def _all(self) -> tuple[Link, ...]:

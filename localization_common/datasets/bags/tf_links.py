@@ -87,9 +87,9 @@ class TfLinks:
         return {link: seen.pose for link, seen in self._seen.items() if seen.pose is not None and not seen.moves}
 
     @cached_property
-    def moving(self) -> tuple[Link, ...]:
-        """Links of /tf that move."""
-        return tuple(link for link, seen in self._seen.items() if seen.moves)
+    def moving(self) -> dict[Link, None]:
+        """Links of /tf that move, in order of reading; a dictionary, because there may be many."""
+        return dict.fromkeys(link for link, seen in self._seen.items() if seen.moves)
 
     def over_time(self, links: Collection[Link]) -> dict[Link, PoseTrack]:
         """Poses of moving links over time."""
