@@ -15,7 +15,7 @@ from localization_common.datasets.colmap_model import model_folder
 from localization_common.datasets.deeploc import read_deeploc
 from localization_common.datasets.euroc import euroc_folder, read_euroc
 from localization_common.datasets.kitti_odometry import read_kitti_odometry
-from localization_common.datasets.options import SFM, RecordingOptions
+from localization_common.datasets.options import NONE, SFM, RecordingOptions
 from localization_common.datasets.phone_captures import is_polycam, is_record3d, read_polycam, read_record3d
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.datasets.sequence import Sequence
@@ -24,8 +24,9 @@ from localization_common.datasets.transforms_json import NAME, read_transforms
 from localization_common.datasets.tum_rgbd import read_tum_rgbd
 from localization_common.errors import DatasetError
 
-#: Endings of bags' files: rosbag2's, and ROS 1's.
-BAG_SUFFIXES = (".mcap", ".db3", ".bag")
+#: Endings of bags' files: rosbag2's, each also as compressed by the recorder, and ROS 1's.
+_ROSBAG2 = (".mcap", ".db3", ".mcap.zstd", ".db3.zstd")
+BAG_SUFFIXES = (*_ROSBAG2, ".bag")
 Reader = Callable[[Path, RecordingOptions], Sequence]
 
 
@@ -51,10 +52,10 @@ class RecordingFormat:
 def is_bag(path: Path) -> bool:
     """Check whether this is a bag: a file, or a directory with ``metadata.yaml`` or with files of rosbag2."""
     if path.is_file():
-        return path.suffix in BAG_SUFFIXES
+        return path.name.endswith(BAG_SUFFIXES)
     if not path.is_dir() or euroc_folder(path) is not None:
         return False
-    return (path / "metadata.yaml").is_file() or any(entry.suffix in (".mcap", ".db3") for entry in path.iterdir())
+    return (path / "metadata.yaml").is_file() or any(entry.name.endswith(_ROSBAG2) for entry in path.iterdir())
 
 
 def _read_bag(path: Path, options: RecordingOptions) -> Sequence:
@@ -71,7 +72,9 @@ _UNTIMED = ("mount", "camera")
 
 #: Formats in the order in which they are tried.
 FORMATS = (
-    RecordingFormat("rosbag2 or ROS 1 bag", ".mcap, .db3, .bag or metadata.yaml", is_bag, _read_bag, _ALL),
+    RecordingFormat(
+        "rosbag2 or ROS 1 bag", ".mcap, .db3 (also .zstd), .bag or metadata.yaml", is_bag, _read_bag, (*_ALL, NONE)
+    ),
     RecordingFormat("EuRoC", "mav0/cam0/data.csv", lambda path: euroc_folder(path) is not None, read_euroc, _TIMED),
     RecordingFormat("TUM RGB-D", "rgb.txt", lambda path: (path / "rgb.txt").is_file(), read_tum_rgbd, _TIMED),
     RecordingFormat(
@@ -135,6 +138,11 @@ def format_of(path: Path) -> RecordingFormat:
         raise DatasetError(f"{path}: holds {len(inner)} sequences ({', '.join(inner[:5])}...); give one of them")
     if path.suffix == ".r3d":
         raise DatasetError(f"{path}: an archive of Record3D; unpack it (unzip) and give the directory")
+    if path.name.endswith(".bag.active"):
+        raise DatasetError(
+            f"{path}: the recorder was killed; where ROS 1 is installed, type: rosbag reindex {path}, and rename it to "
+            f"{path.stem}"
+        )
     known = "; ".join(f"{one.name} ({one.holds})" for one in FORMATS)
     raise DatasetError(f"{path}: format not recognised; looked for {known}")
 
@@ -162,10 +170,13 @@ def require_known(path: Path, found: RecordingFormat, options: RecordingOptions)
         "camera": options.camera is not None,
         "poses": options.pose_file is not None,
         SFM: options.poses == SFM,
+        NONE: options.poses == NONE,
         "max_pose_gap": options.max_pose_gap is not None,
     }
     unknown = [name for name, is_given in given.items() if is_given and name not in found.options]
     if unknown:
-        names = ", ".join("--poses sfm" if name == SFM else f"--{name.replace('_', '-')}" for name in unknown)
+        names = ", ".join(
+            f"--poses {name}" if name in (SFM, NONE) else f"--{name.replace('_', '-')}" for name in unknown
+        )
         reason = "; it has no times" if "poses" in unknown and found.options != _ALL else ""
         raise DatasetError(f"{path}: {names}: {found.name} has no such option{reason}")

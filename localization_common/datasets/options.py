@@ -13,8 +13,8 @@ from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.errors import ConfigError
 from localization_common.geometry import se3
 
-#: Values of `RecordingOptions.poses`: the SfM pseudo ground truth of 7-Scenes; the recording's own poses.
-SFM, RECORDED = "sfm", "recorded"
+#: Values of `RecordingOptions.poses`: the SfM pseudo ground truth of 7-Scenes; the recording's own poses; no poses.
+SFM, RECORDED, NONE = "sfm", "recorded", "none"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RecordingOptions:
             maps where they are not named.
         poses: TUM file with true poses of the robot's base, used instead of the recording's; or sfm, for 7-Scenes:
             poses from structure from motion (pgt/sfm/7scenes beside the scenes); or recorded: those in the recording,
-            although there is a place; they must be in its map frame.
+            although there is a place; they must be in its map frame; or none: those in a bag are not read.
         max_pose_gap: seconds between two true poses over which poses are interpolated; by default 0.5, and 3 where
             odometry carries the poses.
     """
@@ -64,6 +64,11 @@ class RecordingOptions:
         return np.asarray(base_T_body @ se3.BODY_T_OPTICAL)
 
     @property
+    def reads_poses(self) -> bool:
+        """True if the true poses are those in the recording."""
+        return self.pose_file is None and self.poses != NONE
+
+    @property
     def pose_file(self) -> Path | None:
         """File with true poses of the base; None if it was not given."""
-        return Path(self.poses).expanduser() if self.poses not in ("", SFM, RECORDED) else None
+        return Path(self.poses).expanduser() if self.poses not in ("", SFM, RECORDED, NONE) else None

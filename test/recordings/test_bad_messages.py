@@ -10,6 +10,8 @@ import pytest
 from bag_cases import Message, along, drive, images, mount, odometry, stamp, truth, write_bag
 
 from localization_common.datasets.bags.reader import read_bag
+from localization_common.datasets.options import RecordingOptions
+from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.errors import DatasetError
 
 TIMES = np.arange(-0.2, 4.2, 0.1)
@@ -39,11 +41,20 @@ def test_a_bad_pose_is_left_out_and_counted_with_topic_and_time(
     assert str(bad.time) in text
 
 
-@pytest.mark.parametrize("topic", ["/odom", "/ground_truth/pose"])
+@pytest.mark.parametrize("topic", ["/odom", "/amcl_pose"])
 def test_a_topic_that_is_bad_for_the_most_part_is_refused(tmp_path: Path, topic: str) -> None:
-    messages = [spoiled(m, 0.0) if m.topic == topic else m for m in drive()]
+    renamed = [m._replace(topic="/amcl_pose") if m.topic == "/ground_truth/pose" else m for m in drive()]
+    bag = write_bag(tmp_path / "bag", [spoiled(m, 0.0) if m.topic == topic else m for m in renamed])
     with pytest.raises(DatasetError, match=f"more than half of {topic} cannot be used: .* norm 0"):
-        read_bag(write_bag(tmp_path / "bag", messages))
+        read_bag(bag, RecordingOptions(topics=BagTopics(ground_truth="/amcl_pose")))
+
+
+def test_true_poses_that_nobody_named_and_that_are_bad_for_the_most_part_are_remarked(tmp_path: Path) -> None:
+    messages = [spoiled(m, 0.0) if m.topic == "/ground_truth/pose" else m for m in drive()]
+    read = read_bag(write_bag(tmp_path / "bag", messages))
+    assert not read.has_pose.any()
+    assert "remark: the true poses are not used: " in read.summary.text()
+    assert "more than half of /ground_truth/pose cannot be used" in read.summary.text()
 
 
 def test_an_image_that_contradicts_itself_is_left_out_and_counted(tmp_path: Path) -> None:

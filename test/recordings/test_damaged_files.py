@@ -17,6 +17,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 
 from localization_common.datasets import rosbag2_encoding as encoding
 from localization_common.datasets.bags.reader import read_bag
+from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
 
@@ -217,10 +218,9 @@ def test_a_database_that_is_still_being_written_is_refused_with_the_remedy(tmp_p
     assert len(read_bag(copy)) == 20
 
 
-@pytest.mark.parametrize("mode", [CompressionMode.FILE, CompressionMode.MESSAGE, CompressionMode.STORAGE])
-def test_compressed_bags_are_read(tmp_path: Path, mode: CompressionMode) -> None:
-    storage = StoragePlugin.MCAP if mode is CompressionMode.STORAGE else StoragePlugin.SQLITE3
-    writer = Writer(tmp_path / "bag", version=9, storage_plugin=storage)
+def compressed_bag(path: Path, mode: CompressionMode, suffix: str, form: str = "zstd") -> Path:
+    """Folder of a bag that the recorder compressed."""
+    writer = Writer(path, version=9, storage_plugin=STORAGES[suffix])
     writer.set_compression(mode, CompressionFormat.ZSTD)
     with writer:
         connections = {}
@@ -232,9 +232,47 @@ def test_compressed_bags_are_read(tmp_path: Path, mode: CompressionMode) -> None
             writer.write(
                 connections[message.topic], message.time, encoding.STORE.serialize_cdr(message.content, message.kind)
             )
-    read = read_bag(tmp_path / "bag")
+    metadata = path / "metadata.yaml"
+    metadata.write_text(metadata.read_text().replace("compression_format: zstd", f"compression_format: {form}"))
+    return path
+
+
+@pytest.mark.parametrize("mode", [CompressionMode.FILE, CompressionMode.MESSAGE, CompressionMode.STORAGE])
+def test_compressed_bags_are_read(tmp_path: Path, mode: CompressionMode) -> None:
+    read = read_bag(compressed_bag(tmp_path / "bag", mode, ".mcap" if mode is CompressionMode.STORAGE else ".db3"))
     require_complete(read)
     np.testing.assert_array_equal(read.read_image(3), read_bag(bag_of(tmp_path / "plain", ".mcap")).read_image(3))
+
+
+@pytest.mark.parametrize("suffix", STORAGES)
+def test_compressed_messages_are_read_without_metadata(tmp_path: Path, suffix: str) -> None:
+    bag = compressed_bag(tmp_path / "bag", CompressionMode.MESSAGE, suffix)
+    require_complete(read_bag(next(bag.glob(f"*{suffix}"))))
+    (bag / "metadata.yaml").unlink()
+    require_complete(read_bag(bag))
+
+
+@pytest.mark.parametrize("suffix", STORAGES)
+def test_compressed_files_are_read_without_metadata(tmp_path: Path, suffix: str) -> None:
+    bag = compressed_bag(tmp_path / "drive", CompressionMode.FILE, suffix)
+    read = open_sequence(next(bag.glob("*.zstd")))
+    require_complete(read)
+    assert read.name == "drive"
+    (bag / "metadata.yaml").unlink()
+    require_complete(open_sequence(bag))
+
+
+def test_a_ros_1_bag_of_a_killed_recorder_names_the_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "drive.bag.active"
+    file.touch()
+    with pytest.raises(DatasetError, match=rf"type: rosbag reindex {file}, and rename it to drive\.bag"):
+        open_sequence(file)
+
+
+def test_a_single_file_has_the_metadata_beside_it(tmp_path: Path) -> None:
+    bag = compressed_bag(tmp_path / "bag", CompressionMode.MESSAGE, ".mcap", form="lz4")
+    with pytest.raises(DatasetError, match="compressed as 'lz4', only zstd can be read"):
+        read_bag(next(bag.glob("*.mcap")))
 
 
 @pytest.mark.parametrize("name", ["new.mcap", "new.db3", "new.bag"])

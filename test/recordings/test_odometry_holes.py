@@ -43,3 +43,9 @@ def test_odometry_at_1_hz_is_interpolated_along_the_curve(tmp_path: Path) -> Non
     read = read_with(tmp_path, np.arange(0.0, 10.5, 1.0))
     assert read.has_odometry.all()
     require_odometry(read, atol=1e-6)
+
+
+def test_one_odometry_message_is_not_extrapolated(tmp_path: Path) -> None:
+    text = read_with(tmp_path, np.array([1.0])).summary.text()
+    assert "1 of 50 images have one" in text
+    assert "extrapolated" not in text

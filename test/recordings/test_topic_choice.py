@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from bag_cases import (
     CAMERA,
+    POSE_COVARIANCE,
+    Message,
     along,
     camera_info,
     compressed,
@@ -18,7 +21,9 @@ from bag_cases import (
     mount,
     odometry,
     picture,
+    pose,
     truth,
+    truth_at,
     write_bag,
 )
 
@@ -146,3 +151,30 @@ def test_of_calibrations_that_change_the_most_frequent_is_taken(tmp_path: Path) 
     read = read_bag(write_bag(tmp_path / "bag", [stale, *drive()]))
     assert read.camera == CAMERA
     assert "1 messages differ from the most frequent one" in read.summary.text()
+
+
+def test_poses_of_what_the_robot_sees_and_of_localizers_are_no_true_poses(tmp_path: Path) -> None:
+    others = {
+        "/detected_dock_pose": ("map", "by its name it is a goal, a guess or a command"),
+        "/tag": ("camera", "its frame camera is fixed to the robot"),
+        "/person": ("lidar", "its frame lidar is fixed to the robot"),
+        "/ekf_pose": ("robot/odom", "its frame is robot/odom"),
+        "/robot/vlocnet/pose": ("map", "it is the output of a node of this package"),
+        "/dmn/pose": ("map", "it is the output of a node of this package"),
+    }
+    poses = [along(partial(posed, topic=name, frame=frame), TIMES) for name, (frame, _) in others.items()]
+    rest = [mount(), mount(child="lidar"), *along(odometry, TIMES), *images()]
+    bag = write_bag(tmp_path / "bag", [*rest, *(message for several in poses for message in several)])
+    read = read_bag(bag)
+    assert not read.has_pose.any()
+    for name, (_, reason) in others.items():
+        expected = f"{name} is not taken for the true poses: {reason}; to take it, type --topics.ground-truth {name}"
+        assert expected in read.summary.assumed
+    assert read_bag(bag, RecordingOptions(topics=BagTopics(ground_truth="/dmn/pose"))).has_pose.all()
+    measured = write_bag(tmp_path / "measured", [*rest, *poses[0], *along(partial(posed, topic="/slam"), TIMES)])
+    assert read_bag(measured).has_pose.all()
+
+
+def posed(seconds: float, *, topic: str, frame: str = "map") -> Message:
+    """Pose of the drive on any topic."""
+    return pose(seconds, truth_at(seconds), POSE_COVARIANCE, topic=topic, frame=frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from bag_cases import (
     images,
     mount,
     odometry,
+    odometry_at,
     pose,
     stamp,
     tf,
@@ -61,16 +63,30 @@ def test_amcl_poses_are_taken_and_reported(tmp_path: Path) -> None:
 
 
 def test_transforms_from_map_to_base_are_true_poses(tmp_path: Path) -> None:
-    odom_T_base = along(
-        lambda t: tf(t, "odom", "base_link", np.linalg.inv(SHIFT) @ truth_at(t)), np.arange(-0.2, 4.2, 0.05)
-    )
-    map_T_odom = along(lambda t: tf(t, "map", "odom", SHIFT), TIMES)
-    read = read_bag(write_bag(tmp_path / "bag", [mount(), *odom_T_base, *map_T_odom, *images()]))
+    corrections = along(lambda t: tf(t, "map", "odom", truth_at(t) @ np.linalg.inv(odometry_at(t))), TIMES)
+    read = read_bag(write_bag(tmp_path / "bag", [mount(), *ODOMETRY_IN_TF, *corrections, *images()]))
     require_true(read)
     assert read.has_odometry.all()
 
 
 SHIFT = np.array([[0.0, -1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 2.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+ODOMETRY_IN_TF = along(lambda t: tf(t, "odom", "base_link", odometry_at(t)), np.arange(-0.2, 4.2, 0.05))
+
+
+@pytest.mark.parametrize("odometries", [[], along(odometry, TIMES)])
+@pytest.mark.parametrize(
+    "still",
+    [[tf(0.0, "map", "odom", np.eye(4), topic="/tf_static")], along(lambda t: tf(t, "map", "odom", SHIFT), TIMES)],
+)
+def test_odometry_under_a_map_frame_that_never_moves_is_no_truth(
+    tmp_path: Path, still: list[Message], odometries: list[Message]
+) -> None:
+    bag = write_bag(tmp_path / "bag", [mount(), *ODOMETRY_IN_TF, *still, *odometries, *images()])
+    read = read_bag(bag)
+    assert not read.has_pose.any()
+    assert read.has_odometry.all()
+    assert "map -> odom never moves: that is the odometry" in read.summary.text()
+    assert read_bag(bag, RecordingOptions(topics=BagTopics(ground_truth="/tf"))).has_pose.all()
 
 
 def test_a_tum_file_beside_the_bag_is_true(tmp_path: Path) -> None:
@@ -88,9 +104,13 @@ def test_poses_of_another_frame_on_the_robot_are_brought_to_the_base(tmp_path: P
 
 
 def test_poses_of_a_frame_that_tf_does_not_join_to_the_base_are_refused(tmp_path: Path) -> None:
-    poses = along(lambda t: pose(t, truth_at(t), TRANSFORM, topic="/ground_truth", child="marker"), TIMES)
-    with pytest.raises(DatasetError, match=r"/ground_truth has poses of marker.*base_link"):
-        read_bag(write_bag(tmp_path / "bag", [mount(), *poses, *images()]))
+    name = "/vicon/turtlebot/turtlebot"
+    poses = along(lambda t: pose(t, truth_at(t), TRANSFORM, topic=name, frame="vicon", child="marker"), TIMES)
+    require_remark(
+        write_bag(tmp_path / "bag", [mount(), *along(odometry, TIMES), *poses, *images()]),
+        name,
+        r"/vicon/turtlebot/turtlebot has poses of marker.*base_link",
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,8 +172,31 @@ def test_odometry_that_contradicts_the_true_poses_does_not_carry_them(tmp_path: 
 
 
 def test_true_poses_of_another_clock_are_refused_with_both_times(tmp_path: Path) -> None:
-    poses = along(truth, TIMES - 1e9)
-    with pytest.raises(
-        DatasetError, match=r"images on /image are from 1700000000\.000 .*from 69999999.*different clocks"
-    ):
-        read_bag(write_bag(tmp_path / "bag", [mount(), *poses, *images()]))
+    elsewhen = along(lambda t: pose(t - 1e9, truth_at(t), POSE_COVARIANCE, topic="/amcl_pose"), TIMES)
+    require_remark(
+        write_bag(tmp_path / "bag", [mount(), *along(odometry, TIMES), *elsewhen, *images()]),
+        "/amcl_pose",
+        r"images on /image are from 1700000000\.000 .*from 69999999.*different clocks",
+    )
+
+
+def require_remark(bag: Path, name: str, reason: str) -> None:
+    """Require that poses are refused if the user names them; else that the rest of the bag is read with a remark."""
+    with pytest.raises(DatasetError, match=reason):
+        read_bag(bag, RecordingOptions(topics=BagTopics(ground_truth=name)))
+    read = read_bag(bag)
+    assert len(read) == 20
+    assert not read.has_pose.any()
+    assert read.has_odometry.all()
+    assert re.search("remark: the true poses are not used: .*" + reason, read.summary.text())
+    assert "the true poses are not used" not in read_bag(bag, RecordingOptions(poses="none")).summary.text()
+
+
+def test_true_poses_can_be_left_out(tmp_path: Path) -> None:
+    """Test that a topic that is called ground truth is not taken for odometry, either."""
+    truths = along(lambda t: pose(t, truth_at(t), ODOMETRY, topic="/ground_truth", child="base_link"), TIMES)
+    read = read_bag(write_bag(tmp_path / "bag", [mount(), *truths, *images()]), RecordingOptions(poses="none"))
+    assert not read.has_pose.any()
+    assert read.odom_T_base is None
+    assert "true poses: none: --poses none" in read.summary.text()
+    assert "taken for the true poses" not in read.summary.text()

@@ -13,16 +13,18 @@ from rosbags.serde import SerdeError
 from localization_common.datasets.bags.bag_files import find_files
 from localization_common.datasets.bags.bag_storages import BagStorages
 from localization_common.datasets.bags.kept_messages import LARGEST, MOST, KeptMessages
+from localization_common.datasets.bags.serialisation import deserialised, todays_type
 from localization_common.datasets.bags.storage import Damage
 from localization_common.datasets.bags.topic import Position, Topic
-from localization_common.datasets.bags.unpacking import unpack
-from localization_common.datasets.rosbag2_encoding import STORE
 from localization_common.datasets.summary import plain
 from localization_common.errors import DatasetError
 from localization_common.messages.poses import POSE_TYPES
 
 #: Errors that rosbags' deserializers raise for damaged bytes; they have no common class.
-_DAMAGED = (SerdeError, ValueError, LookupError, TypeError, AssertionError, MemoryError, OverflowError, struct.error)
+_DAMAGED = (
+    *(SerdeError, ValueError, LookupError, TypeError, AssertionError, MemoryError, OverflowError, struct.error),
+    zstandard.ZstdError,
+)
 
 
 #: Number of topics of one bag.
@@ -111,16 +113,11 @@ class Bag:
 
     def _message(self, topic: Topic, index: int) -> Any:
         position = topic[index]
-        data, ros1 = self._storages.read(position, topic.kept[index] if index < len(topic.kept) else None)
-        return self._deserialise(data, topic.kind, ros1=ros1)
-
-    def _deserialise(self, data: bytes | memoryview, kind: str, *, ros1: bool) -> Any:
+        data = topic.kept[index] if index < len(topic.kept) else self._storages.read(position)
         try:
-            if self._storages.files.compressed_messages:
-                data = unpack("zstd", data)
-            return STORE.deserialize_cdr(STORE.ros1_to_cdr(data, kind) if ros1 else data, kind)
-        except (*_DAMAGED, zstandard.ZstdError) as error:
-            raise UnreadableError(f"the message is damaged: its {len(data)} bytes are no {kind}") from error
+            return deserialised(data, topic.kind, ros1=position.ros1)
+        except _DAMAGED as error:
+            raise UnreadableError(f"the message is damaged: its {len(data)} bytes are no {topic.kind}") from error
 
     def _scan(self) -> None:
         found: dict[str, dict[str, Topic]] = {}
@@ -132,7 +129,7 @@ class Bag:
             for raw in storage.messages():
                 topic = _kind_of(found, raw.topic, raw.kind)
                 self._keep(topic, raw.data)
-                topic.append(Position(number, raw.place, raw.time))
+                topic.append(Position(number, raw.place, raw.time, raw.ros1))
                 left -= 1
                 if left < 0 or len(found) > _MOST_TOPICS:
                     reason = (
@@ -163,10 +160,4 @@ class Bag:
 def _kind_of(found: dict[str, dict[str, Topic]], name: str, kind: str) -> Topic:
     """Topic of a name and type; made where it does not exist yet."""
     kinds = found.setdefault(name, {})
-    return kinds.get(kind) or kinds.setdefault(kind, Topic(plain(name), plain(_full_name(kind)) or "an unknown type"))
-
-
-def _full_name(kind: str) -> str:
-    """Name of a type in ROS 2; some writers leave out the middle of ``sensor_msgs/msg/Image``."""
-    package, _, name = kind.partition("/")
-    return f"{package}/msg/{name}" if name and "/" not in name else kind
+    return kinds.get(kind) or kinds.setdefault(kind, Topic(plain(name), plain(todays_type(kind)) or "an unknown type"))

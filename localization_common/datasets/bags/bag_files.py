@@ -39,7 +39,6 @@ class BagFiles:
     Attributes:
         path: path that the user gave.
         paths: paths of the files that hold messages.
-        compressed_messages: True if each message is compressed by zstd on its own.
         counts: topic -> number of messages according to the metadata; empty without metadata.
         damage: missing files, and damage of the metadata.
         unpacked: folder of files that were compressed as a whole; removed with this object.
@@ -47,7 +46,6 @@ class BagFiles:
 
     path: Path
     paths: tuple[Path, ...]
-    compressed_messages: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     damage: tuple[Damage, ...] = ()
     unpacked: Any = None
@@ -73,7 +71,7 @@ def find_files(path: Path) -> BagFiles:
         DatasetError: there is none, or the metadata names a storage that cannot be read.
     """
     if path.is_file():
-        return _unpacked(BagFiles(path, (path,)))
+        return _unpacked(_single(path))
     there = sorted((entry for entry in path.iterdir() if _storage_suffix(entry) in _STORAGES), key=_split_order)
     metadata = path / METADATA
     if not metadata.is_file():
@@ -81,6 +79,19 @@ def find_files(path: Path) -> BagFiles:
             raise DatasetError(f"{path}: no .mcap, .db3 or .bag file in it")
         return _unpacked(BagFiles(path, tuple(there)))
     return _unpacked(_with_metadata(path, there, _read_metadata(metadata)))
+
+
+def _single(path: Path) -> BagFiles:
+    """One file; metadata beside it counts if it names the file."""
+    beside = path.with_name(METADATA)
+    metadata = _read_metadata(beside) if beside.is_file() else None
+    if not isinstance(metadata, dict):
+        return BagFiles(path, (path,))
+    named = {Path(str(name)).name for name in metadata["relative_file_paths"]}
+    if path.name not in named:
+        return BagFiles(path, (path,))
+    _require_zstd(path, metadata)
+    return BagFiles(path, (path,), _counts(metadata) if len(named) == 1 else {})
 
 
 def _with_metadata(path: Path, there: list[Path], metadata: dict[str, Any] | Damage) -> BagFiles:
@@ -100,11 +111,15 @@ def _with_metadata(path: Path, there: list[Path], metadata: dict[str, Any] | Dam
     if not present:
         shown = "; ".join(part.text() for part in damage[:3]) or "metadata.yaml names no file"
         raise DatasetError(f"{path}: no .mcap or .db3 file in it: {shown}")
+    _require_zstd(path, metadata)
+    return BagFiles(path, tuple(present), _counts(metadata), tuple(damage))
+
+
+def _require_zstd(path: Path, metadata: dict[str, Any]) -> None:
     mode = str(metadata.get("compression_mode") or "").lower()
     kind = str(metadata.get("compression_format") or "").lower()
     if mode in ("file", "message") and kind not in ("zstd", ""):
         raise DatasetError(f"{path}: compressed as {kind!r}, only zstd can be read; type: ros2 bag convert")
-    return BagFiles(path, tuple(present), mode == "message", _counts(metadata), tuple(damage))
 
 
 def _read_metadata(path: Path) -> dict[str, Any] | Damage:
@@ -160,4 +175,4 @@ def _unpacked(files: BagFiles) -> BagFiles:
         paths.append(target)
     if not paths:
         raise DatasetError("; ".join(part.text() for part in damage[:3]))
-    return BagFiles(files.path, tuple(paths), files.compressed_messages, files.counts, tuple(damage), folder)
+    return BagFiles(files.path, tuple(paths), files.counts, tuple(damage), folder)

@@ -14,7 +14,7 @@ from localization_common.datasets.bags.bag_transforms import BagTransforms
 from localization_common.datasets.bags.pose_track import PoseTrack, read_track
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.topic_choice import TopicChoice
-from localization_common.datasets.bags.true_poses import in_base_frame, no_poses_reason, read_true_poses
+from localization_common.datasets.bags.true_poses import in_base_frame, no_poses_reason, usable_true_poses
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.pose_interpolation import carried_poses_at, poses_at
 from localization_common.datasets.sequence import Poses
@@ -72,27 +72,27 @@ def read_motion(
     """True poses and odometry of the base at images' stamps (N,).
 
     Raises:
-        DatasetError: there are poses, but of another time or of a frame that TF does not join to the base.
+        DatasetError: the user named poses of another time, or of a frame that TF does not join to the base.
     """
     remarks: list[str] = []
     if odometry is None and mount.base_frame:
         odometry = transforms.track("odom", mount.base_frame)
+    odom_frame = "odom" if odometry is None else odometry.frame_id
     odometry = None if odometry is None else _usable_odometry(bag, choice, transforms, mount, odometry, stamps, remarks)
-    truth = read_true_poses(bag, choice, options, transforms, mount)
+    truth = usable_true_poses(bag, choice, options, transforms, mount, odom_frame, stamps, remarks)
     odom_T_base = None if odometry is None else _at_images(odometry, stamps)
     if odom_T_base is not None and not np.isfinite(odom_T_base).any():
         odom_T_base = None
     map_T_base, how = np.full((len(stamps), 4, 4), np.nan), ""
     if truth is not None:
-        require_stamps(truth.stamps, f"{bag.path}: {truth.name}")
-        if conflict := clock_conflict(stamps, choice.image.name, truth.stamps, truth.name):
-            raise DatasetError(f"{bag.path}: {conflict}")
         map_T_base, how = _poses_at_images(truth, odometry, odom_T_base, stamps, options.max_pose_gap)
     return BagMotion(
         map_T_base=map_T_base,
         odom_T_base=odom_T_base,
-        truth=_describe(truth, how) if truth is not None else f"none: {no_poses_reason(bag)}",
-        odometry="none" if odom_T_base is None or odometry is None else _describe(odometry, _ahead(odometry, stamps)),
+        truth=_describe(truth, how) if truth is not None else f"none: {no_poses_reason(bag, options)}",
+        odometry="none"
+        if odom_T_base is None or odometry is None
+        else _describe(odometry, _ahead(odometry, stamps, odom_T_base)),
         map_frame="" if truth is None else truth.frame_id,
         tracks=(truth, odometry),
         refused_poses=Tally() if truth is None else truth.refused,
@@ -159,9 +159,8 @@ def _describe(track: PoseTrack, how: str) -> str:
     )
 
 
-def _ahead(odometry: PoseTrack, stamps: npt.NDArray[np.int64]) -> str:
+def _ahead(odometry: PoseTrack, stamps: npt.NDArray[np.int64], odom_T_base: Poses) -> str:
     """Sentence with the number of images beyond the ends of the odometry; empty if there are none."""
     early, late = odometry.stamps[0] - stamps, stamps - odometry.stamps[-1]
-    beyond = np.maximum(early, late)
-    count = int(((beyond > 0) & (beyond <= ODOMETRY_AHEAD * 1e9)).sum())
+    count = int(((np.maximum(early, late) > 0) & np.isfinite(odom_T_base[:, 0, 0])).sum())
     return f"extrapolated by up to {ODOMETRY_AHEAD:g} s for {count} images" if count else ""

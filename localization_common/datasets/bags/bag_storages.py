@@ -58,12 +58,11 @@ class BagStorages:
             weakref.finalize(self, _close, storages)
         return self._open
 
-    def read(self, position: Position, kept: bytes | None = None) -> tuple[bytes | memoryview, bool]:
-        """Data of a message, and True if it is serialised as in ROS 1.
+    def read(self, position: Position) -> bytes | memoryview:
+        """Data of a message.
 
         Args:
             position: place of the message.
-            kept: data of the message, if it was kept; it is not read again.
 
         Raises:
             DatasetError: the message or its file cannot be read any more.
@@ -72,7 +71,7 @@ class BagStorages:
             storage = self.opened()[position.file]
             if storage is None:
                 raise DatasetError(f"{self.files.paths[position.file]}: cannot be opened any more")
-            return (storage.at(position.place) if kept is None else kept), storage.ros1
+            return storage.at(position.place)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but opened files, so that data loaders can send it to workers that were not forked."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from mcap.opcode import Opcode
 
 from localization_common.datasets.bags import mcap_records as records
-from localization_common.datasets.bags.mcap_records import BROKEN, FOOTER_BYTES, MAGIC, RECORD
+from localization_common.datasets.bags.mcap_records import BROKEN, FOOTER_BYTES, MAGIC, RECORD, McapChannel
 from localization_common.datasets.bags.storage import StorageError
 from localization_common.files.reading import open_file
 
@@ -24,12 +24,12 @@ class McapIndex:
     Attributes:
         chunks: offsets of the chunks, increasing.
         schemas: number of a type -> its name.
-        channels: number of a channel -> its topic and the number of its type.
+        channels: number of a channel -> the channel.
     """
 
     chunks: list[int] = field(default_factory=list)
     schemas: dict[int, str] = field(default_factory=dict)
-    channels: dict[int, tuple[str, int]] = field(default_factory=dict)
+    channels: dict[int, McapChannel] = field(default_factory=dict)
 
 
 class McapFile:
@@ -96,6 +96,5 @@ class McapFile:
             elif opcode == Opcode.SCHEMA:
                 index.schemas.update([records.read_schema(record)])
             elif opcode == Opcode.CHANNEL:
-                number, topic, schema = records.read_channel(record)
-                index.channels[number] = (topic, schema)
+                index.channels.update([records.read_channel(record)])
             position += RECORD.size + length

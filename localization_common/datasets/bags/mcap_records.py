@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import zstandard
 from mcap.data_stream import ReadDataStream
@@ -49,6 +50,20 @@ class Chunk:
     start: int
 
 
+class McapChannel(NamedTuple):
+    """Channel of messages.
+
+    Attributes:
+        topic: name of the topic.
+        schema: number of the type.
+        encoding: name of the serialisation, such as ``cdr``.
+    """
+
+    topic: str
+    schema: int
+    encoding: str
+
+
 def is_known(opcode: int) -> bool:
     """Return True if records of this kind exist."""
     return opcode in _OPCODES or opcode >= PRIVATE
@@ -87,10 +102,10 @@ def read_schema(record: memoryview) -> tuple[int, str]:
     return schema.id, schema.name
 
 
-def read_channel(record: memoryview) -> tuple[int, str, int]:
-    """Number, topic and type's number of a channel; raises `BROKEN`."""
+def read_channel(record: memoryview) -> tuple[int, McapChannel]:
+    """Number and content of a channel; raises `BROKEN`."""
     channel = Channel.read(_stream(record))
-    return channel.id, channel.topic, channel.schema_id
+    return channel.id, McapChannel(channel.topic, channel.schema_id, channel.message_encoding)
 
 
 def read_counts(record: memoryview) -> dict[int, int]:

@@ -13,7 +13,8 @@ from mcap.opcode import Opcode
 
 from localization_common.datasets.bags import mcap_records as records
 from localization_common.datasets.bags.mcap_file import McapFile
-from localization_common.datasets.bags.mcap_records import BROKEN, MAGIC, MESSAGE, RECORD
+from localization_common.datasets.bags.mcap_records import BROKEN, MAGIC, MESSAGE, RECORD, McapChannel
+from localization_common.datasets.bags.serialisation import ROS1, type_in
 from localization_common.datasets.bags.storage import (
     MAX_TIME,
     Damage,
@@ -35,22 +36,20 @@ class McapStorage:
         StorageError: the file is empty or no MCAP.
     """
 
-    ros1 = False
-
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damage: list[Damage] = []
         self.promised: dict[str, int] = {}
         self._file = McapFile(path)
         self._schemas: dict[int, str] = {}
-        self._channels: dict[int, tuple[str, int]] = {}
+        self._channels: dict[int, McapChannel] = {}
         self._lost = Tally()
         self._unpacked: tuple[int, memoryview] | None = None
 
     @property
     def topics(self) -> dict[str, str]:
         """Topic -> type of the channels that were read so far."""
-        return {topic: self._schemas.get(schema, "") for topic, schema in self._channels.values()}
+        return {channel.topic: self._kind(channel) for channel in self._channels.values()}
 
     def messages(self) -> Iterator[RawMessage]:
         """Messages, see `Storage.messages`.
@@ -160,8 +159,8 @@ class McapStorage:
                 number, name = records.read_schema(record)
                 same = self._schemas.setdefault(number, name) == name
             else:
-                number, topic, schema = records.read_channel(record)
-                same = self._channels.setdefault(number, (topic, schema)) == (topic, schema)
+                number, channel = records.read_channel(record)
+                same = self._channels.setdefault(number, channel) == channel
             if not same:
                 self._lost.add("it contradicts an earlier record of the same topic or type", f"byte {position}")
         except BROKEN as error:
@@ -177,9 +176,12 @@ class McapStorage:
         if channel is None or time > MAX_TIME:
             self._lost.add("the topic is unknown" if channel is None else "the time of recording is damaged", where)
             return
-        topic, schema = channel
-        kind = self._schemas.get(schema) or self._file.index.schemas.get(schema, "")
-        yield RawMessage(topic, kind, time, record[MESSAGE.size :], place)
+        data = record[MESSAGE.size :]
+        yield RawMessage(channel.topic, self._kind(channel), time, data, place, channel.encoding == ROS1)
+
+    def _kind(self, channel: McapChannel) -> str:
+        kind = self._schemas.get(channel.schema) or self._file.index.schemas.get(channel.schema, "")
+        return type_in(kind, channel.encoding)
 
     def _count(self, record: memoryview) -> None:
         """Note the number of messages that each topic should have."""
@@ -190,5 +192,5 @@ class McapStorage:
             return
         for channel, count in counts.items():
             if channel in self._channels:
-                topic = self._channels[channel][0]
+                topic = self._channels[channel].topic
                 self.promised[topic] = self.promised.get(topic, 0) + count

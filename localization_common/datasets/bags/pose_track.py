@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,10 +14,32 @@ from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.topic import Topic
 from localization_common.datasets.sequence import Poses
 from localization_common.errors import DatasetError
-from localization_common.messages.poses import StampedTransform, stamped_transforms
+from localization_common.messages.poses import stamped_transforms
 
 #: A topic is refused as a whole if a larger share of its messages than this cannot be used.
 MAX_REFUSED = 0.5
+
+
+class PoseList:
+    """Poses in order of reading, in little memory.
+
+    Attributes:
+        stamps: nanoseconds.
+    """
+
+    def __init__(self) -> None:
+        self.stamps = array("q")
+        self._numbers = array("d")
+
+    def add(self, stamp: int, pose: Poses) -> None:
+        """Add a pose (4, 4)."""
+        self.stamps.append(stamp)
+        self._numbers.frombytes(pose.tobytes())
+
+    def arrays(self) -> tuple[npt.NDArray[np.int64], Poses]:
+        """Stamps (N,) and poses (N, 4, 4), without a copy."""
+        stamps = np.asarray(self.stamps, dtype=np.int64)
+        return stamps, np.asarray(self._numbers, dtype=np.float64).reshape(-1, 4, 4)
 
 
 @dataclass(frozen=True)
@@ -59,14 +81,15 @@ def read_track(bag: Bag, topic: Topic) -> PoseTrack:
     Raises:
         DatasetError: more than half of the messages cannot be used.
     """
-    found: list[StampedTransform] = []
+    found: dict[tuple[str, str], PoseList] = {}
     refused = Tally()
     for index, message in bag.messages(topic):
         if isinstance(message, DatasetError):
             refused.add(str(message), f"{topic.name}, message {index}")
             continue
         usable, wrong = stamped_transforms(message, topic.kind)
-        found += usable
+        for one in usable:
+            found.setdefault((one.frame_id, one.child_frame_id), PoseList()).add(one.stamp, one.matrix)
         for text in wrong:
             refused.add(text.partition(": ")[2], f"{topic.name}, {text.partition(': ')[0]}")
     track = make_track(topic.name, found, refused)
@@ -76,24 +99,33 @@ def read_track(bag: Bag, topic: Topic) -> PoseTrack:
     return track
 
 
-def make_track(name: str, found: Iterable[StampedTransform], refused: Tally) -> PoseTrack:
-    """Track of the transforms between the two frames that most of them have, in order of stamps."""
-    transforms = list(found)
-    links = Counter((one.frame_id, one.child_frame_id) for one in transforms)
-    frame_id, child_frame_id = links.most_common(1)[0][0] if links else ("", "")
-    by_stamp: dict[int, Poses] = {}
-    for one in transforms:
-        where = f"{name} at {one.stamp} ns"
-        if (one.frame_id, one.child_frame_id) != (frame_id, child_frame_id):
-            others = f"{one.frame_id or '(none)'} to {one.child_frame_id or '(none)'}"
-            refused.add(f"the frames are {others}, most are {frame_id} to {child_frame_id}", where)
-        elif one.stamp <= 0:
-            refused.add("the stamp is 0 or negative", where)
-        elif one.stamp in by_stamp:
-            if not np.allclose(by_stamp[one.stamp], one.matrix):
-                refused.add("another pose has the same stamp", where)
-        else:
-            by_stamp[one.stamp] = one.matrix
-    stamps = sorted(by_stamp)
-    poses = np.array([by_stamp[stamp] for stamp in stamps], dtype=np.float64).reshape(-1, 4, 4)
-    return PoseTrack(name, np.array(stamps, dtype=np.int64), poses, frame_id, child_frame_id, refused)
+def make_track(name: str, found: Mapping[tuple[str, str], PoseList], refused: Tally) -> PoseTrack:
+    """Track of the poses between the two frames that most of them have, in order of stamps.
+
+    Args:
+        name: name of the topic.
+        found: parent and child frame -> poses.
+        refused: tally to which poses that are not used are added.
+    """
+    frame_id, child_frame_id = max(found, key=lambda link: len(found[link].stamps), default=("", ""))
+    for link, others in found.items():
+        if link != (frame_id, child_frame_id):
+            text = f"{link[0] or '(none)'} to {link[1] or '(none)'}"
+            reason = f"the frames are {text}, most are {frame_id} to {child_frame_id}"
+            _refuse(reason, name, np.array(others.stamps), refused)
+    stamps, poses = found[frame_id, child_frame_id].arrays() if found else PoseList().arrays()
+    _refuse("the stamp is 0 or negative", name, stamps[stamps <= 0], refused)
+    order = np.argsort(stamps, kind="stable")
+    order = order[stamps[order] > 0]
+    stamps, poses = stamps[order], poses[order]
+    firsts = np.searchsorted(stamps, stamps)  # of the poses with one stamp, the first one counts
+    first = firsts == np.arange(len(stamps))
+    same = np.isclose(poses[firsts[~first]], poses[~first]).all(axis=(1, 2))
+    _refuse("another pose has the same stamp", name, stamps[~first][~same], refused)
+    return PoseTrack(name, stamps[first], poses[first], frame_id, child_frame_id, refused)
+
+
+def _refuse(reason: str, name: str, stamps: npt.NDArray[np.int64], refused: Tally) -> None:
+    """Count the poses with these stamps."""
+    for count, stamp in zip((1, 1, len(stamps) - 2), stamps[:3].tolist(), strict=False):
+        refused.add(reason, f"{name} at {stamp} ns", count)

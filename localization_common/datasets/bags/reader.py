@@ -60,14 +60,14 @@ def read_bag(path: str | Path, options: RecordingOptions | None = None) -> Seque
 
 
 def _read(bag: Bag, options: RecordingOptions) -> Sequence:
-    choice = choose_topics(bag, options.topics)
+    transforms = BagTransforms(bag, options.topics.tf_static)
+    choice = choose_topics(bag, options, transforms)
     images = index_images(bag, choice.image, _rgb_decoder(choice.image))
     numbers_of_all = count_periods(images.stamps)
     camera = _camera(bag, choice, images, options)
     numbers = dict(zip(images.stamps.tolist(), numbers_of_all.tolist(), strict=True))
     images = images.of_size(camera.camera.width, camera.camera.height)
     odometry = read_odometry(bag, choice)
-    transforms = BagTransforms(bag, options.topics.tf_static)
     mount = find_mount(
         str(bag.path),
         transforms,
@@ -80,7 +80,7 @@ def _read(bag: Bag, options: RecordingOptions) -> Sequence:
     labels = companion("labels", bag, choice.labels, labels_from, images, np.uint8(255))
     bag.forget_kept()
     return Sequence(
-        name=bag.path.stem if bag.path.is_file() else bag.path.name,
+        name=Path(bag.path.name.removesuffix(".zstd")).stem if bag.path.is_file() else bag.path.name,
         camera=camera.camera,
         frame_numbers=np.array([numbers[stamp] for stamp in images.stamps.tolist()], dtype=np.int64),
         stamps=images.stamps,

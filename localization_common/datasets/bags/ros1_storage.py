@@ -12,6 +12,7 @@ from rosbags.rosbag1 import Reader, ReaderError
 from rosbags.rosbag1.reader import Header, RecordType, read_bytes, read_uint32
 
 from localization_common.datasets.bags.bounded_file import BoundedFile, BoundedPath
+from localization_common.datasets.bags.serialisation import todays_type
 from localization_common.datasets.bags.storage import Damage, MessagePlace, RawMessage, StorageError, lost_records
 from localization_common.datasets.bags.tally import Tally
 from localization_common.datasets.bags.unpacking import MAX_BYTES, unpack
@@ -22,8 +23,6 @@ _BROKEN = (
     *(ReaderError, OSError, EOFError, ValueError, LookupError, AssertionError, RuntimeError, struct.error),
     *(MemoryError, OverflowError),
 )
-#: Types of ROS 1 before tf2 -> today's types.
-_RENAMED = {"tf/msg/tfMessage": "tf2_msgs/msg/TFMessage"}
 
 
 class Ros1Storage:
@@ -32,8 +31,6 @@ class Ros1Storage:
     Raises:
         StorageError: the file is no ROS 1 bag, or has no index.
     """
-
-    ros1 = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -79,7 +76,8 @@ class Ros1Storage:
                 continue
             if number in self._connections:
                 connection = self._connections[number]
-                yield RawMessage(connection.topic, _kind(connection), time, content, MessagePlace(chunk, offset))
+                place = MessagePlace(chunk, offset)
+                yield RawMessage(connection.topic, _kind(connection), time, content, place, ros1=True)
             elif number >= 0:
                 lost.add("the topic of a message is unknown", f"offset {offset} in the chunk at byte {chunk}")
             offset = end
@@ -143,4 +141,4 @@ def _reason(error: BaseException) -> str:
 
 
 def _kind(connection: Any) -> str:
-    return _RENAMED.get(connection.msgtype, str(connection.msgtype))
+    return todays_type(str(connection.msgtype))

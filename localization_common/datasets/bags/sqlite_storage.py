@@ -29,8 +29,6 @@ class SqliteStorage:
         StorageError: the file is no database of rosbag2, or the recorder has not finished writing into it.
     """
 
-    ros1 = False
-
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damage: list[Damage] = []

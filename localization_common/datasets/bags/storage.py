@@ -25,8 +25,9 @@ class RawMessage(NamedTuple):
         topic: name of the topic.
         kind: type of the message, such as ``sensor_msgs/msg/Image``.
         time: time of recording in nanoseconds.
-        data: serialised message: CDR, or ROS 1's format (`Storage.ros1`).
+        data: serialised message: CDR, or ROS 1's format.
         place: place of the message, for `Storage.at`.
+        ros1: True if the message is serialised as in ROS 1.
     """
 
     topic: str
@@ -34,6 +35,7 @@ class RawMessage(NamedTuple):
     time: int
     data: bytes | memoryview
     place: MessagePlace
+    ros1: bool = False
 
 
 #: Latest time in nanoseconds, in the year 2262.
@@ -73,13 +75,11 @@ class Storage(Protocol):
 
     Attributes:
         path: path of the file.
-        ros1: True if messages are serialised as in ROS 1.
         damage: parts that could not be read; complete after `messages` has ended.
         promised: topic -> number of messages according to the file's index; complete after `messages` has ended.
     """
 
     path: Path
-    ros1: bool
     damage: list[Damage]
     promised: dict[str, int]
 

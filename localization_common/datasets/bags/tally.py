@@ -27,6 +27,13 @@ class Tally:
         kept = [*examples, example] if len(examples) < _EXAMPLES else examples
         self._reasons[key] = (first, before + count, kept)
 
+    def add_all(self, other: Tally) -> None:
+        """Add the counts of another tally."""
+        for reason, count, examples in other._reasons.values():
+            for example in examples[1:]:
+                self.add(reason, example)
+            self.add(reason, examples[0], count - len(examples) + 1)
+
     @property
     def total(self) -> int:
         """Number of inputs that were counted."""

@@ -12,11 +12,19 @@ from localization_common.datasets.bags.tally import Tally
 
 
 class Position(NamedTuple):
-    """Position of a message: number of its file, place there, and time of recording in nanoseconds."""
+    """Position of a message.
+
+    Attributes:
+        file: number of its file.
+        place: place in the file.
+        time: time of recording in nanoseconds.
+        ros1: True if it is serialised as in ROS 1.
+    """
 
     file: int
     place: MessagePlace
     time: int
+    ros1: bool = False
 
 
 @dataclass
@@ -42,8 +50,8 @@ class Topic:
 
     def __getitem__(self, index: int) -> Position:
         file, first, second, time = self._numbers[4 * index : 4 * index + 4]
-        return Position(file, MessagePlace(first, second), time)
+        return Position(file >> 1, MessagePlace(first, second), time, bool(file & 1))
 
     def append(self, position: Position) -> None:
         """Add the position of the next message."""
-        self._numbers.extend((position.file, *position.place, position.time))
+        self._numbers.extend((position.file << 1 | position.ros1, *position.place, position.time))

@@ -27,6 +27,8 @@ def test_options_reach_the_reader_and_unknown_ones_are_refused(tum: Path, kitti:
     assert open_sequence(tum, RecordingOptions(max_pose_gap=0.03)).has_pose.sum() == 4
     with pytest.raises(DatasetError, match=r"07: --topics, --base-frame: KITTI odometry has no such option"):
         open_sequence(kitti, RecordingOptions(topics=BagTopics(image="/camera"), base_frame="base_link"))
+    with pytest.raises(DatasetError, match=r"07: --poses none: KITTI odometry has no such option"):
+        open_sequence(kitti, RecordingOptions(poses="none"))
 
 
 def test_the_mount_is_where_the_base_is_relative_to_the_camera(kitti: Path) -> None:

@@ -38,6 +38,7 @@ def test_impossible_numbers_are_refused() -> None:
 def test_poses_are_a_file_or_pseudo_ground_truth() -> None:
     assert RecordingOptions().pose_file is None
     assert RecordingOptions(poses="sfm").pose_file is None
+    assert RecordingOptions(poses="none").pose_file is None
     assert str(RecordingOptions(poses="truth.txt").pose_file) == "truth.txt"
 
 
