@@ -20,9 +20,10 @@ from deep_localization.place_building.building import PlaceParts, write_parts
 from deep_localization.place_building.progress_bars import progress_bars
 from deep_localization.place_building.recordings import open_recordings, recordings_of
 from dmn_ros.map.map_building import MapOptions
+from localization_common import command_line
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument
-from localization_common.errors import ConfigError, LocalizationError
+from localization_common.errors import ConfigError
 from localization_common.place import Place, PlaceWriter
 from localization_mapping.mapping import map_drives
 from localization_mapping.measured_length import MeasuredLength
@@ -68,14 +69,10 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     began = time.monotonic()
-    try:
-        command = tyro.cli(MapCommand, description=__doc__)
+    with command_line.command("localization_map", interrupted="interrupted; the same command goes on where it was"):
+        command = command_line.options_of(MapCommand, __doc__)
         build(command)
-    except LocalizationError as error:
-        sys.exit(f"localization_map: {error}")
-    except KeyboardInterrupt:
-        sys.exit("localization_map: interrupted; the same command goes on where it was")
-    print(f"{command.output}: ready after {time.monotonic() - began:.0f} s; see {command.output / 'report.html'}")
+        print(f"{command.output}: ready after {time.monotonic() - began:.0f} s; see {command.output / 'report.html'}")
     return 0
 
 
