@@ -15,7 +15,7 @@ from localization_common.datasets.sequence import Sequence
 from localization_common.metrics.alignment import Alignment
 from localization_mapping.mapped_place import MappedPlace
 from localization_mapping.mapping import map_drives
-from localization_mapping.monocular import MeasuredLength
+from localization_mapping.measured_length import MeasuredLength
 from mapping_config import Part
 from mapping_drives import hidden, opened, without_odometry
 from mapping_grids import grid_scores

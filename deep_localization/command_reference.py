@@ -71,6 +71,9 @@ _HEADING = """# Commands
 Each has `--help`. `make setup` puts them into `.venv/bin`; in a workspace, `ros2 run deep_localization COMMAND` runs
 them. The nodes are described in [reference.md](reference.md). This page is rendered from the code by
 `python -m deep_localization.command_reference docs/commands.md`.
+
+A command that cannot do what was asked prints one line and ends with exit code 2; Ctrl-C gives 130. It tries its output
+before it begins to work.
 """
 
 

@@ -9,7 +9,8 @@ from localization_common.datasets import sequence as data
 from localization_common.errors import DatasetError
 from localization_mapping.mapped_place import MappedPlace
 from localization_mapping.mapping_stages import MappingStages
-from localization_mapping.monocular import MeasuredLength, map_without_odometry
+from localization_mapping.measured_length import MeasuredLength
+from localization_mapping.monocular import map_without_odometry
 from localization_mapping.options import MappingOptions
 from localization_mapping.progress import Progress, silent
 from localization_mapping.stage_cache import StageCache
@@ -40,7 +41,8 @@ def map_drives(
         progress: shows the progress.
 
     Raises:
-        ConfigError: a drive needs pycolmap, which is not installed.
+        ConfigError: a drive needs pycolmap, which is not installed; or the drives do not need the length, or do not
+            have its frames.
         DatasetError: a drive has too little texture or motion, or shows nothing that others show.
     """
     drives = tuple(s.with_odometry() if s.odom_T_base is not None else s for s in sequences)
@@ -50,6 +52,7 @@ def map_drives(
             f"{', '.join(without)}: neither wheel odometry nor depth images, which the other drives have; a map is "
             "made with them or without them: record the robot's odometry, or map these drives alone"
         )
+    length.require_fits(drives)
     run = MappingStages(drives, options or MappingOptions(), existing, StageCache(cache), progress)
     keyframes = run.keyframes()
     if without:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets import sequence as data
-from localization_common.errors import ConfigError
 from localization_common.geometry import se3
 from localization_mapping.floor import up_direction
 from localization_mapping.keyframe_set import KeyframeSet
 from localization_mapping.keyframe_subset import matches_within, subset, undistorted
 from localization_mapping.levelling import upright
 from localization_mapping.mapped_place import MappedPlace
+from localization_mapping.measured_length import MeasuredLength
 from localization_mapping.options import MappingOptions
 from localization_mapping.pair_matching import from_arrays, match_pairs, to_arrays
 from localization_mapping.place_assembly import assembled
@@ -25,23 +25,6 @@ from localization_mapping.scaling import NOT_METRIC, from_camera_height, from_di
 from localization_mapping.stage_cache import StageCache
 from localization_mapping.structure_from_motion import structure_from_motion
 from localization_mapping.visual_pairs import visual_pairs
-
-
-@dataclass(frozen=True)
-class MeasuredLength:
-    """Length that a user measured, for the scale of a map without odometry and depth; at most one of the two.
-
-    Attributes:
-        distance: two frame numbers of the first drive, and the distance of the camera between them, metres.
-        camera_height: height of the camera above the floor, metres.
-    """
-
-    distance: tuple[int, int, float] | None = None
-    camera_height: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.distance is not None and self.camera_height is not None:
-            raise ConfigError("--distance and --camera-height both give the scale; give one of them")
 
 
 def map_without_odometry(

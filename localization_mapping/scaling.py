@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.errors import ConfigError, DatasetError
+from localization_common.errors import DatasetError
 from localization_mapping.floor import find_floor
 from localization_mapping.mapped_place import MappedDrive, Scale
+from localization_mapping.measured_length import position_of
 
 Array = npt.NDArray[np.float64]
 
@@ -49,15 +50,13 @@ def from_distance(drive: MappedDrive, a: int, b: int, metres: float, points: Arr
     Args:
         drive: drive in the map without scale.
         a, b: frame numbers.
-        metres: measured distance.
+        metres: measured distance, see `MeasuredLength`.
         points: (P, 3) points of the map.
 
     Raises:
-        ConfigError: the distance is not positive, or a frame is not in the drive.
+        ConfigError: a frame is not in the drive.
         DatasetError: a frame could not be located, or the frames are too close to each other for a scale.
     """
-    if not (np.isfinite(metres) and metres > 0.0) or a == b:
-        raise ConfigError(f"--distance {a} {b} {metres:g}: give two different frames and a positive number of metres")
     start, end = (_position(drive, number) for number in (a, b))
     distance = float(np.linalg.norm(end - start))
     depth = float(np.median(np.linalg.norm(points - start, axis=1)))
@@ -74,13 +73,7 @@ def from_distance(drive: MappedDrive, a: int, b: int, metres: float, points: Arr
 
 def _position(drive: MappedDrive, number: int) -> Array:
     """Position (3,) of the camera at a frame number."""
-    numbers = drive.sequence.frame_numbers
-    row = int(np.searchsorted(numbers, number))
-    if row == len(numbers) or numbers[row] != number:
-        raise ConfigError(
-            f"{drive.sequence.name} has no frame {number}; its frames are numbered {numbers[0]} to {numbers[-1]}"
-            f"{'' if len(numbers) == numbers[-1] - numbers[0] + 1 else ', with gaps'}"
-        )
+    row = position_of(drive.sequence, number)
     if not drive.located[row]:
         raise DatasetError(
             f"{drive.sequence.name}: frame {number} could not be located in the map; measure the distance between "
@@ -93,17 +86,14 @@ def from_camera_height(metres: float, points: Array, map_T_camera: Array, up: Ar
     """Compute the scale from the height of the camera above the floor.
 
     Args:
-        metres: measured height.
+        metres: measured height, see `MeasuredLength`.
         points: (P, 3) points of the map without scale.
         map_T_camera: (K, 4, 4) poses of the keyframes.
         up: (3,) guess of the direction up.
 
     Raises:
-        ConfigError: the height is not positive.
         DatasetError: no clear floor is seen, or the camera's height above it changes.
     """
-    if not (np.isfinite(metres) and metres > 0.0):
-        raise ConfigError(f"--camera-height {metres:g}: give a positive number of metres")
     floor = find_floor(points, map_T_camera[:, :3, 3], up)
     if floor is None:
         raise DatasetError(

@@ -5,17 +5,17 @@ Simulator and nodes are processes of their own that talk over real DDS; their me
 
 from __future__ import annotations
 
-import tyro
-
 from deep_localization.demo.demo_drive import announce, drive
 from deep_localization.demo.demo_options import Demo
 from deep_localization.demo.demonstration import Demonstrated, run
+from localization_common.command_line import command, options_of
 
 
 def main() -> None:
     """Entry point of ``localization_demo``; exit status 1 if something failed or a frame was lost in transport."""
-    options = tyro.cli(Demo)
-    run("localization_demo", options, lambda: _demonstrate(options))
+    with command("localization_demo"):
+        options = options_of(Demo)
+        run("localization_demo", options, lambda: _demonstrate(options))
 
 
 def _demonstrate(options: Demo) -> Demonstrated:

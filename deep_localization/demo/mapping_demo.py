@@ -7,18 +7,18 @@ alone.
 
 from __future__ import annotations
 
-import tyro
-
 from deep_localization.demo.demo_drive import announce, drive
 from deep_localization.demo.demonstration import Demonstrated, run
 from deep_localization.demo.mapping_demo_options import MappingDemo
 from deep_localization.demo.mapping_demo_place import make_place
+from localization_common.command_line import command, options_of
 
 
 def main() -> None:
     """Entry point of ``localization_demo_mapping``; exit status 1 if something failed or a frame was lost."""
-    options = tyro.cli(MappingDemo)
-    run("localization_demo_mapping", options, lambda: _demonstrate(options))
+    with command("localization_demo_mapping"):
+        options = options_of(MappingDemo)
+        run("localization_demo_mapping", options, lambda: _demonstrate(options))
 
 
 def _demonstrate(options: MappingDemo) -> Demonstrated:

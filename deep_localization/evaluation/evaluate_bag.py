@@ -24,13 +24,14 @@ from deep_localization.evaluation.progress import progress_line
 from deep_localization.evaluation.result_file import ResultFile
 from deep_localization.viewer.rerun_library import require_rerun
 from dmn_ros.filter.filter_config import FilterConfig
+from localization_common import command_line
 from localization_common.datasets.formats import is_bag
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import LocalizationError
 from localization_common.files.git_commit import commit_of
+from localization_common.files.outputs import require_writable_file, require_writable_folder, writing_to
 from vlocnet_ros.runtime.replay import recorded_odometry
 
 
@@ -98,6 +99,8 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
     """
     if options.rerun is not None:
         require_rerun()
+    require_writable_folder(options.output)
+    require_writable_file(options.rerun, "rerun")
     models = options.models
     truth = _open(options)
     wheels = options.recorded_odometry or (models.without_network and truth.odom_T_base is not None)
@@ -136,7 +139,8 @@ def evaluate(options: Evaluation, *, command: str) -> ResultFile:
     title = options.title or f"Localization of {truth.name}"
     commit = commit_of(Path(__file__).parent)
     result = ResultFile(title, command, commit, values, compared, aims, notes)
-    report_page.write_all(options.output, results, truth, result, contexts=contexts_of(localizers))
+    with writing_to(options.output):
+        report_page.write_all(options.output, results, truth, result, contexts=contexts_of(localizers))
     return result
 
 
@@ -179,15 +183,13 @@ def _starts(
 
 def main() -> None:
     """Entry point of ``evaluate_bag``."""
-    options = tyro.cli(Evaluation)
-    try:
+    with command_line.command("evaluate_bag"):
+        options = command_line.options_of(Evaluation)
         result = evaluate(options, command=shlex.join(["evaluate_bag", *sys.argv[1:]]))
-    except LocalizationError as error:
-        sys.exit(f"evaluate_bag: {error}")
-    print(result.text())
-    print(f"report: {options.output / 'report.html'}")
-    if options.rerun is not None:
-        print(f"recording: rerun {options.rerun}")
+        print(result.text())
+        print(f"report: {options.output / 'report.html'}")
+        if options.rerun is not None:
+            print(f"recording: rerun {options.rerun}")
 
 
 if __name__ == "__main__":

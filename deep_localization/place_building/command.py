@@ -20,12 +20,13 @@ from deep_localization.place_building.building import PlaceParts, write_parts
 from deep_localization.place_building.progress_bars import progress_bars
 from deep_localization.place_building.recordings import open_recordings, recordings_of
 from dmn_ros.map.map_building import MapOptions
+from localization_common import command_line
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument
-from localization_common.errors import ConfigError, LocalizationError
+from localization_common.errors import ConfigError
 from localization_common.place import Place, PlaceWriter
 from localization_mapping.mapping import map_drives
-from localization_mapping.monocular import MeasuredLength
+from localization_mapping.measured_length import MeasuredLength
 from localization_mapping.occupancy.config import OccupancyConfig
 from localization_mapping.options import MappingOptions
 from localization_mapping.stored_map import StoredMap
@@ -40,8 +41,8 @@ class MapCommand:
         output: directory of the place.
         extend: add the drives to the place in output: its map frame stays, new parts grow, and points that are gone are
             removed. The recordings of its drives must still exist.
-        length: measured length, for the scale of drives without wheel odometry and depth; without one, the map is not
-            metric, and nodes refuse it.
+        length: measured length, for the scale of drives without wheel odometry and depth, refused for others; without
+            one, the map of such drives is not metric, and nodes refuse it.
         dmn_checkpoint: checkpoint of dmn for the place, which is copied into it; by default the shipped one, which
             needs no training for the place.
         runtime_features: largest number of features in an image of the robot; more cost time in every frame.
@@ -67,15 +68,11 @@ def main() -> int:
     """Run the command line; a killed or interrupted mapping goes on where it was when the command is run again."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    command = tyro.cli(MapCommand, description=__doc__)
     began = time.monotonic()
-    try:
+    with command_line.command("localization_map", interrupted="interrupted; the same command goes on where it was"):
+        command = command_line.options_of(MapCommand, __doc__)
         build(command)
-    except LocalizationError as error:
-        sys.exit(f"localization_map: {error}")
-    except KeyboardInterrupt:
-        sys.exit("localization_map: interrupted; the same command goes on where it was")
-    print(f"{command.output}: ready after {time.monotonic() - began:.0f} s; see {command.output / 'report.html'}")
+        print(f"{command.output}: ready after {time.monotonic() - began:.0f} s; see {command.output / 'report.html'}")
     return 0
 
 

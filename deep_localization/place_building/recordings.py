@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.errors import ConfigError, DatasetError
 from localization_common.place import Place
+from localization_common.place.drive_names import drive_name
 from localization_common.recording_check.warnings import announce_checked
 
 
@@ -34,7 +36,7 @@ class Recording:
 def open_recordings(
     paths: Sequence[Path], reading: RecordingOptions, before: Sequence[Recording] = ()
 ) -> list[Recording]:
-    """Open drives and give each a name of its own.
+    """Open drives and give each a name of its own, which can name a file; a name that differs is printed.
 
     Args:
         paths: recordings.
@@ -53,8 +55,10 @@ def open_recordings(
     opened: list[Recording] = []
     for path in paths:
         sequence = announce_checked(open_sequence(path, reading), truth=False)
-        taken = [r.sequence.name for r in (*before, *opened)]
-        opened.append(Recording(path, _hidden(sequence, _free_name(sequence.name, taken)), reading))
+        name = drive_name(sequence.name, [r.sequence.name for r in (*before, *opened)])
+        if name != sequence.name:
+            print(f"{path}: the place has this drive as {name}", file=sys.stderr)
+        opened.append(Recording(path, _hidden(sequence, name), reading))
     return opened
 
 
@@ -80,9 +84,3 @@ def recordings_of(place: Place, names: Iterable[str]) -> list[Recording]:
 def _hidden(sequence: data.Sequence, name: str) -> data.Sequence:
     """Return the sequence without its true poses: the mapping does not use them."""
     return replace(sequence, name=name, map_T_camera=np.full_like(sequence.map_T_camera, np.nan))
-
-
-def _free_name(name: str, taken: Sequence[str]) -> str:
-    """Return a name that no other drive has."""
-    numbered = (f"{name}_{number}" for number in range(2, len(taken) + 3))
-    return next(free for free in (name, *numbered) if free not in taken)

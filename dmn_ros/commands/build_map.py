@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +14,12 @@ from dmn_ros.map.hand_held import upright
 from dmn_ros.map.map_building import MapOptions, build_map, extend_map
 from dmn_ros.map.place_map import install
 from dmn_ros.runtime.checkpoint import load_network
+from localization_common.command_line import command, options_of
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.place_drives import named_or_drives
 from localization_common.datasets.recording_arguments import RecordingArgument
-from localization_common.errors import LocalizationError
+from localization_common.files.outputs import require_writable_file
 from localization_common.place.choice import dmn_checkpoint, open_if_given
 from localization_common.recording_check.warnings import announce_checked
 
@@ -52,6 +52,10 @@ class BuildMapCommand:
 def build(arguments: BuildMapCommand) -> str:
     """Build the map and write it; return a line about it."""
     place = open_if_given(arguments.recording.place)
+    output = arguments.output or Path("build/map.safetensors")
+    if place is not None and arguments.output is None:
+        output = place.location("context_map")
+    require_writable_file(output)
     recordings = named_or_drives(arguments.drives, place, option="drives")
     checkpoint = dmn_checkpoint(arguments.checkpoint, place)
     network, camera, _ = load_network(checkpoint)
@@ -65,20 +69,15 @@ def build(arguments: BuildMapCommand) -> str:
         context_map = extend_map(ContextMap.load(arguments.extend), context_map, arguments.options)
     if place is not None and arguments.output is None:
         install(place, context_map, network=arguments.checkpoint)
-        output = place.location("context_map")
     else:
-        output = arguments.output or Path("build/map.safetensors")
         context_map.save(output)
     return f"{output}: {len(context_map)} views of {sum(len(d.poses) for d in drives)} frames"
 
 
 def main() -> None:
     """Run the command line."""
-    arguments = tyro.cli(BuildMapCommand)
-    try:
-        print(build(arguments))
-    except LocalizationError as error:
-        sys.exit(f"dmn_build_map: {error}")
+    with command("dmn_build_map"):
+        print(build(options_of(BuildMapCommand)))
 
 
 if __name__ == "__main__":

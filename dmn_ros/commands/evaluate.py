@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,12 +16,14 @@ from dmn_ros.evaluation import localization_scores
 from dmn_ros.filter.filter_config import FilterConfig
 from dmn_ros.map.hand_held import upright
 from dmn_ros.runtime.localizer import Localizer
+from localization_common.command_line import command, options_of
 from localization_common.datasets import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import DatasetError, LocalizationError
+from localization_common.errors import DatasetError
 from localization_common.files.configuration import to_dict
+from localization_common.files.outputs import require_writable_file, writing_to
 from localization_common.files.shipped_files import shipped
 from localization_common.geometry import planar
 from localization_common.geometry.odometry_integration import planar_odometry
@@ -215,15 +216,15 @@ def print_table(results: dict[str, Any]) -> None:
 
 def main() -> None:
     """Run the command line."""
-    arguments = tyro.cli(EvaluateCommand)
-    try:
+    with command("dmn_evaluate"):
+        arguments = options_of(EvaluateCommand)
+        require_writable_file(arguments.output)
         with torch.inference_mode():
             results = evaluate(arguments)
-    except LocalizationError as error:
-        sys.exit(f"dmn_evaluate: {error}")
-    print_table(results)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(results, indent=2) + "\n")
+        print_table(results)
+        with writing_to(arguments.output):
+            arguments.output.parent.mkdir(parents=True, exist_ok=True)
+            arguments.output.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

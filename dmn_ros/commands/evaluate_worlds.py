@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,9 +15,11 @@ from dmn_ros.runtime.checkpoint import load_world_network
 from dmn_ros.training.checkpoint_card import write_world_card
 from dmn_ros.worlds.world_config import WorldEvaluationConfig
 from dmn_ros.worlds.world_evaluation import evaluate_baselines, evaluate_worlds, fit_likelihood_exponents
+from localization_common.command_line import command, options_of
 from localization_common.datasets.open_worlds import open_worlds
-from localization_common.errors import ConfigError, LocalizationError
+from localization_common.errors import ConfigError
 from localization_common.files.configuration import to_dict
+from localization_common.files.outputs import require_writable_file, writing_to
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,14 @@ def table(result: dict[str, Any]) -> str:
 
 def main() -> None:
     """Run the command line."""
-    arguments = tyro.cli(EvaluateWorldsCommand)
-    try:
+    with command("dmn_evaluate_worlds"):
+        arguments = options_of(EvaluateWorldsCommand)
+        require_writable_file(arguments.output)
         result = evaluate(arguments)
-    except LocalizationError as error:
-        sys.exit(f"dmn_evaluate_worlds: {error}")
-    print(table(result))
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+        print(table(result))
+        with writing_to(arguments.output):
+            arguments.output.parent.mkdir(parents=True, exist_ok=True)
+            arguments.output.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -26,11 +26,13 @@ from dmn_ros.training.training_data import TrainingBatches, TrainingPlace, read_
 from dmn_ros.training.training_module import DriveTrainingModule
 from dmn_ros.training.validation import ValidationBatches, held_out_drive
 from localization_common.camera import Camera
+from localization_common.command_line import command, options_of
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.place_drives import named_or_drives
 from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import ConfigError, LocalizationError, MapError
 from localization_common.files.git_commit import commit_of
+from localization_common.files.outputs import require_writable_file
 from localization_common.photometry.normalization import Normalization
 from localization_common.place import Place
 from localization_common.place.choice import open_if_given
@@ -233,13 +235,12 @@ def _places(arguments: TrainCommand, place: Place | None, camera: Camera, partia
 
 def main() -> None:
     """Run the command line."""
-    arguments = tyro.cli(TrainCommand)
-    try:
+    with command("dmn_train"):
+        arguments = options_of(TrainCommand)
+        require_writable_file(arguments.output)
         module = train(arguments)
-    except LocalizationError as error:
-        sys.exit(f"dmn_train: {error}")
-    numbers = {k: round(float(v), 3) for k, v in module.trainer.callback_metrics.items()}
-    print(f"{arguments.checkpoint}: {module.global_step} steps in {module.minutes:.1f} minutes, {numbers}")
+        numbers = {k: round(float(v), 3) for k, v in module.trainer.callback_metrics.items()}
+        print(f"{arguments.checkpoint}: {module.global_step} steps in {module.minutes:.1f} minutes, {numbers}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
@@ -21,10 +20,12 @@ from dmn_ros.runtime.checkpoint import load_world_network, save_world_network
 from dmn_ros.worlds.world_config import WorldTrainingConfig
 from dmn_ros.worlds.world_data import TrainingWorlds, WorldBatch
 from dmn_ros.worlds.world_training import WorldTraining
+from localization_common.command_line import command, options_of
 from localization_common.datasets.open_worlds import open_worlds
 from localization_common.datasets.worlds import WorldSet
-from localization_common.errors import CheckpointError, LocalizationError
+from localization_common.errors import CheckpointError
 from localization_common.files.configuration import to_dict
+from localization_common.files.outputs import require_writable_file
 from localization_common.training.allocator import keep_freed_memory
 
 _VALIDATION_BATCHES = 16
@@ -218,14 +219,13 @@ def _write(
 
 def main() -> None:
     """Run the command line."""
-    try:
-        arguments = tyro.cli(TrainWorldsCommand)
+    with command("dmn_train_worlds"):
+        arguments = options_of(TrainWorldsCommand)
+        require_writable_file(arguments.output)
         if arguments.rates:
             compare_rates(arguments)
         else:
             train(arguments)
-    except LocalizationError as error:
-        sys.exit(f"dmn_train_worlds: {error}")
 
 
 if __name__ == "__main__":

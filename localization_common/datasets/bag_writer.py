@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -152,3 +157,22 @@ class BagWriter:
             raise DatasetError(f"{key} of stamp {stamp} has shape {image.shape}, its camera takes {size} images")
         header = encoding.header(stamp, self._frames.camera)
         self._write(key, stamp, header=header, **encoding.image_fields(image, name))
+
+
+@contextlib.contextmanager
+def removed_on_failure(path: Path) -> Iterator[None]:
+    """Remove the new bag at a path if its writing fails or is interrupted; a bag that was there before stays.
+
+    Raises:
+        DatasetError: the disk refuses.
+    """
+    there = os.path.lexists(path)
+    try:
+        yield
+    except BaseException as error:
+        if not there:
+            shutil.rmtree(path, ignore_errors=True)
+        if isinstance(error, OSError | sqlite3.Error):
+            reason = getattr(error, "strerror", None) or error
+            raise DatasetError(f"{path}: cannot be written ({reason})") from error
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def open_sequence(path: str | Path, options: RecordingOptions | None = None) -> 
         >>> sequence = open_sequence("7scenes/redkitchen/seq-01")  # doctest: +SKIP
         >>> train = sequence.without_numbers(FrameRanges.parse("200-239,450-489"))  # doctest: +SKIP
     """
-    location, options = Path(path).expanduser(), options or RecordingOptions()
+    location, options = _named(Path(path).expanduser()), options or RecordingOptions()
     found = format_of(location)
     options = read_as_before(location, options)
     require_known(location, found, options)
@@ -76,6 +77,11 @@ def open_sequences(
         if inner:
             return [open_sequence(entry, options) for entry in inner]
     return [open_sequence(location, options)]
+
+
+def _named(path: Path) -> Path:
+    """Return the path with the name of its last folder: ``.`` and ``..`` have none."""
+    return path if path.name not in ("", "..") else Path(os.path.abspath(path))
 
 
 def _finished(sequence: Sequence, options: RecordingOptions, location: Path) -> Sequence:

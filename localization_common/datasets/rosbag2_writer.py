@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +9,14 @@ from typing import Annotated
 
 import tyro
 
-from localization_common.datasets.bag_writer import BagStorage, BagWriter, OdometryReading
+from localization_common.command_line import command, options_of
+from localization_common.datasets.bag_writer import BagStorage, BagWriter, OdometryReading, removed_on_failure
 from localization_common.datasets.frame_ranges import FrameRanges
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.rosbag2_topics import BagTopics
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import LocalizationError
 
 
 def write_sequence(
@@ -37,17 +36,28 @@ def write_sequence(
         storage: ``mcap`` or ``sqlite3``.
         topics: other topic names.
 
+    A bag that cannot be finished is removed: it would be in the way of the next attempt.
+
     Raises:
-        DatasetError: the bag exists already, or a frame does not fit the camera.
+        DatasetError: the bag exists already, a frame does not fit the camera, or the disk is full.
     """
     if odometry is None:
         odometry = _own_odometry(sequence)
     waiting = sorted(odometry, key=lambda sample: sample.stamp)
     start = min(int(sequence.stamps[0]), waiting[0].stamp) if waiting else int(sequence.stamps[0])
     names = sequence.class_names
-    with BagWriter(
-        path, sequence.camera, sequence.base_T_camera, start=start, class_names=names, storage=storage, topics=topics
-    ) as writer:
+    with (
+        removed_on_failure(Path(path)),
+        BagWriter(
+            path,
+            sequence.camera,
+            sequence.base_T_camera,
+            start=start,
+            class_names=names,
+            storage=storage,
+            topics=topics,
+        ) as writer,
+    ):
         sent, posed = 0, sequence.has_pose
         for i, stamp in enumerate(sequence.stamps.tolist()):
             while sent < len(waiting) and waiting[sent].stamp <= stamp:
@@ -109,12 +119,10 @@ def convert(conversion: Conversion) -> Sequence:
 
 def main() -> None:
     """Entry point of ``sequence_to_bag``."""
-    conversion = tyro.cli(Conversion)
-    try:
+    with command("sequence_to_bag"):
+        conversion = options_of(Conversion)
         sequence = convert(conversion)
-    except LocalizationError as error:
-        sys.exit(f"sequence_to_bag: {error}")
-    print(f"{conversion.output}: {len(sequence)} frames of {sequence.name}")
+        print(f"{conversion.output}: {len(sequence)} frames of {sequence.name}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import tyro
 
+from localization_common.command_line import command, options_of
 from localization_common.datasets.open_worlds import open_worlds
 from localization_common.datasets.worlds import WorldSet
-from localization_common.errors import DatasetError, LocalizationError
+from localization_common.errors import DatasetError
 from localization_common.geometry.planar import wrap_angle
 
 Array = npt.NDArray[np.float64]
@@ -146,10 +146,8 @@ def show(check: DifficultyCheck) -> None:
 
 def main() -> None:
     """Entry point of ``worlds_difficulty``."""
-    try:
-        show(tyro.cli(DifficultyCheck))
-    except LocalizationError as error:
-        sys.exit(f"worlds_difficulty: {error}")
+    with command("worlds_difficulty"):
+        show(options_of(DifficultyCheck))
 
 
 if __name__ == "__main__":

@@ -21,11 +21,10 @@ from localization_common.files.atomic_write import write_whole
 from localization_common.files.configuration import from_dict, to_dict
 from localization_common.files.reading import read_bytes
 from localization_common.geometry import se3
+from localization_common.place.drive_names import is_drive_name
 
 FILE = "place.yaml"
 VERSION = 1
-#: Drive's name: it names the file of the drive's poses.
-_NAME = re.compile(r"[\w+-][\w.+ -]*")
 #: Numbers such as 1e-05, which YAML 1.1 takes for texts; each number stands at the end of its line.
 _NO_POINT = re.compile(r"(?m)^(\s*(?:\"\w+\": )?-?\d+)(e[+-]\d+,?)$")
 #: Lists of numbers, over several lines.
@@ -91,7 +90,7 @@ class DriveDescription:
     reading: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not is_drive_name(self.name):
             raise MapError(f"drive {self.name!r:.100}: use letters, digits, '_', '-', '+', '.'; the name is a file's")
         try:
             se3.nearest_rigid(self.mount)

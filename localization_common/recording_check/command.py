@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import tyro
 
+from localization_common.command_line import command, options_of
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument
-from localization_common.errors import DatasetError, LocalizationError
+from localization_common.errors import LocalizationError
+from localization_common.files.outputs import require_writable_file, require_writable_folder, writing_to
 from localization_common.recording_check.conclusion import PICTURES, Inspection, inspect, refused
 from localization_common.recording_check.findings import Grade
 
@@ -22,7 +23,7 @@ from localization_common.recording_check.findings import Grade
 class RecordingCheck:
     """Check the quality of a recording: pictures, poses, odometry, camera, mount, rates, coverage.
 
-    The exit status is 0 if it can be used, with warnings or without, and 1 if not.
+    The exit status is 0 if it can be used, with warnings or without, 1 if not, and 2 if a file cannot be written.
 
     Attributes:
         path: recording in any format that can be read.
@@ -45,22 +46,24 @@ def check_recording(arguments: RecordingCheck) -> Grade:
     Raises:
         LocalizationError: a file cannot be written.
     """
+    if arguments.output is not None:
+        require_writable_folder(arguments.output)
+    require_writable_file(arguments.json, "json")
     sequence, evidence = None, None
     try:
         sequence = open_sequence(arguments.path, arguments.recording)
         inspection, evidence = inspect(sequence, pictures=arguments.pictures)
     except LocalizationError as error:
         inspection = refused(str(arguments.path), error)
-    try:
-        if arguments.output is not None:
-            from localization_common.recording_check.report import write_page  # late: matplotlib and plotly are slow
+    if arguments.output is not None:
+        from localization_common.recording_check.report import write_page  # late: matplotlib and plotly are slow
 
+        with writing_to(arguments.output):
             write_page(arguments.output, inspection, sequence, evidence)
             _write_json(arguments.output / "check.json", inspection)
-        if arguments.json is not None:
+    if arguments.json is not None:
+        with writing_to(arguments.json):
             _write_json(arguments.json, inspection)
-    except OSError as error:
-        raise DatasetError(f"{error.filename}: cannot be written ({error.strerror})") from error
     print(inspection.text(), flush=True)
     return inspection.verdict
 
@@ -72,15 +75,9 @@ def _write_json(file: Path, inspection: Inspection) -> None:
 
 def main() -> None:
     """Entry point of `recording_check`."""
-    arguments = tyro.cli(RecordingCheck)
-    try:
-        verdict = check_recording(arguments)
-    except LocalizationError as error:
-        sys.exit(f"recording_check: {error}")
-    except BrokenPipeError:  # the reader of a pipe, such as head, has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    sys.exit(1 if verdict is Grade.FAIL else 0)
+    with command("recording_check"):
+        verdict = check_recording(options_of(RecordingCheck))
+        sys.exit(1 if verdict is Grade.FAIL else 0)
 
 
 if __name__ == "__main__":

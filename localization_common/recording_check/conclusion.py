@@ -122,7 +122,7 @@ def inspect(sequence: Sequence, *, pictures: int = PICTURES, quick: bool = False
         check_sharpness(sample),
         *(() if quick else (_agreement(sequence),)),
         check_changes(sample, steps),
-        check_odometry(sequence, segments, odometry_jumps, truth_jumps or []),
+        check_odometry(sequence, sample, segments, odometry_jumps, truth_jumps or []),
         check_camera(sequence.camera),
         check_mount(sequence),
         check_motion(sequence, steps, field_of_view(sequence.camera)[0]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from localization_common.datasets.sequence import Sequence
+from localization_common.datasets.sequence import Poses, Sequence
 from localization_common.errors import LocalizationError
 from localization_common.geometry import se3
 from localization_common.recording_check.motion import relative
@@ -24,6 +24,9 @@ _PICTURED = 10
 #: Without odometry: length by which a step may exceed its neighbours, metres and degrees, and as a multiple of their
 #: median. Hand-held cameras at 10 Hz stay below 0.15 m and 15 degrees a step.
 _STEP_M, _STEP_DEG, _STEP_FACTOR = 0.2, 20.0, 3.0
+#: Wheels: they do not jump from standing to this speed within a step, metres and degrees a second; and a step that is
+#: so many times as long as most is a hole.
+_WHEEL_M_PER_S, _WHEEL_DEG_PER_S, _LONG_STEP = 2.0, 180.0, 3.0
 #: Steps on each side that a step is compared with.
 _NEIGHBOURS = 5
 
@@ -47,16 +50,45 @@ class Jump:
 def jumps_alone(sequence: Sequence) -> list[Jump]:
     """Jumps of the true poses without odometry: steps that are much longer than their neighbours."""
     known = np.nonzero(sequence.has_pose)[0]
+    return _long_steps(sequence, sequence.map_T_base, known)
+
+
+def jumps_of_odometry(sequence: Sequence) -> list[Jump]:
+    """Jumps of the odometry without true poses: steps that no wheel makes. Holes of the odometry are no jumps."""
+    if sequence.odom_T_base is None:
+        return []
+    known = np.nonzero(sequence.has_odometry)[0]
+    found = _long_steps(sequence, sequence.odom_T_base, known, slowest=(_WHEEL_M_PER_S, _WHEEL_DEG_PER_S))
+    seconds = np.diff(sequence.stamps) * 1e-9
+    longest = _LONG_STEP * float(np.median(seconds)) if len(seconds) else 0.0
+    whole = np.zeros(len(sequence), dtype=np.bool_)
+    whole[1:] = sequence.has_odometry[1:] & sequence.has_odometry[:-1] & (seconds < longest)
+    return [jump for jump in found if whole[np.searchsorted(sequence.frame_numbers, jump.frame)]]
+
+
+def _long_steps(
+    sequence: Sequence, poses: Poses, known: Indices, slowest: tuple[float, float] = (0.0, 0.0)
+) -> list[Jump]:
+    """Steps that are much longer than their neighbours.
+
+    Args:
+        sequence: recording.
+        poses: (N, 4, 4) poses of the base.
+        known: positions of the known ones.
+        slowest: metres and degrees a second by which the excess of a jump is faster.
+    """
     stamps = sequence.stamps
     if len(known) < 4:
         return []
-    steps = relative(sequence.map_T_base[known])
+    steps = relative(poses[known])
     seconds = np.diff(stamps[known]) * 1e-9
     metres = np.linalg.norm(steps[:, :3, 3], axis=-1)
     degrees = np.degrees(se3.rotation_angle(steps[:, :3, :3]))
-    too_far = _excess(metres, seconds) > np.maximum(_STEP_M, _STEP_FACTOR * (metres - _excess(metres, seconds)))
-    too_turned = _excess(degrees, seconds) > np.maximum(_STEP_DEG, _STEP_FACTOR * (degrees - _excess(degrees, seconds)))
-    found = np.nonzero(too_far | too_turned)[0]
+    long = np.zeros(len(steps), dtype=np.bool_)
+    for lengths, least, speed in ((metres, _STEP_M, slowest[0]), (degrees, _STEP_DEG, slowest[1])):
+        excess = _excess(lengths, seconds)
+        long |= excess > np.maximum(np.maximum(least, speed * seconds), _STEP_FACTOR * (lengths - excess))
+    found = np.nonzero(long)[0]
     return [
         Jump(
             float(stamps[known[i + 1]] - stamps[0]) * 1e-9,

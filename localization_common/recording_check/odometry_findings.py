@@ -1,16 +1,19 @@
-"""Findings on the odometry against the true poses: scale, drift, jumps."""
+"""Findings on the odometry: scale, drift and jumps against the true poses, else its plausibility."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from localization_common.datasets.sequence import Sequence
 from localization_common.geometry import se3
-from localization_common.recording_check.findings import CheckResult, Grade
+from localization_common.recording_check.findings import CheckResult, Grade, worst
 from localization_common.recording_check.jumps import Jump
+from localization_common.recording_check.odometry_alone import odometry_alone
+from localization_common.recording_check.samples import PictureSample
 from localization_common.recording_check.truth_findings import describe
 
 Array = npt.NDArray[np.float64]
@@ -129,11 +132,16 @@ def segments_of(sequence: Sequence) -> Segments | None:
     )
 
 
-def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Jump], others: list[Jump]) -> CheckResult:
-    """Check the odometry: number of images that have it, and its agreement with the true poses.
+def check_odometry(
+    sequence: Sequence, sample: PictureSample, segments: Segments | None, jumps: list[Jump], others: list[Jump]
+) -> CheckResult:
+    """Check the odometry: number of images that have it, its speed, and its agreement with the true poses.
+
+    Without enough true poses, its jumps are looked for in itself, and its standing in the pictures.
 
     Args:
         sequence: recording.
+        sample: measured pictures.
         segments: segments of the drive; None without true poses or odometry.
         jumps: jumps of the odometry.
         others: jumps of the true poses; segments with them are left out.
@@ -147,16 +155,37 @@ def check_odometry(sequence: Sequence, segments: Segments | None, jumps: list[Ju
     sentence = f"{count} of {len(sequence)} images have odometry"
     if segments is not None:
         segments = segments.without(jumps + others)
-    if segments is None or len(segments) < _MIN_SEGMENTS:
-        advice = "" if share >= _ENOUGH else "Record odometry for the whole drive."
+    compared = segments is not None and len(segments) >= _MIN_SEGMENTS
+    alone = odometry_alone(sequence, sample, compared=compared)
+    numbers["speed_m_per_s"] = alone.speed
+    if segments is not None and compared:
+        numbers |= _numbers(segments) | _jump_numbers(jumps)
+        found = _judged(sentence, share, numbers, jumps)
+    else:
+        numbers |= _jump_numbers(alone.jumps)
         lacking = "no true poses" if segments is None else "too few true poses and too short a way"
-        text = f"{sentence}; {lacking} to compare it with"
-        return CheckResult("odometry", Grade.WARN if advice else Grade.OK, text, advice, numbers)
-    numbers |= _numbers(segments, jumps)
-    return _judged(sentence, share, numbers, jumps)
+        sentence += f"; {lacking} to compare it with"
+        sentence += f"; {describe(list(alone.jumps))}" if alone.jumps else ""
+        advice = "" if share >= _ENOUGH else "Record odometry for the whole drive."
+        found = CheckResult("odometry", Grade.WARN if advice else Grade.OK, sentence, advice, numbers)
+    return replace(
+        found,
+        verdict=worst([found.verdict, alone.verdict]),
+        sentence="; ".join([found.sentence, *alone.parts]),
+        advice=" ".join(filter(None, [*alone.advice, found.advice])),
+    )
 
 
-def _numbers(segments: Segments, jumps: list[Jump]) -> dict[str, object]:
+def _jump_numbers(jumps: Collection[Jump]) -> dict[str, object]:
+    return {
+        "jumps": len(jumps),
+        "jumps_at_s": [jump.seconds for jump in jumps],
+        "jumps_m": [jump.metres for jump in jumps],
+        "jumps_deg": [jump.degrees for jump in jumps],
+    }
+
+
+def _numbers(segments: Segments) -> dict[str, object]:
     scales = segments.scales
     turned = segments.true_deg > _TURNED_DEG
     parts = np.array_split(np.arange(len(segments)), 5)
@@ -170,10 +199,6 @@ def _numbers(segments: Segments, jumps: list[Jump]) -> dict[str, object]:
         else None,
         "drift_percent": float(np.mean(100.0 * segments.apart_m / segments.path_m)),
         "drift_deg_per_m": float(np.mean(segments.apart_deg / segments.path_m)),
-        "jumps": len(jumps),
-        "jumps_at_s": [jump.seconds for jump in jumps],
-        "jumps_m": [jump.metres for jump in jumps],
-        "jumps_deg": [jump.degrees for jump in jumps],
     }
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import multiprocessing
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,9 +16,11 @@ from typing import Any
 
 import tyro
 
+from localization_common.command_line import command, options_of
 from localization_common.datasets.world_shards import read_shard_header, shard_path, write_shard
 from localization_common.datasets.worlds import WorldSet
-from localization_common.errors import ConfigError, DatasetError, LocalizationError
+from localization_common.errors import ConfigError, DatasetError
+from localization_common.files.outputs import require_writable_folder
 from localization_sim.worlds.drawing import DOMAINS, Name, draw_worlds
 
 
@@ -120,6 +121,7 @@ def generate(generation: WorldGeneration) -> None:
         DatasetError: the directory holds other worlds.
         CameraError: OpenGL does not start.
     """
+    require_writable_folder(generation.directory)
     shards = [shard for shard in plan_shards(generation) if not shard.is_done()]
     if not shards:
         print(f"{generation.directory}: all worlds exist already")
@@ -178,12 +180,8 @@ class _Progress:
 
 def main() -> None:
     """Entry point of ``worlds_generate``."""
-    try:
-        generate(tyro.cli(WorldGeneration))
-    except LocalizationError as error:
-        sys.exit(f"worlds_generate: {error}")
-    except KeyboardInterrupt:
-        sys.exit("worlds_generate: interrupted; the same command continues")
+    with command("worlds_generate", interrupted="interrupted; the same command continues"):
+        generate(options_of(WorldGeneration))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,12 +13,12 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import tyro
 
 from localization_common.camera import Camera
+from localization_common.command_line import command, options_of
 from localization_common.datasets.rosbag2_writer import write_sequence
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import LocalizationError
+from localization_common.files.outputs import require_writable_folder
 from localization_common.files.trajectory_files import write_tum
 from localization_sim import drive
 from localization_sim.apartments.changes import write_changes
@@ -127,6 +126,7 @@ def record(recording: ApartmentRecording) -> None:
 
     If the apartment differs from that of its seed, ``changes.json`` beside the bags lists the differences.
     """
+    require_writable_folder(recording.output)
     camera = Camera.from_field_of_view(recording.width, recording.height, recording.field_of_view)
     for light, names in groupby(_wanted(recording), partial(light_of_drive, recording.light)):
         with open_apartment(
@@ -192,10 +192,8 @@ def _write(recording: ApartmentRecording, sequence: Sequence, planned: drive.Apa
 
 def main() -> None:
     """Entry point of ``apartment_record``."""
-    try:
-        record(tyro.cli(ApartmentRecording))
-    except LocalizationError as error:
-        sys.exit(f"apartment_record: {error}")
+    with command("apartment_record"):
+        record(options_of(ApartmentRecording))
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ from painted_room import drive
 
 from localization_common.datasets import open_sequence
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import ConfigError, DatasetError
+from localization_common.errors import DatasetError
 from localization_common.geometry import se3
 from localization_mapping.mapped_place import MappedPlace
 from localization_mapping.mapping import map_drives
-from localization_mapping.monocular import MeasuredLength
+from localization_mapping.measured_length import MeasuredLength
 from localization_mapping.options import MappingOptions
 
 OPTIONS = MappingOptions(features=400, similar=2)
@@ -71,11 +71,6 @@ def test_scaled_map_begins_at_the_base_of_the_first_frame(scaled: MappedPlace, v
     np.testing.assert_allclose(scaled.drives[0].map_T_base[0, :3, 3], 0.0, atol=0.01)
     assert np.abs(scaled.drives[0].map_T_base[:, 2, 3]).max() < 0.03
     np.testing.assert_allclose(scaled.map_T_camera, scaled.drives[0].map_T_camera[scaled.keyframe_position], atol=1e-6)
-
-
-def test_two_lengths_are_one_too_many() -> None:
-    with pytest.raises(ConfigError, match="give one of them"):
-        MeasuredLength((0, 20, 1.0), 0.5)
 
 
 def test_camera_that_stands_still_gives_no_map(video: Sequence) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from localization_common.camera import Camera
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import ConfigError, DatasetError
+from localization_common.errors import DatasetError
 from localization_common.geometry import se3
 from localization_mapping.floor import find_floor, up_direction
 from localization_mapping.mapped_place import MappedDrive
@@ -142,20 +142,6 @@ def test_distance_between_two_frames_gives_the_scale() -> None:
     assert found.scale.metric
     assert 0.003 < found.scale.std < 0.02
     assert "between frames 30 and 150 of kitchen" in found.scale.source
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "metres", "message"),
-    [
-        (0, 30, -1.0, "positive number of metres"),
-        (30, 30, 1.0, "two different frames"),
-        (0, 31, 1.0, "kitchen has no frame 31; its frames are numbered 0 to 177, with gaps"),
-    ],
-)
-def test_wrong_distances_are_refused(a: int, b: int, metres: float, message: str) -> None:
-    points, poses = turned(room(), drive_poses())
-    with pytest.raises(ConfigError, match=message):
-        from_distance(mapped_drive(poses), a, b, metres, points)
 
 
 def test_frames_without_a_pose_or_too_close_are_refused() -> None:

@@ -52,7 +52,7 @@ def test_a_command_that_fails_is_named_with_its_log(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "deep_localization.demo.mapping_demo", "--output", str(tmp_path), "--rate", "-1"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 1
-    assert "localization_demo_mapping: apartment_record ended with exit status 1" in done.stderr
+    assert "localization_demo_mapping: apartment_record ended with exit status 2" in done.stderr
 
 
 @pytest.mark.parametrize(

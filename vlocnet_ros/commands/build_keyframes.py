@@ -6,7 +6,6 @@ node and `vlocnet_evaluate` take the map as `keyframe_map`.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,14 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import tyro
 
+from localization_common.command_line import command, options_of
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.place_drives import named_or_drives
 from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import DatasetError, LocalizationError
+from localization_common.errors import DatasetError
+from localization_common.files.outputs import require_writable_file
 from localization_common.keyframes.building import IgnoredPixels, KeyframeConfig, build, choose
 from localization_common.place.choice import open_if_given, output_path, writing
 from localization_common.recording_check.warnings import announce_checked
@@ -60,18 +60,15 @@ class BuildConfig:
 
 def main() -> None:
     """Entry point of `vlocnet_build_keyframes`."""
-    config = tyro.cli(BuildConfig, description=__doc__)
-    try:
-        build_keyframes(config)
-    except LocalizationError as error:
-        sys.exit(f"vlocnet_build_keyframes: {error}")
+    with command("vlocnet_build_keyframes"):
+        build_keyframes(options_of(BuildConfig, __doc__))
 
 
 def build_keyframes(config: BuildConfig) -> None:
     """Read the recordings, build the map and write it."""
     started = time.monotonic()
     place = open_if_given(config.recording.place)
-    output_path(config.output, place, "keyframes")  # raises an error now instead of at the end
+    require_writable_file(output_path(config.output, place, "keyframes"))
     opened = (s for path in named_or_drives(config.sequences, place) for s in open_sequences(path, config.recording))
     sequences = [announce_checked(s).chosen(config.frames, config.exclude).with_poses() for s in opened]
     keyframes = choose(sequences, config.keyframes, _ignored(config))

@@ -7,7 +7,6 @@ that are given here. The weights do not change.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import tyro
 
+from localization_common.command_line import command, options_of
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument, announce
-from localization_common.errors import LocalizationError
+from localization_common.files.outputs import require_writable_file
 from localization_common.place.choice import named_or_part, open_if_given, writing
 from vlocnet_ros.commands.evaluate import CheckpointEvaluation, evaluate, table
 from vlocnet_ros.evaluation.calibration_replay import RECENCIES, fit, with_recencies
@@ -58,16 +58,14 @@ class CalibrateConfig:
 
 def main() -> None:
     """Entry point of `vlocnet_calibrate`."""
-    config = tyro.cli(CalibrateConfig, description=__doc__)
-    try:
-        calibrate(config)
-    except LocalizationError as error:
-        sys.exit(f"vlocnet_calibrate: {error}")
+    with command("vlocnet_calibrate"):
+        calibrate(options_of(CalibrateConfig, __doc__))
 
 
 def calibrate(config: CalibrateConfig) -> None:
     """Measure the errors and write the calibrated checkpoint."""
     place = open_if_given(config.recording.place)
+    require_writable_file(config.output)
     candidates = with_recencies(config.tracking, config.recencies)
     opened = (s for path in config.sequences for s in open_sequences(path, config.recording))
     sequences = [announce(s).with_poses() for s in opened]

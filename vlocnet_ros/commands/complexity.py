@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-import tyro
 from torch._subclasses import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from localization_common.command_line import command, options_of
+from localization_common.files.outputs import require_writable_file
 from vlocnet_ros.network.systems import PRESETS, SYSTEMS, StructureName, SystemName
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
@@ -78,7 +79,13 @@ def sizes(config: SystemsConfig) -> dict[SystemName, dict[str, NetworkSize]]:
 
 def main() -> None:
     """Entry point of `vlocnet_systems`."""
-    config = tyro.cli(SystemsConfig, description=__doc__)
+    with command("vlocnet_systems"):
+        _show(options_of(SystemsConfig, __doc__))
+
+
+def _show(config: SystemsConfig) -> None:
+    """Print the sizes, and write them if an output is named."""
+    require_writable_file(config.output)
     found = sizes(config)
     for name, widths in found.items():
         print(f"{name}: {SYSTEMS[name].description} ({SYSTEMS[name].reference})")

@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tyro
 
+from localization_common.command_line import command, options_of
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import DatasetError, LocalizationError
+from localization_common.errors import DatasetError
+from localization_common.files.outputs import require_writable_file
 from localization_common.metrics import pose_metrics
 from localization_common.place.choice import named_or_part, named_or_part_if_any, open_if_given
 from vlocnet_ros.config import Tasks
@@ -96,8 +97,9 @@ class CheckpointEvaluation:
 
 def main() -> None:
     """Entry point of `vlocnet_evaluate`."""
-    config = tyro.cli(EvaluateConfig, description=__doc__)
-    try:
+    with command("vlocnet_evaluate"):
+        config = options_of(EvaluateConfig, __doc__)
+        require_writable_file(config.output)
         options, place = config.recording, open_if_given(config.recording.place)
         checkpoint = named_or_part(config.checkpoint, place, "vlocnet", "checkpoint")
         keyframe_map = named_or_part_if_any(config.keyframe_map, place, "keyframes") if config.refine else None
@@ -116,12 +118,10 @@ def main() -> None:
             half=config.half,
             threads=config.threads or None,
         )
-    except LocalizationError as error:
-        sys.exit(f"vlocnet_evaluate: {error}")
-    print(table(evaluation.numbers))
-    if config.output is not None:
-        config.output.parent.mkdir(parents=True, exist_ok=True)
-        config.output.write_text(json.dumps(evaluation.numbers, indent=1) + "\n", encoding="utf-8")
+        print(table(evaluation.numbers))
+        if config.output is not None:
+            config.output.parent.mkdir(parents=True, exist_ok=True)
+            config.output.write_text(json.dumps(evaluation.numbers, indent=1) + "\n", encoding="utf-8")
 
 
 def evaluate(

@@ -5,25 +5,25 @@ The first column is the camera's image. Each other column is a checkpoint's heat
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence as Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import tyro
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from localization_common.command_line import command, options_of
 from localization_common.datasets.frame_ranges import FrameRanges
 from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import DatasetError, LocalizationError
+from localization_common.errors import DatasetError
+from localization_common.files.outputs import require_writable_file
 from localization_common.metrics import pose_metrics
 from localization_common.place.choice import named_or_part, open_if_given
 from localization_common.report.palette import heat_overlay, heat_palette
@@ -82,8 +82,9 @@ class HeatMapColumn:
 
 def main() -> None:
     """Entry point of `vlocnet_explain`."""
-    config = tyro.cli(ExplainConfig, description=__doc__)
-    try:
+    with command("vlocnet_explain"):
+        config = options_of(ExplainConfig, __doc__)
+        require_writable_file(config.output)
         checkpoints = config.checkpoints or (
             named_or_part(None, open_if_given(config.recording.place), "vlocnet", "checkpoints"),
         )
@@ -97,11 +98,9 @@ def main() -> None:
             frames = explain_frames(localizer, sequence, np.nonzero(chosen)[0], pairs, config.layer)
             tasks = ", ".join(name for name, present in asdict(localizer.tasks).items() if present)
             columns.append(HeatMapColumn(checkpoint.stem, tasks, frames))
-    except LocalizationError as error:
-        sys.exit(f"vlocnet_explain: {error}")
-    images = sequence.select(chosen)
-    config.output.parent.mkdir(parents=True, exist_ok=True)
-    save_png(draw(images, columns), config.output)
+        images = sequence.select(chosen)
+        config.output.parent.mkdir(parents=True, exist_ok=True)
+        save_png(draw(images, columns), config.output)
 
 
 def explain_frames(

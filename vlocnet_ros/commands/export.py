@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import sys
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +18,14 @@ import torch
 import tyro
 from torch import Tensor, nn
 
+from localization_common.command_line import command, options_of
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument, announce
-from localization_common.errors import ConfigError, LocalizationError
+from localization_common.errors import ConfigError
 from localization_common.files import tensor_files
 from localization_common.files.atomic_write import write_whole
+from localization_common.files.outputs import require_writable_file
 from localization_common.place.choice import named_or_part, open_if_given
 from vlocnet_ros.commands.export_int8 import export_int8
 from vlocnet_ros.network.folding import folded
@@ -133,8 +134,9 @@ def _program(step: StreamingStep) -> ONNXProgram:
 
 def main() -> None:
     """Entry point of `vlocnet_export`."""
-    config = tyro.cli(ExportConfig, description=__doc__)
-    try:
+    with command("vlocnet_export"):
+        config = options_of(ExportConfig, __doc__)
+        require_writable_file(config.output)
         place = open_if_given(config.recording.place)
         checkpoint = named_or_part(config.checkpoint, place, "vlocnet", "checkpoint")
         output = config.output or checkpoint.with_suffix(SINGLE)
@@ -144,8 +146,6 @@ def main() -> None:
         print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
         if sequences:
             print(export_int8(output, sequences))
-    except LocalizationError as error:
-        sys.exit(f"vlocnet_export: {error}")
 
 
 if __name__ == "__main__":

@@ -13,11 +13,13 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from localization_common.command_line import command, options_of
 from localization_common.datasets.formats import is_deeploc, is_scene
 from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import SFM, RecordingOptions
 from localization_common.datasets.recording_arguments import announce
-from localization_common.errors import ConfigError, DatasetError, LocalizationError
+from localization_common.errors import ConfigError, DatasetError
+from localization_common.files.outputs import require_writable_file
 from vlocnet_ros.commands.evaluate import evaluate
 from vlocnet_ros.evaluation import published_results
 from vlocnet_ros.evaluation.paper_tables import deeploc_text, seven_scenes_text
@@ -51,15 +53,14 @@ class TablesConfig:
 
 def main() -> None:
     """Entry point of `vlocnet_tables`."""
-    config = tyro.cli(TablesConfig, description=__doc__)
-    try:
+    with command("vlocnet_tables"):
+        config = options_of(TablesConfig, __doc__)
+        require_writable_file(config.output)
         numbers = measure(config)
-    except LocalizationError as error:
-        sys.exit(f"vlocnet_tables: {error}")
-    print(deeploc_text(numbers) if numbers["data_set"] == "DeepLoc" else seven_scenes_text(numbers))
-    if config.output is not None:
-        config.output.parent.mkdir(parents=True, exist_ok=True)
-        config.output.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+        print(deeploc_text(numbers) if numbers["data_set"] == "DeepLoc" else seven_scenes_text(numbers))
+        if config.output is not None:
+            config.output.parent.mkdir(parents=True, exist_ok=True)
+            config.output.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
 
 
 def measure(config: TablesConfig) -> dict[str, Any]:

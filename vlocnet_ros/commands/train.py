@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Mapping
 from collections.abc import Sequence as Collection
@@ -13,10 +12,10 @@ from typing import Any
 
 import lightning
 import torch
-import tyro
 
+from localization_common.command_line import command, options_of
 from localization_common.datasets.sequence import Sequence
-from localization_common.errors import LocalizationError
+from localization_common.files.outputs import require_writable_file
 from localization_common.place import Place
 from localization_common.place.choice import open_if_given
 from localization_common.training.allocator import keep_freed_memory
@@ -38,11 +37,8 @@ from vlocnet_ros.training.trainer import fit, process_rank, run_directory, state
 
 def main() -> None:
     """Entry point of `vlocnet_train`."""
-    config = tyro.cli(TrainConfig, description=__doc__)
-    try:
-        train(config)
-    except LocalizationError as error:
-        sys.exit(f"vlocnet_train: {error}")
+    with command("vlocnet_train"):
+        train(options_of(TrainConfig, __doc__))
 
 
 def train(
@@ -58,6 +54,7 @@ def train(
     prepare_torch(config)
     config = restricted_to_system(config)
     place = open_if_given(config.recording.place)
+    require_writable_file(config.output)
     data = TrainingData.read(config) if data is None else data
     require_comparable(config.output, place, data.held_out)
     card = describe(config, data.frames) | dict(about)

@@ -13,7 +13,8 @@ from typing import Annotated
 import tyro
 from lightning.pytorch.utilities import rank_zero_only
 
-from localization_common.errors import ConfigError, LocalizationError
+from localization_common.command_line import command, options_of
+from localization_common.errors import ConfigError
 from localization_common.files.atomic_write import write_whole
 from localization_common.files.configuration import to_dict
 from localization_common.place import Place
@@ -55,11 +56,8 @@ class ScheduleConfig:
 
 def main() -> None:
     """Entry point of `vlocnet_train_schedule`."""
-    config = tyro.cli(ScheduleConfig, description=__doc__)
-    try:
-        run(config)
-    except LocalizationError as error:
-        sys.exit(f"vlocnet_train_schedule: {error}")
+    with command("vlocnet_train_schedule"):
+        run(options_of(ScheduleConfig, __doc__))
 
 
 def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] | None = None) -> Checkpoint | None:

@@ -177,7 +177,7 @@ def test_errors_are_one_line(tmp_path: Path, refused: dict[str, tuple[Path, Path
     processes = {case: (started(*paths), message) for case, (*paths, message) in refused.items()}
     for case, (process, message) in processes.items():
         err = process.communicate()[1]
-        assert process.returncode == 1, (case, err)
+        assert process.returncode == 2, (case, err)
         *before, last = err.splitlines()
         assert last.startswith("localization_map: "), (case, err)
         assert message in last, (case, err)

@@ -286,7 +286,7 @@ def test_the_command_names_the_error_and_keeps_an_existing_file(tmp_path):
     output = tmp_path / "out.onnx"
     output.write_text("before")
     done = export(tmp_path / "absent.safetensors", "--output", str(output))
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "no such file" in done.stderr
     assert "Traceback" not in done.stderr
     assert output.read_text() == "before"
