@@ -61,7 +61,10 @@ def odometry_alone(sequence: Sequence, sample: PictureSample, *, compared: bool)
     if speed > _FAST:
         verdict = Grade.FAIL if speed > _IMPOSSIBLE else Grade.WARN
         parts.append(f"it moves at {speed:.0f} m/s, too fast for a robot")
-        advice.append("Publish metres and seconds: are the positions in millimetres or centimetres?")
+        advice.append(
+            "Are the positions in millimetres or centimetres? Publish metres and seconds. A vehicle on a road may be as "
+            "fast as 50 m/s."
+        )
     if jumps:
         verdict = Grade.WARN
         advice.append(
