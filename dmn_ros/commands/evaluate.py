@@ -23,7 +23,7 @@ from localization_common.datasets.recording_arguments import RecordingArgument, 
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
 from localization_common.files.configuration import to_dict
-from localization_common.files.outputs import require_writable_file, writing_to
+from localization_common.files.outputs import require_writable_file, write_output
 from localization_common.files.shipped_files import shipped
 from localization_common.geometry import planar
 from localization_common.geometry.odometry_integration import planar_odometry
@@ -222,9 +222,7 @@ def main() -> None:
         with torch.inference_mode():
             results = evaluate(arguments)
         print_table(results)
-        with writing_to(arguments.output):
-            arguments.output.parent.mkdir(parents=True, exist_ok=True)
-            arguments.output.write_text(json.dumps(results, indent=2) + "\n")
+        write_output(arguments.output, json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from localization_common.command_line import command, options_of
 from localization_common.datasets.open_worlds import open_worlds
 from localization_common.errors import ConfigError
 from localization_common.files.configuration import to_dict
-from localization_common.files.outputs import require_writable_file, writing_to
+from localization_common.files.outputs import require_writable_file, write_output
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,7 @@ def main() -> None:
         require_writable_file(arguments.output)
         result = evaluate(arguments)
         print(table(result))
-        with writing_to(arguments.output):
-            arguments.output.parent.mkdir(parents=True, exist_ok=True)
-            arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+        write_output(arguments.output, json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

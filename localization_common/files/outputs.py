@@ -68,3 +68,14 @@ def writing_to(path: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename if isinstance(error.filename, str) else path
         raise DatasetError(f"{where}: cannot be written ({error.strerror or error})") from error
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write the text of a result; missing folders are made.
+
+    Raises:
+        DatasetError: it cannot be written.
+    """
+    with writing_to(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")

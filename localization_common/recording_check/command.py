@@ -14,7 +14,7 @@ from localization_common.datasets.opening import open_sequence
 from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument
 from localization_common.errors import LocalizationError
-from localization_common.files.outputs import require_writable_file, require_writable_folder, writing_to
+from localization_common.files.outputs import require_writable_file, require_writable_folder, write_output, writing_to
 from localization_common.recording_check.conclusion import PICTURES, Inspection, inspect, refused
 from localization_common.recording_check.findings import Grade
 
@@ -60,17 +60,15 @@ def check_recording(arguments: RecordingCheck) -> Grade:
 
         with writing_to(arguments.output):
             write_page(arguments.output, inspection, sequence, evidence)
-            _write_json(arguments.output / "check.json", inspection)
+        _write_json(arguments.output / "check.json", inspection)
     if arguments.json is not None:
-        with writing_to(arguments.json):
-            _write_json(arguments.json, inspection)
+        _write_json(arguments.json, inspection)
     print(inspection.text(), flush=True)
     return inspection.verdict
 
 
 def _write_json(file: Path, inspection: Inspection) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(inspection.to_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_output(file, json.dumps(inspection.to_dict(), indent=1, allow_nan=False) + "\n")
 
 
 def main() -> None:

@@ -167,6 +167,9 @@ def test_a_full_disk_is_named_by_the_file(
     words = (str(tmp_path / "bag"), "--json", "/dev/full")
     line = ended("recording_check", *words, monkeypatch=monkeypatch, capsys=capsys)
     assert line == "recording_check: /dev/full: cannot be written (No space left on device)"
+    monkeypatch.setattr("vlocnet_ros.commands.complexity.sizes", lambda config: {})
+    line = ended("vlocnet_systems", "--output", "/dev/full", monkeypatch=monkeypatch, capsys=capsys)
+    assert line == "vlocnet_systems: /dev/full: cannot be written (No space left on device)"
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=repr)

@@ -13,7 +13,7 @@ from torch._subclasses import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from localization_common.command_line import command, options_of
-from localization_common.files.outputs import require_writable_file
+from localization_common.files.outputs import require_writable_file, write_output
 from vlocnet_ros.network.systems import PRESETS, SYSTEMS, StructureName, SystemName
 from vlocnet_ros.network.vlocnetpp import VLocNet
 
@@ -95,9 +95,8 @@ def _show(config: SystemsConfig) -> None:
                 f"{n.step / 1e9:6.2f} G one more frame"
             )
     if config.output is not None:
-        config.output.parent.mkdir(parents=True, exist_ok=True)
         numbers = {name: {width: asdict(n) for width, n in widths.items()} for name, widths in found.items()}
-        config.output.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+        write_output(config.output, json.dumps(numbers, indent=1) + "\n")
 
 
 if __name__ == "__main__":

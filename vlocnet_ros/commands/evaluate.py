@@ -23,7 +23,7 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
-from localization_common.files.outputs import require_writable_file
+from localization_common.files.outputs import require_writable_file, write_output
 from localization_common.metrics import pose_metrics
 from localization_common.place.choice import named_or_part, named_or_part_if_any, open_if_given
 from vlocnet_ros.config import Tasks
@@ -120,8 +120,7 @@ def main() -> None:
         )
         print(table(evaluation.numbers))
         if config.output is not None:
-            config.output.parent.mkdir(parents=True, exist_ok=True)
-            config.output.write_text(json.dumps(evaluation.numbers, indent=1) + "\n", encoding="utf-8")
+            write_output(config.output, json.dumps(evaluation.numbers, indent=1) + "\n")
 
 
 def evaluate(

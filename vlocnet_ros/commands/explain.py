@@ -23,7 +23,7 @@ from localization_common.datasets.options import RecordingOptions
 from localization_common.datasets.recording_arguments import RecordingArgument, announce
 from localization_common.datasets.sequence import Sequence
 from localization_common.errors import DatasetError
-from localization_common.files.outputs import require_writable_file
+from localization_common.files.outputs import require_writable_file, writing_to
 from localization_common.metrics import pose_metrics
 from localization_common.place.choice import named_or_part, open_if_given
 from localization_common.report.palette import heat_overlay, heat_palette
@@ -99,8 +99,9 @@ def main() -> None:
             tasks = ", ".join(name for name, present in asdict(localizer.tasks).items() if present)
             columns.append(HeatMapColumn(checkpoint.stem, tasks, frames))
         images = sequence.select(chosen)
-        config.output.parent.mkdir(parents=True, exist_ok=True)
-        save_png(draw(images, columns), config.output)
+        with writing_to(config.output):
+            config.output.parent.mkdir(parents=True, exist_ok=True)
+            save_png(draw(images, columns), config.output)
 
 
 def explain_frames(

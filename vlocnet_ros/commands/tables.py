@@ -19,7 +19,7 @@ from localization_common.datasets.opening import open_sequences
 from localization_common.datasets.options import SFM, RecordingOptions
 from localization_common.datasets.recording_arguments import announce
 from localization_common.errors import ConfigError, DatasetError
-from localization_common.files.outputs import require_writable_file
+from localization_common.files.outputs import require_writable_file, write_output
 from vlocnet_ros.commands.evaluate import evaluate
 from vlocnet_ros.evaluation import published_results
 from vlocnet_ros.evaluation.paper_tables import deeploc_text, seven_scenes_text
@@ -59,8 +59,7 @@ def main() -> None:
         numbers = measure(config)
         print(deeploc_text(numbers) if numbers["data_set"] == "DeepLoc" else seven_scenes_text(numbers))
         if config.output is not None:
-            config.output.parent.mkdir(parents=True, exist_ok=True)
-            config.output.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+            write_output(config.output, json.dumps(numbers, indent=1) + "\n")
 
 
 def measure(config: TablesConfig) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from localization_common.command_line import command, options_of
 from localization_common.errors import ConfigError
 from localization_common.files.atomic_write import write_whole
 from localization_common.files.configuration import to_dict
+from localization_common.files.outputs import require_writable_file
 from localization_common.place import Place
 from localization_common.place.choice import open_if_given
 from vlocnet_ros.commands.place_network import require_comparable, writing_if_better
@@ -80,6 +81,7 @@ def run(config: ScheduleConfig, schedule: Sequence[TrainingStage] | None = None)
     command = shlex.join(["vlocnet_train_schedule", *sys.argv[1:]])
     resume, directory = config.common.resume, run_directory(config.common)
     place = open_if_given(config.common.recording.place)
+    require_writable_file(config.common.output)
     _check_options(config, place, directory / "schedule.json")
     config = replace(config, common=restricted_to_system(config.common))
     data = TrainingData.read(config.common)
