@@ -62,8 +62,8 @@ def odometry_alone(sequence: Sequence, sample: PictureSample, *, compared: bool)
         verdict = Grade.FAIL if speed > _IMPOSSIBLE else Grade.WARN
         parts.append(f"it moves at {speed:.0f} m/s, too fast for a robot")
         advice.append(
-            "Are the positions in millimetres or centimetres? Publish metres and seconds. Only a vehicle on a road is as "
-            "fast as that."
+            "Are the positions in millimetres or centimetres? Publish metres and seconds. Only a vehicle on a road is "
+            "as fast as that."
         )
     if jumps:
         verdict = Grade.WARN
