@@ -95,7 +95,7 @@ def check_changes(sample: PictureSample, steps: Steps) -> CheckResult:
     same, pairs = differences < _SAME, sample.positions[rows]
     repeated_share = float((same & large[pairs]).mean()) if len(same) else 0.0
     frozen_share = float(same[moves[pairs]].mean()) if moves[pairs].any() else 0.0
-    if frozen_share > _MOST_REPEATED:  # of small steps, too: a slow robot with a fast camera
+    if frozen_share > _MOST_REPEATED:  # small steps count, too: a slow robot with a fast camera
         repeated_share = frozen_share
     moving = np.append(moves, False)[sample.positions]
     enough = moving.sum() >= 8

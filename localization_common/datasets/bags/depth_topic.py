@@ -43,27 +43,20 @@ def choose_depth(
         DatasetError: the topic that the user named is missing, empty, of another type, or not registered.
     """
     named = named_topic(bag, wanted, "depth", (IMAGE, COMPRESSED))
-    if named is not None:
-        problem = _other_view(bag, named, image, camera_info)
+    registered = []
+    for topic in _depth_topics(bag, image) if named is None else [named]:
+        problem = _other_view(bag, topic, image, camera_info)
         if problem and not is_default(wanted, "depth"):
             raise DatasetError(f"{bag.path}: {problem}: {_REMEDY}")
-        if problem:
-            notes.append(f"{problem}: it is not used; {_REMEDY}")
-            return None
-        return named
-    registered = []
-    for topic in _depth_topics(bag, image):
-        problem = _other_view(bag, topic, image, camera_info)
         if problem:
             notes.append(f"{problem}: it is not used; {_REMEDY}")
         else:
             registered.append(topic)
     if len(registered) > 1:
         notes.append(f"{listing(registered)}: several have depth; name one with {option_name('depth')}, none is used")
-    elif registered:
+    elif registered and named is None:
         notes.append(f"{registered[0].name} is taken for {wanted.depth}: the only depth of the frame of {image.name}")
-        return registered[0]
-    return None
+    return registered[0] if len(registered) == 1 else None
 
 
 def _depth_topics(bag: Bag, image: Topic) -> Sequence[Topic]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from localization_common.datasets.bags.bag import Bag
 from localization_common.datasets.bags.bag_transforms import BagTransforms
+from localization_common.datasets.bags.camera_topics import frame_of
 from localization_common.datasets.bags.topic import Topic
 from localization_common.datasets.bags.topic_lookup import (
     ODOMETRY,
@@ -16,7 +17,6 @@ from localization_common.datasets.bags.topic_lookup import (
 )
 from localization_common.datasets.options import RecordingOptions
 from localization_common.messages.base_frame import BASE_FRAMES
-from localization_common.messages.poses import frame_name
 
 _TRUE_NAMES = ("ground_truth", "groundtruth", "ground_truth_pose", "gt_pose")
 #: Ends of the names of goals, guesses and commands.
@@ -62,10 +62,10 @@ def _measured(
     bag: Bag, options: RecordingOptions, transforms: BagTransforms, image: Topic, topics: list[Topic], notes: list[str]
 ) -> list[Topic]:
     """Topics that may hold the robot's poses in a map."""
-    robot = {*BASE_FRAMES, options.base_frame, _frame(bag, image) if topics else ""} - {""}
+    robot = {*BASE_FRAMES, options.base_frame, frame_of(bag, image) if topics else ""} - {""}
     found: list[Topic] = []
     for topic in topics:
-        frame, reason = _frame(bag, topic), ""
+        frame, reason = frame_of(bag, topic), ""
         if topic.name.endswith(_OWN):
             reason = "it is the output of a node of this package"
         elif topic.name.split("/")[-1].endswith(_NOT_MEASURED):
@@ -80,8 +80,3 @@ def _measured(
         else:
             found.append(topic)
     return found
-
-
-def _frame(bag: Bag, topic: Topic) -> str:
-    message = bag.first(topic)
-    return "" if message is None else frame_name(message.header.frame_id)
